@@ -1,0 +1,1 @@
+"""Tables of records: sources, splits, vocabulary, filters, buckets, shards, manifest."""

@@ -1,0 +1,61 @@
+"""Every error the toolkit raises on purpose, drawn as a tree.
+
+    Im2LatexError            one sentence: the value, the rule and the next step
+    ├─ UsageError            the request cannot be carried out as asked          exit 2
+    │  └─ ParamsError        a key or value in params.yaml
+    ├─ InputError            a file or record that cannot be read                exit 1
+    ├─ ToolError             a program is missing, too old, or failed            exit 1
+    ├─ ArtifactError         an artifact is missing, damaged or of another run   exit 1
+    └─ LatexError            one formula is refused: reason, detail, position
+
+The command line prints the sentence and no traceback. A `LatexError` never ends a run: whoever works
+through many formulas catches it and counts its reason in the ledger.
+"""
+
+
+class Im2LatexError(Exception):
+    """Base of all errors that are told to the user as one sentence."""
+
+    exit_code = 1
+
+
+class UsageError(Im2LatexError):
+    """The command, option or parameter is wrong; nothing was done."""
+
+    exit_code = 2
+
+
+class ParamsError(UsageError):
+    """A key of params.yaml is unknown, missing, or its value breaks a rule."""
+
+
+class InputError(Im2LatexError):
+    """An input file is missing, unreadable or malformed."""
+
+
+class ToolError(Im2LatexError):
+    """An external program is missing or did not do its work."""
+
+
+class ArtifactError(Im2LatexError):
+    """An artifact is missing, damaged, or belongs to another run."""
+
+
+class LatexError(Im2LatexError):
+    """One formula is refused.
+
+    `reason` is a fixed short name that the ledger counts, such as "unbalanced_group"; `detail` says what it was;
+    `position` is the offset in characters into the formula as given, or None where none can be named.
+    """
+
+    def __init__(self, reason: str, detail: str = "", position: int | None = None) -> None:
+        self.reason = reason
+        self.detail = detail
+        self.position = position
+        super().__init__(self.sentence)
+
+    @property
+    def sentence(self) -> str:
+        """Reason, place and detail in one line."""
+        place = f" at character {self.position}" if self.position is not None else ""
+        return f"{self.reason}{place}" + (f": {self.detail}" if self.detail else "")

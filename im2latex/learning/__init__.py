@@ -1,0 +1,1 @@
+"""Where torch lives: batches, encoders, decoders, search, checkpoint, the loop."""

@@ -1,0 +1,1 @@
+"""What came in, what was kept, why the rest was dropped."""

@@ -1,0 +1,73 @@
+"""One section of params.yaml in, one frozen, checked object out; nothing is guessed.
+
+Every room declares its own `Params` subclass beside the code it configures. This file only knows how to fill one
+and how to say, in one sentence, which key is wrong, what rule it breaks and what would be right.
+"""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from im2latex.errors import InputError, ParamsError
+
+
+class Params(BaseModel):
+    """Base of all parameter sections: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+P = TypeVar("P", bound=Params)
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping; raises `InputError` where there is none."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run from the root of the repository") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: must hold a mapping of sections, found {type(content).__name__}")
+    return content
+
+
+def load_section(section: str, kind: type[P], path: Path = Path("params.yaml")) -> P:
+    """Read `section` of the file as `kind`; raises `ParamsError` naming the key, the rule and the alternatives."""
+    content = load_yaml(path)
+    if section not in content:
+        raise ParamsError(f"{path}: the section '{section}' is missing; present are {', '.join(map(str, content))}")
+    return check(content[section], kind, f"{path}: {section}")
+
+
+def check(values: Any, kind: type[P], where: str) -> P:
+    """Turn plain values into `kind`; `where` leads the sentence of a `ParamsError`."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise ParamsError("; ".join(_sentence(item, kind, where) for item in error.errors())) from None
+
+
+def _sentence(item: Any, kind: type[Params], where: str) -> str:
+    """One pydantic finding in the project's words."""
+    key = ".".join(str(part) for part in item["loc"])
+    full = f"{where}.{key}" if key else where
+    if item["type"] == "extra_forbidden":
+        return f"{full} is not a known key; known here are {', '.join(_siblings(kind, item['loc']))}"
+    if item["type"] == "missing":
+        return f"{full} is missing; add it"
+    return f"{full} = {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+
+
+def _siblings(kind: type[Params], location: tuple[Any, ...]) -> list[str]:
+    """The keys that are allowed beside the one at `location`."""
+    fields = kind.model_fields
+    for part in location[:-1]:
+        inner = fields[part].annotation if part in fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        fields = inner.model_fields
+    return sorted(fields)

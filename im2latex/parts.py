@@ -1,0 +1,1 @@
+"""Big tables in parts, and the content-addressed cache of their results."""

@@ -1,0 +1,1 @@
+"""The nouns that flow between stages, with the Parquet schema of each."""
