@@ -1,1 +1,203 @@
-"""The nouns that flow between stages, with the Parquet schema of each."""
+"""The nouns that flow between stages, with the Parquet schema of each and the one way they are written.
+
+    RawFormula ─normalize─▶ FORMULAS ─render─▶ PICTURES ─tokenize─▶ LABELS ─filter─▶ KEPT ─bucket─▶ SAMPLES
+    SAMPLES ─predict─▶ PREDICTIONS ─evaluate─▶ SCORES;     every stage ─▶ REJECTS
+
+Identity is by content: a `formula_id` is a hash of the raw text, never a line number.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from im2latex.errors import ArtifactError
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""A picture as the `datasets` library expects it: PNG bytes and an optional path."""
+
+
+def formula_id(raw: str) -> str:
+    """Name a formula by its raw text: the first 128 bits of its SHA-256, in hexadecimal."""
+    return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class RawFormula:
+    """One row of a user's file. `place` says where it stood, for messages only."""
+
+    formula: str
+    place: str
+    source_id: str | None = None
+    group: str | None = None
+    split: Split | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """One row of a user's file that holds no readable formula."""
+
+    place: str
+    reason: str
+    detail: str
+    source_id: str | None = None
+
+
+FORMULAS = pa.schema(
+    [
+        ("formula_id", pa.string()),
+        ("source_id", pa.string()),
+        ("group", pa.string()),
+        ("split", pa.string()),
+        ("raw", pa.string()),
+        ("latex", pa.string()),
+    ]
+)
+"""`latex` is the normalized formula: tokens separated by one space."""
+
+PICTURES = pa.schema(
+    [
+        ("formula_id", pa.string()),
+        ("image_id", pa.string()),
+        ("pixel_hash", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("image", IMAGE),
+    ]
+)
+"""`image_id` names what was asked for (text and renderer); `pixel_hash` what came out. Sizes in pixels."""
+
+LABELS = pa.schema(
+    [
+        ("formula_id", pa.string()),
+        ("split", pa.string()),
+        ("tokens", pa.list_(pa.int32())),
+        ("unknown", pa.int32()),
+    ]
+)
+"""`tokens` are vocabulary ids without begin and end marks; `unknown` counts those that are `<unk>`."""
+
+KEPT = pa.schema(
+    [
+        ("formula_id", pa.string()),
+        ("split", pa.string()),
+        ("length", pa.int32()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+    ]
+)
+"""What the filters let through; `length` in tokens, sizes in pixels."""
+
+SAMPLES = pa.schema(
+    [
+        ("formula_id", pa.string()),
+        ("source_id", pa.string()),
+        ("group", pa.string()),
+        ("latex", pa.string()),
+        ("tokens", pa.list_(pa.int32())),
+        ("bucket", pa.int16()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("image", IMAGE),
+    ]
+)
+"""A row of a shard. `bucket` is the index of its shape in buckets.json."""
+
+PREDICTIONS = pa.schema(
+    [
+        ("formula_id", pa.string()),
+        ("split", pa.string()),
+        ("input", pa.string()),
+        ("reference", pa.string()),
+        ("hypothesis", pa.string()),
+        ("log_probability", pa.float32()),
+    ]
+)
+"""`input` is "picture", or "blank" where the model was shown empty paper of the same size."""
+
+SCORES = pa.schema(
+    [
+        ("formula_id", pa.string()),
+        ("split", pa.string()),
+        ("reference", pa.string()),
+        ("hypothesis", pa.string()),
+        ("edits", pa.int32()),
+        ("exact", pa.bool_()),
+        ("compiles", pa.bool_()),
+        ("reference_renders", pa.bool_()),
+        ("image_exact", pa.bool_()),
+        ("image_edits", pa.int32()),
+        ("image_columns", pa.int32()),
+        ("failure", pa.string()),
+    ]
+)
+"""One prediction judged; `edits` in tokens, `image_edits` of `image_columns` in pixel columns."""
+
+REJECTS = pa.schema(
+    [
+        ("formula_id", pa.string()),
+        ("source_id", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+"""What a stage dropped. `source_id` falls back to the place in the file where the user gave no id."""
+
+ROW_GROUP = 1000
+"""Rows of a Parquet row group: a reader of pictures holds about 2 MB at a time."""
+
+
+def image_schema(schema: pa.Schema) -> pa.Schema:
+    """Declare the column `image` to the `datasets` library, which then shows pictures without code."""
+    features = {"info": {"features": {"image": {"_type": "Image"}}}}
+    return schema.with_metadata({"huggingface": json.dumps(features)})
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write Parquet with settings that fix every byte for one pyarrow version; PNG bytes stay as they are."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = [name for name in table.schema.names if name != "image"]
+    compression = {name: "ZSTD" for name in columns} | {"tokens.list.element": "ZSTD"}
+    if "image" in table.schema.names:
+        compression |= {"image.bytes": "NONE", "image.path": "NONE"}
+    pq.write_table(
+        table.combine_chunks(),
+        path,
+        row_group_size=ROW_GROUP,
+        compression=compression,
+        compression_level=None,
+        use_dictionary=False,
+        write_statistics=False,
+        version="2.6",
+        data_page_version="1.0",
+    )
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Read one Parquet file whole; raises `ArtifactError` where it is missing or damaged."""
+    try:
+        return pq.read_table(path, columns=columns, partitioning=None)
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such artifact; run `dvc repro`") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ArtifactError(f"{path}: damaged ({error}); remove it and run `dvc repro`") from None
+
+
+def part_paths(folder: Path, pattern: str = "part-*.parquet") -> list[Path]:
+    """The parts of a table in order; raises `ArtifactError` where there is none."""
+    paths = sorted(folder.glob(pattern))
+    if not paths:
+        raise ArtifactError(f"{folder}: holds no {pattern}; run `dvc repro`")
+    return paths
+
+
+def read_parts(folder: Path, columns: list[str] | None = None, pattern: str = "part-*.parquet") -> pa.Table:
+    """Read all parts of a table as one; ask for columns without pixels where the corpus is large."""
+    return pa.concat_tables(read_table(path, columns) for path in part_paths(folder, pattern))
