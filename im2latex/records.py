@@ -164,7 +164,7 @@ def write_table(table: pa.Table, path: Path) -> None:
     """Write Parquet with settings that fix every byte for one pyarrow version; PNG bytes stay as they are."""
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = [name for name in table.schema.names if name != "image"]
-    compression = {name: "ZSTD" for name in columns} | {"tokens.list.element": "ZSTD"}
+    compression = dict.fromkeys(columns, "ZSTD") | {"tokens.list.element": "ZSTD"}
     if "image" in table.schema.names:
         compression |= {"image.bytes": "NONE", "image.path": "NONE"}
     pq.write_table(
