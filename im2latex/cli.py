@@ -3,16 +3,21 @@
 Exit codes: 0 ok, 1 the work failed, 2 wrong usage. Errors are one sentence on stderr, never a traceback.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from im2latex.errors import Im2LatexError, LatexError
 from im2latex.records import BadRow, RawFormula
+
+if TYPE_CHECKING:
+    from im2latex.rendering.engine import RenderParams
 
 app = typer.Typer(
     help="Pictures of formulas to LaTeX: a reproducible data pipeline, models and honest scores.",
@@ -101,10 +106,9 @@ def render(
     file: Formulas = "-",
 ) -> None:
     """Render formulas as given, with the renderer of params.yaml: one row a formula, in input order."""
-    from im2latex.rendering.engine import RenderParams
-    from im2latex.rendering.gallery import render_rows, write_folder, write_parquet
+    from im2latex.rendering.export import render_rows, write_folder, write_parquet
 
-    rows = render_rows(_rows(file), _renderer_params(RenderParams))
+    rows = render_rows(_rows(file), _renderer_params())
     count, failed = (write_parquet if out.suffix == ".parquet" else write_folder)(rows, out)
     typer.echo(f"{out}: {count:,} formulas, {failed:,} without a picture", err=True)
 
@@ -116,10 +120,10 @@ def score(
     images: Annotated[bool, typer.Option("--images", help="render both sides and compare the pictures too")] = False,
 ) -> None:
     """Judge one file of formulas by another; JSON on stdout."""
-    from im2latex.rendering.engine import RenderParams, TexRenderer
-    from im2latex.scoring.summary import score_files
+    from im2latex.rendering.engine import TexRenderer
+    from im2latex.scoring.files import score_files
 
-    renderer = TexRenderer(_renderer_params(RenderParams)) if images else None
+    renderer = TexRenderer(_renderer_params()) if images else None
     typer.echo(json.dumps(score_files(references, hypotheses, renderer), indent=1))
 
 
@@ -166,6 +170,16 @@ def _rows(file: str) -> Iterator[RawFormula | BadRow]:
     from im2latex.dataset.sources import read_file, read_lines
 
     return read_lines(sys.stdin.buffer, "stdin") if file == "-" else read_file(Path(file))
+
+
+def _renderer_params() -> RenderParams:
+    """The renderer of ./params.yaml, or the default one where there is no such file."""
+    from im2latex.params import check, load_yaml
+    from im2latex.rendering.engine import RenderParams
+
+    path = Path("params.yaml")
+    values = load_yaml(path).get("render", {}).get("renderer", {}) if path.is_file() else {}
+    return check(values, RenderParams, f"{path}: render.renderer")
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from im2latex.imaging.raster import encode_png, prepare
 from im2latex.rendering.doctor import versions
-from im2latex.rendering.engine import RenderParams, TexRenderer
 from pydantic import Field
 
+from im2latex.imaging.raster import encode_png, prepare
 from im2latex.params import Params
 from im2latex.parts import PartCache, run_parts
 from im2latex.records import PICTURES, part_paths, read_table, write_table
+from im2latex.rendering.engine import RenderParams, TexRenderer
 from pipeline.fingerprint import fingerprint
 from pipeline.stage import DATA, Run, cache_root, run_stage
 
@@ -34,7 +34,7 @@ class PictureParams(Params):
     """From the renderer's pixels to the data set's."""
 
     downsample: int = Field(ge=1, le=8, description="pixels of the rendering that make one of the picture, a side")
-    padding_px: int = Field(ge=0, description="paper around the ink, in pixels of the picture")
+    padding_px: int = Field(ge=0, description="paper around the ink, in pixels before downsampling")
 
 
 class RenderStageParams(Params):
@@ -60,7 +60,7 @@ class Drawing:
             if drawn.pixels is None:
                 rows.append({"reason": drawn.reason, "detail": drawn.detail})
                 continue
-            pixels = prepare(drawn.pixels, padding_px=picture.padding_px, downsample=picture.downsample)
+            pixels = prepare(drawn.pixels, picture.padding_px, picture.downsample)
             height, width = pixels.shape
             rows.append(
                 {
