@@ -1,1 +1,80 @@
-"""Big tables in parts, and the content-addressed cache of their results."""
+"""Big tables in parts, and the content-addressed cache of their results.
+
+A part is a list of strings; the work on it gives a table with one row a string, in order. The result is stored under
+a key made of the strings and of a recipe (parameters, code fingerprint, tool versions), by atomic rename, so a
+killed run resumes, appended rows cost only their own parts, and several machines may fill one cache.
+
+reads, writes  <cache>/parts/<stage>/<key>.parquet
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import joblib
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from im2latex.errors import UsageError
+from im2latex.records import write_table
+
+Work = Callable[[Sequence[str]], pa.Table]
+
+
+class PartCache:
+    """Results of one stage under one recipe."""
+
+    def __init__(self, root: Path, stage: str, recipe: Mapping[str, object]) -> None:
+        self.folder = root / "parts" / stage
+        self._recipe = json.dumps(recipe, sort_keys=True)
+
+    def path(self, part: Sequence[str]) -> Path:
+        """Where the result of this part is, or will be."""
+        text = json.dumps([self._recipe, list(part)])
+        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}.parquet"
+
+    def result(self, part: Sequence[str], work: Work) -> Path:
+        """Compute the part unless its result is there; returns the file."""
+        path = self.path(part)
+        if not _whole(path):
+            table = work(part)
+            if table.num_rows != len(part):
+                raise AssertionError(f"{len(part)} rows went in, {table.num_rows} came out")
+            partial = path.with_suffix(f".{os.getpid()}.partial")
+            write_table(table, partial)
+            partial.replace(path)
+        return path
+
+
+def _whole(path: Path) -> bool:
+    """Whether a cached file is there and undamaged to its last byte, as its footer tells."""
+    try:
+        pq.read_metadata(path)
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return False
+    return True
+
+
+def worker_count() -> int:
+    """Processes to use: IM2LATEX_WORKERS, else one a core. Never part of any result."""
+    asked = os.environ.get("IM2LATEX_WORKERS")
+    if asked is None:
+        return int(joblib.cpu_count())
+    if not asked.isdecimal() or asked == "0":
+        raise UsageError(f"IM2LATEX_WORKERS={asked}: must be a whole number of at least 1")
+    return int(asked)
+
+
+def run_parts(
+    parts: Iterable[Sequence[str]], work: Work, cache: PartCache, label: str, total: int
+) -> Iterator[pa.Table]:
+    """Results in the order of the parts, a few in flight at a time; `total` is the number of rows, for the bar."""
+    pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="2*n_jobs")
+    with tqdm(total=total, desc=label, unit="row", disable=None, delay=2) as bar:
+        for path in pool(joblib.delayed(cache.result)(part, work) for part in parts):
+            table = pq.read_table(path, partitioning=None)
+            bar.update(table.num_rows)
+            yield table

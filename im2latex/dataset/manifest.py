@@ -1,0 +1,95 @@
+"""The SHA-256, rows and schema of every artifact a stage wrote, and the check of them.
+
+writes  reports/manifest/<stage>.json   tracked by git, so that a clone can prove what it pulled
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from im2latex.errors import ArtifactError
+
+
+def describe(path: Path) -> dict[str, object]:
+    """SHA-256, size in bytes and, for Parquet, rows and columns of one file."""
+    with path.open("rb") as stream:
+        entry: dict[str, object] = {
+            "sha256": hashlib.file_digest(stream, "sha256").hexdigest(),
+            "bytes": path.stat().st_size,
+        }
+    if path.suffix == ".parquet":
+        file = pq.read_metadata(path)
+        entry["rows"] = file.num_rows
+        entry["columns"] = {field.name: str(field.type) for field in file.schema.to_arrow_schema()}
+    return entry
+
+
+def write_manifest(path: Path, outputs: Iterable[Path], facts: Mapping[str, object]) -> None:
+    """Describe every file under `outputs`; `facts` (tool versions, parameters, code) stand beside them."""
+    artifacts = {file.as_posix(): describe(file) for output in outputs for file in _files(output)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {**facts, "artifacts": artifacts}
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """What `write_manifest` wrote."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no manifest; run `dvc repro`") from None
+    except ValueError:
+        raise ArtifactError(f"{path}: damaged; run `git checkout -- {path}`") from None
+    return content
+
+
+def verify(manifests: Path) -> tuple[int, list[str]]:
+    """How many artifacts were checked, and one sentence for each that differs from its manifest."""
+    faults: list[str] = []
+    checked = 0
+    paths = sorted(manifests.glob("*.json"))
+    if not paths:
+        raise ArtifactError(f"{manifests}: holds no manifest; run `dvc repro`")
+    for path in paths:
+        artifacts = read_manifest(path)["artifacts"]
+        for name, entry in artifacts.items():
+            checked += 1
+            if fault := _fault(Path(name), entry):
+                faults.append(f"{name}: {fault}; `dvc repro {path.stem}` makes it anew")
+        folders = {Path(name).parent for name in artifacts}
+        present = {file.as_posix() for folder in folders if folder.is_dir() for file in _own_files(folder)}
+        listed = {file for other in paths for file in read_manifest(other)["artifacts"]}
+        faults += [
+            f"{name}: stands beside the artifacts of {path.stem} and is in no manifest"
+            for name in sorted(present - listed)
+        ]
+    return checked, faults
+
+
+def _fault(path: Path, entry: Mapping[str, object]) -> str | None:
+    if not path.is_file():
+        return "is missing"
+    size = path.stat().st_size
+    if size != entry["bytes"]:
+        return f"has {size:,} bytes, the manifest says {entry['bytes']:,}"
+    try:
+        found = describe(path)
+    except pa.ArrowInvalid:
+        return "is not readable Parquet"
+    if found["sha256"] != entry["sha256"]:
+        return f"has SHA-256 {str(found['sha256'])[:12]}…, the manifest says {str(entry['sha256'])[:12]}…"
+    return None
+
+
+def _files(output: Path) -> list[Path]:
+    return [output] if output.is_file() else sorted(file for file in output.rglob("*") if file.is_file())
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """Artifacts in a stage's folder; what DVC or git keep there is not ours."""
+    return [file for file in folder.iterdir() if file.is_file() and file.name != ".gitignore"]

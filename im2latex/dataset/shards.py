@@ -1,0 +1,79 @@
+"""Write and read the Parquet shards a model is trained on.
+
+writes  <folder>/<split>/shard-NNNNN.parquet   records.SAMPLES, in the order given
+        <folder>/dataset.json                  logical dataset hash and counts
+The logical hash covers ids, pixels and labels, not Parquet's bytes: a new pyarrow can prove "same data".
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from im2latex.errors import ArtifactError
+from im2latex.records import SAMPLES, image_schema, part_paths, read_table, write_table
+
+SHARDS = "shard-*.parquet"
+
+
+class ShardWriter:
+    """Collects rows of one split and writes a shard whenever one is full."""
+
+    def __init__(self, folder: Path, split: str, rows: int) -> None:
+        self._folder = folder / split
+        self._rows = rows
+        self._waiting: list[pa.Table] = []
+        self._count = 0
+        self._written = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Append rows (SAMPLES)."""
+        self._waiting.append(table)
+        self._count += table.num_rows
+        while self._count >= self._rows:
+            self._flush(self._rows)
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._count:
+            self._flush(self._count)
+
+    def _flush(self, rows: int) -> None:
+        table = pa.concat_tables(self._waiting)
+        shard = table.slice(0, rows).cast(image_schema(SAMPLES))
+        write_table(shard, self._folder / f"shard-{self._written:05d}.parquet")
+        self._written += 1
+        self._waiting = [table.slice(rows)]
+        self._count -= rows
+
+
+def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The shards of a split, one table at a time."""
+    if not (folder / split).is_dir():
+        present = ", ".join(sorted(path.name for path in folder.glob("*/") if path.is_dir())) or "none"
+        raise ArtifactError(f"{folder}: has no split '{split}'; present: {present}")
+    for path in part_paths(folder / split, SHARDS):
+        yield read_table(path, columns)
+
+
+def dataset_hash(rows: Iterable[tuple[str, str, str, str]]) -> str:
+    """SHA-256 over (formula_id, split, pixel_hash, latex) rows, sorted, so that neither order nor shards matter."""
+    digest = hashlib.sha256()
+    for row in sorted(rows):
+        digest.update("\0".join(row).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def read_dataset(folder: Path) -> dict[str, Any]:
+    """What dataset.json says of the shards in `folder`."""
+    path = folder / "dataset.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such artifact; run `dvc repro bucket`") from None
+    except ValueError:
+        raise ArtifactError(f"{path}: damaged; run `dvc repro bucket`") from None
+    return content

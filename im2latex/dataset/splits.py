@@ -1,0 +1,39 @@
+"""Train, validation or test, decided by a seeded hash: independent of order, of part size and of other formulas."""
+
+import hashlib
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from im2latex.params import Params
+from im2latex.records import Split
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class SplitParams(Params):
+    """Shares of the held-out splits; the rest is for training."""
+
+    seed: int = Field(ge=0, description="another seed, another partition")
+    val: Share
+    test: Share
+
+    @model_validator(mode="after")
+    def _leave_something(self) -> "SplitParams":
+        if self.val + self.test >= 1:
+            raise ValueError("val + test must be below 1, or nothing is left to train on")
+        return self
+
+
+def split_of(key: str, params: SplitParams) -> Split:
+    """The split of everything that shares `key`: a paper's name, else the normalized formula."""
+    digest = hashlib.sha256(f"{params.seed}\0{key}".encode()).digest()
+    position = int.from_bytes(digest[:8], "big") / 2**64
+    if position < params.test:
+        return "test"
+    return "val" if position < params.test + params.val else "train"
+
+
+def precedence(group: str | None) -> str:
+    """Rank of a group that lays claim to a formula: the lowest keeps it, whatever the order of the rows."""
+    return hashlib.sha256((group or "").encode()).hexdigest()
