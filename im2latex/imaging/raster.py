@@ -1,0 +1,84 @@
+"""Pictures as arrays: read, write, crop, pad, shrink.
+
+Everything here takes and gives uint8 arrays (H, W), 255 paper and 0 ink, and never changes its input.
+"""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from im2latex.errors import InputError
+
+Pixels = NDArray[np.uint8]
+
+PAPER = 255
+# Files take more time to write than they save in size beyond this level; fixed, since it decides the bytes.
+_PNG_LEVEL = 6
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """One picture as a grey PNG without any metadata; the same pixels give the same bytes under one Pillow version."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=_PNG_LEVEL)
+    return file.getvalue()
+
+
+def decode(data: bytes) -> Pixels:
+    """A picture of any format, kind and depth, transparent parts on white paper; raises `InputError`."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.mode == "L":
+                return np.array(image)
+            if image.mode.startswith("I"):  # Pillow would clip 16 bits where it should scale them
+                return (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
+            paper = Image.new("RGBA", image.size, (PAPER, PAPER, PAPER, 255))
+            paper.alpha_composite(image.convert("RGBA"))
+            return np.array(paper.convert("L"))
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        raise InputError(f"not a picture that can be read: {error}") from None
+
+
+def ink_box(pixels: Pixels, threshold: int = PAPER) -> tuple[int, int, int, int] | None:
+    """The smallest (top, bottom, left, right), ends excluded, that holds all pixels below `threshold`; None if blank."""
+    ink = pixels < threshold
+    rows = np.flatnonzero(ink.any(axis=1))
+    if not len(rows):
+        return None
+    columns = np.flatnonzero(ink.any(axis=0))
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def crop(pixels: Pixels, threshold: int = PAPER) -> Pixels:
+    """The part that holds all pixels below `threshold`, of shape (0, 0) where there are none."""
+    box = ink_box(pixels, threshold)
+    if box is None:
+        return np.empty((0, 0), np.uint8)
+    top, bottom, left, right = box
+    return pixels[top:bottom, left:right].copy()
+
+
+def pad(pixels: Pixels, padding_px: int) -> Pixels:
+    """Paper of that width on all four sides."""
+    return np.pad(pixels, padding_px, constant_values=PAPER)
+
+
+def downsample(pixels: Pixels, factor: int) -> Pixels:
+    """Shrink by a whole factor, by the mean of each factor x factor block, rounded half up.
+
+    The mean keeps the amount of ink and is the same on every machine, where a filter in floating point need not be.
+    Sides that are no multiple of the factor are filled up with paper at the bottom and the right.
+    """
+    if factor == 1:
+        return pixels.copy()
+    height, width = pixels.shape
+    filled = np.pad(pixels, ((0, -height % factor), (0, -width % factor)), constant_values=PAPER)
+    blocks = filled.reshape(filled.shape[0] // factor, factor, filled.shape[1] // factor, factor)
+    area = factor * factor
+    return ((blocks.sum(axis=(1, 3), dtype=np.uint32) + area // 2) // area).astype(np.uint8)
+
+
+def prepare(pixels: Pixels, padding_px: int, factor: int) -> Pixels:
+    """A rendered page as the data set holds it: crop to ink, pad (in pixels before shrinking), then `downsample`."""
+    return downsample(pad(crop(pixels), padding_px), factor)

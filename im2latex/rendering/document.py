@@ -1,0 +1,186 @@
+r"""The TeX document that holds many formulas, one a page, each on the pixel grid.
+
+Strings in, strings out. The preamble is compiled once into a format (see `texformat`); the body of a batch then
+holds nothing but the formulas between two commands of the preamble.
+
+Every page is laid out alike: the formula's reference point lies a whole number of pixels from the left and the
+bottom of a fixed sheet, and the page's crop box, in whole pixels, is moved around the formula. So no glyph moves
+against the pixel grid when a package changes the paper size, or when an invisible part makes the box deeper.
+
+What TeX says of each formula is told apart by markers that carry a hash of the batch, which no formula of the
+batch can contain. A formula that leaves a group or a box open ends the run: what it would do to its neighbours
+cannot be known.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from im2latex.params import Params
+
+POINTS_PER_INCH = 72.27
+_SP_PER_INCH = round(POINTS_PER_INCH * 65536)
+_BP_PER_INCH = 72
+
+# Commands that raw formulas use often and that the default packages lack, most of all where their own package is
+# not in Debian's recommended TeX Live. `\bm` as `\boldsymbol`: nested uses under the package bm exhaust TeX's memory.
+DEFINITIONS = r"""
+\let\bm\boldsymbol
+\let\mathbold\boldsymbol
+\newcommand\norm[1]{\lVert#1\rVert}
+\newcommand\abs[1]{\lvert#1\rvert}
+\newcommand\set[1]{\{#1\}}
+\newcommand\bra[1]{\langle#1\rvert}
+\newcommand\ket[1]{\lvert#1\rangle}
+\newcommand\braket[1]{\langle#1\rangle}
+\newcommand\Bra[1]{\left\langle#1\right\rvert}
+\newcommand\Ket[1]{\left\lvert#1\right\rangle}
+\newcommand\Braket[1]{\left\langle#1\right\rangle}
+\newcommand\llbracket{\mathopen{[\mkern-3mu[}}
+\newcommand\rrbracket{\mathclose{]\mkern-3mu]}}
+\newcommand\mathbbm[1]{\if1\noexpand#1\mathrm{1\mkern-4.5mul}\else\mathbb{#1}\fi}
+\let\mathds\mathbbm
+\let\varmathbb\mathbb
+\let\EuFrak\mathfrak
+\DeclareMathAlphabet\mathpzc{OT1}{pzc}{m}{it}
+\newcommand\slashed[1]{\mathrlap{\,/}#1}
+\newcommand\nicefrac[2]{{}^{#1}\mkern-2mu/\mkern-1mu{}_{#2}}
+\newcommand\upmu{\mathrm{\mu}}
+\newcommand\dd{\mathrm{d}}
+\DeclareMathOperator*\argmax{arg\,max}
+\DeclareMathOperator*\argmin{arg\,min}
+"""
+
+
+class TemplateParams(Params):
+    """The document in which every formula is set."""
+
+    document_class: str = Field("article", pattern=r"^[A-Za-z0-9-]+$", description="LaTeX document class")
+    class_options: str = Field("12pt", pattern=r"^[A-Za-z0-9,=. -]*$", description="its options; the type size")
+    packages: tuple[str, ...] = Field(
+        ("amsmath", "amssymb", "mathtools", "mathrsfs", "xcolor"),
+        description="packages in order of loading, as name or [options]{name}",
+    )
+    definitions: bool = Field(True, description="define frequent commands of packages that are not loaded")
+    extra_preamble: str = Field("", description="TeX code after packages and definitions")
+    math_style: str = Field("displaystyle", pattern=r"^(display|text|script)style$", description="style of the formula")
+    margin_px: int = Field(24, ge=2, le=400, description="room around the box for ink that leaves it, in pixels")
+
+
+class PageParams(Params):
+    """The sheet on which formulas are laid out, and the largest formula that is accepted."""
+
+    dpi: int = Field(200, ge=20, le=1200, description="pixels per inch")
+    max_width_px: int = Field(4000, ge=1, description="widest formula, in pixels at dpi")
+    max_height_px: int = Field(2000, ge=1, description="tallest formula, in pixels at dpi")
+
+
+def preamble(template: TemplateParams, page: PageParams) -> str:
+    """The part of the document that is the same for all batches, up to and with \\begin{document}."""
+    packages = "".join(f"\\usepackage{p if p.startswith('[') else f'{{{p}}}'}\n" for p in template.packages)
+    return (
+        # Nothing in the PDF may tell when, where or under which name it was made.
+        "\\pdfoutput=1 \\pdfinfoomitdate=1 \\pdftrailerid{} \\pdfsuppressptexinfo=-1\n"
+        "\\pdfcompresslevel=0 \\pdfobjcompresslevel=0 \\pdfdecimaldigits=4 \\pdfminorversion=5\n"
+        f"\\documentclass[{template.class_options}]{{{template.document_class}}}\n"
+        f"{packages}{DEFINITIONS if template.definitions else ''}{template.extra_preamble}\n"
+        "\\nofiles\n\\begin{document}\n"
+        f"{_page_setup(template, page)}"
+    )
+
+
+def body(formulas: Sequence[str], template: TemplateParams) -> tuple[str, str]:
+    """The TeX source of a batch, and the mark that opens each of its messages."""
+    mark = "@" + hashlib.sha256("\0".join(formulas).encode("utf-8")).hexdigest()[:20]
+    lines = [f"\\def\\formulamark{{{mark}}}"]
+    for number, formula in enumerate(formulas):
+        # The formula is never a macro's argument: TeX would then read on through its neighbours for a missing brace.
+        lines.append(f"\\startformula{{{number}}}\\setbox\\formulabox\\hbox{{$\\{template.math_style}")
+        lines.append(formula)
+        lines.append("$}\\stopformula")
+    lines.append("\\finishformulas")
+    return "\n".join(lines) + "\n", mark
+
+
+def _page_setup(template: TemplateParams, page: PageParams) -> str:
+    """Sheet, counters and the commands around each formula."""
+    margin = template.margin_px
+    bottom_px = page.max_height_px + margin + 1
+    height_px = bottom_px + page.max_height_px + margin
+    width_px = page.max_width_px + 2 * margin
+    names = {
+        "@MARGIN@": str(margin),
+        "@BOTTOM@": str(bottom_px),
+        "@RISE@": _length(height_px - bottom_px, page.dpi),
+        "@HEIGHT@": _length(height_px, page.dpi),
+        "@WIDTH@": _length(width_px, page.dpi),
+        "@LEFT@": _length(margin, page.dpi),
+        "@MAXWIDTH@": str(page.max_width_px),
+        "@MAXHEIGHT@": str(page.max_height_px),
+        "@DPI@": str(page.dpi),
+        "@INCH@": str(_SP_PER_INCH),
+        "@BP@": str(_BP_PER_INCH * 10_000),
+    }
+    text = _PAGE_SETUP
+    for name, value in names.items():
+        text = text.replace(name, value)
+    return text
+
+
+def _length(pixels: int, dpi: int) -> str:
+    """A length of whole pixels in TeX's smallest unit."""
+    return f"{round(pixels * _SP_PER_INCH / dpi)}sp"
+
+
+# \startformula and \stopformula are named in letters, since formulas have no access to names with @; screening
+# refuses both. The primitives come by \pdfprimitive, as LaTeX hangs hooks of its own on the plain names.
+_PAGE_SETUP = r"""
+\makeatletter
+\pdfhorigin=@LEFT@ \pdfvorigin=0sp \hoffset=0sp \voffset=0sp
+\pdfpageheight=@HEIGHT@ \pdfpagewidth=@WIDTH@
+\hbadness=10000 \vbadness=10000 \hfuzz=\maxdimen \vfuzz=\maxdimen
+\parindent=0pt \showboxbreadth=-1 \errorcontextlines=-1 \tracinglostchars=3
+\time=0 \day=1 \month=1 \year=2000
+% Math alphabets would be numbered for the whole run, and the seventeenth refused: let each formula number its own.
+\@ifundefined{c@localmathalphabets}{}{\c@localmathalphabets=16 }
+\newbox\formulabox
+\newcount\im@level \im@level=\currentgrouplevel
+\newcount\im@wd \newcount\im@ht \newcount\im@dp
+\def\formulamark{}
+\def\im@say#1{\message{^^J\formulamark\space #1^^J}}
+% Executed where it finds itself, inside whatever was left open; a fatal error is the one way out from everywhere.
+\def\im@lost{\im@say{lost}\batchmode\read\m@ne to\im@never}
+\def\im@guard{\ifnum\currentgrouplevel=\im@level \ifvmode\else\im@lost\fi \else\im@lost\fi}
+\def\im@resetcounter#1{\@ifundefined{c@#1}{}{\global\csname c@#1\endcsname=0 }}
+\def\startformula#1{%
+  \im@guard
+  % The end of a paragraph resets the number of errors, of which TeX bears a hundred.
+  \setbox\z@=\vbox{\everypar{}\pdfprimitive\noindent\pdfprimitive\par}%
+  \im@resetcounter{equation}\im@resetcounter{footnote}\im@resetcounter{mpfootnote}%
+  \im@resetcounter{enumi}\im@resetcounter{parentequation}%
+  \im@say{start #1}}
+\def\stopformula{%
+  \im@guard
+  \im@wd=\numexpr\im@clip{\wd\formulabox}*@DPI@/@INCH@+1\relax
+  \im@ht=\numexpr\im@clip{\ht\formulabox}*@DPI@/@INCH@+1\relax
+  \im@dp=\numexpr\im@clip{\dp\formulabox}*@DPI@/@INCH@+1\relax
+  \ifnum\im@wd>@MAXWIDTH@ \im@say{wide \the\im@wd}%
+  \else\ifnum\numexpr\im@ht+\im@dp>@MAXHEIGHT@ \im@say{tall \the\numexpr\im@ht+\im@dp}%
+  \else \im@ship \fi\fi}
+\def\im@clip#1{\ifdim#1<\z@ 0\else\number#1\fi}
+\def\im@ship{%
+  \edef\im@crop{\pdfpageattr{/CropBox [0 \im@tobp{@BOTTOM@-\im@dp-@MARGIN@}
+    \im@tobp{\im@wd+2*@MARGIN@} \im@tobp{@BOTTOM@+\im@ht+@MARGIN@}]}}\im@crop
+  \ht\formulabox=@RISE@ \dp\formulabox=0sp
+  % A colour that an earlier formula failed to close is closed here.
+  \setbox\formulabox\hbox{\pdfcolorstack0 set{0 g 0 G}\box\formulabox}%
+  \im@say{page \the\numexpr\im@wd+2*@MARGIN@\relax\space \the\numexpr\im@ht+\im@dp+2*@MARGIN@\relax}%
+  \pdfprimitive\shipout\box\formulabox}
+% Whole pixels as PostScript points with four decimals; \numexpr rounds where TeX's \divide would cut.
+\def\im@tobp#1{\im@decimal{\numexpr(#1)*@BP@/@DPI@\relax}}
+\def\im@decimal#1{\the\numexpr(#1-5000)/10000\relax.\expandafter\@gobble
+  \number\numexpr 10000+#1-10000*((#1-5000)/10000)\relax}
+\def\finishformulas{\im@guard\im@say{finish}\csname @@end\endcsname}
+\makeatother
+"""

@@ -1,0 +1,162 @@
+"""Formulas in, pictures or reasons out: the one interface through which the project renders.
+
+`Renderer` is what callers depend on, so that tests can do without TeX. `TexRenderer` screens, typesets and
+rasterizes in batches. It does one thing at a time: callers spread batches over processes, each with a renderer of its
+own, which is cheap to make and to pickle.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from im2latex.errors import LatexError
+from im2latex.imaging import raster
+from im2latex.rendering import document, process, rasterizers, screening, texformat
+from im2latex.rendering.transcript import Verdict
+from im2latex.rendering.typesetter import LimitParams, Typesetter
+
+_PIXELS_PER_MB = 1 << 20
+
+
+class RenderParams(document.PageParams, LimitParams):
+    """How formulas become pictures."""
+
+    template: document.TemplateParams = Field(document.TemplateParams(), description="the TeX document")
+    rasterizer: rasterizers.Name = Field("ghostscript", description="the program that draws the pages")
+    batch_size: int = Field(250, ge=1, le=2000, description="formulas in one TeX run; has no influence on the pictures")
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A picture cropped to its ink, uint8 (H, W), 255 paper and 0 ink; or the reason why there is none."""
+
+    pixels: NDArray[np.uint8] | None
+    reason: str | None = None
+    detail: str = ""
+
+
+class Renderer(Protocol):
+    """Draws formulas, each without regard to the others."""
+
+    @property
+    def identity(self) -> str:
+        """A hash over everything but the formula that decides the pixels."""
+
+    def render(self, formulas: Sequence[str]) -> list[Rendering]:
+        """One rendering a formula, in order; no formula can make it raise."""
+
+
+class TexRenderer:
+    """Draws with pdfTeX and one of the rasterizers; raises `ToolError` where one is missing."""
+
+    def __init__(self, params: RenderParams = RenderParams(), cache: Path | None = None) -> None:
+        self.params = params
+        self._cache = cache
+
+    @cached_property
+    def identity(self) -> str:
+        """A hash over template, page set-up, TeX with all files of the preamble, and rasterizer."""
+        parts = {
+            "preamble": self._preamble,
+            "style": self.params.template.math_style,
+            "dpi": self.params.dpi,
+            "engine": process.first_line("pdftex", "--version"),
+            "packages": self._format.fingerprint,
+            "rasterizer": self._rasterizer.identity(),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def render(self, formulas: Sequence[str]) -> list[Rendering]:
+        """One rendering a formula, in order."""
+        results: dict[int, Rendering] = {}
+        accepted: list[int] = []
+        for number, formula in enumerate(formulas):
+            try:
+                screening.screen(formula)
+            except LatexError as error:
+                results[number] = Rendering(None, error.reason, error.detail)
+            else:
+                accepted.append(number)
+        for start in range(0, len(accepted), self.params.batch_size):
+            batch = accepted[start : start + self.params.batch_size]
+            for position, rendering in self._draw([screening.clean(formulas[number]) for number in batch]):
+                results[batch[position]] = rendering
+        return [results[number] for number in range(len(formulas))]
+
+    @cached_property
+    def _preamble(self) -> str:
+        return document.preamble(self.params.template, self.params)
+
+    @cached_property
+    def _format(self) -> texformat.Format:
+        return texformat.load(self._preamble, self._cache)
+
+    @cached_property
+    def _rasterizer(self) -> rasterizers.Rasterizer:
+        return rasterizers.create(self.params.rasterizer, self.params)
+
+    def _draw(self, formulas: Sequence[str]) -> Iterator[tuple[int, Rendering]]:
+        """Each formula's position with its rendering, in any order."""
+        typesetter = Typesetter(self.params.template, self._format, self.params)
+        for printed in typesetter.typeset(formulas):
+            good: list[tuple[int, Verdict]] = []
+            for position, verdict in printed.verdicts.items():
+                if verdict.page is None:
+                    yield position, Rendering(None, verdict.reason, verdict.detail)
+                else:
+                    good.append((position, verdict))
+            if printed.pdf is not None:
+                for run in self._runs(good):
+                    yield from self._rasterize(printed.pdf, run)
+
+    def _runs(self, good: Sequence[tuple[int, Verdict]]) -> Iterator[list[tuple[int, Verdict]]]:
+        """Pages in groups whose pixels fit into the file that the rasterizer may write."""
+        room = self.params.file_mb * _PIXELS_PER_MB // 2
+        run: list[tuple[int, Verdict]] = []
+        used = 0
+        for position, verdict in good:
+            area = verdict.size[0] * verdict.size[1]
+            if run and used + area > room:
+                yield run
+                run, used = [], 0
+            run.append((position, verdict))
+            used += area
+        if run:
+            yield run
+
+    def _rasterize(self, pdf: Path, run: Sequence[tuple[int, Verdict]]) -> Iterator[tuple[int, Rendering]]:
+        """Draw a group of pages; where that fails, halve it until the page that cannot be drawn stands alone."""
+        numbers = [verdict.page for _, verdict in run if verdict.page is not None]
+        try:
+            pages = list(self._rasterizer.pages(pdf, self.params.dpi, numbers))
+        except rasterizers.RasterError as error:
+            if len(run) == 1:
+                yield run[0][0], Rendering(None, "not_drawn", str(error))
+                return
+            half = len(run) // 2
+            yield from self._rasterize(pdf, run[:half])
+            yield from self._rasterize(pdf, run[half:])
+            return
+        for (position, verdict), pixels in zip(run, pages, strict=True):
+            yield position, _judge(pixels, verdict)
+
+
+def _judge(page: NDArray[np.uint8], verdict: Verdict) -> Rendering:
+    """The cropped picture of a page, or what is wrong with it."""
+    if page.shape != verdict.size:
+        return Rendering(None, "not_drawn", f"the page is {page.shape} pixels, and should be {verdict.size}")
+    box = raster.ink_box(page)
+    if box is None:
+        return Rendering(None, "blank", "")
+    top, bottom, left, right = box
+    if top == 0 or left == 0 or bottom == page.shape[0] or right == page.shape[1]:
+        return Rendering(None, "clipped", "ink leaves the box of the formula by more than the margin")
+    return Rendering(page[top:bottom, left:right].copy())

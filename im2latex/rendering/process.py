@@ -1,0 +1,185 @@
+"""Start a program with a time limit, a memory limit and no way to outlive us.
+
+The one file of the project that starts programs. A program runs in its own process group with hard limits on
+processor time, address space and file size, in a minimal environment, and dies with its parent. It knows nothing
+of TeX or pictures.
+
+The number of processes is not limited: that limit counts all processes of the user, so that a busy machine would
+fail a good run. The programs here get by without children, and a child they start anyway dies with the group.
+"""
+
+import contextlib
+import ctypes
+import os
+import resource
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from im2latex.errors import ToolError
+
+DEBIAN_PACKAGES = {
+    "pdftex": "texlive-latex-base",
+    "pdflatex": "texlive-latex-base",
+    "kpsewhich": "texlive-binaries",
+    "gs": "ghostscript",
+    "pdftoppm": "poppler-utils",
+    "convert": "imagemagick",
+}
+_MB = 1 << 20
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a program ended: `returncode` is negative for the signal that killed it."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+    timed_out: bool
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended by itself and with success."""
+        return self.returncode == 0 and not self.timed_out
+
+
+def find(program: str) -> Path:
+    """The path of a program; raises `ToolError` that names the Debian package to install."""
+    path = shutil.which(program)
+    if path is None:
+        package = DEBIAN_PACKAGES.get(program, program)
+        raise ToolError(f"{program} is not installed; on Debian or Ubuntu: sudo apt-get install {package}")
+    return Path(path)
+
+
+def run(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    stdin: bytes | None = None,
+    timeout_seconds: float,
+    cpu_seconds: int | None = None,
+    memory_mb: int,
+    file_mb: int,
+    env: Mapping[str, str] | None = None,
+) -> Completed:
+    """Run `command` to its end, or kill it and its whole group at the time limit.
+
+    `timeout_seconds` is wall-clock time; `cpu_seconds` (default: as much) is processor time, after which
+    `timed_out` is set too. The output is bounded by `file_mb`, since it is collected in files. `env` is added to a
+    minimal environment whose HOME and TMPDIR are `cwd`. Raises `ToolError` where the program is missing.
+    """
+    executable = find(command[0])
+    cpu = cpu_seconds if cpu_seconds is not None else max(1, round(timeout_seconds + 0.5))
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
+        source.write(stdin or b"")
+        source.seek(0)
+        out = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
+        err = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
+        child = subprocess.Popen(
+            [str(executable), *command[1:]],
+            cwd=cwd,
+            stdin=source,
+            stdout=out,
+            stderr=err,
+            env=_environment(cwd, env or {}),
+            start_new_session=True,
+            preexec_fn=_limits(cpu, memory_mb * _MB, file_mb * _MB),
+        )
+        try:
+            timed_out = not _wait(child, timeout_seconds)
+        finally:
+            # The group is killed on every way out: at the limit, on an exception, and after a normal end, where a
+            # stray grandchild may still be alive. The leader is reaped only afterwards, so its number is still ours.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        out.seek(0)
+        err.seek(0)
+        timed_out = timed_out or child.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+        return Completed(child.returncode, out.read(), err.read(), timed_out)
+
+
+@cache
+def first_line(program: str, *arguments: str) -> str:
+    """The first line a program prints, for its version; raises `ToolError` where it is missing or fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = run([program, *arguments], cwd=Path(folder), timeout_seconds=20, memory_mb=2048, file_mb=1)
+    lines = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
+    if done.returncode != 0 or not lines:
+        raise ToolError(f"{program} {' '.join(arguments)} failed with status {done.returncode}; reinstall it")
+    return lines[0].strip()
+
+
+def _wait(child: "subprocess.Popen[bytes]", timeout_seconds: float) -> bool:
+    """Wait for the end of the child without reaping it; False when the time is over.
+
+    A file descriptor for the process wakes us at once, where `Popen.wait` with a limit sleeps up to 50 ms too long.
+    """
+    try:
+        descriptor = os.pidfd_open(child.pid)
+    except (AttributeError, OSError):  # not Linux, an old kernel, or a container that forbids the call
+        try:
+            child.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(timeout_seconds * 1000))
+    finally:
+        os.close(descriptor)
+
+
+def _environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:
+    """What a program sees of ours: the search path and nothing else."""
+    path = os.environ.get("PATH", os.defpath)
+    return {"PATH": path, "HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C", **extra}
+
+
+def _limits(cpu_seconds: int, memory_bytes: int, file_bytes: int) -> Callable[[], None]:
+    """What the child does to itself between fork and exec; everything slow or unsafe there is done here, before."""
+    prctl = _prctl()
+    parent = os.getpid()
+    limits = [
+        (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1),
+        (resource.RLIMIT_AS, memory_bytes, memory_bytes),
+        (resource.RLIMIT_FSIZE, file_bytes, file_bytes),
+        (resource.RLIMIT_CORE, 0, 0),
+    ]
+    # An ordinary user can only lower a hard limit: keep to the one in force.
+    limits = [(what, *_within(resource.getrlimit(what)[1], soft, hard)) for what, soft, hard in limits]
+
+    def apply() -> None:
+        if prctl is not None:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != parent:  # the parent died before the line above
+                os._exit(1)
+        for what, soft, hard in limits:
+            resource.setrlimit(what, (soft, hard))
+
+    return apply
+
+
+def _within(ceiling: int, soft: int, hard: int) -> tuple[int, int]:
+    """The limits, lowered to the hard limit in force."""
+    if ceiling == resource.RLIM_INFINITY:
+        return soft, hard
+    return min(soft, ceiling), min(hard, ceiling)
+
+
+@cache
+def _prctl() -> Callable[..., int] | None:
+    """The C function, loaded ahead of the fork; None where the system has none."""
+    function = getattr(ctypes.CDLL(None), "prctl", None)
+    return function if callable(function) else None
