@@ -1,1 +1,186 @@
-"""The command line: one command per verb."""
+"""The command line: one command per verb, each a few lines over the room that does the work.
+
+Exit codes: 0 ok, 1 the work failed, 2 wrong usage. Errors are one sentence on stderr, never a traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from im2latex.errors import Im2LatexError, LatexError
+from im2latex.records import BadRow, RawFormula
+
+if TYPE_CHECKING:
+    from im2latex.rendering.engine import RenderParams
+
+app = typer.Typer(
+    help="Pictures of formulas to LaTeX: a reproducible data pipeline, models and honest scores.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Formulas = Annotated[
+    str, typer.Argument(metavar="[FILE|-]", help="formulas (.txt .jsonl .csv .parquet, .gz); - reads lines from stdin")
+]
+
+
+def main() -> None:
+    """Run the command line; what `im2latex` calls."""
+    try:
+        app()
+    except Im2LatexError as error:
+        typer.echo(f"im2latex: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does; nothing more can be said to it.
+        sys.stderr.close()
+        sys.exit(1)
+
+
+@app.command()
+def generate(
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="formulas to generate")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="the same seed, the same formulas")] = 0,
+    classics: Annotated[bool, typer.Option("--classics", help="put the list of classic formulas in front")] = False,
+) -> None:
+    """Write formulas from the grammar, one a line."""
+    from im2latex.latex.classics import load_classics
+    from im2latex.latex.grammar import generate as from_grammar
+
+    for formula in [*(load_classics() if classics else []), *from_grammar(count, seed)]:
+        typer.echo(formula)
+
+
+@app.command()
+def fetch(
+    corpus: Annotated[str, typer.Argument(help="im2latex-100k")],
+    into: Annotated[Path | None, typer.Option("--into", help="folder; data/raw/CORPUS if not given")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="folder of a mirror")] = None,
+    pictures: Annotated[bool, typer.Option("--pictures", help="the published pictures too")] = False,
+) -> None:
+    """Download a public corpus, going on where a download broke; checksums are checked."""
+    from im2latex.dataset.fetch import fetch as bring
+
+    for path in bring(corpus, into or Path("data/raw") / corpus, url, pictures):
+        typer.echo(path)
+
+
+@app.command()
+def normalize(
+    file: Formulas = "-",
+    profile: Annotated[str, typer.Option("--profile", help="faithful, compact or none")] = "faithful",
+    as_json: Annotated[bool, typer.Option("--json", help='{"id", "latex" or null, "reason"} a line')] = False,
+) -> None:
+    """Normalize formulas line by line: as many lines out as in, blank where a formula is refused."""
+    from im2latex.latex.normalize import NormalizerParams
+    from im2latex.latex.normalize import normalize as canonical
+    from im2latex.params import check
+
+    params = check({"profile": profile}, NormalizerParams, "options")
+    for row in _rows(file):
+        latex, reason = None, None
+        if isinstance(row, BadRow):
+            reason = f"{row.reason}: {row.detail}"
+        else:
+            try:
+                latex = canonical(row.formula, params)
+            except LatexError as error:
+                reason = error.sentence
+        if as_json:
+            typer.echo(json.dumps({"id": row.source_id, "latex": latex, "reason": reason}, ensure_ascii=False))
+        else:
+            typer.echo(latex or "")
+
+
+@app.command()
+def render(
+    out: Annotated[Path, typer.Option("-o", "--out", help="a .parquet file, or a folder for id.png and render.jsonl")],
+    file: Formulas = "-",
+) -> None:
+    """Render formulas as given, with the renderer of params.yaml: one row a formula, in input order."""
+    from im2latex.rendering.export import render_rows, write_folder, write_parquet
+
+    rows = render_rows(_rows(file), _renderer_params())
+    count, failed = (write_parquet if out.suffix == ".parquet" else write_folder)(rows, out)
+    typer.echo(f"{out}: {count:,} formulas, {failed:,} without a picture", err=True)
+
+
+@app.command()
+def score(
+    references: Annotated[Path, typer.Argument(help="one formula a line")],
+    hypotheses: Annotated[Path, typer.Argument(help="as many lines; blank where there is no prediction")],
+    images: Annotated[bool, typer.Option("--images", help="render both sides and compare the pictures too")] = False,
+) -> None:
+    """Judge one file of formulas by another; JSON on stdout."""
+    from im2latex.rendering.engine import TexRenderer
+    from im2latex.scoring.files import score_files
+
+    renderer = TexRenderer(_renderer_params()) if images else None
+    typer.echo(json.dumps(score_files(references, hypotheses, renderer), indent=1))
+
+
+@app.command()
+def verify() -> None:
+    """Re-hash every artifact against the manifests; exit 1 on any difference."""
+    from im2latex.dataset.manifest import verify as check_artifacts
+
+    checked, faults = check_artifacts(Path("reports/manifest"))
+    for fault in faults:
+        typer.echo(fault)
+    typer.echo(f"{checked:,} artifacts checked, {len(faults):,} faults")
+    sys.exit(1 if faults else 0)
+
+
+@app.command()
+def doctor(
+    lock: Annotated[
+        Path | None, typer.Option("--lock", help="write the versions that decide bytes to this file")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="name every tool that differs from this file")
+    ] = None,
+) -> None:
+    """Look for TeX, Ghostscript, ImageMagick and Poppler: found, version, self-test, remedy."""
+    from im2latex.rendering import doctor as examination
+
+    if lock:
+        lock.write_text(json.dumps(examination.versions(), indent=1) + "\n", encoding="utf-8")
+        typer.echo(f"{lock}: written")
+        return
+    if against:
+        for line in examination.differences(against):
+            typer.echo(line, err=True)
+        return
+    findings = examination.examine()
+    for finding in findings:
+        typer.echo(finding.line())
+    sys.exit(0 if all(finding.good for finding in findings) else 1)
+
+
+def _rows(file: str) -> Iterator[RawFormula | BadRow]:
+    """The rows of a file, or the lines of standard input."""
+    from im2latex.dataset.sources import read_file, read_lines
+
+    return read_lines(sys.stdin.buffer, "stdin") if file == "-" else read_file(Path(file))
+
+
+def _renderer_params() -> RenderParams:
+    """The renderer of ./params.yaml, or the default one where there is no such file."""
+    from im2latex.params import check, load_yaml
+    from im2latex.rendering.engine import RenderParams
+
+    path = Path("params.yaml")
+    values = load_yaml(path).get("render", {}).get("renderer", {}) if path.is_file() else {}
+    return check(values, RenderParams, f"{path}: render.renderer")
+
+
+if __name__ == "__main__":
+    main()

@@ -50,25 +50,19 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def verify(manifests: Path) -> tuple[int, list[str]]:
     """How many artifacts were checked, and one sentence for each that differs from its manifest."""
-    faults: list[str] = []
-    checked = 0
     paths = sorted(manifests.glob("*.json"))
     if not paths:
         raise ArtifactError(f"{manifests}: holds no manifest; run `dvc repro`")
-    for path in paths:
-        artifacts = read_manifest(path)["artifacts"]
-        for name, entry in artifacts.items():
-            checked += 1
-            if fault := _fault(Path(name), entry):
-                faults.append(f"{name}: {fault}; `dvc repro {path.stem}` makes it anew")
-        folders = {Path(name).parent for name in artifacts}
-        present = {file.as_posix() for folder in folders if folder.is_dir() for file in _own_files(folder)}
-        listed = {file for other in paths for file in read_manifest(other)["artifacts"]}
-        faults += [
-            f"{name}: stands beside the artifacts of {path.stem} and is in no manifest"
-            for name in sorted(present - listed)
-        ]
-    return checked, faults
+    listed = {name: (path.stem, entry) for path in paths for name, entry in read_manifest(path)["artifacts"].items()}
+    faults = [
+        f"{name}: {fault}; `dvc repro {stage}` makes it anew"
+        for name, (stage, entry) in listed.items()
+        if (fault := _fault(Path(name), entry))
+    ]
+    folders = {folder for name in listed if (folder := Path(name).parent).parts[0] == "data"}
+    present = {file.as_posix() for folder in folders if folder.is_dir() for file in _own_files(folder)}
+    faults += [f"{name}: stands among the artifacts and is in no manifest" for name in sorted(present - set(listed))]
+    return len(listed), faults
 
 
 def _fault(path: Path, entry: Mapping[str, object]) -> str | None:

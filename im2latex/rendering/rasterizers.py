@@ -114,7 +114,9 @@ class Helper:
         if self._name == "poppler":
             return f"poppler {process.first_line('pdftoppm', '-v')} pdf2image {metadata.version('pdf2image')}"
         ghostscript = process.first_line("gs", "--version")
-        return f"imagemagick {process.first_line('convert', '--version')} gs {ghostscript} wand {metadata.version('wand')}"
+        return (
+            f"imagemagick {process.first_line('convert', '--version')} gs {ghostscript} wand {metadata.version('wand')}"
+        )
 
     def pages(self, pdf: Path, dpi: int, numbers: Sequence[int]) -> Iterator[Pixels]:
         """The wanted pages out of all."""

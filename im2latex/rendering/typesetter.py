@@ -32,7 +32,9 @@ _OUTPUT = re.compile(r"^Output written on .*\((\d+) pages?", re.MULTILINE)
 class LimitParams(Params):
     """What one run of TeX or of a rasterizer may use."""
 
-    timeout_seconds: float = Field(3, gt=0, description="processor time for a formula set alone, counted in whole seconds")
+    timeout_seconds: float = Field(
+        3, gt=0, description="processor time for a formula set alone, counted in whole seconds"
+    )
     memory_mb: int = Field(2048, ge=256, description="address space")
     file_mb: int = Field(128, ge=8, description="size of a file it writes, of its output too")
 
@@ -77,7 +79,9 @@ class Typesetter:
             with throwaway_folder() as folder:
                 done, record = self._run([formulas[number] for number in numbers], folder)
                 if record.finished:
-                    yield Printed({numbers[i]: verdict for i, verdict in record.verdicts.items()}, folder / f"{_JOB}.pdf")
+                    yield Printed(
+                        {numbers[i]: verdict for i, verdict in record.verdicts.items()}, folder / f"{_JOB}.pdf"
+                    )
                     continue
             if len(numbers) == 1:
                 yield Printed({numbers[0]: _cause_of_death(done, record)})

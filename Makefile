@@ -1,0 +1,57 @@
+# `make repro` builds everything from raw formulas to the report; `make test` checks everything. Both set up first.
+
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+export DVC_NO_ANALYTICS := 1
+READY := .venv/.ready
+
+.PHONY: help setup repro test test-all lint types train evaluate small full accept lock
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## system packages, .venv and pinned dependencies
+
+$(READY): pyproject.toml constraints.txt setup/system.sh
+	PYTHON=$(PYTHON) setup/system.sh
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+repro: $(READY) ## raw formulas to report; a second run does nothing
+	@im2latex doctor --against tools.lock
+	@dvc repro
+	@echo "Report: reports/report.html   Scores: reports/metrics.json"
+
+test: $(READY) lint types ## lint, types, import contracts and tests; under 10 minutes
+	pytest -q -n 2 -m "not slow"
+
+test-all: $(READY) lint types ## the long tests too
+	pytest -q -n 2
+
+lint: $(READY) ## style and import contracts
+	ruff check .
+	ruff format --check .
+	lint-imports --no-cache
+
+types: $(READY) ## mypy --strict
+	mypy
+
+train: $(READY) ## the data stages and the training
+	dvc repro train
+
+evaluate: $(READY) ## everything up to the scores
+	dvc repro evaluate
+
+small: repro ## the embedded corpus
+
+full: $(READY) ## im2latex-100k, fetched first
+	im2latex fetch im2latex-100k
+	dvc exp run -S corpus=im2latex-100k
+
+accept: $(READY) ## STAGE=name: record a stage whose code changed in words only, without running it
+	@python -m pipeline.accept $(STAGE)
+
+lock: $(READY) ## adopt the tools found here: rewrites tools.lock
+	im2latex doctor --lock tools.lock

@@ -1,0 +1,112 @@
+"""Pictures of formulas as given, for people and for other programs: what `im2latex render` writes.
+
+writes  OUT.parquet                    one row a formula, in input order
+        OUT/<id>.png, OUT/render.jsonl  the same as files
+A row that has no picture keeps its place, with `image` null and a reason.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import joblib
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from im2latex.errors import InputError
+from im2latex.imaging.raster import encode_png
+from im2latex.parts import worker_count
+from im2latex.records import IMAGE, BadRow, RawFormula, formula_id, image_schema
+from im2latex.rendering.engine import Rendering, RenderParams, TexRenderer
+
+RENDERED = image_schema(
+    pa.schema(
+        [
+            ("id", pa.string()),
+            ("formula", pa.string()),
+            ("image", IMAGE),
+            ("width", pa.int32()),
+            ("height", pa.int32()),
+            ("reason", pa.string()),
+        ]
+    )
+)
+PART_ROWS = 500
+
+Row = dict[str, object]
+
+
+def render_rows(rows: Iterable[RawFormula | BadRow], params: RenderParams) -> Iterator[Row]:
+    """Render row by row, in order, on all cores; RENDERED as plain values, cropped to the ink at the params' dpi."""
+    pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="2*n_jobs")
+    source = iter(rows)
+    parts = iter(lambda: list(islice(source, PART_ROWS)), [])
+    for drawn in pool(joblib.delayed(_draw)(part, params) for part in parts):
+        yield from drawn
+
+
+def _draw(rows: Sequence[RawFormula | BadRow], params: RenderParams) -> list[Row]:
+    formulas = [row.formula for row in rows if isinstance(row, RawFormula)]
+    drawn = iter(TexRenderer(params).render(formulas))
+    return [_bad_row(row) if isinstance(row, BadRow) else _row(row, *_picture(next(drawn))) for row in rows]
+
+
+def _picture(rendering: Rendering) -> tuple[bytes | None, int | None, int | None, str | None]:
+    if rendering.pixels is None:
+        return None, None, None, f"{rendering.reason}: {rendering.detail}".removesuffix(": ")
+    height, width = rendering.pixels.shape
+    return encode_png(rendering.pixels), width, height, None
+
+
+def _row(row: RawFormula, png: bytes | None, width: int | None, height: int | None, reason: str | None) -> Row:
+    return {
+        "id": row.source_id or formula_id(row.formula),
+        "formula": row.formula,
+        "image": None if png is None else {"bytes": png, "path": None},
+        "width": width,
+        "height": height,
+        "reason": reason,
+    }
+
+
+def _bad_row(row: BadRow) -> Row:
+    return {"id": row.source_id or row.place, "reason": f"{row.reason}: {row.detail}"}
+
+
+def write_parquet(rows: Iterator[Row], out: Path) -> tuple[int, int]:
+    """Write RENDERED; returns how many rows there are and how many of them have no picture."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(out.name + ".partial")
+    count = failed = 0
+    with pq.ParquetWriter(partial, RENDERED, compression={"formula": "ZSTD", "image.bytes": "NONE"}) as writer:
+        while part := list(islice(rows, PART_ROWS)):
+            writer.write_table(pa.Table.from_pylist(part, schema=RENDERED))
+            count += len(part)
+            failed += sum(row.get("image") is None for row in part)
+    partial.replace(out)
+    return count, failed
+
+
+def write_folder(rows: Iterator[Row], out: Path) -> tuple[int, int]:
+    """Write one PNG a row and render.jsonl, whose `image` is then the file's name; counts as `write_parquet`."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; name a folder, or a file that ends in .parquet")
+    out.mkdir(parents=True, exist_ok=True)
+    count = failed = 0
+    with (out / "render.jsonl").open("w", encoding="utf-8") as listing:
+        for row in rows:
+            image = row.get("image")
+            if isinstance(image, dict):
+                name = f"{formula_id(str(row['id']))}.png" if _awkward(str(row["id"])) else f"{row['id']}.png"
+                (out / name).write_bytes(image["bytes"])
+                row = {**row, "image": name}
+            count += 1
+            failed += image is None
+            listing.write(json.dumps({name: row.get(name) for name in RENDERED.names}, ensure_ascii=False) + "\n")
+    return count, failed
+
+
+def _awkward(name: str) -> bool:
+    """Whether an id of the user's cannot be a file name as it stands."""
+    return len(name) > 100 or not all(letter.isalnum() or letter in "-_." for letter in name) or name.startswith(".")

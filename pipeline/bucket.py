@@ -1,0 +1,66 @@
+"""Kept samples, each in the smallest of a few shapes, to Parquet shards.
+
+reads   data/normalize/, data/render/         texts and pictures, a part at a time
+        data/tokenize/labels.parquet          token ids
+        data/filter/kept.parquet              records.KEPT
+writes  data/bucket/<split>/shard-NNNNN.parquet   records.SAMPLES, in input order
+        data/bucket/buckets.json              the shapes
+        data/bucket/dataset.json              logical dataset hash, counts, padding efficiency
+"""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, efficiency, save_shapes
+from im2latex.dataset.shards import ShardWriter, dataset_hash
+from im2latex.errors import InputError
+from im2latex.records import SAMPLES, SPLITS, part_paths, read_table
+from pipeline.stage import DATA, Run, run_stage
+
+
+def run(run: Run[BucketParams]) -> None:
+    """Choose the shapes, then gather texts, tokens and pictures part by part."""
+    kept = read_table(DATA / "filter" / "kept.parquet").to_pandas()
+    run.ledger.see(len(kept))
+    if kept.empty:
+        raise InputError("the filters left no sample; widen the limits in params.yaml: filter")
+    sizes = kept[["height", "width", "length"]].to_numpy(dtype=np.int64)
+    shapes = choose_shapes(sizes, run.params)
+    kept["bucket"] = assign(sizes, shapes, run.params).astype(np.int16)
+    labels = read_table(DATA / "tokenize" / "labels.parquet", ["formula_id", "tokens"]).to_pandas()
+    chosen = kept.merge(labels, on="formula_id", validate="1:1").set_index("formula_id")
+    save_shapes(shapes, run.out / "buckets.json")
+    rows = _write_shards(run, chosen)
+    content = {
+        "hash": dataset_hash(rows),
+        "samples": {split: int((chosen["split"] == split).sum()) for split in SPLITS},
+        "shapes": len(shapes),
+        "efficiency": efficiency(sizes, shapes, kept["bucket"].to_numpy(dtype=np.int64)),
+    }
+    (run.out / "dataset.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    run.facts["dataset"] = content
+
+
+def _write_shards(run: Run[BucketParams], chosen: pd.DataFrame) -> list[tuple[str, str, str, str]]:
+    """Write all shards; returns what the logical hash covers."""
+    writers: dict[str, ShardWriter] = {split: ShardWriter(run.out, split, run.params.shard_rows) for split in SPLITS}
+    hashed: list[tuple[str, str, str, str]] = []
+    for path in part_paths(DATA / "render"):
+        pictures = read_table(path).to_pandas()
+        texts = read_table(DATA / "normalize" / path.name, ["formula_id", "source_id", "group", "latex"]).to_pandas()
+        part = pictures.merge(texts, on="formula_id", validate="1:1")
+        part = part.join(chosen[["split", "bucket", "tokens"]], on="formula_id", how="inner")
+        for split, rows in part.groupby("split", sort=False):
+            writers[str(split)].add(pa.Table.from_pandas(rows[SAMPLES.names], schema=SAMPLES, preserve_index=False))
+        hashed += zip(part["formula_id"], part["split"], part["pixel_hash"], part["latex"], strict=True)
+        run.ledger.keep(len(part))
+    for writer in writers.values():
+        writer.close()
+    return hashed
+
+
+if __name__ == "__main__":
+    run_stage("bucket", BucketParams, run)

@@ -1,0 +1,55 @@
+"""Predictions to scores, beside those of trivial baselines.
+
+reads   data/predict/predictions.parquet      records.PREDICTIONS
+        data/bucket/train/                    the most frequent training formula
+writes  data/evaluate/scores.parquet          records.SCORES
+        reports/metrics.json                  what `dvc metrics diff` and the gate compare
+"""
+
+import json
+
+from im2latex.dataset.shards import read_shards
+from im2latex.params import Params, load_section
+from im2latex.records import read_table, write_table
+from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.pool import PooledRenderer
+from im2latex.scoring.baselines import most_frequent, with_baselines
+from im2latex.scoring.judge import judge
+from im2latex.scoring.summary import SummaryParams, summarize
+from pipeline.stage import DATA, REPORTS, Run, run_stage
+
+METRICS = REPORTS / "metrics.json"
+
+
+class RendererSection(Params):
+    """The part of section `render` that decides how both sides of a comparison are drawn."""
+
+    renderer: RenderParams
+    picture: dict[str, object]
+
+
+def project_renderer() -> PooledRenderer:
+    """The renderer of the data set, on all cores."""
+    return PooledRenderer(TexRenderer(load_section("render", RendererSection).renderer))
+
+
+def run(run: Run[SummaryParams]) -> None:
+    """Judge every prediction by its text and by its picture."""
+    predictions = read_table(DATA / "predict" / "predictions.parquet")
+    labels = (
+        label for shard in read_shards(DATA / "bucket", "train", ["latex"]) for label in shard["latex"].to_pylist()
+    )
+    judged = with_baselines(predictions, most_frequent(labels))
+    renderer = project_renderer()
+    scores = judge(judged, renderer, progress=True)
+    run.ledger.see(judged.num_rows)
+    run.ledger.keep(scores.num_rows)
+    write_table(scores, run.out / "scores.parquet")
+    metrics = summarize(scores, run.params)
+    METRICS.write_text(json.dumps(metrics, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    run.outputs.append(METRICS)
+    run.facts["renderer"] = renderer.identity
+
+
+if __name__ == "__main__":
+    run_stage("evaluate", SummaryParams, run, ("pyarrow", "numpy", "sacrebleu", "rapidfuzz"))

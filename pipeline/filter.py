@@ -1,0 +1,38 @@
+"""Labelled pictures that are fit to train on and to be judged by.
+
+reads   data/normalize/part-NNNNN.parquet     texts
+        data/render/part-NNNNN.parquet        sizes and pixel hashes
+        data/tokenize/labels.parquet          records.LABELS
+writes  data/filter/kept.parquet              records.KEPT, in input order
+"""
+
+import pandas as pd
+import pyarrow as pa
+
+from im2latex.dataset.filters import FilterParams, judge
+from im2latex.records import KEPT, read_parts, read_table, write_table
+from pipeline.stage import DATA, Run, run_stage
+
+
+def run(run: Run[FilterParams]) -> None:
+    """Judge every labelled picture."""
+    texts = read_parts(DATA / "normalize", ["formula_id", "source_id", "latex"]).to_pandas()
+    pictures = read_parts(DATA / "render", ["formula_id", "pixel_hash", "width", "height"]).to_pandas()
+    labels = read_table(DATA / "tokenize" / "labels.parquet").to_pandas()
+    labels["length"] = labels.pop("tokens").map(len)
+    samples: pd.DataFrame = labels.merge(pictures, on="formula_id", validate="1:1").merge(
+        texts, on="formula_id", validate="1:1"
+    )
+    run.ledger.see(len(labels))
+    reasons = judge(samples, run.params)
+    kept = samples[reasons == ""]
+    run.ledger.keep(len(kept))
+    dropped = samples[reasons != ""]
+    for row, reason in zip(dropped.to_dict("records"), reasons[dropped.index], strict=True):
+        detail = f"{row['length']} tokens, {row['width']}x{row['height']} px, in {row['split']}"
+        run.ledger.drop(row["formula_id"], row["source_id"], reason, detail)
+    write_table(pa.Table.from_pandas(kept[KEPT.names], schema=KEPT, preserve_index=False), run.out / "kept.parquet")
+
+
+if __name__ == "__main__":
+    run_stage("filter", FilterParams, run)

@@ -1,0 +1,135 @@
+"""Raw formulas to normalized formulas, each in its split.
+
+reads   data/raw/<corpus>/                    see im2latex.dataset.sources
+writes  data/normalize/part-NNNNN.parquet     records.FORMULAS, in input order
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+from im2latex.latex.normalize import NormalizerParams, normalize
+from pydantic import Field
+
+from im2latex.dataset.sources import Row, read_corpus
+from im2latex.dataset.splits import SplitParams, precedence, split_of
+from im2latex.errors import InputError, LatexError, ParamsError
+from im2latex.params import Params, load_yaml
+from im2latex.parts import PartCache, run_parts
+from im2latex.records import FORMULAS, BadRow, RawFormula, formula_id, write_table
+from pipeline.fingerprint import fingerprint
+from pipeline.stage import DATA, Run, cache_root, run_stage
+
+VERDICTS = pa.schema([("latex", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
+GIVEN_SPLIT_RANK = {"test": 0, "val": 1, "train": 2, None: 3}
+
+
+class NormalizeParams(Params):
+    """Section `normalize` of params.yaml."""
+
+    part_rows: int = Field(ge=1, description="rows of the input in one part")
+    normalizer: NormalizerParams
+    split: SplitParams
+
+
+@dataclass(frozen=True)
+class Normalizing:
+    """The work on one part: formulas to VERDICTS."""
+
+    params: NormalizerParams
+
+    def __call__(self, formulas: Sequence[str]) -> pa.Table:
+        """Normalize each, or say why not."""
+        return pa.Table.from_pylist([self._verdict(formula) for formula in formulas], schema=VERDICTS)
+
+    def _verdict(self, formula: str) -> dict[str, str]:
+        try:
+            return {"latex": normalize(formula, self.params)}
+        except LatexError as error:
+            return {"reason": error.reason, "detail": error.sentence}
+
+
+def corpus_folder() -> Path:
+    """The folder or file of the corpus that params.yaml names."""
+    name = load_yaml(Path("params.yaml")).get("corpus")
+    if not isinstance(name, str) or not name:
+        raise ParamsError("params.yaml: corpus must name a folder under data/raw, such as 'sample'")
+    return DATA / "raw" / name
+
+
+def owners(rows: Iterator[Row]) -> dict[str, int]:
+    """For each formula the number of the row that keeps it.
+
+    A row in a given held-out split goes first, so that a published test set stays whole; then the group first by
+    hash; then the earlier row.
+    """
+    best: dict[str, tuple[int, str, int]] = {}
+    for number, row in enumerate(rows):
+        if isinstance(row, RawFormula):
+            name = formula_id(row.formula)
+            claim = (GIVEN_SPLIT_RANK[row.split], precedence(row.group), number)
+            if name not in best or claim < best[name]:
+                best[name] = claim
+    return {name: claim[2] for name, claim in best.items()}
+
+
+def run(run: Run[NormalizeParams]) -> None:
+    """Normalize the corpus in parts; account for every row."""
+    corpus = corpus_folder()
+    kept_by = owners(read_corpus(corpus))
+    if not kept_by:
+        raise InputError(f"{corpus}: holds no formula; put one a line into a .txt file there")
+    cache = PartCache(
+        cache_root(),
+        run.stage,
+        {"params": run.params.normalizer.model_dump(mode="json"), "code": fingerprint("im2latex.latex.normalize")},
+    )
+    waiting: deque[list[Row]] = deque()
+
+    def parts() -> Iterator[list[str]]:
+        rows = read_corpus(corpus)
+        while chunk := list(islice(rows, run.params.part_rows)):
+            waiting.append(chunk)
+            yield [row.formula for row in chunk if isinstance(row, RawFormula)]
+
+    number = 0
+    results = run_parts(parts(), Normalizing(run.params.normalizer), cache, "normalize", len(kept_by))
+    for index, verdicts in enumerate(results):
+        chunk = waiting.popleft()
+        table = _account(run, chunk, verdicts, kept_by, number)
+        write_table(table, run.out / f"part-{index:05d}.parquet")
+        number += len(chunk)
+    if not run.ledger.kept:
+        raise InputError(f"{corpus}: no formula was accepted: {run.ledger.line()}")
+
+
+def _account(
+    run: Run[NormalizeParams], chunk: list[Row], verdicts: pa.Table, kept_by: dict[str, int], first: int
+) -> pa.Table:
+    """Keep or drop each row of a part; returns the kept ones (FORMULAS)."""
+    outcome = iter(verdicts.to_pylist())
+    kept: list[dict[str, str | None]] = []
+    run.ledger.see(len(chunk))
+    for number, row in enumerate(chunk, first):
+        if isinstance(row, BadRow):
+            run.ledger.drop(None, row.source_id or row.place, row.reason, row.detail)
+            continue
+        verdict = next(outcome)
+        name = formula_id(row.formula)
+        if kept_by[name] != number:
+            run.ledger.drop(name, row.source_id or row.place, "duplicate")
+        elif verdict["reason"] is not None:
+            run.ledger.drop(name, row.source_id or row.place, verdict["reason"], verdict["detail"])
+        else:
+            split = row.split or split_of(row.group or verdict["latex"], run.params.split)
+            values = (name, row.source_id, row.group, split, row.formula, verdict["latex"])
+            kept.append(dict(zip(FORMULAS.names, values, strict=True)))
+            run.ledger.keep()
+    return pa.Table.from_pylist(kept, schema=FORMULAS)
+
+
+if __name__ == "__main__":
+    run_stage("normalize", NormalizeParams, run, ("pyarrow", "pylatexenc"))

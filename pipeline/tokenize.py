@@ -1,0 +1,49 @@
+"""Normalized formulas that rendered to token ids; the vocabulary comes from the training split.
+
+reads   data/normalize/part-NNNNN.parquet     records.FORMULAS
+        data/render/part-NNNNN.parquet        which of them have a picture
+writes  data/tokenize/vocabulary.json
+        data/tokenize/labels.parquet          records.LABELS
+"""
+
+import pyarrow as pa
+from im2latex.latex import tokens as token_lines
+
+from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
+from im2latex.errors import InputError
+from im2latex.params import Params
+from im2latex.records import LABELS, read_parts, write_table
+from pipeline.stage import DATA, Run, run_stage
+
+
+class TokenizeParams(Params):
+    """Section `tokenize` of params.yaml."""
+
+    vocabulary: VocabularyParams
+
+
+def run(run: Run[TokenizeParams]) -> None:
+    """Fit the vocabulary and encode every label."""
+    rendered = set(read_parts(DATA / "render", ["formula_id"])["formula_id"].to_pylist())
+    formulas = read_parts(DATA / "normalize", ["formula_id", "split", "latex"])
+    labels = formulas.filter(pa.array([name in rendered for name in formulas["formula_id"].to_pylist()]))
+    tokens = [token_lines.split(latex) for latex in labels["latex"].to_pylist()]
+    splits = labels["split"].to_pylist()
+    training = [row for row, split in zip(tokens, splits, strict=True) if split == "train"]
+    if not training:
+        raise InputError(
+            "no rendered formula is in the training split; lower the shares in params.yaml: normalize.split"
+        )
+    vocabulary = Vocabulary.fit(training, run.params.vocabulary)
+    ids = [vocabulary.encode(row) for row in tokens]
+    run.ledger.see(len(rendered))
+    run.ledger.keep(len(ids))
+    vocabulary.save(run.out / "vocabulary.json")
+    unknown = [row.count(vocabulary.unk) for row in ids]
+    write_table(
+        pa.table([labels["formula_id"], labels["split"], ids, unknown], schema=LABELS), run.out / "labels.parquet"
+    )
+
+
+if __name__ == "__main__":
+    run_stage("tokenize", TokenizeParams, run)

@@ -1,0 +1,84 @@
+"""The frame: parameters first, a balanced ledger, a manifest last, and one sentence when something is wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from im2latex.dataset.manifest import read_manifest
+from im2latex.errors import InputError
+from im2latex.params import Params
+from pipeline.stage import Run, run_stage
+
+
+class FilterParams(Params):
+    limit: int = Field(ge=1)
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("filter: {limit: 3}\n")
+
+
+def work(run: Run[FilterParams]) -> None:
+    run.ledger.see(3)
+    run.ledger.keep(run.params.limit - 1)
+    run.ledger.drop("a", None, "too_long")
+    run.out.mkdir(parents=True)
+    (run.out / "kept.txt").write_text("x")
+
+
+def test_writes_ledger_manifest_and_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    stale = Path("data/filter/stale.txt")
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    run_stage("filter", FilterParams, work)
+    assert not stale.exists()
+    assert json.loads(Path("reports/ledger/filter.json").read_text())["reasons"] == {"too_long": 1}
+    manifest = read_manifest(Path("reports/manifest/filter.json"))
+    assert list(manifest["artifacts"]) == ["data/filter/kept.txt", "data/filter/rejects.parquet"]
+    assert manifest["params"] == {"limit": 3}
+    assert set(manifest["versions"]) == {"pyarrow"}
+    assert json.loads(Path("reports/run.json").read_text())["filter"]["seconds"] >= 0
+    assert capsys.readouterr().out.startswith("filter: 3 seen, 2 kept, 1 dropped (too_long 1) in ")
+
+
+@pytest.mark.parametrize(
+    ("params", "code", "sentence"),
+    [
+        ("filter: {limit: 0}", 2, "filter: params.yaml: filter.limit = 0: input should be greater than or equal to 1\n"),
+        ("filter: {limit: 3, lmit: 2}", 2, "filter: params.yaml: filter.lmit is not a known key; known here are limit\n"),
+        ("render: {}", 2, "filter: params.yaml: the section 'filter' is missing; present are render\n"),
+    ],
+)
+def test_wrong_parameters_stop_before_anything_is_touched(
+    params: str, code: int, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("params.yaml").write_text(params)
+    Path("data/filter").mkdir(parents=True)
+    with pytest.raises(SystemExit) as stopped:
+        run_stage("filter", FilterParams, work)
+    assert stopped.value.code == code
+    assert capsys.readouterr().err == sentence
+    assert Path("data/filter").exists()
+
+
+def test_failed_work_leaves_no_manifest(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(run: Run[FilterParams]) -> None:
+        raise InputError("x.txt: cannot be read; do y")
+
+    with pytest.raises(SystemExit) as stopped:
+        run_stage("filter", FilterParams, fail)
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err == "filter: x.txt: cannot be read; do y\n"
+    assert not Path("reports/manifest/filter.json").exists()
+
+
+def test_a_lost_record_is_our_mistake_and_shows() -> None:
+    def lose(run: Run[FilterParams]) -> None:
+        run.ledger.see(1)
+
+    with pytest.raises(AssertionError, match="neither kept nor dropped"):
+        run_stage("filter", FilterParams, lose)

@@ -1,0 +1,76 @@
+"""Parts: computed once, in order, by any number of workers; a cache that survives a kill and notices damage."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from im2latex.errors import UsageError
+from im2latex.parts import PartCache, run_parts, worker_count
+
+
+class Counting:
+    """Lengths of strings; leaves a mark in a folder for every part it works on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def __call__(self, part: Sequence[str]) -> pa.Table:
+        (self.folder / part[0]).touch()
+        return pa.table({"length": [len(text) for text in part]})
+
+    @property
+    def worked(self) -> set[str]:
+        return {path.name for path in self.folder.iterdir()}
+
+
+PARTS = [["a", "bb"], ["ccc"], ["d", "ee", "fff"]]
+
+
+def lengths(cache: PartCache, work: Counting, parts: Sequence[Sequence[str]] = PARTS) -> list[list[int]]:
+    return [table["length"].to_pylist() for table in run_parts(parts, work, cache, "test", 6)]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_results_keep_the_order_of_the_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+    monkeypatch.setenv("IM2LATEX_WORKERS", workers)
+    assert lengths(PartCache(tmp_path, "test", {}), Counting(tmp_path / "work")) == [[1, 2], [3], [1, 2, 3]]
+
+
+def test_only_new_parts_are_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IM2LATEX_WORKERS", "1")
+    cache = PartCache(tmp_path, "test", {"code": "1"})
+    lengths(cache, Counting(tmp_path / "first"))
+    again = Counting(tmp_path / "again")
+    assert lengths(cache, again, [*PARTS, ["new"]]) == [[1, 2], [3], [1, 2, 3], [3]]
+    assert again.worked == {"new"}
+
+
+def test_another_recipe_shares_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IM2LATEX_WORKERS", "1")
+    lengths(PartCache(tmp_path, "test", {"code": "1"}), Counting(tmp_path / "first"))
+    other = Counting(tmp_path / "other")
+    lengths(PartCache(tmp_path, "test", {"code": "2"}), other)
+    assert other.worked == {"a", "ccc", "d"}
+
+
+def test_a_damaged_result_is_made_anew(tmp_path: Path) -> None:
+    cache = PartCache(tmp_path, "test", {})
+    work = Counting(tmp_path / "work")
+    path = cache.result(["a"], work)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    assert cache.result(["a"], work).read_bytes() == whole
+
+
+def test_work_must_answer_every_row(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="2 rows went in, 1 came out"):
+        PartCache(tmp_path, "test", {}).result(["a", "b"], lambda _: pa.table({"length": [1]}))
+
+
+def test_worker_count_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IM2LATEX_WORKERS", "many")
+    with pytest.raises(UsageError, match="IM2LATEX_WORKERS=many: must be a whole number"):
+        worker_count()
