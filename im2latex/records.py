@@ -126,6 +126,7 @@ SCORES = pa.schema(
     [
         ("formula_id", pa.string()),
         ("split", pa.string()),
+        ("input", pa.string()),
         ("reference", pa.string()),
         ("hypothesis", pa.string()),
         ("edits", pa.int32()),
@@ -133,12 +134,19 @@ SCORES = pa.schema(
         ("compiles", pa.bool_()),
         ("reference_renders", pa.bool_()),
         ("image_exact", pa.bool_()),
+        ("image_match", pa.bool_()),
+        ("image_match_nospace", pa.bool_()),
         ("image_edits", pa.int32()),
         ("image_columns", pa.int32()),
         ("failure", pa.string()),
+        ("reference_failure", pa.string()),
     ]
 )
-"""One prediction judged; `edits` in tokens, `image_edits` of `image_columns` in pixel columns."""
+"""One prediction judged; `edits` in tokens, `image_edits` of `image_columns` in pixel columns.
+
+`input` as in PREDICTIONS, or the name of a trivial baseline. The columns from `compiles` on are null where pictures
+were not judged; `failure` and `reference_failure` name why a side has no picture.
+"""
 
 REJECTS = pa.schema(
     [

@@ -1,0 +1,163 @@
+"""Gather the page's content from what the stages left on disk.
+
+reads   <data>/evaluate/scores.parquet     records.SCORES, for the gallery
+        <data>/bucket/                     sizes and lengths of all splits, pictures of the chosen samples
+        <data>/train/log.jsonl             the learning curve, where there is one
+        <reports>/metrics.json, ledger/*.json, manifest/*.json
+        params.yaml                        shown as it stands
+No clock, commit or speed enters: the same artifacts give the same content.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from im2latex.dataset.manifest import read_manifest
+from im2latex.dataset.shards import read_dataset, read_shards
+from im2latex.errors import ArtifactError
+from im2latex.records import SPLITS, read_table
+from im2latex.rendering.engine import Renderer
+from im2latex.reporting import gallery, scores
+from im2latex.reporting.charts import nice_ticks
+from im2latex.reporting.content import Curve, Gallery, Histogram, Line, PageContent, Provenance, StageCount
+from im2latex.scoring.baselines import PICTURE
+
+STAGES = ("normalize", "render", "tokenize", "filter", "bucket", "train", "predict", "evaluate")
+"""The order of the funnel; `train` and `evaluate` drop nothing and are left out of it."""
+
+FUNNEL = tuple(stage for stage in STAGES if stage not in ("train", "evaluate"))
+
+BARS = 24
+"""Bars of a histogram, about."""
+
+
+class ReportParams(gallery.GalleryParams):
+    """What the report says and shows."""
+
+    title: str = Field(default="Formulas from pictures", description="heading of the page")
+    split: str = Field(default="test", description="split that the examples are chosen from")
+
+
+def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, renderer: Renderer) -> PageContent:
+    """Read everything the page shows; raises `ArtifactError` where a stage has not run."""
+    metrics = read_json(reports / "metrics.json")
+    return PageContent(
+        title=params.title,
+        split=params.split,
+        samples=metrics["n"],
+        failures=metrics["failures"],
+        reference_failures=metrics["reference_failures"],
+        controls=tuple(scores.CONTROLS[name] for name in scores.controls(metrics)),
+        scores=scores.scores(metrics),
+        stages=read_ledgers(reports / "ledger", FUNNEL),
+        histograms=_histograms(data / "bucket"),
+        curves=_curves(data / "train" / "log.jsonl"),
+        by_length=scores.by_length(metrics),
+        galleries=_galleries(data, params, renderer),
+        provenance=_provenance(data / "bucket", reports / "manifest", params_file),
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; raises `ArtifactError` where there is none."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such artifact; run `dvc repro`") from None
+    except ValueError:
+        raise ArtifactError(f"{path}: damaged; remove it and run `dvc repro`") from None
+    return content
+
+
+def read_ledgers(folder: Path, stages: Sequence[str] = STAGES) -> tuple[StageCount, ...]:
+    """The ledgers that were written, in the order of `stages`."""
+    found = [(stage, read_json(folder / f"{stage}.json")) for stage in stages if (folder / f"{stage}.json").is_file()]
+    return tuple(
+        StageCount(stage, counts["seen"], counts["kept"], counts["dropped"], tuple(counts["reasons"].items()))
+        for stage, counts in found
+    )
+
+
+def _histograms(shards: Path) -> tuple[Histogram, ...]:
+    columns = ["width", "height", "tokens"]
+    table = pa.concat_tables(part for split in _present(shards) for part in read_shards(shards, split, columns))
+    lengths = pc.list_value_length(table["tokens"])
+    return (
+        histogram("Label length", "tokens", lengths.to_numpy()),
+        histogram("Picture width", "px", table["width"].to_numpy()),
+        histogram("Picture height", "px", table["height"].to_numpy()),
+    )
+
+
+def histogram(title: str, unit: str, values: np.ndarray[Any, Any]) -> Histogram:
+    """Count values in classes of one round width."""
+    if not values.size:
+        return Histogram(title, unit, (0.0, 1.0), (0,))
+    ticks = nice_ticks(0, float(values.max()), BARS)
+    step = ticks[1] - ticks[0]
+    first, last = int(values.min() // step), int(values.max() // step) + 1
+    edges = tuple(step * place for place in range(first, last + 1))
+    counts, _ = np.histogram(values, edges)
+    return Histogram(title, unit, edges, tuple(int(count) for count in counts))
+
+
+def _present(shards: Path) -> list[str]:
+    return [split for split in SPLITS if (shards / split).is_dir()]
+
+
+def _curves(path: Path) -> tuple[Curve, ...]:
+    """Losses on one chart, scores on another; nothing for a model that was not trained here."""
+    if not path.is_file():
+        return ()
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    groups = {
+        "Loss, nats a token": [name for name in names if name.endswith("_loss")],
+        "On the validation subset": [name for name in names if name.startswith("val_") and name != "val_loss"],
+    }
+    charts = [Curve(title, tuple(_lines(rows, chosen))) for title, chosen in groups.items()]
+    return tuple(chart for chart in charts if chart.lines)
+
+
+def _lines(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> Iterator[Line]:
+    words = {"train_loss": "training", "val_loss": "validation"}
+    for name in names:
+        label = words.get(name, name.removeprefix("val_").replace("_", " "))
+        yield Line(label, tuple((row["samples"], row[name]) for row in rows if name in row))
+
+
+def _galleries(data: Path, params: ReportParams, renderer: Renderer) -> tuple[Gallery, ...]:
+    table = read_table(data / "evaluate" / "scores.parquet")
+    shown = pc.and_(pc.equal(table["input"], PICTURE), pc.equal(table["split"], params.split))
+    groups = gallery.choose(table.filter(shown).to_pylist(), params)
+    inputs = _pictures(data / "bucket", params.split, gallery.ids(groups))
+    return gallery.draw(groups, inputs, renderer, params)
+
+
+def _pictures(shards: Path, split: str, wanted: set[str]) -> dict[str, bytes]:
+    """The encoded pictures of a few samples, holding one shard at a time."""
+    found: dict[str, bytes] = {}
+    for shard in read_shards(shards, split, ["formula_id", "image"]):
+        chosen = shard.filter(pc.is_in(shard["formula_id"], pa.array(sorted(wanted), pa.string())))
+        found |= {row["formula_id"]: row["image"]["bytes"] for row in chosen.to_pylist()}
+    return found
+
+
+def _provenance(shards: Path, manifests: Path, params_file: Path) -> Provenance:
+    dataset = read_dataset(shards)
+    facts = {"data set": dataset["hash"]}
+    facts |= {f"{split} samples": f"{count:,}" for split, count in dataset["samples"].items()}
+    tools: dict[str, str] = {}
+    for stage in STAGES:
+        if (manifests / f"{stage}.json").is_file():
+            manifest = read_manifest(manifests / f"{stage}.json")
+            facts[f"code of {stage}"] = str(manifest["code"])
+            tools |= {name: str(version) for name, version in manifest.get("versions", {}).items()}
+            facts |= {name: str(manifest[name]) for name in ("renderer",) if name in manifest}
+    return Provenance(facts, dict(sorted(tools.items())), params_file.read_text(encoding="utf-8"))

@@ -1,0 +1,133 @@
+"""What the page shows, as plain frozen values: the page knows no files, and files know no page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One score of the model and of the controls, which were scored on the same references."""
+
+    name: str
+    label: str
+    meaning: str
+    lower_is_better: bool
+    value: float
+    interval: tuple[float, float] | None
+    controls: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageCount:
+    """The ledger of one stage; reasons by falling count."""
+
+    stage: str
+    seen: int
+    kept: int
+    dropped: int
+    reasons: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts of samples in classes `edges[i]` to `edges[i + 1]`, the last edge included."""
+
+    title: str
+    unit: str
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One named line of a chart: (x, y) by rising x."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Lines over samples seen in training."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LengthClass:
+    """One score of the references of some length."""
+
+    name: str
+    samples: int
+    value: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ByLength:
+    """One score over classes of reference length in tokens."""
+
+    label: str
+    classes: tuple[LengthClass, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG and the size it is shown at, in CSS pixels."""
+
+    png: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One sample as the model saw it, and what it made of it. `same_picture` is None where that was not judged."""
+
+    formula_id: str
+    reference: str
+    hypothesis: str
+    edits: int
+    same_picture: bool | None
+    failure: str | None
+    input: Picture | None
+    prediction: Picture | None
+    difference: Picture | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Examples chosen by one rule, which `rule` states."""
+
+    title: str
+    rule: str
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the numbers come from: hashes, tool versions, and params.yaml as it stood."""
+
+    facts: Mapping[str, str]
+    tools: Mapping[str, str]
+    params: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageContent:
+    """Everything on the page. `controls` are the column titles of `Score.controls`."""
+
+    title: str
+    split: str
+    samples: int
+    failures: Mapping[str, int]
+    reference_failures: Mapping[str, int]
+    controls: tuple[str, ...]
+    scores: tuple[Score, ...]
+    stages: tuple[StageCount, ...]
+    histograms: tuple[Histogram, ...]
+    curves: tuple[Curve, ...]
+    by_length: tuple[ByLength, ...]
+    galleries: tuple[Gallery, ...]
+    provenance: Provenance

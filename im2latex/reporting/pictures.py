@@ -1,0 +1,59 @@
+"""Pixels to small PNGs for the page: the same pixels give the same bytes."""
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from im2latex.errors import InputError
+from im2latex.imaging.raster import Pixels, decode
+from im2latex.reporting.content import Picture
+from im2latex.reporting.difference import Overlay
+
+MAX_WIDTH_PX = 1600
+MAX_HEIGHT_PX = 800
+"""Larger pictures are shrunk, so that one photograph cannot fill the page's budget."""
+
+COLOURS = {
+    Overlay.PAPER: (255, 255, 255),
+    Overlay.BOTH: (40, 42, 46),
+    Overlay.MISSED: (200, 64, 32),
+    Overlay.ADDED: (24, 110, 200),
+}
+"""Told apart by readers with any kind of colour vision: orange-red against blue."""
+
+
+def grey_picture(pixels: Pixels, density: float) -> Picture:
+    """Encode uint8 (H, W); `density` is the number of picture pixels in one CSS pixel."""
+    return _encode(Image.fromarray(pixels), density)
+
+
+def stored_picture(data: bytes, density: float) -> Picture | None:
+    """Take over an encoded picture of any kind as grey; None where the bytes are no picture."""
+    try:
+        return grey_picture(decode(data), density)
+    except InputError:
+        return None
+
+
+def overlay_picture(overlay: NDArray[np.uint8], density: float) -> Picture:
+    """Encode an array of `Overlay` in its colours."""
+    palette = np.array([COLOURS[kind] for kind in Overlay], np.uint8)
+    return _encode(Image.fromarray(palette[overlay]), density)
+
+
+def data_uri(png: bytes) -> str:
+    """The picture as text inside the page."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _encode(image: Image.Image, density: float) -> Picture:
+    width, height = max(1, round(image.width / density)), max(1, round(image.height / density))
+    image.thumbnail((MAX_WIDTH_PX, MAX_HEIGHT_PX), Image.Resampling.LANCZOS)
+    if image.mode == "RGB":
+        image = image.quantize(16, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return Picture(file.getvalue(), width, height)

@@ -1,0 +1,57 @@
+"""Two files, one formula a line, to scores: what `im2latex score` prints.
+
+A line ends at \\n or \\r\\n only, never at another Unicode separator. A blank line is a missing formula and counts.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from im2latex.errors import InputError
+from im2latex.records import PREDICTIONS, formula_id
+from im2latex.rendering.engine import Renderer
+from im2latex.scoring.baselines import PICTURE
+from im2latex.scoring.judge import judge
+from im2latex.scoring.summary import SummaryParams, describe
+
+
+def score_files(
+    references: Path,
+    hypotheses: Path,
+    renderer: Renderer | None = None,
+    params: SummaryParams | None = None,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Score line by line; image scores too where a renderer is given."""
+    params = params or SummaryParams()
+    refs, hyps = read_lines(references), read_lines(hypotheses)
+    if len(refs) != len(hyps):
+        raise InputError(
+            f"{references} has {len(refs):,} lines and {hypotheses} has {len(hyps):,}; "
+            "each reference needs its prediction on the same line, blank if there is none"
+        )
+    rows = len(refs)
+    columns = {
+        "formula_id": [formula_id(line) for line in refs],
+        "split": [params.headline] * rows,
+        "input": [PICTURE] * rows,
+        "reference": refs,
+        "hypothesis": hyps,
+        "log_probability": [None] * rows,
+    }
+    return describe(judge(pa.table(columns, schema=PREDICTIONS), renderer, progress), params)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 text file without their ends; raises `InputError` where it cannot be read."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]

@@ -1,0 +1,35 @@
+"""Bootstrap intervals of scores: samples are drawn with replacement, their columns summed, the scores recomputed.
+
+The percentile bootstrap of Efron 1979. One seed draws the same samples for every score, so that scores of one set
+move together.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from im2latex.scoring.sums import Column, Columns, Score
+
+LEVEL = 0.95
+
+
+def resample(columns: Columns, resamples: int, seed: int) -> dict[str, Column]:
+    """Draw the samples with replacement, as many as there are, and sum each column; arrays of shape (resamples,)."""
+    matrix = np.column_stack(list(columns.values()))
+    samples = len(matrix)
+    random = np.random.default_rng(seed)
+    sums = np.empty((resamples, matrix.shape[1]))
+    for row in sums:
+        drawn = np.bincount(random.integers(0, samples, samples), minlength=samples)
+        row[:] = drawn @ matrix
+    return dict(zip(columns, sums.T, strict=True))
+
+
+def intervals(
+    columns: Columns, scores: Mapping[str, Score], resamples: int, seed: int
+) -> dict[str, tuple[float, float]]:
+    """The central 95 % of each score over the resamples, as (low, high)."""
+    sums = resample(columns, resamples, seed)
+    tail = (1 - LEVEL) / 2
+    bounds = {name: np.quantile(score(sums), [tail, 1 - tail]) for name, score in scores.items()}
+    return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}

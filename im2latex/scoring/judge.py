@@ -1,0 +1,32 @@
+"""Predictions in, one judged row a prediction out: PREDICTIONS to SCORES."""
+
+from dataclasses import asdict, fields
+
+import pyarrow as pa
+
+from im2latex.records import SCORES
+from im2latex.rendering.engine import Renderer
+from im2latex.scoring.image import ImageJudgement, judge_images
+from im2latex.scoring.text import text_columns
+
+
+def judge(predictions: pa.Table, renderer: Renderer | None = None, progress: bool = False) -> pa.Table:
+    """Judge every row by its strings and, given a renderer, by its pictures; null is a missing prediction."""
+    references, hypotheses = _strings(predictions, "reference"), _strings(predictions, "hypothesis")
+    counts = text_columns(references, hypotheses)
+    columns = {name: predictions[name] for name in ("formula_id", "split", "input")}
+    columns |= {"reference": pa.array(references), "hypothesis": pa.array(hypotheses)}
+    columns |= {"edits": pa.array(counts["edits"].astype("int32")), "exact": pa.array(counts["exact"] == 1)}
+    if renderer is not None:
+        rows = [asdict(judgement) for judgement in judge_images(references, hypotheses, renderer, progress)]
+        columns |= {name: pa.array([row[name] for row in rows], SCORES.field(name).type) for name in IMAGE_COLUMNS}
+    else:
+        columns |= {name: pa.nulls(len(references), SCORES.field(name).type) for name in IMAGE_COLUMNS}
+    return pa.table([columns[name] for name in SCORES.names], schema=SCORES)
+
+
+IMAGE_COLUMNS = tuple(field.name for field in fields(ImageJudgement))
+
+
+def _strings(table: pa.Table, name: str) -> list[str]:
+    return [text or "" for text in table[name].to_pylist()]

@@ -1,0 +1,29 @@
+import pyarrow as pa
+
+from im2latex.records import PREDICTIONS, SCORES
+from im2latex.scoring.judge import IMAGE_COLUMNS, judge
+from tests.scoring.drawings import DrawnRenderer, drawing
+
+ROWS = [
+    {"formula_id": "1", "split": "test", "input": "picture", "reference": "x ^ 2", "hypothesis": "x ^ { 2 }"},
+    {"formula_id": "2", "split": "val", "input": "blank", "reference": "y", "hypothesis": None},
+]
+PREDICTED = pa.Table.from_pylist(ROWS, schema=PREDICTIONS)
+
+
+def test_judge_keeps_every_row_and_fills_the_schema() -> None:
+    square = drawing("#.", ".#")
+    renderer = DrawnRenderer({"x ^ 2": square, "x ^ { 2 }": square, "y": drawing("#")})
+    table = judge(PREDICTED, renderer)
+    assert table.schema == SCORES
+    first, second = table.to_pylist()
+    assert (first["formula_id"], first["input"], first["split"]) == ("1", "picture", "test")
+    assert (first["edits"], first["exact"], first["image_exact"]) == (2, False, True)
+    assert (second["hypothesis"], second["edits"], second["failure"]) == ("", 1, "missing")
+
+
+def test_without_a_renderer_the_columns_of_pictures_are_null() -> None:
+    table = judge(PREDICTED)
+    assert table.schema == SCORES
+    assert all(table[name].null_count == 2 for name in IMAGE_COLUMNS)
+    assert table["edits"].to_pylist() == [2, 1]
