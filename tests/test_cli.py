@@ -65,7 +65,11 @@ def test_normalize_profiles(command: Command) -> None:
     [
         (["normalize", "absent.txt"], 1, "im2latex: absent.txt: no such file; check the name"),
         (["normalize", "."], 1, "im2latex: .: is a folder where a file is due"),
-        (["fetch", "im2latex-1k"], 2, "im2latex: 'im2latex-1k' is no corpus that can be fetched; known are im2latex-100k"),
+        (
+            ["fetch", "im2latex-1k"],
+            2,
+            "im2latex: 'im2latex-1k' is no corpus that can be fetched; known are im2latex-100k",
+        ),
         (["verify"], 1, "im2latex: reports/manifest: holds no manifest; run `dvc repro`"),
         (["score", "a.txt", "b.txt"], 1, "im2latex: a.txt: no such file"),
     ],
