@@ -76,7 +76,7 @@ class Drawing:
 
 def run(run: Run[RenderStageParams]) -> None:
     """Render the corpus in parts; account for every formula."""
-    tools = versions()
+    tools = versions(run.params.renderer)
     run.facts["tools"] = tools
     run.facts["renderer"] = TexRenderer(run.params.renderer).identity
     recipe = {

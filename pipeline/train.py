@@ -16,7 +16,7 @@ import shutil
 from pathlib import Path
 
 import typer
-from dvclive import Live
+from dvclive.live import Live
 from im2latex.learning.checkpoint import save_checkpoint
 from im2latex.learning.loop import train
 from im2latex.learning.recipe import TrainParams

@@ -5,6 +5,7 @@ bytes of the data set, for the tracked lock file and for the check that each sta
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import get_args
 
-from im2latex.errors import ToolError
+from im2latex.errors import InputError, ToolError
 from im2latex.rendering import process, rasterizers
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.typesetter import throwaway_folder
@@ -64,6 +65,29 @@ def versions(params: RenderParams | None = None) -> dict[str, str]:
     found["fonts"] = f"sha256 {fonts.hexdigest()[:16]}"
     found["rasterizer"] = rasterizers.create(params.rasterizer, params).identity()
     return found | {wheel: metadata.version(wheel) for wheel in WHEELS}
+
+
+def differences(lock: Path, params: RenderParams | None = None) -> list[str]:
+    """One sentence for each tool here that is not the one in the lock file: pixels and bytes may then differ."""
+    try:
+        locked: dict[str, str] = json.loads(lock.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{lock}: no such file; `im2latex doctor --lock {lock}` writes it") from None
+    except ValueError:
+        raise InputError(f"{lock}: damaged; `im2latex doctor --lock {lock}` writes it anew") from None
+    here = versions(params)
+    return [
+        f"{name}: {here.get(name, 'missing')} here, {locked.get(name, 'nothing')} in {lock}; bytes may differ"
+        for name in {**locked, **here}
+        if here.get(name) != locked.get(name)
+    ]
+
+
+def line(finding: Finding) -> str:
+    """A finding for a person: verdict, tool, version; then what to do and what else to know."""
+    verdict = "ok" if finding.works else "FAILS" if finding.found else "MISSING"
+    told = [f"{verdict:8}{finding.tool}", finding.version, finding.note, finding.remedy and f"remedy: {finding.remedy}"]
+    return "  ".join(part for part in told if part)
 
 
 def _template_files(params: RenderParams) -> list[str]:
