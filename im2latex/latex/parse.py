@@ -35,6 +35,7 @@ from im2latex.latex.signatures import (
     SPACES,
     STYLE_SWITCHES,
 )
+from im2latex.latex.symbols import known
 from im2latex.latex.tokens import squeeze
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Inline, Node, Row, Scripts, Token
 
@@ -170,7 +171,7 @@ class _Reader:
         kinds = COMMANDS.get(name)
         if kinds is not None:
             return self._arguments(name, kinds)
-        if name in _NO_NUCLEUS or not name[1].isalpha():
+        if name in known() or name in _NO_NUCLEUS or not name[1].isalpha():
             return Token(name)
         return self._undeclared(name)
 

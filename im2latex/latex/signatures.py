@@ -98,19 +98,3 @@ SPACES = frozenset(
     \negthickspace \space \nobreakspace \hfill \hfil""".split()
 ) | {"\\ ", "\\\n", "\\\t"}
 SPACE_COMMANDS = frozenset(r"\hspace \hspace* \mspace \hskip \kern \mkern \mskip \vspace \vspace*".split())
-
-_ORDINARY_WORDS = r"""\alpha \beta \gamma \delta \epsilon \zeta \eta \theta \iota \kappa \lambda \mu \nu \xi \pi \rho
-    \sigma \tau \upsilon \phi \chi \psi \omega \varepsilon \vartheta \varpi \varrho \varsigma \varphi \varkappa \digamma
-    \Gamma \Delta \Theta \Lambda \Xi \Pi \Sigma \Upsilon \Phi \Psi \Omega \infty \partial \nabla \ell \hbar \hslash
-    \imath \jmath \wp \Re \Im \aleph \beth \emptyset \varnothing \forall \exists \nexists \neg \top \bot \angle
-    \triangle \square \Box \flat \natural \sharp \prime \clubsuit \diamondsuit \heartsuit \spadesuit \eth
-    \complement \mho \Bbbk \backprime \bigstar \blacksquare \lozenge"""
-ORDINARY = frozenset(_ORDINARY_WORDS.split()) | frozenset(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-)
-"""Symbols of class Ord with one glyph: braces around one of them alone change nothing."""
-
-FONT_DEPENDENT = frozenset(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-) | frozenset(r"\Gamma \Delta \Theta \Lambda \Xi \Pi \Sigma \Upsilon \Phi \Psi \Omega".split())
-"""Symbols of class 7 (The TeXbook, chapter 17): the only ones a math font command changes."""

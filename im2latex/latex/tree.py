@@ -153,12 +153,30 @@ def rows_of(node: Node, style: Style) -> Iterator[tuple[Row, Style]]:
                 yield node.sup, Style.SCRIPT
         case Command():
             for index, argument in enumerate(node.arguments):
-                yield argument.body, _argument_style(node.name, index, style)
+                if argument.kind in "mo":
+                    yield argument.body, _argument_style(node.name, index, style)
+                elif argument.kind == "t":
+                    yield from _rows_of_text(argument.body)
         case Environment():
             cell_style = _CELL_STYLES.get(node.name, Style.TEXT if "matrix" in node.name else Style.DISPLAY)
             for row in node.rows:
                 for cell in row:
                     yield cell, cell_style
+
+
+def _rows_of_text(text: Row) -> Iterator[tuple[Row, Style]]:
+    """A text is no row of mathematics, but may hold some."""
+    for node in text:
+        if isinstance(node, Group):
+            yield from _rows_of_text(node.body)
+        elif not isinstance(node, Token):
+            yield from rows_of(node, Style.TEXT)
+
+
+def heads(row: Row) -> Iterator[Node]:
+    """The nodes of a row, a scripted one by its nucleus."""
+    for node in row:
+        yield node.nucleus if isinstance(node, Scripts) else node
 
 
 def _argument_style(name: str, index: int, style: Style) -> Style:

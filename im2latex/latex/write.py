@@ -4,6 +4,7 @@ Every argument and script stands in braces, the subscript before the superscript
 neighbours by one space. The result parses to the same tree.
 """
 
+from im2latex.latex.signatures import COMMANDS
 from im2latex.latex.tokens import CONTROL_WORD, squeeze
 from im2latex.latex.tree import Command, Environment, Fence, Group, Inline, Node, Row, Scripts, Token
 
@@ -87,20 +88,21 @@ def _write_text_command(command: Command, out: list[str]) -> None:
 def text(row: Row) -> str:
     r"""A text without whitespace: `~` for a space, `\space{}` where the end of a sentence makes it wider."""
     pieces: list[str] = []
-    previous = ""
     for node in row:
+        previous = pieces[-1] if pieces else ""
         match node:
             case Token(text=" "):
                 pieces.append("\\space{}" if previous in _SENTENCE_ENDS or previous in ")]'\"" and previous else "~")
             case Token():
-                if node.text[0].isalpha() and pieces and CONTROL_WORD.fullmatch(pieces[-1]):
-                    pieces.append("{}")
-                pieces.append(node.text)
+                if previous in COMMANDS and previous != node.text:
+                    pieces.append(f"{{{node.text}}}")
+                else:
+                    separated = node.text[0].isalpha() and CONTROL_WORD.fullmatch(previous)
+                    pieces.append(f"{{}}{node.text}" if separated else node.text)
             case Group():
                 pieces.append(f"{{{text(node.body)}}}")
             case _:
                 pieces.append(squeeze(" ".join(write([node]))))
-        previous = pieces[-1]
     return "".join(pieces)
 
 
