@@ -1,0 +1,448 @@
+r"""LaTeX source to a tree, with a named reason for whatever is no formula.
+
+pylatexenc's walker finds control sequences, brace groups, environments, comments and mathematics in text. The builder
+here reads arguments, scripts and fences from its nodes as TeX does: the argument of `\frac12` is the next token, that
+of `^` may be a command with arguments of its own, and an optional argument ends at the first bracket outside braces.
+"""
+
+import re
+from functools import cache
+from typing import NoReturn
+
+from pylatexenc.latexwalker import (
+    LatexCharsNode,
+    LatexCommentNode,
+    LatexEnvironmentNode,
+    LatexGroupNode,
+    LatexMacroNode,
+    LatexMathNode,
+    LatexNode,
+    LatexWalker,
+    LatexWalkerEndOfStream,
+    LatexWalkerParseError,
+)
+from pylatexenc.macrospec import LatexContextDb
+
+from im2latex.errors import LatexError
+from im2latex.latex.signatures import (
+    BRACKET_AFTER_SPACE,
+    COMMANDS,
+    ENVIRONMENTS,
+    FONT_SWITCHES,
+    FORBIDDEN,
+    INFIX,
+    SPACE_COMMANDS,
+    SPACES,
+    STYLE_SWITCHES,
+)
+from im2latex.latex.symbols import known
+from im2latex.latex.tokens import squeeze
+from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Inline, Node, Row, Scripts, Token
+
+MAX_DEPTH = 40
+"""Deepest nesting of braces, environments and fences; the deepest of 47,888 arXiv formulas is far below."""
+
+_NEST = re.compile(r"\\\\|\\(?:begin|left)(?![A-Za-z])|\\(?:end|right)(?![A-Za-z])|\\.|[{}]", re.DOTALL)
+_FOREIGN = re.compile(r"[^\x20-\x7e\t\n\r]")
+_UNIT = r"(?:true)?(?:pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|mu)"
+_DIMENSION = rf"[-+]*(?:\d+[.,]?\d*|[.,]\d+){_UNIT}"
+_LENGTH = re.compile(rf"=?({_DIMENSION}(?:plus{_DIMENSION})?(?:minus{_DIMENSION})?)")
+_SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
+_NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES | FONT_SWITCHES.keys() | {"\\\\"}
+_ROW_BREAKS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
+_PLACEMENT = re.compile(r"\[[tbclr]\]")
+_NO_FIELD = frozenset("^_'&")
+
+
+@cache
+def _plain_context() -> LatexContextDb:
+    """A context without macros: the builder reads all arguments."""
+    return LatexContextDb()
+
+
+def parse(source: str) -> Row:
+    """Read one formula; raises `LatexError` and nothing else."""
+    _check_characters(source)
+    _check_nesting(source)
+    walker = LatexWalker(source, latex_context=_plain_context(), tolerant_parsing=False)
+    try:
+        nodes, _, _ = walker.get_latex_nodes()
+        return _Reader(source, _items(nodes)).row()
+    except LatexWalkerEndOfStream:
+        raise LatexError("dangling_backslash", "the formula ends in a backslash", len(source) - 1) from None
+    except LatexWalkerParseError as error:
+        raise _translated(error) from None
+    except RecursionError:
+        raise LatexError("too_deep", "the formula is nested too deeply") from None
+
+
+def _check_characters(source: str) -> None:
+    foreign = _FOREIGN.search(source)
+    if foreign is None:
+        return
+    reason = "non_ascii" if ord(foreign[0]) > 0x9F else "control_character"
+    raise LatexError(reason, f"U+{ord(foreign[0]):04X}", foreign.start())
+
+
+def _check_nesting(source: str) -> None:
+    """Refuse what would exhaust the stack of a recursive reader."""
+    depth = 0
+    for match in _NEST.finditer(source):
+        if match[0] in ("{", "\\begin", "\\left"):
+            depth += 1
+        elif match[0] in ("}", "\\end", "\\right"):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise LatexError("too_deep", f"more than {MAX_DEPTH} levels", match.start())
+
+
+def _translated(error: LatexWalkerParseError) -> LatexError:
+    """The parser's finding under the project's names."""
+    message = str(error.msg)
+    lowered = message.lower()
+    if "environment" in lowered:
+        reason = "unbalanced_environment"
+    elif "math mode" in lowered or "mathmode" in lowered:
+        reason = "math_shift"
+    else:
+        reason = "unbalanced_group"
+    return LatexError(reason, " ".join(message.split()), error.pos)
+
+
+_Item = tuple[str, LatexNode | None, int]
+"""What stands there (a character, a control sequence, or "" for a larger node), the larger node, its position."""
+
+
+class _Reader:
+    """Turns the items of one group, or of one cell, into a row."""
+
+    def __init__(self, source: str, items: list[_Item]) -> None:
+        self.source = source
+        self.items = items
+        self.at = 0
+
+    def row(self) -> Row:
+        """Read everything; a fence left open is an error."""
+        row, closer = self._until_right()
+        if closer is not None:
+            self._fail("unbalanced_left_right", "\\right without \\left")
+        return row
+
+    def _until_right(self) -> tuple[Row, str | None]:
+        row: Row = []
+        while (item := self._peek()) is not None:
+            if item == "^" or item == "_":
+                self.at += 1
+                self._attach(row, _SCRIPT_SLOTS[item], self._field())
+            elif item == "'":
+                self._primes(row)
+            elif item == "\\right":
+                self.at += 1
+                return row, self.delimiter()
+            else:
+                row.append(self._node())
+        return row, None
+
+    def _node(self) -> Node:
+        """Read one node: a symbol, a group, an environment, or a command with its arguments."""
+        item, node, position = self.items[self.at]
+        self.at += 1
+        if isinstance(node, LatexGroupNode):
+            return Group(_Reader(self.source, _items(node.nodelist)).row())
+        if isinstance(node, LatexEnvironmentNode):
+            return _EnvironmentReader(self.source, node).environment()
+        if node is not None:
+            self._fail("math_shift", "a formula holds no $", position)
+        if item[0] == "\\":
+            return self._command(item, position)
+        if item == "&":
+            self._fail("stray_alignment", "& outside a table", position)
+        if item == "#":
+            self._fail("parameter_character", "# stands for an argument of a definition", position)
+        return Token(item)
+
+    def _command(self, name: str, position: int) -> Node:
+        if name in FORBIDDEN:
+            self._fail("forbidden_command", name, position)
+        if name == "\\left":
+            return self._fence(position)
+        if name == "\\\\":
+            return Token(self.row_break(False, position))
+        kinds = COMMANDS.get(name)
+        if kinds is not None:
+            return self._arguments(name, kinds)
+        if name in known() or name in _NO_NUCLEUS or not name[1].isalpha():
+            return Token(name)
+        return self._undeclared(name)
+
+    def _arguments(self, name: str, kinds: str) -> Node:
+        arguments: list[Argument] = []
+        for kind in kinds:
+            if kind == "*":
+                if self._peek() == "*":
+                    self.at += 1
+                    name += "*"
+                continue
+            body = self.argument(kind, name)
+            if body is not None:
+                arguments.append(Argument(kind, body))
+        return Command(name, arguments)
+
+    def argument(self, kind: str, name: str) -> Row | None:
+        """Read one argument; None for an absent optional one."""
+        if kind in "ob":
+            return self._optional(kind)
+        if kind == "n":
+            return [Token(self._length(name))]
+        if self.at >= len(self.items):
+            self._fail("missing_argument", name)
+        if kind == "d":
+            return [Token(self.delimiter())]
+        if kind == "m":
+            return self._field()
+        item, node, position = self.items[self.at]
+        self.at += 1
+        if not isinstance(node, LatexGroupNode):
+            if node is not None:
+                self._fail("missing_argument", name, position)
+            return [Token(item)]
+        if kind == "t":
+            return _text(self.source, node.nodelist)
+        inside = self.source[node.pos + 1 : node.pos + node.len - 1]
+        if kind == "c":
+            return [Token(column) for column in columns(inside)]
+        return [Token(squeeze(inside))] if inside.strip() else []
+
+    def _field(self) -> Row:
+        """Read a script or an argument: the inside of a group, or one node."""
+        if self.at >= len(self.items):
+            self._fail("missing_argument", "the formula ends where an argument is due")
+        item, node, position = self.items[self.at]
+        if isinstance(node, LatexGroupNode):
+            self.at += 1
+            return _Reader(self.source, _items(node.nodelist)).row()
+        if item in _NO_FIELD:
+            self._fail("missing_argument", f"{item} where an argument is due", position)
+        return [self._node()]
+
+    def _optional(self, kind: str) -> Row | None:
+        if self._peek() != "[":
+            return None
+        for close in range(self.at + 1, len(self.items)):
+            if self.items[close][0] == "]":
+                inside = self.items[self.at + 1 : close]
+                self.at = close + 1
+                if kind == "b":
+                    return [Token("".join(item for item, _, _ in inside))]
+                return _Reader(self.source, inside).row()
+        return None
+
+    def _undeclared(self, name: str) -> Node:
+        """A command of no known signature keeps the groups behind it, in case they are its arguments."""
+        arguments: list[Argument] = []
+        while self.at < len(self.items) and isinstance(self.items[self.at][1], LatexGroupNode):
+            arguments.append(Argument("m", self._field()))
+        return Command(name, arguments) if arguments else Token(name)
+
+    def _fence(self, position: int) -> Fence:
+        left = self.delimiter()
+        body, right = self._until_right()
+        if right is None:
+            self._fail("unbalanced_left_right", "\\left without \\right", position)
+        return Fence(left, body, right)
+
+    def delimiter(self) -> str:
+        """Read one delimiter, which may stand in braces after `\\big`."""
+        if self.at >= len(self.items):
+            self._fail("missing_argument", "a delimiter is due")
+        item, node, position = self.items[self.at]
+        self.at += 1
+        if isinstance(node, LatexGroupNode):
+            inside = _items(node.nodelist)
+            item = inside[0][0] if len(inside) == 1 else ""
+        if not item:
+            self._fail("missing_argument", "a delimiter is due", position)
+        return item
+
+    def _length(self, name: str) -> str:
+        """Read a length such as `-2.5pt plus 1pt`, which stands there in single characters."""
+        characters = []
+        for item, node, _ in self.items[self.at :]:
+            if node is not None or len(item) != 1:
+                break
+            characters.append(item)
+        match = _LENGTH.match("".join(characters))
+        if match is None:
+            self._fail("bad_length", f"{name} takes a length such as 2pt")
+        self.at += match.end()
+        return match[1].replace(",", ".")
+
+    def row_break(self, after_space: bool, position: int) -> str:
+        r"""Read the star and the gap that may follow `\\`; `position` is that of the backslash."""
+        star = ""
+        if self._peek() == "*":
+            self.at += 1
+            star = "*"
+        if self._peek() != "[" or (not after_space and self.items[self.at][2] != position + 2 + len(star)):
+            return "\\\\" + star
+        start = self.at
+        inside = self._optional("b")
+        if inside and isinstance(inside[0], Token) and _LENGTH.fullmatch(inside[0].text):
+            return f"\\\\{star}[{inside[0].text}]"
+        self.at = start
+        return "\\\\" + star
+
+    def _primes(self, row: Row) -> None:
+        """Read a run of primes, which TeX merges with a superscript right behind it."""
+        primes: Row = []
+        while self._peek() == "'":
+            self.at += 1
+            primes.append(Token("\\prime"))
+        if self._peek() == "^":
+            self.at += 1
+            primes += self._field()
+        self._attach(row, "sup", primes)
+
+    def _attach(self, row: Row, slot: str, script: Row) -> None:
+        if not row or not _carries_scripts(row[-1]):
+            row.append(Group([]))
+        last = row[-1]
+        if not isinstance(last, Scripts):
+            last = Scripts(last)
+            row[-1] = last
+        if getattr(last, slot) is not None:
+            self._fail("double_script", "two superscripts or two subscripts on one symbol")
+        setattr(last, slot, script)
+
+    def _peek(self) -> str | None:
+        """The next item's character or control sequence, "" for a larger node, None at the end."""
+        return self.items[self.at][0] if self.at < len(self.items) else None
+
+    def _fail(self, reason: str, detail: str, position: int | None = None) -> NoReturn:
+        if position is None and self.items:
+            position = self.items[min(self.at, len(self.items) - 1)][2]
+        raise LatexError(reason, detail, position)
+
+
+class _EnvironmentReader:
+    """Cuts the body of an environment into rows of cells."""
+
+    def __init__(self, source: str, node: LatexEnvironmentNode) -> None:
+        self.source = source
+        self.node = node
+        self.name: str = node.environmentname
+
+    def environment(self) -> Environment:
+        """Read option, arguments and cells."""
+        head = _Reader(self.source, _items(self.node.nodelist))
+        option = ""
+        arguments: list[Argument] = []
+        for kind in ENVIRONMENTS.get(self.name, ""):
+            if kind == "p":
+                option = _placement(head)
+            else:
+                arguments.append(Argument(kind, head.argument(kind, self.name) or []))
+        rows, breaks = self._rows(head)
+        return Environment(self.name, option, arguments, rows, breaks)
+
+    def _rows(self, head: _Reader) -> tuple[list[list[Row]], list[str]]:
+        rows: list[list[Row]] = [[]]
+        breaks: list[str] = []
+        start = head.at
+        while head.at < len(head.items):
+            item, _, position = head.items[head.at]
+            here = head.at
+            head.at += 1
+            if item == "&" or item in _ROW_BREAKS:
+                rows[-1].append(_Reader(self.source, head.items[start:here]).row())
+                if item != "&":
+                    after_space = self.name in BRACKET_AFTER_SPACE
+                    breaks.append(head.row_break(after_space, position) if item == "\\\\" else "\\\\")
+                    rows.append([])
+                start = head.at
+        rows[-1].append(_Reader(self.source, head.items[start:]).row())
+        return rows, breaks
+
+
+def _placement(head: _Reader) -> str:
+    option = "".join(item for item, _, _ in head.items[head.at : head.at + 3])
+    if _PLACEMENT.fullmatch(option) is None:
+        return ""
+    head.at += 3
+    return option
+
+
+def _items(nodes: list[LatexNode]) -> list[_Item]:
+    """Characters, control sequences and larger nodes in order; spaces and comments are gone."""
+    items: list[_Item] = []
+    for node in nodes:
+        if isinstance(node, LatexCharsNode):
+            position = node.pos
+            items += [(c, None, position + i) for i, c in enumerate(node.chars) if not c.isspace()]
+        elif isinstance(node, LatexMacroNode):
+            name = node.macroname
+            items.append(("~" if name.isspace() else "\\" + name, None, node.pos))
+        elif not isinstance(node, LatexCommentNode):
+            items.append(("", node, node.pos))
+    return items
+
+
+def _carries_scripts(node: Node) -> bool:
+    """Whether TeX hangs a script on this node; behind a space it makes an empty nucleus."""
+    if isinstance(node, Token):
+        return node.text not in _NO_NUCLEUS
+    return not (isinstance(node, Command) and node.name in SPACE_COMMANDS)
+
+
+def _text(source: str, nodes: list[LatexNode]) -> Row:
+    """Read a text: characters with single spaces, control sequences, groups, and mathematics between dollars."""
+    row: Row = []
+    for node in nodes:
+        if isinstance(node, LatexCharsNode):
+            row.extend(Token(character) for character in _one_space(node.chars))
+        elif isinstance(node, LatexMacroNode):
+            name = "\\" + node.macroname
+            if name in FORBIDDEN:
+                raise LatexError("forbidden_command", name, node.pos)
+            row.append(Token("~" if node.macroname.isspace() else name))
+        elif isinstance(node, LatexGroupNode):
+            row.append(Group(_text(source, node.nodelist)))
+        elif isinstance(node, LatexMathNode):
+            row.append(Inline(_Reader(source, _items(node.nodelist)).row()))
+        elif isinstance(node, LatexEnvironmentNode):
+            row.append(_EnvironmentReader(source, node).environment())
+    return row
+
+
+def _one_space(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+def columns(specification: str) -> list[str]:
+    r"""Cut a column specification: `l@{\,}p{2cm}*{2}{c}` is `l`, `@{\,}`, `p{2cm}`, `c`, `c`."""
+    found: list[str] = []
+    rest = specification
+    while rest := rest.lstrip():
+        head, rest = rest[0], rest[1:].lstrip()
+        if head == "*":
+            count, rest = _braced(rest)
+            repeated, rest = _braced(rest)
+            found += columns(repeated) * min(int(count) if count.isdecimal() else 1, 100)
+        elif head in "pmb@!><":
+            inside, rest = _braced(rest)
+            found.append(f"{head}{{{squeeze(inside)}}}")
+        else:
+            found.append(head)
+    return found
+
+
+def _braced(text: str) -> tuple[str, str]:
+    """The inside of the brace group that leads the text, and what follows it."""
+    if not text.startswith("{"):
+        return text[:1], text[1:]
+    depth = 0
+    for index, character in enumerate(text):
+        depth += (character == "{") - (character == "}")
+        if depth == 0:
+            return text[1:index], text[index + 1 :].lstrip()
+    return text[1:], ""

@@ -1,0 +1,162 @@
+r"""Rules for font switches and for text that mathematics sets alike."""
+
+from collections.abc import Iterable
+
+from im2latex.latex.rules.structure import is_ordinary
+from im2latex.latex.signatures import FONT_SWITCHES
+from im2latex.latex.symbols import font_dependent
+from im2latex.latex.tree import Argument, Command, Group, Node, Row, Scripts, Style, Token, heads, styled
+
+_OLD_NAMES = {"\\Bbb": "\\mathbb", "\\frak": "\\mathfrak", "\\bold": "\\mathbf"}
+_TEXT_FONTS = {
+    "\\text": "\\mathrm",
+    "\\textrm": "\\mathrm",
+    "\\textnormal": "\\mathrm",
+    "\\textup": "\\mathrm",
+    "\\mbox": "\\mathrm",
+    "\\hbox": "\\mathrm",
+    "\\textbf": "\\mathbf",
+    "\\textsf": "\\mathsf",
+    "\\texttt": "\\mathtt",
+}
+_UNSCALED = frozenset(["\\mbox", "\\hbox"])
+_LIFTS = frozenset(["\\raise", "\\lower"])
+_CORRECTED = frozenset("fgvwyVWY")
+"""Letters that Computer Modern's upright fonts give an italic correction, which only mathematics adds to the last."""
+
+
+def font_switch(row: Row, _: Style) -> Row:
+    r"""A switch such as `\rm` holds to the end of its group, and becomes a command around what it changes.
+
+    >>> {\bf x + y} = {\cal L} + {\rm = b}
+    \mathbf { x + y } = \mathcal { L } + { = \mathrm { b } }
+    """
+    marks = [i for i, node in enumerate(row) if isinstance(node, Token) and node.text in FONT_SWITCHES]
+    if not marks:
+        return row
+    changed = row[: marks[0]]
+    for start, end in zip(marks, [*marks[1:], len(row)], strict=True):
+        switch = row[start]
+        assert isinstance(switch, Token)
+        changed += _in_font(switch, row[start + 1 : end], isolated=start == 0 and end == len(row))
+    return changed
+
+
+def _in_font(switch: Token, scope: Row, isolated: bool) -> Row:
+    """The scope in the font's command, less the symbols at both ends that have no font."""
+    start, end = 0, len(scope)
+    while start < end and _has_no_font(scope[start]):
+        start += 1
+    while end > start and _has_no_font(scope[end - 1]):
+        end -= 1
+    core = scope[start:end]
+    if not core:
+        return scope
+    rows_break = any(isinstance(node, Token) and node.text.startswith("\\\\") for node in core)
+    if rows_break or not (isolated or (_keeps_spacing(core[0]) and _keeps_spacing(core[-1]))):
+        return [switch, *scope]
+    return [*scope[:start], Command(FONT_SWITCHES[switch.text], [Argument("m", core)]), *scope[end:]]
+
+
+def _has_no_font(node: Node) -> bool:
+    return isinstance(node, Token) and node.text not in font_dependent()
+
+
+def _keeps_spacing(node: Node) -> bool:
+    """Whether the atom is ordinary, so that a brace group in its place stands as far from its neighbours."""
+    head = node.nucleus if isinstance(node, Scripts) else node
+    return isinstance(head, Group) or is_ordinary(head)
+
+
+def old_font_name(row: Row, _: Style) -> Row:
+    r"""Names from before LaTeX2e.
+
+    >>> \Bbb R
+    \mathbb { R }
+    """
+    for node in heads(row):
+        if isinstance(node, Command):
+            node.name = _OLD_NAMES.get(node.name, node.name)
+    return row
+
+
+def text_letters(row: Row, style: Style) -> Row:
+    r"""Text of letters, digits and spaces becomes `\mathrm` and its kin, one token a letter, where the picture is equal.
+
+    A word keeps its text command as one token if its last letter has an italic correction, which mathematics would
+    add, and a whole text does if it has other characters, or spaces that would not shrink in a script.
+
+    >>> x_{\text{max}} \text{ for all } \textbf{any}
+    x _ { \mathrm { m a x } } ~ \mathrm { f o r ~ a l l } ~ \textbf{any}
+    """
+    changed: Row = []
+    for node, here in styled(row, style):
+        words = _words(node, here)
+        lifted = bool(changed) and isinstance(changed[-1], Command) and changed[-1].name in _LIFTS
+        if words and not lifted:
+            assert isinstance(node, Command)
+            changed += _spelled(node.name, words)
+        else:
+            changed.append(node)
+            if isinstance(node, Scripts) and (words := _words(node.nucleus, here)) and _is_long_safe_word(words):
+                assert isinstance(node.nucleus, Command)
+                (node.nucleus,) = _spelled(node.nucleus.name, words)
+    return changed
+
+
+def _words(node: Node, style: Style) -> list[str]:
+    """The words of a text, spaces as `~`; none if mathematics cannot set it with the same picture."""
+    if not isinstance(node, Command) or node.name not in _TEXT_FONTS:
+        return []
+    characters = [part.text if isinstance(part, Token) else "" for part in node.arguments[-1].body]
+    words: list[str] = []
+    for character in characters:
+        if character in ("~", " "):
+            words.append("~")
+        elif len(character) != 1 or not character.isalnum():
+            return []
+        elif words and words[-1] != "~":
+            words[-1] += character
+        else:
+            words.append(character)
+    letters = [word for word in words if word != "~"]
+    if not letters or (style == Style.SCRIPT and (node.name in _UNSCALED or len(words) > 1)):
+        return []
+    if len(words) > 1 and _TEXT_FONTS[node.name] != "\\mathrm":
+        return []
+    return words
+
+
+def _is_safe(word: str, name: str) -> bool:
+    if name == "\\texttt":
+        return True
+    return word[-1] not in _CORRECTED and not (name == "\\textsf" and word[-1] == "r")
+
+
+def _is_long_safe_word(words: list[str]) -> bool:
+    """A lone letter takes its scripts at another height as mathematics than as text."""
+    return len(words) == 1 and len(words[0]) > 1
+
+
+def _spelled(name: str, words: list[str]) -> Row:
+    """Runs of safe words, with the spaces between them, in one font command; other words as text."""
+    row: Row = []
+    pending: Row = []
+    for word in words:
+        if word == "~":
+            pending.append(Token("~"))
+        elif not _is_safe(word, name):
+            row += [*pending, Command(name, [Argument("t", _tokens(word))])]
+            pending = []
+        else:
+            last = row[-1] if row else None
+            if isinstance(last, Command) and last.name == _TEXT_FONTS[name]:
+                last.arguments[0].body += [*pending, *_tokens(word)]
+            else:
+                row += [*pending, Command(_TEXT_FONTS[name], [Argument("m", _tokens(word))])]
+            pending = []
+    return row + pending
+
+
+def _tokens(characters: Iterable[str]) -> Row:
+    return [Token(character) for character in characters]

@@ -1,0 +1,151 @@
+r"""Rules for fractions, braces, rows and whatever prints nothing."""
+
+from im2latex.latex.signatures import FONT_SWITCHES, INFIX
+from im2latex.latex.symbols import ordinary
+from im2latex.latex.tree import Argument, Command, Environment, Group, Node, Row, Scripts, Style, Token
+
+_INVISIBLE = frozenset(r"\label \nonumber \notag \tag \tag*".split())
+_INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
+_ORDINARY_COMMANDS = frozenset(
+    r"""\frac \dfrac \tfrac \binom \dbinom \tbinom \genfrac \sqrt \overline \underline \mathrm \mathbf \mathit \mathsf
+    \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal \mathds \mathbbm \hat \widehat \check \tilde \widetilde
+    \acute \grave \dot \ddot \breve \bar \vec \mathring""".split()
+)
+_TRANSPARENT = frozenset(r"\boldsymbol \bm \pmb".split())
+_PLAIN_ORDINARY = frozenset("./|@")
+
+
+def invisible(row: Row, _: Style) -> Row:
+    r"""Labels, tags and numbering print nothing inside a formula.
+
+    >>> x = y \label{eq:one} \nonumber
+    x = y
+    """
+    return [node for node in row if getattr(node, "text", getattr(node, "name", "")) not in _INVISIBLE]
+
+
+def infix_fraction(row: Row, _: Style) -> Row:
+    r"""TeX's infix fractions become commands; a font switched on above the bar holds below it too.
+
+    >>> {\rm a \over b} + {n \choose k} + {i \atop j}
+    \frac { \mathrm { a } } { \mathrm { b } } + \binom { n } { k } + \genfrac { } { } { 0pt } { } { i } { j }
+    """
+    for index, node in enumerate(row):
+        name = getattr(node, "text", getattr(node, "name", ""))
+        if name in INFIX:
+            above, below = row[:index], row[index + 1 :]
+            switches = [node for node in above if isinstance(node, Token) and node.text in FONT_SWITCHES]
+            numerator, denominator = Argument("m", above), Argument("m", infix_fraction(switches[-1:] + below, _))
+            return [_fraction(name, node, numerator, denominator)]
+    return row
+
+
+def _fraction(name: str, node: Node, numerator: Argument, denominator: Argument) -> Command:
+    if name == "\\over":
+        return Command("\\frac", [numerator, denominator])
+    if name == "\\choose":
+        return Command("\\binom", [numerator, denominator])
+    given = [argument.body for argument in node.arguments] if isinstance(node, Command) else []
+    rule: Row = [Token("0pt")]
+    if name in ("\\above", "\\abovewithdelims"):
+        rule = given.pop()
+    elif name == "\\overwithdelims":
+        rule = []
+    if name in _INFIX_DELIMITERS:
+        given = [[Token(delimiter)] for delimiter in _INFIX_DELIMITERS[name]]
+    left, right = given or ([], [])
+    head = [Argument("m", left), Argument("m", right), Argument("l", rule), Argument("r", [])]
+    return Command("\\genfrac", [*head, numerator, denominator])
+
+
+def redundant_braces(row: Row, _: Style) -> Row:
+    r"""Braces around one ordinary atom, and braces doubled, change nothing; `{=}` and `{a,}` stay.
+
+    TeX itself takes the braces off a lone ordinary atom (The TeXbook, appendix G; tex.web, section 1186).
+
+    >>> {{x}}^{{2}} {=} {\frac{a}{b}}
+    x ^ { 2 } { = } \frac { a } { b }
+    """
+    for index, node in enumerate(row):
+        if isinstance(node, Scripts):
+            node.nucleus = _bare(node.nucleus)
+            for script in (node.sub, node.sup):
+                _undouble(script)
+        elif isinstance(node, Command):
+            for argument in node.arguments:
+                if argument.kind in "mo":
+                    _undouble(argument.body)
+        else:
+            row[index] = _bare(node)
+    return row
+
+
+def _bare(node: Node) -> Node:
+    if not isinstance(node, Group):
+        return node
+    _undouble(node.body)
+    if len(node.body) == 1 and is_ordinary(node.body[0]):
+        return node.body[0]
+    return node
+
+
+def _undouble(row: Row | None) -> None:
+    while row and len(row) == 1 and isinstance(row[0], Group):
+        row[:] = row[0].body
+
+
+def is_ordinary(node: Node) -> bool:
+    """Whether the node makes exactly one ordinary atom without scripts."""
+    if isinstance(node, Token):
+        return node.text in ordinary() or node.text in _PLAIN_ORDINARY
+    if not isinstance(node, Command):
+        return False
+    if node.name in _TRANSPARENT:
+        return all(is_ordinary(inner) for inner in node.arguments[0].body)
+    return node.name in _ORDINARY_COMMANDS
+
+
+def outer_braces(row: Row, _: Style) -> Row:
+    r"""Braces around the whole formula, and a leading `\displaystyle`, change nothing.
+
+    >>> {\displaystyle a + b}
+    a + b
+    """
+    while row:
+        first = row[0]
+        if isinstance(first, Token) and first.text == "\\displaystyle":
+            row = row[1:]
+        elif isinstance(first, Group) and len(row) == 1:
+            row = first.body
+        else:
+            break
+    return row
+
+
+def last_row(row: Row, _: Style) -> Row:
+    r"""A row break behind the last row of a table prints nothing unless it opens a gap.
+
+    >>> \begin{matrix} a \\ b \\ \end{matrix}
+    \begin{matrix} a \\ b \end{matrix}
+    """
+    for node in row:
+        node = node.nucleus if isinstance(node, Scripts) else node
+        if isinstance(node, Environment) and node.rows[-1] == [[]] and node.breaks and node.breaks[-1] in _PLAIN_BREAKS:
+            node.rows.pop()
+            node.breaks.pop()
+    return row
+
+
+_PLAIN_BREAKS = ("\\\\", "\\\\*")
+
+
+def split_is_aligned(row: Row, _: Style) -> Row:
+    r"""`split`, which asks for a display around it, prints as `aligned`.
+
+    >>> \begin{split} a &= b \end{split}
+    \begin{aligned} a & = b \end{aligned}
+    """
+    for node in row:
+        if isinstance(node, Environment) and node.name == "split":
+            node.name = "aligned"
+    return row

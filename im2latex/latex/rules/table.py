@@ -1,0 +1,53 @@
+"""The rules in the order in which they run."""
+
+from dataclasses import dataclass
+
+from im2latex.latex.rules import fonts, lossy, names, spacing, structure
+from im2latex.latex.signatures import COMMANDS, FONT_SWITCHES, INFIX, SPACE_COMMANDS, SPACES, STYLE_SWITCHES
+from im2latex.latex.tree import Rewrite
+
+_SIZES = frozenset(name for name, kinds in COMMANDS.items() if kinds == "d") | {"\\left"}
+_TEXTS = frozenset(name for name, kinds in COMMANDS.items() if kinds == "t")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rewriting; it runs only on formulas whose source holds one of `triggers`."""
+
+    apply: Rewrite
+    triggers: frozenset[str]
+    everywhere: bool = True
+    """False for a rule that looks at the whole formula only, not at the rows inside it."""
+    faithful: bool = True
+    """False for a rule that changes the picture."""
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return self.apply.__name__
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+RULES = (
+    Rule(structure.invisible, _words(r"\label \nonumber \notag \tag")),
+    Rule(structure.split_is_aligned, _words(r"\begin")),
+    Rule(structure.last_row, _words(r"\begin")),
+    Rule(structure.infix_fraction, INFIX),
+    Rule(names.synonym, frozenset(names.SYNONYMS)),
+    Rule(names.delimiter_name, _SIZES),
+    Rule(names.not_equal, _words(r"\not")),
+    Rule(spacing.space_name, SPACES),
+    Rule(spacing.space_length, SPACE_COMMANDS | {"\\hspace"}),
+    Rule(lossy.no_style, STYLE_SWITCHES | _words(r"\dfrac \tfrac \dbinom \tbinom"), faithful=False),
+    Rule(lossy.no_size, _SIZES, faithful=False),
+    Rule(lossy.no_space, SPACES | SPACE_COMMANDS, faithful=False),
+    Rule(fonts.old_font_name, _words(r"\Bbb \frak \bold")),
+    Rule(fonts.font_switch, frozenset(FONT_SWITCHES)),
+    Rule(fonts.text_letters, _TEXTS),
+    Rule(structure.redundant_braces, frozenset("{")),
+    Rule(structure.outer_braces, frozenset("{") | {"\\displaystyle"}, everywhere=False),
+    Rule(spacing.outer_space, SPACES | SPACE_COMMANDS | _TEXTS, everywhere=False),
+)

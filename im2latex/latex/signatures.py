@@ -1,0 +1,100 @@
+r"""What each command and environment takes, as data.
+
+Sources: the LaTeX2e reference, amsmath's user guide, and the documentation of amssymb, mathtools, bm and xcolor. A
+command that is not listed takes nothing; one that nobody defined takes the brace groups that follow it, as they are.
+"""
+
+KINDS = {
+    "*": "a star, which joins the name",
+    "o": "optional mathematics in brackets",
+    "b": "an optional raw word in brackets",
+    "m": "mathematics",
+    "t": "text",
+    "l": "a length",
+    "r": "a raw word: a colour, a label",
+    "d": "one delimiter, without braces",
+    "n": "a length without braces, as TeX's primitives take it",
+    "c": "a column specification",
+}
+
+_COMMANDS = {
+    "m": r"""\hat \widehat \check \widecheck \tilde \widetilde \acute \grave \dot \ddot \dddot \ddddot \breve \bar \vec
+        \mathring \Hat \Check \Tilde \Acute \Grave \Dot \Ddot \Breve \Bar \Vec \overline \underline \overbrace
+        \underbrace \overrightarrow \overleftarrow \overleftrightarrow \underrightarrow \underleftarrow
+        \underleftrightarrow \mathrm \mathbf \mathit \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal
+        \mathds \mathbbm \mathpzc \mathbfcal \mathsfit \bm \boldsymbol \pmb \bold \Bbb \frak \mathord \mathop \mathbin
+        \mathrel \mathopen \mathclose \mathpunct \mathinner \boxed \phantom \hphantom \vphantom \substack \ensuremath
+        \pmod \pod \mod \cancel \bcancel \xcancel \mathclap \mathllap \mathrlap \slashed \lefteqn \widebar""",
+    "mm": r"\frac \dfrac \tfrac \binom \dbinom \tbinom \overset \underset \stackrel \sideset \underaccent",
+    "om": r"""\sqrt \smash \xrightarrow \xleftarrow \xleftrightarrow \xRightarrow \xLeftarrow \xLeftrightarrow \xmapsto
+        \xhookrightarrow \xhookleftarrow \xrightharpoonup \xrightharpoondown \xleftharpoonup \xleftharpoondown""",
+    "omm": r"\cfrac",
+    "mmm": r"\prescript",
+    "mmmm": r"\mathchoice",
+    "mmlrmm": r"\genfrac",
+    "*m": r"\operatorname",
+    "t": r"""\text \textrm \textbf \textit \textsf \texttt \textnormal \textup \textmd \textsc \textsl \emph \mbox \hbox
+        \fbox \intertext \shortintertext \textsuperscript \textsubscript""",
+    "*l": r"\hspace \vspace",
+    "l": r"\mspace",
+    "bll": r"\rule",
+    "lt": r"\raisebox",
+    "*r": r"\tag",
+    "r": r"\label \cline \ref \eqref \cite",
+    "br": r"\color",
+    "brm": r"\textcolor",
+    "brt": r"\colorbox",
+    "rcm": r"\multicolumn",
+    "n": r"\hskip \kern \mkern \mskip \raise \lower \above",
+    "ddn": r"\abovewithdelims",
+    "dd": r"\overwithdelims \atopwithdelims",
+    "d": r"\middle \big \Big \bigg \Bigg \bigl \Bigl \biggl \Biggl \bigr \Bigr \biggr \Biggr \bigm \Bigm \biggm \Biggm",
+}
+COMMANDS = {name: kinds for kinds, names in _COMMANDS.items() for name in names.split()}
+
+_ENVIRONMENTS = {
+    "p": """aligned gathered multlined matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix*""",
+    "pc": "array",
+    "pr": "alignedat",
+    "r": "alignat alignat*",
+    "c": "subarray",
+}
+ENVIRONMENTS = {name: kinds for kinds, names in _ENVIRONMENTS.items() for name in names.split()}
+"""As COMMANDS, with `p` for an optional placement such as `[t]`."""
+
+BRACKET_AFTER_SPACE = frozenset(
+    """array matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix* cases
+    dcases rcases drcases eqnarray eqnarray*""".split()
+)
+r"""Environments whose `\\` finds its `[length]` behind spaces; in those of amsmath a space ends the search."""
+
+FORBIDDEN = frozenset(
+    r"""\def \gdef \edef \xdef \let \futurelet \newcommand \renewcommand \providecommand \DeclareMathOperator
+    \DeclareRobustCommand \DeclarePairedDelimiter \newenvironment \renewenvironment \newtheorem \newcount \newdimen
+    \newif \newbox \newtoks \newread \newwrite \input \include \openin \openout \read \write \closein \closeout
+    \immediate \special \csname \endcsname \expandafter \catcode \mathcode \lccode \uccode \afterassignment \aftergroup
+    \loop \repeat \usepackage \documentclass \RequirePackage \begingroup \endgroup \bgroup \egroup \verb \halign
+    \valign \vbox \vtop \vcenter \setbox \box \copy \everymath \everydisplay \global \long \outer \protected \noexpand
+    \advance \multiply \divide \message \errmessage \end \begin \par \shipout \output \dump \batchmode \jobname
+    \mathchardef \chardef \countdef \dimendef \skipdef \toksdef \muskipdef \setlength \addtolength \setcounter
+    \addtocounter \includegraphics \pdfliteral \directlua \newlength \scantokens \ifx \ifnum \ifdim \ifcase \if \fi
+    \else \ifmmode \iffalse \iftrue""".split()
+)
+"""Definitions, assignments, files, conditionals and boxes: programs, not formulas."""
+
+INFIX = frozenset(r"\over \atop \choose \brack \brace \above \overwithdelims \atopwithdelims \abovewithdelims".split())
+FONT_SWITCHES = {
+    "\\rm": "\\mathrm",
+    "\\bf": "\\mathbf",
+    "\\it": "\\mathit",
+    "\\sf": "\\mathsf",
+    "\\tt": "\\mathtt",
+    "\\cal": "\\mathcal",
+    "\\mit": "\\mathnormal",
+}
+STYLE_SWITCHES = frozenset(r"\displaystyle \textstyle \scriptstyle \scriptscriptstyle".split())
+SPACES = frozenset(
+    r"""\, \: \; \! \> ~ \quad \qquad \enspace \enskip \thinspace \medspace \thickspace \negthinspace \negmedspace
+    \negthickspace \space \nobreakspace \hfill \hfil""".split()
+) | {"\\ ", "\\\n", "\\\t"}
+SPACE_COMMANDS = frozenset(r"\hspace \hspace* \mspace \hskip \kern \mkern \mskip \vspace \vspace*".split())
