@@ -68,9 +68,8 @@ class TemplateParams(Params):
     math_style: str = Field(
         default="displaystyle", pattern=r"^(display|text|script)style$", description="style of the formula"
     )
-    margin_px: int = Field(
-        default=24, ge=2, le=400, description="room around the box for ink that leaves it, in pixels"
-    )
+    margin_px: int = Field(default=24, ge=2, le=400, description="paper around the box, for ink that leaves it")
+    room_px: int = Field(default=1000, ge=2, le=4000, description="the same for formulas whose ink leaves that paper")
 
 
 class PageParams(Params):
@@ -95,10 +94,10 @@ def preamble(template: TemplateParams, page: PageParams) -> str:
     )
 
 
-def body(formulas: Sequence[str], template: TemplateParams) -> tuple[str, str]:
-    """The TeX source of a batch, and the mark that opens each of its messages."""
+def body(formulas: Sequence[str], template: TemplateParams, margin_px: int) -> tuple[str, str]:
+    """The TeX source of a batch, and the mark that opens each of its messages; the margin is at most `room_px`."""
     mark = "@" + hashlib.sha256("\0".join(formulas).encode("utf-8")).hexdigest()[:20]
-    lines = [f"\\def\\formulamark{{{mark}}}"]
+    lines = [f"\\def\\formulamark{{{mark}}}\\formulamargin={margin_px} "]
     for number, formula in enumerate(formulas):
         # The formula is never a macro's argument: TeX would then read on through its neighbours for a missing brace.
         lines.append(f"\\startformula{{{number}}}\\setbox\\formulabox\\hbox{{$\\{template.math_style}")
@@ -110,17 +109,16 @@ def body(formulas: Sequence[str], template: TemplateParams) -> tuple[str, str]:
 
 def _page_setup(template: TemplateParams, page: PageParams) -> str:
     """Sheet, counters and the commands around each formula."""
-    margin = template.margin_px
-    bottom_px = page.max_height_px + margin + 1
-    height_px = bottom_px + page.max_height_px + margin
-    width_px = page.max_width_px + 2 * margin
+    room = template.room_px
+    bottom_px = page.max_height_px + room
+    above_px = page.max_height_px + room
     names = {
-        "@MARGIN@": str(margin),
+        "@ROOM@": str(room),
         "@BOTTOM@": str(bottom_px),
-        "@RISE@": _length(height_px - bottom_px, page.dpi),
-        "@HEIGHT@": _length(height_px, page.dpi),
-        "@WIDTH@": _length(width_px, page.dpi),
-        "@LEFT@": _length(margin, page.dpi),
+        "@RISE@": _length(above_px, page.dpi),
+        "@HEIGHT@": _length(bottom_px + above_px, page.dpi),
+        "@WIDTH@": _length(page.max_width_px + 2 * room, page.dpi),
+        "@LEFT@": _length(room, page.dpi),
         "@MAXWIDTH@": str(page.max_width_px),
         "@MAXHEIGHT@": str(page.max_height_px),
         "@DPI@": str(page.dpi),
@@ -149,7 +147,7 @@ _PAGE_SETUP = r"""
 \time=0 \day=1 \month=1 \year=2000
 % Math alphabets would be numbered for the whole run, and the seventeenth refused: let each formula number its own.
 \@ifundefined{c@localmathalphabets}{}{\c@localmathalphabets=16 }
-\newbox\formulabox
+\newbox\formulabox \newcount\formulamargin
 \newcount\im@level \im@level=\currentgrouplevel
 \newcount\im@wd \newcount\im@ht \newcount\im@dp
 \def\formulamark{}
@@ -175,17 +173,17 @@ _PAGE_SETUP = r"""
   \else \im@ship \fi\fi}
 \def\im@clip#1{\ifdim#1<\z@ 0\else\number#1\fi}
 \def\im@ship{%
-  \edef\im@crop{\pdfpageattr{/CropBox [0 \im@tobp{@BOTTOM@-\im@dp-@MARGIN@}
-    \im@tobp{\im@wd+2*@MARGIN@} \im@tobp{@BOTTOM@+\im@ht+@MARGIN@}]}}\im@crop
+  \edef\im@crop{\pdfpageattr{/CropBox [\im@tobp{@ROOM@-\formulamargin} \im@tobp{@BOTTOM@-\im@dp-\formulamargin}
+    \im@tobp{@ROOM@+\im@wd+\formulamargin} \im@tobp{@BOTTOM@+\im@ht+\formulamargin}]}}\im@crop
   \ht\formulabox=@RISE@ \dp\formulabox=0sp
   % A colour that an earlier formula failed to close is closed here.
   \setbox\formulabox\hbox{\pdfcolorstack0 set{0 g 0 G}\box\formulabox}%
-  \im@say{page \the\numexpr\im@wd+2*@MARGIN@\relax\space \the\numexpr\im@ht+\im@dp+2*@MARGIN@\relax}%
+  \im@say{page \the\numexpr\im@wd+2*\formulamargin\relax\space \the\numexpr\im@ht+\im@dp+2*\formulamargin\relax}%
   \pdfprimitive\shipout\box\formulabox}
 % Whole pixels as PostScript points with four decimals; \numexpr rounds where TeX's \divide would cut.
 \def\im@tobp#1{\im@decimal{\numexpr(#1)*@BP@/@DPI@\relax}}
-\def\im@decimal#1{\the\numexpr(#1-5000)/10000\relax.\expandafter\@gobble
-  \number\numexpr 10000+#1-10000*((#1-5000)/10000)\relax}
+\def\im@decimal#1{\the\numexpr(#1-4999)/10000\relax.\expandafter\@gobble
+  \number\numexpr 10000+#1-10000*((#1-4999)/10000)\relax}
 \def\finishformulas{\im@guard\im@say{finish}\csname @@end\endcsname}
 \makeatother
 """

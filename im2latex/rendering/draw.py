@@ -40,7 +40,7 @@ def _poppler(pdf: Path, dpi: int, numbers: Sequence[int]) -> Iterator[NDArray[np
 
 def _imagemagick(pdf: Path, dpi: int, numbers: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
     settings = Path.cwd() / "ImageMagick"
-    settings.mkdir()
+    settings.mkdir(exist_ok=True)
     (settings / "policy.xml").write_text(_POLICY, encoding="utf-8")
     # Read when the library is loaded, which is why wand is imported only now.
     os.environ["XDG_CONFIG_HOME"] = os.environ["MAGICK_CONFIGURE_PATH"] = str(Path.cwd())

@@ -24,6 +24,7 @@ from im2latex.rendering.transcript import Verdict
 from im2latex.rendering.typesetter import LimitParams, Typesetter
 
 _PIXELS_PER_MB = 1 << 20
+_MAY_LIE_OUTSIDE = ("blank", "clipped")  # the ink, outside a small margin
 
 
 class RenderParams(document.PageParams, LimitParams):
@@ -111,8 +112,21 @@ class TexRenderer:
 
     def _draw(self, formulas: Sequence[str]) -> Iterator[tuple[int, Rendering]]:
         """Each formula's position with its rendering, in any order."""
+        template = self.params.template
+        again: list[int] = []
+        for position, rendering in self._draw_with(formulas, template.margin_px):
+            if rendering.reason in _MAY_LIE_OUTSIDE:
+                again.append(position)
+            else:
+                yield position, rendering
+        # Rare, so that all others may have small pages, which are faster to draw.
+        for position, rendering in self._draw_with([formulas[position] for position in again], template.room_px):
+            yield again[position], rendering
+
+    def _draw_with(self, formulas: Sequence[str], margin_px: int) -> Iterator[tuple[int, Rendering]]:
+        """The same, with one margin for all."""
         typesetter = Typesetter(self.params.template, self._format, self.params)
-        for printed in typesetter.typeset(formulas):
+        for printed in typesetter.typeset(formulas, margin_px):
             good: list[tuple[int, Verdict]] = []
             for position, verdict in printed.verdicts.items():
                 if verdict.page is None:
@@ -152,21 +166,24 @@ class TexRenderer:
             yield from self._rasterize(pdf, run[half:])
             return
         for (position, verdict), pixels in zip(run, pages, strict=True):
-            yield position, _judge(pixels, verdict)
+            yield position, self._judge(pixels, verdict)
 
-
-def _judge(page: NDArray[np.uint8], verdict: Verdict) -> Rendering:
-    """The cropped picture of a page, or what is wrong with it."""
-    height, width = verdict.size
-    # Poppler rounds a page of whole pixels up by one at times; the row or column too many is the last.
-    if height <= page.shape[0] <= height + 1 and width <= page.shape[1] <= width + 1:
-        page = page[:height, :width]
-    else:
-        return Rendering(None, "not_drawn", f"the page is {page.shape} pixels, and should be {verdict.size}")
-    box = raster.ink_box(page)
-    if box is None:
-        return Rendering(None, "blank", "")
-    top, bottom, left, right = box
-    if top == 0 or left == 0 or bottom == page.shape[0] or right == page.shape[1]:
-        return Rendering(None, "clipped", "ink leaves the box of the formula by more than the margin")
-    return Rendering(page[top:bottom, left:right].copy())
+    def _judge(self, page: NDArray[np.uint8], verdict: Verdict) -> Rendering:
+        """The cropped picture of a page, or what is wrong with it."""
+        height, width = verdict.size
+        # Poppler rounds a page of whole pixels up by one at times; the row or column too many is the last.
+        if height <= page.shape[0] <= height + 1 and width <= page.shape[1] <= width + 1:
+            page = page[:height, :width]
+        else:
+            return Rendering(None, "not_drawn", f"the page is {page.shape} pixels, and should be {verdict.size}")
+        box = raster.ink_box(page)
+        if box is None:
+            return Rendering(None, "blank", "")
+        top, bottom, left, right = box
+        if top == 0 or left == 0 or bottom == page.shape[0] or right == page.shape[1]:
+            return Rendering(None, "clipped", "ink leaves the box of the formula by more than the margin")
+        if right - left > self.params.max_width_px:
+            return Rendering(None, "too_wide", f"{right - left} px")
+        if bottom - top > self.params.max_height_px:
+            return Rendering(None, "too_tall", f"{bottom - top} px")
+        return Rendering(page[top:bottom, left:right].copy())

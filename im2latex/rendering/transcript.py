@@ -28,7 +28,7 @@ _REASONS = [
         ("double_script", r"! Double (?:superscript|subscript)"),
         ("bad_length", r"! Missing number|! Illegal unit|! LaTeX Error: Illegal character in array arg"),
         ("wrong_mode", r"! You can't use|! LaTeX Error: (?:Command .* invalid|Bad math|Not in outer|Not allowed)"),
-        ("wrong_mode", r"! Please use \\mathaccent|.* allowed only in math mode|! Improper"),
+        ("wrong_mode", r"! Please use \\mathaccent|.* allowed only in |.* not allowed here|! Improper"),
         ("wrong_mode", r"LaTeX Warning: Command .* invalid in math mode"),
         ("undefined_reference", r"LaTeX Warning: (?:Reference|Citation) (?P<name>.*?) (?:on page|undefined)"),
         ("tex_error", r"! (?P<name>.*)"),

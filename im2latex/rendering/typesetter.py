@@ -71,13 +71,13 @@ class Typesetter:
         self._format = preamble
         self._limits = limits
 
-    def typeset(self, formulas: Sequence[str]) -> Iterator[Printed]:
-        """Set all formulas; every number of `formulas` is in the verdicts of exactly one `Printed`."""
+    def typeset(self, formulas: Sequence[str], margin_px: int) -> Iterator[Printed]:
+        """Set all formulas, on pages with that margin; each one's number is in the verdicts of one `Printed`."""
         queue = deque([list(range(len(formulas)))] if formulas else [])
         while queue:
             numbers = queue.popleft()
             with throwaway_folder() as folder:
-                done, record = self._run([formulas[number] for number in numbers], folder)
+                done, record = self._run([formulas[number] for number in numbers], margin_px, folder)
                 if record.finished:
                     yield Printed(
                         {numbers[i]: verdict for i, verdict in record.verdicts.items()}, folder / f"{_JOB}.pdf"
@@ -88,9 +88,9 @@ class Typesetter:
             else:
                 queue.extendleft(reversed(_around(numbers, record.last)))
 
-    def _run(self, formulas: Sequence[str], folder: Path) -> tuple[Completed, Transcript]:
+    def _run(self, formulas: Sequence[str], margin_px: int, folder: Path) -> tuple[Completed, Transcript]:
         """One TeX run in `folder`."""
-        source, mark = document.body(formulas, self._template)
+        source, mark = document.body(formulas, self._template, margin_px)
         (folder / f"{_JOB}.tex").write_text(source, encoding="utf-8")
         cpu_seconds = math.ceil(self._limits.timeout_seconds + len(formulas) * _SECONDS_PER_FORMULA)
         done = process.run(

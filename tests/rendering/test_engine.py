@@ -26,7 +26,9 @@ BROKEN = [
     (r"\hspace{1500pt} x", "too_wide"),
     (r"\rule{1pt}{900pt}", "too_tall"),
     (r"\quad", "blank"),
-    (r"\hspace{-90pt} x", "clipped"),
+    (r"\hspace{-365pt} x + y", "clipped"),  # ink on the edge of the widest margin
+    (r"\hspace{-900pt} x", "blank"),
+    (r"\rlap{\rule{1500pt}{1pt}}\hspace{1300pt}", "too_wide"),
     (r"\mathscr{a}", "missing_character"),
     ("a{b", "unbalanced"),
     (r"a \end{document}", "unbalanced"),
@@ -43,13 +45,17 @@ DEADLY = [
     (r"\bgroup x", "unbalanced"),
     (r"\begingroup x", "unbalanced"),
     (r"\hbox\bgroup x", "unbalanced"),
-    (r"\begin{array}{c} a \\ { { { \hline } } } \end{array}", "timeout"),
+    (r"\forever", "timeout"),
+    (r"\bigger", "memory"),
+    (r"\begin{array}{c} a \\ { { { \hline } } } \end{array}", "extra_alignment"),
 ]
 
 
 @pytest.fixture(scope="module")
 def renderer() -> TexRenderer:
-    return TexRenderer(RenderParams(timeout_seconds=1))
+    # Hostile code cannot be written without definitions, which formulas may not hold: the template lends some.
+    template = document.TemplateParams(extra_preamble=r"\def\forever{\forever}\def\bigger{x\bigger}")
+    return TexRenderer(RenderParams(timeout_seconds=1, template=template))
 
 
 def alike(first: Rendering, second: Rendering) -> bool:
@@ -83,6 +89,14 @@ def test_a_deadly_formula_harms_no_neighbour(renderer: TexRenderer, formula: str
     renderings = renderer.render([*GOOD[:2], formula, *GOOD[2:]])
     assert (renderings[2].pixels, renderings[2].reason) == (None, reason)
     assert all(map(alike, renderings[:2] + renderings[3:], renderer.render(GOOD)))
+
+
+def test_ink_far_from_its_box_is_found(renderer: TexRenderer) -> None:
+    expected, *far = renderer.render(["x+y", r"\hspace{-90pt}x+y", r"\rlap{$x+y$}", r"\smash{\raise 99pt\hbox{$x+y$}}"])
+    assert expected.pixels is not None
+    for rendering in far:  # elsewhere on the pixel grid, so not the same greys
+        assert rendering.pixels is not None, rendering
+        assert np.abs(np.subtract(rendering.pixels.shape, expected.pixels.shape)).max() <= 1
 
 
 def test_the_macro_is_named(renderer: TexRenderer) -> None:
@@ -125,14 +139,14 @@ def test_what_cannot_be_seen_moves_no_pixel(renderer: TexRenderer) -> None:
 
 
 def test_paper_size_and_batch_size_leave_the_pixels_alone(renderer: TexRenderer) -> None:
-    template = document.TemplateParams(extra_preamble=r"\paperwidth=300pt \paperheight=301pt \pdfpagewidth=300pt")
+    template = document.TemplateParams(class_options="12pt,a5paper,landscape", margin_px=40, room_px=500)
     other = TexRenderer(renderer.params.model_copy(update={"template": template, "batch_size": 2}))
     assert all(map(alike, renderer.render(GOOD), other.render(GOOD)))
 
 
 @pytest.mark.parametrize("rasterizer", ["pdfium", "poppler", "imagemagick"])
 def test_rasterizers_draw_the_same_formulas(renderer: TexRenderer, rasterizer: str) -> None:
-    other = TexRenderer(RenderParams.model_validate({"rasterizer": rasterizer}))
+    other = TexRenderer(renderer.params.model_copy(update={"rasterizer": rasterizer}))
     assert other.identity != renderer.identity
     for ours, theirs in zip(renderer.render(GOOD), other.render(GOOD), strict=True):
         assert ours.pixels is not None

@@ -1,0 +1,62 @@
+import time
+from pathlib import Path
+
+import pytest
+
+from im2latex.rendering import doctor, process
+from im2latex.rendering.document import TemplateParams
+from im2latex.rendering.engine import RenderParams
+
+
+@pytest.mark.needs_tex
+def test_examine_tests_each_tool() -> None:
+    findings = {finding.tool: finding for finding in doctor.examine()}
+    assert {"pdftex", "amsmath.sty", "ghostscript", "pdfium", "poppler", "imagemagick"} <= set(findings)
+    assert findings["pdftex"].works
+    assert findings["ghostscript"].works
+    assert "pdfTeX" in findings["pdftex"].version
+
+
+@pytest.mark.needs_tex
+def test_versions_are_fast_and_repeat() -> None:
+    first = doctor.versions()
+    started = time.monotonic()
+    assert doctor.versions() == first
+    assert time.monotonic() - started < 1
+    assert first["latex.ltx"].startswith("20")
+    assert "sha256" in first["amsmath.sty"]
+    assert set(doctor.WHEELS) <= set(first)
+
+
+@pytest.mark.needs_tex
+def test_versions_name_the_chosen_rasterizer() -> None:
+    assert doctor.versions(RenderParams(rasterizer="pdfium"))["rasterizer"].startswith("pdfium")
+
+
+@pytest.mark.needs_tex
+def test_a_missing_package_is_found_missing() -> None:
+    params = RenderParams(template=TemplateParams(packages=("amsmath", "[x]{nosuchpackage}")))
+    findings = {finding.tool: finding for finding in doctor.examine(params)}
+    assert not findings["nosuchpackage.sty"].found
+    assert not findings["pdftex"].works
+    assert "nosuchpackage" in findings["pdftex"].note
+
+
+def test_missing_programs_are_findings_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    process.first_line.cache_clear()
+    monkeypatch.setenv("PATH", "/nonexistent")
+    for finding in doctor.examine():
+        if finding.tool != "pdfium":
+            assert not finding.found
+        assert not finding.works
+        assert finding.remedy
+
+
+def test_debians_policy_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "ImageMagick-6"
+    folder.mkdir()
+    (folder / "policy.xml").write_text('<policymap>\n  <policy domain="coder" rights="none" pattern="PDF" />\n')
+    monkeypatch.setattr(doctor, "_POLICIES", tmp_path)
+    assert "forbids PDF" in doctor._pdf_policy()
+    (folder / "policy.xml").write_text("<policymap/>")
+    assert doctor._pdf_policy() == ""

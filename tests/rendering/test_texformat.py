@@ -1,0 +1,61 @@
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from im2latex.errors import ToolError
+from im2latex.rendering import texformat
+
+SMALL = "\\documentclass{article}\n\\nofiles\n\\begin{document}\n"
+
+
+@pytest.mark.needs_tex
+def test_a_format_is_built_once_and_found_again(tmp_path: Path) -> None:
+    first = texformat.load(SMALL, tmp_path)
+    made = first.path.stat().st_mtime_ns
+    assert texformat.load(SMALL, tmp_path) == first
+    assert first.path.stat().st_mtime_ns == made
+    assert texformat.load(SMALL + "% another\n", tmp_path).path != first.path
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.needs_tex
+def test_a_changed_source_makes_a_new_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "mine.sty"
+    package.write_text("\\def\\mine{1}")
+    monkeypatch.setitem(texformat.TEX_ENVIRONMENT, "TEXINPUTS", f"{tmp_path}:")
+    monkeypatch.setitem(texformat.TEX_ENVIRONMENT, "openin_any", "a")
+    preamble = SMALL.replace("\\nofiles", "\\usepackage{mine}\\nofiles")
+    first = texformat.load(preamble, tmp_path / "cache")
+    package.write_text("\\def\\mine{2}")
+    os.utime(package, (1, 1))
+    second = texformat.load(preamble, tmp_path / "cache")
+    assert second.path == first.path
+    assert second.fingerprint != first.fingerprint
+    assert texformat.load(preamble, tmp_path / "cache") == second
+
+
+@pytest.mark.needs_tex
+def test_several_may_build_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: texformat.load(SMALL, tmp_path), range(3)))
+    assert len(set(found)) == 1
+    assert found[0].path.exists()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.needs_tex
+def test_a_bad_preamble_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"refuses the preamble.*nosuchpackage"):
+        texformat.load("\\documentclass{article}\\usepackage{nosuchpackage}\n", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cache_folder_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert texformat.cache_folder() == tmp_path / "im2latex" / "formats"
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    assert texformat.cache_folder().is_dir()

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pypdfium2
+import pytest
+
+from im2latex.rendering import document, texformat
+from im2latex.rendering.transcript import Verdict
+from im2latex.rendering.typesetter import LimitParams, Typesetter, throwaway_folder
+
+MARGIN = 24
+
+
+@pytest.fixture(scope="module")
+def typesetter() -> Typesetter:
+    template = document.TemplateParams()
+    preamble = texformat.load(document.preamble(template, document.PageParams()))
+    return Typesetter(template, preamble, LimitParams())
+
+
+@pytest.mark.needs_tex
+def test_every_formula_has_exactly_one_verdict_and_its_page(typesetter: Typesetter) -> None:
+    formulas = ["x", r"\bgroup y", r"\frac{a}{b}", r"\nosuchmacro", r"\begingroup", "z"]
+    verdicts: dict[int, Verdict] = {}
+    for printed in typesetter.typeset(formulas, MARGIN):
+        assert not verdicts.keys() & printed.verdicts.keys()
+        verdicts |= printed.verdicts
+        for verdict in printed.verdicts.values():
+            if verdict.page is not None:
+                assert printed.pdf is not None
+                with pypdfium2.PdfDocument(printed.pdf) as pdf:
+                    width, height = pdf[verdict.page - 1].get_size()
+                assert (height / 0.36, width / 0.36) == pytest.approx(verdict.size, abs=1e-3)
+    assert {number: verdict.reason for number, verdict in sorted(verdicts.items())} == {
+        0: None,
+        1: "unbalanced",
+        2: None,
+        3: "undefined_macro",
+        4: "unbalanced",
+        5: None,
+    }
+
+
+@pytest.mark.needs_tex
+def test_the_pdf_repeats_to_the_byte_and_holds_no_bitmap_font(typesetter: Typesetter) -> None:
+    def pdf() -> bytes:
+        runs = typesetter.typeset([r"\mathpzc{A} \mathscr{B} \mathfrak{c} \mathbb{D} x"], MARGIN)
+        printed = next(runs)
+        assert printed.pdf is not None
+        return printed.pdf.read_bytes()
+
+    content = pdf()
+    assert pdf() == content
+    assert b"/Type3" not in content
+    assert b"/Type1" in content
+
+
+def test_a_throwaway_folder_is_gone_after_a_failure() -> None:
+    seen: list[Path] = []
+
+    def fail() -> None:
+        with throwaway_folder() as folder:
+            seen.append(folder)
+            (folder / "file").touch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not seen[0].exists()
