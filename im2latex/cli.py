@@ -121,9 +121,10 @@ def score(
 ) -> None:
     """Judge one file of formulas by another; JSON on stdout."""
     from im2latex.rendering.engine import TexRenderer
+    from im2latex.rendering.pool import PooledRenderer
     from im2latex.scoring.files import score_files
 
-    renderer = TexRenderer(_renderer_params()) if images else None
+    renderer = PooledRenderer(TexRenderer(_renderer_params())) if images else None
     typer.echo(json.dumps(score_files(references, hypotheses, renderer), indent=1))
 
 
@@ -152,17 +153,17 @@ def doctor(
     from im2latex.rendering import doctor as examination
 
     if lock:
-        lock.write_text(json.dumps(examination.versions(), indent=1) + "\n", encoding="utf-8")
+        lock.write_text(json.dumps(examination.versions(_renderer_params()), indent=1) + "\n", encoding="utf-8")
         typer.echo(f"{lock}: written")
         return
     if against:
-        for line in examination.differences(against):
-            typer.echo(line, err=True)
+        for difference in examination.differences(against, _renderer_params()):
+            typer.echo(difference, err=True)
         return
-    findings = examination.examine()
+    findings = examination.examine(_renderer_params())
     for finding in findings:
-        typer.echo(finding.line())
-    sys.exit(0 if all(finding.good for finding in findings) else 1)
+        typer.echo(examination.line(finding))
+    sys.exit(0 if all(finding.works for finding in findings) else 1)
 
 
 def _rows(file: str) -> Iterator[RawFormula | BadRow]:

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from im2latex.rendering.doctor import versions
 from pydantic import Field
 
 from im2latex.imaging.raster import encode_png, prepare
 from im2latex.params import Params
 from im2latex.parts import PartCache, run_parts
 from im2latex.records import PICTURES, part_paths, read_table, write_table
+from im2latex.rendering.doctor import versions
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from pipeline.fingerprint import fingerprint
 from pipeline.stage import DATA, Run, cache_root, run_stage
@@ -76,7 +76,7 @@ class Drawing:
 
 def run(run: Run[RenderStageParams]) -> None:
     """Render the corpus in parts; account for every formula."""
-    tools = versions()
+    tools = versions(run.params.renderer)
     run.facts["tools"] = tools
     run.facts["renderer"] = TexRenderer(run.params.renderer).identity
     recipe = {

@@ -7,10 +7,10 @@ writes  data/tokenize/vocabulary.json
 """
 
 import pyarrow as pa
-from im2latex.latex import tokens as token_lines
 
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import InputError
+from im2latex.latex import tokens as token_lines
 from im2latex.params import Params
 from im2latex.records import LABELS, read_parts, write_table
 from pipeline.stage import DATA, Run, run_stage

@@ -41,7 +41,7 @@ def decode(data: bytes) -> Pixels:
 
 
 def ink_box(pixels: Pixels, threshold: int = PAPER) -> tuple[int, int, int, int] | None:
-    """The smallest (top, bottom, left, right), ends excluded, that holds all pixels below `threshold`; None if blank."""
+    """(top, bottom, left, right), ends excluded, of all pixels below `threshold`; None where there are none."""
     ink = pixels < threshold
     rows = np.flatnonzero(ink.any(axis=1))
     if not len(rows):
@@ -76,7 +76,8 @@ def downsample(pixels: Pixels, factor: int) -> Pixels:
     filled = np.pad(pixels, ((0, -height % factor), (0, -width % factor)), constant_values=PAPER)
     blocks = filled.reshape(filled.shape[0] // factor, factor, filled.shape[1] // factor, factor)
     area = factor * factor
-    return ((blocks.sum(axis=(1, 3), dtype=np.uint32) + area // 2) // area).astype(np.uint8)
+    sums: NDArray[np.uint32] = blocks.sum(axis=(1, 3), dtype=np.uint32)
+    return ((sums + area // 2) // area).astype(np.uint8)
 
 
 def prepare(pixels: Pixels, padding_px: int, factor: int) -> Pixels:

@@ -24,56 +24,61 @@ _SP_PER_INCH = round(POINTS_PER_INCH * 65536)
 _BP_PER_INCH = 72
 
 # Commands that raw formulas use often and that the default packages lack, most of all where their own package is
-# not in Debian's recommended TeX Live. `\bm` as `\boldsymbol`: nested uses under the package bm exhaust TeX's memory.
+# not in Debian's recommended TeX Live; a package that is loaded all the same has precedence. The exception is \bm,
+# always \boldsymbol, since nested uses under the package bm exhaust TeX's memory.
 DEFINITIONS = r"""
 \let\bm\boldsymbol
 \let\mathbold\boldsymbol
-\newcommand\norm[1]{\lVert#1\rVert}
-\newcommand\abs[1]{\lvert#1\rvert}
-\newcommand\set[1]{\{#1\}}
-\newcommand\bra[1]{\langle#1\rvert}
-\newcommand\ket[1]{\lvert#1\rangle}
-\newcommand\braket[1]{\langle#1\rangle}
-\newcommand\Bra[1]{\left\langle#1\right\rvert}
-\newcommand\Ket[1]{\left\lvert#1\right\rangle}
-\newcommand\Braket[1]{\left\langle#1\right\rangle}
-\newcommand\llbracket{\mathopen{[\mkern-3mu[}}
-\newcommand\rrbracket{\mathclose{]\mkern-3mu]}}
-\newcommand\mathbbm[1]{\if1\noexpand#1\mathrm{1\mkern-4.5mul}\else\mathbb{#1}\fi}
+\providecommand\norm[1]{\lVert#1\rVert}
+\providecommand\abs[1]{\lvert#1\rvert}
+\providecommand\set[1]{\{#1\}}
+\providecommand\bra[1]{\langle#1\rvert}
+\providecommand\ket[1]{\lvert#1\rangle}
+\providecommand\braket[1]{\langle#1\rangle}
+\providecommand\Bra[1]{\left\langle#1\right\rvert}
+\providecommand\Ket[1]{\left\lvert#1\right\rangle}
+\providecommand\Braket[1]{\left\langle#1\right\rangle}
+\providecommand\llbracket{\mathopen{[\mkern-3mu[}}
+\providecommand\rrbracket{\mathclose{]\mkern-3mu]}}
+\providecommand\mathbbm[1]{\ifnum\pdfstrcmp{\detokenize{#1}}{1}=0 \mathrm{1\mkern-4.5mul}\else\mathbb{#1}\fi}
 \let\mathds\mathbbm
 \let\varmathbb\mathbb
 \let\EuFrak\mathfrak
 \DeclareMathAlphabet\mathpzc{OT1}{pzc}{m}{it}
-\newcommand\slashed[1]{\mathrlap{\,/}#1}
-\newcommand\nicefrac[2]{{}^{#1}\mkern-2mu/\mkern-1mu{}_{#2}}
-\newcommand\upmu{\mathrm{\mu}}
-\newcommand\dd{\mathrm{d}}
-\DeclareMathOperator*\argmax{arg\,max}
-\DeclareMathOperator*\argmin{arg\,min}
+\providecommand\slashed[1]{\mathrlap{\,/}#1}
+\providecommand\nicefrac[2]{{}^{#1}\mkern-2mu/\mkern-1mu{}_{#2}}
+\providecommand\dd{\mathrm{d}}
+\providecommand\argmax{\operatorname*{arg\,max}}
+\providecommand\argmin{\operatorname*{arg\,min}}
+\let\split\aligned \let\endsplit\endaligned
 """
 
 
 class TemplateParams(Params):
     """The document in which every formula is set."""
 
-    document_class: str = Field("article", pattern=r"^[A-Za-z0-9-]+$", description="LaTeX document class")
-    class_options: str = Field("12pt", pattern=r"^[A-Za-z0-9,=. -]*$", description="its options; the type size")
+    document_class: str = Field(default="article", pattern=r"^[A-Za-z0-9-]+$", description="LaTeX document class")
+    class_options: str = Field(default="12pt", pattern=r"^[A-Za-z0-9,=. -]*$", description="its options; the type size")
     packages: tuple[str, ...] = Field(
-        ("amsmath", "amssymb", "mathtools", "mathrsfs", "xcolor"),
+        default=("amsmath", "amssymb", "mathtools", "mathrsfs", "xcolor"),
         description="packages in order of loading, as name or [options]{name}",
     )
-    definitions: bool = Field(True, description="define frequent commands of packages that are not loaded")
-    extra_preamble: str = Field("", description="TeX code after packages and definitions")
-    math_style: str = Field("displaystyle", pattern=r"^(display|text|script)style$", description="style of the formula")
-    margin_px: int = Field(24, ge=2, le=400, description="room around the box for ink that leaves it, in pixels")
+    definitions: bool = Field(default=True, description="define frequent commands of packages that are not loaded")
+    extra_preamble: str = Field(default="", description="TeX code after packages and definitions")
+    math_style: str = Field(
+        default="displaystyle", pattern=r"^(display|text|script)style$", description="style of the formula"
+    )
+    margin_px: int = Field(
+        default=24, ge=2, le=400, description="room around the box for ink that leaves it, in pixels"
+    )
 
 
 class PageParams(Params):
     """The sheet on which formulas are laid out, and the largest formula that is accepted."""
 
-    dpi: int = Field(200, ge=20, le=1200, description="pixels per inch")
-    max_width_px: int = Field(4000, ge=1, description="widest formula, in pixels at dpi")
-    max_height_px: int = Field(2000, ge=1, description="tallest formula, in pixels at dpi")
+    dpi: int = Field(default=200, ge=20, le=1200, description="pixels per inch")
+    max_width_px: int = Field(default=4000, ge=1, description="widest formula, in pixels at dpi")
+    max_height_px: int = Field(default=2000, ge=1, description="tallest formula, in pixels at dpi")
 
 
 def preamble(template: TemplateParams, page: PageParams) -> str:

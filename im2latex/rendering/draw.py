@@ -47,9 +47,9 @@ def _imagemagick(pdf: Path, dpi: int, numbers: Sequence[int]) -> Iterator[NDArra
     from wand.image import Image
 
     for number in numbers:
-        with Image(resolution=dpi) as image:
+        with Image() as image:
             image.options["pdf:use-cropbox"] = "true"
-            image.read(filename=f"{pdf}[{number - 1}]")
+            image.read(filename=f"{pdf}[{number - 1}]", resolution=dpi)
             image.background_color = "white"
             image.alpha_channel = "remove"
             image.transform_colorspace("gray")

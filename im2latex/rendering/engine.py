@@ -29,9 +29,11 @@ _PIXELS_PER_MB = 1 << 20
 class RenderParams(document.PageParams, LimitParams):
     """How formulas become pictures."""
 
-    template: document.TemplateParams = Field(document.TemplateParams(), description="the TeX document")
-    rasterizer: rasterizers.Name = Field("ghostscript", description="the program that draws the pages")
-    batch_size: int = Field(250, ge=1, le=2000, description="formulas in one TeX run; has no influence on the pictures")
+    template: document.TemplateParams = Field(default=document.TemplateParams(), description="the TeX document")
+    rasterizer: rasterizers.Name = Field(default="ghostscript", description="the program that draws the pages")
+    batch_size: int = Field(
+        default=250, ge=1, le=2000, description="formulas in one TeX run; has no influence on the pictures"
+    )
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class Renderer(Protocol):
 class TexRenderer:
     """Draws with pdfTeX and one of the rasterizers; raises `ToolError` where one is missing."""
 
-    def __init__(self, params: RenderParams = RenderParams(), cache: Path | None = None) -> None:
-        self.params = params
+    def __init__(self, params: RenderParams | None = None, cache: Path | None = None) -> None:
+        self.params = params or RenderParams()
         self._cache = cache
 
     @cached_property
@@ -73,6 +75,10 @@ class TexRenderer:
             "rasterizer": self._rasterizer.identity(),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def prepare(self) -> None:
+        """Compile the preamble if that has not been done; workers then only load it."""
+        self._format  # noqa: B018  the property builds it
 
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
         """One rendering a formula, in order."""
@@ -151,7 +157,11 @@ class TexRenderer:
 
 def _judge(page: NDArray[np.uint8], verdict: Verdict) -> Rendering:
     """The cropped picture of a page, or what is wrong with it."""
-    if page.shape != verdict.size:
+    height, width = verdict.size
+    # Poppler rounds a page of whole pixels up by one at times; the row or column too many is the last.
+    if height <= page.shape[0] <= height + 1 and width <= page.shape[1] <= width + 1:
+        page = page[:height, :width]
+    else:
         return Rendering(None, "not_drawn", f"the page is {page.shape} pixels, and should be {verdict.size}")
     box = raster.ink_box(page)
     if box is None:

@@ -18,36 +18,38 @@ import re
 
 from im2latex.errors import LatexError
 
-_FORBIDDEN_WORDS = frozenset(
-    # files and programs
-    """openin openout closein closeout read readline write immediate special InputIfFileExists IfFileExists
-    usepackage RequirePackage documentclass LoadClass lstinputlisting verbatiminput bibliography directlua jobname
-    graphicspath DeclareGraphicsRule"""
-    # definitions and assignments that outlive the group
-    """ def edef gdef xdef let futurelet global globaldefs long outer protected chardef mathchardef countdef dimendef
-    skipdef muskipdef toksdef font fontdimen hyphenchar skewchar mag setcounter addtocounter stepcounter
-    refstepcounter counterwithin counterwithout numberwithin hyphenation patterns footnote footnotemark footnotetext
-    thanks marginpar pagecolor batchmode nonstopmode scrollmode errorstopmode interactionmode definecolor colorlet
-    xglobal setmathalphabet SetMathAlphabet SetSymbolFont"""
-    # codes of characters
-    """ catcode mathcode delcode lccode uccode sfcode makeatletter makeatother obeylines obeyspaces verb
-    ExplSyntaxOn ExplSyntaxOff endlinechar newlinechar escapechar"""
-    # names and code that cannot be read here, or that act later
-    """ csname endcsname scantokens aftergroup afterassignment
-    AtBeginDocument AtEndDocument AtEndOfPackage AddToHook AddToHookNext"""
-    # repetition and text that is skipped
-    """ loop repeat whiledo fi else or unless"""
-    # the page, the log and the end of the run
-    """ shipout output insert mark marks vadjust message errmessage typeout wlog show showthe showbox showlists
-    showtokens GenericError GenericWarning GenericInfo PackageError PackageWarning ClassError stop bye endinput
-    dump document enddocument endmath enddisplaymath today newpage clearpage cleardoublepage pagebreak
-    startformula stopformula finishformulas""".split()
-)
+_FORBIDDEN = {
+    "reaches files or programs": """
+        openin openout closein closeout read readline write immediate special InputIfFileExists IfFileExists
+        usepackage RequirePackage documentclass LoadClass lstinputlisting verbatiminput bibliography directlua
+        jobname graphicspath""",
+    "defines, or assigns beyond its group": """
+        def edef gdef xdef let futurelet global globaldefs long outer protected chardef mathchardef countdef dimendef
+        skipdef muskipdef toksdef font fontdimen hyphenchar skewchar mag setcounter addtocounter stepcounter
+        refstepcounter counterwithin counterwithout numberwithin hyphenation patterns footnote footnotemark
+        footnotetext thanks marginpar pagecolor batchmode nonstopmode scrollmode errorstopmode interactionmode
+        definecolor colorlet xglobal SetMathAlphabet SetSymbolFont""",
+    "changes the codes of characters": """
+        catcode mathcode delcode lccode uccode sfcode makeatletter makeatother obeylines obeyspaces verb
+        ExplSyntaxOn ExplSyntaxOff endlinechar newlinechar escapechar""",
+    "builds names, or acts later": """
+        csname endcsname scantokens aftergroup afterassignment AtBeginDocument AtEndDocument AtEndOfPackage
+        AddToHook AddToHookNext""",
+    "repeats or skips text": "loop repeat whiledo fi else or unless",
+    "acts on the page, the transcript or the run": """
+        shipout output insert mark marks vadjust message errmessage typeout wlog show showthe showbox showlists
+        showtokens GenericError GenericWarning GenericInfo PackageError PackageWarning ClassError stop bye endinput
+        dump document enddocument endmath enddisplaymath today newpage clearpage cleardoublepage pagebreak
+        startformula stopformula finishformulas""",
+}
+_FORBIDDEN_WORDS = {word: why for why, words in _FORBIDDEN.items() for word in words.split()}
 _FORBIDDEN_FAMILIES = re.compile(
     r"if(?!f$)[A-Za-z]*|pdf[A-Za-z]*|every[A-Za-z]+|(?:input|include|import|subimport)[A-Za-z]*"
     r"|(?:new|renew|provide|declare|New|Renew|Provide|Declare)(?!line$|penalty$)[A-Za-z]+|tracing[A-Za-z]+"
 )
-_FORBIDDEN_ENVIRONMENTS = frozenset({"filecontents", "filecontents*", "verbatim", "verbatim*", "lrbox"})
+_FORBIDDEN_ENVIRONMENTS = dict.fromkeys(
+    ("filecontents", "filecontents*", "verbatim", "verbatim*"), "changes the codes of characters"
+)
 
 # One thing that matters in a formula. A comment runs to the end of its line; a control word is letters only.
 _THING = re.compile(r"\\(?P<word>[A-Za-z]+)|\\(?P<symbol>.)|(?P<comment>%[^\n]*)|(?P<mark>[{}$])", re.DOTALL)
@@ -93,8 +95,8 @@ def _screen_word(word: str, formula: str, end: int, groups: list[str], at: int) 
     """Refuse a forbidden control word; follow \\begin and \\end."""
     if word == "par":
         raise LatexError("blank_line", r"\par", at)
-    if _is_forbidden(word):
-        raise LatexError("forbidden", f"\\{word}", at)
+    if why := _forbidden(word):
+        raise LatexError("forbidden", f"\\{word} {why}", at)
     if word not in ("begin", "end"):
         return
     argument = _ENVIRONMENT.match(formula, end)
@@ -103,8 +105,8 @@ def _screen_word(word: str, formula: str, end: int, groups: list[str], at: int) 
     name = argument[1]
     if word == "begin":
         # \begin{x} runs the command \x, and \end{x} the command \endx, so each name is a way to call a command.
-        if _is_forbidden(name.rstrip("*")) or _is_forbidden("end" + name) or name in _FORBIDDEN_ENVIRONMENTS:
-            raise LatexError("forbidden", f"\\begin{{{name}}}", at)
+        if why := _forbidden(name.rstrip("*")) or _forbidden("end" + name) or _FORBIDDEN_ENVIRONMENTS.get(name):
+            raise LatexError("forbidden", f"\\begin{{{name}}} {why}", at)
         groups.append(name)
     elif not groups or groups[-1] != name:
         raise LatexError("unbalanced", f"\\end{{{name}}} closes {_shown(groups[-1]) if groups else 'nothing'}", at)
@@ -125,8 +127,11 @@ def _screen_mark(mark: str, groups: list[str], at: int) -> None:
         groups.pop()
 
 
-def _is_forbidden(word: str) -> bool:
-    return word in _FORBIDDEN_WORDS or _FORBIDDEN_FAMILIES.fullmatch(word) is not None
+def _forbidden(word: str) -> str | None:
+    """Why the control word is refused; None where it is not."""
+    if why := _FORBIDDEN_WORDS.get(word):
+        return why
+    return "is of a family that is refused whole" if _FORBIDDEN_FAMILIES.fullmatch(word) else None
 
 
 def _shown(group: str) -> str:

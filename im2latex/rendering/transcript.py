@@ -35,6 +35,7 @@ _REASONS = [
     )
 ]
 _TELLING = re.compile(r"! |LaTeX Warning: (?:Command|Reference|Citation)")
+_LINE_NUMBER = re.compile(r" on input line \d+\.?$")  # of the batch: it would tell of the neighbours
 _LAST_MACRO = re.compile(r"\\(?:[A-Za-z@]+|.)\s*$")
 
 
@@ -102,7 +103,7 @@ def _complaint(text: str) -> Verdict | None:
                 detail = found.groupdict().get("name")
                 if reason == "undefined_macro":
                     detail = _macro(lines[number + 1 : number + 2])
-                return Verdict(None, reason, (detail or line.removeprefix("! ")).strip())
+                return Verdict(None, reason, _LINE_NUMBER.sub("", detail or line.removeprefix("! ")).strip())
     return None
 
 

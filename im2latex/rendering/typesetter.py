@@ -33,10 +33,10 @@ class LimitParams(Params):
     """What one run of TeX or of a rasterizer may use."""
 
     timeout_seconds: float = Field(
-        3, gt=0, description="processor time for a formula set alone, counted in whole seconds"
+        default=3, gt=0, description="processor time for a formula set alone, counted in whole seconds"
     )
-    memory_mb: int = Field(2048, ge=256, description="address space")
-    file_mb: int = Field(128, ge=8, description="size of a file it writes, of its output too")
+    memory_mb: int = Field(default=2048, ge=256, description="address space")
+    file_mb: int = Field(default=128, ge=8, description="size of a file it writes, of its output too")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,34 @@
+"""One page a researcher would send to a colleague, and the same as Markdown for CI.
+
+reads   data/evaluate/, data/bucket/, data/train/log.jsonl
+        reports/metrics.json, reports/ledger/, reports/manifest/
+writes  reports/report.html, reports/report.md
+"""
+
+from pathlib import Path
+
+from im2latex.reporting.collect import STAGES, ReportParams, collect, read_json, read_ledgers
+from im2latex.reporting.markdown import ledger_table, metrics_table
+from im2latex.reporting.page import write_page
+from pipeline.evaluate import project_renderer
+from pipeline.stage import DATA, REPORTS, Run, run_stage
+
+PAGE, SUMMARY = REPORTS / "report.html", REPORTS / "report.md"
+
+
+def run(run: Run[ReportParams]) -> None:
+    """Gather what the stages left on disk and write it for people."""
+    content = collect(DATA, REPORTS, Path("params.yaml"), run.params, project_renderer())
+    write_page(content, PAGE)
+    tables = [
+        metrics_table(read_json(REPORTS / "metrics.json")),
+        ledger_table(read_ledgers(REPORTS / "ledger", STAGES)),
+    ]
+    SUMMARY.write_text("\n".join([f"# {run.params.title}\n", *tables]), encoding="utf-8")
+    run.outputs += [PAGE, SUMMARY]
+    run.ledger.see(content.samples)
+    run.ledger.keep(content.samples)
+
+
+if __name__ == "__main__":
+    run_stage("report", ReportParams, run, ("jinja2", "pillow"))

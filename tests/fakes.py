@@ -1,0 +1,34 @@
+"""Stand-ins for the parts of the toolkit that need programs."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from im2latex.rendering.engine import Rendering
+
+
+class FakeRenderer:
+    r"""Draws a pattern of bars from the formula's hash, as wide as the formula is long, without TeX.
+
+    Formulas that contain `\broken` fail as undefined_macro, empty ones as empty.
+    """
+
+    identity = hashlib.sha256(b"fake").hexdigest()
+
+    def render(self, formulas: Sequence[str]) -> list[Rendering]:
+        return [self._draw(formula) for formula in formulas]
+
+    @staticmethod
+    def _draw(formula: str) -> Rendering:
+        if r"\broken" in formula:
+            return Rendering(None, "undefined_macro", r"\broken")
+        if not formula.strip():
+            return Rendering(None, "empty")
+        digest = hashlib.sha256(formula.encode()).digest()
+        pixels = np.full((40, 12 * len(formula)), 255, np.uint8)
+        for column in range(0, pixels.shape[1], 4):
+            height = 1 + digest[column // 4 % len(digest)] % 40
+            pixels[40 - height :, column : column + 2] = 0
+        pixels[:, [0, -1]] = 0  # cropped to ink, as a renderer's pictures are
+        return Rendering(pixels)

@@ -1,0 +1,176 @@
+import gzip
+import json
+import pickle
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from im2latex.rendering import document
+from im2latex.rendering.engine import Renderer, Rendering, RenderParams, TexRenderer
+
+pytestmark = pytest.mark.needs_tex
+
+GOOD = [r"\frac{a}{b}", "x_1^2", r"\sum_{i=1}^n i", r"\mathbb{R}", r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}"]
+BROKEN = [
+    (r"\nosuchmacro x", "undefined_macro"),
+    (r"\begin{nosuchthing} x \end{nosuchthing}", "undefined_environment"),
+    (r"\text{a_b}", "missing_dollar"),
+    ("a & b", "extra_alignment"),
+    (r"\left( a", "unbalanced"),
+    (r"\begin{array}{c} a & b & c \end{array}", "extra_alignment"),
+    ("x^2^3", "double_script"),
+    (r"\hspace{40000pt} x", "dimension_too_large"),
+    (r"\hspace{1500pt} x", "too_wide"),
+    (r"\rule{1pt}{900pt}", "too_tall"),
+    (r"\quad", "blank"),
+    (r"\hspace{-90pt} x", "clipped"),
+    (r"\mathscr{a}", "missing_character"),
+    ("a{b", "unbalanced"),
+    (r"a \end{document}", "unbalanced"),
+    (r"\def\x{\x}\x", "forbidden"),
+    (r"\gdef\alpha{x}", "forbidden"),
+    (r"\write18{ls}", "forbidden"),
+    (r"\ref{x}", "undefined_reference"),
+    (r"{" * 300 + "x" + "}" * 300, "too_deep"),
+    (r"\text{\begin{equation} x", "unbalanced"),
+    ("", "empty"),
+]
+# Each leaves a box or a group open, or never ends, and takes its whole run down.
+DEADLY = [
+    (r"\bgroup x", "unbalanced"),
+    (r"\begingroup x", "unbalanced"),
+    (r"\hbox\bgroup x", "unbalanced"),
+    (r"\begin{array}{c} a \\ { { { \hline } } } \end{array}", "timeout"),
+]
+
+
+@pytest.fixture(scope="module")
+def renderer() -> TexRenderer:
+    return TexRenderer(RenderParams(timeout_seconds=1))
+
+
+def alike(first: Rendering, second: Rendering) -> bool:
+    if first.pixels is None or second.pixels is None:
+        return first == second
+    return np.array_equal(first.pixels, second.pixels)
+
+
+def alone(renderer: Renderer, formulas: Sequence[str]) -> list[Rendering]:
+    return [renderer.render([formula])[0] for formula in formulas]
+
+
+def test_pictures_are_cropped_ink_on_paper(renderer: TexRenderer) -> None:
+    for rendering in renderer.render(GOOD):
+        assert rendering.reason is None
+        assert rendering.pixels is not None
+        assert rendering.pixels.dtype == np.uint8
+        ink = rendering.pixels < 255
+        assert all(side.any() for side in (ink[0], ink[-1], ink[:, 0], ink[:, -1]))
+        assert rendering.pixels.min() < 64
+
+
+@pytest.mark.parametrize(("formula", "reason"), BROKEN, ids=lambda value: value[:30])
+def test_each_failure_has_its_reason(renderer: TexRenderer, formula: str, reason: str) -> None:
+    [rendering] = renderer.render([formula])
+    assert (rendering.pixels, rendering.reason) == (None, reason)
+
+
+@pytest.mark.parametrize(("formula", "reason"), DEADLY, ids=lambda value: value[:30])
+def test_a_deadly_formula_harms_no_neighbour(renderer: TexRenderer, formula: str, reason: str) -> None:
+    renderings = renderer.render([*GOOD[:2], formula, *GOOD[2:]])
+    assert (renderings[2].pixels, renderings[2].reason) == (None, reason)
+    assert all(map(alike, renderings[:2] + renderings[3:], renderer.render(GOOD)))
+
+
+def test_the_macro_is_named(renderer: TexRenderer) -> None:
+    assert renderer.render([r"a + \frac{\nosuchmacro}{b}"])[0].detail == r"\nosuchmacro"
+
+
+def test_nothing_depends_on_neighbours_order_or_batch(renderer: TexRenderer) -> None:
+    formulas = GOOD + [formula for formula, _ in BROKEN + DEADLY[:2]] + [f"x_{{{i}}}" for i in range(20)]
+    expected = renderer.render(formulas)
+    order = list(range(len(formulas)))
+    random.Random(0).shuffle(order)
+    small = TexRenderer(renderer.params.model_copy(update={"batch_size": 7}))
+    for position, rendering in zip(order, small.render([formulas[i] for i in order]), strict=True):
+        assert alike(rendering, expected[position]), formulas[position]
+    some = formulas[:10]
+    assert all(map(alike, alone(renderer, some), expected))
+
+
+def test_each_formula_has_its_own_math_alphabets(renderer: TexRenderer) -> None:
+    # TeX has sixteen families for a run: together these want more, each of them does not.
+    families = [r"\mathrm", r"\mathsf", r"\mathtt", r"\mathbf", r"\mathit", r"\mathfrak", r"\mathscr", r"\mathpzc"]
+    formulas = ["+".join(f"{family}{{A}}" for family in families[i:] + families[:i]) for i in range(8)]
+    formulas += [r"\boldsymbol{" + formula + "}" for formula in formulas]
+    assert [rendering.reason for rendering in renderer.render(formulas)] == [None] * 16
+
+
+def test_numbers_and_colours_do_not_leak(renderer: TexRenderer) -> None:
+    numbered = r"\parbox{100pt}{\begin{equation} x \end{equation}}"
+    first, second, plain = renderer.render([numbered, numbered, "x"])
+    assert alike(first, second)
+    assert alike(renderer.render([r"\color{red} y", "x"])[1], plain)
+
+
+def test_what_cannot_be_seen_moves_no_pixel(renderer: TexRenderer) -> None:
+    formula = r"\frac{a}{b} \sqrt{x} + \int_0^1 f"
+    plain, *others = renderer.render(
+        [formula] + [rf"{formula}\rule[-{i}.37pt]{{0pt}}{{{4 * i}.71pt}}" for i in range(9)]
+    )
+    assert all(alike(plain, other) for other in others)
+
+
+def test_paper_size_and_batch_size_leave_the_pixels_alone(renderer: TexRenderer) -> None:
+    template = document.TemplateParams(extra_preamble=r"\paperwidth=300pt \paperheight=301pt \pdfpagewidth=300pt")
+    other = TexRenderer(renderer.params.model_copy(update={"template": template, "batch_size": 2}))
+    assert all(map(alike, renderer.render(GOOD), other.render(GOOD)))
+
+
+@pytest.mark.parametrize("rasterizer", ["pdfium", "poppler", "imagemagick"])
+def test_rasterizers_draw_the_same_formulas(renderer: TexRenderer, rasterizer: str) -> None:
+    other = TexRenderer(RenderParams.model_validate({"rasterizer": rasterizer}))
+    assert other.identity != renderer.identity
+    for ours, theirs in zip(renderer.render(GOOD), other.render(GOOD), strict=True):
+        assert ours.pixels is not None
+        assert theirs.pixels is not None, theirs
+        assert np.abs(np.subtract(ours.pixels.shape, theirs.pixels.shape)).max() <= 2
+        assert abs(float(ours.pixels.mean()) - float(theirs.pixels.mean())) < 12
+
+
+def test_identity_tells_what_decides_pixels(renderer: TexRenderer) -> None:
+    def identity(**changes: object) -> str:
+        return TexRenderer(RenderParams.model_validate(changes)).identity
+
+    same = identity()
+    assert same == identity(batch_size=3, timeout_seconds=9, memory_mb=1000)
+    changed = [identity(dpi=100), identity(rasterizer="pdfium"), identity(template={"class_options": "10pt"})]
+    changed.append(identity(template={"math_style": "textstyle"}))
+    assert len({same, *changed}) == 5
+
+
+def test_a_renderer_can_be_sent_to_a_worker(renderer: TexRenderer) -> None:
+    renderer.prepare()
+    copy = pickle.loads(pickle.dumps(renderer))
+    assert copy.identity == renderer.identity
+    assert alike(copy.render(GOOD)[0], renderer.render(GOOD)[0])
+
+
+def test_nothing_in_is_nothing_out(renderer: TexRenderer) -> None:
+    assert renderer.render([]) == []
+
+
+DATA = Path(__file__).parents[3] / "shared/data/arxiv_formulas_val.jsonl.gz"
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="needs the shared development data")
+def test_real_formulas_render_alike_in_any_company(renderer: TexRenderer) -> None:
+    with gzip.open(DATA, "rt", encoding="utf-8") as lines:
+        formulas = [json.loads(line)["formula"] for line, _ in zip(lines, range(600), strict=False)][::2]
+    expected = renderer.render(formulas)
+    assert sum(rendering.pixels is not None for rendering in expected) > 0.9 * len(formulas)
+    assert all(map(alike, renderer.render(formulas[::-1])[::-1], expected))
+    assert all(map(alike, alone(renderer, formulas[:12]), expected))

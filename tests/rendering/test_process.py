@@ -1,0 +1,134 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from im2latex.errors import ToolError
+from im2latex.rendering import process
+from im2latex.rendering.process import Completed
+
+Start = Callable[..., Completed]
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Start:
+    """Run a piece of Python under limits."""
+
+    def start(code: str, timeout_seconds: float = 20, cpu_seconds: int = 20, file_mb: int = 10) -> Completed:
+        return process.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            stdin=b"given",
+            timeout_seconds=timeout_seconds,
+            cpu_seconds=cpu_seconds,
+            memory_mb=512,
+            file_mb=file_mb,
+            env={"EXTRA": "1"},
+        )
+
+    return start
+
+
+def test_output_input_and_folder_pass_through(python: Start, tmp_path: Path) -> None:
+    done = python("import os,sys; print(sys.stdin.read(), os.getcwd()); sys.stderr.write('e'); sys.exit(3)")
+    assert (done.returncode, done.stdout.decode().split(), done.stderr) == (3, ["given", str(tmp_path)], b"e")
+    assert not done.ok
+    assert not done.timed_out
+
+
+def test_environment_holds_nothing_of_ours(python: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "1")
+    names = python("import os; print(*sorted(os.environ))").stdout.decode().split()
+    assert set(names) <= {"EXTRA", "HOME", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR"}
+
+
+def test_wall_clock_kills_the_whole_group(python: Start, tmp_path: Path) -> None:
+    started = time.monotonic()
+    done = python(
+        "import os,time\nchild = os.fork()\nopen('pid', 'a').write(f'{os.getpid()} ')\ntime.sleep(60)",
+        timeout_seconds=1,
+    )
+    assert done.timed_out
+    assert time.monotonic() - started < 10
+    numbers = [int(number) for number in (tmp_path / "pid").read_text().split()]
+    assert len(numbers) == 2
+    deadline = time.monotonic() + 5
+    while any(_alive(number) for number in numbers) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(_alive(number) for number in numbers)
+
+
+def test_processor_time_is_limited(python: Start) -> None:
+    done = python("while True: pass", cpu_seconds=1)
+    assert done.timed_out
+    assert done.returncode == -signal.SIGXCPU
+
+
+def test_memory_is_limited(python: Start) -> None:
+    done = python("x = bytearray(1 << 30)")
+    assert b"MemoryError" in done.stderr
+
+
+def test_files_and_output_are_limited(python: Start) -> None:
+    assert python("open('big', 'wb').write(bytes(2 << 20))", file_mb=1).returncode != 0
+    assert python("while True: print('x' * 1000)", file_mb=1).returncode != 0
+
+
+def test_an_exception_of_ours_kills_the_program(tmp_path: Path) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            process.run(["sleep", "60"], cwd=tmp_path, timeout_seconds=60, memory_mb=512, file_mb=1)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    with pytest.raises(ChildProcessError):  # no child of ours is left, not even one to be reaped
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_the_program_dies_with_its_parent(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from im2latex.rendering import process\n"
+        f"process.run(['sh', '-c', 'echo $$ > pid; exec sleep 60'], cwd=Path({str(tmp_path)!r}),"
+        " timeout_seconds=60, memory_mb=512, file_mb=1)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    file = tmp_path / "pid"
+    deadline = time.monotonic() + 20
+    while not (file.exists() and file.read_text().strip()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    number = int(file.read_text())
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 5
+    while _alive(number) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _alive(number)
+
+
+def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(ToolError, match=r"gs is not installed.*apt-get install ghostscript"):
+        process.find("gs")
+
+
+def test_first_line_of_a_program() -> None:
+    assert process.first_line("echo", "one\ntwo") == "one"
+    with pytest.raises(ToolError, match="false  failed with status 1"):
+        process.first_line("false")
+
+
+def _alive(number: int) -> bool:
+    try:
+        status = Path(f"/proc/{number}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"

@@ -1,0 +1,123 @@
+"""The command line as a user meets it: exit codes, one-sentence errors, no traceback."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from im2latex import cli
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `im2latex ...` in an empty folder; returns exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["im2latex", *arguments])
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+def test_generate_is_seeded(command: Command) -> None:
+    code, first, _ = command("generate", "-n", "20", "--seed", "3")
+    assert code == 0
+    assert len(first.splitlines()) == 20
+    assert command("generate", "-n", "20", "--seed", "3")[1] == first
+    assert command("generate", "-n", "20", "--seed", "4")[1] != first
+
+
+def test_normalize_answers_every_line(command: Command) -> None:
+    code, out, _ = command("normalize", stdin=b"\\frac12\r\n}{\n\nx^2\xe9\nx^2")
+    assert code == 0
+    assert out.splitlines() == ["\\frac { 1 } { 2 }", "", "", "", "x ^ { 2 }"]
+
+
+def test_normalize_says_why(command: Command) -> None:
+    Path("f.jsonl").write_text('{"formula": "x^2", "id": "a"}\n{"formula": "}", "id": "b"}\n{"x": 1}\n')
+    code, out, _ = command("normalize", "f.jsonl", "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert rows[0] == {"id": "a", "latex": "x ^ { 2 }", "reason": None}
+    assert rows[1]["latex"] is None
+    assert rows[1]["reason"].startswith("unbalanced_group")
+    assert rows[2]["reason"].startswith("missing_formula")
+
+
+def test_normalize_profiles(command: Command) -> None:
+    assert command("normalize", "--profile", "none", stdin=b" a  b \n")[1] == "a b\n"
+    code, _, err = command("normalize", "--profile", "exact", stdin=b"x\n")
+    assert code == 2
+    assert err.startswith("im2latex: options.profile = 'exact': input should be 'faithful', 'compact' or 'none'")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["normalize", "absent.txt"], 1, "im2latex: absent.txt: no such file; check the name"),
+        (["normalize", "."], 1, "im2latex: .: is a folder where a file is due"),
+        (
+            ["fetch", "im2latex-1k"],
+            2,
+            "im2latex: 'im2latex-1k' is no corpus that can be fetched; known are im2latex-100k",
+        ),
+        (["verify"], 1, "im2latex: reports/manifest: holds no manifest; run `dvc repro`"),
+        (["score", "a.txt", "b.txt"], 1, "im2latex: a.txt: no such file"),
+    ],
+)
+def test_mistakes_are_one_sentence(command: Command, arguments: list[str], code: int, sentence: str) -> None:
+    found, _, err = command(*arguments)
+    assert found == code
+    assert err.startswith(sentence)
+    assert err.count("\n") == 1
+
+
+def test_an_unknown_option_is_wrong_usage(command: Command) -> None:
+    code, _, err = command("normalize", "--quick")
+    assert code == 2
+    assert "No such option: --quick" in err
+
+
+def test_score_prints_json(command: Command) -> None:
+    Path("a.txt").write_text("x ^ { 2 }\ny\n")
+    Path("b.txt").write_text("x ^ { 3 }\ny\n")
+    code, out, _ = command("score", "a.txt", "b.txt")
+    scores = json.loads(out)
+    assert code == 0
+    assert scores["n"] == 2
+    assert scores["exact"] == 0.5
+    assert set(scores["intervals"]["bleu"]) <= {0.0, 1.0} or len(scores["intervals"]["bleu"]) == 2
+
+
+@pytest.mark.needs_tex
+def test_render_writes_a_row_a_formula(command: Command) -> None:
+    import pyarrow.parquet as pq
+
+    code, _, err = command("render", "-o", "out.parquet", stdin=b"x^2\n\\undefined\nx^2\n")
+    rows = pq.read_table("out.parquet").to_pylist()
+    assert code == 0
+    assert err == "out.parquet: 3 formulas, 1 without a picture\n"
+    assert [row["formula"] for row in rows] == ["x^2", "\\undefined", "x^2"]
+    assert rows[0]["image"]["bytes"].startswith(b"\x89PNG")
+    assert rows[1]["image"] is None
+    assert rows[1]["reason"] == "undefined_macro: \\undefined"
+    assert rows[0]["image"] == rows[2]["image"]
+
+
+@pytest.mark.needs_tex
+def test_render_writes_a_folder(command: Command) -> None:
+    Path("f.jsonl").write_text('{"formula": "x", "id": "a"}\n{"formula": "y", "id": "../b"}\n')
+    assert command("render", "f.jsonl", "-o", "out")[0] == 0
+    rows = [json.loads(line) for line in Path("out/render.jsonl").read_text().splitlines()]
+    assert rows[0]["image"] == "a.png"
+    assert all((Path("out") / row["image"]).is_file() for row in rows)
+    assert not Path("b.png").exists()
