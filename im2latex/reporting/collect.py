@@ -96,10 +96,10 @@ def _histograms(shards: Path) -> tuple[Histogram, ...]:
 
 
 def histogram(title: str, unit: str, values: np.ndarray[Any, Any]) -> Histogram:
-    """Count values in classes of one round width."""
+    """Count whole numbers in classes of one round width."""
     if not values.size:
         return Histogram(title, unit, (0.0, 1.0), (0,))
-    ticks = nice_ticks(0, float(values.max()), BARS)
+    ticks = nice_ticks(0, max(float(values.max()), BARS), BARS)
     step = ticks[1] - ticks[0]
     first, last = int(values.min() // step), int(values.max() // step) + 1
     edges = tuple(step * place for place in range(first, last + 1))

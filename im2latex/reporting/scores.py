@@ -31,8 +31,8 @@ CONTROLS: Mapping[str, str] = MappingProxyType(
 )
 """What the model is compared with, in the order shown."""
 
-BY_LENGTH = ("image_exact", "exact", "edit")
-"""Scores that are drawn by length where they were computed; the first two of them."""
+BY_LENGTH = (("image_exact", "exact"), ("edit",))
+"""Scores that are drawn by length: of each group the first that was computed."""
 
 
 def controls(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -58,8 +58,8 @@ def scores(metrics: Mapping[str, Any]) -> tuple[Score, ...]:
 
 def by_length(metrics: Mapping[str, Any]) -> tuple[ByLength, ...]:
     """Scores over classes of reference length."""
-    classes = metrics.get("by_length", {})
-    shown = [name for name in BY_LENGTH if all(name in block for block in classes.values())][:2] if classes else []
+    classes: Mapping[str, Any] = metrics["by_length"]
+    found = [[name for name in group if name in metrics][:1] for group in BY_LENGTH]
     return tuple(
         ByLength(
             LABELS[name][0],
@@ -68,5 +68,6 @@ def by_length(metrics: Mapping[str, Any]) -> tuple[ByLength, ...]:
                 for length, block in classes.items()
             ),
         )
-        for name in shown
+        for group in found
+        for name in group
     )

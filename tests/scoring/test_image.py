@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from im2latex.imaging.raster import Pixels
+from im2latex.rendering.engine import TexRenderer
 from im2latex.scoring.image import BATCH, IMAGE_SCORES, ImageJudgement, judge_images
 from im2latex.scoring.sums import total
 from tests.scoring.drawings import DrawnRenderer, drawing
@@ -89,3 +90,15 @@ def test_each_distinct_string_is_typeset_once_in_batches() -> None:
 def test_image_edit_is_a_sum_over_a_sum() -> None:
     sums = total({"image_edits": np.array([2.0, 30]), "image_columns": np.array([10.0, 30])})
     assert IMAGE_SCORES["image_edit"](sums)[0] == pytest.approx(1 - 32 / 40)
+
+
+@pytest.mark.needs_tex
+def test_typeset_formulas_are_judged_by_their_ink() -> None:
+    pairs = {
+        "x ^ 2": ("x ^ { 2 }", True, True),
+        r"\frac { a } { b }": (r"\frac a b", True, True),
+        "y + z": ("y - z", True, False),
+        "w": (r"\frac { w", False, False),
+    }
+    results = judge_images(list(pairs), [pair[0] for pair in pairs.values()], TexRenderer())
+    assert [(result.compiles, result.image_exact) for result in results] == [pair[1:] for pair in pairs.values()]

@@ -13,7 +13,7 @@ from im2latex.scoring.summary import SummaryParams, describe, summarize
 from im2latex.scoring.text import text_scores
 from tests.scoring.drawings import DrawnRenderer, drawing
 
-PARAMS = SummaryParams(resamples=50, length_edges=(3, 6))
+PARAMS = SummaryParams(resamples=50, length_edges=(1, 6))
 DOT, BAR = drawing("#"), drawing("###")
 PICTURES: dict[str, Pixels | str] = {
     "a b c d": DOT,
@@ -63,7 +63,7 @@ def test_splits_lengths_and_controls_are_nested() -> None:
     found = summarize(scores(), PARAMS)
     assert found["splits"]["val"]["exact"] == 1.0
     assert found["splits"]["test"]["exact"] == found["exact"]
-    assert {name: block["n"] for name, block in found["by_length"].items()} == {"0-3": 2, "4-6": 1, "7+": 1}
+    assert {name: block["n"] for name, block in found["by_length"].items()} == {"0-1": 1, "2-6": 2, "7+": 1}
     assert found["by_length"]["7+"]["exact"] == 1.0
     assert (found["blank"]["n"], found["blank"]["exact"]) == (1, 0.0)
     assert {name: block["exact"] for name, block in found["baselines"].items()} == {"empty": 0.0, "most_frequent": 0.25}

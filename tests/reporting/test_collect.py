@@ -1,0 +1,109 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from im2latex.dataset.shards import ShardWriter
+from im2latex.errors import ArtifactError
+from im2latex.imaging.raster import encode_png
+from im2latex.records import PREDICTIONS, SAMPLES, write_table
+from im2latex.reporting.collect import ReportParams, collect, histogram, read_ledgers
+from im2latex.reporting.page import render_page
+from im2latex.scoring.baselines import with_baselines
+from im2latex.scoring.judge import judge
+from im2latex.scoring.summary import SummaryParams, summarize
+from tests.scoring.drawings import DrawnRenderer, drawing
+
+RENDERER = DrawnRenderer({"x": drawing("#.", "##"), "y": drawing("##", "##"), "k": drawing("#")})
+
+
+def written(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The smallest set of artifacts that a finished run leaves."""
+    data, reports = tmp_path / "data", tmp_path / "reports"
+    picture = {"bytes": encode_png(drawing("#.", "##")), "path": None}
+    sample = {"source_id": "1", "group": None, "tokens": [4, 5], "bucket": 0, "width": 2, "height": 2, "image": picture}
+    for split, names in (("train", "kk"), ("test", "xy")):
+        writer = ShardWriter(data / "bucket", split, rows=10)
+        rows = [sample | {"formula_id": name, "latex": name} for name in names]
+        writer.add(pa.Table.from_pylist(rows, schema=SAMPLES))
+        writer.close()
+    written(data / "bucket" / "dataset.json", {"hash": "5c1e", "samples": {"train": 2, "val": 0, "test": 2}})
+    rows = [
+        {"formula_id": name, "split": "test", "input": shown, "reference": name, "hypothesis": "x"}
+        for name in "xy"
+        for shown in ("picture", "blank")
+    ]
+    scores = judge(with_baselines(pa.Table.from_pylist(rows, schema=PREDICTIONS), "k"), RENDERER)
+    write_table(scores, data / "evaluate" / "scores.parquet")
+    written(reports / "metrics.json", summarize(scores, SummaryParams(resamples=10)))
+    log = [{"samples": 10, "train_loss": 2.0}, {"samples": 20, "train_loss": 1.0, "val_loss": 1.5, "val_exact": 0.5}]
+    written(data / "train" / "log.jsonl", "".join(json.dumps(row) + "\n" for row in log))
+    ledger = {"seen": 5, "kept": 4, "dropped": 1, "reasons": {"too_wide": 1}}
+    written(reports / "ledger" / "filter.json", ledger)
+    written(reports / "manifest" / "evaluate.json", {"code": "9f3c", "versions": {"numpy": "2"}, "renderer": "ab12"})
+    written(tmp_path / "params.yaml", "seed: 1\n")
+    return tmp_path
+
+
+def test_everything_on_disk_reaches_the_page(project: Path) -> None:
+    content = collect(project / "data", project / "reports", project / "params.yaml", ReportParams(), RENDERER)
+    assert (content.samples, content.split) == (2, "test")
+    assert content.controls == ("Blank picture", "Most frequent", "Empty")
+    assert content.stages[0].reasons == (("too_wide", 1),)
+    assert [line.name for line in content.curves[0].lines] == ["training", "validation"]
+    assert [line.points for line in content.curves[1].lines] == [((20, 0.5),)]
+    assert [sum(chart.counts) for chart in content.histograms] == [4, 4, 4]
+    examples = [example for gallery in content.galleries for example in gallery.examples]
+    assert sorted(example.formula_id for example in examples) == ["x", "y"]
+    assert all(example.input and example.difference for example in examples)
+    assert content.provenance.facts["data set"] == "5c1e"
+    assert content.provenance.facts["code of evaluate"] == "9f3c"
+    assert content.provenance.tools == {"numpy": "2"}
+    assert b"seed: 1" in render_page(content)
+
+
+def test_the_page_repeats_to_the_byte(project: Path) -> None:
+    places = (project / "data", project / "reports", project / "params.yaml", ReportParams(), RENDERER)
+    assert render_page(collect(*places)) == render_page(collect(*places))
+
+
+def test_a_model_trained_elsewhere_has_no_curve(project: Path) -> None:
+    (project / "data" / "train" / "log.jsonl").unlink()
+    content = collect(project / "data", project / "reports", project / "params.yaml", ReportParams(), RENDERER)
+    assert content.curves == ()
+
+
+def test_missing_and_damaged_metrics_say_what_to_do(project: Path) -> None:
+    places = (project / "data", project / "reports", project / "params.yaml", ReportParams(), RENDERER)
+    written(project / "reports" / "metrics.json", "{")
+    with pytest.raises(ArtifactError, match=r"metrics\.json: damaged"):
+        collect(*places)
+    (project / "reports" / "metrics.json").unlink()
+    with pytest.raises(ArtifactError, match="run `dvc repro`"):
+        collect(*places)
+
+
+def test_ledgers_stand_in_the_order_of_the_pipeline(tmp_path: Path) -> None:
+    for stage in ("bucket", "render", "normalize"):
+        written(tmp_path / f"{stage}.json", {"seen": 1, "kept": 1, "dropped": 0, "reasons": {}})
+    assert [ledger.stage for ledger in read_ledgers(tmp_path)] == ["normalize", "render", "bucket"]
+
+
+@pytest.mark.parametrize("values", [[3], [0, 0], [1, 150], [15, 71, 33], list(range(1000))])
+def test_every_value_falls_into_a_class_of_round_width(values: list[int]) -> None:
+    found = histogram("Width", "px", np.array(values))
+    assert sum(found.counts) == len(values)
+    assert found.edges[0] <= min(values)
+    assert found.edges[-1] >= max(values)
+
+
+def test_a_histogram_of_nothing_has_no_count() -> None:
+    assert sum(histogram("Width", "px", np.array([])).counts) == 0

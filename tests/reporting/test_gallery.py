@@ -1,0 +1,50 @@
+from typing import Any
+
+from im2latex.reporting.gallery import GalleryParams, choose, draw, ids
+from tests.scoring.drawings import DrawnRenderer, drawing
+
+PARAMS = GalleryParams(examples=2)
+
+
+def row(name: int, edits: int, length: int = 10, **changes: Any) -> dict[str, Any]:
+    tokens = " ".join(["x"] * length)
+    right = edits == 0
+    base = {"formula_id": f"{name:02}", "reference": tokens, "hypothesis": tokens, "edits": edits, "exact": right}
+    return base | {"image_exact": right, "failure": None, "reference_failure": None} | changes
+
+
+ROWS = [row(number, edits=number % 9, length=10 + number) for number in range(30)]
+
+
+def test_no_sample_is_in_two_groups_and_each_group_keeps_its_rule() -> None:
+    groups = choose(ROWS, PARAMS)
+    assert list(groups) == ["Random", "Typical", "Best", "Worst"]
+    assert len(ids(groups)) == 8
+    best, worst = (groups[title][1] for title in ("Best", "Worst"))
+    assert all(one["edits"] == 0 for one in best)
+    assert min(one["edits"] for one in worst) >= 7
+    lengths = [len(one["reference"].split()) for one in best]
+    assert lengths == sorted(lengths, reverse=True)
+
+
+def test_the_choice_depends_on_rows_and_seed_only() -> None:
+    assert choose(ROWS, PARAMS) == choose(ROWS[::-1], PARAMS)
+    assert choose(ROWS, PARAMS) != choose(ROWS, GalleryParams(examples=2, seed=1))
+
+
+def test_few_samples_fill_few_places() -> None:
+    assert sum(len(rows) for _, rows in choose(ROWS[:3], PARAMS).values()) == 3
+    assert all(not rows for _, rows in choose([], PARAMS).values())
+
+
+def test_a_chosen_row_is_drawn_with_its_difference() -> None:
+    shown = row(1, edits=1, reference="a", hypothesis="b")
+    missing = row(2, edits=1, reference="a", hypothesis="", failure="missing")
+    renderer = DrawnRenderer({"a": drawing("##"), "b": drawing("#.", "##")})
+    drawn = draw({"Some": ("Because.", [shown, missing])}, {"01": b"no picture"}, renderer, PARAMS)
+    first, second = drawn[0].examples
+    assert first.prediction
+    assert first.difference
+    assert first.input is None
+    assert (second.prediction, second.difference, second.failure) == (None, None, "missing")
+    assert renderer.asked == ["a", "b"]
