@@ -1,0 +1,147 @@
+"""Shards to batches of tensors.
+
+reads  <data>/<split>/shard-*.parquet (records.SAMPLES) and <data>/buckets.json
+
+The pictures of a split are decoded once into one flat buffer. A batch holds samples of one shape, as many as the
+pixel and token budgets allow; every epoch cuts all samples into batches anew, each sample exactly once.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+
+from im2latex.dataset.buckets import load_shapes
+from im2latex.dataset.shards import read_shards
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import ArtifactError
+from im2latex.params import Params
+from im2latex.records import Split
+
+
+class BatchParams(Params):
+    """How much goes into one batch; the tightest of the three limits holds, and one sample always goes in."""
+
+    max_pictures: int = Field(ge=1, description="most pictures in a batch")
+    max_pixels: int = Field(ge=512, description="most pixels in a batch, padding included")
+    max_tokens: int = Field(ge=8, description="most tokens in a batch, padding included")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Room for a picture and its tokens; sizes in pixels."""
+
+    height: int
+    width: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Pictures uint8 (B, 1, H, W), 255 paper; token ids (B, T) with begin mark, end mark and padding; B formula ids."""
+
+    images: Tensor
+    tokens: Tensor
+    ids: list[str]
+
+
+class Samples:
+    """One split in memory: its columns as arrays, its pictures as one flat uint8 buffer."""
+
+    def __init__(self, folder: Path, split: Split) -> None:
+        self.shapes = [Shape(*map(int, shape)) for shape in load_shapes(folder / "buckets.json")]
+        columns = ["formula_id", "latex", "tokens", "bucket", "image"]
+        self.ids: list[str] = []
+        self.latex: list[str] = []
+        self.tokens: list[list[int]] = []
+        self.bucket: list[int] = []
+        pictures: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]] = []
+        for table in read_shards(folder, split, columns):
+            self.ids += table["formula_id"].to_pylist()
+            self.latex += table["latex"].to_pylist()
+            self.tokens += table["tokens"].to_pylist()
+            self.bucket += table["bucket"].to_pylist()
+            pictures += [decode(row["bytes"]) for row in table["image"].to_pylist()]
+        self.sizes = [picture.shape for picture in pictures]
+        self._ends = np.cumsum([0, *(picture.size for picture in pictures)])
+        self._pixels = np.concatenate([picture.ravel() for picture in pictures])
+        self._check()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def picture(self, index: int) -> Tensor:
+        """The picture (h, w) as stored, without padding."""
+        start, end = self._ends[index : index + 2]
+        return torch.from_numpy(self._pixels[start:end]).view(*self.sizes[index])
+
+    def _check(self) -> None:
+        for index, bucket in enumerate(self.bucket):
+            shape, (height, width) = self.shapes[bucket], self.sizes[index]
+            if height > shape.height or width > shape.width or len(self.tokens[index]) > shape.tokens:
+                raise ArtifactError(f"sample {self.ids[index]} does not fit its {shape}; run `dvc repro bucket`")
+
+
+def decode(png: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """PNG bytes to grayscale pixels (h, w), 255 paper."""
+    with Image.open(io.BytesIO(png)) as image:
+        return np.asarray(image.convert("L"))
+
+
+class Epochs:
+    """An endless sequence of batches, epoch after epoch; each epoch holds every sample exactly once."""
+
+    def __init__(self, samples: Samples, params: BatchParams, seed: int) -> None:
+        self._samples, self._params, self._seed = samples, params, seed
+        self._length = len(plan(samples, params))
+        self._epoch, self._batches = -1, list[list[int]]()
+
+    def __getitem__(self, position: int) -> list[int]:
+        """The samples of a batch by its place in the sequence; only the current epoch is kept."""
+        epoch, place = divmod(position, self._length)
+        if epoch != self._epoch:
+            self._epoch, self._batches = epoch, plan(self._samples, self._params, [self._seed, epoch])
+        return self._batches[place]
+
+
+def plan(samples: Samples, params: BatchParams, seed: list[int] | None = None) -> list[list[int]]:
+    """Cut all samples into batches of one shape, each sample exactly once; shuffled from `seed`, in order without."""
+    generator = np.random.default_rng(seed)
+    order = np.arange(len(samples)) if seed is None else generator.permutation(len(samples))
+    groups: dict[int, list[int]] = {}
+    for index in order.tolist():
+        groups.setdefault(samples.bucket[index], []).append(index)
+    batches: list[list[int]] = []
+    for bucket in sorted(groups):
+        size = batch_size(samples.shapes[bucket], params)
+        batches += [groups[bucket][start : start + size] for start in range(0, len(groups[bucket]), size)]
+    return batches if seed is None else [batches[index] for index in generator.permutation(len(batches))]
+
+
+def batch_size(shape: Shape, params: BatchParams) -> int:
+    """How many samples of `shape` fill a batch; the begin and end marks count as tokens."""
+    by_pixels = params.max_pixels // (shape.height * shape.width)
+    by_tokens = params.max_tokens // (shape.tokens + 2)
+    return max(1, min(params.max_pictures, by_pixels, by_tokens))
+
+
+def collate(samples: Samples, indices: list[int], placing: torch.Generator | None = None) -> Batch:
+    """Pad samples of one shape to a batch; pictures lie at random places from `placing`, centred without."""
+    shape = samples.shapes[samples.bucket[indices[0]]]
+    length = max(len(samples.tokens[index]) for index in indices) + 2
+    images = torch.full((len(indices), 1, shape.height, shape.width), 255, dtype=torch.uint8)
+    tokens = torch.full((len(indices), length), Vocabulary.pad)
+    for row, index in enumerate(indices):
+        height, width = samples.sizes[index]
+        room = torch.tensor([shape.height - height, shape.width - width])
+        free = room // 2 if placing is None else (torch.rand(2, generator=placing) * (room + 1)).long()
+        top, left = free.tolist()
+        images[row, 0, top : top + height, left : left + width] = samples.picture(index)
+        marked = [Vocabulary.bos, *samples.tokens[index], Vocabulary.eos]
+        tokens[row, : len(marked)] = torch.tensor(marked)
+    return Batch(images, tokens, [samples.ids[index] for index in indices])

@@ -1,0 +1,77 @@
+"""A trained model on disk, with all that is needed to use it and to say where it came from.
+
+reads, writes  <folder>/model.safetensors   the weights
+               <folder>/checkpoint.json     model params, vocabulary, shapes, dataset hash, recipe, counts
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import ArtifactError
+from im2latex.learning.batches import Shape
+from im2latex.learning.files import replace
+from im2latex.learning.network import ModelParams, Network
+from im2latex.params import check
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A network in evaluation mode, what it reads and writes, and its history.
+
+    `shapes` are those it was trained on; `recipe` the training params as plain values; `counts` the steps and
+    samples it saw and the sample budget it was given.
+    """
+
+    network: Network
+    model: ModelParams
+    vocabulary: Vocabulary
+    shapes: list[Shape]
+    dataset_hash: str
+    recipe: dict[str, Any]
+    counts: dict[str, int]
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest formula it was trained on, and the length at which a search stops."""
+        return max(shape.tokens for shape in self.shapes)
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write both files, each whole or not at all; checkpoint.json comes last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in checkpoint.network.state_dict().items()}
+    replace(folder / "model.safetensors", lambda path: save_file(weights, path))
+    content = {
+        "model": checkpoint.model.model_dump(mode="json"),
+        "vocabulary": {"tokens": checkpoint.vocabulary.tokens, "counts": checkpoint.vocabulary.counts},
+        "shapes": [asdict(shape) for shape in checkpoint.shapes],
+        "dataset_hash": checkpoint.dataset_hash,
+        "recipe": checkpoint.recipe,
+        "counts": checkpoint.counts,
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    replace(folder / "checkpoint.json", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read what `save_checkpoint` wrote, onto the CPU; raises `ArtifactError` where it is missing or damaged."""
+    path = folder / "checkpoint.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        model = check(content["model"], ModelParams, f"{path}: model")
+        vocabulary = Vocabulary(content["vocabulary"]["tokens"], content["vocabulary"]["counts"])
+        network = Network(model, len(vocabulary))
+        network.load_state_dict(load_file(folder / "model.safetensors"))
+        shapes = [Shape(**shape) for shape in content["shapes"]]
+        history = content["dataset_hash"], content["recipe"], content["counts"]
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{error.filename or folder}: no checkpoint here; run `dvc repro train`") from None
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise ArtifactError(f"{folder}: not a whole checkpoint ({error}); run `dvc repro train`") from None
+    return Checkpoint(network.eval(), model, vocabulary, shapes, *history)

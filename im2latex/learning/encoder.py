@@ -1,0 +1,132 @@
+"""Picture to memory: the encoders, chosen by name.
+
+Every encoder maps ink (B, 1, H, W), floats with 0 for paper and 1 for full ink, H a multiple of 16 and W of 32, to
+a memory (B, P, D) of P grid positions, column by column from the left, each from its top. It does not know what
+reads the memory.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from im2latex.learning.attention import Attention, FeedForward
+from im2latex.params import Params
+
+
+class ConvEncoderParams(Params):
+    """A small residual conv net to stride 8, then a few transformer layers over the grid."""
+
+    name: Literal["conv"]
+    channels: tuple[int, int, int] = Field(description="channels at strides 2, 4 and 8")
+    blocks: tuple[int, int, int] = Field(description="residual blocks at strides 2, 4 and 8")
+    features: int = Field(ge=8, description="width D of the memory; a multiple of 4 and of heads")
+    heads: int = Field(ge=1, description="attention heads of a transformer layer")
+    layers: int = Field(ge=0, description="transformer layers over the grid")
+    dropout: float = Field(ge=0, lt=1, description="dropout of the memory and in the transformer layers")
+
+
+EncoderParams = ConvEncoderParams
+"""Every known encoder; a second one makes this a union told apart by `name`."""
+
+
+class Encoder(nn.Module, ABC):
+    """What every encoder offers."""
+
+    features: int
+    """The width D of its memory."""
+
+    @abstractmethod
+    def forward(self, ink: Tensor) -> Tensor:
+        """(B, 1, H, W) to (B, P, D)."""
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a skip."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        update: Tensor = self.second(F.gelu(self.first(self.norm(x))))
+        return x + update
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention over the grid and a feed-forward; each normalized first and added to its input."""
+
+    def __init__(self, features: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.own = Attention(features, heads)
+        self.feed = FeedForward(features, 2)
+        self.norms = nn.ModuleList(nn.LayerNorm(features) for _ in range(2))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, P, D) to the same shape."""
+        normed = self.norms[0](x)
+        x = x + self.dropout(self.own(normed, *self.own.keys_values(normed)))
+        return x + self.dropout(self.feed(self.norms[1](x)))  # type: ignore[no-any-return]
+
+
+class ConvEncoder(Encoder):
+    """See `ConvEncoderParams`; P = H/8 * W/8."""
+
+    def __init__(self, params: ConvEncoderParams) -> None:
+        super().__init__()
+        self.features = params.features
+        stages: list[nn.Module] = []
+        before = 1
+        for channels, blocks in zip(params.channels, params.blocks, strict=True):
+            kernel = 5 if before == 1 else 3
+            stages += [nn.Conv2d(before, channels, kernel, stride=2, padding=kernel // 2), nn.BatchNorm2d(channels)]
+            stages += [nn.GELU(), *(ResidualBlock(channels) for _ in range(blocks))]
+            before = channels
+        self.stages = nn.Sequential(*stages)
+        self.project = nn.Sequential(nn.BatchNorm2d(before), nn.Conv2d(before, params.features, 1))
+        self.dropout = nn.Dropout(params.dropout)
+        self.layers = nn.ModuleList(
+            EncoderLayer(params.features, params.heads, params.dropout) for _ in range(params.layers)
+        )
+        self.norm = nn.LayerNorm(params.features)
+
+    def forward(self, ink: Tensor) -> Tensor:
+        """(B, 1, H, W) to (B, P, D)."""
+        grid = self.project(self.stages(ink.contiguous(memory_format=torch.channels_last)))
+        grid = grid + positions_2d(grid.shape[2], grid.shape[3], self.features, grid.device)
+        memory: Tensor = self.dropout(grid.transpose(2, 3).flatten(2).transpose(1, 2))
+        for layer in self.layers:
+            memory = layer(memory)
+        normed: Tensor = self.norm(memory)
+        return normed
+
+
+def sinusoids(length: int, features: int, device: torch.device) -> Tensor:
+    """Sine and cosine positions (length, features) of Vaswani et al. 2017, section 3.5; `features` is even."""
+    rates = torch.exp(torch.arange(0, features, 2, device=device) * (-math.log(10_000.0) / features))
+    angles = torch.arange(length, device=device)[:, None] * rates
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+def positions_2d(height: int, width: int, features: int, device: torch.device) -> Tensor:
+    """Positions (features, height, width): the first half of the features tells the row, the second the column."""
+    rows = sinusoids(height, features // 2, device).T[:, :, None].expand(-1, height, width)
+    columns = sinusoids(width, features // 2, device).T[:, None, :].expand(-1, height, width)
+    return torch.cat([rows, columns])
+
+
+ENCODERS = {"conv": ConvEncoder}
+
+
+def build_encoder(params: EncoderParams) -> Encoder:
+    """The encoder that `params.name` names, freshly initialized."""
+    return ENCODERS[params.name](params)

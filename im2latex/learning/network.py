@@ -1,0 +1,63 @@
+"""The whole model: an encoder and a decoder that agree on the width of the memory between them."""
+
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from im2latex.learning.decoder import DecoderParams, State, build_decoder
+from im2latex.learning.encoder import EncoderParams, build_encoder
+from im2latex.params import Params
+
+
+class ModelParams(Params):
+    """Which encoder and which decoder, and their sizes."""
+
+    encoder: EncoderParams = Field(description="picture to memory")
+    decoder: DecoderParams = Field(description="memory to tokens")
+
+    @model_validator(mode="after")
+    def _widths_agree(self) -> "ModelParams":
+        if self.encoder.features != self.decoder.features:
+            raise ValueError("encoder.features and decoder.features must be equal")
+        return self
+
+
+class Network(nn.Module):
+    """Pictures in, scores of tokens out.
+
+    B batch, H W pixels, P grid positions, D features, T tokens, V vocabulary. Pictures are uint8 (B, 1, H, W) with
+    255 for paper, or floats on the same scale.
+    """
+
+    def __init__(self, params: ModelParams, vocabulary: int) -> None:
+        super().__init__()
+        self.encoder = build_encoder(params.encoder)
+        self.decoder = build_decoder(params.decoder, vocabulary)
+        self.reading = nn.Linear(self.encoder.features, vocabulary)
+
+    def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Score whole sequences (B, T) at once, as training needs it.
+
+        The first logits (B, T, V) are the decoder's, row t for what follows token t. The second (B, P, V) are the
+        encoder's own reading of each grid position, an aid in training only.
+        """
+        memory = self.encode(images)
+        return self.decoder(memory, tokens), self.reading(memory)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Pictures to the memory (B, P, D)."""
+        memory: Tensor = self.encoder((255.0 - images) / 255.0)
+        return memory
+
+    def start(self, images: Tensor) -> State:
+        """The decoder's state before the first token; its tensors have B first."""
+        return self.decoder.start(self.encode(images))
+
+    def step(self, state: State, tokens: Tensor) -> tuple[Tensor, State]:
+        """One token (B,) further: logits (B, V) and the new state."""
+        return self.decoder.step(state, tokens)
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The weights between hidden features: matrices and kernels, but neither embeddings nor the reading."""
+        tables = [module.weight for module in self.modules() if isinstance(module, nn.Embedding)]
+        outer = {id(weight) for weight in [*tables, self.reading.weight]}
+        return [weight for weight in self.parameters() if weight.dim() > 1 and id(weight) not in outer]

@@ -1,0 +1,86 @@
+"""A checkpoint at work: on a split of shards, or on pictures as they come.
+
+reads  a checkpoint folder (through checkpoint) and <shards>/<split>/shard-*.parquet (through batches)
+yields rows of records.PREDICTIONS
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from im2latex.learning.batches import BatchParams, Samples, collate, plan
+from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
+from im2latex.learning.search import Hypothesis, beam, greedy
+from im2latex.params import Params
+from im2latex.records import Split
+
+
+class PredictParams(Params):
+    """How a checkpoint is read out."""
+
+    batches: BatchParams = Field(description="what goes into one batch; changes speed, not results")
+    beam: int = Field(ge=1, description="hypotheses kept at each step; 1 is greedy search")
+    device: str = Field(description="where to compute, as torch names it: cpu, cuda, or auto")
+
+
+def predict(
+    checkpoint: Path, shards: Path, split: Split, params: PredictParams, blank: bool = False
+) -> Iterator[dict[str, object]]:
+    """One row (records.PREDICTIONS) a sample of the split; with `blank` the model sees white paper of the same size."""
+    loaded = load_checkpoint(checkpoint)
+    device = choose_device(params.device)
+    loaded.network.to(device)
+    samples = Samples(shards, split)
+    for indices in plan(samples, params.batches):
+        images = collate(samples, indices).images
+        images = torch.full_like(images, 255) if blank else images
+        found = search(loaded, images.to(device), params.beam)
+        for index, hypothesis in zip(indices, found, strict=True):
+            yield {
+                "formula_id": samples.ids[index],
+                "split": split,
+                "input": "blank" if blank else "picture",
+                "reference": samples.latex[index],
+                "hypothesis": " ".join(loaded.vocabulary.decode(hypothesis.tokens)),
+                "log_probability": hypothesis.log_probability,
+            }
+
+
+def search(checkpoint: Checkpoint, images: Tensor, width: int) -> list[Hypothesis]:
+    """The best hypothesis for each picture (B, 1, H, W), by greedy or beam search."""
+    if width == 1:
+        return greedy(checkpoint.network, images, checkpoint.max_tokens)
+    return beam(checkpoint.network, images, checkpoint.max_tokens, width)
+
+
+def recognize(checkpoint: Checkpoint, pictures: Sequence[NDArray[np.uint8]], width: int = 1) -> list[Hypothesis]:
+    """Read pictures (h, w), 255 paper, one by one, each centred in the smallest shape it fits.
+
+    Pictures must have the resolution and margin of the training pictures. One larger than every shape of the
+    checkpoint is read at its own size.
+    """
+    device = next(checkpoint.network.parameters()).device
+    return [search(checkpoint, _padded(checkpoint, picture).to(device), width)[0] for picture in pictures]
+
+
+def _padded(checkpoint: Checkpoint, picture: NDArray[np.uint8]) -> Tensor:
+    """A batch of one (1, 1, H, W)."""
+    height, width = picture.shape
+    fitting = [(s.height, s.width) for s in checkpoint.shapes if s.height >= height and s.width >= width]
+    room = min(fitting, key=lambda size: size[0] * size[1], default=(-(-height // 16) * 16, -(-width // 32) * 32))
+    page = torch.full((1, 1, *room), 255, dtype=torch.uint8)
+    top, left = (room[0] - height) // 2, (room[1] - width) // 2
+    page[0, 0, top : top + height, left : left + width] = torch.from_numpy(np.array(picture))
+    return page
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is the first accelerator, or the processor where there is none."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
