@@ -9,6 +9,9 @@ from im2latex.rendering.engine import Renderer
 from im2latex.scoring.image import ImageJudgement, judge_images
 from im2latex.scoring.text import text_columns
 
+IMAGE_COLUMNS = tuple(field.name for field in fields(ImageJudgement))
+"""The columns of SCORES that only a renderer can fill."""
+
 
 def judge(predictions: pa.Table, renderer: Renderer | None = None, progress: bool = False) -> pa.Table:
     """Judge every row by its strings and, given a renderer, by its pictures; null is a missing prediction."""
@@ -23,9 +26,6 @@ def judge(predictions: pa.Table, renderer: Renderer | None = None, progress: boo
     else:
         columns |= {name: pa.nulls(len(references), SCORES.field(name).type) for name in IMAGE_COLUMNS}
     return pa.table([columns[name] for name in SCORES.names], schema=SCORES)
-
-
-IMAGE_COLUMNS = tuple(field.name for field in fields(ImageJudgement))
 
 
 def _strings(table: pa.Table, name: str) -> list[str]:
