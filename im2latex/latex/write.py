@@ -92,7 +92,7 @@ def text(row: Row) -> str:
         previous = pieces[-1] if pieces else ""
         match node:
             case Token(text=" "):
-                pieces.append("\\space{}" if previous in _SENTENCE_ENDS or previous in ")]'\"" and previous else "~")
+                pieces.append("\\space{}" if previous in _SENTENCE_ENDS or (previous in ")]'\"" and previous) else "~")
             case Token():
                 if previous in COMMANDS and previous != node.text:
                     pieces.append(f"{{{node.text}}}")

@@ -4,14 +4,12 @@ from im2latex.latex.signatures import FONT_SWITCHES, INFIX
 from im2latex.latex.symbols import ordinary
 from im2latex.latex.tree import Argument, Command, Environment, Group, Node, Row, Scripts, Style, Token
 
-_INVISIBLE = frozenset(r"\label \nonumber \notag \tag \tag*".split())
+_INVISIBLE = frozenset([r"\label", r"\nonumber", r"\notag", r"\tag", r"\tag*"])
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
 _ORDINARY_COMMANDS = frozenset(
-    r"""\frac \dfrac \tfrac \binom \dbinom \tbinom \genfrac \sqrt \overline \underline \mathrm \mathbf \mathit \mathsf
-    \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal \mathds \mathbbm \hat \widehat \check \tilde \widetilde
-    \acute \grave \dot \ddot \breve \bar \vec \mathring""".split()
+    [r"\frac", r"\dfrac", r"\tfrac", r"\binom", r"\dbinom", r"\tbinom", r"\genfrac", r"\sqrt", r"\overline", r"\underline", r"\mathrm", r"\mathbf", r"\mathit", r"\mathsf", r"\mathtt", r"\mathcal", r"\mathbb", r"\mathfrak", r"\mathscr", r"\mathnormal", r"\mathds", r"\mathbbm", r"\hat", r"\widehat", r"\check", r"\tilde", r"\widetilde", r"\acute", r"\grave", r"\dot", r"\ddot", r"\breve", r"\bar", r"\vec", r"\mathring"]
 )
-_TRANSPARENT = frozenset(r"\boldsymbol \bm \pmb".split())
+_TRANSPARENT = frozenset([r"\boldsymbol", r"\bm", r"\pmb"])
 _PLAIN_ORDINARY = frozenset("./|@")
 
 
