@@ -48,8 +48,16 @@ def test_writes_ledger_manifest_and_cost(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("params", "code", "sentence"),
     [
-        ("filter: {limit: 0}", 2, "filter: params.yaml: filter.limit = 0: input should be greater than or equal to 1\n"),
-        ("filter: {limit: 3, lmit: 2}", 2, "filter: params.yaml: filter.lmit is not a known key; known here are limit\n"),
+        (
+            "filter: {limit: 0}",
+            2,
+            "filter: params.yaml: filter.limit = 0: input should be greater than or equal to 1\n",
+        ),
+        (
+            "filter: {limit: 3, lmit: 2}",
+            2,
+            "filter: params.yaml: filter.lmit is not a known key; known here are limit\n",
+        ),
         ("render: {}", 2, "filter: params.yaml: the section 'filter' is missing; present are render\n"),
     ],
 )
