@@ -109,10 +109,16 @@ class Epochs:
         return self._batches[place]
 
 
-def plan(samples: Samples, params: BatchParams, seed: list[int] | None = None) -> list[list[int]]:
-    """Cut all samples into batches of one shape, each sample exactly once; shuffled from `seed`, in order without."""
+def plan(
+    samples: Samples, params: BatchParams, seed: list[int] | None = None, chosen: list[int] | None = None
+) -> list[list[int]]:
+    """Cut all samples, or those `chosen`, into batches of one shape, each sample exactly once.
+
+    Samples and batches are shuffled from `seed`; without, they stay in order.
+    """
     generator = np.random.default_rng(seed)
-    order = np.arange(len(samples)) if seed is None else generator.permutation(len(samples))
+    indices = np.arange(len(samples)) if chosen is None else np.array(chosen, dtype=np.int64)
+    order = indices if seed is None else generator.permutation(indices)
     groups: dict[int, list[int]] = {}
     for index in order.tolist():
         groups.setdefault(samples.bucket[index], []).append(index)

@@ -82,6 +82,8 @@ def _beam_one(network: Network, image: Tensor, max_tokens: int, width: int) -> H
         parents: list[int] = []
         kept: list[Hypothesis] = []
         for rank, (total, place) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
+            if total == -torch.inf:
+                break
             parent, token = divmod(place, totals.shape[1])
             if token == Vocabulary.eos and rank < width:
                 ended.append(Hypothesis(beams[parent].tokens, total, True))

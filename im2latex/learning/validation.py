@@ -17,10 +17,9 @@ class Validation:
     """A fixed, evenly spread choice of `count` samples, cut into batches once."""
 
     def __init__(self, samples: Samples, count: int, params: BatchParams) -> None:
-        chosen = set(np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int).tolist())
-        cut = [[index for index in indices if index in chosen] for indices in plan(samples, params)]
+        chosen = np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int).tolist()
         self._samples = samples
-        self._batches = [indices for indices in cut if indices]
+        self._batches = plan(samples, params, chosen=chosen)
         self._max_tokens = max(shape.tokens for shape in samples.shapes)
 
     @torch.inference_mode()

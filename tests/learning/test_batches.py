@@ -44,6 +44,12 @@ def test_batches_keep_to_the_budgets(shards: Path) -> None:
     assert all(len(batch) == 1 for batch in plan(samples, tight))
 
 
+def test_a_choice_of_samples_is_cut_likewise(shards: Path) -> None:
+    samples = Samples(shards, "train")
+    batches = plan(samples, PARAMS, chosen=[1, 4, 5, 17])
+    assert sorted(index for batch in batches for index in batch) == [1, 4, 5, 17]
+
+
 def test_collate_pads_pictures_and_marks_tokens(shards: Path) -> None:
     samples = Samples(shards, "train")
     indices = plan(samples, PARAMS)[0]
