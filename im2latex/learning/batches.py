@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 from torch import Tensor
@@ -60,7 +61,7 @@ class Samples:
         self.latex: list[str] = []
         self.tokens: list[list[int]] = []
         self.bucket: list[int] = []
-        pictures: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]] = []
+        pictures: list[NDArray[np.uint8]] = []
         for table in read_shards(folder, split, columns):
             self.ids += table["formula_id"].to_pylist()
             self.latex += table["latex"].to_pylist()
@@ -87,7 +88,7 @@ class Samples:
                 raise ArtifactError(f"sample {self.ids[index]} does not fit its {shape}; run `dvc repro bucket`")
 
 
-def decode(png: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def decode(png: bytes) -> NDArray[np.uint8]:
     """PNG bytes to grayscale pixels (h, w), 255 paper."""
     with Image.open(io.BytesIO(png)) as image:
         return np.asarray(image.convert("L"))
