@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 from torch import Tensor
@@ -60,7 +61,7 @@ class Samples:
         self.latex: list[str] = []
         self.tokens: list[list[int]] = []
         self.bucket: list[int] = []
-        pictures: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]] = []
+        pictures: list[NDArray[np.uint8]] = []
         for table in read_shards(folder, split, columns):
             self.ids += table["formula_id"].to_pylist()
             self.latex += table["latex"].to_pylist()
@@ -87,7 +88,7 @@ class Samples:
                 raise ArtifactError(f"sample {self.ids[index]} does not fit its {shape}; run `dvc repro bucket`")
 
 
-def decode(png: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def decode(png: bytes) -> NDArray[np.uint8]:
     """PNG bytes to grayscale pixels (h, w), 255 paper."""
     with Image.open(io.BytesIO(png)) as image:
         return np.asarray(image.convert("L"))
@@ -109,10 +110,16 @@ class Epochs:
         return self._batches[place]
 
 
-def plan(samples: Samples, params: BatchParams, seed: list[int] | None = None) -> list[list[int]]:
-    """Cut all samples into batches of one shape, each sample exactly once; shuffled from `seed`, in order without."""
+def plan(
+    samples: Samples, params: BatchParams, seed: list[int] | None = None, chosen: list[int] | None = None
+) -> list[list[int]]:
+    """Cut all samples, or those `chosen`, into batches of one shape, each sample exactly once.
+
+    Samples and batches are shuffled from `seed`; without, they stay in order.
+    """
     generator = np.random.default_rng(seed)
-    order = np.arange(len(samples)) if seed is None else generator.permutation(len(samples))
+    indices = np.arange(len(samples)) if chosen is None else np.array(chosen, dtype=np.int64)
+    order = indices if seed is None else generator.permutation(indices)
     groups: dict[int, list[int]] = {}
     for index in order.tolist():
         groups.setdefault(samples.bucket[index], []).append(index)

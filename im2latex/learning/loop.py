@@ -34,7 +34,7 @@ from im2latex.learning.validation import Validation
 Log = Callable[[dict[str, float]], None]
 
 TIMED_STEPS = 40
-"""Steps that are timed to turn minutes into samples."""
+"""Steps that are timed, at most, to turn minutes into samples."""
 
 
 def train(
@@ -155,11 +155,12 @@ def sample_budget(run: Run) -> int:
     run.state.total = budget.samples
     run.step()
     first, started = run.state.seen, time.perf_counter()
-    for _ in range(TIMED_STEPS):
+    while run.state.step <= TIMED_STEPS and run.state.seen < budget.samples:
         run.step()
-    speed = (run.state.seen - first) / (time.perf_counter() - started)
+    elapsed = time.perf_counter() - started
+    timed = run.state.seen - first
     run.state.restore(before)
-    affordable = run.fabric.broadcast(round(speed * 60 * budget.minutes))
+    affordable = run.fabric.broadcast(round(60 * budget.minutes * timed / elapsed)) if timed else budget.samples
     return max(1, min(budget.samples, affordable))
 
 

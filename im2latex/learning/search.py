@@ -81,11 +81,13 @@ def _beam_one(network: Network, image: Tensor, max_tokens: int, width: int) -> H
         best = totals.flatten().topk(min(2 * width, totals.numel()))
         parents: list[int] = []
         kept: list[Hypothesis] = []
-        for total, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        for rank, (total, place) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
+            if total == -torch.inf:
+                break
             parent, token = divmod(place, totals.shape[1])
-            if token == Vocabulary.eos:
+            if token == Vocabulary.eos and rank < width:
                 ended.append(Hypothesis(beams[parent].tokens, total, True))
-            elif len(kept) < width:
+            elif token != Vocabulary.eos and len(kept) < width:
                 parents.append(parent)
                 kept.append(Hypothesis([*beams[parent].tokens, token], total, False))
         if len(ended) >= width:

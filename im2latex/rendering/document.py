@@ -17,11 +17,13 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from im2latex.errors import ParamsError
 from im2latex.params import Params
 
 POINTS_PER_INCH = 72.27
 _SP_PER_INCH = round(POINTS_PER_INCH * 65536)
 _BP_PER_INCH = 72
+_LONGEST_POINTS = 16383
 
 # Commands that raw formulas use often and that the default packages lack, most of all where their own package is
 # not in Debian's recommended TeX Live; a package that is loaded all the same has precedence. The exception is \bm,
@@ -108,8 +110,15 @@ def body(formulas: Sequence[str], template: TemplateParams, margin_px: int) -> t
 
 
 def _page_setup(template: TemplateParams, page: PageParams) -> str:
-    """Sheet, counters and the commands around each formula."""
+    """Sheet, counters and the commands around each formula; raises `ParamsError` for a sheet too large for TeX."""
     room = template.room_px
+    longest_px = 2 * room + max(page.max_width_px, 2 * page.max_height_px)
+    if longest_px * POINTS_PER_INCH / page.dpi > _LONGEST_POINTS:
+        most = int(_LONGEST_POINTS * page.dpi / POINTS_PER_INCH)
+        raise ParamsError(
+            f"2 * room_px + max_width_px and 2 * room_px + 2 * max_height_px may be {most} at {page.dpi} dpi, the "
+            f"longest that TeX can measure; found {longest_px}: lower one of them"
+        )
     bottom_px = page.max_height_px + room
     above_px = page.max_height_px + room
     names = {
@@ -136,8 +145,8 @@ def _length(pixels: int, dpi: int) -> str:
     return f"{round(pixels * _SP_PER_INCH / dpi)}sp"
 
 
-# \startformula and \stopformula are named in letters, since formulas have no access to names with @; screening
-# refuses both. The primitives come by \pdfprimitive, as LaTeX hangs hooks of its own on the plain names.
+# Names that the body of a batch needs are letters only, and screening refuses them in formulas; the others have an @,
+# which is no letter there. The primitives come by \pdfprimitive, as LaTeX hangs hooks of its own on the plain names.
 _PAGE_SETUP = r"""
 \makeatletter
 \pdfhorigin=@LEFT@ \pdfvorigin=0sp \hoffset=0sp \voffset=0sp

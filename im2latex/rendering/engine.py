@@ -19,12 +19,11 @@ from pydantic import Field
 
 from im2latex.errors import LatexError
 from im2latex.imaging import raster
-from im2latex.rendering import document, process, rasterizers, screening, texformat
+from im2latex.rendering import document, extent, process, rasterizers, screening, texformat
 from im2latex.rendering.transcript import Verdict
 from im2latex.rendering.typesetter import LimitParams, Typesetter
 
 _PIXELS_PER_MB = 1 << 20
-_MAY_LIE_OUTSIDE = ("blank", "clipped")  # the ink, outside a small margin
 
 
 class RenderParams(document.PageParams, LimitParams):
@@ -115,7 +114,7 @@ class TexRenderer:
         template = self.params.template
         again: list[int] = []
         for position, rendering in self._draw_with(formulas, template.margin_px):
-            if rendering.reason in _MAY_LIE_OUTSIDE:
+            if rendering.reason == "clipped":
                 again.append(position)
             else:
                 yield position, rendering
@@ -133,8 +132,12 @@ class TexRenderer:
                     yield position, Rendering(None, verdict.reason, verdict.detail)
                 else:
                     good.append((position, verdict))
-            if printed.pdf is not None:
-                for run in self._runs(good):
+            if printed.pdf is not None and good:
+                outside = extent.overflowing(printed.pdf, [verdict.page or 0 for _, verdict in good])
+                for position, verdict in good:
+                    if verdict.page in outside:
+                        yield position, Rendering(None, "clipped", f"ink lies over {margin_px} px outside the box")
+                for run in self._runs([item for item in good if item[1].page not in outside]):
                     yield from self._rasterize(printed.pdf, run)
 
     def _runs(self, good: Sequence[tuple[int, Verdict]]) -> Iterator[list[tuple[int, Verdict]]]:
@@ -180,8 +183,6 @@ class TexRenderer:
         if box is None:
             return Rendering(None, "blank", "")
         top, bottom, left, right = box
-        if top == 0 or left == 0 or bottom == page.shape[0] or right == page.shape[1]:
-            return Rendering(None, "clipped", "ink leaves the box of the formula by more than the margin")
         if right - left > self.params.max_width_px:
             return Rendering(None, "too_wide", f"{right - left} px")
         if bottom - top > self.params.max_height_px:

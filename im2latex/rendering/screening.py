@@ -40,7 +40,7 @@ _FORBIDDEN = {
         shipout output insert mark marks vadjust message errmessage typeout wlog show showthe showbox showlists
         showtokens GenericError GenericWarning GenericInfo PackageError PackageWarning ClassError stop bye endinput
         dump document enddocument endmath enddisplaymath today newpage clearpage cleardoublepage pagebreak
-        startformula stopformula finishformulas""",
+        startformula stopformula finishformulas formulabox formulamargin formulamark MessageBreak""",
 }
 _FORBIDDEN_WORDS = {word: why for why, words in _FORBIDDEN.items() for word in words.split()}
 _FORBIDDEN_FAMILIES = re.compile(

@@ -25,6 +25,7 @@ _REASONS = [
         ("too_deep", r"! LaTeX Error: Too deeply nested"),
         ("memory", r"! TeX capacity exceeded"),
         ("dimension_too_large", r"! Dimension too large|! Arithmetic overflow|! Number too big"),
+        ("too_many_alphabets", r"! LaTeX Error: Too many math alphabets"),
         ("double_script", r"! Double (?:superscript|subscript)"),
         ("bad_length", r"! Missing number|! Illegal unit|! LaTeX Error: Illegal character in array arg"),
         ("wrong_mode", r"! You can't use|! LaTeX Error: (?:Command .* invalid|Bad math|Not in outer|Not allowed)"),

@@ -72,7 +72,7 @@ def values() -> dict[str, object]:
         "model": {
             "encoder": {
                 "name": "conv",
-                "channels": [8, 16, 32],
+                "channels": [4, 8, 16],
                 "blocks": [0, 1, 1],
                 "features": 32,
                 "heads": 2,
@@ -81,7 +81,7 @@ def values() -> dict[str, object]:
             },
             "decoder": {"name": "transformer", "features": 32, "heads": 2, "layers": 2, "dropout": 0.1},
         },
-        "batches": {"max_pictures": 6, "max_pixels": 20_000, "max_tokens": 200},
+        "batches": {"max_pictures": 10, "max_pixels": 20_000, "max_tokens": 200},
         "augmentation": {"contrast": 0.2, "light": 0.05, "noise": 0.02},
         "budget": {"samples": 60, "minutes": 5},
         "optimizer": {

@@ -22,10 +22,10 @@ def weights(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
 def test_a_small_set_is_learnt_by_heart(
     values: dict[str, dict[str, object]], shards: Path, vocabulary: Vocabulary, tmp_path: Path
 ) -> None:
-    values["budget"]["samples"] = 2500
+    values["budget"]["samples"] = 1400
     values["model"]["encoder"] = dict(values["model"]["encoder"], dropout=0.0)  # type: ignore[call-overload]
     values["model"]["decoder"] = dict(values["model"]["decoder"], dropout=0.0)  # type: ignore[call-overload]
-    changed = {"validate_every_samples": 2500, "validation_samples": 10, "ema_samples": 100}
+    changed = {"validate_every_samples": 1400, "validation_samples": 10, "ema_samples": 100}
     rows: list[Row] = []
     recipe = TrainParams.model_validate({**values, **changed})
     train(recipe, shards, vocabulary, "data", tmp_path, rows.append)

@@ -36,3 +36,9 @@ def test_every_placeholder_is_filled_in() -> None:
 def test_parameters_are_checked() -> None:
     with pytest.raises(ParamsError, match=r"render\.math_style"):
         check({"math_style": "scriptscriptstyle}"}, TemplateParams, "render")
+
+
+def test_a_sheet_too_large_for_tex_is_refused() -> None:
+    document.preamble(TemplateParams(), PageParams(dpi=100))
+    with pytest.raises(ParamsError, match=r"at 20 dpi.*lower one of them"):
+        document.preamble(TemplateParams(), PageParams(dpi=20))

@@ -54,6 +54,23 @@ def test_the_pdf_repeats_to_the_byte_and_holds_no_bitmap_font(typesetter: Typese
     assert b"/Type1" in content
 
 
+@pytest.mark.needs_tex
+def test_a_run_that_fails_after_its_last_formula_is_halved() -> None:
+    # A font file is missing, which pdfTeX finds only when it closes the PDF.
+    template = document.TemplateParams(
+        extra_preamble=r"\def\broken{\pdfmapline{=cmtt12 CMTT12 <nosuchfont.pfb}\mathtt{x}}"
+    )
+    preamble = texformat.load(document.preamble(template, document.PageParams()))
+    verdicts: dict[int, Verdict] = {}
+    for printed in Typesetter(template, preamble, LimitParams()).typeset(["x", r"\broken", r"\mathtt{y}"], MARGIN):
+        verdicts |= printed.verdicts
+    assert {number: verdict.reason for number, verdict in sorted(verdicts.items())} == {
+        0: None,
+        1: "tex_error",
+        2: None,
+    }
+
+
 def test_a_throwaway_folder_is_gone_after_a_failure() -> None:
     seen: list[Path] = []
 

@@ -1,0 +1,36 @@
+import torch
+
+from im2latex.learning.encoder import build_encoder, positions_2d, sinusoids
+from im2latex.learning.network import ModelParams
+
+
+def test_one_position_for_each_eight_by_eight_pixels(model: ModelParams) -> None:
+    encoder = build_encoder(model.encoder).eval()
+    assert encoder(torch.rand(2, 1, 32, 64)).shape == (2, 4 * 8, encoder.features)
+
+
+def test_positions_run_column_by_column(model: ModelParams) -> None:
+    """Ink in the last columns leaves the first positions as they are, where no attention mixes them."""
+    encoder = build_encoder(model.encoder.model_copy(update={"layers": 0})).eval()
+    blank, inked = torch.zeros(1, 1, 32, 128), torch.zeros(1, 1, 32, 128)
+    inked[..., 120:] = 1.0
+    changed = (encoder(blank) - encoder(inked)).abs().sum(dim=2)[0] > 1e-6
+    assert changed[-4:].all()
+    assert not changed[: 4 * 8].any()
+
+
+def test_a_picture_does_not_feel_its_neighbours(model: ModelParams) -> None:
+    encoder = build_encoder(model.encoder).eval()
+    ink = torch.rand(3, 1, 32, 64)
+    torch.testing.assert_close(encoder(ink)[:1], encoder(ink[:1]), atol=1e-5, rtol=0)
+
+
+def distinct(rows: torch.Tensor) -> int:
+    return len({tuple(row) for row in rows.tolist()})
+
+
+def test_positions_are_told_apart() -> None:
+    assert distinct(sinusoids(50, 16, torch.device("cpu"))) == 50
+    grid = positions_2d(4, 9, 32, torch.device("cpu"))
+    assert grid.shape == (32, 4, 9)
+    assert distinct(grid.flatten(1).T) == 36

@@ -1,0 +1,43 @@
+import torch
+from torch import nn
+
+from im2latex.learning.network import Network
+from im2latex.learning.optimizer import Muon, OptimizerParams, build_optimizers, orthogonalize
+
+PARAMS = OptimizerParams(hidden="muon", hidden_learning_rate=0.02, learning_rate=0.001, momentum=0.9, weight_decay=0.1)
+
+
+def test_singular_values_are_drawn_near_one() -> None:
+    torch.manual_seed(0)
+    for shape in ((3, 16, 40), (3, 40, 16)):
+        values = torch.linalg.svdvals(orthogonalize(torch.randn(shape)))
+        assert values.min() > 0.5
+        assert values.max() < 1.5
+
+
+def test_every_weight_has_one_optimizer(network: Network) -> None:
+    optimizers = build_optimizers(network, PARAMS)
+    owned = [id(weight) for one in optimizers for group in one.param_groups for weight in group["params"]]
+    assert sorted(owned) == sorted(id(weight) for weight in network.parameters())
+    assert isinstance(optimizers[0], Muon)
+    hidden = {id(weight) for weight in optimizers[0].param_groups[0]["params"]}
+    assert id(network.reading.weight) not in hidden
+    assert not [weight for weight in network.parameters() if id(weight) in hidden and weight.dim() < 2]
+
+
+def test_a_step_follows_the_gradient_whatever_its_size() -> None:
+    steps = []
+    for scale in (1.0, 100.0):
+        kernel = nn.Parameter(torch.ones(4, 2, 3, 3))
+        torch.manual_seed(0)
+        kernel.grad = scale * torch.randn(4, 2, 3, 3)
+        Muon([kernel], 0.1, 0.9, 0.0).step()
+        steps.append(kernel.detach() - 1)
+        assert (steps[-1] * kernel.grad).sum() < 0
+    torch.testing.assert_close(steps[0], steps[1], atol=1e-4, rtol=0)
+
+
+def test_decay_shrinks_what_has_no_gradient() -> None:
+    kernel = nn.Parameter(torch.ones(4, 4))
+    Muon([kernel], 0.1, 0.9, 0.5).step()
+    torch.testing.assert_close(kernel.detach(), torch.full((4, 4), 0.95))
