@@ -47,6 +47,7 @@ _FOREIGN = re.compile(r"[^\x20-\x7e\t\n\r]")
 _UNIT = r"(?:true)?(?:pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|mu)"
 _DIMENSION = rf"[-+]*(?:\d+[.,]?\d*|[.,]\d+){_UNIT}"
 _LENGTH = re.compile(rf"=?({_DIMENSION}(?:plus{_DIMENSION})?(?:minus{_DIMENSION})?)")
+_INTEGER = re.compile(r"=?(`.|\"[0-9A-F]+|'[0-7]+|\d+)")
 _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 _NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES | FONT_SWITCHES.keys() | {"\\\\"}
 _ROW_BREAKS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
@@ -193,7 +194,9 @@ class _Reader:
         if kind in "ob":
             return self._optional(kind)
         if kind == "n":
-            return [Token(self._length(name))]
+            return [Token(self._characters(_LENGTH, "bad_length", f"{name} takes a length such as 2pt").replace(",", "."))]
+        if kind == "i":
+            return [Token(self._characters(_INTEGER, "bad_number", f"{name} takes a number"))]
         if self.at >= len(self.items):
             self._fail("missing_argument", name)
         if kind == "d":
@@ -264,18 +267,18 @@ class _Reader:
             self._fail("missing_argument", "a delimiter is due", position)
         return item
 
-    def _length(self, name: str) -> str:
-        """Read a length such as `-2.5pt plus 1pt`, which stands there in single characters."""
+    def _characters(self, pattern: re.Pattern[str], reason: str, detail: str) -> str:
+        """Read what matches the pattern's group, which stands there in single characters."""
         characters = []
         for item, node, _ in self.items[self.at :]:
             if node is not None or len(item) != 1:
                 break
             characters.append(item)
-        match = _LENGTH.match("".join(characters))
+        match = pattern.match("".join(characters))
         if match is None:
-            self._fail("bad_length", f"{name} takes a length such as 2pt")
+            self._fail(reason, detail)
         self.at += match.end()
-        return match[1].replace(",", ".")
+        return match[1]
 
     def row_break(self, after_space: bool, position: int) -> str:
         r"""Read the star and the gap that may follow `\\`; `position` is that of the backslash."""

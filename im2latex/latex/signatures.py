@@ -14,6 +14,7 @@ KINDS = {
     "r": "a raw word: a colour, a label",
     "d": "one delimiter, without braces",
     "n": "a length without braces, as TeX's primitives take it",
+    "i": "an integer without braces",
     "c": "a column specification",
 }
 
@@ -34,7 +35,7 @@ _COMMANDS = {
     "mmlrmm": r"\genfrac",
     "*m": r"\operatorname",
     "t": r"""\text \textrm \textbf \textit \textsf \texttt \textnormal \textup \textmd \textsc \textsl \emph \mbox \hbox
-        \fbox \intertext \shortintertext \textsuperscript \textsubscript""",
+        \fbox \textcircled \reflectbox \intertext \shortintertext \textsuperscript \textsubscript""",
     "*l": r"\hspace \vspace",
     "l": r"\mspace",
     "bll": r"\rule",
@@ -45,6 +46,7 @@ _COMMANDS = {
     "brm": r"\textcolor",
     "brt": r"\colorbox",
     "rcm": r"\multicolumn",
+    "i": r"\mathchar \char \mathaccent \delimiter \radical",
     "n": r"\hskip \kern \mkern \mskip \raise \lower \above",
     "ddn": r"\abovewithdelims",
     "dd": r"\overwithdelims \atopwithdelims",

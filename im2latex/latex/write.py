@@ -8,7 +8,7 @@ from im2latex.latex.signatures import COMMANDS
 from im2latex.latex.tokens import CONTROL_WORD, squeeze
 from im2latex.latex.tree import Command, Environment, Fence, Group, Inline, Node, Row, Scripts, Token
 
-_BARE = frozenset("dn")
+_BARE = frozenset("din")
 _SENTENCE_ENDS = frozenset(".?!:")
 
 

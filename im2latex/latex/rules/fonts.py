@@ -90,10 +90,10 @@ def text_letters(row: Row, style: Style) -> Row:
     x _ { \mathrm { m a x } } ~ \mathrm { f o r ~ a l l } ~ \textbf{any}
     """
     changed: Row = []
-    for node, here in styled(row, style):
+    for index, (node, here) in enumerate(styled(row, style)):
         words = _words(node, here)
-        lifted = bool(changed) and isinstance(changed[-1], Command) and changed[-1].name in _LIFTS
-        if words and not lifted:
+        neighbours = row[max(index - 1, 0) : index] + row[index + 1 : index + 2]
+        if words and not (words == [words[0][:1]] and any(map(_kerns, neighbours))) and not _is_lifted(changed):
             assert isinstance(node, Command)
             changed += _spelled(node.name, words)
         else:
@@ -102,6 +102,19 @@ def text_letters(row: Row, style: Style) -> Row:
                 assert isinstance(node.nucleus, Command)
                 (node.nucleus,) = _spelled(node.nucleus.name, words)
     return changed
+
+
+def _kerns(neighbour: Node) -> bool:
+    """Whether mathematics might kern or join a lone letter with this neighbour, as it does letters of one font."""
+    head = neighbour.nucleus if isinstance(neighbour, Scripts) else neighbour
+    if isinstance(head, Token):
+        return head.text in font_dependent() and not (len(head.text) == 1 and head.text.isalpha())
+    return isinstance(head, Command) and (head.name in _TEXT_FONTS or head.name in _TEXT_FONTS.values())
+
+
+def _is_lifted(before: Row) -> bool:
+    r"""Whether the next node is what `\raise` lifts, which must stay a box."""
+    return bool(before) and isinstance(before[-1], Command) and before[-1].name in _LIFTS
 
 
 def _words(node: Node, style: Style) -> list[str]:

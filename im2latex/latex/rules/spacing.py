@@ -44,18 +44,16 @@ def space_length(row: Row, _: Style) -> Row:
     return row
 
 
-def outer_space(row: Row, _: Style) -> Row:
-    r"""Space before and behind the whole formula prints nothing.
+def trailing_space(row: Row, _: Style) -> Row:
+    r"""Space behind the whole formula prints nothing; space before it moves the picture on its pixel grid and stays.
 
-    >>> \quad x = y \,\,
+    >>> x = y \,\,
     x = y
     """
-    start, end = 0, len(row)
-    while start < end and is_space(row[start]):
-        start += 1
-    while end > start and is_space(row[end - 1]):
+    end = len(row)
+    while end and is_space(row[end - 1]):
         end -= 1
-    return row[start:end]
+    return row[:end]
 
 
 def is_space(node: Node) -> bool:

@@ -49,5 +49,5 @@ RULES = (
     Rule(fonts.text_letters, _TEXTS),
     Rule(structure.redundant_braces, frozenset("{")),
     Rule(structure.outer_braces, frozenset("{") | {"\\displaystyle"}, everywhere=False),
-    Rule(spacing.outer_space, SPACES | SPACE_COMMANDS | _TEXTS, everywhere=False),
+    Rule(spacing.trailing_space, SPACES | SPACE_COMMANDS | _TEXTS, everywhere=False),
 )
