@@ -30,7 +30,8 @@ def run(run: Run[FilterParams]) -> None:
     dropped = samples[reasons != ""]
     for row, reason in zip(dropped.to_dict("records"), reasons[dropped.index], strict=True):
         detail = f"{row['length']} tokens, {row['width']}x{row['height']} px, in {row['split']}"
-        run.ledger.drop(row["formula_id"], row["source_id"], reason, detail)
+        source_id = None if pd.isna(row["source_id"]) else row["source_id"]
+        run.ledger.drop(row["formula_id"], source_id, reason, detail)
     write_table(pa.Table.from_pandas(kept[KEPT.names], schema=KEPT, preserve_index=False), run.out / "kept.parquet")
 
 
