@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import InputError
-from im2latex.latex import tokens as token_lines
+from im2latex.latex.tokens import split as split_tokens
 from im2latex.params import Params
 from im2latex.records import LABELS, read_parts, write_table
 from pipeline.stage import DATA, Run, run_stage
@@ -27,7 +27,7 @@ def run(run: Run[TokenizeParams]) -> None:
     rendered = set(read_parts(DATA / "render", ["formula_id"])["formula_id"].to_pylist())
     formulas = read_parts(DATA / "normalize", ["formula_id", "split", "latex"])
     labels = formulas.filter(pa.array([name in rendered for name in formulas["formula_id"].to_pylist()]))
-    tokens = [token_lines.split(latex) for latex in labels["latex"].to_pylist()]
+    tokens = [split_tokens(latex) for latex in labels["latex"].to_pylist()]
     splits = labels["split"].to_pylist()
     training = [row for row, split in zip(tokens, splits, strict=True) if split == "train"]
     if not training:

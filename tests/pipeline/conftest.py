@@ -1,0 +1,67 @@
+"""A small project in a folder of its own: parameters, a corpus, and a renderer that needs no TeX."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from im2latex.latex.grammar import generate
+from pipeline.fingerprint import ROOT
+from tests.fakes import FakeRenderer
+
+GOOD = 60
+BAD_LINES = [b"}{", b"", b"\\text{caf\xe9}", b"\\broken + x", b"a" * 6000]
+
+TINY: dict[str, Any] = {
+    "corpus": "tiny",
+    "normalize": {"part_rows": 25},
+    "render": {"picture": {"downsample": 8}},
+    "tokenize": {"vocabulary": {"min_count": 1}},
+    "filter": {"unknown_tokens": "keep", "max_width_px": 2000},
+    "bucket": {"max_shapes": 2, "shard_rows": 20},
+    "train": {
+        "model": {
+            "encoder": {"channels": [4, 4, 8], "features": 16, "heads": 2},
+            "decoder": {"features": 16, "heads": 2, "layers": 1},
+        },
+        "budget": {"samples": 96},
+        "validate_every_samples": 48,
+    },
+}
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `changes` put over it, level by level."""
+    result = dict(base)
+    for key, value in changes.items():
+        result[key] = merged(base[key], value) if isinstance(value, dict) else value
+    return result
+
+
+@pytest.fixture
+def set_params(tmp_path: Path) -> Callable[[dict[str, Any]], None]:
+    """Write params.yaml: the repository's, made small, with changes."""
+    repository = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+    def write(changes: dict[str, Any]) -> None:
+        values = merged(merged(repository, TINY), changes)
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+
+    return write
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callable[[dict[str, Any]], None]) -> Path:
+    """The folder, made the current one. Its corpus holds GOOD formulas, one of them twice, and BAD_LINES."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IM2LATEX_WORKERS", "1")
+    monkeypatch.setattr("im2latex.rendering.engine.TexRenderer", lambda params: FakeRenderer())
+    monkeypatch.setattr("im2latex.rendering.doctor.versions", lambda params: {"pdftex": "none"})
+    set_params({})
+    corpus = tmp_path / "data" / "raw" / "tiny"
+    corpus.mkdir(parents=True)
+    formulas = [line.encode() for line in generate(GOOD, 5)]
+    (corpus / "formulas.txt").write_bytes(b"\n".join([*formulas, formulas[0], *BAD_LINES]))
+    return tmp_path
