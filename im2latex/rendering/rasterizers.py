@@ -79,7 +79,7 @@ class Pdfium:
         return f"pdfium {metadata.version('pypdfium2')}"
 
     def pages(self, pdf: Path, dpi: int, numbers: Sequence[int]) -> Iterator[Pixels]:
-        """Each page drawn into an array of our own, whole pixels by construction."""
+        """Each page drawn into an array of our own."""
         try:
             document = pypdfium2.PdfDocument(pdf)
         except pypdfium2.PdfiumError as error:
@@ -92,11 +92,22 @@ class Pdfium:
 
     @staticmethod
     def _page(page: pypdfium2.PdfPage, dpi: int) -> Pixels:
-        # The library's own helper rounds the size up, and would stretch the page by a pixel.
-        width, height = (round(points * dpi / _POINTS_PER_INCH) for points in page.get_size())
-        pixels = np.full((height, width), 255, np.uint8)
-        bitmap = pdfium.FPDFBitmap_CreateEx(width, height, pdfium.FPDFBitmap_Gray, pixels.ctypes.data, width)
-        pdfium.FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, pdfium.FPDF_GRAYSCALE)
+        """The crop box of a page, as a window on the whole sheet.
+
+        All pages share the sheet, so all are drawn at exactly one scale. Were each drawn at a scale computed from its
+        own size, scales would differ in the last bit, and the library's cache of glyphs would carry the one of the
+        page drawn first over to the others. Its own helper besides rounds sizes up, and stretches the page.
+        """
+        scale = dpi / _POINTS_PER_INCH
+        left, bottom, right, top = (round(edge * scale) for edge in page.get_cropbox())
+        sheet = page.get_mediabox()
+        page.set_cropbox(*sheet)
+        width, height = (round(edge * scale) for edge in sheet[2:])
+        pixels = np.full((top - bottom, right - left), 255, np.uint8)
+        bitmap = pdfium.FPDFBitmap_CreateEx(
+            right - left, top - bottom, pdfium.FPDFBitmap_Gray, pixels.ctypes.data, right - left
+        )
+        pdfium.FPDF_RenderPageBitmap(bitmap, page, -left, top - height, width, height, 0, pdfium.FPDF_GRAYSCALE)
         pdfium.FPDFBitmap_Destroy(bitmap)
         page.close()
         return pixels

@@ -138,11 +138,11 @@ def test_numbers_and_colours_do_not_leak(renderer: TexRenderer) -> None:
     assert alike(renderer.render([r"\setbox0\hbox{\color{red}y}\copy0\copy0", "x"])[1], plain)
 
 
-def test_what_cannot_be_seen_moves_no_pixel(renderer: TexRenderer) -> None:
+@pytest.mark.parametrize("rasterizer", ["ghostscript", "pdfium"])
+def test_what_cannot_be_seen_moves_no_pixel(renderer: TexRenderer, rasterizer: str) -> None:
+    other = TexRenderer(renderer.params.model_copy(update={"rasterizer": rasterizer}))
     formula = r"\frac{a}{b} \sqrt{x} + \int_0^1 f"
-    plain, *others = renderer.render(
-        [formula] + [rf"{formula}\rule[-{i}.37pt]{{0pt}}{{{4 * i}.71pt}}" for i in range(9)]
-    )
+    plain, *others = other.render([formula] + [rf"{formula}\rule[-{i}.37pt]{{0pt}}{{{4 * i}.71pt}}" for i in range(9)])
     assert all(alike(plain, other) for other in others)
 
 
@@ -189,10 +189,13 @@ DATA = Path(__file__).parents[3] / "shared/data/arxiv_formulas_val.jsonl.gz"
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="needs the shared development data")
-def test_real_formulas_render_alike_in_any_company(renderer: TexRenderer) -> None:
+@pytest.mark.parametrize("rasterizer", ["ghostscript", "pdfium"])
+def test_real_formulas_render_alike_in_any_company(renderer: TexRenderer, rasterizer: str) -> None:
     with gzip.open(DATA, "rt", encoding="utf-8") as lines:
         formulas = [json.loads(line)["formula"] for line, _ in zip(lines, range(600), strict=False)][::2]
-    expected = renderer.render(formulas)
+    small = TexRenderer(renderer.params.model_copy(update={"rasterizer": rasterizer, "batch_size": 70}))
+    large = TexRenderer(renderer.params.model_copy(update={"rasterizer": rasterizer}))
+    expected = large.render(formulas)
     assert sum(rendering.pixels is not None for rendering in expected) > 0.9 * len(formulas)
-    assert all(map(alike, renderer.render(formulas[::-1])[::-1], expected))
-    assert all(map(alike, alone(renderer, formulas[:12]), expected))
+    assert all(map(alike, small.render(formulas[::-1])[::-1], expected))
+    assert all(map(alike, alone(large, formulas[:12]), expected))
