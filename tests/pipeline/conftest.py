@@ -1,5 +1,7 @@
 """A small project in a folder of its own: parameters, a corpus, and a renderer that needs no TeX."""
 
+import runpy
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,13 @@ TINY: dict[str, Any] = {
         "validate_every_samples": 48,
     },
 }
+
+
+def run(*stages: str) -> None:
+    """Run stages as `python -m pipeline.<stage>` does, in this process, so that the stand-ins hold."""
+    for stage in stages:
+        sys.modules.pop(f"pipeline.{stage}", None)
+        runpy.run_module(f"pipeline.{stage}", run_name="__main__")
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,10 @@ import pytest
 
 from im2latex.dataset.manifest import verify
 from im2latex.records import SPLITS, read_parts, read_table
-from tests.pipeline.conftest import BAD_LINES, GOOD
+from tests.pipeline.conftest import BAD_LINES, GOOD, run
 from tests.pipeline.test_graph import STAGES
 
 DATA_STAGES = list(STAGES)[:5]
-
-
-def run(*stages: str) -> None:
-    for stage in stages:
-        runpy.run_module(f"pipeline.{stage}", run_name="__main__")
 
 
 def ledger(stage: str) -> dict[str, Any]:
@@ -49,7 +43,12 @@ def test_raw_formulas_to_report(project: Path) -> None:
         "unbalanced_group": 1,
     }
     assert ledger("render")["reasons"] == {"undefined_macro": 1}
-    for before, after in [("normalize", "render"), ("render", "tokenize"), ("tokenize", "filter"), ("filter", "bucket")]:
+    for before, after in [
+        ("normalize", "render"),
+        ("render", "tokenize"),
+        ("tokenize", "filter"),
+        ("filter", "bucket"),
+    ]:
         assert ledger(after)["seen"] == ledger(before)["kept"]
 
     kept = set(read_table(Path("data/filter/kept.parquet"))["formula_id"].to_pylist())
