@@ -149,7 +149,8 @@ def doctor(
         Path | None, typer.Option("--against", help="name every tool that differs from this file")
     ] = None,
 ) -> None:
-    """Look for TeX, Ghostscript, ImageMagick and Poppler: found, version, self-test, remedy."""
+    """Look for TeX, Ghostscript, ImageMagick, Poppler and a GPU: found, version, self-test, remedy."""
+    from im2latex.learning.devices import describe_devices
     from im2latex.rendering import doctor as examination
 
     if lock:
@@ -163,6 +164,7 @@ def doctor(
     findings = examination.examine(_renderer_params())
     for finding in findings:
         typer.echo(examination.line(finding))
+    typer.echo(f"{'':8}{describe_devices()}")
     sys.exit(0 if all(finding.works for finding in findings) else 1)
 
 

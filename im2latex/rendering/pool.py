@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import joblib
 
 from im2latex.parts import worker_count
-from im2latex.rendering.engine import Rendering, TexRenderer
+from im2latex.rendering.engine import Renderer, Rendering
 
 CHUNK = 250
 """Formulas handed to a process at a time. Without influence on the pictures."""
@@ -14,7 +14,7 @@ CHUNK = 250
 class PooledRenderer:
     """Draws what `renderer` draws, in the same order."""
 
-    def __init__(self, renderer: TexRenderer) -> None:
+    def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
 
     @property
