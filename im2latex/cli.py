@@ -150,7 +150,6 @@ def doctor(
     ] = None,
 ) -> None:
     """Look for TeX, Ghostscript, ImageMagick, Poppler and a GPU: found, version, self-test, remedy."""
-    from im2latex.learning.devices import describe_devices
     from im2latex.rendering import doctor as examination
 
     if lock:
@@ -161,6 +160,8 @@ def doctor(
         for difference in examination.differences(against, _renderer_params()):
             typer.echo(difference, err=True)
         return
+    from im2latex.learning.devices import describe_devices
+
     findings = examination.examine(_renderer_params())
     for finding in findings:
         typer.echo(examination.line(finding))

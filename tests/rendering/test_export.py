@@ -12,7 +12,7 @@ from im2latex.rendering.engine import RenderParams
 from im2latex.rendering.export import render_rows, write_folder, write_parquet
 from tests.fakes import FakeRenderer
 
-ROWS = [
+ROWS: list[RawFormula | BadRow] = [
     RawFormula("x", "f:1", "a"),
     BadRow("f:2", "not_utf8", "byte"),
     RawFormula(r"\broken", "f:3", "../c"),
