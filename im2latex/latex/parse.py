@@ -27,6 +27,7 @@ from im2latex.errors import LatexError
 from im2latex.latex.signatures import (
     BRACKET_AFTER_SPACE,
     COMMANDS,
+    CONTROL_SPACE,
     ENVIRONMENTS,
     FONT_SWITCHES,
     FORBIDDEN,
@@ -194,7 +195,9 @@ class _Reader:
         if kind in "ob":
             return self._optional(kind)
         if kind == "n":
-            return [Token(self._characters(_LENGTH, "bad_length", f"{name} takes a length such as 2pt").replace(",", "."))]
+            return [
+                Token(self._characters(_LENGTH, "bad_length", f"{name} takes a length such as 2pt").replace(",", "."))
+            ]
         if kind == "i":
             return [Token(self._characters(_INTEGER, "bad_number", f"{name} takes a number"))]
         if self.at >= len(self.items):
@@ -384,7 +387,7 @@ def _items(nodes: list[LatexNode]) -> list[_Item]:
             items += [(c, None, position + i) for i, c in enumerate(node.chars) if not c.isspace()]
         elif isinstance(node, LatexMacroNode):
             name = node.macroname
-            items.append(("~" if name.isspace() else "\\" + name, None, node.pos))
+            items.append((CONTROL_SPACE if name.isspace() else "\\" + name, None, node.pos))
         elif not isinstance(node, LatexCommentNode):
             items.append(("", node, node.pos))
     return items

@@ -32,7 +32,7 @@ _COMMANDS = {
     "omm": r"\cfrac",
     "mmm": r"\prescript",
     "mmmm": r"\mathchoice",
-    "mmlrmm": r"\genfrac",
+    "rrrrmm": r"\genfrac",
     "*m": r"\operatorname",
     "t": r"""\text \textrm \textbf \textit \textsf \texttt \textnormal \textup \textmd \textsc \textsl \emph \mbox \hbox
         \fbox \textcircled \reflectbox \intertext \shortintertext \textsuperscript \textsubscript""",
@@ -98,5 +98,7 @@ STYLE_SWITCHES = frozenset(r"\displaystyle \textstyle \scriptstyle \scriptscript
 SPACES = frozenset(
     r"""\, \: \; \! \> ~ \quad \qquad \enspace \enskip \thinspace \medspace \thickspace \negthinspace \negmedspace
     \negthickspace \space \nobreakspace \hfill \hfil""".split()
-) | {"\\ ", "\\\n", "\\\t"}
+)
+CONTROL_SPACE = "\\nobreakspace"
+r"""How `\ ` is written in a token: it prints the same, and holds no space."""
 SPACE_COMMANDS = frozenset(r"\hspace \hspace* \mspace \hskip \kern \mkern \mskip \vspace \vspace*".split())
