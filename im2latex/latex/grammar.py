@@ -6,29 +6,31 @@ property tests are drawn from it. Its formulas typeset within a few centimetres.
 
 from random import Random
 
-_LATIN = "a b c d f g h i j k m n p q r s t u v x y z".split()
-_CAPITAL = "A B C E F G H K L M N P S T V X".split()
-_GREEK = r"""\alpha \beta \gamma \delta \varepsilon \zeta \eta \theta \kappa \lambda \mu \xi \pi \rho \sigma \tau \phi
-    \varphi \psi \omega \Gamma \Delta \Lambda \Sigma \Phi \Omega""".split()
-_CONSTANTS = r"\infty \ell \hbar \partial \nabla".split()
-_RELATIONS = r"= = = = = = < > \le \leq \ge \geq \ne \neq \equiv \approx \sim \cong \propto".split()
-_ARROWS = r"\to \rightarrow \mapsto \Rightarrow \Longrightarrow".split()
-_SET_RELATIONS = r"\in \notin \subset \subseteq".split()
-_BINARY = r"+ + + + - - - - \cdot \times \pm \otimes \circ \ast /".split()
-_SET_BINARY = r"\cup \cap \setminus \times".split()
-_FUNCTIONS = r"\sin \sin \cos \cos \tan \log \ln \exp \det".split()
-_LIMIT_FUNCTIONS = r"\lim \lim \max \min \sup \inf".split()
-_SUMS = r"\sum \sum \sum \prod \int \int \int \oint \bigcup".split()
-_ACCENTS = r"\hat \bar \tilde \vec \dot \widehat \overline".split()
+from im2latex.latex.tokens import split
+
+_LATIN = split("a b c d f g h i j k m n p q r s t u v x y z")
+_CAPITAL = split("A B C E F G H K L M N P S T V X")
+_GREEK = split(r"""\alpha \beta \gamma \delta \varepsilon \zeta \eta \theta \kappa \lambda \mu \xi \pi \rho \sigma \tau
+    \phi \varphi \psi \omega \Gamma \Delta \Lambda \Sigma \Phi \Omega""")
+_CONSTANTS = split(r"\infty \ell \hbar \partial \nabla")
+_RELATIONS = split(r"= = = = = = < > \le \leq \ge \geq \ne \neq \equiv \approx \sim \cong \propto")
+_ARROWS = split(r"\to \rightarrow \mapsto \Rightarrow \Longrightarrow")
+_SET_RELATIONS = split(r"\in \notin \subset \subseteq")
+_BINARY = split(r"+ + + + - - - - \cdot \times \pm \otimes \circ \ast /")
+_SET_BINARY = split(r"\cup \cap \setminus \times")
+_FUNCTIONS = split(r"\sin \sin \cos \cos \tan \log \ln \exp \det")
+_LIMIT_FUNCTIONS = split(r"\lim \lim \max \min \sup \inf")
+_SUMS = split(r"\sum \sum \sum \prod \int \int \int \oint \bigcup")
+_ACCENTS = split(r"\hat \bar \tilde \vec \dot \widehat \overline")
 _FONTS = {
-    r"\mathbf": "A B E F v x u".split(),
-    r"\mathcal": "A C F H L M".split(),
-    r"\mathbb": "R C N Z P E".split(),
-    r"\mathrm": "d i T".split(),
-    r"\mathfrak": "g h p m S".split(),
+    r"\mathbf": split("A B E F v x u"),
+    r"\mathcal": split("A C F H L M"),
+    r"\mathbb": split("R C N Z P E"),
+    r"\mathrm": split("d i T"),
+    r"\mathfrak": split("g h p m S"),
 }
-_SWITCHES = {r"\bf": "x v A".split(), r"\cal": "L H F".split(), r"\rm": "d eff max".split()}
-_NAMES = r"\operatorname{Tr} \operatorname{rank} \operatorname{Re} \operatorname{supp}".split()
+_SWITCHES = {r"\bf": split("x v A"), r"\cal": split("L H F"), r"\rm": split("d eff max")}
+_NAMES = split(r"\operatorname{Tr} \operatorname{rank} \operatorname{Re} \operatorname{supp}")
 _DELIMITERS = [
     ("(", ")"),
     ("[", "]"),
@@ -39,8 +41,8 @@ _DELIMITERS = [
     (r"\lfloor ", r"\rfloor "),
     (r"\lceil ", r"\rceil "),
 ]
-_GAPS = [r"\quad ", r"\ ", r"\;", r"\, ", r"\qquad "]
-_MATRICES = "matrix pmatrix pmatrix pmatrix bmatrix bmatrix vmatrix".split()
+_GAPS = [r"\quad ", "~", r"\;", r"\, ", r"\qquad "]
+_MATRICES = split("matrix pmatrix pmatrix pmatrix bmatrix bmatrix vmatrix")
 
 
 def generate(count: int, seed: int) -> list[str]:
@@ -285,7 +287,7 @@ def _set_statement(random: Random) -> str:
     if pick < 0.65:
         quantifier = random.choice([r"\forall", r"\exists"])
         bound = random.choice([r"\varepsilon>0", r"x\in\mathbb{R}", r"n\in\mathbb N", r"t\in[0,T]"])
-        gap = random.choice([" ", r"\ "])
+        gap = random.choice([" ", "~"])
         return f"{quantifier} {bound}:{gap}{_statement(random, 1)}"
     if pick < 0.85:
         mark = random.choice([r"\mid ", ":", "|"])

@@ -21,9 +21,9 @@ from im2latex.params import Params
 class NormalizerParams(Params):
     """How formulas are normalized."""
 
-    profile: Literal["faithful", "compact", "none"] = Field("faithful", description="which rules run")
-    max_characters: int = Field(5000, ge=1, description="longer formulas are refused as too_long")
-    rules_off: tuple[str, ...] = Field((), description="names of rules that do not run")
+    profile: Literal["faithful", "compact", "none"] = Field(default="faithful", description="which rules run")
+    max_characters: int = Field(default=5000, ge=1, description="longer formulas are refused as too_long")
+    rules_off: tuple[str, ...] = Field(default=(), description="names of rules that do not run")
 
     @field_validator("rules_off")
     @classmethod

@@ -4,6 +4,8 @@ Sources: the LaTeX2e reference, amsmath's user guide, and the documentation of a
 command that is not listed takes nothing; one that nobody defined takes the brace groups that follow it, as they are.
 """
 
+from im2latex.latex.tokens import split
+
 KINDS = {
     "*": "a star, which joins the name",
     "o": "optional mathematics in brackets",
@@ -65,13 +67,13 @@ ENVIRONMENTS = {name: kinds for kinds, names in _ENVIRONMENTS.items() for name i
 """As COMMANDS, with `p` for an optional placement such as `[t]`."""
 
 BRACKET_AFTER_SPACE = frozenset(
-    """array matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix* cases
-    dcases rcases drcases eqnarray eqnarray*""".split()
+    split("""array matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix*
+    cases dcases rcases drcases eqnarray eqnarray*""")
 )
 r"""Environments whose `\\` finds its `[length]` behind spaces; in those of amsmath a space ends the search."""
 
 FORBIDDEN = frozenset(
-    r"""\def \gdef \edef \xdef \let \futurelet \newcommand \renewcommand \providecommand \DeclareMathOperator
+    split(r"""\def \gdef \edef \xdef \let \futurelet \newcommand \renewcommand \providecommand \DeclareMathOperator
     \DeclareRobustCommand \DeclarePairedDelimiter \newenvironment \renewenvironment \newtheorem \newcount \newdimen
     \newif \newbox \newtoks \newread \newwrite \input \include \openin \openout \read \write \closein \closeout
     \immediate \special \csname \endcsname \expandafter \catcode \mathcode \lccode \uccode \afterassignment \aftergroup
@@ -80,11 +82,11 @@ FORBIDDEN = frozenset(
     \advance \multiply \divide \message \errmessage \end \begin \par \shipout \output \dump \batchmode \jobname
     \mathchardef \chardef \countdef \dimendef \skipdef \toksdef \muskipdef \setlength \addtolength \setcounter
     \addtocounter \includegraphics \pdfliteral \directlua \newlength \scantokens \ifx \ifnum \ifdim \ifcase \if \fi
-    \else \ifmmode \iffalse \iftrue""".split()
+    \else \ifmmode \iffalse \iftrue""")
 )
 """Definitions, assignments, files, conditionals and boxes: programs, not formulas."""
 
-INFIX = frozenset(r"\over \atop \choose \brack \brace \above \overwithdelims \atopwithdelims \abovewithdelims".split())
+INFIX = frozenset(split(r"\over \atop \choose \brack \brace \above \overwithdelims \atopwithdelims \abovewithdelims"))
 FONT_SWITCHES = {
     "\\rm": "\\mathrm",
     "\\bf": "\\mathbf",
@@ -94,11 +96,11 @@ FONT_SWITCHES = {
     "\\cal": "\\mathcal",
     "\\mit": "\\mathnormal",
 }
-STYLE_SWITCHES = frozenset(r"\displaystyle \textstyle \scriptstyle \scriptscriptstyle".split())
+STYLE_SWITCHES = frozenset(split(r"\displaystyle \textstyle \scriptstyle \scriptscriptstyle"))
 SPACES = frozenset(
-    r"""\, \: \; \! \> ~ \quad \qquad \enspace \enskip \thinspace \medspace \thickspace \negthinspace \negmedspace
-    \negthickspace \space \nobreakspace \hfill \hfil""".split()
+    split(r"""\, \: \; \! \> ~ \quad \qquad \enspace \enskip \thinspace \medspace \thickspace \negthinspace \negmedspace
+    \negthickspace \space \nobreakspace \hfill \hfil""")
 )
 CONTROL_SPACE = "\\nobreakspace"
 r"""How `\ ` is written in a token: it prints the same, and holds no space."""
-SPACE_COMMANDS = frozenset(r"\hspace \hspace* \mspace \hskip \kern \mkern \mskip \vspace \vspace*".split())
+SPACE_COMMANDS = frozenset(split(r"\hspace \hspace* \mspace \hskip \kern \mkern \mskip \vspace \vspace*"))

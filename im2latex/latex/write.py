@@ -23,16 +23,15 @@ def write(row: Row) -> list[str]:
 
 def _write_row(row: Row, out: list[str]) -> None:
     for node in row:
-        if type(node) is Token:
-            out.append(node.text)
-        else:
-            _write_node(node, out)
+        _write_node(node, out)
 
 
 def _write_node(node: Node, out: list[str]) -> None:
+    if type(node) is Token:  # the common case
+        # a star right behind a row break would belong to it
+        out.append("\\ast" if node.text == "*" and out and out[-1].startswith("\\\\") else node.text)
+        return
     match node:
-        case Token():
-            out.append(node.text)
         case Group():
             _write_braced(node.body, out)
         case Command():
@@ -98,7 +97,7 @@ def text(row: Row) -> str:
         previous = pieces[-1] if pieces else ""
         match node:
             case Token(text=" "):
-                pieces.append("\\space{}" if previous in _SENTENCE_ENDS or previous in ")]'\"" and previous else "~")
+                pieces.append("\\space{}" if previous in _SENTENCE_ENDS or (previous in ")]'\"" and previous) else "~")
             case Token():
                 if COMMANDS.get(previous) == "t" and node.text.isalnum():
                     pieces.append(f"{{{node.text}}}")
@@ -120,10 +119,7 @@ def _write_environment(environment: Environment, out: list[str]) -> None:
         for column, cell in enumerate(row):
             if column:
                 out.append("&")
-            start = len(out)
             _write_row(cell, out)
-            if index and not column and out[start:] and out[start] == "*":
-                out[start] = "\\ast"  # a star right behind the row break would belong to it
         if index < len(environment.breaks):
             out.append(environment.breaks[index])
     out.append(f"\\end{{{environment.name}}}")

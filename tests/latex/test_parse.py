@@ -34,7 +34,7 @@ from im2latex.latex.write import write
         (r"\sqrt" * 4000 + "x", "too_deep", None),
     ],
 )
-def test_refusals_have_a_reason(source, reason, position):
+def test_refusals_have_a_reason(source: str, reason: str, position: int | None) -> None:
     with pytest.raises(LatexError) as caught:
         parse(source)
     assert caught.value.reason == reason
@@ -62,18 +62,18 @@ def test_refusals_have_a_reason(source, reason, position):
         (r"\begin{array}{c} a \\ [2 pt] b \end{array}", r"\begin{array} { c } a \\[2pt] b \end{array}"),
     ],
 )
-def test_source_is_read_as_tex_reads_it(source, tokens):
+def test_source_is_read_as_tex_reads_it(source: str, tokens: str) -> None:
     assert " ".join(write(parse(source))) == tokens
 
 
-def test_rows_and_cells():
-    (table,) = parse(r"\begin{matrix} a & b \\ & {c & } \end{matrix}".replace("{c & }", "c"))
+def test_rows_and_cells() -> None:
+    (table,) = parse(r"\begin{matrix} a & b \\ & c \end{matrix}")
     assert isinstance(table, Environment)
     assert [len(row) for row in table.rows] == [2, 2]
     assert table.rows[1][0] == []
 
 
-def test_an_empty_nucleus_is_an_empty_group():
+def test_an_empty_nucleus_is_an_empty_group() -> None:
     assert parse("_a") == [Scripts(Group([]), sub=[Token("a")])]
 
 
@@ -86,5 +86,5 @@ def test_an_empty_nucleus_is_an_empty_group():
         ("p", ["p{}"]),
     ],
 )
-def test_columns(specification, expected):
+def test_columns(specification: str, expected: list[str]) -> None:
     assert columns(specification) == expected

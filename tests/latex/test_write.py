@@ -16,17 +16,17 @@ from im2latex.latex.write import write
         (r"\raisebox{1 pt}{a}", r"\raisebox{1pt}{a}"),
     ],
 )
-def test_a_text_is_one_token(source, token):
+def test_a_text_is_one_token(source: str, token: str) -> None:
     assert write(parse(source)) == [token]
 
 
-def test_raw_words_join_the_name_since_their_spaces_would_count():
+def test_raw_words_join_the_name_since_their_spaces_would_count() -> None:
     assert write(parse(r"\color{red} x \textcolor[rgb]{1, 0, 0}{y}")) == [
         *(r"\color{red}", "x"),
         *(r"\textcolor[rgb]{1,0,0}", "{", "y", "}"),
     ]
 
 
-def test_a_star_behind_a_row_break_is_not_taken_by_it():
+def test_a_star_behind_a_row_break_is_not_taken_by_it() -> None:
     tokens = write(parse(r"\begin{matrix} a \\ \ast \end{matrix}"))
     assert tokens == [r"\begin{matrix}", "a", r"\\", r"\ast", r"\end{matrix}"]

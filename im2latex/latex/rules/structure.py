@@ -2,18 +2,19 @@ r"""Rules for fractions, braces, rows and whatever prints nothing."""
 
 from im2latex.latex.signatures import FONT_SWITCHES, INFIX
 from im2latex.latex.symbols import ordinary
+from im2latex.latex.tokens import split
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Style, Token
 
-_INVISIBLE = frozenset(r"\label \nonumber \notag \tag \tag*".split())
+_INVISIBLE = frozenset(split(r"\label \nonumber \notag \tag \tag*"))
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
 _ACCENTS = frozenset(
-    r"""\hat \widehat \check \tilde \widetilde \acute \grave \dot \ddot \breve \bar \vec \mathring""".split()
+    split(r"""\hat \widehat \check \tilde \widetilde \acute \grave \dot \ddot \breve \bar \vec \mathring""")
 )
 _ORDINARY_COMMANDS = _ACCENTS | frozenset(
-    r"""\frac \dfrac \tfrac \binom \dbinom \tbinom \genfrac \sqrt \overline \underline \mathrm \mathbf \mathit \mathsf
-    \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal \mathds \mathbbm""".split()
+    split(r"""\frac \dfrac \tfrac \binom \dbinom \tbinom \genfrac \sqrt \overline \underline \mathrm \mathbf \mathit
+    \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal \mathds \mathbbm""")
 )
-_TRANSPARENT = frozenset(r"\boldsymbol \bm \pmb".split())
+_TRANSPARENT = frozenset(split(r"\boldsymbol \bm \pmb"))
 _PLAIN_ORDINARY = frozenset("./|@")
 
 

@@ -14,9 +14,9 @@ COMPACT = NormalizerParams(profile="compact")
         (r"\textstyle \tbinom nk \quad", r"\binom { n } { k }"),
     ],
 )
-def test_compact(before, after):
+def test_compact(before: str, after: str) -> None:
     assert normalize(before, COMPACT) == after
 
 
-def test_faithful_keeps_sizes():
+def test_faithful_keeps_sizes() -> None:
     assert normalize(r"\big( x \Big)", NormalizerParams()) == r"\big ( x \Big )"

@@ -14,10 +14,10 @@ from im2latex.latex.symbols import known
         (r"\left\lbrack x \right\rbrack", r"\left [ x \right ]"),
     ],
 )
-def test_names(before, after):
+def test_names(before: str, after: str) -> None:
     assert normalize(before, NormalizerParams()) == after
 
 
-def test_synonyms_end_at_once():
+def test_synonyms_end_at_once() -> None:
     assert not SYNONYMS.keys() & set(SYNONYMS.values())
     assert {name for name in SYNONYMS if name[1:].isalpha()} <= known()

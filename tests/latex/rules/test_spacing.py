@@ -12,5 +12,5 @@ from im2latex.latex.normalize import NormalizerParams, normalize
         (r"\hskip10pt plus 2pt x", r"\hspace { 10ptplus2pt } x"),
     ],
 )
-def test_spacing(before, after):
+def test_spacing(before: str, after: str) -> None:
     assert normalize(before, NormalizerParams()) == after

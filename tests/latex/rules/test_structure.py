@@ -17,5 +17,5 @@ from im2latex.latex.normalize import NormalizerParams, normalize
         (r"\displaystyle{a \over b}", r"\frac { a } { b }"),
     ],
 )
-def test_structure(before, after):
+def test_structure(before: str, after: str) -> None:
     assert normalize(before, NormalizerParams()) == after
