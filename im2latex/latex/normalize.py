@@ -7,7 +7,7 @@ normalized already. What a token is stands in `tokens`; what is changed, in `rul
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from im2latex.errors import LatexError
 from im2latex.latex.parse import parse
@@ -21,9 +21,18 @@ from im2latex.params import Params
 class NormalizerParams(Params):
     """How formulas are normalized."""
 
-    profile: Literal["faithful", "compact", "none"] = Field("faithful", description="which rules run")
-    max_characters: int = Field(5000, ge=1, description="longer formulas are refused as too_long")
-    rules_off: tuple[str, ...] = Field((), description="names of rules that do not run")
+    profile: Literal["faithful", "compact", "none"] = Field(default="faithful", description="which rules run")
+    max_characters: int = Field(default=5000, ge=1, description="longer formulas are refused as too_long")
+    rules_off: tuple[str, ...] = Field(default=(), description="names of rules that do not run")
+
+    @field_validator("rules_off")
+    @classmethod
+    def _are_rules(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        known = [rule.name for rule in RULES]
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: no such rule; there are {', '.join(known)}")
+        return names
 
 
 def normalize(formula: str, params: NormalizerParams) -> str:

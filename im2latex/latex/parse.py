@@ -18,7 +18,6 @@ from pylatexenc.latexwalker import (
     LatexMathNode,
     LatexNode,
     LatexWalker,
-    LatexWalkerEndOfStream,
     LatexWalkerParseError,
 )
 from pylatexenc.macrospec import LatexContextDb
@@ -27,6 +26,7 @@ from im2latex.errors import LatexError
 from im2latex.latex.signatures import (
     BRACKET_AFTER_SPACE,
     COMMANDS,
+    CONTROL_SPACE,
     ENVIRONMENTS,
     FONT_SWITCHES,
     FORBIDDEN,
@@ -52,7 +52,8 @@ _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 _NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES | FONT_SWITCHES.keys() | {"\\\\"}
 _ROW_BREAKS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
 _PLACEMENT = re.compile(r"\[[tbclr]\]")
-_NO_FIELD = frozenset("^_'&")
+_NO_FIELD = frozenset([*"^_'&", "\\right"])
+_NO_DELIMITER = _NO_FIELD | {"", "\\left", "\\middle", "\\\\"}
 
 
 @cache
@@ -69,8 +70,6 @@ def parse(source: str) -> Row:
     try:
         nodes, _, _ = walker.get_latex_nodes()
         return _Reader(source, _items(nodes)).row()
-    except LatexWalkerEndOfStream:
-        raise LatexError("dangling_backslash", "the formula ends in a backslash", len(source) - 1) from None
     except LatexWalkerParseError as error:
         raise _translated(error) from None
     except RecursionError:
@@ -78,6 +77,8 @@ def parse(source: str) -> Row:
 
 
 def _check_characters(source: str) -> None:
+    if (len(source) - len(source.rstrip("\\"))) % 2:
+        raise LatexError("dangling_backslash", "the formula ends in a backslash", len(source) - 1)
     foreign = _FOREIGN.search(source)
     if foreign is None:
         return
@@ -101,7 +102,7 @@ def _translated(error: LatexWalkerParseError) -> LatexError:
     """The parser's finding under the project's names."""
     message = str(error.msg)
     lowered = message.lower()
-    if "environment" in lowered:
+    if "environment" in lowered or "expecting \\end" in lowered:
         reason = "unbalanced_environment"
     elif "math mode" in lowered or "mathmode" in lowered:
         reason = "math_shift"
@@ -194,7 +195,9 @@ class _Reader:
         if kind in "ob":
             return self._optional(kind)
         if kind == "n":
-            return [Token(self._characters(_LENGTH, "bad_length", f"{name} takes a length such as 2pt").replace(",", "."))]
+            return [
+                Token(self._characters(_LENGTH, "bad_length", f"{name} takes a length such as 2pt").replace(",", "."))
+            ]
         if kind == "i":
             return [Token(self._characters(_INTEGER, "bad_number", f"{name} takes a number"))]
         if self.at >= len(self.items):
@@ -263,7 +266,7 @@ class _Reader:
         if isinstance(node, LatexGroupNode):
             inside = _items(node.nodelist)
             item = inside[0][0] if len(inside) == 1 else ""
-        if not item:
+        if item in _NO_DELIMITER:
             self._fail("missing_argument", "a delimiter is due", position)
         return item
 
@@ -384,7 +387,7 @@ def _items(nodes: list[LatexNode]) -> list[_Item]:
             items += [(c, None, position + i) for i, c in enumerate(node.chars) if not c.isspace()]
         elif isinstance(node, LatexMacroNode):
             name = node.macroname
-            items.append(("~" if name.isspace() else "\\" + name, None, node.pos))
+            items.append((CONTROL_SPACE if name.isspace() else "\\" + name, None, node.pos))
         elif not isinstance(node, LatexCommentNode):
             items.append(("", node, node.pos))
     return items

@@ -4,6 +4,8 @@ Sources: the LaTeX2e reference, amsmath's user guide, and the documentation of a
 command that is not listed takes nothing; one that nobody defined takes the brace groups that follow it, as they are.
 """
 
+from im2latex.latex.tokens import split
+
 KINDS = {
     "*": "a star, which joins the name",
     "o": "optional mathematics in brackets",
@@ -32,7 +34,7 @@ _COMMANDS = {
     "omm": r"\cfrac",
     "mmm": r"\prescript",
     "mmmm": r"\mathchoice",
-    "mmlrmm": r"\genfrac",
+    "rrrrmm": r"\genfrac",
     "*m": r"\operatorname",
     "t": r"""\text \textrm \textbf \textit \textsf \texttt \textnormal \textup \textmd \textsc \textsl \emph \mbox \hbox
         \fbox \textcircled \reflectbox \intertext \shortintertext \textsuperscript \textsubscript""",

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 @cache
 def classes() -> dict[str, frozenset[str]]:
-    """From a class (`ord`, `alpha`, `op`, `bin`, `rel`, `open`, `close`, `punct`, `function`, `other`) to its commands."""
+    """From a class (ord, alpha, op, bin, rel, open, close, punct, function, other) to its commands."""
     found: dict[str, set[str]] = {}
     members: set[str] = set()
     text = files("im2latex.latex").joinpath("symbols.txt").read_text(encoding="ascii")

@@ -6,9 +6,11 @@ neighbours by one space. The result parses to the same tree.
 
 from im2latex.latex.signatures import COMMANDS
 from im2latex.latex.tokens import CONTROL_WORD, squeeze
-from im2latex.latex.tree import Command, Environment, Fence, Group, Inline, Node, Row, Scripts, Token
+from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Inline, Node, Row, Scripts, Token
 
 _BARE = frozenset("din")
+_RAW = frozenset("br")
+"""Kinds whose spaces would count, so that they are part of the name's token: `\\color{red}`."""
 _SENTENCE_ENDS = frozenset(".?!:")
 
 
@@ -21,16 +23,15 @@ def write(row: Row) -> list[str]:
 
 def _write_row(row: Row, out: list[str]) -> None:
     for node in row:
-        if type(node) is Token:
-            out.append(node.text)
-        else:
-            _write_node(node, out)
+        _write_node(node, out)
 
 
 def _write_node(node: Node, out: list[str]) -> None:
+    if type(node) is Token:  # the common case
+        # a star right behind a row break would belong to it
+        out.append("\\ast" if node.text == "*" and out and out[-1].startswith("\\\\") else node.text)
+        return
     match node:
-        case Token():
-            out.append(node.text)
         case Group():
             _write_braced(node.body, out)
         case Command():
@@ -65,7 +66,9 @@ def _write_command(command: Command, out: list[str]) -> None:
     for argument in command.arguments:
         if argument.kind in _BARE:
             _write_row(argument.body, out)
-        elif argument.kind in "ob":
+        elif argument.kind in _RAW:
+            out[-1] += f"[{_raw(argument)}]" if argument.kind == "b" else f"{{{_raw(argument)}}}"
+        elif argument.kind == "o":
             out.append("[")
             shielded = any(type(node) is Token and node.text == "]" for node in argument.body)
             (_write_braced if shielded else _write_row)(argument.body, out)
@@ -77,12 +80,14 @@ def _write_command(command: Command, out: list[str]) -> None:
 def _write_text_command(command: Command, out: list[str]) -> None:
     """One token, since a space would show; other arguments before the text are part of it."""
     before = "".join(
-        f"[{squeeze(' '.join(write(argument.body)))}]"
-        if argument.kind == "b"
-        else f"{{{squeeze(' '.join(write(argument.body)))}}}"
+        f"[{_raw(argument)}]" if argument.kind == "b" else f"{{{_raw(argument)}}}"
         for argument in command.arguments[:-1]
     )
     out.append(f"{command.name}{before}{{{text(command.arguments[-1].body)}}}")
+
+
+def _raw(argument: Argument) -> str:
+    return squeeze(" ".join(write(argument.body)))
 
 
 def text(row: Row) -> str:
@@ -94,7 +99,7 @@ def text(row: Row) -> str:
             case Token(text=" "):
                 pieces.append("\\space{}" if previous in _SENTENCE_ENDS or (previous in ")]'\"" and previous) else "~")
             case Token():
-                if previous in COMMANDS and previous != node.text:
+                if COMMANDS.get(previous) == "t" and node.text.isalnum():
                     pieces.append(f"{{{node.text}}}")
                 else:
                     separated = node.text[0].isalpha() and CONTROL_WORD.fullmatch(previous)

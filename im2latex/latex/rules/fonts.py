@@ -81,7 +81,7 @@ def old_font_name(row: Row, _: Style) -> Row:
 
 
 def text_letters(row: Row, style: Style) -> Row:
-    r"""Text of letters, digits and spaces becomes `\mathrm` and its kin, one token a letter, where the picture is equal.
+    r"""Text of letters, digits and spaces becomes `\mathrm` and its kin, one token a letter, if the picture is equal.
 
     A word keeps its text command as one token if its last letter has an italic correction, which mathematics would
     add, and a whole text does if it has other characters, or spaces that would not shrink in a script.

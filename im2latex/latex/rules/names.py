@@ -41,9 +41,8 @@ def synonym(row: Row, _: Style) -> Row:
     >>> a \leq b \rightarrow \lbrace c \vert d \rbrace
     a \le b \to \{ c | d \}
     """
-    for index, node in enumerate(heads(row)):
-        # a cell must not begin with the star that the row break before it would take
-        if isinstance(node, Token) and not (index == 0 and node.text == "\\ast"):
+    for node in heads(row):
+        if isinstance(node, Token):
             node.text = SYNONYMS.get(node.text, node.text)
     return row
 

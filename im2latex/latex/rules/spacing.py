@@ -1,7 +1,8 @@
 r"""Rules for explicit spaces."""
 
-from im2latex.latex.signatures import SPACE_COMMANDS, SPACES
-from im2latex.latex.tree import Argument, Command, Node, Row, Style, Token
+from im2latex.latex.rules.structure import is_ordinary
+from im2latex.latex.signatures import COMMANDS, CONTROL_SPACE, SPACE_COMMANDS, SPACES
+from im2latex.latex.tree import Argument, Command, Node, Row, Scripts, Style, Token
 
 _NAMES = {
     "\\thinspace": "\\,",
@@ -9,23 +10,44 @@ _NAMES = {
     "\\>": "\\:",
     "\\thickspace": "\\;",
     "\\negthinspace": "\\!",
-    "\\ ": "~",
-    "\\space": "~",
-    "\\nobreakspace": "~",
 }
 _LENGTHS = {"\\hskip": "\\hspace", "\\kern": "\\hspace", "\\mkern": "\\mspace", "\\mskip": "\\mspace"}
 
 
 def space_name(row: Row, _: Style) -> Row:
-    r"""One name for each width; every word space is `~`.
+    r"""One name for each width.
 
-    >>> a\ b \thinspace c \> d
-    a ~ b \, c \: d
+    >>> a \thinspace c \> d \space e
+    a \, c \: d e
     """
     for node in row:
         if isinstance(node, Token):
             node.text = _NAMES.get(node.text, node.text)
+    return [node for node in row if not (isinstance(node, Token) and node.text == "\\space")]
+
+
+def word_space(row: Row, _: Style) -> Row:
+    r"""A word space is `~` where nothing sets it apart from the control space.
+
+    A `~` brings an empty ordinary atom, so that what follows keeps its distance from that; `\nobreakspace` does not.
+
+    >>> a =\ b ,\ \left(c\right)
+    a = ~ b , \nobreakspace \left ( c \right )
+    """
+    if not any(isinstance(node, Token) and node.text == CONTROL_SPACE for node in row):
+        return row
+    atoms = [index for index, node in enumerate(row) if not is_space(node)]
+    for index, node in enumerate(row):
+        if isinstance(node, Token) and node.text == CONTROL_SPACE:
+            following = [i for i in atoms if i > index][:1] or [i for i in atoms if i < index][-1:]
+            if following and _is_ordinary_head(row[following[0]]):
+                node.text = "~"
     return row
+
+
+def _is_ordinary_head(node: Node) -> bool:
+    head = node.nucleus if isinstance(node, Scripts) else node
+    return is_ordinary(head) or (isinstance(head, Command) and COMMANDS.get(head.name) == "t")
 
 
 def space_length(row: Row, _: Style) -> Row:

@@ -2,7 +2,8 @@ r"""Rules for fractions, braces, rows and whatever prints nothing."""
 
 from im2latex.latex.signatures import FONT_SWITCHES, INFIX
 from im2latex.latex.symbols import ordinary
-from im2latex.latex.tree import Argument, Command, Environment, Group, Node, Row, Scripts, Style, Token
+from im2latex.latex.tokens import split
+from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Style, Token
 
 _INVISIBLE = frozenset([r"\label", r"\nonumber", r"\notag", r"\tag", r"\tag*"])
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
@@ -26,7 +27,7 @@ def infix_fraction(row: Row, _: Style) -> Row:
     r"""TeX's infix fractions become commands; a font switched on above the bar holds below it too.
 
     >>> {\rm a \over b} + {n \choose k} + {i \atop j}
-    \frac { \mathrm { a } } { \mathrm { b } } + \binom { n } { k } + \genfrac { } { } { 0pt } { } { i } { j }
+    \frac { \mathrm { a } } { \mathrm { b } } + \binom { n } { k } + \genfrac{}{}{0pt}{} { i } { j }
     """
     for index, node in enumerate(row):
         name = getattr(node, "text", getattr(node, "name", ""))
@@ -52,7 +53,7 @@ def _fraction(name: str, node: Node, numerator: Argument, denominator: Argument)
     if name in _INFIX_DELIMITERS:
         given = [[Token(delimiter)] for delimiter in _INFIX_DELIMITERS[name]]
     left, right = given or ([], [])
-    head = [Argument("m", left), Argument("m", right), Argument("l", rule), Argument("r", [])]
+    head = [Argument("r", word) for word in (left, right, rule, [])]
     return Command("\\genfrac", [*head, numerator, denominator])
 
 
@@ -67,24 +68,51 @@ def redundant_braces(row: Row, _: Style) -> Row:
     for index, node in enumerate(row):
         if isinstance(node, Scripts):
             node.nucleus = _bare(node.nucleus)
-            for script in (node.sub, node.sup):
-                _undouble(script)
-        elif isinstance(node, Command):
-            for argument in node.arguments:
-                if argument.kind in "mo":
-                    _undouble(argument.body)
-        else:
+        elif len(row) > 1:
             row[index] = _bare(node)
+        _tidy_inside(node)
     return row
 
 
 def _bare(node: Node) -> Node:
+    """The ordinary atom that stands alone in a group, or the node itself."""
     if not isinstance(node, Group):
         return node
     _undouble(node.body)
     if len(node.body) == 1 and is_ordinary(node.body[0]):
         return node.body[0]
     return node
+
+
+def _tidy_inside(node: Node) -> None:
+    """Take off braces that are all there is in one of the node's rows, which no rule sees from inside."""
+    match node:
+        case Group():
+            _undouble(node.body)
+        case Scripts():
+            _undouble(node.sub)
+            _undouble(node.sup)
+            _tidy_inside(node.nucleus)
+        case Command():
+            for argument in node.arguments:
+                if argument.kind in "mo" and node.name not in _TRANSPARENT and _may_undouble(node.name, argument.body):
+                    _undouble(argument.body)
+        case Fence():
+            node.body[:] = _bare_alone(node.body)
+        case Environment():
+            for cell in (cell for row in node.rows for cell in row):
+                cell[:] = _bare_alone(cell)
+
+
+def _bare_alone(row: Row) -> Row:
+    return [_bare(row[0])] if len(row) == 1 else row
+
+
+def _may_undouble(name: str, row: Row) -> bool:
+    """Amsmath looks into an accent's argument for another accent; only a lone symbol is safe there."""
+    if name not in _ACCENTS or not row or not isinstance(row[0], Group):
+        return True
+    return len(row[0].body) == 1 and isinstance(row[0].body[0], Token)
 
 
 def _undouble(row: Row | None) -> None:

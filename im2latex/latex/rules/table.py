@@ -3,9 +3,18 @@
 from dataclasses import dataclass
 
 from im2latex.latex.rules import fonts, lossy, names, spacing, structure
-from im2latex.latex.signatures import COMMANDS, FONT_SWITCHES, INFIX, SPACE_COMMANDS, SPACES, STYLE_SWITCHES
+from im2latex.latex.signatures import (
+    COMMANDS,
+    CONTROL_SPACE,
+    FONT_SWITCHES,
+    INFIX,
+    SPACE_COMMANDS,
+    SPACES,
+    STYLE_SWITCHES,
+)
 from im2latex.latex.tree import Rewrite
 
+_SPACES = SPACES | SPACE_COMMANDS | {"\\hspace", "\\vspace", "\\ ", "\\\n", "\\\t", "\\\r"}
 _SIZES = frozenset(name for name, kinds in COMMANDS.items() if kinds == "d") | {"\\left"}
 _TEXTS = frozenset(name for name, kinds in COMMANDS.items() if kinds == "t")
 
@@ -43,11 +52,12 @@ RULES = (
     Rule(spacing.space_length, SPACE_COMMANDS | {"\\hspace"}),
     Rule(lossy.no_style, STYLE_SWITCHES | _words(r"\dfrac \tfrac \dbinom \tbinom"), faithful=False),
     Rule(lossy.no_size, _SIZES, faithful=False),
-    Rule(lossy.no_space, SPACES | SPACE_COMMANDS, faithful=False),
     Rule(fonts.old_font_name, _words(r"\Bbb \frak \bold")),
     Rule(fonts.font_switch, frozenset(FONT_SWITCHES)),
     Rule(fonts.text_letters, _TEXTS),
+    Rule(lossy.no_space, _SPACES | _TEXTS, faithful=False),
     Rule(structure.redundant_braces, frozenset("{")),
     Rule(structure.outer_braces, frozenset("{") | {"\\displaystyle"}, everywhere=False),
-    Rule(spacing.trailing_space, SPACES | SPACE_COMMANDS | _TEXTS, everywhere=False),
+    Rule(spacing.word_space, frozenset(["\\ ", "\\\n", "\\\t", "\\\r", CONTROL_SPACE])),
+    Rule(spacing.trailing_space, _SPACES | _TEXTS, everywhere=False),
 )

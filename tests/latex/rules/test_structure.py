@@ -1,0 +1,21 @@
+import pytest
+
+from im2latex.latex.normalize import NormalizerParams, normalize
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{=} {,} {} {ab}", "{ = } { , } { } { a b }"),
+        ("{a+b}", "a + b"),
+        (r"\boldsymbol{{\theta}}_c", r"\boldsymbol { { \theta } } _ { c }"),
+        (r"\tilde{\tilde{{\mathcal{A}}}}", r"\tilde { \tilde { { \mathcal { A } } } }"),
+        (r"\left( {=} \right)", r"\left ( { = } \right )"),
+        (r"{a \brack b}", r"\genfrac{[}{]}{0pt}{} { a } { b }"),
+        (r"{a \above 2pt b}", r"\genfrac{}{}{2pt}{} { a } { b }"),
+        (r"\begin{matrix} a \\[2pt] \end{matrix}", r"\begin{matrix} a \\[2pt] \end{matrix}"),
+        (r"\displaystyle{a \over b}", r"\frac { a } { b }"),
+    ],
+)
+def test_structure(before: str, after: str) -> None:
+    assert normalize(before, NormalizerParams()) == after

@@ -1,0 +1,90 @@
+import pytest
+
+from im2latex.errors import LatexError
+from im2latex.latex.parse import MAX_DEPTH, columns, parse
+from im2latex.latex.tree import Environment, Group, Scripts, Token
+from im2latex.latex.write import write
+
+
+@pytest.mark.parametrize(
+    ("source", "reason", "position"),
+    [
+        ("a}", "unbalanced_group", 1),
+        ("{a", "unbalanced_group", None),
+        (r"\begin{matrix} a", "unbalanced_environment", None),
+        (r"\begin{matrix} a \end{array}", "unbalanced_environment", None),
+        (r"a \left( b", "unbalanced_left_right", 2),
+        (r"a \right) b", "unbalanced_left_right", None),
+        (r"{\left( a} \right)", "unbalanced_left_right", 1),
+        ("a & b", "stray_alignment", 2),
+        ("a $b$", "math_shift", 2),
+        ("x^2^3", "double_script", None),
+        ("x^2'", "double_script", None),
+        ("x^", "missing_argument", None),
+        (r"\frac{1}", "missing_argument", None),
+        (r"\hskip x", "bad_length", None),
+        (r"\mathchar x", "bad_number", None),
+        (r"\def\x{1}", "forbidden_command", 0),
+        (r"\text{\input x}", "forbidden_command", 6),
+        ("#1", "parameter_character", 0),
+        ("é", "non_ascii", 0),
+        ("a\0", "control_character", 1),
+        ("a\\", "dangling_backslash", 1),
+        ("{" * (MAX_DEPTH + 1) + "}" * (MAX_DEPTH + 1), "too_deep", MAX_DEPTH),
+        (r"\sqrt" * 4000 + "x", "too_deep", None),
+    ],
+)
+def test_refusals_have_a_reason(source: str, reason: str, position: int | None) -> None:
+    with pytest.raises(LatexError) as caught:
+        parse(source)
+    assert caught.value.reason == reason
+    assert position is None or caught.value.position == position
+
+
+@pytest.mark.parametrize(
+    ("source", "tokens"),
+    [
+        (r"\frac12", r"\frac { 1 } { 2 }"),
+        (r"\frac\alpha{b}c", r"\frac { \alpha } { b } c"),
+        (r"x^\frac12", r"x ^ { \frac { 1 } { 2 } }"),
+        (r"x^2_i", "x _ { i } ^ { 2 }"),
+        ("f''^2_i", r"f _ { i } ^ { \prime \prime 2 }"),
+        (r"\,^2", r"\, { } ^ { 2 }"),
+        (r"^\top{\bm x}", r"{ } ^ { \top } { \bm { x } }"),
+        (r"\sqrt[{]}]x", r"\sqrt [ { ] } ] { x }"),
+        (r"\big{(} \left\{ a \right.", r"\big ( \left \{ a \right ."),
+        (r"\hskip -1.5 em plus 1 pt x", r"\hskip -1.5emplus1pt x"),
+        (r"\mathchar`-", r"\mathchar `-"),
+        (r"\operatorname*{arg\,max}_x", r"\operatorname* { a r g \, m a x } _ { x }"),
+        (r"\undeclared{a}{b}c", r"\undeclared { a } { b } c"),
+        (r"a % comment", "a"),
+        (r"\begin{aligned}[t] a \\ [2pt] \end{aligned}", r"\begin{aligned}[t] a \\ [ 2 p t ] \end{aligned}"),
+        (r"\begin{array}{c} a \\ [2 pt] b \end{array}", r"\begin{array} { c } a \\[2pt] b \end{array}"),
+    ],
+)
+def test_source_is_read_as_tex_reads_it(source: str, tokens: str) -> None:
+    assert " ".join(write(parse(source))) == tokens
+
+
+def test_rows_and_cells() -> None:
+    (table,) = parse(r"\begin{matrix} a & b \\ & c \end{matrix}")
+    assert isinstance(table, Environment)
+    assert [len(row) for row in table.rows] == [2, 2]
+    assert table.rows[1][0] == []
+
+
+def test_an_empty_nucleus_is_an_empty_group() -> None:
+    assert parse("_a") == [Scripts(Group([]), sub=[Token("a")])]
+
+
+@pytest.mark.parametrize(
+    ("specification", "expected"),
+    [
+        ("l|c r", ["l", "|", "c", "r"]),
+        (r"l@{\,}p{2 cm}", ["l", r"@{\,}", "p{2cm}"]),
+        ("*{3}{c|}", ["c", "|"] * 3),
+        ("p", ["p{}"]),
+    ],
+)
+def test_columns(specification: str, expected: list[str]) -> None:
+    assert columns(specification) == expected
