@@ -64,12 +64,11 @@ class TrainingState:
             return False
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
-            found = content["identity"]
-        except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{path}: damaged ({error}); remove it and train again") from None
-        if found != identity:
-            raise ArtifactError(f"{path}: belongs to a run with other data or params; remove it and train again")
-        self.restore(content)
+            if content["identity"] != identity:
+                raise ArtifactError(f"{path}: belongs to a run with other data or params; remove it and train again")
+            self.restore(content)
+        except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{path}: damaged, or of other code ({error}); remove it and train again") from None
         return True
 
 
