@@ -67,16 +67,26 @@ ENVIRONMENTS = {name: kinds for kinds, names in _ENVIRONMENTS.items() for name i
 """As COMMANDS, with `p` for an optional placement such as `[t]`."""
 
 BRACKET_AFTER_SPACE = frozenset(
-    ["array", "matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "Vmatrix", "matrix*", "pmatrix*", "bmatrix*", "Bmatrix*", "vmatrix*", "Vmatrix*", "cases", "dcases", "rcases", "drcases", "eqnarray", "eqnarray*"]
+    split("""array matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix*
+    cases dcases rcases drcases eqnarray eqnarray*""")
 )
 r"""Environments whose `\\` finds its `[length]` behind spaces; in those of amsmath a space ends the search."""
 
 FORBIDDEN = frozenset(
-    [r"\def", r"\gdef", r"\edef", r"\xdef", r"\let", r"\futurelet", r"\newcommand", r"\renewcommand", r"\providecommand", r"\DeclareMathOperator", r"\DeclareRobustCommand", r"\DeclarePairedDelimiter", r"\newenvironment", r"\renewenvironment", r"\newtheorem", r"\newcount", r"\newdimen", r"\newif", r"\newbox", r"\newtoks", r"\newread", r"\newwrite", r"\input", r"\include", r"\openin", r"\openout", r"\read", r"\write", r"\closein", r"\closeout", r"\immediate", r"\special", r"\csname", r"\endcsname", r"\expandafter", r"\catcode", r"\mathcode", r"\lccode", r"\uccode", r"\afterassignment", r"\aftergroup", r"\loop", r"\repeat", r"\usepackage", r"\documentclass", r"\RequirePackage", r"\begingroup", r"\endgroup", r"\bgroup", r"\egroup", r"\verb", r"\halign", r"\valign", r"\vbox", r"\vtop", r"\vcenter", r"\setbox", r"\box", r"\copy", r"\everymath", r"\everydisplay", r"\global", r"\long", r"\outer", r"\protected", r"\noexpand", r"\advance", r"\multiply", r"\divide", r"\message", r"\errmessage", r"\end", r"\begin", r"\par", r"\shipout", r"\output", r"\dump", r"\batchmode", r"\jobname", r"\mathchardef", r"\chardef", r"\countdef", r"\dimendef", r"\skipdef", r"\toksdef", r"\muskipdef", r"\setlength", r"\addtolength", r"\setcounter", r"\addtocounter", r"\includegraphics", r"\pdfliteral", r"\directlua", r"\newlength", r"\scantokens", r"\ifx", r"\ifnum", r"\ifdim", r"\ifcase", r"\if", r"\fi", r"\else", r"\ifmmode", r"\iffalse", r"\iftrue"]
+    split(r"""\def \gdef \edef \xdef \let \futurelet \newcommand \renewcommand \providecommand \DeclareMathOperator
+    \DeclareRobustCommand \DeclarePairedDelimiter \newenvironment \renewenvironment \newtheorem \newcount \newdimen
+    \newif \newbox \newtoks \newread \newwrite \input \include \openin \openout \read \write \closein \closeout
+    \immediate \special \csname \endcsname \expandafter \catcode \mathcode \lccode \uccode \afterassignment \aftergroup
+    \loop \repeat \usepackage \documentclass \RequirePackage \begingroup \endgroup \bgroup \egroup \verb \halign
+    \valign \vbox \vtop \vcenter \setbox \box \copy \everymath \everydisplay \global \long \outer \protected \noexpand
+    \advance \multiply \divide \message \errmessage \end \begin \par \shipout \output \dump \batchmode \jobname
+    \mathchardef \chardef \countdef \dimendef \skipdef \toksdef \muskipdef \setlength \addtolength \setcounter
+    \addtocounter \includegraphics \pdfliteral \directlua \newlength \scantokens \ifx \ifnum \ifdim \ifcase \if \fi
+    \else \ifmmode \iffalse \iftrue""")
 )
 """Definitions, assignments, files, conditionals and boxes: programs, not formulas."""
 
-INFIX = frozenset([r"\over", r"\atop", r"\choose", r"\brack", r"\brace", r"\above", r"\overwithdelims", r"\atopwithdelims", r"\abovewithdelims"])
+INFIX = frozenset(split(r"\over \atop \choose \brack \brace \above \overwithdelims \atopwithdelims \abovewithdelims"))
 FONT_SWITCHES = {
     "\\rm": "\\mathrm",
     "\\bf": "\\mathbf",
@@ -86,8 +96,11 @@ FONT_SWITCHES = {
     "\\cal": "\\mathcal",
     "\\mit": "\\mathnormal",
 }
-STYLE_SWITCHES = frozenset([r"\displaystyle", r"\textstyle", r"\scriptstyle", r"\scriptscriptstyle"])
+STYLE_SWITCHES = frozenset(split(r"\displaystyle \textstyle \scriptstyle \scriptscriptstyle"))
 SPACES = frozenset(
-    [r"\,", r"\:", r"\;", r"\!", r"\>", r"~", r"\quad", r"\qquad", r"\enspace", r"\enskip", r"\thinspace", r"\medspace", r"\thickspace", r"\negthinspace", r"\negmedspace", r"\negthickspace", r"\space", r"\nobreakspace", r"\hfill", r"\hfil"]
-) | {"\\ ", "\\\n", "\\\t"}
-SPACE_COMMANDS = frozenset([r"\hspace", r"\hspace*", r"\mspace", r"\hskip", r"\kern", r"\mkern", r"\mskip", r"\vspace", r"\vspace*"])
+    split(r"""\, \: \; \! \> ~ \quad \qquad \enspace \enskip \thinspace \medspace \thickspace \negthinspace \negmedspace
+    \negthickspace \space \nobreakspace \hfill \hfil""")
+)
+CONTROL_SPACE = "\\nobreakspace"
+r"""How `\ ` is written in a token: it prints the same, and holds no space."""
+SPACE_COMMANDS = frozenset(split(r"\hspace \hspace* \mspace \hskip \kern \mkern \mskip \vspace \vspace*"))

@@ -1,3 +1,5 @@
+"""Seeded, varied, and of a length that two cores can learn in minutes."""
+
 from collections import Counter
 from random import Random
 from statistics import median
@@ -20,8 +22,7 @@ def test_formulas_differ() -> None:
 def test_the_corpus_suits_a_small_model() -> None:
     normalized = [normalize(text, NormalizerParams()) for text in generate(4000, seed=0)]
     lengths = sorted(len(text.split()) for text in normalized)
-    assert 18 <= median(lengths) <= 22
+    assert 18 <= median(lengths) <= 26
     assert lengths[len(lengths) * 95 // 100] <= 45
     counts = Counter(token for text in normalized for token in text.split())
-    assert len(counts) >= 150
-    assert min(counts.values()) >= 15
+    assert sum(count >= 15 for count in counts.values()) >= 180

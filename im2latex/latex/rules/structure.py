@@ -5,12 +5,16 @@ from im2latex.latex.symbols import ordinary
 from im2latex.latex.tokens import split
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Style, Token
 
-_INVISIBLE = frozenset([r"\label", r"\nonumber", r"\notag", r"\tag", r"\tag*"])
+_INVISIBLE = frozenset(split(r"\label \nonumber \notag \tag \tag*"))
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
-_ORDINARY_COMMANDS = frozenset(
-    [r"\frac", r"\dfrac", r"\tfrac", r"\binom", r"\dbinom", r"\tbinom", r"\genfrac", r"\sqrt", r"\overline", r"\underline", r"\mathrm", r"\mathbf", r"\mathit", r"\mathsf", r"\mathtt", r"\mathcal", r"\mathbb", r"\mathfrak", r"\mathscr", r"\mathnormal", r"\mathds", r"\mathbbm", r"\hat", r"\widehat", r"\check", r"\tilde", r"\widetilde", r"\acute", r"\grave", r"\dot", r"\ddot", r"\breve", r"\bar", r"\vec", r"\mathring"]
+_ACCENTS = frozenset(
+    split(r"""\hat \widehat \check \tilde \widetilde \acute \grave \dot \ddot \breve \bar \vec \mathring""")
 )
-_TRANSPARENT = frozenset([r"\boldsymbol", r"\bm", r"\pmb"])
+_ORDINARY_COMMANDS = _ACCENTS | frozenset(
+    split(r"""\frac \dfrac \tfrac \binom \dbinom \tbinom \genfrac \sqrt \overline \underline \mathrm \mathbf \mathit
+    \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal \mathds \mathbbm""")
+)
+_TRANSPARENT = frozenset(split(r"\boldsymbol \bm \pmb"))
 _PLAIN_ORDINARY = frozenset("./|@")
 
 
