@@ -52,8 +52,10 @@ _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 _NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES | FONT_SWITCHES.keys() | {"\\\\"}
 _ROW_BREAKS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
 _PLACEMENT = re.compile(r"\[[tbclr]\]")
+_COLUMN_ARGUMENTS = dict.fromkeys("pmb@!><", 1) | dict.fromkeys("wW", 2)
 _NO_FIELD = frozenset([*"^_'&", "\\right"])
-_NO_DELIMITER = _NO_FIELD | {"", "\\left", "\\middle", "\\\\"}
+_DELIMITER_CHARACTERS = frozenset("()[]<>|/.")
+_NO_DELIMITER = COMMANDS.keys() | FORBIDDEN | _NO_NUCLEUS | {"\\left", "\\right"}
 
 
 @cache
@@ -211,7 +213,9 @@ class _Reader:
         if not isinstance(node, LatexGroupNode):
             if node is not None:
                 self._fail("missing_argument", name, position)
-            return [Token(item)]
+            if item in FORBIDDEN:
+                self._fail("forbidden_command", item, position)
+            return [Token(column) for column in columns(item)] if kind == "c" else [Token(item)]
         if kind == "t":
             return _text(self.source, node.nodelist)
         inside = self.source[node.pos + 1 : node.pos + node.len - 1]
@@ -266,8 +270,8 @@ class _Reader:
         if isinstance(node, LatexGroupNode):
             inside = _items(node.nodelist)
             item = inside[0][0] if len(inside) == 1 else ""
-        if item in _NO_DELIMITER:
-            self._fail("missing_argument", "a delimiter is due", position)
+        if item in _NO_DELIMITER or (len(item) < 2 and item not in _DELIMITER_CHARACTERS):
+            self._fail("bad_delimiter", f"{item or 'this'} is no delimiter", position)
         return item
 
     def _characters(self, pattern: re.Pattern[str], reason: str, detail: str) -> str:
@@ -434,18 +438,23 @@ def columns(specification: str) -> list[str]:
             count, rest = _braced(rest)
             repeated, rest = _braced(rest)
             found += columns(repeated) * min(int(count) if count.isdecimal() else 1, 100)
-        elif head in "pmb@!><":
-            inside, rest = _braced(rest)
-            found.append(f"{head}{{{squeeze(inside)}}}")
-        else:
+        elif head in _COLUMN_ARGUMENTS:
+            column = head
+            for _ in range(_COLUMN_ARGUMENTS[head]):
+                inside, rest = _braced(rest)
+                column += f"{{{squeeze(inside)}}}"
+            found.append(column)
+        elif head in "lcr|":
             found.append(head)
+        else:
+            raise LatexError("bad_columns", f"{head} in {{{specification}}} is no column")
     return found
 
 
 def _braced(text: str) -> tuple[str, str]:
     """The inside of the brace group that leads the text, and what follows it."""
     if not text.startswith("{"):
-        return text[:1], text[1:]
+        raise LatexError("bad_columns", "a column lacks its argument in braces")
     depth = 0
     for index, character in enumerate(text):
         depth += (character == "{") - (character == "}")

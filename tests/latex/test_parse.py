@@ -22,6 +22,11 @@ from im2latex.latex.write import write
         ("x^2'", "double_script", None),
         ("x^", "missing_argument", None),
         (r"\frac{1}", "missing_argument", None),
+        (r"\left\frac a \right)", "bad_delimiter", 5),
+        (r"\sqrt\right", "missing_argument", 5),
+        (r"\begin{array}{cX} a \end{array}", "bad_columns", None),
+        (r"\begin{array}{p} a \end{array}", "bad_columns", None),
+        (r"\text\def", "forbidden_command", 5),
         (r"\hskip x", "bad_length", None),
         (r"\mathchar x", "bad_number", None),
         (r"\def\x{1}", "forbidden_command", 0),
@@ -83,7 +88,7 @@ def test_an_empty_nucleus_is_an_empty_group() -> None:
         ("l|c r", ["l", "|", "c", "r"]),
         (r"l@{\,}p{2 cm}", ["l", r"@{\,}", "p{2cm}"]),
         ("*{3}{c|}", ["c", "|"] * 3),
-        ("p", ["p{}"]),
+        ("w{c}{1 cm}", ["w{c}{1cm}"]),
     ],
 )
 def test_columns(specification: str, expected: list[str]) -> None:

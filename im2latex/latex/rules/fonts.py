@@ -2,7 +2,7 @@ r"""Rules for font switches and for text that mathematics sets alike."""
 
 from collections.abc import Iterable
 
-from im2latex.latex.rules.structure import is_ordinary
+from im2latex.latex.rules.atoms import has_ordinary_nucleus
 from im2latex.latex.signatures import FONT_SWITCHES
 from im2latex.latex.symbols import font_dependent
 from im2latex.latex.tree import Argument, Command, Group, Node, Row, Scripts, Style, Token, heads, styled
@@ -65,7 +65,7 @@ def _has_no_font(node: Node) -> bool:
 def _keeps_spacing(node: Node) -> bool:
     """Whether the atom is ordinary, so that a brace group in its place stands as far from its neighbours."""
     head = node.nucleus if isinstance(node, Scripts) else node
-    return isinstance(head, Group) or is_ordinary(head)
+    return isinstance(head, Group) or has_ordinary_nucleus(head)
 
 
 def old_font_name(row: Row, _: Style) -> Row:

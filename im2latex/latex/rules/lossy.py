@@ -1,6 +1,7 @@
 r"""Rules of the profile `compact`, which drop what a reader of a formula cannot judge; the picture changes."""
 
-from im2latex.latex.rules.spacing import is_space
+from im2latex.latex.rules.atoms import is_space
+from im2latex.latex.rules.structure import redundant_braces
 from im2latex.latex.signatures import COMMANDS, STYLE_SWITCHES
 from im2latex.latex.tree import Command, Fence, Group, Node, Row, Scripts, Style, Token, heads
 
@@ -8,13 +9,13 @@ _FRACTIONS = {"\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\dbinom": "\\binom", "
 _SIZES = frozenset(name for name, kinds in COMMANDS.items() if kinds == "d")
 
 
-def no_space(row: Row, _: Style) -> Row:
-    r"""Drop explicit space.
+def no_space(row: Row, style: Style) -> Row:
+    r"""Drop explicit space, and the braces that then hold one atom.
 
     >>> a \, b \quad c \hspace{1cm} d
     a b c d
     """
-    return [node for node in row if not is_space(node)]
+    return redundant_braces([node for node in row if not is_space(node)], style)
 
 
 def no_size(row: Row, _: Style) -> Row:

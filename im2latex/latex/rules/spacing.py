@@ -1,8 +1,8 @@
 r"""Rules for explicit spaces."""
 
-from im2latex.latex.rules.structure import is_ordinary
-from im2latex.latex.signatures import COMMANDS, CONTROL_SPACE, SPACE_COMMANDS, SPACES
-from im2latex.latex.tree import Argument, Command, Node, Row, Scripts, Style, Token
+from im2latex.latex.rules.atoms import has_ordinary_nucleus, is_space
+from im2latex.latex.signatures import CONTROL_SPACE
+from im2latex.latex.tree import Argument, Command, Row, Style, Token
 
 _NAMES = {
     "\\thinspace": "\\,",
@@ -40,14 +40,9 @@ def word_space(row: Row, _: Style) -> Row:
     for index, node in enumerate(row):
         if isinstance(node, Token) and node.text == CONTROL_SPACE:
             following = [i for i in atoms if i > index][:1] or [i for i in atoms if i < index][-1:]
-            if following and _is_ordinary_head(row[following[0]]):
+            if following and has_ordinary_nucleus(row[following[0]]):
                 node.text = "~"
     return row
-
-
-def _is_ordinary_head(node: Node) -> bool:
-    head = node.nucleus if isinstance(node, Scripts) else node
-    return is_ordinary(head) or (isinstance(head, Command) and COMMANDS.get(head.name) == "t")
 
 
 def space_length(row: Row, _: Style) -> Row:
@@ -64,22 +59,3 @@ def space_length(row: Row, _: Style) -> Row:
             elif node.name == "\\hspace*":
                 node.name = "\\hspace"
     return row
-
-
-def trailing_space(row: Row, _: Style) -> Row:
-    r"""Space behind the whole formula prints nothing; space before it moves the picture on its pixel grid and stays.
-
-    >>> x = y \,\,
-    x = y
-    """
-    end = len(row)
-    while end and is_space(row[end - 1]):
-        end -= 1
-    return row[:end]
-
-
-def is_space(node: Node) -> bool:
-    """Whether the node is explicit horizontal space."""
-    return (isinstance(node, Token) and node.text in SPACES) or (
-        isinstance(node, Command) and node.name in SPACE_COMMANDS
-    )

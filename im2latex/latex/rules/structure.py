@@ -1,21 +1,12 @@
 r"""Rules for fractions, braces, rows and whatever prints nothing."""
 
+from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT, is_ordinary, is_space
 from im2latex.latex.signatures import FONT_SWITCHES, INFIX
-from im2latex.latex.symbols import ordinary
 from im2latex.latex.tokens import split
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Style, Token
 
 _INVISIBLE = frozenset(split(r"\label \nonumber \notag \tag \tag*"))
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
-_ACCENTS = frozenset(
-    split(r"""\hat \widehat \check \tilde \widetilde \acute \grave \dot \ddot \breve \bar \vec \mathring""")
-)
-_ORDINARY_COMMANDS = _ACCENTS | frozenset(
-    split(r"""\frac \dfrac \tfrac \binom \dbinom \tbinom \genfrac \sqrt \overline \underline \mathrm \mathbf \mathit
-    \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal \mathds \mathbbm""")
-)
-_TRANSPARENT = frozenset(split(r"\boldsymbol \bm \pmb"))
-_PLAIN_ORDINARY = frozenset("./|@")
 
 
 def invisible(row: Row, _: Style) -> Row:
@@ -99,7 +90,7 @@ def _tidy_inside(node: Node) -> None:
             _tidy_inside(node.nucleus)
         case Command():
             for argument in node.arguments:
-                if argument.kind in "mo" and node.name not in _TRANSPARENT and _may_undouble(node.name, argument.body):
+                if argument.kind in "mo" and node.name not in TRANSPARENT and _may_undouble(node.name, argument.body):
                     _undouble(argument.body)
         case Fence():
             node.body[:] = _bare_alone(node.body)
@@ -114,7 +105,7 @@ def _bare_alone(row: Row) -> Row:
 
 def _may_undouble(name: str, row: Row) -> bool:
     """Amsmath looks into an accent's argument for another accent; only a lone symbol is safe there."""
-    if name not in _ACCENTS or not row or not isinstance(row[0], Group):
+    if name not in ACCENTS or not row or not isinstance(row[0], Group):
         return True
     return len(row[0].body) == 1 and isinstance(row[0].body[0], Token)
 
@@ -124,29 +115,21 @@ def _undouble(row: Row | None) -> None:
         row[:] = row[0].body
 
 
-def is_ordinary(node: Node) -> bool:
-    """Whether the node makes exactly one ordinary atom without scripts."""
-    if isinstance(node, Token):
-        return node.text in ordinary() or node.text in _PLAIN_ORDINARY
-    if not isinstance(node, Command):
-        return False
-    if node.name in _TRANSPARENT:
-        return all(is_ordinary(inner) for inner in node.arguments[0].body)
-    return node.name in _ORDINARY_COMMANDS
+def outermost(row: Row, _: Style) -> Row:
+    r"""Around the whole formula, braces, a leading `\displaystyle` and space behind print nothing.
 
+    Space before the formula moves the picture on its pixel grid, and stays.
 
-def outer_braces(row: Row, _: Style) -> Row:
-    r"""Braces around the whole formula, and a leading `\displaystyle`, change nothing.
-
-    >>> {\displaystyle a + b}
+    >>> {\displaystyle a + b \,} \quad
     a + b
     """
     while row:
-        first = row[0]
-        if isinstance(first, Token) and first.text == "\\displaystyle":
+        if isinstance(row[0], Token) and row[0].text == "\\displaystyle":
             row = row[1:]
-        elif isinstance(first, Group) and len(row) == 1:
-            row = first.body
+        elif isinstance(row[0], Group) and len(row) == 1:
+            row = row[0].body
+        elif is_space(row[-1]):
+            row = row[:-1]
         else:
             break
     return row

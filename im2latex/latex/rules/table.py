@@ -54,10 +54,9 @@ RULES = (
     Rule(lossy.no_size, _SIZES, faithful=False),
     Rule(fonts.old_font_name, _words(r"\Bbb \frak \bold")),
     Rule(fonts.font_switch, frozenset(FONT_SWITCHES)),
+    Rule(structure.redundant_braces, frozenset("{")),
     Rule(fonts.text_letters, _TEXTS),
     Rule(lossy.no_space, _SPACES | _TEXTS, faithful=False),
-    Rule(structure.redundant_braces, frozenset("{")),
-    Rule(structure.outer_braces, frozenset("{") | {"\\displaystyle"}, everywhere=False),
     Rule(spacing.word_space, frozenset(["\\ ", "\\\n", "\\\t", "\\\r", CONTROL_SPACE])),
-    Rule(spacing.trailing_space, _SPACES | _TEXTS, everywhere=False),
+    Rule(structure.outermost, frozenset("{") | {"\\displaystyle"} | _SPACES | _TEXTS, everywhere=False),
 )

@@ -1,0 +1,39 @@
+"""What a node is to TeX's spacing: questions that several rules ask."""
+
+from im2latex.latex.signatures import COMMANDS, SPACE_COMMANDS, SPACES
+from im2latex.latex.symbols import ordinary
+from im2latex.latex.tokens import split
+from im2latex.latex.tree import Command, Node, Scripts, Token
+
+ACCENTS = frozenset(
+    split(r"""\hat \widehat \check \tilde \widetilde \acute \grave \dot \ddot \breve \bar \vec \mathring""")
+)
+_ORDINARY_COMMANDS = ACCENTS | frozenset(
+    split(r"""\frac \dfrac \tfrac \binom \dbinom \tbinom \genfrac \sqrt \overline \underline \mathrm \mathbf \mathit
+    \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal \mathds \mathbbm""")
+)
+TRANSPARENT = frozenset(split(r"\boldsymbol \bm \pmb"))
+_PLAIN_ORDINARY = frozenset("./|@")
+
+
+def is_ordinary(node: Node) -> bool:
+    """Whether the node makes exactly one ordinary atom without scripts, so that braces around it change nothing."""
+    if isinstance(node, Token):
+        return node.text in ordinary() or node.text in _PLAIN_ORDINARY
+    if not isinstance(node, Command):
+        return False
+    if node.name in TRANSPARENT:
+        return all(is_ordinary(inner) for inner in node.arguments[0].body)
+    return node.name in _ORDINARY_COMMANDS or COMMANDS.get(node.name) == "t"
+
+
+def has_ordinary_nucleus(node: Node) -> bool:
+    """Whether the node is one ordinary atom, with scripts or without."""
+    return is_ordinary(node.nucleus if isinstance(node, Scripts) else node)
+
+
+def is_space(node: Node) -> bool:
+    """Whether the node is explicit horizontal space."""
+    return (isinstance(node, Token) and node.text in SPACES) or (
+        isinstance(node, Command) and node.name in SPACE_COMMANDS
+    )
