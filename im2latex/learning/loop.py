@@ -149,18 +149,20 @@ class Run:
 
 
 def sample_budget(run: Run) -> int:
-    """The samples that the budget allows; minutes are converted at the speed of some steps, which are undone."""
+    """The samples that the budget allows; minutes are converted at the speed of some steps, which are undone.
+
+    The median step is taken, because the first batch of each shape is slow: its kernels are being prepared.
+    """
     budget = run.params.budget
     before = run.state.snapshot()
     run.state.total = budget.samples
-    run.step()
-    first, started = run.state.seen, time.perf_counter()
-    while run.state.step <= TIMED_STEPS and run.state.seen < budget.samples:
+    seconds: list[float] = []
+    while len(seconds) < TIMED_STEPS and run.state.seen < budget.samples:
+        seen, started = run.state.seen, time.perf_counter()
         run.step()
-    elapsed = time.perf_counter() - started
-    timed = run.state.seen - first
+        seconds.append((time.perf_counter() - started) / (run.state.seen - seen))
     run.state.restore(before)
-    affordable = run.fabric.broadcast(round(60 * budget.minutes * timed / elapsed)) if timed else budget.samples
+    affordable = run.fabric.broadcast(round(60 * budget.minutes / float(np.median(seconds))))
     return max(1, min(budget.samples, affordable))
 
 
