@@ -21,7 +21,7 @@ from im2latex.records import SAMPLES, SPLITS, part_paths, read_table
 from pipeline.stage import DATA, Run, run_stage
 
 
-def run(run: Run[BucketParams]) -> None:
+def work(run: Run[BucketParams]) -> None:
     """Choose the shapes, then gather texts, tokens and pictures part by part."""
     kept = read_table(DATA / "filter" / "kept.parquet").to_pandas()
     run.ledger.see(len(kept))
@@ -63,4 +63,4 @@ def _write_shards(run: Run[BucketParams], chosen: pd.DataFrame) -> list[tuple[st
 
 
 if __name__ == "__main__":
-    run_stage("bucket", BucketParams, run)
+    run_stage("bucket", BucketParams, work)

@@ -33,7 +33,7 @@ def project_renderer() -> PooledRenderer:
     return PooledRenderer(TexRenderer(load_section("render", RendererSection).renderer))
 
 
-def run(run: Run[SummaryParams]) -> None:
+def work(run: Run[SummaryParams]) -> None:
     """Judge every prediction by its text and by its picture."""
     predictions = read_table(DATA / "predict" / "predictions.parquet")
     labels = (
@@ -52,4 +52,4 @@ def run(run: Run[SummaryParams]) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("evaluate", SummaryParams, run, ("pyarrow", "numpy", "sacrebleu", "rapidfuzz"))
+    run_stage("evaluate", SummaryParams, work, ("pyarrow", "numpy", "sacrebleu", "rapidfuzz"))

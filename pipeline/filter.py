@@ -14,7 +14,7 @@ from im2latex.records import KEPT, read_parts, read_table, write_table
 from pipeline.stage import DATA, Run, run_stage
 
 
-def run(run: Run[FilterParams]) -> None:
+def work(run: Run[FilterParams]) -> None:
     """Judge every labelled picture."""
     texts = read_parts(DATA / "normalize", ["formula_id", "source_id", "latex"]).to_pandas()
     pictures = read_parts(DATA / "render", ["formula_id", "pixel_hash", "width", "height"]).to_pandas()
@@ -36,4 +36,4 @@ def run(run: Run[FilterParams]) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("filter", FilterParams, run)
+    run_stage("filter", FilterParams, work)

@@ -7,6 +7,7 @@ writes  data/normalize/part-NNNNN.parquet     records.FORMULAS, in input order
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
@@ -76,17 +77,18 @@ def owners(rows: Iterator[Row]) -> dict[str, int]:
     return {name: claim[2] for name, claim in best.items()}
 
 
-def run(run: Run[NormalizeParams]) -> None:
+def work(run: Run[NormalizeParams]) -> None:
     """Normalize the corpus in parts; account for every row."""
     corpus = corpus_folder()
     kept_by = owners(read_corpus(corpus))
     if not kept_by:
         raise InputError(f"{corpus}: holds no formula; put one a line into a .txt file there")
-    cache = PartCache(
-        cache_root(),
-        run.stage,
-        {"params": run.params.normalizer.model_dump(mode="json"), "code": fingerprint("im2latex.latex.normalize")},
-    )
+    recipe = {
+        "params": run.params.normalizer.model_dump(mode="json"),
+        "tools": version("pylatexenc"),
+        "code": fingerprint("im2latex.latex.normalize"),
+    }
+    cache = PartCache(cache_root(), run.stage, recipe)
     waiting: deque[list[Row]] = deque()
 
     def parts() -> Iterator[list[str]]:
@@ -132,4 +134,4 @@ def _account(
 
 
 if __name__ == "__main__":
-    run_stage("normalize", NormalizeParams, run, ("pyarrow", "pylatexenc"))
+    run_stage("normalize", NormalizeParams, work, ("pyarrow", "pylatexenc"))

@@ -19,7 +19,7 @@ from pipeline.stage import DATA, Run, run_stage
 HELD_OUT: tuple[Split, ...] = ("test", "val")
 
 
-def run(run: Run[PredictParams]) -> None:
+def work(run: Run[PredictParams]) -> None:
     """Read every held-out picture; then the test split once more with the pictures blanked."""
     dataset = read_dataset(DATA / "bucket")
     expected = {split: dataset["samples"][split] for split in HELD_OUT if dataset["samples"][split]}
@@ -40,4 +40,4 @@ def _read(params: PredictParams, splits: list[Split]) -> Iterator[dict[str, obje
 
 
 if __name__ == "__main__":
-    run_stage("predict", PredictParams, run, ("torch", "numpy", "pyarrow"))
+    run_stage("predict", PredictParams, work, ("torch", "numpy", "pyarrow"))

@@ -74,7 +74,7 @@ class Drawing:
         return pa.Table.from_pylist(rows, schema=DRAWN)
 
 
-def run(run: Run[RenderStageParams]) -> None:
+def work(run: Run[RenderStageParams]) -> None:
     """Render the corpus in parts; account for every formula."""
     tools = versions(run.params.renderer)
     run.facts["tools"] = tools
@@ -113,4 +113,4 @@ def _account(run: Run[RenderStageParams], formulas: pa.Table, drawn: pa.Table) -
 
 
 if __name__ == "__main__":
-    run_stage("render", RenderStageParams, run, ("pyarrow", "pillow", "numpy", "pypdfium2"))
+    run_stage("render", RenderStageParams, work, ("pyarrow", "pillow", "numpy", "pypdfium2"))

@@ -16,7 +16,7 @@ from pipeline.stage import DATA, REPORTS, Run, run_stage
 PAGE, SUMMARY = REPORTS / "report.html", REPORTS / "report.md"
 
 
-def run(run: Run[ReportParams]) -> None:
+def work(run: Run[ReportParams]) -> None:
     """Gather what the stages left on disk and write it for people."""
     content = collect(DATA, REPORTS, Path("params.yaml"), run.params, project_renderer())
     write_page(content, PAGE)
@@ -31,4 +31,4 @@ def run(run: Run[ReportParams]) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("report", ReportParams, run, ("jinja2", "pillow"))
+    run_stage("report", ReportParams, work, ("jinja2", "pillow"))

@@ -22,7 +22,7 @@ class TokenizeParams(Params):
     vocabulary: VocabularyParams
 
 
-def run(run: Run[TokenizeParams]) -> None:
+def work(run: Run[TokenizeParams]) -> None:
     """Fit the vocabulary and encode every label."""
     rendered = set(read_parts(DATA / "render", ["formula_id"])["formula_id"].to_pylist())
     formulas = read_parts(DATA / "normalize", ["formula_id", "split", "latex"])
@@ -46,4 +46,4 @@ def run(run: Run[TokenizeParams]) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("tokenize", TokenizeParams, run)
+    run_stage("tokenize", TokenizeParams, work)

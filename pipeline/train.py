@@ -57,7 +57,7 @@ def state_folder(params: TrainParams, dataset: str) -> Path:
     return cache_root() / "train" / hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
-def run(run: Run[TrainParams]) -> None:
+def work(run: Run[TrainParams]) -> None:
     """Train to the end of the budget, or go on with a run that was stopped."""
     shards = DATA / "bucket"
     dataset = read_dataset(shards)
@@ -89,4 +89,4 @@ def _draw_curves(rows: list[LogRow]) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("train", TrainParams, run, ("torch", "numpy", "lightning-fabric"))
+    run_stage("train", TrainParams, work, ("torch", "numpy", "lightning-fabric"))

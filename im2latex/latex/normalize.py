@@ -84,6 +84,6 @@ def _run(rule: Rule, row: Row) -> None:
 
 def _finish(row: Row) -> str:
     tokens = write(row)
-    if not tokens:
+    if set(tokens) <= {"{", "}"}:
         raise LatexError("empty", "nothing is left that prints")
     return join(tokens)

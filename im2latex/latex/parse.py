@@ -31,6 +31,7 @@ from im2latex.latex.signatures import (
     FONT_SWITCHES,
     FORBIDDEN,
     INFIX,
+    PLAIN_TABLES,
     SPACE_COMMANDS,
     SPACES,
     STYLE_SWITCHES,
@@ -44,9 +45,10 @@ MAX_DEPTH = 40
 
 _NEST = re.compile(r"\\\\|\\(?:begin|left)(?![A-Za-z])|\\(?:end|right)(?![A-Za-z])|\\.|[{}]", re.DOTALL)
 _FOREIGN = re.compile(r"[^\x20-\x7e\t\n\r]")
-_UNIT = r"(?:true)?(?:pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|mu)"
+_UNIT = r"(?:true)?(?:pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|px|mu)"
 _DIMENSION = rf"[-+]*(?:\d+[.,]?\d*|[.,]\d+){_UNIT}"
 _LENGTH = re.compile(rf"=?({_DIMENSION}(?:plus{_DIMENSION})?(?:minus{_DIMENSION})?)")
+_TEXT_LENGTH = re.compile(rf"[-+\s]*(?:\d+[.,]?\d*|[.,]\d+)\s*{_UNIT}\s?")
 _INTEGER = re.compile(r"=?(`.|\"[0-9A-F]+|'[0-7]+|\d+)")
 _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 _NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES | FONT_SWITCHES.keys() | {"\\\\"}
@@ -154,7 +156,7 @@ class _Reader:
         if isinstance(node, LatexGroupNode):
             return Group(_Reader(self.source, _items(node.nodelist)).row())
         if isinstance(node, LatexEnvironmentNode):
-            return _EnvironmentReader(self.source, node).environment()
+            return _environment(self.source, node)
         if node is not None:
             self._fail("math_shift", "a formula holds no $", position)
         if item[0] == "\\":
@@ -172,12 +174,22 @@ class _Reader:
             return self._fence(position)
         if name == "\\\\":
             return Token(self.row_break(False, position))
+        if name in PLAIN_TABLES and self.at < len(self.items):
+            return self._plain_table(PLAIN_TABLES[name])
         kinds = COMMANDS.get(name)
         if kinds is not None:
             return self._arguments(name, kinds)
         if name in known() or name in _NO_NUCLEUS or not name[1].isalpha():
             return Token(name)
         return self._undeclared(name)
+
+    def _plain_table(self, name: str) -> Environment:
+        _, node, position = self.items[self.at]
+        if not isinstance(node, LatexGroupNode):
+            self._fail("missing_argument", f"\\{name} takes its rows in braces", position)
+        self.at += 1
+        rows, breaks = _rows(_Reader(self.source, _items(node.nodelist)), name)
+        return Environment(name, "", [], rows, breaks)
 
     def _arguments(self, name: str, kinds: str) -> Node:
         arguments: list[Argument] = []
@@ -334,44 +346,39 @@ class _Reader:
         raise LatexError(reason, detail, position)
 
 
-class _EnvironmentReader:
-    """Cuts the body of an environment into rows of cells."""
+def _environment(source: str, node: LatexEnvironmentNode) -> Environment:
+    """Read placement, arguments and cells."""
+    name: str = node.environmentname
+    reader = _Reader(source, _items(node.nodelist))
+    option = ""
+    arguments: list[Argument] = []
+    for kind in ENVIRONMENTS.get(name, ""):
+        if kind == "p":
+            option = _placement(reader)
+        else:
+            arguments.append(Argument(kind, reader.argument(kind, name) or []))
+    rows, breaks = _rows(reader, name)
+    return Environment(name, option, arguments, rows, breaks)
 
-    def __init__(self, source: str, node: LatexEnvironmentNode) -> None:
-        self.source = source
-        self.node = node
-        self.name: str = node.environmentname
 
-    def environment(self) -> Environment:
-        """Read option, arguments and cells."""
-        head = _Reader(self.source, _items(self.node.nodelist))
-        option = ""
-        arguments: list[Argument] = []
-        for kind in ENVIRONMENTS.get(self.name, ""):
-            if kind == "p":
-                option = _placement(head)
-            else:
-                arguments.append(Argument(kind, head.argument(kind, self.name) or []))
-        rows, breaks = self._rows(head)
-        return Environment(self.name, option, arguments, rows, breaks)
-
-    def _rows(self, head: _Reader) -> tuple[list[list[Row]], list[str]]:
-        rows: list[list[Row]] = [[]]
-        breaks: list[str] = []
-        start = head.at
-        while head.at < len(head.items):
-            item, _, position = head.items[head.at]
-            here = head.at
-            head.at += 1
-            if item == "&" or item in _ROW_BREAKS:
-                rows[-1].append(_Reader(self.source, head.items[start:here]).row())
-                if item != "&":
-                    after_space = self.name in BRACKET_AFTER_SPACE
-                    breaks.append(head.row_break(after_space, position) if item == "\\\\" else "\\\\")
-                    rows.append([])
-                start = head.at
-        rows[-1].append(_Reader(self.source, head.items[start:]).row())
-        return rows, breaks
+def _rows(reader: _Reader, name: str) -> tuple[list[list[Row]], list[str]]:
+    """Cut what the reader has left into rows of cells and the breaks between the rows."""
+    rows: list[list[Row]] = [[]]
+    breaks: list[str] = []
+    start = reader.at
+    while reader.at < len(reader.items):
+        item, _, position = reader.items[reader.at]
+        here = reader.at
+        reader.at += 1
+        if item == "&" or item in _ROW_BREAKS:
+            rows[-1].append(_Reader(reader.source, reader.items[start:here]).row())
+            if item != "&":
+                after_space = name in BRACKET_AFTER_SPACE
+                breaks.append(reader.row_break(after_space, position) if item == "\\\\" else "\\\\")
+                rows.append([])
+            start = reader.at
+    rows[-1].append(_Reader(reader.source, reader.items[start:]).row())
+    return rows, breaks
 
 
 def _placement(head: _Reader) -> str:
@@ -409,7 +416,7 @@ def _text(source: str, nodes: list[LatexNode]) -> Row:
     row: Row = []
     for node in nodes:
         if isinstance(node, LatexCharsNode):
-            row.extend(Token(character) for character in _one_space(node.chars))
+            row.extend(Token(piece) for piece in _text_pieces(node.chars, row))
         elif isinstance(node, LatexMacroNode):
             name = "\\" + node.macroname
             if name in FORBIDDEN:
@@ -420,12 +427,20 @@ def _text(source: str, nodes: list[LatexNode]) -> Row:
         elif isinstance(node, LatexMathNode):
             row.append(Inline(_Reader(source, _items(node.nodelist)).row()))
         elif isinstance(node, LatexEnvironmentNode):
-            row.append(_EnvironmentReader(source, node).environment())
+            row.append(_environment(source, node))
     return row
 
 
-def _one_space(text: str) -> str:
-    return re.sub(r"\s+", " ", text)
+def _text_pieces(characters: str, before: Row) -> list[str]:
+    """Single characters with single spaces; the length of a primitive such as `\\hskip` takes the space behind it."""
+    pieces: list[str] = []
+    last = before[-1] if before else None
+    if isinstance(last, Token) and COMMANDS.get(last.text) == "n":
+        length = _TEXT_LENGTH.match(characters)
+        if length is not None:
+            pieces.append(squeeze(length[0]))
+            characters = characters[length.end() :]
+    return pieces + list(re.sub(r"\s+", " ", characters))
 
 
 def columns(specification: str) -> list[str]:

@@ -66,6 +66,9 @@ _ENVIRONMENTS = {
 ENVIRONMENTS = {name: kinds for kinds, names in _ENVIRONMENTS.items() for name in names.split()}
 """As COMMANDS, with `p` for an optional placement such as `[t]`."""
 
+PLAIN_TABLES = {"\\matrix": "matrix", "\\pmatrix": "pmatrix", "\\cases": "cases"}
+r"""Plain TeX's tables, whose rows stand in an argument and end in `\\cr`; amsmath has only the environments."""
+
 BRACKET_AFTER_SPACE = frozenset(
     split("""array matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix*
     cases dcases rcases drcases eqnarray eqnarray*""")

@@ -90,7 +90,7 @@ class Run:
         taken = [self.epochs[state.step * world + rank] for rank in range(world)]
         seed = step_seed(self.params.seed, state.step, self.fabric.global_rank)
         share = rate_share(self.params, state.seen, state.total)
-        loss = self._forward(taken[self.fabric.global_rank], seed)
+        loss, token_loss = self._forward(taken[self.fabric.global_rank], seed)
         self.network.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.params.clip_norm)
@@ -102,16 +102,19 @@ class Run:
         self._average(ema_decay(self.params, count, state.step))
         state.step += 1
         state.seen += count
-        return loss.item()
+        return token_loss.item()
 
-    def _forward(self, indices: list[int], seed: int) -> Tensor:
-        """The loss of one batch; raises `Im2LatexError` naming the batch where it is not finite."""
+    def _forward(self, indices: list[int], seed: int) -> tuple[Tensor, Tensor]:
+        """The loss of one batch, and its part that a validation loss compares with: that of the decoder's tokens.
+
+        Raises `Im2LatexError` naming the batch where the loss is not finite.
+        """
         torch.manual_seed(seed)
         batch = collate(self.samples, indices, torch.Generator().manual_seed(seed))
         images, tokens = batch.images.to(self.fabric.device), batch.tokens.to(self.fabric.device)
         images = augment(images, self.params.augmentation, torch.Generator(images.device).manual_seed(seed))
         logits, reading = self.network(images, tokens[:, :-1])
-        loss = sequence_loss(logits, tokens, self.params.label_smoothing)
+        loss = token_loss = sequence_loss(logits, tokens, self.params.label_smoothing)
         if self.params.ctc_weight:
             loss = loss + self.params.ctc_weight * reading_loss(reading, tokens)
         if not torch.isfinite(loss):
@@ -120,7 +123,7 @@ class Run:
                 f"the loss is {loss.item()} at step {self.state.step}, on a batch of {len(indices)} with {names}; "
                 "lower learning_rate, or look at these samples"
             )
-        return loss
+        return loss, token_loss
 
     @torch.no_grad()
     def _average(self, decay: float) -> None:

@@ -63,8 +63,8 @@ class Network(nn.Module):
     def hidden_matrices(self) -> list[nn.Parameter]:
         """The weights between hidden features: matrices and kernels, but neither embeddings nor the reading.
 
-        Kernels over a single channel, which look at the picture itself, are not among them either: their few inputs
-        are so alike that equal steps in all directions keep them from settling.
+        Kernels over a single channel, which look at the picture itself, are not among them either: neighbouring
+        pixels are alike, so their gradient has few directions worth an equal step.
         """
         tables = [module.weight for module in self.modules() if isinstance(module, nn.Embedding)]
         outer = {id(weight) for weight in [*tables, self.reading.weight]}

@@ -86,7 +86,7 @@ def test_spellings_of_one_picture_meet(spellings: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "reason"), [("", "empty"), (" \n", "empty"), (r"\label{a}", "empty"), ("%", "empty")]
+    ("source", "reason"), [("", "empty"), (" \n", "empty"), (r"\label{a}", "empty"), ("{{}}", "empty")]
 )
 def test_nothing_to_print_is_refused(source: str, reason: str) -> None:
     with pytest.raises(LatexError) as caught:

@@ -63,6 +63,7 @@ def test_refusals_have_a_reason(source: str, reason: str, position: int | None) 
         (r"\operatorname*{arg\,max}_x", r"\operatorname* { a r g \, m a x } _ { x }"),
         (r"\undeclared{a}{b}c", r"\undeclared { a } { b } c"),
         (r"a % comment", "a"),
+        (r"\pmatrix{a & b \cr c & d}", r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}"),
         (r"\begin{aligned}[t] a \\ [2pt] \end{aligned}", r"\begin{aligned}[t] a \\ [ 2 p t ] \end{aligned}"),
         (r"\begin{array}{c} a \\ [2 pt] b \end{array}", r"\begin{array} { c } a \\[2pt] b \end{array}"),
     ],

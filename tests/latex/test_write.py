@@ -10,6 +10,7 @@ from im2latex.latex.write import write
         (r"\text{for  all }", r"\text{for~all~}"),
         (r"\text{e.g. this}", r"\text{e.g.\space{}this}"),
         (r"\text{if $x \in A$}", r"\text{if~$x\in{}A$}"),
+        (r"\mbox{\hskip 1 cm if}", r"\mbox{\hskip1cmif}"),
         (r"\mbox{\it x}", r"\mbox{\it{}x}"),
         (r"\textbf{\textit x}", r"\textbf{\textit{x}}"),
         (r"\text{a {b c}}", r"\text{a~{b~c}}"),

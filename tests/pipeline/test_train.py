@@ -34,14 +34,14 @@ def test_a_stopped_run_is_taken_up(
 
     monkeypatch.setattr(TrainingLog, "__call__", interrupt_after_first_row)
     with pytest.raises(SystemExit) as stopped:
-        run_stage("train", TrainParams, train.run, ())
+        run_stage("train", TrainParams, train.work, ())
     assert stopped.value.code == 1
     assert "SIGTERM" in capsys.readouterr().err
     assert not Path("data/train").exists()
     [state] = Path(".cache/train").iterdir()
     assert len((state / "log.jsonl").read_text().splitlines()) == 1
 
-    run_stage("train", TrainParams, train.run, ())
+    run_stage("train", TrainParams, train.work, ())
     assert Path("data/train/model.safetensors").read_bytes() == whole
     assert Path("data/train/log.jsonl").read_text() == curve
     assert not state.exists()

@@ -22,6 +22,8 @@ def is_ordinary(node: Node) -> bool:
         return node.text in ordinary() or node.text in _PLAIN_ORDINARY
     if not isinstance(node, Command):
         return False
+    if node.name in ACCENTS:  # amsmath sets accents on accents, and scripts on them, in its own way
+        return not any(isinstance(inner, Command) and inner.name in ACCENTS for inner in node.arguments[0].body)
     if node.name in TRANSPARENT:
         return all(is_ordinary(inner) for inner in node.arguments[0].body)
     return node.name in _ORDINARY_COMMANDS or COMMANDS.get(node.name) == "t"

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from im2latex.latex.rules.atoms import has_ordinary_nucleus
 from im2latex.latex.signatures import FONT_SWITCHES
 from im2latex.latex.symbols import font_dependent
+from im2latex.latex.tokens import split
 from im2latex.latex.tree import Argument, Command, Group, Node, Row, Scripts, Style, Token, heads, styled
 
 _OLD_NAMES = {"\\Bbb": "\\mathbb", "\\frak": "\\mathfrak", "\\bold": "\\mathbf"}
@@ -20,6 +21,11 @@ _TEXT_FONTS = {
     "\\texttt": "\\mathtt",
 }
 _UNSCALED = frozenset(["\\mbox", "\\hbox"])
+_TEXT_SWITCHES = frozenset(
+    split(r"""\tiny \scriptsize \footnotesize \small \normalsize \large \Large \LARGE \huge \Huge \rmfamily \sffamily
+    \ttfamily \bfseries \mdseries \itshape \slshape \scshape \upshape \em \sc \sl \normalfont \boldmath""")
+)
+"""Switches that do nothing to mathematics but change the text behind them."""
 _LIFTS = frozenset(["\\raise", "\\lower"])
 _CORRECTED = frozenset("fgvwyVWY")
 """Letters that Computer Modern's upright fonts give an italic correction, which only mathematics adds to the last."""
@@ -89,6 +95,8 @@ def text_letters(row: Row, style: Style) -> Row:
     >>> x_{\text{max}} \text{ for all } \textbf{any}
     x _ { \mathrm { m a x } } ~ \mathrm { f o r ~ a l l } ~ \textbf{any}
     """
+    if any(isinstance(node, Token) and node.text in _TEXT_SWITCHES for node in row):
+        return row
     changed: Row = []
     for index, (node, here) in enumerate(styled(row, style)):
         words = _words(node, here)

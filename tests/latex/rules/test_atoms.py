@@ -10,7 +10,9 @@ def test_ordinary(source: str) -> None:
     assert is_ordinary(node)
 
 
-@pytest.mark.parametrize("source", ["=", ",", r"\sum", r"\sin", "{ab}", "x^2", r"\bm{=}", r"\operatorname{a}", "("])
+@pytest.mark.parametrize(
+    "source", ["=", ",", r"\sum", r"\sin", "{ab}", "x^2", r"\bm{=}", r"\operatorname{a}", "(", r"\hat{\hat x}"]
+)
 def test_not_ordinary(source: str) -> None:
     (node,) = parse(source)
     assert not is_ordinary(node)

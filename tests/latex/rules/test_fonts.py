@@ -16,6 +16,7 @@ from im2latex.latex.normalize import NormalizerParams, normalize
         (r"\mbox{d}\Sigma", r"\mbox{d} \Sigma"),
         (r"x_{\mbox{max}}", r"x _ { \mbox{max} }"),
         (r"x_{\text{for all}}", r"x _ { \text{for~all} }"),
+        (r"x {\small\mbox{cm}}", r"x { \small \mbox{cm} }"),
         (r"\textsf{or}", r"\textsf{or}"),
         (r"\text{a, b}", r"\text{a,~b}"),
         (r"\raise 1pt\hbox{ab}", r"\raise 1pt \hbox{ab}"),
