@@ -12,12 +12,12 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
-from im2latex.latex.normalize import NormalizerParams, normalize
 from pydantic import Field
 
 from im2latex.dataset.sources import Row, read_corpus
 from im2latex.dataset.splits import SplitParams, precedence, split_of
 from im2latex.errors import InputError, LatexError, ParamsError
+from im2latex.latex.normalize import NormalizerParams, normalize
 from im2latex.params import Params, load_yaml
 from im2latex.parts import PartCache, run_parts
 from im2latex.records import FORMULAS, BadRow, RawFormula, formula_id, write_table

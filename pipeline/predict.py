@@ -8,11 +8,11 @@ writes  data/predict/predictions.parquet      records.PREDICTIONS
 from collections.abc import Iterator
 
 import pyarrow as pa
-from im2latex.learning.predict import PredictParams, predict
 from tqdm import tqdm
 
 from im2latex.dataset.shards import read_dataset
 from im2latex.errors import ArtifactError
+from im2latex.learning.predict import PredictParams, predict
 from im2latex.records import PREDICTIONS, Split, write_table
 from pipeline.stage import DATA, Run, run_stage
 

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import typer
 from dvclive.live import Live
-from im2latex.learning.checkpoint import save_checkpoint
-from im2latex.learning.loop import train
-from im2latex.learning.recipe import TrainParams
 
 from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.learning.checkpoint import save_checkpoint
+from im2latex.learning.loop import train
+from im2latex.learning.recipe import TrainParams
 from pipeline.fingerprint import fingerprint
 from pipeline.stage import DATA, REPORTS, Run, cache_root, run_stage
 
