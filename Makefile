@@ -24,6 +24,9 @@ repro: $(READY) ## raw formulas to report; a second run does nothing
 	@dvc repro
 	@echo "Report: reports/report.html   Scores: reports/metrics.json"
 
+# One OpenMP thread a worker: threads of several processes that wait for each other on few cores wait for ever.
+test test-all: export OMP_NUM_THREADS := 1
+
 test: $(READY) lint types ## lint, types, import contracts and tests; under 10 minutes
 	pytest -q -n 2 -m "not slow"
 

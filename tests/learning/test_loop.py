@@ -1,3 +1,4 @@
+import itertools
 import os
 import signal
 from pathlib import Path
@@ -64,9 +65,15 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
 
 
 def test_minutes_become_samples_once(
-    values: dict[str, dict[str, object]], shards: Path, vocabulary: Vocabulary, tmp_path: Path
+    values: dict[str, dict[str, object]],
+    shards: Path,
+    vocabulary: Vocabulary,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    values["budget"] = {"samples": 10**6, "minutes": 0.02}
+    ticks = itertools.count(step=0.1)  # a step takes a tenth of a second, however busy the machine is
+    monkeypatch.setattr("im2latex.learning.loop.time.perf_counter", lambda: next(ticks))
+    values["budget"] = {"samples": 10**6, "minutes": 0.05}
     recipe = TrainParams.model_validate(values)
     totals: list[int] = []
 
@@ -79,7 +86,8 @@ def test_minutes_become_samples_once(
         train(recipe, shards, vocabulary, "data", tmp_path, stop)
     saved = torch.load(tmp_path / "state.pt", weights_only=True)["total"]
     counts = train(recipe, shards, vocabulary, "data", tmp_path, stop).counts
-    assert counts["sample_budget"] == saved < 10**6
+    assert counts["sample_budget"] == saved
+    assert 90 <= saved <= 180, "30 steps of 3 to 6 samples"
     assert counts["samples"] >= saved
 
 
