@@ -1,0 +1,37 @@
+"""The render stage with real TeX: the same bytes for any number of workers, and a reason for every refusal."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from im2latex.imaging.raster import decode
+from im2latex.latex.grammar import generate
+from im2latex.records import read_parts
+from tests.pipeline.conftest import run
+
+FORMULAS = [*generate(12, 7), r"\undefinedmacro + 1", "x^2", r"\phantom{x}"]
+
+
+@pytest.mark.needs_tex
+def test_bytes_do_not_depend_on_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callable[[dict[str, Any]], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    set_params({"normalize": {"part_rows": 5}, "render": {"picture": {"downsample": 2}}})
+    Path("data/raw/tiny").mkdir(parents=True)
+    Path("data/raw/tiny/formulas.txt").write_text("\n".join(FORMULAS))
+    found = {}
+    for workers in ("1", "2"):
+        monkeypatch.setenv("IM2LATEX_WORKERS", workers)
+        monkeypatch.setenv("IM2LATEX_CACHE", f"cache-{workers}")
+        run("normalize", "render")
+        found[workers] = {path.name: path.read_bytes() for path in Path("data/render").iterdir()}
+    assert found["1"] == found["2"]
+    assert json.loads(Path("reports/ledger/render.json").read_text())["reasons"] == {"blank": 1, "undefined_macro": 1}
+    for row in read_parts(Path("data/render")).to_pylist():
+        pixels = decode(row["image"]["bytes"])
+        assert pixels.shape == (row["height"], row["width"])
+        assert pixels.min() < 128 < pixels.max()
