@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from im2latex.errors import ArtifactError
@@ -17,6 +18,18 @@ def test_bytes_do_not_depend_on_chunks(tmp_path: Path) -> None:
     write_table(pieces, tmp_path / "b.parquet")
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
     assert read_table(tmp_path / "a.parquet") == whole
+
+
+def test_text_is_compressed_and_png_is_not(tmp_path: Path) -> None:
+    row = {"formula_id": "a", "latex": "x", "tokens": [4], "image": {"bytes": b"png", "path": None}}
+    write_table(pa.Table.from_pylist([row], schema=SAMPLES), tmp_path / "s.parquet")
+    group = pq.read_metadata(tmp_path / "s.parquet").row_group(0)
+    columns = {group.column(place).path_in_schema: group.column(place) for place in range(group.num_columns)}
+    assert columns["latex"].compression == columns["tokens.list.element"].compression == "ZSTD"
+    assert columns["image.bytes"].compression == "UNCOMPRESSED"
+    for column in columns.values():
+        assert "RLE_DICTIONARY" not in column.encodings
+        assert not column.is_stats_set
 
 
 def test_a_formula_is_named_by_its_text() -> None:

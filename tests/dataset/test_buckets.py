@@ -54,6 +54,13 @@ def test_order_does_not_matter() -> None:
     assert (choose_shapes(array, params()) == choose_shapes(array[::-1], params())).all()
 
 
+def test_a_merged_shape_weighs_what_its_samples_weigh() -> None:
+    widths = [10, 20, *[30] * 9, *[100] * 3, 105]
+    array = np.array([[16, width, 8] for width in widths])
+    shapes = choose_shapes(array, params(3).model_copy(update={"width_step_px": 1}))
+    assert shapes[:, 1].tolist() == [20, 30, 105], "10 went to 20; both together are dearer to widen than three of 100"
+
+
 def test_round_trip_and_damage(tmp_path: Path) -> None:
     shapes = np.array([[16, 32, 8], [32, 64, 16]])
     save_shapes(shapes, tmp_path / "buckets.json")

@@ -21,7 +21,7 @@ TINY: dict[str, Any] = {
     "normalize": {"part_rows": 25},
     "render": {"picture": {"downsample": 8}},
     "tokenize": {"vocabulary": {"min_count": 1}},
-    "filter": {"unknown_tokens": "keep", "max_width_px": 2000},
+    "filter": {"unknown_tokens": "keep", "max_width_px": 2000, "max_tokens": 34},
     "bucket": {"max_shapes": 2, "shard_rows": 20},
     "train": {
         "model": {

@@ -43,6 +43,7 @@ def test_raw_formulas_to_report(project: Path) -> None:
         "unbalanced_group": 1,
     }
     assert ledger("render")["reasons"] == {"undefined_macro": 1}
+    assert set(ledger("filter")["reasons"]) == {"too_long"}
     for before, after in [
         ("normalize", "render"),
         ("render", "tokenize"),
