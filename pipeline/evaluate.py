@@ -9,28 +9,14 @@ writes  data/evaluate/scores.parquet          records.SCORES
 import json
 
 from im2latex.dataset.shards import read_shards
-from im2latex.params import Params, load_section
 from im2latex.records import read_table, write_table
-from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.pool import PooledRenderer
 from im2latex.scoring.baselines import most_frequent, with_baselines
 from im2latex.scoring.judge import judge
 from im2latex.scoring.summary import SummaryParams, summarize
+from pipeline.renderer import project_renderer
 from pipeline.stage import DATA, REPORTS, Run, run_stage
 
 METRICS = REPORTS / "metrics.json"
-
-
-class RendererSection(Params):
-    """The part of section `render` that decides how both sides of a comparison are drawn."""
-
-    renderer: RenderParams
-    picture: dict[str, object]
-
-
-def project_renderer() -> PooledRenderer:
-    """The renderer of the data set, on all cores."""
-    return PooledRenderer(TexRenderer(load_section("render", RendererSection).renderer))
 
 
 def work(run: Run[SummaryParams]) -> None:

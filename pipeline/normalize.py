@@ -86,7 +86,7 @@ def work(run: Run[NormalizeParams]) -> None:
     recipe = {
         "params": run.params.normalizer.model_dump(mode="json"),
         "tools": version("pylatexenc"),
-        "code": fingerprint("im2latex.latex.normalize"),
+        "code": fingerprint("pipeline.normalize"),
     }
     cache = PartCache(cache_root(), run.stage, recipe)
     waiting: deque[list[Row]] = deque()

@@ -10,15 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from pydantic import Field
 
 from im2latex.imaging.raster import encode_png, prepare
-from im2latex.params import Params
 from im2latex.parts import PartCache, run_parts
 from im2latex.records import PICTURES, part_paths, read_table, write_table
 from im2latex.rendering.doctor import versions
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.engine import TexRenderer
 from pipeline.fingerprint import fingerprint
+from pipeline.renderer import RenderStageParams
 from pipeline.stage import DATA, Run, cache_root, run_stage
 
 DRAWN = pa.schema(
@@ -28,20 +27,6 @@ DRAWN = pa.schema(
         ("detail", pa.string()),
     ]
 )
-
-
-class PictureParams(Params):
-    """From the renderer's pixels to the data set's."""
-
-    downsample: int = Field(ge=1, le=8, description="pixels of the rendering that make one of the picture, a side")
-    padding_px: int = Field(ge=0, description="paper around the ink, in pixels before downsampling")
-
-
-class RenderStageParams(Params):
-    """Section `render` of params.yaml."""
-
-    renderer: RenderParams
-    picture: PictureParams
 
 
 @dataclass(frozen=True)
@@ -82,7 +67,7 @@ def work(run: Run[RenderStageParams]) -> None:
     recipe = {
         "params": run.params.model_dump(mode="json"),
         "tools": tools,
-        "code": fingerprint("im2latex.rendering.engine", "im2latex.imaging.raster"),
+        "code": fingerprint("pipeline.render"),
     }
     paths = part_paths(DATA / "normalize")
     waiting: deque[pa.Table] = deque()

@@ -10,7 +10,7 @@ from pathlib import Path
 from im2latex.reporting.collect import STAGES, ReportParams, collect, read_json, read_ledgers
 from im2latex.reporting.markdown import ledger_table, metrics_table
 from im2latex.reporting.page import write_page
-from pipeline.evaluate import project_renderer
+from pipeline.renderer import project_renderer
 from pipeline.stage import DATA, REPORTS, Run, run_stage
 
 PAGE, SUMMARY = REPORTS / "report.html", REPORTS / "report.md"

@@ -37,7 +37,8 @@ TINY: dict[str, Any] = {
 def run(*stages: str) -> None:
     """Run stages as `python -m pipeline.<stage>` does, in this process, so that the stand-ins hold."""
     for stage in stages:
-        sys.modules.pop(f"pipeline.{stage}", None)
+        for module in (f"pipeline.{stage}", "pipeline.renderer"):
+            sys.modules.pop(module, None)
         runpy.run_module(f"pipeline.{stage}", run_name="__main__")
 
 
