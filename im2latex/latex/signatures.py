@@ -1,7 +1,7 @@
 r"""What each command and environment takes, as data.
 
 Sources: the LaTeX2e reference, amsmath's user guide, and the documentation of amssymb, mathtools, bm and xcolor. A
-command that is not listed takes nothing; one that nobody defined takes the brace groups that follow it, as they are.
+command that is listed neither here nor in symbols.txt is unknown.
 """
 
 from im2latex.latex.tokens import split
@@ -27,26 +27,35 @@ _COMMANDS = {
         \underleftrightarrow \mathrm \mathbf \mathit \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal
         \mathds \mathbbm \mathpzc \mathbfcal \mathsfit \bm \boldsymbol \pmb \bold \Bbb \frak \mathord \mathop \mathbin
         \mathrel \mathopen \mathclose \mathpunct \mathinner \boxed \phantom \hphantom \vphantom \substack \ensuremath
-        \pmod \pod \mod \cancel \bcancel \xcancel \mathclap \mathllap \mathrlap \slashed \lefteqn \widebar""",
-    "mm": r"\frac \dfrac \tfrac \binom \dbinom \tbinom \overset \underset \stackrel \sideset \underaccent",
+        \pmod \pod \mod \cancel \bcancel \xcancel \mathclap \mathllap \mathrlap \slashed \lefteqn \widebar \underbar
+        \norm \abs \set \bra \ket \braket \Bra \Ket \Braket \varmathbb \EuFrak \mathbold \operatornamewithlimits
+        \MakeUppercase \MakeLowercase \uppercase \lowercase""",
+    "mm": r"""\frac \dfrac \tfrac \binom \dbinom \tbinom \overset \underset \stackrel \sideset \underaccent \nicefrac
+        \splitfrac \splitdfrac""",
     "om": r"""\sqrt \smash \xrightarrow \xleftarrow \xleftrightarrow \xRightarrow \xLeftarrow \xLeftrightarrow \xmapsto
-        \xhookrightarrow \xhookleftarrow \xrightharpoonup \xrightharpoondown \xleftharpoonup \xleftharpoondown""",
+        \xhookrightarrow \xhookleftarrow \xrightharpoonup \xrightharpoondown \xleftharpoonup \xleftharpoondown
+        \xrightleftharpoons \xleftrightharpoons \cramped \smashoperator""",
     "omm": r"\cfrac",
-    "mmm": r"\prescript",
+    "mmm": r"\prescript \overunderset",
     "mmmm": r"\mathchoice",
     "rrrrmm": r"\genfrac",
     "*m": r"\operatorname",
     "t": r"""\text \textrm \textbf \textit \textsf \texttt \textnormal \textup \textmd \textsc \textsl \emph \mbox \hbox
-        \fbox \textcircled \reflectbox \intertext \shortintertext \textsuperscript \textsubscript""",
+        \fbox \textcircled \reflectbox \intertext \shortintertext \textsuperscript \textsubscript \rlap \llap \clap""",
     "*l": r"\hspace \vspace",
     "l": r"\mspace",
     "bll": r"\rule",
+    "bbm": r"\underbracket \overbracket \mathmakebox",
+    "bbt": r"\makebox \framebox",
     "lt": r"\raisebox",
     "*r": r"\tag",
     "r": r"\label \cline \ref \eqref \cite",
-    "br": r"\color",
+    "rr": r"\fontsize",
+    "rrm": r"\skew",
     "brm": r"\textcolor",
     "brt": r"\colorbox",
+    "brrt": r"\fcolorbox",
+    "br": r"\color \hdotsfor",
     "rcm": r"\multicolumn",
     "i": r"\mathchar \char \mathaccent \delimiter \radical",
     "n": r"\hskip \kern \mkern \mskip \raise \lower \above",
@@ -57,7 +66,12 @@ _COMMANDS = {
 COMMANDS = {name: kinds for kinds, names in _COMMANDS.items() for name in names.split()}
 
 _ENVIRONMENTS = {
-    "p": """aligned gathered multlined matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix*""",
+    "": """matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix psmallmatrix bsmallmatrix Bsmallmatrix
+        vsmallmatrix Vsmallmatrix cases dcases rcases drcases cases* dcases* rcases* drcases* split align align*
+        flalign flalign* gather gather* multline multline* eqnarray eqnarray* equation equation* displaymath
+        math""",
+    "p": """aligned gathered multlined lgathered rgathered matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix*
+        smallmatrix* psmallmatrix* bsmallmatrix* Bsmallmatrix* vsmallmatrix* Vsmallmatrix*""",
     "pc": "array",
     "pr": "alignedat",
     "r": "alignat alignat*",
@@ -65,6 +79,9 @@ _ENVIRONMENTS = {
 }
 ENVIRONMENTS = {name: kinds for kinds, names in _ENVIRONMENTS.items() for name in names.split()}
 """As COMMANDS, with `p` for an optional placement such as `[t]`."""
+
+UNDELIMITED_BY = {"\\buildrel": "\\over", "\\root": "\\of"}
+r"""Plain TeX's commands whose first argument ends at a control sequence: `\root n \of x`."""
 
 PLAIN_TABLES = {"\\matrix": "matrix", "\\pmatrix": "pmatrix", "\\cases": "cases"}
 r"""Plain TeX's tables, whose rows stand in an argument and end in `\\cr`; amsmath has only the environments."""
@@ -85,7 +102,9 @@ FORBIDDEN = frozenset(
     \advance \multiply \divide \message \errmessage \end \begin \par \shipout \output \dump \batchmode \jobname
     \mathchardef \chardef \countdef \dimendef \skipdef \toksdef \muskipdef \setlength \addtolength \setcounter
     \addtocounter \includegraphics \pdfliteral \directlua \newlength \scantokens \ifx \ifnum \ifdim \ifcase \if \fi
-    \else \ifmmode \iffalse \iftrue""")
+    \else \ifmmode \iffalse \iftrue \romannumeral \number \the \unexpanded \string \arraycolsep \arraystretch
+    \abovedisplayskip \belowdisplayskip \nulldelimiterspace \thinmuskip \medmuskip \thickmuskip \fam \baselineskip
+    \lineskip \footnote \url \href \eqno \leqno""")
 )
 """Definitions, assignments, files, conditionals and boxes: programs, not formulas."""
 
@@ -107,3 +126,14 @@ SPACES = frozenset(
 CONTROL_SPACE = "\\nobreakspace"
 r"""How `\ ` is written in a token: it prints the same, and holds no space."""
 SPACE_COMMANDS = frozenset(split(r"\hspace \hspace* \mspace \hskip \kern \mkern \mskip \vspace \vspace*"))
+
+TEXT_ONLY = frozenset(
+    split(r"""\' \` \" \^ \~ \= \. \c \d \b \t \H \k \r \u \v \- \/ \@ \TeX \LaTeX \AA \AE \L \O \OE \SS \aa \ae \dh \i
+    \ij \j \l \o \oe \ss \th \copyright \bfseries \em \itshape \mdseries \rmfamily \scshape \sffamily \slshape
+    \ttfamily \upshape""")
+)
+"""Accents, letters and switches that LaTeX knows in text and refuses in mathematics."""
+UNIT = r"(?:true)?(?:pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|px|mu)"
+NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES | FONT_SWITCHES.keys() | {"\\\\"}
+"""What makes no atom, so that a script behind it hangs on nothing."""
+NO_DELIMITER = COMMANDS.keys() | FORBIDDEN | NO_NUCLEUS | {"\\left", "\\right"}

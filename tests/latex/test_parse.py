@@ -1,7 +1,7 @@
 import pytest
 
 from im2latex.errors import LatexError
-from im2latex.latex.parse import MAX_DEPTH, columns, parse
+from im2latex.latex.parse import MAX_DEPTH, parse
 from im2latex.latex.tree import Environment, Group, Scripts, Token
 from im2latex.latex.write import write
 
@@ -31,6 +31,12 @@ from im2latex.latex.write import write
         (r"\mathchar x", "bad_number", None),
         (r"\def\x{1}", "forbidden_command", 0),
         (r"\text{\input x}", "forbidden_command", 6),
+        (r"a + \undeclared{b}", "unknown_macro", 4),
+        (r"\text{a \undeclared}", "unknown_macro", 8),
+        (r"a \~b", "wrong_mode", 2),
+        (r"\begin{undeclared} a \end{undeclared}", "unknown_environment", 0),
+        (r"\root n", "missing_argument", 0),
+        (r"\begin{array}{*{999}{*{999}{c}}} a \end{array}", "bad_columns", None),
         ("#1", "parameter_character", 0),
         ("é", "non_ascii", 0),
         ("a\0", "control_character", 1),
@@ -61,7 +67,12 @@ def test_refusals_have_a_reason(source: str, reason: str, position: int | None) 
         (r"\hskip -1.5 em plus 1 pt x", r"\hskip -1.5emplus1pt x"),
         (r"\mathchar`-", r"\mathchar `-"),
         (r"\operatorname*{arg\,max}_x", r"\operatorname* { a r g \, m a x } _ { x }"),
-        (r"\undeclared{a}{b}c", r"\undeclared { a } { b } c"),
+        (r"\root n \of x", r"\sqrt [ n ] { x }"),
+        (r"\buildrel a \over = b", r"\mathrel { \overset { a } { = } } b"),
+        (r"x\sb i\sp 2", "x _ { i } ^ { 2 }"),
+        (r"$$x$$", "x"),
+        (r"\[ x \]", "x"),
+        (r"\bmatrix a & b \\ c & d \endbmatrix", r"\begin{bmatrix} a & b \\ c & d \end{bmatrix}"),
         (r"a % comment", "a"),
         (r"\pmatrix{a & b \cr c & d}", r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}"),
         (r"\begin{aligned}[t] a \\ [2pt] \end{aligned}", r"\begin{aligned}[t] a \\ [ 2 p t ] \end{aligned}"),
@@ -70,6 +81,10 @@ def test_refusals_have_a_reason(source: str, reason: str, position: int | None) 
 )
 def test_source_is_read_as_tex_reads_it(source: str, tokens: str) -> None:
     assert " ".join(write(parse(source))) == tokens
+
+
+def test_a_team_may_declare_commands_of_its_own() -> None:
+    assert " ".join(write(parse(r"\qty 12", {"\\qty": "m"}))) == r"\qty { 1 } 2"
 
 
 def test_rows_and_cells() -> None:
@@ -81,16 +96,3 @@ def test_rows_and_cells() -> None:
 
 def test_an_empty_nucleus_is_an_empty_group() -> None:
     assert parse("_a") == [Scripts(Group([]), sub=[Token("a")])]
-
-
-@pytest.mark.parametrize(
-    ("specification", "expected"),
-    [
-        ("l|c r", ["l", "|", "c", "r"]),
-        (r"l@{\,}p{2 cm}", ["l", r"@{\,}", "p{2cm}"]),
-        ("*{3}{c|}", ["c", "|"] * 3),
-        ("w{c}{1 cm}", ["w{c}{1cm}"]),
-    ],
-)
-def test_columns(specification: str, expected: list[str]) -> None:
-    assert columns(specification) == expected

@@ -1,5 +1,8 @@
+import pytest
+
 from im2latex.latex.signatures import COMMANDS
 from im2latex.latex.symbols import classes, font_dependent, known, ordinary
+from im2latex.rendering.engine import TexRenderer
 
 
 def test_each_symbol_has_one_class() -> None:
@@ -15,3 +18,11 @@ def test_classes_hold_what_they_say() -> None:
     assert not ordinary() & {"=", r"\in", r"\sum", ","}
     assert r"\Gamma" in font_dependent()
     assert r"\alpha" not in font_dependent()
+
+
+@pytest.mark.needs_tex
+def test_every_symbol_prints_in_mathematics() -> None:
+    only_in_place = {r"\cr", r"\crcr", r"\hline", r"\limits", r"\nolimits", r"\displaylimits", r"\vline"}
+    symbols = sorted(known() - only_in_place)
+    drawn = TexRenderer().render([f"a {symbol} b" for symbol in symbols])
+    assert {symbol: found.reason for symbol, found in zip(symbols, drawn, strict=True) if found.pixels is None} == {}

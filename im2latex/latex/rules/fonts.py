@@ -8,7 +8,17 @@ from im2latex.latex.symbols import font_dependent
 from im2latex.latex.tokens import split
 from im2latex.latex.tree import Argument, Command, Group, Node, Row, Scripts, Style, Token, heads, styled
 
-_OLD_NAMES = {"\\Bbb": "\\mathbb", "\\frak": "\\mathfrak", "\\bold": "\\mathbf"}
+OLD_NAMES = {
+    "\\Bbb": "\\mathbb",
+    "\\varmathbb": "\\mathbb",
+    "\\frak": "\\mathfrak",
+    "\\EuFrak": "\\mathfrak",
+    "\\bold": "\\mathbf",
+    "\\bm": "\\boldsymbol",
+    "\\mathbold": "\\boldsymbol",
+    "\\operatornamewithlimits": "\\operatorname*",
+}
+"""Names of one command; the bold ones are alike in the renderer's template."""
 _TEXT_FONTS = {
     "\\text": "\\mathrm",
     "\\textrm": "\\mathrm",
@@ -75,14 +85,14 @@ def _keeps_spacing(node: Node) -> bool:
 
 
 def old_font_name(row: Row, _: Style) -> Row:
-    r"""Names from before LaTeX2e.
+    r"""One name for each font command: the one that LaTeX and amsmath document.
 
-    >>> \Bbb R
-    \mathbb { R }
+    >>> \Bbb R \bm v
+    \mathbb { R } \boldsymbol { v }
     """
     for node in heads(row):
         if isinstance(node, Command):
-            node.name = _OLD_NAMES.get(node.name, node.name)
+            node.name = OLD_NAMES.get(node.name, node.name)
     return row
 
 

@@ -1,8 +1,10 @@
 r"""Rules for explicit spaces."""
 
+import re
+
 from im2latex.latex.rules.atoms import has_ordinary_nucleus, is_space
 from im2latex.latex.signatures import CONTROL_SPACE
-from im2latex.latex.tree import Argument, Command, Row, Style, Token
+from im2latex.latex.tree import Argument, Command, Environment, Row, Style, Token, heads
 
 _NAMES = {
     "\\thinspace": "\\,",
@@ -11,6 +13,7 @@ _NAMES = {
     "\\thickspace": "\\;",
     "\\negthinspace": "\\!",
 }
+_NUMBER = re.compile(r"(?<![\d.])0*(\d+)(?:\.(\d*?)0*)?(?![\d.])|(?<![\d.])\.(\d*?)0*(?!\d)")
 _LENGTHS = {"\\hskip": "\\hspace", "\\kern": "\\hspace", "\\mkern": "\\mspace", "\\mskip": "\\mspace"}
 
 
@@ -59,3 +62,26 @@ def space_length(row: Row, _: Style) -> Row:
             elif node.name == "\\hspace*":
                 node.name = "\\hspace"
     return row
+
+
+def decimal(row: Row, _: Style) -> Row:
+    r"""One spelling for each number in a length.
+
+    >>> a \hspace{01.50cm} b \hspace{.5em} c
+    a \hspace { 1.5cm } b \hspace { 0.5em } c
+    """
+    for node in heads(row):
+        if isinstance(node, Command):
+            for argument in node.arguments:
+                if argument.kind in "ln":
+                    for part in argument.body:
+                        assert isinstance(part, Token)
+                        part.text = _NUMBER.sub(_decimal, part.text)
+        elif isinstance(node, Environment):
+            node.breaks = [_NUMBER.sub(_decimal, row_break) for row_break in node.breaks]
+    return row
+
+
+def _decimal(number: re.Match[str]) -> str:
+    whole, fraction = number[1] or "0", number[2] or number[3]
+    return f"{whole}.{fraction}" if fraction else whole

@@ -1,21 +1,61 @@
-r"""Rules for fractions, braces, rows and whatever prints nothing."""
+r"""Rules for fractions, braces and whatever prints nothing."""
 
 from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT, is_ordinary, is_space
 from im2latex.latex.signatures import FONT_SWITCHES, INFIX
 from im2latex.latex.tokens import split
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Style, Token
 
-_INVISIBLE = frozenset(split(r"\label \nonumber \notag \tag \tag*"))
+INVISIBLE = frozenset(
+    split(r"\label \nonumber \notag \tag \tag* \empty \ignorespaces \relax \protect \leavevmode \unskip")
+)
+_IN_TEXT_STYLE = {"\\frac": "\\tfrac", "\\binom": "\\tbinom"}
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
 
 
 def invisible(row: Row, _: Style) -> Row:
-    r"""Labels, tags and numbering print nothing inside a formula.
+    r"""Labels, tags, numbering and TeX's empty commands print nothing inside a formula.
 
     >>> x = y \label{eq:one} \nonumber
     x = y
     """
-    return [node for node in row if getattr(node, "text", getattr(node, "name", "")) not in _INVISIBLE]
+    return [node for node in row if getattr(node, "text", getattr(node, "name", "")) not in INVISIBLE]
+
+
+def ensured(row: Row, _: Style) -> Row:
+    r"""Where there is mathematics already, `\ensuremath` does nothing.
+
+    >>> a + \ensuremath{b}
+    a + b
+    """
+    changed: Row = []
+    for node in row:
+        if isinstance(node, Command) and node.name == "\\ensuremath":
+            changed += node.arguments[0].body
+        else:
+            changed.append(node)
+    return changed
+
+
+def open_fraction(row: Row, _: Style) -> Row:
+    r"""A fraction that takes in the whole formula has the `\displaystyle` before it above its bar.
+
+    >>> a \over b
+    \tfrac { \displaystyle a } { b }
+    """
+    if not any(_infix(node) for node in row):
+        return row
+    (fraction,) = infix_fraction([Token("\\displaystyle"), *row], _)
+    assert isinstance(fraction, Command)
+    fraction.name = _IN_TEXT_STYLE.get(fraction.name, fraction.name)
+    if fraction.name == "\\genfrac":
+        fraction.arguments[3].body = [Token("1")]
+    return [fraction]
+
+
+def _infix(node: Node) -> str:
+    """The name of TeX's infix fraction that this node is, or nothing."""
+    name: str = getattr(node, "text", getattr(node, "name", ""))
+    return name if name in INFIX else ""
 
 
 def infix_fraction(row: Row, _: Style) -> Row:
@@ -25,8 +65,7 @@ def infix_fraction(row: Row, _: Style) -> Row:
     \frac { \mathrm { a } } { \mathrm { b } } + \binom { n } { k } + \genfrac{}{}{0pt}{} { i } { j }
     """
     for index, node in enumerate(row):
-        name = getattr(node, "text", getattr(node, "name", ""))
-        if name in INFIX:
+        if name := _infix(node):
             above, below = row[:index], row[index + 1 :]
             switches = [node for node in above if isinstance(node, Token) and node.text in FONT_SWITCHES]
             numerator, denominator = Argument("m", above), Argument("m", infix_fraction(switches[-1:] + below, _))
@@ -132,33 +171,4 @@ def outermost(row: Row, _: Style) -> Row:
             row = row[:-1]
         else:
             break
-    return row
-
-
-def last_row(row: Row, _: Style) -> Row:
-    r"""A row break behind the last row of a table prints nothing unless it opens a gap.
-
-    >>> \begin{matrix} a \\ b \\ \end{matrix}
-    \begin{matrix} a \\ b \end{matrix}
-    """
-    for node in row:
-        node = node.nucleus if isinstance(node, Scripts) else node
-        if isinstance(node, Environment) and node.rows[-1] == [[]] and node.breaks and node.breaks[-1] in _PLAIN_BREAKS:
-            node.rows.pop()
-            node.breaks.pop()
-    return row
-
-
-_PLAIN_BREAKS = ("\\\\", "\\\\*")
-
-
-def split_is_aligned(row: Row, _: Style) -> Row:
-    r"""`split`, which asks for a display around it, prints as `aligned`.
-
-    >>> \begin{split} a &= b \end{split}
-    \begin{aligned} a & = b \end{aligned}
-    """
-    for node in row:
-        if isinstance(node, Environment) and node.name == "split":
-            node.name = "aligned"
     return row

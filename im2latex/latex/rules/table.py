@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from im2latex.latex.rules import fonts, lossy, names, spacing, structure
+from im2latex.latex.rules import environments, fonts, lossy, names, spacing, structure
 from im2latex.latex.signatures import (
     COMMANDS,
     CONTROL_SPACE,
@@ -41,18 +41,21 @@ def _words(text: str) -> frozenset[str]:
 
 
 RULES = (
-    Rule(structure.invisible, _words(r"\label \nonumber \notag \tag")),
-    Rule(structure.split_is_aligned, _words(r"\begin")),
-    Rule(structure.last_row, _words(r"\begin")),
+    Rule(structure.invisible, structure.INVISIBLE),
+    Rule(environments.display, _words(r"\begin")),
+    Rule(environments.last_row, _words(r"\begin")),
+    Rule(structure.ensured, _words(r"\ensuremath")),
+    Rule(structure.open_fraction, INFIX, everywhere=False),
     Rule(structure.infix_fraction, INFIX),
     Rule(names.synonym, frozenset(names.SYNONYMS)),
     Rule(names.delimiter_name, _SIZES),
     Rule(names.not_equal, _words(r"\not")),
     Rule(spacing.space_name, SPACES),
-    Rule(spacing.space_length, SPACE_COMMANDS | {"\\hspace"}),
+    Rule(spacing.space_length, SPACE_COMMANDS),
+    Rule(spacing.decimal, SPACE_COMMANDS | _words(r"\rule \raisebox \\ \above")),
     Rule(lossy.no_style, STYLE_SWITCHES | _words(r"\dfrac \tfrac \dbinom \tbinom"), faithful=False),
     Rule(lossy.no_size, _SIZES, faithful=False),
-    Rule(fonts.old_font_name, _words(r"\Bbb \frak \bold")),
+    Rule(fonts.old_font_name, frozenset(fonts.OLD_NAMES)),
     Rule(fonts.font_switch, frozenset(FONT_SWITCHES)),
     Rule(structure.redundant_braces, frozenset("{")),
     Rule(fonts.text_letters, _TEXTS),

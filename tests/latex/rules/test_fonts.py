@@ -20,7 +20,6 @@ from im2latex.latex.normalize import NormalizerParams, normalize
         (r"\textsf{or}", r"\textsf{or}"),
         (r"\text{a, b}", r"\text{a,~b}"),
         (r"\raise 1pt\hbox{ab}", r"\raise 1pt \hbox{ab}"),
-        (r"{\rmfamily x}", r"\rmfamily x"),
     ],
 )
 def test_fonts(before: str, after: str) -> None:
