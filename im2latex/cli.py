@@ -9,15 +9,18 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from im2latex.errors import Im2LatexError, LatexError
+from im2latex.params import Params, check, load_yaml
 from im2latex.records import BadRow, RawFormula
 
 if TYPE_CHECKING:
     from im2latex.rendering.engine import RenderParams
+
+P = TypeVar("P", bound=Params)
 
 app = typer.Typer(
     help="Pictures of formulas to LaTeX: a reproducible data pipeline, models and honest scores.",
@@ -76,26 +79,33 @@ def fetch(
 @app.command()
 def normalize(
     file: Formulas = "-",
-    profile: Annotated[str, typer.Option("--profile", help="faithful, compact or none")] = "faithful",
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="faithful, compact or none; that of params.yaml if not given")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help='{"id", "latex" or null, "reason"} a line')] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="show each rule that changed a formula, with the tokens after it")
+    ] = False,
 ) -> None:
     """Normalize formulas line by line: as many lines out as in, blank where a formula is refused."""
-    from im2latex.latex.normalize import NormalizerParams
-    from im2latex.latex.normalize import normalize as canonical
-    from im2latex.params import check
+    from im2latex.latex.normalize import Normalizer, NormalizerParams
 
-    params = check({"profile": profile}, NormalizerParams, "options")
+    normalizer = Normalizer(_section(NormalizerParams, "normalize", "normalizer", {"profile": profile}))
     for row in _rows(file):
-        latex, reason = None, None
+        latex, reason, steps = None, None, []
         if isinstance(row, BadRow):
             reason = f"{row.reason}: {row.detail}"
         else:
             try:
-                latex = canonical(row.formula, params)
+                steps = normalizer.explain(row.formula) if explain else []
+                latex = steps[-1][1] if explain else normalizer.normalize(row.formula)
             except LatexError as error:
                 reason = error.sentence
         if as_json:
-            typer.echo(json.dumps({"id": row.source_id, "latex": latex, "reason": reason}, ensure_ascii=False))
+            answer = {"id": row.source_id, "latex": latex, "reason": reason} | ({"steps": steps} if explain else {})
+            typer.echo(json.dumps(answer, ensure_ascii=False))
+        elif explain:
+            typer.echo("".join(f"{rule:<18}{tokens}\n" for rule, tokens in steps or [("refused", reason or "")]))
         else:
             typer.echo(latex or "")
 
@@ -178,12 +188,17 @@ def _rows(file: str) -> Iterator[RawFormula | BadRow]:
 
 def _renderer_params() -> RenderParams:
     """The renderer of ./params.yaml, or the default one where there is no such file."""
-    from im2latex.params import check, load_yaml
     from im2latex.rendering.engine import RenderParams
 
+    return _section(RenderParams, "render", "renderer")
+
+
+def _section(kind: type[P], stage: str, name: str, options: dict[str, str | None] | None = None) -> P:
+    """A section of ./params.yaml, or the defaults where there is no such file; options that are given go before it."""
     path = Path("params.yaml")
-    values = load_yaml(path).get("render", {}).get("renderer", {}) if path.is_file() else {}
-    return check(values, RenderParams, f"{path}: render.renderer")
+    values = load_yaml(path).get(stage, {}).get(name, {}) if path.is_file() else {}
+    given = {key: value for key, value in (options or {}).items() if value is not None}
+    return check(values | given, kind, "options" if given else f"{path}: {stage}.{name}")
 
 
 if __name__ == "__main__":

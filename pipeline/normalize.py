@@ -4,6 +4,7 @@ reads   data/raw/<corpus>/                    see im2latex.dataset.sources
 writes  data/normalize/part-NNNNN.parquet     records.FORMULAS, in input order
 """
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pydantic import Field
 from im2latex.dataset.sources import Row, read_corpus
 from im2latex.dataset.splits import SplitParams, precedence, split_of
 from im2latex.errors import InputError, LatexError, ParamsError
-from im2latex.latex.normalize import NormalizerParams, normalize
+from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.params import Params, load_yaml
 from im2latex.parts import PartCache, run_parts
 from im2latex.records import FORMULAS, BadRow, RawFormula, formula_id, write_table
@@ -44,13 +45,15 @@ class Normalizing:
 
     def __call__(self, formulas: Sequence[str]) -> pa.Table:
         """Normalize each, or say why not."""
-        return pa.Table.from_pylist([self._verdict(formula) for formula in formulas], schema=VERDICTS)
+        normalizer = Normalizer(self.params)
+        return pa.Table.from_pylist([_verdict(formula, normalizer) for formula in formulas], schema=VERDICTS)
 
-    def _verdict(self, formula: str) -> dict[str, str]:
-        try:
-            return {"latex": normalize(formula, self.params)}
-        except LatexError as error:
-            return {"reason": error.reason, "detail": error.sentence}
+
+def _verdict(formula: str, normalizer: Normalizer) -> dict[str, str]:
+    try:
+        return {"latex": normalizer.normalize(formula)}
+    except LatexError as error:
+        return {"reason": error.reason, "detail": error.sentence}
 
 
 def corpus_folder() -> Path:
@@ -85,6 +88,7 @@ def work(run: Run[NormalizeParams]) -> None:
         raise InputError(f"{corpus}: holds no formula; put one a line into a .txt file there")
     recipe = {
         "params": run.params.normalizer.model_dump(mode="json"),
+        "custom": _custom_files(run.params.normalizer),
         "tools": version("pylatexenc"),
         "code": fingerprint("pipeline.normalize"),
     }
@@ -106,6 +110,11 @@ def work(run: Run[NormalizeParams]) -> None:
         number += len(chunk)
     if not run.ledger.kept:
         raise InputError(f"{corpus}: no formula was accepted: {run.ledger.line()}")
+
+
+def _custom_files(params: NormalizerParams) -> dict[str, str]:
+    """SHA-256 of the files that the parameters name: what the team added to the normalizer."""
+    return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in (params.rules,) if path}
 
 
 def _account(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from im2latex.imaging.raster import encode_png, prepare
 from im2latex.parts import PartCache, run_parts
@@ -89,8 +90,8 @@ def _account(run: Run[RenderStageParams], formulas: pa.Table, drawn: pa.Table) -
     run.ledger.see(formulas.num_rows)
     kept = drawn["reason"].is_null()
     run.ledger.keep(kept.to_pylist().count(True))
-    refused = drawn.filter(pa.array([not keep for keep in kept.to_pylist()])).select(["reason", "detail"])
-    names = formulas.filter(pa.array([not keep for keep in kept.to_pylist()])).select(["formula_id", "source_id"])
+    refused = drawn.filter(pc.invert(kept)).select(["reason", "detail"])
+    names = formulas.filter(pc.invert(kept)).select(["formula_id", "source_id"])
     for name, why in zip(names.to_pylist(), refused.to_pylist(), strict=True):
         run.ledger.drop(name["formula_id"], name["source_id"], why["reason"], why["detail"])
     columns = {"formula_id": formulas["formula_id"]} | {name: drawn[name] for name in PICTURES.names[1:]}

@@ -9,6 +9,19 @@ import pytest
 
 from im2latex import cli
 
+TEAM_RULES = r"""
+from im2latex.latex.rules.table import Rule
+from im2latex.latex.tree import Token, heads
+
+def one_epsilon(row, style):
+    for node in heads(row):
+        if isinstance(node, Token) and node.text == "\\epsilon":
+            node.text = "\\varepsilon"
+    return row
+
+RULES = (Rule(one_epsilon, frozenset(["\\epsilon"]), faithful=False),)
+"""
+
 Command = Callable[..., tuple[int, str, str]]
 
 
@@ -51,6 +64,30 @@ def test_normalize_says_why(command: Command) -> None:
     assert rows[1]["latex"] is None
     assert rows[1]["reason"].startswith("unbalanced_group")
     assert rows[2]["reason"].startswith("missing_formula")
+
+
+def test_normalize_explains_itself(command: Command) -> None:
+    code, out, _ = command("normalize", "--explain", stdin=b"{\\bm x}\n\\foo\n")
+    assert code == 0
+    assert out.splitlines() == [
+        r"parse             { \bm { x } }",
+        r"old_font_name     { \boldsymbol { x } }",
+        r"outermost         \boldsymbol { x }",
+        "",
+        r"refused           unknown_macro at character 0: \foo",
+        "",
+    ]
+    answer = json.loads(command("normalize", "--explain", "--json", stdin=b"x\n")[1])
+    assert answer == {"id": None, "latex": "x", "reason": None, "steps": [["parse", "x"]]}
+
+
+def test_normalize_follows_the_parameters_of_the_folder(command: Command) -> None:
+    Path("rules.py").write_text(TEAM_RULES)
+    Path("params.yaml").write_text(
+        "normalize: {normalizer: {profile: compact, rules: rules.py, commands: {'\\qty': m}}}\n"
+    )
+    assert command("normalize", stdin=b"\\epsilon \\, \\qty1\n")[1] == "\\varepsilon \\qty { 1 }\n"
+    assert command("normalize", "--profile", "faithful", stdin=b"\\epsilon\n")[1] == "\\epsilon\n"
 
 
 def test_normalize_profiles(command: Command) -> None:

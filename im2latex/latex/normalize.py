@@ -12,6 +12,8 @@ from pydantic import Field, field_validator
 from im2latex.errors import LatexError
 from im2latex.latex.parse import parse
 from im2latex.latex.rules.table import RULES, Rule
+from im2latex.latex.rules.team import load_rules
+from im2latex.latex.signatures import COMMANDS, KINDS
 from im2latex.latex.tokens import join, lexemes, split
 from im2latex.latex.tree import Row, Style, rewrite
 from im2latex.latex.write import write
@@ -24,6 +26,10 @@ class NormalizerParams(Params):
     profile: Literal["faithful", "compact", "none"] = Field(default="faithful", description="which rules run")
     max_characters: int = Field(default=5000, ge=1, description="longer formulas are refused as too_long")
     rules_off: tuple[str, ...] = Field(default=(), description="names of rules that do not run")
+    rules: str | None = Field(default=None, description="Python file whose RULES run after the built-in ones")
+    commands: dict[str, str] = Field(
+        default={}, description="further commands and the kinds of argument that they take, as in latex/signatures.py"
+    )
 
     @field_validator("rules_off")
     @classmethod
@@ -34,45 +40,71 @@ class NormalizerParams(Params):
             raise ValueError(f"{', '.join(unknown)}: no such rule; there are {', '.join(known)}")
         return names
 
-
-def normalize(formula: str, params: NormalizerParams) -> str:
-    """Write the formula in its canonical spelling, tokens apart by one space; raises `LatexError` and nothing else."""
-    _check_size(formula, params)
-    if params.profile == "none":
-        return join(split(formula))
-    row = parse(formula)
-    seen = lexemes(formula)
-    for rule in RULES:
-        if not rule.triggers.isdisjoint(seen) and _is_on(rule, params):
-            _run(rule, row)
-    return _finish(row)
+    @field_validator("commands")
+    @classmethod
+    def _have_known_kinds(cls, commands: dict[str, str]) -> dict[str, str]:
+        for name, kinds in commands.items():
+            if not name.startswith("\\") or not set(kinds) <= KINDS.keys():
+                raise ValueError(f"{name}: {kinds}: must map \\name to letters of {''.join(KINDS)}")
+        return commands
 
 
-def explain(formula: str, params: NormalizerParams) -> list[tuple[str, str]]:
-    """Normalize step by step: the name of each rule that changed the formula, and the tokens after it."""
-    _check_size(formula, params)
-    if params.profile == "none":
-        return [("split", join(split(formula)))]
-    row = parse(formula)
-    steps = [("parse", join(write(row)))]
-    for rule in RULES:
-        if _is_on(rule, params):
+class Normalizer:
+    """The rules of one setting, ready to run on many formulas."""
+
+    def __init__(self, params: NormalizerParams) -> None:
+        self.params = params
+        own = load_rules(params.rules) if params.rules else ()
+        self._rules = tuple(
+            rule
+            for rule in (*RULES, *own)
+            if (rule.faithful or params.profile == "compact") and rule.name not in params.rules_off
+        )
+        self._commands = COMMANDS | params.commands
+
+    def normalize(self, formula: str) -> str:
+        """Write the formula in its canonical spelling, tokens apart by one space; raises `LatexError`, nothing else."""
+        self._check_size(formula)
+        if self.params.profile == "none":
+            return join(split(formula))
+        row = parse(formula, self._commands)
+        seen = lexemes(formula)
+        for rule in self._rules:
+            if not rule.triggers or not rule.triggers.isdisjoint(seen):
+                _run(rule, row)
+        return _finish(row)
+
+    def explain(self, formula: str) -> list[tuple[str, str]]:
+        """Normalize step by step: the name of each rule that changed the formula, and the tokens after it."""
+        self._check_size(formula)
+        if self.params.profile == "none":
+            return [("split", join(split(formula)))]
+        row = parse(formula, self._commands)
+        steps = [("parse", join(write(row)))]
+        for rule in self._rules:
             _run(rule, row)
             after = join(write(row))
             if after != steps[-1][1]:
                 steps.append((rule.name, after))
-    return steps
+        _finish(row)
+        return steps
+
+    def _check_size(self, formula: str) -> None:
+        if not formula.strip():
+            raise LatexError("empty")
+        if len(formula) > self.params.max_characters:
+            most = self.params.max_characters
+            raise LatexError("too_long", f"{len(formula)} characters, {most} are allowed", most)
 
 
-def _check_size(formula: str, params: NormalizerParams) -> None:
-    if not formula.strip():
-        raise LatexError("empty")
-    if len(formula) > params.max_characters:
-        raise LatexError("too_long", f"{len(formula)} characters, {params.max_characters} are allowed")
+def normalize(formula: str, params: NormalizerParams) -> str:
+    """`Normalizer.normalize` for one formula."""
+    return Normalizer(params).normalize(formula)
 
 
-def _is_on(rule: Rule, params: NormalizerParams) -> bool:
-    return (rule.faithful or params.profile == "compact") and rule.name not in params.rules_off
+def explain(formula: str, params: NormalizerParams) -> list[tuple[str, str]]:
+    """`Normalizer.explain` for one formula."""
+    return Normalizer(params).explain(formula)
 
 
 def _run(rule: Rule, row: Row) -> None:

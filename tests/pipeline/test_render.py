@@ -20,7 +20,8 @@ def test_bytes_do_not_depend_on_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callable[[dict[str, Any]], None]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    set_params({"normalize": {"part_rows": 5}, "render": {"picture": {"downsample": 2}}})
+    own = {"normalizer": {"commands": {r"\undefinedmacro": ""}}}
+    set_params({"normalize": {"part_rows": 5, **own}, "render": {"picture": {"downsample": 2}}})
     Path("data/raw/tiny").mkdir(parents=True)
     Path("data/raw/tiny/formulas.txt").write_text("\n".join(FORMULAS))
     found = {}

@@ -21,7 +21,7 @@ _TEXTS = frozenset(name for name, kinds in COMMANDS.items() if kinds == "t")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rewriting; it runs only on formulas whose source holds one of `triggers`."""
+    """One rewriting; it runs on formulas whose source holds one of `triggers`, or on all where there are none."""
 
     apply: Rewrite
     triggers: frozenset[str]
