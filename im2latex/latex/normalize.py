@@ -109,7 +109,7 @@ def explain(formula: str, params: NormalizerParams) -> list[tuple[str, str]]:
 
 def _run(rule: Rule, row: Row) -> None:
     if rule.everywhere:
-        rewrite(row, rule.apply)
+        rewrite(row, rule.apply, outside=rule.outside)
     else:
         row[:] = rule.apply(row, Style.DISPLAY)
 

@@ -118,11 +118,11 @@ _CELL_STYLES = {
 }
 
 
-def rewrite(row: Row, rule: Rewrite, style: Style = Style.DISPLAY) -> None:
-    """Apply `rule` in place to every row, the innermost first."""
+def rewrite(row: Row, rule: Rewrite, style: Style = Style.DISPLAY, outside: frozenset[str] = frozenset()) -> None:
+    """Apply `rule` in place to every row, the innermost first, but not inside the commands named by `outside`."""
     for node, here in styled(row, style):
-        for inner, inner_style in rows_of(node, here):
-            rewrite(inner, rule, inner_style)
+        for inner, inner_style in rows_of(node, here, outside):
+            rewrite(inner, rule, inner_style, outside)
     changed = rule(row, style)
     if changed is not row:
         row[:] = changed
@@ -136,8 +136,8 @@ def styled(row: Row, style: Style) -> Iterator[tuple[Node, Style]]:
         yield node, style
 
 
-def rows_of(node: Node, style: Style) -> Iterator[tuple[Row, Style]]:
-    """The rows directly inside a node, with the style of each."""
+def rows_of(node: Node, style: Style, outside: frozenset[str] = frozenset()) -> Iterator[tuple[Row, Style]]:
+    """The rows directly inside a node, with the style of each; none in a command named by `outside`."""
     match node:
         case Token():
             return
@@ -146,12 +146,12 @@ def rows_of(node: Node, style: Style) -> Iterator[tuple[Row, Style]]:
         case Inline():
             yield node.body, Style.TEXT
         case Scripts():
-            yield from rows_of(node.nucleus, style)
+            yield from rows_of(node.nucleus, style, outside)
             if node.sub is not None:
                 yield node.sub, Style.SCRIPT
             if node.sup is not None:
                 yield node.sup, Style.SCRIPT
-        case Command():
+        case Command() if node.name not in outside:
             for index, argument in enumerate(node.arguments):
                 if argument.kind in "mo":
                     yield argument.body, _argument_style(node.name, index, style)

@@ -42,7 +42,10 @@ DEFINITIONS = r"""
 \providecommand\Braket[1]{\left\langle#1\right\rangle}
 \providecommand\llbracket{\mathopen{[\mkern-3mu[}}
 \providecommand\rrbracket{\mathclose{]\mkern-3mu]}}
-\providecommand\mathbbm[1]{\ifnum\pdfstrcmp{\detokenize{#1}}{1}=0 \mathrm{1\mkern-4.5mul}\else\mathbb{#1}\fi}
+\makeatletter
+\providecommand\mathbbm[1]{%
+  \ifnum\pdfstrcmp{\expandafter\zap@space\detokenize{#1} \@empty}{1}=0 \mathrm{1\mkern-4.5mul}\else\mathbb{#1}\fi}
+\makeatother
 \let\mathds\mathbbm
 \let\varmathbb\mathbb
 \let\EuFrak\mathfrak

@@ -100,7 +100,8 @@ def text_letters(row: Row, style: Style) -> Row:
     r"""Text of letters, digits and spaces becomes `\mathrm` and its kin, one token a letter, if the picture is equal.
 
     A word keeps its text command as one token if its last letter has an italic correction, which mathematics would
-    add, and a whole text does if it has other characters, or spaces that would not shrink in a script.
+    add, and a whole text does if it has other characters, or spaces that would not shrink in a script. In `\boldsymbol`
+    text stays, as it is not bold there and letters of mathematics are.
 
     >>> x_{\text{max}} \text{ for all } \textbf{any}
     x _ { \mathrm { m a x } } ~ \mathrm { f o r ~ a l l } ~ \textbf{any}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from im2latex.latex.rules import environments, fonts, lossy, names, spacing, structure
+from im2latex.latex.rules.atoms import TRANSPARENT
 from im2latex.latex.signatures import (
     COMMANDS,
     CONTROL_SPACE,
@@ -27,6 +28,8 @@ class Rule:
     triggers: frozenset[str]
     everywhere: bool = True
     """False for a rule that looks at the whole formula only, not at the rows inside it."""
+    outside: frozenset[str] = frozenset()
+    """Commands whose arguments the rule leaves alone."""
     faithful: bool = True
     """False for a rule that changes the picture."""
 
@@ -58,7 +61,7 @@ RULES = (
     Rule(fonts.old_font_name, frozenset(fonts.OLD_NAMES)),
     Rule(fonts.font_switch, frozenset(FONT_SWITCHES)),
     Rule(structure.redundant_braces, frozenset("{")),
-    Rule(fonts.text_letters, _TEXTS),
+    Rule(fonts.text_letters, _TEXTS, outside=TRANSPARENT),
     Rule(lossy.no_space, _SPACES | _TEXTS, faithful=False),
     Rule(spacing.word_space, frozenset(["\\ ", "\\\n", "\\\t", "\\\r", CONTROL_SPACE])),
     Rule(structure.outermost, frozenset("{") | {"\\displaystyle"} | _SPACES | _TEXTS, everywhere=False),
