@@ -68,7 +68,7 @@ class Normalizer:
         if self.params.profile == "none":
             return join(split(formula))
         row = parse(formula, self._commands)
-        seen = lexemes(formula)
+        seen = lexemes(formula + " ")  # a backslash at the end is a control space
         for rule in self._rules:
             if not rule.triggers or not rule.triggers.isdisjoint(seen):
                 _run(rule, row)

@@ -34,6 +34,8 @@ def _plain_context() -> LatexContextDb:
 def parse(source: str, commands: Mapping[str, str] = COMMANDS) -> Row:
     """Read one formula; `commands` maps names to the kinds they take; raises `LatexError` and nothing else."""
     _check_characters(source)
+    if (len(source) - len(source.rstrip("\\"))) % 2:
+        source += " "  # a backslash at the end of a line is TeX's control space
     source = _with_environments(source)
     _check_nesting(source)
     walker = LatexWalker(source, latex_context=_plain_context(), tolerant_parsing=False)
@@ -62,8 +64,6 @@ def _without_shifts(inside: list[Item]) -> list[Item]:
 
 
 def _check_characters(source: str) -> None:
-    if (len(source) - len(source.rstrip("\\"))) % 2:
-        raise LatexError("dangling_backslash", "the formula ends in a backslash", len(source) - 1)
     foreign = _FOREIGN.search(source)
     if foreign is None:
         return

@@ -1,6 +1,6 @@
 r"""Rules for environments: displays, which no formula can hold, and tables."""
 
-from im2latex.latex.tree import Argument, Environment, Row, Scripts, Style, Token, heads
+from im2latex.latex.tree import Argument, Environment, Group, Row, Scripts, Style, Token, heads
 
 _INNER = {
     "split": "aligned",
@@ -17,6 +17,10 @@ _INNER = {
 }
 _EQNARRAY = ("eqnarray", "eqnarray*")
 _BARE = ("equation", "equation*", "displaymath", "math")
+_WITH_EMPTY_ATOMS = ("aligned", "alignedat", "multlined")
+_FILLS = frozenset(["\\hfil", "\\hfill", "\\hss"])
+_READ_BY_BREAK = (Token("["), Token("*"))
+_DOTS = tuple(map(Token, ("\\dots", "\\ldots", "\\cdots", "\\dotsb", "\\dotsc", "\\dotsm", "\\dotsi", "\\dotso")))
 _PLAIN_BREAKS = ("\\\\", "\\\\*")
 
 
@@ -52,3 +56,28 @@ def last_row(row: Row, _: Style) -> Row:
             node.rows.pop()
             node.breaks.pop()
     return row
+
+
+def cell_braces(row: Row, _: Style) -> Row:
+    r"""A table's cell is a formula of its own, and braces around all of it change nothing.
+
+    In `aligned` and its kin an empty atom stands before every second cell, and braces keep what follows from it; dots
+    look at what follows them, and a bracket behind a row break would be read as a gap.
+
+    >>> \begin{array}{cc} {a+b} & {-1} \end{array}
+    \begin{array} { c c } a + b & - 1 \end{array}
+    """
+    for node in heads(row):
+        if isinstance(node, Environment) and node.name not in _WITH_EMPTY_ATOMS:
+            for cell in (cell for cells in node.rows for cell in cells):
+                while len(cell) == 1 and isinstance(cell[0], Group) and _stands_alone(cell[0].body):
+                    cell[:] = cell[0].body
+    return row
+
+
+def _stands_alone(row: Row) -> bool:
+    """Whether nothing in the row acts on what is outside of it."""
+    tokens = [node.text for node in heads(row) if isinstance(node, Token)]
+    if _FILLS.intersection(tokens):
+        return False
+    return not row or (next(heads(row)) not in _READ_BY_BREAK and next(heads(row[-1:])) not in _DOTS)

@@ -2,7 +2,7 @@ r"""Rules for font switches and for text that mathematics sets alike."""
 
 from collections.abc import Iterable
 
-from im2latex.latex.rules.atoms import has_ordinary_nucleus
+from im2latex.latex.rules.atoms import ACCENTS, has_ordinary_nucleus
 from im2latex.latex.signatures import FONT_SWITCHES
 from im2latex.latex.symbols import font_dependent
 from im2latex.latex.tokens import split
@@ -30,6 +30,7 @@ _TEXT_FONTS = {
     "\\textsf": "\\mathsf",
     "\\texttt": "\\mathtt",
 }
+_LETTER_FONTS = frozenset(FONT_SWITCHES.values())
 _UNSCALED = frozenset(["\\mbox", "\\hbox"])
 _TEXT_SWITCHES = frozenset(
     split(r"""\tiny \scriptsize \footnotesize \small \normalsize \large \Large \LARGE \huge \Huge \rmfamily \sffamily
@@ -41,11 +42,35 @@ _CORRECTED = frozenset("fgvwyVWY")
 """Letters that Computer Modern's upright fonts give an italic correction, which only mathematics adds to the last."""
 
 
+def accented_switch(row: Row, _: Style) -> Row:
+    r"""A switch under two accents acts as in braces, where amsmath does not look for the symbol that takes the accents.
+
+    >>> \bar{\tilde{\cal H}} + \tilde{\cal H}
+    \bar { \tilde { { \mathcal { H } } } } + \tilde { \mathcal { H } }
+    """
+    for node in heads(row):
+        outer = node
+        while (inner := _accent_under(outer)) is not None:
+            body = inner.arguments[0].body
+            if body and isinstance(body[0], Token) and body[0].text in FONT_SWITCHES:
+                body[:] = [Group(list(body))]
+            outer = inner
+    return row
+
+
+def _accent_under(node: Node) -> Command | None:
+    """The accent that is all there is under the accent `node`."""
+    if not isinstance(node, Command) or node.name not in ACCENTS or len(node.arguments[0].body) != 1:
+        return None
+    (under,) = node.arguments[0].body
+    return under if isinstance(under, Command) and under.name in ACCENTS else None
+
+
 def font_switch(row: Row, _: Style) -> Row:
     r"""A switch such as `\rm` holds to the end of its group, and becomes a command around what it changes.
 
-    >>> {\bf x + y} = {\cal L} + {\rm = b}
-    \mathbf { x + y } = \mathcal { L } + { = \mathrm { b } }
+    >>> {\bf x + y} = {\cal L} + {a \rm b .}
+    \mathbf { x + y } = \mathcal { L } + { a \mathrm { b } . }
     """
     marks = [i for i, node in enumerate(row) if isinstance(node, Token) and node.text in FONT_SWITCHES]
     if not marks:
@@ -59,11 +84,11 @@ def font_switch(row: Row, _: Style) -> Row:
 
 
 def _in_font(switch: Token, scope: Row, isolated: bool) -> Row:
-    """The scope in the font's command, less the symbols at both ends that have no font."""
+    """The scope in the font's command, less the symbols at both ends without a font if it is no group of its own."""
     start, end = 0, len(scope)
-    while start < end and _has_no_font(scope[start]):
+    while not isolated and start < end and _has_no_font(scope[start]):
         start += 1
-    while end > start and _has_no_font(scope[end - 1]):
+    while not isolated and end > start and _has_no_font(scope[end - 1]):
         end -= 1
     core = scope[start:end]
     if not core:
@@ -75,6 +100,8 @@ def _in_font(switch: Token, scope: Row, isolated: bool) -> Row:
 
 
 def _has_no_font(node: Node) -> bool:
+    if isinstance(node, Group):
+        return all(map(_has_no_font, node.body))
     return isinstance(node, Token) and node.text not in font_dependent()
 
 
@@ -93,6 +120,23 @@ def old_font_name(row: Row, _: Style) -> Row:
     for node in heads(row):
         if isinstance(node, Command):
             node.name = OLD_NAMES.get(node.name, node.name)
+    return row
+
+
+def fontless(row: Row, _: Style) -> Row:
+    r"""A font command around symbols that no font changes is a pair of braces.
+
+    >>> \mathbf{\sigma} \mathrm{=}
+    \sigma { = }
+    """
+    for index, node in enumerate(row):
+        head = node.nucleus if isinstance(node, Scripts) else node
+        if isinstance(head, Command) and head.name in _LETTER_FONTS and all(map(_has_no_font, head.arguments[0].body)):
+            group = Group(head.arguments[0].body)
+            if isinstance(node, Scripts):
+                node.nucleus = group
+            else:
+                row[index] = group
     return row
 
 
@@ -151,8 +195,7 @@ def _words(node: Node, style: Style) -> list[str]:
             words[-1] += character
         else:
             words.append(character)
-    letters = [word for word in words if word != "~"]
-    if not letters or (style == Style.SCRIPT and (node.name in _UNSCALED or len(words) > 1)):
+    if not words or (style == Style.SCRIPT and (node.name in _UNSCALED or len(words) > 1)):
         return []
     if len(words) > 1 and _TEXT_FONTS[node.name] != "\\mathrm":
         return []
@@ -172,6 +215,8 @@ def _is_long_safe_word(words: list[str]) -> bool:
 
 def _spelled(name: str, words: list[str]) -> Row:
     """Runs of safe words, with the spaces between them, in one font command; other words as text."""
+    if set(words) == {"~"}:
+        return [Group(_tokens(words))]
     row: Row = []
     pending: Row = []
     for word in words:

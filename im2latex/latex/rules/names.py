@@ -1,6 +1,8 @@
 r"""Rules for symbols with several names: one glyph of one class, one name."""
 
-from im2latex.latex.tree import Command, Fence, Node, Row, Scripts, Style, Token, heads
+from im2latex.latex.symbols import classes
+from im2latex.latex.tokens import split
+from im2latex.latex.tree import Command, Fence, Node, Row, Scripts, Style, Token, heads, styled
 
 SYNONYMS = {
     "\\leq": "\\le",
@@ -32,6 +34,7 @@ SYNONYMS = {
 }
 """Pairs that LaTeX, amsmath and amssymb define as the same character, in fontmath.ltx, amsmath.sty and amssymb.sty."""
 
+_INTEGRALS = frozenset(split(r"\int \oint \iint \iiint \iiiint \idotsint \smallint"))
 _DELIMITERS = SYNONYMS | {"<": "\\langle", ">": "\\rangle", "\\lbrack": "["}
 
 
@@ -84,3 +87,70 @@ def not_equal(row: Row, _: Style) -> Row:
             head.text = "\\ne"
         changed.append(node)
     return changed
+
+
+_LIMIT_FUNCTIONS = frozenset(split(r"\det \gcd \inf \lim \max \min \Pr \sup"))
+_FUNCTIONS = _LIMIT_FUNCTIONS | frozenset(
+    split(r"""\arccos \arcsin \arctan \arg \cos \cosh \cot \coth \csc \deg \dim \exp \hom \ker \lg \ln \log \sec \sin
+    \sinh \tan \tanh""")
+)
+_PLACINGS = (Token("\\limits"), Token("\\nolimits"))
+
+
+def function_name(row: Row, style: Style) -> Row:
+    r"""Functions that LaTeX has a command for; the star counts where there are limits to place.
+
+    >>> \operatorname{sin} x + \operatorname*{lim}_{x} y
+    \sin x + \lim _ { x } y
+    """
+    nexts = [*heads(row[1:]), None]
+    for index, ((node, here), after) in enumerate(zip(styled(row, style), nexts, strict=False)):
+        head = node.nucleus if isinstance(node, Scripts) else node
+        name = _function(head)
+        if name not in _FUNCTIONS:
+            continue
+        assert isinstance(head, Command)
+        has_limits = here == Style.DISPLAY and (isinstance(node, Scripts) or after in _PLACINGS)
+        if has_limits and (name in _LIMIT_FUNCTIONS) != head.name.endswith("*"):
+            continue
+        if isinstance(node, Scripts):
+            node.nucleus = Token(name)
+        else:
+            row[index] = Token(name)
+    return row
+
+
+def _function(node: Node) -> str:
+    if not isinstance(node, Command) or node.name not in ("\\operatorname", "\\operatorname*"):
+        return ""
+    return "\\" + "".join(part.text if isinstance(part, Token) else " " for part in node.arguments[0].body)
+
+
+def usual_limits(row: Row, style: Style) -> Row:
+    r"""`\limits` and `\nolimits` that say what TeX would do by itself say nothing.
+
+    >>> \sum\limits_{i} x + \int\limits_a y
+    \sum _ { i } x + \int \limits _ { a } y
+    """
+    changed: Row = []
+    for node, here in styled(row, style):
+        head = node.nucleus if isinstance(node, Scripts) else node
+        before = changed[-1] if changed else None
+        if head in _PLACINGS and before is not None and _places(before, here) == head:
+            if isinstance(node, Scripts):
+                node.nucleus = changed.pop()
+                changed.append(node)
+        else:
+            changed.append(node)
+    return changed
+
+
+def _places(operator: Node, style: Style) -> Token | None:
+    """Where TeX puts the limits of an operator; None for what is no operator."""
+    limits, beside = _PLACINGS
+    if isinstance(operator, Token):
+        if operator.text in _FUNCTIONS - _LIMIT_FUNCTIONS or operator.text in _INTEGRALS:
+            return beside
+        if operator.text in _LIMIT_FUNCTIONS or operator.text in classes()["op"]:
+            return limits if style == Style.DISPLAY else beside
+    return None

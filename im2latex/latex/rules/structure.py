@@ -155,7 +155,7 @@ def _undouble(row: Row | None) -> None:
 
 
 def outermost(row: Row, _: Style) -> Row:
-    r"""Around the whole formula, braces, a leading `\displaystyle` and space behind print nothing.
+    r"""Around the whole formula, braces, a leading `\displaystyle`, space and row breaks behind print nothing.
 
     Space before the formula moves the picture on its pixel grid, and stays.
 
@@ -167,7 +167,7 @@ def outermost(row: Row, _: Style) -> Row:
             row = row[1:]
         elif isinstance(row[0], Group) and len(row) == 1:
             row = row[0].body
-        elif is_space(row[-1]):
+        elif is_space(row[-1]) or (isinstance(row[-1], Token) and row[-1].text.startswith("\\\\")):
             row = row[:-1]
         else:
             break

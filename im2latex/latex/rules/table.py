@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from im2latex.latex.rules import environments, fonts, lossy, names, spacing, structure
-from im2latex.latex.rules.atoms import TRANSPARENT
+from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT
 from im2latex.latex.signatures import (
     COMMANDS,
     CONTROL_SPACE,
@@ -17,6 +17,7 @@ from im2latex.latex.tree import Rewrite
 
 _SPACES = SPACES | SPACE_COMMANDS | {"\\hspace", "\\vspace", "\\ ", "\\\n", "\\\t", "\\\r"}
 _SIZES = frozenset(name for name, kinds in COMMANDS.items() if kinds == "d") | {"\\left"}
+_FONTS = frozenset(FONT_SWITCHES) | frozenset(FONT_SWITCHES.values()) | frozenset(fonts.OLD_NAMES)
 _TEXTS = frozenset(name for name, kinds in COMMANDS.items() if kinds == "t")
 
 
@@ -52,6 +53,8 @@ RULES = (
     Rule(structure.infix_fraction, INFIX),
     Rule(names.synonym, frozenset(names.SYNONYMS)),
     Rule(names.delimiter_name, _SIZES),
+    Rule(names.function_name, _words(r"\operatorname \operatornamewithlimits")),
+    Rule(names.usual_limits, _words(r"\limits \nolimits")),
     Rule(names.not_equal, _words(r"\not")),
     Rule(spacing.space_name, SPACES),
     Rule(spacing.space_length, SPACE_COMMANDS),
@@ -59,10 +62,13 @@ RULES = (
     Rule(lossy.no_style, STYLE_SWITCHES | _words(r"\dfrac \tfrac \dbinom \tbinom"), faithful=False),
     Rule(lossy.no_size, _SIZES, faithful=False),
     Rule(fonts.old_font_name, frozenset(fonts.OLD_NAMES)),
+    Rule(fonts.accented_switch, frozenset(FONT_SWITCHES), outside=ACCENTS),
     Rule(fonts.font_switch, frozenset(FONT_SWITCHES)),
-    Rule(structure.redundant_braces, frozenset("{")),
+    Rule(fonts.fontless, _FONTS),
+    Rule(environments.cell_braces, _words(r"\begin")),
+    Rule(structure.redundant_braces, _FONTS | {"{"}),
     Rule(fonts.text_letters, _TEXTS, outside=TRANSPARENT),
     Rule(lossy.no_space, _SPACES | _TEXTS, faithful=False),
     Rule(spacing.word_space, frozenset(["\\ ", "\\\n", "\\\t", "\\\r", CONTROL_SPACE])),
-    Rule(structure.outermost, frozenset("{") | {"\\displaystyle"} | _SPACES | _TEXTS, everywhere=False),
+    Rule(structure.outermost, _FONTS | {"{", "\\displaystyle"} | _SPACES | _TEXTS | {"\\\\"}, everywhere=False),
 )

@@ -20,6 +20,12 @@ from im2latex.latex.normalize import NormalizerParams, normalize
         (r"\textsf{or}", r"\textsf{or}"),
         (r"\text{a, b}", r"\text{a,~b}"),
         (r"\raise 1pt\hbox{ab}", r"\raise 1pt \hbox{ab}"),
+        (r"\mbox{ } x", "{ ~ } x"),
+        (r"\boldsymbol{x \text{ or } y}", r"\boldsymbol { x \text{~or~} y }"),
+        (r"{\rm const.}", r"\mathrm { c o n s t . }"),
+        (r"{\bf{\theta}} {\rm{ = }}", r"\theta { = }"),
+        (r"\mathbf \alpha", r"\alpha"),
+        (r"\bar{\tilde{\cal H}}", r"\bar { \tilde { { \mathcal { H } } } }"),
     ],
 )
 def test_fonts(before: str, after: str) -> None:
