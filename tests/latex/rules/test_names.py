@@ -18,7 +18,7 @@ from im2latex.latex.symbols import known
         (r"\operatorname*{max}_x", r"\max _ { x }"),
         (r"\operatorname*{sin}\nolimits_x", r"\operatorname* { s i n } \nolimits _ { x }"),
         (r"\operatorname{lim\,sup}", r"\operatorname { l i m \, s u p }"),
-        (r"\int\nolimits_a \sum\limits_b \lim\limits_c \sin\nolimits x", r"\int _ { a } \sum _ { b } \lim _ { c } \sin x"),
+        (r"\int\nolimits_a \sum\limits_b \sin\nolimits x", r"\int _ { a } \sum _ { b } \sin x"),
         (r"\textstyle\sum\limits_b", r"\textstyle \sum \limits _ { b }"),
         (r"\frac{\sum\nolimits_b}{\sum\limits_c}", r"\frac { \sum _ { b } } { \sum \limits _ { c } }"),
     ],
