@@ -13,28 +13,20 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
-from pydantic import Field
 
 from im2latex.dataset.sources import Row, read_corpus
-from im2latex.dataset.splits import SplitParams, precedence, split_of
+from im2latex.dataset.splits import precedence, split_of
 from im2latex.errors import InputError, LatexError, ParamsError
 from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.params import Params, load_yaml
+from im2latex.params import load_yaml
 from im2latex.parts import PartCache, run_parts
 from im2latex.records import FORMULAS, BadRow, RawFormula, formula_id, write_table
 from pipeline.fingerprint import fingerprint
+from pipeline.normalizer import NormalizeParams
 from pipeline.stage import DATA, Run, cache_root, run_stage
 
 VERDICTS = pa.schema([("latex", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
 GIVEN_SPLIT_RANK = {"test": 0, "val": 1, "train": 2, None: 3}
-
-
-class NormalizeParams(Params):
-    """Section `normalize` of params.yaml."""
-
-    part_rows: int = Field(ge=1, description="rows of the input in one part")
-    normalizer: NormalizerParams
-    split: SplitParams
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
 """One page a researcher would send to a colleague, and the same as Markdown for CI.
 
 reads   data/evaluate/, data/bucket/, data/train/log.jsonl
+        data/audit/, reports/audit.json
         reports/metrics.json, reports/ledger/, reports/manifest/
 writes  reports/report.html, reports/report.md
 """
 
 from pathlib import Path
 
-from im2latex.reporting.collect import STAGES, ReportParams, collect, read_json, read_ledgers
-from im2latex.reporting.markdown import ledger_table, metrics_table
+from im2latex.reporting.collect import STAGES, ReportParams, collect, read_ledgers
+from im2latex.reporting.files import read_json
+from im2latex.reporting.markdown import audit_table, ledger_table, metrics_table
 from im2latex.reporting.page import write_page
 from pipeline.renderer import project_renderer
 from pipeline.stage import DATA, REPORTS, Run, run_stage
@@ -22,6 +24,7 @@ def work(run: Run[ReportParams]) -> None:
     write_page(content, PAGE)
     tables = [
         metrics_table(read_json(REPORTS / "metrics.json")),
+        audit_table(content.audit),
         ledger_table(read_ledgers(REPORTS / "ledger", STAGES)),
     ]
     SUMMARY.write_text("\n".join([f"# {run.params.title}\n", *tables]), encoding="utf-8")

@@ -3,6 +3,7 @@
 reads   <data>/evaluate/scores.parquet     records.SCORES, for the gallery
         <data>/bucket/                     sizes and lengths of all splits, pictures of the chosen samples
         <data>/train/log.jsonl             the learning curve, where there is one
+        <data>/audit/, <reports>/audit.json
         <reports>/metrics.json, ledger/*.json, manifest/*.json
         params.yaml                        shown as it stands
 No clock, commit or speed enters: the same artifacts give the same content.
@@ -20,18 +21,20 @@ from pydantic import Field
 
 from im2latex.dataset.manifest import read_manifest
 from im2latex.dataset.shards import read_dataset, read_shards
-from im2latex.errors import ArtifactError
 from im2latex.records import SPLITS, read_table
 from im2latex.rendering.engine import Renderer
 from im2latex.reporting import gallery, scores
+from im2latex.reporting.audit import read_audit
 from im2latex.reporting.charts import nice_ticks
 from im2latex.reporting.content import Curve, Gallery, Histogram, Line, PageContent, Provenance, StageCount
+from im2latex.reporting.files import read_json
 from im2latex.scoring.baselines import PICTURE
 
-STAGES = ("normalize", "render", "tokenize", "filter", "bucket", "train", "predict", "evaluate")
-"""The order of the funnel; `train` and `evaluate` drop nothing and are left out of it."""
+STAGES = ("normalize", "audit", "render", "tokenize", "filter", "bucket", "train", "predict", "evaluate")
+"""The order of the graph."""
 
-FUNNEL = tuple(stage for stage in STAGES if stage not in ("train", "evaluate"))
+FUNNEL = tuple(stage for stage in STAGES if stage not in ("audit", "train", "evaluate"))
+"""Stages that records flow through; the audit looks on, and `train` and `evaluate` drop nothing."""
 
 BARS = 24
 """Bars of a histogram, about."""
@@ -56,23 +59,13 @@ def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, 
         controls=tuple(scores.CONTROLS[name] for name in scores.controls(metrics)),
         scores=scores.scores(metrics),
         stages=read_ledgers(reports / "ledger", FUNNEL),
+        audit=read_audit(data, reports, params.render_density),
         histograms=_histograms(data / "bucket"),
         curves=_curves(data / "train" / "log.jsonl"),
         by_length=scores.by_length(metrics),
         galleries=_galleries(data, params, renderer),
         provenance=_provenance(data / "bucket", reports / "manifest", params_file),
     )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; raises `ArtifactError` where there is none."""
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: no such artifact; run `dvc repro`") from None
-    except ValueError:
-        raise ArtifactError(f"{path}: damaged; remove it and run `dvc repro`") from None
-    return content
 
 
 def read_ledgers(folder: Path, stages: Sequence[str] = STAGES) -> tuple[StageCount, ...]:

@@ -106,6 +106,32 @@ class Gallery:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """A formula whose picture the normalizer changed, or that it does not leave alone the second time."""
+
+    outcome: str
+    rules: str
+    raw: str
+    latex: str
+    before: Picture | None
+    after: Picture | None
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What became of the audited formulas that print as given; `causes` are rules by falling count."""
+
+    audited: int
+    printable: int
+    same: int
+    changed: int
+    broken: int
+    not_idempotent: int
+    causes: tuple[tuple[str, int], ...]
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where the numbers come from: hashes, tool versions, and params.yaml as it stood."""
 
@@ -126,6 +152,7 @@ class PageContent:
     controls: tuple[str, ...]
     scores: tuple[Score, ...]
     stages: tuple[StageCount, ...]
+    audit: Audit
     histograms: tuple[Histogram, ...]
     curves: tuple[Curve, ...]
     by_length: tuple[ByLength, ...]

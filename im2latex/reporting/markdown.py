@@ -1,9 +1,9 @@
-"""Metrics and ledgers as Markdown tables, for a pull request or a job summary."""
+"""Metrics, the audit and ledgers as Markdown tables, for a pull request or a job summary."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from im2latex.reporting.content import StageCount
+from im2latex.reporting.content import Audit, StageCount
 from im2latex.reporting.scores import CONTROLS, controls, scores
 
 
@@ -26,6 +26,14 @@ def ledger_table(stages: Iterable[StageCount]) -> str:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in stage.reasons) or "–"
         rows.append([stage.stage, f"{stage.seen:,}", f"{stage.kept:,}", f"{stage.dropped:,}", reasons])
     return table(["Stage", "Seen", "Kept", "Dropped", "Reasons"], rows, words={0, 4})
+
+
+def audit_table(audit: Audit) -> str:
+    """Whether normalizing kept the pictures."""
+    rate = f"{100 * audit.same / max(1, audit.printable):.2f} %"
+    counts = (audit.audited, audit.printable, audit.same, audit.changed, audit.broken, audit.not_idempotent)
+    head = ["Audited", "Print as given", "Same picture", "Changed", "Broken", "Not idempotent", "Rate"]
+    return table(head, [[*(f"{count:,}" for count in counts), rate]], words=())
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], words: Iterable[int] = (0,)) -> str:

@@ -14,7 +14,7 @@ from pipeline.train import TrainingLog, state_folder
 from tests.pipeline.conftest import run
 from tests.pipeline.test_graph import STAGES
 
-DATA_STAGES = list(STAGES)[:5]
+DATA_STAGES = list(STAGES)[:6]
 
 
 def test_a_stopped_run_is_taken_up(

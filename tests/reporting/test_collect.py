@@ -11,6 +11,7 @@ from im2latex.imaging.raster import encode_png
 from im2latex.records import PREDICTIONS, SAMPLES, write_table
 from im2latex.reporting.collect import ReportParams, collect, histogram, read_ledgers
 from im2latex.reporting.page import render_page
+from im2latex.scoring.audit import FAULTS, Tally
 from im2latex.scoring.baselines import with_baselines
 from im2latex.scoring.judge import judge
 from im2latex.scoring.summary import SummaryParams, summarize
@@ -49,6 +50,10 @@ def project(tmp_path: Path) -> Path:
     ledger = {"seen": 5, "kept": 4, "dropped": 1, "reasons": {"too_wide": 1}}
     written(reports / "ledger" / "filter.json", ledger)
     written(reports / "manifest" / "evaluate.json", {"code": "9f3c", "versions": {"numpy": "2"}, "renderer": "ab12"})
+    fault = {"formula_id": "z", "outcome": "changed", "rules": "synonym", "raw": "a", "latex": "b"}
+    faults = [fault | {"before": picture, "after": None}]
+    write_table(pa.Table.from_pylist(faults, schema=FAULTS), data / "audit" / "faults.parquet")
+    written(reports / "audit.json", Tally().summary() | {"formulas": 3, "same": 1, "changed": 1})
     written(tmp_path / "params.yaml", "seed: 1\n")
     return tmp_path
 
@@ -64,6 +69,9 @@ def test_everything_on_disk_reaches_the_page(project: Path) -> None:
     examples = [example for gallery in content.galleries for example in gallery.examples]
     assert sorted(example.formula_id for example in examples) == ["x", "y"]
     assert all(example.input and example.difference for example in examples)
+    assert (content.audit.audited, content.audit.printable, content.audit.changed) == (3, 2, 1)
+    assert content.audit.faults[0].before is not None
+    assert content.audit.faults[0].after is None
     assert content.provenance.facts["data set"] == "5c1e"
     assert content.provenance.facts["code of evaluate"] == "9f3c"
     assert content.provenance.tools == {"numpy": "2"}

@@ -7,9 +7,11 @@ import pytest
 
 from im2latex.reporting import page
 from im2latex.reporting.content import (
+    Audit,
     ByLength,
     Curve,
     Example,
+    Fault,
     Gallery,
     Histogram,
     LengthClass,
@@ -36,6 +38,7 @@ CONTENT = PageContent(
         StageCount("render", 100, 90, 10, (("no_ink", 8), ("timeout", 2))),
         StageCount("predict", 20, 20, 0, ()),
     ),
+    audit=Audit(30, 25, 23, 2, 0, 1, (("synonym", 2),), (Fault("changed", "synonym", r"a < b", "c", None, None),)),
     histograms=(Histogram("Width", "px", (0, 5, 10), (3, 4)),),
     curves=(Curve("Loss", (Line("training", ((1, 2.0), (2, 1.0))),)),),
     by_length=(ByLength("Same picture", (LengthClass("0-20", 5, 0.5, (0.4, 0.6)),)),),
@@ -102,7 +105,7 @@ def test_a_page_that_is_too_large_loses_examples_and_says_so(tmp_path: Path, mon
     assert write_page(content, tmp_path / "report.html") <= 40_000
     text = (tmp_path / "report.html").read_text()
     assert "Left out to keep the page small: 1." in text
-    assert text.count("<article") == 2
+    assert text.count('<article class="example"') == 2
 
 
 @pytest.mark.parametrize(

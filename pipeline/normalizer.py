@@ -1,0 +1,20 @@
+"""The normalizer of this project, as section `normalize` of params.yaml describes it, for every stage that asks."""
+
+from pydantic import Field
+
+from im2latex.dataset.splits import SplitParams
+from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.params import Params, load_section
+
+
+class NormalizeParams(Params):
+    """Section `normalize` of params.yaml."""
+
+    part_rows: int = Field(ge=1, description="rows of the input in one part")
+    normalizer: NormalizerParams
+    split: SplitParams
+
+
+def project_normalizer() -> Normalizer:
+    """The normalizer of the data set."""
+    return Normalizer(load_section("normalize", NormalizeParams).normalizer)
