@@ -31,6 +31,7 @@ from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, No
 _DIMENSION = rf"[-+]*(?:\d+[.,]?\d*|[.,]\d+){UNIT}"
 _LENGTH = re.compile(rf"=?({_DIMENSION}(?:plus{_DIMENSION})?(?:minus{_DIMENSION})?)")
 _INTEGER = re.compile(r"=?(`.|\"[0-9A-F]+|'[0-7]+|\d+)")
+_COMMENT = re.compile(r"(?<!\\)%[^\n]*\n?")
 _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 _ROW_BREAKS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
 _PLACEMENT = re.compile(r"\[[tbclr]\]")
@@ -150,7 +151,7 @@ class Reader(Cursor):
             return [Token(column) for column in columns(item)] if kind == "c" else [Token(item)]
         if kind == "t":
             return read_text(node.nodelist, self._inline, self._environment, self._is_known_in_text)
-        inside = self.source[node.pos + 1 : node.pos + node.len - 1]
+        inside = _COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1])
         if kind == "c":
             return [Token(column) for column in columns(inside)]
         return [Token(squeeze(inside))] if inside.strip() else []

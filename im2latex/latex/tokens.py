@@ -42,11 +42,12 @@ def squeeze(source: str) -> str:
     """
     pieces: list[str] = []
     for piece in source.split():
-        if pieces and piece[0].isalpha() and _ends_in_control_word(pieces[-1]):
+        if pieces and piece[0].isalpha() and ends_in_control_word(pieces[-1]):
             pieces.append("{}")
         pieces.append(piece)
     return "".join(pieces)
 
 
-def _ends_in_control_word(piece: str) -> bool:
+def ends_in_control_word(piece: str) -> bool:
+    """Whether a letter behind the piece would be read as part of a control word."""
     return bool(re.search(r"(?<!\\)(?:\\\\)*\\[A-Za-z]+$", piece))

@@ -6,7 +6,7 @@ from im2latex.latex.rules.atoms import has_ordinary_nucleus, is_space
 from im2latex.latex.signatures import CONTROL_SPACE
 from im2latex.latex.tree import Argument, Command, Environment, Row, Style, Token, heads
 
-_NAMES = {
+NAMES = {
     "\\thinspace": "\\,",
     "\\medspace": "\\:",
     "\\>": "\\:",
@@ -25,7 +25,7 @@ def space_name(row: Row, _: Style) -> Row:
     """
     for node in row:
         if isinstance(node, Token):
-            node.text = _NAMES.get(node.text, node.text)
+            node.text = NAMES.get(node.text, node.text)
     return [node for node in row if not (isinstance(node, Token) and node.text == "\\space")]
 
 

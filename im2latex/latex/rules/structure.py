@@ -1,13 +1,16 @@
 r"""Rules for fractions, braces and whatever prints nothing."""
 
+from collections.abc import Callable
+
 from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT, is_ordinary, is_space
 from im2latex.latex.signatures import FONT_SWITCHES, INFIX
 from im2latex.latex.tokens import split
-from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Style, Token
+from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Style, Token, heads
 
 INVISIBLE = frozenset(
     split(r"\label \nonumber \notag \tag \tag* \empty \ignorespaces \relax \protect \leavevmode \unskip")
 )
+_LETTER_FONTS = frozenset(FONT_SWITCHES.values()) | frozenset(split(r"\mathbb \mathfrak \mathscr"))
 _IN_TEXT_STYLE = {"\\frac": "\\tfrac", "\\binom": "\\tbinom"}
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
 
@@ -108,6 +111,36 @@ def redundant_braces(row: Row, _: Style) -> Row:
     return row
 
 
+def accent_braces(row: Row, _: Style) -> Row:
+    r"""Braces doubled under one accent; under two, amsmath looks into them.
+
+    >>> \tilde{{\mathbf{u}}} + \bar{\tilde{{\mathbf{u}}}}
+    \tilde { \mathbf { u } } + \bar { \tilde { { \mathbf { u } } } }
+    """
+    for head in heads(row):
+        if isinstance(head, Command) and head.name in ACCENTS:
+            _undouble_if(head.arguments[0].body, _has_no_accent)
+    return row
+
+
+def _undouble_if(row: Row, may: Callable[[Group], bool]) -> None:
+    while len(row) == 1 and isinstance(row[0], Group) and may(row[0]):
+        row[:] = row[0].body
+
+
+def _has_no_accent(group: Group) -> bool:
+    return not any(isinstance(head, Command) and head.name in ACCENTS for head in heads(group.body))
+
+
+def _is_letter(node: Node) -> bool:
+    """Whether the node is one symbol, in some font or in braces."""
+    if isinstance(node, Group):
+        return len(node.body) == 1 and _is_letter(node.body[0])
+    if isinstance(node, Command) and node.name in _LETTER_FONTS:
+        return len(node.arguments[0].body) == 1 and _is_letter(node.arguments[0].body[0])
+    return isinstance(node, Token) and is_ordinary(node)
+
+
 def _bare(node: Node) -> Node:
     """The ordinary atom that stands alone in a group, or the node itself."""
     if not isinstance(node, Group):
@@ -127,9 +160,11 @@ def _tidy_inside(node: Node) -> None:
             _undouble(node.sub)
             _undouble(node.sup)
             _tidy_inside(node.nucleus)
+        case Command() if node.name in TRANSPARENT:
+            _undouble_if(node.arguments[0].body, _is_letter)
         case Command():
             for argument in node.arguments:
-                if argument.kind in "mo" and node.name not in TRANSPARENT and _may_undouble(node.name, argument.body):
+                if argument.kind in "mo" and _may_undouble(node.name, argument.body):
                     _undouble(argument.body)
         case Fence():
             node.body[:] = _bare_alone(node.body)

@@ -67,6 +67,7 @@ RULES = (
     Rule(fonts.fontless, _FONTS),
     Rule(environments.cell_braces, _words(r"\begin")),
     Rule(structure.redundant_braces, _FONTS | {"{"}),
+    Rule(structure.accent_braces, ACCENTS, outside=ACCENTS),
     Rule(fonts.text_letters, _TEXTS, outside=TRANSPARENT),
     Rule(lossy.no_space, _SPACES | _TEXTS, faithful=False),
     Rule(spacing.word_space, frozenset(["\\ ", "\\\n", "\\\t", "\\\r", CONTROL_SPACE])),

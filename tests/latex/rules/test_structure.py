@@ -8,7 +8,8 @@ from im2latex.latex.normalize import NormalizerParams, normalize
     [
         ("{=} {,} {} {ab}", "{ = } { , } { } { a b }"),
         ("{a+b}", "a + b"),
-        (r"\boldsymbol{{\theta}}_c", r"\boldsymbol { { \theta } } _ { c }"),
+        (r"\boldsymbol{{\theta}}_c \boldsymbol{{+}}", r"\boldsymbol { \theta } _ { c } \boldsymbol { { + } }"),
+        ("\\hspace{1mu% so\n}x", r"\hspace { 1mu } x"),
         (r"\tilde{\tilde{{\mathcal{A}}}}", r"\tilde { \tilde { { \mathcal { A } } } }"),
         (r"\left( {=} \right)", r"\left ( { = } \right )"),
         (r"{a \brack b}", r"\genfrac{[}{]}{0pt}{} { a } { b }"),
