@@ -72,7 +72,9 @@ def font_switch(row: Row, _: Style) -> Row:
     >>> {\bf x + y} = {\cal L} + {a \rm b .}
     \mathbf { x + y } = \mathcal { L } + { a \mathrm { b } . }
     """
-    marks = [i for i, node in enumerate(row) if isinstance(node, Token) and node.text in FONT_SWITCHES]
+    nexts = [*row[1:], None]
+    row = [node for node, after in zip(row, nexts, strict=False) if not (_switches(node) and _ends_scope(after))]
+    marks = [index for index, node in enumerate(row) if _switches(node)]
     if not marks:
         return row
     changed = row[: marks[0]]
@@ -81,6 +83,14 @@ def font_switch(row: Row, _: Style) -> Row:
         assert isinstance(switch, Token)
         changed += _in_font(switch, row[start + 1 : end], isolated=start == 0 and end == len(row))
     return changed
+
+
+def _switches(node: Node | None) -> bool:
+    return isinstance(node, Token) and node.text in FONT_SWITCHES
+
+
+def _ends_scope(node: Node | None) -> bool:
+    return node is None or _switches(node)
 
 
 def _in_font(switch: Token, scope: Row, isolated: bool) -> Row:
