@@ -115,7 +115,7 @@ def stress(cases: Path) -> None:
     outcomes: dict[str, Counter[str]] = {}
     examples: dict[str, str] = {}
     slowest = 0.0
-    for line in cases.read_text(encoding="utf-8").splitlines():
+    for line in filter(None, lines(cases)):
         case = json.loads(line)
         started = time.perf_counter()
         reason = _reason(case["formula"])

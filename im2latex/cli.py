@@ -77,6 +77,25 @@ def fetch(
 
 
 @app.command()
+def extract(
+    papers: Annotated[list[Path], typer.Argument(help=".tex files, folders, .tar.gz, .gz")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="JSON lines, one formula a line")],
+    min_inline: Annotated[int, typer.Option("--min-inline", min=1, help="shortest inline formula, in characters")] = 25,
+    inline: Annotated[bool, typer.Option("--inline/--no-inline", help="keep inline formulas")] = True,
+    rejects: Annotated[Path | None, typer.Option("--rejects", help="list what was not kept, with its reason")] = None,
+    macros: Annotated[Path | None, typer.Option("--macros", help="TeX definitions known before each paper")] = None,
+) -> None:
+    """Take the formulas out of papers, their macros expanded: paper, file, line and environment of each."""
+    from im2latex.latex.papers.extract import extract as take
+
+    account = take(papers, out, min_inline if inline else None, rejects, macros)
+    for sentence in account.unreadable:
+        typer.echo(f"im2latex: {sentence}", err=True)
+    typer.echo(f"{out}: {account.line()}", err=True)
+    sys.exit(1 if account.unreadable else 0)
+
+
+@app.command()
 def normalize(
     file: Formulas = "-",
     profile: Annotated[

@@ -106,7 +106,7 @@ def work(run: Run[NormalizeParams]) -> None:
 
 def _custom_files(params: NormalizerParams) -> dict[str, str]:
     """SHA-256 of the files that the parameters name: what the team added to the normalizer."""
-    return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in (params.rules,) if path}
+    return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in (params.macros, params.rules) if path}
 
 
 def _account(

@@ -5,11 +5,15 @@ also drops explicit space, delimiter sizes and styles. `none` only splits at whi
 normalized already. What a token is stands in `tokens`; what is changed, in `rules.table`.
 """
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
 
-from im2latex.errors import LatexError
+from im2latex.errors import LatexError, UsageError
+from im2latex.latex.papers.definitions import read_definitions
+from im2latex.latex.papers.lexer import visible
+from im2latex.latex.papers.macros import Macros
 from im2latex.latex.parse import parse
 from im2latex.latex.rules.table import RULES, Rule
 from im2latex.latex.rules.team import load_rules
@@ -26,6 +30,7 @@ class NormalizerParams(Params):
     profile: Literal["faithful", "compact", "none"] = Field(default="faithful", description="which rules run")
     max_characters: int = Field(default=5000, ge=1, description="longer formulas are refused as too_long")
     rules_off: tuple[str, ...] = Field(default=(), description="names of rules that do not run")
+    macros: str | None = Field(default=None, description="TeX file of definitions that are expanded before all else")
     rules: str | None = Field(default=None, description="Python file whose RULES run after the built-in ones")
     commands: dict[str, str] = Field(
         default={}, description="further commands and the kinds of argument that they take, as in latex/signatures.py"
@@ -54,6 +59,7 @@ class Normalizer:
 
     def __init__(self, params: NormalizerParams) -> None:
         self.params = params
+        self._macros = _load_macros(params.macros) if params.macros else Macros()
         own = load_rules(params.rules) if params.rules else ()
         self._rules = tuple(
             rule
@@ -67,6 +73,7 @@ class Normalizer:
         self._check_size(formula)
         if self.params.profile == "none":
             return join(split(formula))
+        formula = self._expanded(formula)
         row = parse(formula, self._commands)
         seen = lexemes(formula + " ")  # a backslash at the end is a control space
         for rule in self._rules:
@@ -79,8 +86,10 @@ class Normalizer:
         self._check_size(formula)
         if self.params.profile == "none":
             return [("split", join(split(formula)))]
-        row = parse(formula, self._commands)
-        steps = [("parse", join(write(row)))]
+        expanded = self._expanded(formula)
+        row = parse(expanded, self._commands)
+        steps = [("macros", expanded)] if expanded != formula else []
+        steps.append(("parse", join(write(row))))
         for rule in self._rules:
             _run(rule, row)
             after = join(write(row))
@@ -88,6 +97,9 @@ class Normalizer:
                 steps.append((rule.name, after))
         _finish(row)
         return steps
+
+    def _expanded(self, formula: str) -> str:
+        return self._macros.expand(formula) if self._macros.known and self._macros.uses(formula) else formula
 
     def _check_size(self, formula: str) -> None:
         if not formula.strip():
@@ -105,6 +117,13 @@ def normalize(formula: str, params: NormalizerParams) -> str:
 def explain(formula: str, params: NormalizerParams) -> list[tuple[str, str]]:
     """`Normalizer.explain` for one formula."""
     return Normalizer(params).explain(formula)
+
+
+def _load_macros(path: str) -> Macros:
+    try:
+        return read_definitions(visible(Path(path).read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as TeX definitions: {error}") from None
 
 
 def _run(rule: Rule, row: Row) -> None:

@@ -18,7 +18,7 @@ BAD_LINES = [b"}{", b"", b"\\text{caf\xe9}", b"\\broken + x", b"a" * 6000]
 
 TINY: dict[str, Any] = {
     "corpus": "tiny",
-    "normalize": {"part_rows": 25, "normalizer": {"rules": None, "commands": {r"\broken": ""}}},
+    "normalize": {"part_rows": 25, "normalizer": {"macros": None, "rules": None, "commands": {r"\broken": ""}}},
     "render": {"picture": {"downsample": 8}},
     "tokenize": {"vocabulary": {"min_count": 1}},
     "filter": {"unknown_tokens": "keep", "max_width_px": 2000, "max_tokens": 34},

@@ -1,0 +1,1 @@
+"""From the sources of papers to raw formulas: definitions read, macros expanded, formulas found."""

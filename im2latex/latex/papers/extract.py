@@ -1,0 +1,103 @@
+"""Papers to raw formulas with provenance, as JSON lines that every other command reads.
+
+writes  FORMULAS.jsonl     {"id", "paper", "file", "line", "env", "formula"} a line, papers by name, then text order
+        REJECTS.jsonl      {"paper", "file", "line", "env", "raw", "reason"} a line, where asked for
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import joblib
+from tqdm import tqdm
+
+from im2latex.errors import InputError
+from im2latex.latex.papers.archive import Paper, read_papers
+from im2latex.latex.papers.definitions import read_definitions
+from im2latex.latex.papers.finding import Found, Walk
+from im2latex.latex.papers.lexer import visible
+from im2latex.latex.papers.macros import Macros
+from im2latex.parts import worker_count
+
+
+@dataclass
+class Account:
+    """What was found: kept + rejected = found. `notes` counts what is no formula, such as a missing input."""
+
+    papers: int = 0
+    found: int = 0
+    kept: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    unreadable: list[str] = field(default_factory=list)
+
+    def line(self) -> str:
+        """The account for a person."""
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.most_common())
+        notes = ", ".join(f"{note} {count:,}" for note, count in self.notes.most_common())
+        rejected = f"{self.found - self.kept:,} rejected" + (f" ({reasons})" if reasons else "")
+        return f"{self.papers:,} papers, {self.kept:,} formulas, {rejected}" + (f"; {notes}" if notes else "")
+
+
+def extract(
+    places: Sequence[Path],
+    out: Path,
+    min_inline: int | None = 25,
+    rejects: Path | None = None,
+    macros_file: Path | None = None,
+) -> Account:
+    """Write the formulas of all papers; inline ones from `min_inline` characters on, or none of them.
+
+    A place that cannot be read is named in the account, and the others go on. The bytes do not depend on the number
+    of workers. Raises `InputError` where nothing could be read.
+    """
+    account = Account()
+    known = read_definitions(visible(macros_file.read_text(encoding="utf-8"))) if macros_file else Macros()
+    partial = out.with_name(out.name + ".partial")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        kept = stack.enter_context(partial.open("w", encoding="utf-8"))
+        refused = stack.enter_context(rejects.open("w", encoding="utf-8")) if rejects else None
+        bar = stack.enter_context(tqdm(desc="extract", unit="paper", disable=None, delay=2))
+        pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="4*n_jobs")
+        for paper, found, notes in pool(
+            joblib.delayed(_read)(paper, min_inline, known) for paper in _all_papers(places, account)
+        ):
+            account.papers += 1
+            account.notes.update(notes)
+            for number, item in enumerate(found):
+                account.found += 1
+                if item.formula is None:
+                    account.reasons[item.reason] += 1
+                    if refused:
+                        refused.write(_line(paper, item, {"raw": item.raw, "reason": item.reason}))
+                else:
+                    account.kept += 1
+                    kept.write(_line(paper, item, {"formula": item.formula}, f"{paper}:{number}"))
+            bar.update()
+    if not account.papers:
+        partial.unlink()
+        raise InputError("; ".join(account.unreadable) or "no paper was given")
+    partial.replace(out)
+    return account
+
+
+def _all_papers(places: Iterable[Path], account: Account) -> Iterator[Paper]:
+    for place in places:
+        try:
+            yield from read_papers(place)
+        except InputError as error:
+            account.unreadable.append(str(error))
+
+
+def _read(paper: Paper, min_inline: int | None, known: Macros) -> tuple[str, list[Found], dict[str, int]]:
+    walk = Walk(paper.files, min_inline, known.copy())
+    return paper.name, walk.paper(), walk.reasons
+
+
+def _line(paper: str, item: Found, rest: dict[str, str], name: str | None = None) -> str:
+    place = {"paper": paper, "file": item.file, "line": item.line, "env": item.env}
+    return json.dumps(({"id": name} if name else {}) | place | rest, ensure_ascii=False) + "\n"

@@ -1,0 +1,116 @@
+r"""TeX source cut into tokens and groups, as far as definitions and macros need it.
+
+A token is a string: a control sequence `\alpha`, one character, `#1` for a parameter, or " " for any run of spaces
+that TeX would keep. A control sequence that ends in FROZEN is not expanded again and loses the mark when written.
+"""
+
+import re
+from collections.abc import Iterable
+
+from im2latex.errors import LatexError
+
+FROZEN = "\0"
+JOIN = "\1"
+"""Stands for a line end that a comment swallowed: it counts as a line and prints nothing."""
+
+_TOKEN = re.compile(r"\\(?:[A-Za-z@]+|.)|#+\d|\s+|.", re.DOTALL)
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_BRACKET = re.compile(r"\\.|[][{}]", re.DOTALL)
+_OPAQUE = re.compile(
+    r"""(?P<escape>\\[\\%{}$])
+    |(?P<comment>%[^\n]*(?:\n[ \t]*)?)
+    |\\begin\{(?P<name>verbatim|lstlisting|comment|filecontents|minted|alltt|Verbatim|tikzpicture|thebibliography)(?P<star>\*?)\}
+     .*?(?:\\end\{(?P=name)(?P=star)\}|\Z)
+    |\\verb\*?(?P<mark>[^A-Za-z\s*]).*?(?P=mark)
+    |\\iffalse(?![A-Za-z]).*?(?:\\fi(?![A-Za-z])|\Z)""",
+    re.DOTALL | re.VERBOSE,
+)
+_END = re.compile(r"\\end\s*\{document\}")
+
+
+def visible(source: str) -> str:
+    r"""The source to `\end{document}` without comments, verbatim text and `\iffalse`; line ends keep their number."""
+    source = source.replace("\r\n", "\n").replace("\r", "\n").replace(FROZEN, "").replace(JOIN, "")
+    text = _OPAQUE.sub(_blank, source)
+    end = _END.search(text)
+    return text[: end.start()] if end else text
+
+
+def _blank(match: re.Match[str]) -> str:
+    if match["escape"]:
+        return match[0]
+    if match["comment"]:
+        return JOIN if "\n" in match[0] else ""
+    return " " + "\n" * match[0].count("\n")
+
+
+def tokens(source: str) -> list[str]:
+    """Cut source into tokens; spaces behind a control word are gone, as TeX skips them."""
+    found: list[str] = []
+    for token in _TOKEN.findall(source.replace(JOIN, "")):
+        if not token.isspace():
+            found.append(token)
+        elif not found or (found[-1] != " " and not _is_word(found[-1])):
+            found.append(" ")
+    return found
+
+
+def untokenize(parts: Iterable[str]) -> str:
+    """Write tokens as source, with a space where a control word would run into a letter."""
+    text: list[str] = []
+    word = False
+    for token in parts:
+        if word and (token[0].isalpha() or token[0] == "@"):
+            text.append(" ")
+        word = _is_word(token)
+        text.append(token.rstrip(FROZEN))
+    return "".join(text)
+
+
+def _is_word(token: str) -> bool:
+    return token[0] == "\\" and len(token) > 1 and (token[1].isalpha() or token[1] == "@")
+
+
+def group_end(source: str, start: int) -> int:
+    """The place behind the brace group that opens at `start`; raises `LatexError` where it is never closed."""
+    depth = 0
+    for match in _BRACE.finditer(source, start):
+        if match[0] == "{":
+            depth += 1
+        elif match[0] == "}":
+            depth -= 1
+            if depth == 0:
+                return match.end()
+    raise LatexError("unbalanced_group", "a group is never closed", start)
+
+
+def skip_spaces(source: str, start: int) -> int:
+    """The place of the next character that is no space."""
+    while start < len(source) and (source[start].isspace() or source[start] == JOIN):
+        start += 1
+    return start
+
+
+def read_argument(source: str, start: int) -> tuple[str, int]:
+    """The inside of the next group, or the next token, and the place behind it."""
+    start = skip_spaces(source, start)
+    if source[start : start + 1] == "{":
+        end = group_end(source, start)
+        return source[start + 1 : end - 1], end
+    match = _TOKEN.match(source, start)
+    if match is None:
+        raise LatexError("missing_argument", "the source ends where an argument is due", start)
+    return match[0], match.end()
+
+
+def read_optional(source: str, start: int) -> tuple[str | None, int]:
+    """The inside of the next brackets and the place behind them; None where there are none."""
+    here = skip_spaces(source, start)
+    if source[here : here + 1] != "[":
+        return None, start
+    depth = 0
+    for match in _BRACKET.finditer(source, here):
+        depth += (match[0] in "{[") - (match[0] in "}]")
+        if depth == 0:
+            return source[here + 1 : match.start()], match.end()
+    return None, start
