@@ -298,7 +298,7 @@ class _File:
             return False
         for number, argument in enumerate(arguments, 1):
             replacement = replacement.replace(f"#{number}", argument)
-        if replacement.startswith(name):
+        if name in macro.body:
             return False
         lost = self.text.count("\n", start, here) - replacement.count("\n")
         replacement += " " + "\n" * max(0, lost) if lost > 0 else " "

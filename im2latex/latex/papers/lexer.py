@@ -108,9 +108,11 @@ def read_optional(source: str, start: int) -> tuple[str | None, int]:
     here = skip_spaces(source, start)
     if source[here : here + 1] != "[":
         return None, start
-    depth = 0
+    braces = brackets = 0
     for match in _BRACKET.finditer(source, here):
-        depth += (match[0] in "{[") - (match[0] in "}]")
-        if depth == 0:
-            return source[here + 1 : match.start()], match.end()
+        braces += (match[0] == "{") - (match[0] == "}")
+        if not braces:
+            brackets += (match[0] == "[") - (match[0] == "]")
+            if not brackets:
+                return source[here + 1 : match.start()], match.end()
     return None, start

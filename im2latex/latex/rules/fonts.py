@@ -205,7 +205,7 @@ def _words(node: Node, style: Style) -> list[str]:
             words[-1] += character
         else:
             words.append(character)
-    if not words or (style == Style.SCRIPT and (node.name in _UNSCALED or len(words) > 1)):
+    if not words or (style == Style.SCRIPT and (node.name in _UNSCALED or len(words) > 1 or words == ["~"])):
         return []
     if len(words) > 1 and _TEXT_FONTS[node.name] != "\\mathrm":
         return []

@@ -1,0 +1,54 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from im2latex.latex.papers.lexer import JOIN, read_argument, read_optional, tokens, untokenize, visible
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("a % b\nc", f"a {JOIN}c"),
+        (r"50\% b", r"50\% b"),
+        (r"\\% c", r"\\"),
+        ("a\\begin{verbatim}\n$x$\n\\end{verbatim}b", "a \n\nb"),
+        (r"\verb|$x$| y", "  y"),
+        (r"a \iffalse $x$ \fi b", "a   b"),
+        (r"a \end{document} b", "a "),
+        ("% \\begin{verbatim}\na", f"{JOIN}a"),
+    ],
+)
+def test_what_is_no_text_is_blanked(source: str, text: str) -> None:
+    assert visible(source) == text
+
+
+@given(st.text(alphabet="ab%\\{}\n $", max_size=40))
+def test_lines_keep_their_number(source: str) -> None:
+    text = visible(source)
+    assert text.count("\n") + text.count(JOIN) == source.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (r"\alpha x", ["\\alpha", "x"]),
+        (r"a  \, b", ["a", " ", "\\,", " ", "b"]),
+        ("#1#2", ["#1", "#2"]),
+        (r"\{a\}", ["\\{", "a", "\\}"]),
+    ],
+)
+def test_tokens(source: str, expected: list[str]) -> None:
+    assert tokens(source) == expected
+
+
+@given(st.text(alphabet="ab\\{} $^_\n", max_size=40))
+def test_tokens_survive_being_written(source: str) -> None:
+    once = untokenize(tokens(source))
+    assert tokens(once) == tokens(source)
+
+
+def test_arguments() -> None:
+    assert read_argument(" {a{b}} c", 0) == ("a{b}", 7)
+    assert read_argument(r"\alpha x", 0) == ("\\alpha", 6)
+    assert read_optional("[a[b]{]}]c", 0) == ("a[b]{]}", 9)
+    assert read_optional("x", 0) == (None, 0)
