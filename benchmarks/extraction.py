@@ -1,0 +1,139 @@
+"""Measure extraction on real papers: python -m benchmarks.extraction COMMAND PAPERS --help
+
+speed     megabytes of source a second
+macros    does the expanded formula print what the formula prints inside its paper's own definitions
+"""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import joblib
+import typer
+
+from benchmarks.corpus import save
+from im2latex.errors import LatexError, ToolError
+from im2latex.imaging.compare import same_ink
+from im2latex.latex.papers.archive import Paper, read_papers
+from im2latex.latex.papers.definitions import definitions, read_definitions
+from im2latex.latex.papers.displays import typeset_inside
+from im2latex.latex.papers.extract import extract
+from im2latex.latex.papers.finding import Found, Walk, main_files
+from im2latex.latex.papers.lexer import tokens, visible
+from im2latex.latex.papers.macros import Macros
+from im2latex.rendering.document import TemplateParams
+from im2latex.rendering.engine import RenderParams, TexRenderer
+
+app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None)
+Papers = Annotated[Path, typer.Argument(help="a folder or an archive of papers")]
+_SHOWN = 15
+_LENIENT = r"""\makeatletter\let\@ifdefinable\@rc@ifdefinable\makeatother\let\renewcommand\newcommand
+\let\NewDocumentCommand\DeclareDocumentCommand\let\RenewDocumentCommand\DeclareDocumentCommand
+"""
+"""Lets a paper's definitions replace those of the template, which the paper does not know of."""
+
+
+@app.command()
+def speed(papers: Papers) -> None:
+    """Read, find, expand and write, on all cores."""
+    size = sum(len(text.encode()) for paper in read_papers(papers) for text in paper.files.values())
+    out = Path("extraction-speed.jsonl")
+    started = time.perf_counter()
+    account = extract([papers], out)
+    seconds = time.perf_counter() - started
+    out.unlink()
+    result = {"papers": account.papers, "megabytes": round(size / 1e6, 2), "formulas": account.kept}
+    save("extraction-speed", {**result, "megabytes_per_second": round(size / 1e6 / seconds, 2)})
+
+
+@app.command()
+def macros(papers: Papers) -> None:
+    """Compare pictures at 200 dpi, drawn by pdfium; the trivial baseline leaves macros as they are."""
+    tally: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    faults: list[dict[str, str]] = []
+    work = (joblib.delayed(_compare)(paper) for paper in read_papers(papers))
+    for counts, why, offenders in joblib.Parallel(n_jobs=-1, return_as="generator")(work):
+        tally.update(counts)
+        reasons.update(why)
+        faults += offenders
+    both = tally["same"] + tally["different"]
+    rates = {
+        "rate": round(tally["same"] / max(1, both), 5),
+        "baseline_rate": round(tally["same_unexpanded"] / max(1, both), 5),
+    }
+    save("extraction-macros", {**tally, **rates, "reasons": dict(reasons.most_common(12)), "faults": faults[:_SHOWN]})
+
+
+def _compare(paper: Paper) -> tuple[Counter[str], Counter[str], list[dict[str, str]]]:
+    tally: Counter[str] = Counter(papers=1)
+    reasons: Counter[str] = Counter()
+    items, written = _with_macros(paper)
+    tally["formulas"] += len(items)
+    if not items:
+        return tally, reasons, []
+    plain = TexRenderer(RenderParams(rasterizer="pdfium"))
+    template = TemplateParams(extra_preamble=_LENIENT + _preamble(paper, written))
+    try:
+        inside = TexRenderer(RenderParams(rasterizer="pdfium", template=template)).render(written)
+    except ToolError:
+        tally["papers_whose_definitions_do_not_compile"] += 1
+        return tally, reasons, []
+    expanded = plain.render([item.formula or "" for item in items])
+    unexpanded = plain.render(written)
+    faults = []
+    for item, source, a, b, c in zip(items, written, inside, expanded, unexpanded, strict=True):
+        if a.pixels is None or b.pixels is None:
+            which = (
+                "neither"
+                if a.pixels is None and b.pixels is None
+                else "only_expanded"
+                if b.pixels is not None
+                else "only_written"
+            )
+            tally[which] += 1
+            reasons[f"{which}: {(a if a.pixels is None else b).reason}"] += 1
+            continue
+        same = same_ink(a.pixels, b.pixels)
+        tally["same" if same else "different"] += 1
+        tally["same_unexpanded"] += c.pixels is not None and same_ink(a.pixels, c.pixels)
+        if not same:
+            faults.append({"paper": paper.name[:40], "written": source, "expanded": item.formula or ""})
+    return tally, reasons, faults
+
+
+def _with_macros(paper: Paper) -> tuple[list[Found], list[str]]:
+    """The formulas in which a macro was expanded, and each as it is written."""
+    walk = Walk(paper.files, 1, Macros())
+    items, written = [], []
+    for item in walk.paper():
+        if item.formula is None:
+            continue
+        try:
+            source = typeset_inside(tokens(item.raw), item.env)
+        except LatexError:
+            continue
+        if source != item.formula:
+            items.append(item)
+            written.append(source)
+    return items, written
+
+
+def _preamble(paper: Paper, formulas: list[str]) -> str:
+    """The paper's definitions that its formulas need, those of its main files last."""
+    main = main_files(paper.files)
+    known = Macros()
+    found = []
+    for path in [*(path for path in sorted(paper.files) if path not in main), *main]:
+        for definition in definitions(visible(paper.files[path]), known):
+            names = read_definitions(definition).known.keys()
+            found.append((names, definition.replace("\1", " ")))
+    needed = {token for formula in formulas for token in tokens(formula)} & known.known.keys()
+    while more := {token for name in needed for token in known.known[name].body} & known.known.keys() - needed:
+        needed |= more
+    return "\n".join(definition for names, definition in found if needed & names)
+
+
+if __name__ == "__main__":
+    app()
