@@ -28,7 +28,7 @@ from im2latex.rendering.engine import RenderParams, TexRenderer
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None)
 Papers = Annotated[Path, typer.Argument(help="a folder or an archive of papers")]
 _SHOWN = 15
-_LENIENT = r"""\makeatletter\let\@ifdefinable\@rc@ifdefinable\makeatother\let\renewcommand\newcommand
+_LENIENT = r"""\makeatletter\long\def\@ifdefinable#1#2{#2}\makeatother\let\renewcommand\newcommand
 \let\NewDocumentCommand\DeclareDocumentCommand\let\RenewDocumentCommand\DeclareDocumentCommand
 """
 """Lets a paper's definitions replace those of the template, which the paper does not know of."""
