@@ -9,18 +9,17 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from im2latex import vocab
 from im2latex.errors import Im2LatexError, LatexError
-from im2latex.params import Params, check, load_yaml
+from im2latex.params import project_section
 from im2latex.records import BadRow, RawFormula
 
 if TYPE_CHECKING:
     from im2latex.rendering.engine import RenderParams
-
-P = TypeVar("P", bound=Params)
 
 app = typer.Typer(
     help="Pictures of formulas to LaTeX: a reproducible data pipeline, models and honest scores.",
@@ -29,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(vocab.app, name="vocab")
 
 Formulas = Annotated[
     str, typer.Argument(metavar="[FILE|-]", help="formulas (.txt .jsonl .csv .parquet, .gz); - reads lines from stdin")
@@ -109,7 +110,7 @@ def normalize(
     """Normalize formulas line by line: as many lines out as in, blank where a formula is refused."""
     from im2latex.latex.normalize import Normalizer, NormalizerParams
 
-    normalizer = Normalizer(_section(NormalizerParams, "normalize", "normalizer", {"profile": profile}))
+    normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer", {"profile": profile}))
     for row in _rows(file):
         latex, reason, steps = None, None, []
         if isinstance(row, BadRow):
@@ -209,15 +210,7 @@ def _renderer_params() -> RenderParams:
     """The renderer of ./params.yaml, or the default one where there is no such file."""
     from im2latex.rendering.engine import RenderParams
 
-    return _section(RenderParams, "render", "renderer")
-
-
-def _section(kind: type[P], stage: str, name: str, options: dict[str, str | None] | None = None) -> P:
-    """A section of ./params.yaml, or the defaults where there is no such file; options that are given go before it."""
-    path = Path("params.yaml")
-    values = load_yaml(path).get(stage, {}).get(name, {}) if path.is_file() else {}
-    given = {key: value for key, value in (options or {}).items() if value is not None}
-    return check(values | given, kind, "options" if given else f"{path}: {stage}.{name}")
+    return project_section(RenderParams, "render", "renderer")
 
 
 if __name__ == "__main__":

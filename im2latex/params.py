@@ -4,6 +4,7 @@ Every room declares its own `Params` subclass beside the code it configures. Thi
 and how to say, in one sentence, which key is wrong, what rule it breaks and what would be right.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +42,14 @@ def load_section(section: str, kind: type[P], path: Path = Path("params.yaml")) 
     if section not in content:
         raise ParamsError(f"{path}: the section '{section}' is missing; present are {', '.join(map(str, content))}")
     return check(content[section], kind, f"{path}: {section}")
+
+
+def project_section(kind: type[P], stage: str, name: str, options: Mapping[str, str | None] | None = None) -> P:
+    """A part of ./params.yaml, or the defaults where there is no such file; options that are given go before it."""
+    path = Path("params.yaml")
+    values = load_yaml(path).get(stage, {}).get(name, {}) if path.is_file() else {}
+    given = {key: value for key, value in (options or {}).items() if value is not None}
+    return check(values | given, kind, "options" if given else f"{path}: {stage}.{name}")
 
 
 def check(values: Any, kind: type[P], where: str) -> P:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from im2latex.errors import ArtifactError
+from im2latex.errors import ArtifactError, ParamsError
 from im2latex.params import Params
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
@@ -22,6 +22,9 @@ class VocabularyParams(Params):
 
     min_count: int = Field(ge=1, description="least occurrences in the training split")
     max_size: int = Field(ge=8, description="most entries, the four special ones included")
+    include: tuple[str, ...] = Field(default=(), description="tokens that get an id whatever their count")
+    exclude: tuple[str, ...] = Field(default=(), description="tokens that get none")
+    start: str | None = Field(default=None, description="vocabulary.json whose tokens keep their ids, for fine-tuning")
 
 
 class Vocabulary:
@@ -41,15 +44,23 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, formulas: Iterable[Sequence[str]], params: VocabularyParams) -> "Vocabulary":
-        """Give ids to the tokens of a training split: most frequent first, ties by code point."""
+        """Give ids to the tokens of a training split: those of `start`, those included, then by falling count.
+
+        Tokens of one count stand in the order of their code points. An excluded token of `start` keeps its id, since
+        ids must not move, and is written by the model no more than any token that training never shows.
+        """
         counts: Counter[str] = Counter()
         for tokens in formulas:
             counts.update(tokens)
-        for special in SPECIALS:
-            counts.pop(special, None)
-        ranked = sorted(counts, key=lambda token: (-counts[token], token))
-        kept = [token for token in ranked if counts[token] >= params.min_count][: params.max_size - len(SPECIALS)]
-        return cls([*SPECIALS, *kept], {token: counts[token] for token in kept})
+        first = list(cls.load(Path(params.start)).tokens if params.start else SPECIALS)
+        first += [token for token in params.include if token not in first]
+        settled = {*first, *params.exclude, *SPECIALS}
+        ranked = sorted(counts.keys() - settled, key=lambda token: (-counts[token], token))
+        frequent = [token for token in ranked if counts[token] >= params.min_count]
+        if len(first) > params.max_size:
+            raise ParamsError(f"max_size = {params.max_size}: {len(first)} tokens are kept in any case; raise it")
+        kept = [*first, *frequent[: params.max_size - len(first)]]
+        return cls(kept, {token: counts[token] for token in kept if token not in SPECIALS})
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """Tokens to ids, without begin and end marks; a token outside the vocabulary becomes `<unk>`."""

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
-from im2latex.errors import ArtifactError
+from im2latex.dataset.vocabulary import SPECIALS, Vocabulary, VocabularyParams
+from im2latex.errors import ArtifactError, ParamsError
 
 FORMULAS = [["x", "+", "y"], ["x", "^", "{", "2", "}"], ["x", "<unk>"]]
 
@@ -21,6 +21,16 @@ def test_most_frequent_first_ties_by_code_point() -> None:
 def test_limits() -> None:
     assert fit(min_count=2).tokens[4:] == ["x"]
     assert len(fit(max_size=8)) == 8
+
+
+def test_lists_and_a_start(tmp_path: Path) -> None:
+    Vocabulary([*SPECIALS, "z", "x"]).save(tmp_path / "start.json")
+    params = VocabularyParams(
+        min_count=1, max_size=9, include=("\\foo", "x"), exclude=("^",), start=str(tmp_path / "start.json")
+    )
+    assert Vocabulary.fit(FORMULAS, params).tokens[4:] == ["z", "x", "\\foo", "+", "2"]
+    with pytest.raises(ParamsError, match="tokens are kept in any case"):
+        Vocabulary.fit(FORMULAS, VocabularyParams(min_count=1, max_size=8, include=tuple("abcdef")))
 
 
 def test_round_trip(tmp_path: Path) -> None:

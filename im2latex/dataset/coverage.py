@@ -1,0 +1,78 @@
+"""How well a vocabulary covers formulas: what it does not know, what is rare, what a change would cost."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
+
+_MOST_RARE = 20
+_MIN_COUNTS = (1, 2, 3, 5, 10, 20, 50, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCoverage:
+    """Of one split: tokens and formulas, and how many of them hold something unknown."""
+
+    tokens: int
+    unknown_tokens: int
+    formulas: int
+    formulas_with_unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """`unknown` and `rare` map a token to its count and a formula that holds it, the most frequent first and last.
+
+    `by_min_count` maps a least count to the size that the vocabulary would have, and to the share of the formulas
+    that would be dropped for an unknown token, were it fitted on these formulas.
+    """
+
+    splits: Mapping[str, SplitCoverage]
+    unknown: Mapping[str, tuple[int, str]]
+    rare: Mapping[str, tuple[int, str]]
+    by_min_count: Mapping[int, tuple[int, float]]
+
+
+def cover(formulas: Iterable[tuple[str, Sequence[str]]], vocabulary: Vocabulary) -> Coverage:
+    """Count over (split, tokens) rows."""
+    rows = list(formulas)
+    known = set(vocabulary.tokens)
+    counts: Counter[str] = Counter()
+    example: dict[str, str] = {}
+    for _, tokens in rows:
+        counts.update(tokens)
+        for token in tokens:
+            example.setdefault(token, " ".join(tokens))
+    ranked = sorted(counts, key=lambda token: (-counts[token], token))
+    unknown = [token for token in ranked if token not in known]
+    rare = [token for token in reversed(ranked) if token in known][:_MOST_RARE]
+    return Coverage(
+        {split: _of_split(split, rows, known) for split in dict.fromkeys(split for split, _ in rows)},
+        {token: (counts[token], example[token]) for token in unknown},
+        {token: (counts[token], example[token]) for token in rare},
+        {least: _cost(rows, counts, least) for least in _MIN_COUNTS},
+    )
+
+
+def _of_split(split: str, rows: Sequence[tuple[str, Sequence[str]]], known: set[str]) -> SplitCoverage:
+    mine = [tokens for name, tokens in rows if name == split]
+    lost = [sum(token not in known for token in tokens) for tokens in mine]
+    return SplitCoverage(sum(map(len, mine)), sum(lost), len(mine), sum(count > 0 for count in lost))
+
+
+def _cost(rows: Sequence[tuple[str, Sequence[str]]], counts: Counter[str], least: int) -> tuple[int, float]:
+    rare = {token for token, count in counts.items() if count < least}
+    dropped = sum(not rare.isdisjoint(tokens) for _, tokens in rows)
+    return len(counts) - len(rare) + len(SPECIALS), dropped / max(1, len(rows))
+
+
+def difference(old: Vocabulary, new: Vocabulary) -> dict[str, list[str]]:
+    """Tokens added and removed, and those whose id changed, in the order of the new ids."""
+    before = {token: index for index, token in enumerate(old.tokens)}
+    after = {token: index for index, token in enumerate(new.tokens)}
+    return {
+        "added": [token for token in after if token not in before],
+        "removed": [token for token in before if token not in after],
+        "moved": [token for token in after if token in before and before[token] != after[token]],
+    }
