@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -186,6 +186,19 @@ def write_table(table: pa.Table, path: Path) -> None:
         version="2.6",
         data_page_version="1.0",
     )
+
+
+def read_json(path: Path, command: str = "dvc repro") -> dict[str, Any]:
+    """Read a JSON object that a stage wrote; raises `ArtifactError`, naming the command that makes it anew."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such artifact; run `{command}`") from None
+    except ValueError:
+        raise ArtifactError(f"{path}: damaged; remove it and run `{command}`") from None
+    if not isinstance(content, dict):
+        raise ArtifactError(f"{path}: holds no JSON object; remove it and run `{command}`")
+    return content
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:

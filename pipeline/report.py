@@ -8,8 +8,8 @@ writes  reports/report.html, reports/report.md
 
 from pathlib import Path
 
+from im2latex.records import read_json
 from im2latex.reporting.collect import STAGES, ReportParams, collect, read_ledgers
-from im2latex.reporting.files import read_json
 from im2latex.reporting.markdown import audit_table, ledger_table, metrics_table
 from im2latex.reporting.page import write_page
 from pipeline.renderer import project_renderer

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from im2latex.errors import ArtifactError
+from im2latex.records import read_json
 
 
 def describe(path: Path) -> dict[str, object]:
@@ -39,13 +40,7 @@ def write_manifest(path: Path, outputs: Iterable[Path], facts: Mapping[str, obje
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """What `write_manifest` wrote."""
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: no manifest; run `dvc repro`") from None
-    except ValueError:
-        raise ArtifactError(f"{path}: damaged; run `git checkout -- {path}`") from None
-    return content
+    return read_json(path)
 
 
 def verify(manifests: Path) -> tuple[int, list[str]]:

@@ -6,7 +6,6 @@ The logical hash covers ids, pixels and labels, not Parquet's bytes: a new pyarr
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from im2latex.errors import ArtifactError
-from im2latex.records import SAMPLES, image_schema, part_paths, read_table, write_table
+from im2latex.records import SAMPLES, image_schema, part_paths, read_json, read_table, write_table
 
 SHARDS = "shard-*.parquet"
 
@@ -69,11 +68,4 @@ def dataset_hash(rows: Iterable[tuple[str, str, str, str]]) -> str:
 
 def read_dataset(folder: Path) -> dict[str, Any]:
     """What dataset.json says of the shards in `folder`."""
-    path = folder / "dataset.json"
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: no such artifact; run `dvc repro bucket`") from None
-    except ValueError:
-        raise ArtifactError(f"{path}: damaged; run `dvc repro bucket`") from None
-    return content
+    return read_json(folder / "dataset.json", "dvc repro bucket")

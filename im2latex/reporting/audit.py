@@ -7,9 +7,8 @@ reads   <data>/audit/faults.parquet     formulas with both pictures
 from pathlib import Path
 from typing import Any
 
-from im2latex.records import read_table
+from im2latex.records import read_json, read_table
 from im2latex.reporting.content import Audit, Fault, Picture
-from im2latex.reporting.files import read_json
 from im2latex.reporting.pictures import stored_picture
 
 _SHOWN = 12

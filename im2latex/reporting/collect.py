@@ -21,13 +21,12 @@ from pydantic import Field
 
 from im2latex.dataset.manifest import read_manifest
 from im2latex.dataset.shards import read_dataset, read_shards
-from im2latex.records import SPLITS, read_table
+from im2latex.records import SPLITS, read_json, read_table
 from im2latex.rendering.engine import Renderer
 from im2latex.reporting import gallery, scores
 from im2latex.reporting.audit import read_audit
 from im2latex.reporting.charts import nice_ticks
 from im2latex.reporting.content import Curve, Gallery, Histogram, Line, PageContent, Provenance, StageCount
-from im2latex.reporting.files import read_json
 from im2latex.scoring.baselines import PICTURE
 
 STAGES = ("normalize", "audit", "render", "tokenize", "filter", "bucket", "train", "predict", "evaluate")

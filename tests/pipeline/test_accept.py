@@ -58,5 +58,5 @@ def test_changed_deeds_are_refused() -> None:
 def test_unknown_stages_and_stages_that_never_ran() -> None:
     with pytest.raises(UsageError, match="'fliter' is no stage; the stages are filter, train"):
         accepting.accept("fliter")
-    with pytest.raises(ArtifactError, match="no manifest; run `dvc repro`"):
+    with pytest.raises(ArtifactError, match="no such artifact; run `dvc repro`"):
         accepting.accept("train")
