@@ -6,7 +6,9 @@ export PYTHONDONTWRITEBYTECODE := 1
 export DVC_NO_ANALYTICS := 1
 READY := .venv/.ready
 
-.PHONY: help setup repro test test-all lint types train evaluate small full accept lock
+BENCH_FORMULAS ?= data/raw/sample/formulas.txt
+
+.PHONY: bench-render help setup repro test test-all lint types train evaluate small full accept lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,3 +60,7 @@ accept: $(READY) ## STAGE=name: record a stage whose code changed in words only,
 
 lock: $(READY) ## adopt the tools found here: rewrites tools.lock
 	im2latex doctor --lock tools.lock
+
+bench-render: $(READY) ## speed of the renderer beside the usual way, on BENCH_FORMULAS=file
+	python -m benchmarks.rendering speed $(BENCH_FORMULAS)
+	python -m benchmarks.rendering single $(BENCH_FORMULAS)

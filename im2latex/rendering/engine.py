@@ -7,7 +7,7 @@ own, which is cheap to make and to pickle.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -83,18 +83,16 @@ class TexRenderer:
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
         """One rendering a formula, in order."""
         results: dict[int, Rendering] = {}
-        accepted: list[int] = []
+        accepted: dict[int, str] = {}
         for number, formula in enumerate(formulas):
             try:
                 screening.screen(formula)
             except LatexError as error:
                 results[number] = Rendering(None, error.reason, error.detail)
             else:
-                accepted.append(number)
-        for start in range(0, len(accepted), self.params.batch_size):
-            batch = accepted[start : start + self.params.batch_size]
-            for position, rendering in self._draw([screening.clean(formulas[number]) for number in batch]):
-                results[batch[position]] = rendering
+                accepted[number] = screening.clean(formula)
+        for number, rendering in self._draw(accepted):
+            results[number] = rendering
         return [results[number] for number in range(len(formulas))]
 
     @cached_property
@@ -109,21 +107,28 @@ class TexRenderer:
     def _rasterizer(self) -> rasterizers.Rasterizer:
         return rasterizers.create(self.params.rasterizer, self.params)
 
-    def _draw(self, formulas: Sequence[str]) -> Iterator[tuple[int, Rendering]]:
-        """Each formula's position with its rendering, in any order."""
+    def _draw(self, formulas: Mapping[int, str]) -> Iterator[tuple[int, Rendering]]:
+        """Each formula's number with its rendering, in any order."""
         template = self.params.template
-        again: list[int] = []
-        for position, rendering in self._draw_with(formulas, template.margin_px):
+        again: dict[int, str] = {}
+        for number, rendering in self._draw_with(formulas, template.margin_px):
             if rendering.reason == "clipped":
-                again.append(position)
+                again[number] = formulas[number]
             else:
-                yield position, rendering
-        # Rare, so that all others may have small pages, which are faster to draw.
-        for position, rendering in self._draw_with([formulas[position] for position in again], template.room_px):
-            yield again[position], rendering
+                yield number, rendering
+        # Rare, so that all others may have small pages, which are faster to draw; and all at once, for one more start.
+        yield from self._draw_with(again, template.room_px)
 
-    def _draw_with(self, formulas: Sequence[str], margin_px: int) -> Iterator[tuple[int, Rendering]]:
-        """The same, with one margin for all."""
+    def _draw_with(self, formulas: Mapping[int, str], margin_px: int) -> Iterator[tuple[int, Rendering]]:
+        """The same in batches, with one margin for all."""
+        numbers = list(formulas)
+        for start in range(0, len(numbers), self.params.batch_size):
+            batch = numbers[start : start + self.params.batch_size]
+            for position, rendering in self._draw_batch([formulas[number] for number in batch], margin_px):
+                yield batch[position], rendering
+
+    def _draw_batch(self, formulas: Sequence[str], margin_px: int) -> Iterator[tuple[int, Rendering]]:
+        """One batch: each formula's position with its rendering, in any order."""
         typesetter = Typesetter(self.params.template, self._format, self.params)
         for printed in typesetter.typeset(formulas, margin_px):
             good: list[tuple[int, Verdict]] = []

@@ -3,10 +3,12 @@
 Loading the packages takes pdflatex longer than setting two hundred formulas. The format lies in a folder named by
 a hash of the preamble and the pdfTeX version, written under a temporary name and moved into place, so that several
 processes may build it at once. Beside it lies the list of the files it was made of; when one of those has changed
-since, the format is made anew. Knows nothing of formulas.
+since, the format is made anew. It is kept uncompressed, which TeX reads as well: TeX then starts in 20 ms, where it
+takes 65 ms with its own compressed format. Knows nothing of formulas.
 """
 
 import contextlib
+import gzip
 import hashlib
 import json
 import os
@@ -61,7 +63,7 @@ def cache_folder() -> Path:
 def load(preamble: str, cache: Path | None = None) -> Format:
     """The format of a preamble, from the cache or newly built; raises `ToolError` where TeX refuses the preamble."""
     version = process.first_line("pdftex", "--version")
-    key = hashlib.sha256(f"{version}\0{preamble}".encode()).hexdigest()[:24]
+    key = hashlib.sha256(f"{version}\0uncompressed\0{preamble}".encode()).hexdigest()[:24]
     folder = (cache or cache_folder()) / key
     found = _read(folder)
     if found is None:
@@ -95,6 +97,7 @@ def _build(preamble: str, folder: Path) -> Format:
         )
         if not done.ok or not (work / f"{_NAME}.fmt").exists():
             raise ToolError(f"TeX refuses the preamble of the template: {_complaint(done.stdout)}")
+        (work / f"{_NAME}.fmt").write_bytes(gzip.decompress((work / f"{_NAME}.fmt").read_bytes()))
         sources = _sources(work)
         made = {"fingerprint": _fingerprint(sources), "sources": {str(path): _stamp(path) for path in sources}}
         (work / "made_of.json").write_text(json.dumps(made), encoding="utf-8")

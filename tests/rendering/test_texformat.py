@@ -59,3 +59,10 @@ def test_cache_folder_follows_the_environment(tmp_path: Path, monkeypatch: pytes
     blocked.touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     assert texformat.cache_folder().is_dir()
+
+
+@pytest.mark.needs_tex
+def test_the_format_is_kept_uncompressed(tmp_path: Path) -> None:
+    made = texformat.load(SMALL, tmp_path).path.read_bytes()
+    assert not made.startswith(b"\x1f\x8b")
+    assert len(made) > 4_000_000
