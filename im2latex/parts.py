@@ -28,7 +28,8 @@ class PartCache:
     """Results of one stage under one recipe."""
 
     def __init__(self, root: Path, stage: str, recipe: Mapping[str, object]) -> None:
-        self.folder = root / "parts" / stage
+        # workers may have been started in another folder
+        self.folder = root.resolve() / "parts" / stage
         self._recipe = json.dumps(recipe, sort_keys=True)
 
     def path(self, part: Sequence[str]) -> Path:

@@ -10,14 +10,13 @@ from typing import NoReturn
 from pylatexenc.latexwalker import LatexCharsNode, LatexCommentNode, LatexGroupNode, LatexMacroNode, LatexNode
 
 from im2latex.errors import LatexError
-from im2latex.latex.signatures import CONTROL_SPACE, NO_DELIMITER
+from im2latex.latex.signatures import CONTROL_SPACE, DELIMITERS
 
 Item = tuple[str, LatexNode | None, int]
 """What stands there (a character, a control sequence, or "" for a larger node), the larger node, its position."""
 
 _READ_AS = {"sb": "_", "sp": "^"}
 """Plain TeX's names of the characters that begin scripts."""
-_DELIMITER_CHARACTERS = frozenset("()[]<>|/.")
 
 
 def items(nodes: list[LatexNode]) -> list[Item]:
@@ -94,7 +93,7 @@ class Cursor:
             item = inside[0][0] if len(inside) == 1 else ""
         elif node is None:
             self.at += 1
-        if item in NO_DELIMITER or (len(item) < 2 and item not in _DELIMITER_CHARACTERS):
+        if item not in DELIMITERS:
             self.fail("bad_delimiter", f"{item or 'this'} is no delimiter", position)
         return item
 

@@ -3,7 +3,7 @@ r"""Rules for fractions, braces and whatever prints nothing."""
 from collections.abc import Callable
 
 from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT, is_ordinary, is_space
-from im2latex.latex.signatures import FONT_SWITCHES, INFIX
+from im2latex.latex.signatures import FONT_SWITCHES, INFIX, STYLE_SWITCHES
 from im2latex.latex.tokens import split
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Style, Token, heads
 
@@ -11,6 +11,7 @@ INVISIBLE = frozenset(
     split(r"\label \nonumber \notag \tag \tag* \empty \ignorespaces \relax \protect \leavevmode \unskip")
 )
 _LETTER_FONTS = frozenset(FONT_SWITCHES.values()) | frozenset(split(r"\mathbb \mathfrak \mathscr"))
+_SWITCHES = STYLE_SWITCHES | FONT_SWITCHES.keys()
 _IN_TEXT_STYLE = {"\\frac": "\\tfrac", "\\binom": "\\tbinom"}
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
 
@@ -190,7 +191,7 @@ def _undouble(row: Row | None) -> None:
 
 
 def outermost(row: Row, _: Style) -> Row:
-    r"""Around the whole formula, braces, a leading `\displaystyle`, space and row breaks behind print nothing.
+    r"""Around the whole formula, braces, a leading `\displaystyle`, and space, breaks, switches behind print nothing.
 
     Space before the formula moves the picture on its pixel grid, and stays.
 
@@ -202,8 +203,12 @@ def outermost(row: Row, _: Style) -> Row:
             row = row[1:]
         elif isinstance(row[0], Group) and len(row) == 1:
             row = row[0].body
-        elif is_space(row[-1]) or (isinstance(row[-1], Token) and row[-1].text.startswith("\\\\")):
+        elif is_space(row[-1]) or _prints_nothing_at_the_end(row[-1]):
             row = row[:-1]
         else:
             break
     return row
+
+
+def _prints_nothing_at_the_end(node: Node) -> bool:
+    return isinstance(node, Token) and (node.text.startswith("\\\\") or node.text in _SWITCHES)

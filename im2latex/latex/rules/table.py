@@ -71,5 +71,5 @@ RULES = (
     Rule(fonts.text_letters, _TEXTS, outside=TRANSPARENT),
     Rule(lossy.no_space, _SPACES | _TEXTS, faithful=False),
     Rule(spacing.word_space, frozenset(["\\ ", "\\\n", "\\\t", "\\\r", CONTROL_SPACE])),
-    Rule(structure.outermost, _FONTS | {"{", "\\displaystyle"} | _SPACES | _TEXTS | {"\\\\"}, everywhere=False),
+    Rule(structure.outermost, _FONTS | STYLE_SWITCHES | _SPACES | _TEXTS | {"{", "\\\\"}, everywhere=False),
 )
