@@ -20,7 +20,7 @@ def load(path: Path, count: int = 0) -> list[str]:
 
 def lines(path: Path) -> list[str]:
     """The lines of a file, blank ones too, for files that belong together line by line."""
-    return path.read_text(encoding="utf-8", errors="replace").split("\n")
+    return path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n")
 
 
 def save(name: str, result: dict[str, object]) -> None:

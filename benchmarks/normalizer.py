@@ -63,17 +63,18 @@ def respell(corpus: Corpus, count: Count = 5000, rasterizer: Draw = "pdfium", ex
     spelled = [other_spelling(latex, seed) for seed, latex in enumerate(originals)]
     renderer = _renderer(rasterizer)
     drawn = zip(originals, spelled, renderer.render(originals), renderer.render(spelled), strict=True)
-    pairs, unfaithful = [], 0
+    pairs, unfaithful, unprintable = [], 0, 0
     for original, spelling, first, second in drawn:
         if first.pixels is None:
-            continue
-        if second.pixels is None or not same_ink(first.pixels, second.pixels):
+            unprintable += 1
+        elif second.pixels is None or not same_ink(first.pixels, second.pixels):
             unfaithful += 1
         else:
             pairs.append((original, spelling))
     missed = [(original, spelling) for original, spelling in pairs if _normalized(spelling) != original]
     result: dict[str, object] = {
         "formulas": len(originals),
+        "unprintable": unprintable,
         "respellings_of_another_picture": unfaithful,
         "respellings": len(pairs),
         "returned": len(pairs) - len(missed),

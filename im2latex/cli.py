@@ -131,6 +131,30 @@ def normalize(
 
 
 @app.command()
+def audit(
+    file: Formulas = "-",
+    count: Annotated[int, typer.Option("-n", "--count", min=0, help="formulas, drawn by hash; 0 for all")] = 0,
+) -> None:
+    """Render formulas as given and as normalized and compare the pictures; exit 1 where one changed. JSON on stdout."""
+    from im2latex.latex.normalize import Normalizer, NormalizerParams
+    from im2latex.rendering.engine import TexRenderer
+    from im2latex.rendering.pool import PooledRenderer
+    from im2latex.scoring.audit import Tally, sample
+    from im2latex.scoring.audit import audit as compare
+
+    formulas = sample([row.formula for row in _rows(file) if isinstance(row, RawFormula)], count, 0)
+    normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer"))
+    tally, faults = Tally(), 0
+    for finding in compare(formulas, normalizer, PooledRenderer(TexRenderer(_renderer_params()))):
+        tally.add(finding)
+        if finding.is_fault:
+            faults += 1
+            typer.echo(f"{finding.outcome}: {finding.raw}", err=True)
+    typer.echo(json.dumps(tally.summary(), indent=1))
+    sys.exit(1 if faults else 0)
+
+
+@app.command()
 def render(
     out: Annotated[Path, typer.Option("-o", "--out", help="a .parquet file, or a folder for id.png and render.jsonl")],
     file: Formulas = "-",

@@ -81,6 +81,18 @@ def test_normalize_explains_itself(command: Command) -> None:
     assert answer == {"id": None, "latex": "x", "reason": None, "steps": [["parse", "x"]]}
 
 
+@pytest.mark.needs_tex
+def test_audit_compares_pictures(command: Command) -> None:
+    Path("rules.py").write_text(TEAM_RULES.replace(", faithful=False", ""))
+    code, out, err = command("audit", stdin=b"x^2\n\\epsilon\n}\n")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["same"] == 2
+    Path("params.yaml").write_text("normalize: {normalizer: {rules: rules.py}}\n")
+    code, out, err = command("audit", stdin=b"x^2\n\\epsilon\n")
+    assert (code, err) == (1, "changed: \\epsilon\n")
+    assert json.loads(out)["rules_of_changed"] == {"one_epsilon": 1}
+
+
 def test_normalize_follows_the_parameters_of_the_folder(command: Command) -> None:
     Path("rules.py").write_text(TEAM_RULES)
     Path("params.yaml").write_text(

@@ -137,8 +137,8 @@ UNIT = r"(?:true)?(?:pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|px|mu)"
 NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES | FONT_SWITCHES.keys() | {"\\\\"}
 """What makes no atom, so that a script behind it hangs on nothing."""
 DELIMITERS = frozenset("()[]<>|/.") | frozenset(
-    split(r"""\{ \} \| \lbrace \rbrace \lbrack \rbrack \langle \rangle \lvert \rvert \lVert \rVert \vert \Vert \lceil \rceil
-    \lfloor \rfloor \lgroup \rgroup \lmoustache \rmoustache \ulcorner \urcorner \llcorner \lrcorner \uparrow \downarrow
-    \updownarrow \Uparrow \Downarrow \Updownarrow \backslash \arrowvert \Arrowvert \bracevert""")
+    split(r"""\{ \} \| \lbrace \rbrace \lbrack \rbrack \langle \rangle \lvert \rvert \lVert \rVert \vert \Vert \lceil
+    \rceil \lfloor \rfloor \lgroup \rgroup \lmoustache \rmoustache \ulcorner \urcorner \llcorner \lrcorner \uparrow
+    \downarrow \updownarrow \Uparrow \Downarrow \Updownarrow \backslash \arrowvert \Arrowvert \bracevert""")
 )
-r"""What `\left` and `\big` take: the characters and commands with a delimiter code (The TeXbook, appendix F; amssymb)."""
+r"""What `\left` and `\big` take: whatever has a delimiter code (The TeXbook, appendix F; the manual of amssymb)."""

@@ -2,7 +2,7 @@ r"""Rules for fractions, braces and whatever prints nothing."""
 
 from collections.abc import Callable
 
-from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT, is_ordinary, is_space
+from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT, has_ordinary_nucleus, is_ordinary, is_space
 from im2latex.latex.signatures import FONT_SWITCHES, INFIX, STYLE_SWITCHES
 from im2latex.latex.tokens import split
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Style, Token, heads
@@ -10,7 +10,6 @@ from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, No
 INVISIBLE = frozenset(
     split(r"\label \nonumber \notag \tag \tag* \empty \ignorespaces \relax \protect \leavevmode \unskip")
 )
-_LETTER_FONTS = frozenset(FONT_SWITCHES.values()) | frozenset(split(r"\mathbb \mathfrak \mathscr"))
 _SWITCHES = STYLE_SWITCHES | FONT_SWITCHES.keys()
 _IN_TEXT_STYLE = {"\\frac": "\\tfrac", "\\binom": "\\tbinom"}
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
@@ -133,13 +132,9 @@ def _has_no_accent(group: Group) -> bool:
     return not any(isinstance(head, Command) and head.name in ACCENTS for head in heads(group.body))
 
 
-def _is_letter(node: Node) -> bool:
-    """Whether the node is one symbol, in some font or in braces."""
-    if isinstance(node, Group):
-        return len(node.body) == 1 and _is_letter(node.body[0])
-    if isinstance(node, Command) and node.name in _LETTER_FONTS:
-        return len(node.arguments[0].body) == 1 and _is_letter(node.arguments[0].body[0])
-    return isinstance(node, Token) and is_ordinary(node)
+def _has_ordinary_edges(group: Group) -> bool:
+    """Whether amsmath finds the class of the bold symbol to be ordinary with the braces and without."""
+    return bool(group.body) and has_ordinary_nucleus(group.body[0]) and has_ordinary_nucleus(group.body[-1])
 
 
 def _bare(node: Node) -> Node:
@@ -162,7 +157,7 @@ def _tidy_inside(node: Node) -> None:
             _undouble(node.sup)
             _tidy_inside(node.nucleus)
         case Command() if node.name in TRANSPARENT:
-            _undouble_if(node.arguments[0].body, _is_letter)
+            _undouble_if(node.arguments[0].body, _has_ordinary_edges)
         case Command():
             for argument in node.arguments:
                 if argument.kind in "mo" and _may_undouble(node.name, argument.body):
