@@ -157,7 +157,11 @@ _PAGE_SETUP = r"""
 \hbadness=10000 \vbadness=10000 \hfuzz=\maxdimen \vfuzz=\maxdimen
 \parindent=0pt \showboxbreadth=-1 \errorcontextlines=-1 \tracinglostchars=3
 \time=0 \day=1 \month=1 \year=2000
-% Math alphabets would be numbered for the whole run, and the seventeenth refused: let each formula number its own.
+% Math alphabets are numbered as they are first used, and the seventeenth is refused. The common ones get their numbers
+% here, the same in every run; what is left is numbered anew by each formula. LaTeX forgets such a number at the end of
+% mathematics inside a formula, as in \text and \boldsymbol, and sets in the wrong font: no common one may.
+\@for\im@alphabet:=mathnormal,mathbf,mathsf,mathit,mathtt,mathfrak,mathscr\do{%
+  \@ifundefined{\im@alphabet}{}{\setbox\z@\hbox{$\csname\im@alphabet\endcsname{X}$}}}%
 \@ifundefined{c@localmathalphabets}{}{\c@localmathalphabets=16 }
 \newbox\formulabox \newcount\formulamargin
 \newcount\im@level \im@level=\currentgrouplevel

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from im2latex.imaging.compare import same_ink
 from im2latex.rendering import document
 from im2latex.rendering.engine import Renderer, Rendering, RenderParams, TexRenderer
 
@@ -199,3 +200,12 @@ def test_real_formulas_render_alike_in_any_company(renderer: TexRenderer, raster
     assert sum(rendering.pixels is not None for rendering in expected) > 0.9 * len(formulas)
     assert all(map(alike, small.render(formulas[::-1])[::-1], expected))
     assert all(map(alike, alone(large, formulas[:12]), expected))
+
+
+def test_fonts_do_not_change_at_the_end_of_inner_mathematics(renderer: TexRenderer) -> None:
+    as_text, as_mathematics = renderer.render(
+        [r"\mathbf{a}\boldsymbol{\kappa}^{\textsf{T}}", r"\mathbf{a}\boldsymbol{\kappa}^{\mathsf{T}}"]
+    )
+    assert as_text.pixels is not None
+    assert as_mathematics.pixels is not None
+    assert same_ink(as_text.pixels, as_mathematics.pixels)
