@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from im2latex.errors import UsageError
+from im2latex.lifetime import task
 from im2latex.records import write_table
 
 Work = Callable[[Sequence[str]], pa.Table]
@@ -75,7 +76,7 @@ def run_parts(
     """Results in the order of the parts, a few in flight at a time; `total` is the number of rows, for the bar."""
     pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="2*n_jobs")
     with tqdm(total=total, desc=label, unit="row", disable=None, delay=2) as bar:
-        for path in pool(joblib.delayed(cache.result)(part, work) for part in parts):
+        for path in pool(task(cache.result)(part, work) for part in parts):
             table = pq.read_table(path, partitioning=None)
             bar.update(table.num_rows)
             yield table

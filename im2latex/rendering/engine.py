@@ -95,6 +95,11 @@ class TexRenderer:
             results[number] = rendering
         return [results[number] for number in range(len(formulas))]
 
+    def render_one(self, formula: str) -> Rendering:
+        """One formula for whoever waits for it, in a run of its own; `benchmarks.rendering` times it."""
+        (rendering,) = self.render([formula])
+        return rendering
+
     @cached_property
     def _preamble(self) -> str:
         return document.preamble(self.params.template, self.params)

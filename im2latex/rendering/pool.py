@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import joblib
 
+from im2latex.lifetime import task
 from im2latex.parts import worker_count
 from im2latex.rendering.engine import Renderer, Rendering
 
@@ -26,5 +27,5 @@ class PooledRenderer:
         """One rendering a formula, in order."""
         chunks = [formulas[start : start + CHUNK] for start in range(0, len(formulas), CHUNK)]
         workers = min(worker_count(), len(chunks)) or 1
-        drawn = joblib.Parallel(n_jobs=workers)(joblib.delayed(self._renderer.render)(chunk) for chunk in chunks)
+        drawn = joblib.Parallel(n_jobs=workers)(task(self._renderer.render)(chunk) for chunk in chunks)
         return [rendering for part in drawn for rendering in part]

@@ -9,7 +9,6 @@ fail a good run. The programs here get by without children, and a child they sta
 """
 
 import contextlib
-import ctypes
 import os
 import resource
 import select
@@ -23,6 +22,7 @@ from functools import cache
 from pathlib import Path
 
 from im2latex.errors import ToolError
+from im2latex.lifetime import follower
 
 DEBIAN_PACKAGES = {
     "pdftex": "texlive-latex-base",
@@ -33,7 +33,6 @@ DEBIAN_PACKAGES = {
     "convert": "imagemagick",
 }
 _MB = 1 << 20
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -149,8 +148,7 @@ def _environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:
 
 def _limits(cpu_seconds: int, memory_bytes: int, file_bytes: int) -> Callable[[], None]:
     """What the child does to itself between fork and exec; everything slow or unsafe there is done here, before."""
-    prctl = _prctl()
-    parent = os.getpid()
+    follow = follower(os.getpid())
     limits = [
         (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1),
         (resource.RLIMIT_AS, memory_bytes, memory_bytes),
@@ -161,10 +159,7 @@ def _limits(cpu_seconds: int, memory_bytes: int, file_bytes: int) -> Callable[[]
     limits = [(what, *_within(resource.getrlimit(what)[1], soft, hard)) for what, soft, hard in limits]
 
     def apply() -> None:
-        if prctl is not None:
-            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != parent:  # the parent died before the line above
-                os._exit(1)
+        follow()
         for what, soft, hard in limits:
             resource.setrlimit(what, (soft, hard))
 
@@ -176,10 +171,3 @@ def _within(ceiling: int, soft: int, hard: int) -> tuple[int, int]:
     if ceiling == resource.RLIM_INFINITY:
         return soft, hard
     return min(soft, ceiling), min(hard, ceiling)
-
-
-@cache
-def _prctl() -> Callable[..., int] | None:
-    """The C function, loaded ahead of the fork; None where the system has none."""
-    function = getattr(ctypes.CDLL(None), "prctl", None)
-    return function if callable(function) else None

@@ -209,3 +209,11 @@ def test_fonts_do_not_change_at_the_end_of_inner_mathematics(renderer: TexRender
     assert as_text.pixels is not None
     assert as_mathematics.pixels is not None
     assert same_ink(as_text.pixels, as_mathematics.pixels)
+
+
+def test_one_formula_is_drawn_as_among_others(renderer: TexRenderer) -> None:
+    alone, (first, _) = renderer.render_one("x^2"), renderer.render(["x^2", "y"])
+    assert alone.pixels is not None
+    assert first.pixels is not None
+    assert np.array_equal(alone.pixels, first.pixels)
+    assert renderer.render_one(r"\undefinedmacro").reason == "undefined_macro"

@@ -20,6 +20,7 @@ from im2latex.latex.papers.definitions import read_definitions
 from im2latex.latex.papers.finding import Found, Walk
 from im2latex.latex.papers.lexer import visible
 from im2latex.latex.papers.macros import Macros
+from im2latex.lifetime import task
 from im2latex.parts import worker_count
 
 
@@ -64,7 +65,7 @@ def extract(
         bar = stack.enter_context(tqdm(desc="extract", unit="paper", disable=None, delay=2))
         pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="4*n_jobs")
         for paper, found, notes in pool(
-            joblib.delayed(_read)(paper, min_inline, known) for paper in _all_papers(places, account)
+            task(_read)(paper, min_inline, known) for paper in _all_papers(places, account)
         ):
             account.papers += 1
             account.notes.update(notes)
