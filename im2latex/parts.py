@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import joblib
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from im2latex.errors import UsageError
+from im2latex.errors import ToolError, UsageError
 from im2latex.lifetime import task
 from im2latex.records import write_table
 
@@ -46,8 +47,16 @@ class PartCache:
             if table.num_rows != len(part):
                 raise AssertionError(f"{len(part)} rows went in, {table.num_rows} came out")
             partial = path.with_suffix(f".{os.getpid()}.partial")
-            write_table(table, partial)
-            partial.replace(path)
+            try:
+                write_table(table, partial)
+                partial.replace(path)
+            except OSError as error:
+                with suppress(FileNotFoundError):
+                    partial.unlink()
+                raise ToolError(
+                    f"{self.folder}: a result cannot be written ({error.strerror}); finished parts are kept: "
+                    "make room and run the same command again"
+                ) from error
         return path
 
 

@@ -1,12 +1,15 @@
 """Parts: computed once, in order, by any number of workers; a cache that survives a kill and notices damage."""
 
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from im2latex.errors import UsageError
+from im2latex import parts
+from im2latex.errors import ToolError, UsageError
 from im2latex.parts import PartCache, run_parts, worker_count
 
 
@@ -63,6 +66,18 @@ def test_a_damaged_result_is_made_anew(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
     assert cache.result(["a"], work).read_bytes() == whole
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: pa.Table, path: Path) -> None:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(parts, "write_table", full)
+    with pytest.raises(ToolError, match=r"No space left on device\); finished parts are kept"):
+        PartCache(tmp_path, "test", {}).result(["a"], Counting(tmp_path / "work"))
+    assert list((tmp_path / "parts" / "test").iterdir()) == []
 
 
 def test_work_must_answer_every_row(tmp_path: Path) -> None:

@@ -79,12 +79,15 @@ def write_parquet(rows: Iterator[Row], out: Path) -> tuple[int, int]:
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")
     count = failed = 0
-    with pq.ParquetWriter(partial, RENDERED, compression={"formula": "ZSTD", "image.bytes": "NONE"}) as writer:
-        while part := list(islice(rows, PART_ROWS)):
-            writer.write_table(pa.Table.from_pylist(part, schema=RENDERED))
-            count += len(part)
-            failed += sum(row.get("image") is None for row in part)
-    partial.replace(out)
+    try:
+        with pq.ParquetWriter(partial, RENDERED, compression={"formula": "ZSTD", "image.bytes": "NONE"}) as writer:
+            while part := list(islice(rows, PART_ROWS)):
+                writer.write_table(pa.Table.from_pylist(part, schema=RENDERED))
+                count += len(part)
+                failed += sum(row.get("image") is None for row in part)
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
     return count, failed
 
 

@@ -1,6 +1,7 @@
 """Rows keep their places, with a picture or a reason."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -52,3 +53,13 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "x").touch()
     with pytest.raises(InputError, match=r"is a file; name a folder, or a file that ends in .parquet"):
         write_folder(render_rows(ROWS, RenderParams()), tmp_path / "x")
+
+
+def test_what_fails_leaves_no_file(tmp_path: Path) -> None:
+    def rows() -> Iterator[dict[str, object]]:
+        yield {"id": "a", "formula": "x"}
+        raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        write_parquet(rows(), tmp_path / "out.parquet")
+    assert list(tmp_path.iterdir()) == []
