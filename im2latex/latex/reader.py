@@ -31,6 +31,7 @@ from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, No
 _DIMENSION = rf"[-+]*(?:\d+[.,]?\d*|[.,]\d+){UNIT}"
 _LENGTH = re.compile(rf"=?({_DIMENSION}(?:plus{_DIMENSION})?(?:minus{_DIMENSION})?)")
 _INTEGER = re.compile(r"=?(`.|\"[0-9A-F]+|'[0-7]+|\d+)")
+_NO_LENGTH = re.compile(r"[{}^_&$#]|\\[^A-Za-z]")
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*\n?")
 _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 _ROW_BREAKS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
@@ -154,6 +155,8 @@ class Reader(Cursor):
         inside = _COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1])
         if kind == "c":
             return [Token(column) for column in columns(inside)]
+        if kind == "l" and _NO_LENGTH.search(inside):
+            self.fail("bad_length", f"{name} takes a length such as 2pt", position)
         return [Token(squeeze(inside))] if inside.strip() else []
 
     def _inline(self, node: LatexMathNode) -> Row:

@@ -28,6 +28,7 @@ from im2latex.latex.write import write
         (r"\begin{array}{p} a \end{array}", "bad_columns", None),
         (r"\text\def", "forbidden_command", 5),
         (r"\hskip x", "bad_length", None),
+        (r"\hspace{1{m}m}", "bad_length", 7),
         (r"\mathchar x", "bad_number", None),
         (r"\def\x{1}", "forbidden_command", 0),
         (r"\text{\input x}", "forbidden_command", 6),

@@ -81,7 +81,10 @@ def font_switch(row: Row, _: Style) -> Row:
     for start, end in zip(marks, [*marks[1:], len(row)], strict=True):
         switch = row[start]
         assert isinstance(switch, Token)
-        changed += _in_font(switch, row[start + 1 : end], isolated=start == 0 and end == len(row))
+        scope = _in_font(switch, row[start + 1 : end], isolated=start == 0 and end == len(row))
+        if scope[0] is switch:  # it stays, and must go on meeting the next one where its scope ends now
+            return changed + row[start:]
+        changed += scope
     return changed
 
 

@@ -25,6 +25,7 @@ from im2latex.latex.normalize import NormalizerParams, normalize
         (r"{\rm const.}", r"\mathrm { c o n s t . }"),
         (r"{\bf{\theta}} {\rm{ = }}", r"\theta { = }"),
         (r"\mathbf \alpha", r"\alpha"),
+        (r"{\bf \cancel{x} \bf , a}", r"\bf \cancel { x } \bf , a"),
         (r"\bar{\tilde{\cal H}}", r"\bar { \tilde { { \mathcal { H } } } }"),
     ],
 )
