@@ -149,15 +149,18 @@ class Reader(Cursor):
                 self.fail("missing_argument", name, position)
             if item[0] == "\\" and not self._is_known_in_text(item):
                 raise _refusal(item, position)
+            if kind == "l" and not item[1:].isalpha():
+                self.fail("bad_length", f"{name} takes a length such as 2pt", position)
             return [Token(column) for column in columns(item)] if kind == "c" else [Token(item)]
         if kind == "t":
             return read_text(node.nodelist, self._inline, self._environment, self._is_known_in_text)
         inside = _COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1])
         if kind == "c":
             return [Token(column) for column in columns(inside)]
-        if kind == "l" and _NO_LENGTH.search(inside):
+        word = squeeze(inside)
+        if kind == "l" and _NO_LENGTH.search(word):
             self.fail("bad_length", f"{name} takes a length such as 2pt", position)
-        return [Token(squeeze(inside))] if inside.strip() else []
+        return [Token(word)] if word else []
 
     def _inline(self, node: LatexMathNode) -> Row:
         return self.over(items(node.nodelist)).row()

@@ -29,6 +29,7 @@ from im2latex.latex.write import write
         (r"\text\def", "forbidden_command", 5),
         (r"\hskip x", "bad_length", None),
         (r"\hspace{1{m}m}", "bad_length", 7),
+        (r"\mspace\,", "bad_length", 7),
         (r"\mathchar x", "bad_number", None),
         (r"\def\x{1}", "forbidden_command", 0),
         (r"\text{\input x}", "forbidden_command", 6),
