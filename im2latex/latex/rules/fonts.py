@@ -171,7 +171,8 @@ def text_letters(row: Row, style: Style) -> Row:
         neighbours = row[max(index - 1, 0) : index] + row[index + 1 : index + 2]
         if words and not (words == [words[0][:1]] and any(map(_kerns, neighbours))) and not _is_lifted(changed):
             assert isinstance(node, Command)
-            changed += _spelled(node.name, words)
+            spelled = _spelled(node.name, words)
+            changed += spelled[0].body if len(row) == 1 and isinstance(spelled[0], Group) else spelled
         else:
             changed.append(node)
             if isinstance(node, Scripts) and (words := _words(node.nucleus, here)) and _is_long_safe_word(words):

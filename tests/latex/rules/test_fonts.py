@@ -21,6 +21,7 @@ from im2latex.latex.normalize import NormalizerParams, normalize
         (r"\text{a, b}", r"\text{a,~b}"),
         (r"\raise 1pt\hbox{ab}", r"\raise 1pt \hbox{ab}"),
         (r"\mbox{ } x", "{ ~ } x"),
+        (r"\mathsf{\mbox{ }} x", r"\mathsf { ~ } x"),
         (r"\boldsymbol{x \text{ or } y}", r"\boldsymbol { x \text{~or~} y }"),
         (r"{\rm const.}", r"\mathrm { c o n s t . }"),
         (r"{\bf{\theta}} {\rm{ = }}", r"\theta { = }"),
