@@ -19,7 +19,8 @@ from im2latex.latex.papers.archive import Paper, read_papers
 from im2latex.latex.papers.definitions import definitions, read_definitions
 from im2latex.latex.papers.displays import typeset_inside
 from im2latex.latex.papers.extract import extract
-from im2latex.latex.papers.finding import Found, Walk, main_files
+from im2latex.latex.papers.finding import Found, Walk
+from im2latex.latex.papers.inputs import main_files
 from im2latex.latex.papers.lexer import tokens, visible
 from im2latex.latex.papers.macros import Macros
 from im2latex.rendering.document import TemplateParams

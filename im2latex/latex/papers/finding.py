@@ -5,7 +5,6 @@ paper, and shorthands for displays (`\be ... \ee`, environments of the paper's o
 that the displays themselves can be found. Whatever was found and cannot be kept has a reason.
 """
 
-import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,16 +12,17 @@ from dataclasses import dataclass, field
 from im2latex.errors import LatexError
 from im2latex.latex.papers.definitions import READERS, begin_name, define, definitions
 from im2latex.latex.papers.displays import DISPLAYS, typeset_inside
+from im2latex.latex.papers.inputs import FILE, main_files, resolve
 from im2latex.latex.papers.lexer import JOIN, read_argument, tokens, untokenize, visible
 from im2latex.latex.papers.macros import Macros
 
 _EVENT = re.compile(r"\\(?:[A-Za-z@]+\*?|.)|\$\$?", re.DOTALL)
 _BEGIN = re.compile(r"\s*\{([^{}\\]*)\}")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
+_INLINE = re.compile(r"\\.|[{}$]", re.DOTALL)
 _DISPLAY_MARK = re.compile(r"\\(?:begin|end)\s*\{(?:" + "|".join(map(re.escape, DISPLAYS)) + r")\}|\\[][]|\$\$")
 _INPUTS = ("\\input", "\\include", "\\subfile")
 _PACKAGES = ("\\usepackage", "\\RequirePackage", "\\documentclass", "\\LoadClass")
-_FILE = re.compile(r"\s*(?:\[[^]]*\])?\s*(?:\{([^{}]*)\}|([^\s{}\\]+))")
 _NO_FORMULA = re.compile(
     r"\\(?:ref|eqref|cref|cite[a-z]*|footnote|includegraphics|caption|item|begin\s*\{(?:tabular|figure|table|tikz|itemize|"
     r"enumerate|picture|minipage|center))(?![a-z])"
@@ -30,7 +30,7 @@ _NO_FORMULA = re.compile(
 MOST_FORMULA_CHARACTERS = 20_000
 """Longer displays are no formulas but unclosed ones."""
 _MOST_SHORTHANDS = 20_000
-_MOST_FILES = 200
+_MOSTFILES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Walk:
     def file(self, path: str) -> None:
         """Read one file; one that is being read already, or one too many, is skipped and counted."""
         self._read += 1
-        if path in self._open or self._read > _MOST_FILES:
+        if path in self._open or self._read > _MOSTFILES:
             self.count("input_cycle" if path in self._open else "too_many_files")
             return
         self._open.append(path)
@@ -82,32 +82,6 @@ class Walk:
         """Whether another shorthand may be expanded."""
         self._shorthands += 1
         return self._shorthands <= _MOST_SHORTHANDS
-
-
-def main_files(files: Mapping[str, str]) -> list[str]:
-    r"""The .tex files with `\documentclass`, or else those that no other one inputs."""
-    sources = sorted(path for path in files if path.endswith(".tex"))
-    main = [path for path in sources if re.search(r"^[^%\n]*\\document(?:class|style)", files[path], re.MULTILINE)]
-    if main:
-        return main
-    wanted = {
-        resolve(match[1] or match[2], path, files)
-        for path in sources
-        for match in re.finditer(r"\\(?:input|include|subfile)" + _FILE.pattern, files[path])
-    }
-    return [path for path in sources if path not in wanted] or sources
-
-
-def resolve(name: str, beside: str, files: Mapping[str, str], endings: tuple[str, ...] = ("", ".tex")) -> str | None:
-    """The path of an input inside the paper, or None; no name leads out of it."""
-    for folder in (posixpath.dirname(beside), ""):
-        path = posixpath.normpath(posixpath.join(folder, name.strip()))
-        if path.startswith(("/", "..")):
-            return None
-        for ending in endings:
-            if path + ending in files:
-                return path + ending
-    return None
 
 
 class _File:
@@ -180,16 +154,13 @@ class _File:
                 nested -= 1
             elif opener != closer and self.text.startswith(opener, match.start()):
                 nested += 1
-            elif event in ("\\begin", "\\end"):
-                argument = _BEGIN.match(self.text, here)
-                name = f"{event}{{{argument[1]}}}" if argument else ""
-                if argument and name in self.walk.macros.known and self._replace(name, match.start(), argument.end()):
+            elif event in ("\\begin", "\\end") and (argument := _BEGIN.match(self.text, here)):
+                name = f"{event}{{{argument[1]}}}"
+                if name in self.walk.macros.known and self._replace(name, match.start(), argument.end()):
                     here = match.start()
-                elif argument:
-                    spaced = self.text[match.start() : argument.end()]
-                    if spaced != name:
-                        self.text = self.text[: match.start()] + name + self.text[argument.end() :]
-                        here = match.start()
+                elif self.text[match.start() : argument.end()] != name:  # a space before the brace hides the closer
+                    self.text = self.text[: match.start()] + name + self.text[argument.end() :]
+                    here = match.start()
             elif self._shorthand(event.rstrip("*"), match.start()):
                 here = match.start()
         return None
@@ -254,7 +225,7 @@ class _File:
         return self._line
 
     def _input(self) -> None:
-        match = _FILE.match(self.text, self.place)
+        match = FILE.match(self.text, self.place)
         if match is None:
             return
         self.place = match.end()
@@ -265,7 +236,7 @@ class _File:
             self.walk.file(target)
 
     def _packages(self) -> None:
-        match = _FILE.match(self.text, self.place)
+        match = FILE.match(self.text, self.place)
         if match is None:
             return
         self.place = match.end()
@@ -284,10 +255,12 @@ class _File:
 
     def _replace(self, name: str, start: int, end: int) -> bool:
         """Put the meaning of a macro, with its arguments, in its place; the number of lines stays."""
+        macro = self.walk.macros.known[name]
+        if name in macro.body:
+            return False
         if not self.walk.shorthand_allowed():
             self.walk.count("macro_bomb")
             return False
-        macro = self.walk.macros.known[name]
         here, replacement = end, untokenize(macro.body)
         try:
             arguments = []
@@ -298,13 +271,7 @@ class _File:
             return False
         for number, argument in enumerate(arguments, 1):
             replacement = replacement.replace(f"#{number}", argument)
-        if name in macro.body:
-            return False
-        lost = self.text.count("\n", start, here) - replacement.count("\n")
-        replacement += " " + "\n" * max(0, lost) if lost > 0 else " "
-        self.text = self.text[:start] + replacement + self.text[here:]
-        self.place = max(start, min(self.place, start)) if self.place >= start else self.place
+        lines = self.text.count("\n", start, here) - replacement.count("\n")
+        self.text = f"{self.text[:start]}{replacement} {chr(10) * lines}{self.text[here:]}"
+        self.place = min(self.place, start)
         return True
-
-
-_INLINE = re.compile(r"\\.|[{}$]", re.DOTALL)

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from im2latex.latex.papers.finding import Found, Walk, main_files, resolve
+from im2latex.latex.papers.finding import Found, Walk
 from im2latex.latex.papers.macros import Macros
 
 BEGIN, END = r"\begin{equation}", r"\end{equation}"
@@ -73,18 +73,11 @@ def test_inputs_stay_inside_and_cycles_are_cut() -> None:
     walk = Walk({"a.tex": r"\documentclass{x}\input{../b}\input{/etc/passwd}\input{a}$x$"}, 1, Macros())
     assert [item.formula for item in walk.paper()] == ["x"]
     assert walk.reasons == {"missing_input": 2, "input_cycle": 1}
-    assert resolve("c", "sub/a.tex", {"sub/c.tex": ""}) == "sub/c.tex"
-    assert resolve("../../c", "sub/a.tex", {"c.tex": ""}) is None
 
 
 def test_packages_of_the_paper_define_too() -> None:
     files = {"a.tex": r"\documentclass{x}\usepackage[z]{mine, theirs}$\R$", "mine.sty": r"\newcommand{\R}{\mathbb{R}}"}
     assert [item.formula for item in Walk(files, 1, Macros()).paper()] == [r"\mathbb{R}"]
-
-
-def test_main_files() -> None:
-    assert main_files({"a.tex": r"\documentclass{x}", "b.tex": ""}) == ["a.tex"]
-    assert main_files({"a.tex": r"\input b", "b.tex": ""}) == ["a.tex"]
 
 
 def test_a_reason_for_what_is_not_kept() -> None:
