@@ -17,8 +17,10 @@ _ARRAYS = ("eqnarray", "IEEEeqnarray")
 DISPLAYS = frozenset(name + star for name in (*_INNER, *_BARE, *_ARRAYS) for star in ("", "*"))
 r"""Environments that are displays; `equation` and its kin hold one formula, the others rows."""
 
-_SILENT_WITH_ARGUMENT = frozenset(["\\label", "\\tag", "\\IEEEeqnarraynumspace", "\\qedhere"])
-_SILENT = frozenset(["\\nonumber", "\\notag", "\\displaybreak", "\\allowdisplaybreaks", "\\qedhere", "\\hfill"])
+_SILENT_WITH_ARGUMENT = frozenset(["\\label", "\\tag"])
+_SILENT = frozenset(
+    ["\\nonumber", "\\notag", "\\displaybreak", "\\allowdisplaybreaks", "\\qedhere", "\\IEEEeqnarraynumspace"]
+)
 _INFIX = frozenset(["\\over", "\\atop", "\\choose", "\\brack", "\\brace", "\\above"])
 _OPTION = re.compile(r"^\s*\[[^]]*\]")
 
@@ -48,7 +50,7 @@ def _audible(parts: list[str]) -> list[str]:
         place += 1
         if token in ("\\eqno", "\\leqno"):
             break
-        if token in _SILENT_WITH_ARGUMENT and token != "\\qedhere":
+        if token in _SILENT_WITH_ARGUMENT:
             place = _behind_argument(parts, place)
         elif token not in _SILENT and not token.startswith("\\IEEEyes") and not token.startswith("\\IEEEno"):
             kept.append(token)
