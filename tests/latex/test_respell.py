@@ -28,10 +28,15 @@ def test_respelling_is_seeded_and_changes_the_string() -> None:
 
 
 @pytest.mark.needs_tex
-def test_respelling_keeps_the_picture() -> None:
-    lines = [normalize(formula(Random(seed)), PARAMS) for seed in range(120)]
-    drawn = TexRenderer().render([*lines, *(respell(line, seed) for seed, line in enumerate(lines))])
-    for line, first, second in zip(lines, drawn[: len(lines)], drawn[len(lines) :], strict=True):
-        assert first.pixels is not None
-        assert second.pixels is not None, f"{line}: {second.reason}"
-        assert same_ink(first.pixels, second.pixels), line
+def test_neither_normalizing_nor_respelling_changes_the_picture() -> None:
+    raw = [formula(Random(seed)) for seed in range(120)]
+    lines = [normalize(source, PARAMS) for source in raw]
+    spelled = [respell(line, seed) for seed, line in enumerate(lines)]
+    renderer = TexRenderer()
+    for line, *drawn in zip(lines, *map(renderer.render, (raw, lines, spelled)), strict=True):
+        given, normalized, other = (rendering.pixels for rendering in drawn)
+        assert given is not None, line
+        assert normalized is not None, line
+        assert other is not None, line
+        assert same_ink(given, normalized), line
+        assert same_ink(given, other), line
