@@ -23,11 +23,9 @@ def main_files(files: Mapping[str, str]) -> list[str]:
 
 
 def resolve(name: str, beside: str, files: Mapping[str, str], endings: tuple[str, ...] = ("", ".tex")) -> str | None:
-    """The path of an input inside the paper, or None; no name leads out of it."""
+    """The path of an input among the paper's own files, or None; no file from outside of it is among them."""
     for folder in (posixpath.dirname(beside), ""):
         path = posixpath.normpath(posixpath.join(folder, name.strip()))
-        if path.startswith(("/", "..")):
-            return None
         for ending in endings:
             if path + ending in files:
                 return path + ending
