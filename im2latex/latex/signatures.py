@@ -67,7 +67,7 @@ COMMANDS = {name: kinds for kinds, names in _COMMANDS.items() for name in names.
 
 _ENVIRONMENTS = {
     "": """matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix psmallmatrix bsmallmatrix Bsmallmatrix
-        vsmallmatrix Vsmallmatrix cases dcases rcases drcases cases* dcases* rcases* drcases* split align align*
+        vsmallmatrix Vsmallmatrix cases dcases rcases drcases split align align*
         flalign flalign* gather gather* multline multline* eqnarray eqnarray* equation equation* displaymath
         math""",
     "p": """aligned gathered multlined lgathered rgathered matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix*
