@@ -93,6 +93,8 @@ def extract(
     for sentence in account.unreadable:
         typer.echo(f"im2latex: {sentence}", err=True)
     typer.echo(f"{out}: {account.line()}", err=True)
+    if not account.kept:
+        typer.echo("im2latex: no formula was found; --min-inline sets how short an inline one may be", err=True)
     sys.exit(1 if account.unreadable else 0)
 
 

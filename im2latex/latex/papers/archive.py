@@ -1,10 +1,11 @@
 """Papers on disk: .tex files, folders, and archives as arXiv hands them out. Nothing is unpacked to disk.
 
 reads   a .tex file            one paper
-        a folder               one paper, or a folder of papers where no .tex file lies at its top
-        .tar.gz, .tgz, .tar    one paper, or a folder of papers in the same sense
-        .gz                    one .tex file, or a tar
-Links and members that lead out of the archive are left out, and so is what is larger than the limits below.
+        a folder               one paper, or one for each of the outermost folders with a .tex file directly inside,
+                               where there are several
+        .tar.gz, .tgz, .tar    the same
+        .gz                    one .tex file
+Links, members that lead out of the archive and files larger than the limits below are left out and counted.
 """
 
 import gzip
@@ -12,8 +13,9 @@ import io
 import posixpath
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from im2latex.errors import InputError
@@ -23,14 +25,31 @@ MOST_FILE_BYTES = 20_000_000
 """The largest source that is read; a paper's is below 2 MB."""
 MOST_PAPER_BYTES = 100_000_000
 """All sources of one paper together."""
+MOST_ARCHIVE_BYTES = 2_000_000_000
+"""All sources of one archive together: they are held in memory, since a packed archive is read from its front."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A name and the text of every source by its path inside the paper."""
+    """A name and the text of every source by its path inside the paper; `left_out` counts what was not read."""
 
     name: str
     files: dict[str, str]
+    left_out: int = 0
+
+
+@dataclass
+class _Members:
+    """The sources of a folder or an archive: path to size in bytes and reader."""
+
+    sources: dict[str, tuple[int, Callable[[], bytes]]] = field(default_factory=dict)
+    left_out: int = 0
+
+    def add(self, path: str, size: int, read: Callable[[], bytes]) -> None:
+        if size > MOST_FILE_BYTES:
+            self.left_out += 1
+        else:
+            self.sources[path] = (size, read)
 
 
 def read_papers(place: Path) -> Iterator[Paper]:
@@ -40,9 +59,22 @@ def read_papers(place: Path) -> Iterator[Paper]:
     if place.is_dir():
         yield from _papers(place.resolve().name, _folder_members(place))
     elif place.suffix in SOURCES:
-        yield Paper(place.stem, {place.name: _text(_limited(place.read_bytes(), place.name))})
+        yield Paper(place.stem, {place.name: read_source(place)})
     else:
         yield from _archive(place)
+
+
+def read_source(path: Path) -> str:
+    """The text of one source; raises `InputError` where it cannot be read or is none."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    text = _text(_limited(content, path.name))
+    if "\0" in text:
+        raise InputError(f"{path}: holds NUL bytes, so it is no text")
+    return text
 
 
 def _archive(place: Path) -> Iterator[Paper]:
@@ -57,52 +89,76 @@ def _archive(place: Path) -> Iterator[Paper]:
                 content = _limited(stream.read(MOST_FILE_BYTES + 1), place.name)
             if tarfile.is_tarfile(io.BytesIO(content)):
                 raise InputError(f"{place}: is packed twice; unpack it once")
-            yield Paper(name.removesuffix(".tex"), {name.removesuffix(".tex") + ".tex": _text(content)})
+            stem = name.removesuffix(".tex")
+            yield Paper(stem, {f"{stem}.tex": _text(content)})
         else:
             raise InputError(f"{place}: neither a .tex file, a folder nor an archive (.tar.gz, .tgz, .tar, .gz)")
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise InputError(f"{place}: damaged archive: {error}") from None
 
 
-def _tar_members(place: Path) -> Iterator[tuple[str, bytes]]:
+def _tar_members(place: Path) -> _Members:
+    members = _Members()
+    total = 0
     with tarfile.open(place) as archive:
         for member in archive:
             path = posixpath.normpath(member.name)
-            if not member.isfile() or not path.endswith(SOURCES) or path.startswith(("/", "..")):
+            if not path.endswith(SOURCES) or member.isdir():
                 continue
-            stream = archive.extractfile(member)
-            if stream is not None and member.size <= MOST_FILE_BYTES:
-                yield path, stream.read(MOST_FILE_BYTES)
+            stream = archive.extractfile(member) if member.isfile() else None
+            if stream is None or path.startswith(("/", "..")):
+                members.left_out += 1
+                continue
+            total += member.size
+            if total > MOST_ARCHIVE_BYTES:
+                raise InputError(f"{place}: more than {MOST_ARCHIVE_BYTES:,} bytes of source; unpack it to a folder")
+            content = stream.read(MOST_FILE_BYTES)
+            members.add(path, member.size, partial(bytes, content))
+    return members
 
 
-def _folder_members(place: Path) -> Iterator[tuple[str, bytes]]:
+def _folder_members(place: Path) -> _Members:
+    members = _Members()
     root = place.resolve()
     for path in sorted(place.rglob("*")):
-        inside = path.is_file() and path.resolve().is_relative_to(root)
-        if inside and path.suffix in SOURCES and path.stat().st_size <= MOST_FILE_BYTES:
-            yield path.relative_to(place).as_posix(), path.read_bytes()
+        if path.suffix not in SOURCES or path.is_dir():
+            continue
+        if path.is_file() and path.resolve().is_relative_to(root):
+            members.add(path.relative_to(place).as_posix(), path.stat().st_size, path.read_bytes)
+        else:
+            members.left_out += 1
+    return members
 
 
-def _papers(name: str, members: Iterable[tuple[str, bytes]]) -> Iterator[Paper]:
-    """One paper, or one for each folder where only folders stand at the top, however deep."""
-    files = dict(members)
-    if sum(map(len, files.values())) > MOST_PAPER_BYTES and _is_flat(files):
-        raise InputError(f"{name}: more than {MOST_PAPER_BYTES:,} bytes of source in one paper")
-    if not files:
+def _papers(name: str, members: _Members) -> Iterator[Paper]:
+    roots = _roots(members.sources)
+    if not roots:
         raise InputError(f"{name}: holds no .tex file")
-    if _is_flat(files):
-        yield Paper(name, {path: _text(content) for path, content in sorted(files.items())})
-        return
-    folders: dict[str, list[tuple[str, bytes]]] = {}
-    for path, content in sorted(files.items()):
-        folder, _, rest = path.partition("/")
-        folders.setdefault(folder, []).append((rest, content))
-    for folder, inner in sorted(folders.items()):
-        yield from _papers(folder, inner)
+    top = posixpath.commonpath([posixpath.dirname(path) for path in members.sources])
+    whole = [(posixpath.basename(top) or name, top)]
+    places = [(posixpath.relpath(root, top or "."), root) for root in roots] if len(roots) > 1 else whole
+    left_out = members.left_out
+    for paper, folder in places:
+        inside = {path: found for path, found in members.sources.items() if _is_below(path, folder)}
+        if sum(size for size, _ in inside.values()) > MOST_PAPER_BYTES:
+            raise InputError(f"{paper}: more than {MOST_PAPER_BYTES:,} bytes of source in one paper")
+        texts = {posixpath.relpath(path, folder or "."): _text(read()) for path, (_, read) in sorted(inside.items())}
+        yield Paper(paper, texts, left_out)
+        left_out = 0
 
 
-def _is_flat(files: Iterable[str]) -> bool:
-    return any("/" not in path and path.endswith(".tex") for path in files)
+def _roots(paths: Iterable[str]) -> list[str]:
+    """The folders with a .tex file directly inside that lie in no other such folder."""
+    holding = {posixpath.dirname(path) for path in paths if path.endswith(".tex")}
+    found: list[str] = []
+    for folder in sorted(holding, key=lambda folder: folder.split("/") if folder else []):
+        if not found or not _is_below(folder, found[-1]):
+            found.append(folder)
+    return found
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return not folder or path.startswith(folder + "/")
 
 
 def _limited(content: bytes, name: str) -> bytes:

@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterator
 
 from im2latex.errors import LatexError
 from im2latex.latex.papers.lexer import read_argument, read_optional, skip_spaces, tokens
-from im2latex.latex.papers.macros import Macro, Macros, Parameter, plain
+from im2latex.latex.papers.macros import BRACKETS, NO_VALUE, Macro, Macros, Parameter, plain
 
 _DEFINED = re.compile(r"\s*(?:\{\s*)?(\\(?:[A-Za-z@]+|.))\s*(?:\})?", re.DOTALL)
 _PARAMETER = re.compile(r"#(\d)")
+STAR = Parameter("flag", ("*",))
+OPTION = Parameter("optional", BRACKETS, (NO_VALUE,))
+MOST_UNREADABLE = 100
+"""Definitions of one source that are tried in vain, each perhaps over a whole page; those behind them are not tried."""
 Reader = Callable[[str, int, Macros], int]
 """Reads what follows the defining command, defines, and gives the place behind it."""
 
@@ -42,11 +46,13 @@ def read_definitions(source: str) -> Macros:
 def definitions(source: str, macros: Macros) -> Iterator[str]:
     """Take every definition of a source into `macros`; yields the source of each that could be read."""
     pattern = re.compile(_DEFINING.format("|".join(name[1:] for name in READERS)))
-    place = 0
-    while match := pattern.search(source, place):
+    place = failed = 0
+    while (match := pattern.search(source, place)) and failed < MOST_UNREADABLE:
         place = define(match[0].rstrip("*"), source, match.start() + len(match[0].rstrip("*")), macros)
         if place > match.end():
             yield source[match.start() : place]
+        else:
+            failed += 1
         place = max(place, match.end())
 
 
@@ -94,7 +100,7 @@ def _latex_parameters(source: str, place: int) -> tuple[tuple[Parameter, ...], i
     number = _count(count)
     if default is None:
         return plain(number), place
-    return (Parameter("optional", tuple(tokens(default))), *plain(number - 1)), place
+    return (Parameter("optional", BRACKETS, tuple(tokens(default))), *plain(number - 1)), place
 
 
 def _def(source: str, place: int, macros: Macros) -> int:
@@ -151,7 +157,7 @@ def _paired_delimiter(source: str, place: int, macros: Macros) -> int:
     fixed = [*opening, "#3", *closing]
     choice = ["\\IfNoValueTF", "{", "#2", "}", "{", *fixed, "}", "{", *sized, "}"]
     body = ("\\IfBooleanTF", "{", "#1", "}", "{", *grown, "}", "{", *choice, "}")
-    macros.define(name, Macro((Parameter("star"), Parameter("pair", ("[", "]")), Parameter("plain")), body))
+    macros.define(name, Macro((STAR, OPTION, Parameter("plain")), body))
     return place
 
 
@@ -169,22 +175,16 @@ def _xparse_parameters(specification: str) -> tuple[Parameter, ...]:
     while place < len(specification):
         kind = specification[place]
         place += 1
-        if kind == "O":
-            default, place = read_argument(specification, place)
-            found.append(Parameter("optional", tuple(tokens(default))))
-        elif kind in "rd":
-            pair = tuple(tokens(specification[place : place + 2]))
-            found.append(Parameter("pair", pair))
-            place += 2
-        elif kind == "D":
-            pair = tuple(tokens(specification[place : place + 2]))
-            _, place = read_argument(specification, place + 2)
-            found.append(Parameter("pair", pair))
-        elif kind in "mso":
-            found.append({"m": Parameter("plain"), "s": Parameter("star"), "o": Parameter("pair", ("[", "]"))}[kind])
+        if kind in "mso":
+            found.append({"m": Parameter("plain"), "s": STAR, "o": OPTION}[kind])
         elif kind == "t":
+            found.append(Parameter("flag", (specification[place],)))
             place += 1
-            found.append(Parameter("star"))
+        elif kind in "ODdRr":
+            marks = BRACKETS if kind == "O" else (specification[place], specification[place + 1])
+            place += 0 if kind == "O" else 2
+            default, place = (NO_VALUE, place) if kind.islower() else read_argument(specification, place)
+            found.append(Parameter("optional", marks, tuple(tokens(default))))
         elif kind not in "+! ":
             raise LatexError("bad_definition", f"argument kind {kind}", place)
         place = skip_spaces(specification, place)

@@ -8,14 +8,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TextIO
 
 import joblib
 from tqdm import tqdm
 
 from im2latex.errors import InputError
-from im2latex.latex.papers.archive import Paper, read_papers
+from im2latex.latex.papers.archive import Paper, read_papers, read_source
 from im2latex.latex.papers.definitions import read_definitions
 from im2latex.latex.papers.finding import Found, Walk
 from im2latex.latex.papers.lexer import visible
@@ -56,12 +57,11 @@ def extract(
     of workers. Raises `InputError` where nothing could be read.
     """
     account = Account()
-    known = read_definitions(visible(macros_file.read_text(encoding="utf-8"))) if macros_file else Macros()
-    partial = out.with_name(out.name + ".partial")
-    out.parent.mkdir(parents=True, exist_ok=True)
+    known = read_definitions(visible(read_source(macros_file))) if macros_file else Macros()
+    files = {path: path.with_name(path.name + ".partial") for path in (out, rejects) if path}
     with ExitStack() as stack:
-        kept = stack.enter_context(partial.open("w", encoding="utf-8"))
-        refused = stack.enter_context(rejects.open("w", encoding="utf-8")) if rejects else None
+        kept, *others = [stack.enter_context(_opened(partial)) for partial in files.values()]
+        refused = others[0] if others else None
         bar = stack.enter_context(tqdm(desc="extract", unit="paper", disable=None, delay=2))
         pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="4*n_jobs")
         for paper, found, notes in pool(
@@ -69,6 +69,8 @@ def extract(
         ):
             account.papers += 1
             account.notes.update(notes)
+            if not found:
+                account.notes["paper_without_formula"] += 1
             for number, item in enumerate(found):
                 account.found += 1
                 if item.formula is None:
@@ -79,17 +81,31 @@ def extract(
                     account.kept += 1
                     kept.write(_line(paper, item, {"formula": item.formula}, f"{paper}:{number}"))
             bar.update()
+    for path, partial in files.items():
+        if account.papers:
+            partial.replace(path)
+        else:
+            partial.unlink()
     if not account.papers:
-        partial.unlink()
         raise InputError("; ".join(account.unreadable) or "no paper was given")
-    partial.replace(out)
     return account
 
 
+def _opened(path: Path) -> TextIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("w", encoding="utf-8")
+
+
 def _all_papers(places: Iterable[Path], account: Account) -> Iterator[Paper]:
+    """The papers of all places; one whose name was there before gets a number, since a name is a group and an id."""
+    names: Counter[str] = Counter()
     for place in places:
         try:
-            yield from read_papers(place)
+            for paper in read_papers(place):
+                names[paper.name] += 1
+                account.notes.update({"left_out": paper.left_out} if paper.left_out else {})
+                again = names[paper.name]
+                yield replace(paper, name=f"{paper.name}~{again}") if again > 1 else paper
         except InputError as error:
             account.unreadable.append(str(error))
 

@@ -5,12 +5,14 @@ paper, and shorthands for displays (`\be ... \ee`, environments of the paper's o
 that the displays themselves can be found. Whatever was found and cannot be kept has a reason.
 """
 
+import posixpath
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.definitions import READERS, begin_name, define, definitions
+from im2latex.latex.papers.definitions import MOST_UNREADABLE, READERS, begin_name, define, definitions
 from im2latex.latex.papers.displays import DISPLAYS, typeset_inside
 from im2latex.latex.papers.inputs import FILE, main_files, resolve
 from im2latex.latex.papers.lexer import JOIN, read_argument, tokens, untokenize, visible
@@ -22,6 +24,7 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _INLINE = re.compile(r"\\.|[{}$]", re.DOTALL)
 _DISPLAY_MARK = re.compile(r"\\(?:begin|end)\s*\{(?:" + "|".join(map(re.escape, DISPLAYS)) + r")\}|\\[][]|\$\$")
 _INPUTS = ("\\input", "\\include", "\\subfile")
+_IMPORTS = ("\\import", "\\subimport", "\\inputfrom", "\\includefrom")
 _PACKAGES = ("\\usepackage", "\\RequirePackage", "\\documentclass", "\\LoadClass")
 _NO_FORMULA = re.compile(
     r"\\(?:ref|eqref|cref|cite[a-z]*|footnote|includegraphics|caption|item|begin\s*\{(?:tabular|figure|table|tikz|itemize|"
@@ -30,7 +33,8 @@ _NO_FORMULA = re.compile(
 MOST_FORMULA_CHARACTERS = 20_000
 """Longer displays are no formulas but unclosed ones."""
 _MOST_SHORTHANDS = 20_000
-_MOSTFILES = 200
+_MOST_COPIED = 20_000_000_000  # characters: each shorthand copies the file; 2 MB with 6,000 of them need 12e9
+_MOST_FILES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Walk:
     reasons: dict[str, int] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
     _shorthands: int = 0
+    _copied: int = 0
     _read: int = 0
 
     def paper(self) -> list[Found]:
@@ -67,7 +72,7 @@ class Walk:
     def file(self, path: str) -> None:
         """Read one file; one that is being read already, or one too many, is skipped and counted."""
         self._read += 1
-        if path in self._open or self._read > _MOSTFILES:
+        if path in self._open or self._read > _MOST_FILES:
             self.count("input_cycle" if path in self._open else "too_many_files")
             return
         self._open.append(path)
@@ -78,10 +83,11 @@ class Walk:
         """Note something that is no formula."""
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
-    def shorthand_allowed(self) -> bool:
-        """Whether another shorthand may be expanded."""
+    def shorthand_allowed(self, characters: int) -> bool:
+        """Whether another shorthand may be expanded in a file of that size."""
         self._shorthands += 1
-        return self._shorthands <= _MOST_SHORTHANDS
+        self._copied += characters
+        return self._shorthands <= _MOST_SHORTHANDS and self._copied <= _MOST_COPIED
 
 
 class _File:
@@ -94,6 +100,7 @@ class _File:
         self.place = 0
         self._counted = 0
         self._line = 1
+        self._failures: Counter[str] = Counter()
 
     def read(self) -> None:
         while match := _EVENT.search(self.text, self.place):
@@ -103,7 +110,7 @@ class _File:
     def _event(self, event: str, start: int) -> None:
         name = event.rstrip("*") if event[1:2].isalpha() else event
         if name in READERS:
-            self.place = define(name, self.text, start + len(name), self.walk.macros)
+            self._definition(name, start + len(name))
         elif name == "\\begin":
             self._begin(start)
         elif event in ("\\[", "$$"):
@@ -112,10 +119,27 @@ class _File:
             self._inline(start, event)
         elif name in _INPUTS:
             self._input()
+        elif name in _IMPORTS:
+            self._import()
         elif name in _PACKAGES:
             self._packages()
         elif event[0] == "\\":
             self._shorthand(name, start)
+
+    def _definition(self, name: str, start: int) -> None:
+        """Take a definition; one that cannot be read is counted."""
+        if self._worth_trying("unreadable_definition"):
+            self.place = define(name, self.text, start, self.walk.macros)
+            if self.place == start:
+                self._failed("unreadable_definition")
+
+    def _worth_trying(self, reason: str) -> bool:
+        """Whether what has failed in this file for that reason may still be tried: each failure reads a page on."""
+        return self._failures[reason] < MOST_UNREADABLE
+
+    def _failed(self, reason: str) -> None:
+        self._failures[reason] += 1
+        self.walk.count(reason)
 
     def _begin(self, start: int) -> None:
         match = _BEGIN.match(self.text, self.place)
@@ -129,9 +153,9 @@ class _File:
 
     def _display(self, start: int, env: str, closer: str) -> None:
         inside = self.place
-        end = self._find(closer)
+        end = self._find(closer) if self._worth_trying("unclosed_display") else None
         if end is None:
-            self.walk.count("unclosed_display")
+            self._failed("unclosed_display")
             self.place = inside
             return
         body = self.text[inside:end]
@@ -181,9 +205,10 @@ class _File:
     def _inline_end(self, closer: str) -> int | None:
         """The closing `$` outside braces, in the same paragraph."""
         depth = 0
-        stop = _PARAGRAPH.search(self.text, self.place)
-        limit = stop.start() if stop else len(self.text)
-        for match in _INLINE.finditer(self.text, self.place, min(limit, self.place + MOST_FORMULA_CHARACTERS)):
+        limit = self.place + MOST_FORMULA_CHARACTERS
+        if stop := _PARAGRAPH.search(self.text, self.place, limit):
+            limit = stop.start()
+        for match in _INLINE.finditer(self.text, self.place, limit):
             token = match[0]
             if token == closer and depth == 0:
                 return match.start()
@@ -229,7 +254,19 @@ class _File:
         if match is None:
             return
         self.place = match.end()
-        target = resolve(match[1] or match[2] or "", self.path, self.walk.files)
+        self._follow(match[1] or match[2] or "")
+
+    def _import(self) -> None:
+        r"""`\import{folder/}{file}` of the package import."""
+        try:
+            folder, here = read_argument(self.text, self.place)
+            name, self.place = read_argument(self.text, here)
+        except LatexError:
+            return
+        self._follow(posixpath.join(folder.strip(), name.strip()))
+
+    def _follow(self, name: str) -> None:
+        target = resolve(name, self.path, self.walk.files)
         if target is None:
             self.walk.count("missing_input")
         else:
@@ -258,7 +295,7 @@ class _File:
         macro = self.walk.macros.known[name]
         if name in macro.body:
             return False
-        if not self.walk.shorthand_allowed():
+        if not self.walk.shorthand_allowed(len(self.text)):
             self.walk.count("macro_bomb")
             return False
         here, replacement = end, untokenize(macro.body)

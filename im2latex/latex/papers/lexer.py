@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from im2latex.errors import LatexError
 
 FROZEN = "\0"
+MOST_GROUP_CHARACTERS = 20_000
+"""A group or an option that is longer counts as never closed, so that many of those cost no more than their number."""
 JOIN = "\1"
 """Stands for a line end that a comment swallowed: it counts as a line and prints nothing."""
 
@@ -74,7 +76,7 @@ def _is_word(token: str) -> bool:
 def group_end(source: str, start: int) -> int:
     """The place behind the brace group that opens at `start`; raises `LatexError` where it is never closed."""
     depth = 0
-    for match in _BRACE.finditer(source, start):
+    for match in _BRACE.finditer(source, start, start + MOST_GROUP_CHARACTERS):
         if match[0] == "{":
             depth += 1
         elif match[0] == "}":
@@ -104,15 +106,18 @@ def read_argument(source: str, start: int) -> tuple[str, int]:
 
 
 def read_optional(source: str, start: int) -> tuple[str | None, int]:
-    """The inside of the next brackets and the place behind them; None where there are none."""
+    """The inside of the next brackets and the place behind them; None where there are none.
+
+    Raises `LatexError` where they are never closed.
+    """
     here = skip_spaces(source, start)
     if source[here : here + 1] != "[":
         return None, start
     braces = brackets = 0
-    for match in _BRACKET.finditer(source, here):
+    for match in _BRACKET.finditer(source, here, here + MOST_GROUP_CHARACTERS):
         braces += (match[0] == "{") - (match[0] == "}")
         if not braces:
             brackets += (match[0] == "[") - (match[0] == "]")
             if not brackets:
                 return source[here + 1 : match.start()], match.end()
-    return None, start
+    raise LatexError("unbalanced_group", "brackets are never closed", here)

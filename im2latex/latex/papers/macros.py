@@ -22,11 +22,12 @@ NO_VALUE, TRUE, FALSE = "\\NoValue", "\\BooleanTrue", "\\BooleanFalse"
 class Parameter:
     """How one argument is read.
 
-    plain: a token or a group. optional: brackets, else `default`. star: TRUE or FALSE. until: all up to `default`.
-    literal: `default` must stand there and is no argument. pair: between the two tokens of `default`, else NO_VALUE.
+    plain: a token or a group. optional: between the two `marks`, else `default`. flag: TRUE where the mark stands, else
+    FALSE. until: all up to `marks`. literal: `marks` must stand there and are no argument.
     """
 
-    kind: Literal["plain", "optional", "star", "until", "literal", "pair"]
+    kind: Literal["plain", "optional", "flag", "until", "literal"]
+    marks: tuple[str, ...] = ()
     default: tuple[str, ...] = ()
 
 
@@ -36,6 +37,9 @@ class Macro:
 
     parameters: tuple[Parameter, ...]
     body: tuple[str, ...]
+
+
+BRACKETS = ("[", "]")
 
 
 def plain(count: int) -> tuple[Parameter, ...]:
@@ -114,7 +118,7 @@ class _Expansion:
                 arguments.append(argument)
         replacement: list[str] = []
         for token in macro.body:
-            if token[0] == "#" and len(token) == 2 and token[1].isdigit():
+            if token[0] == "#" and token[1:] in _DIGITS:
                 replacement += arguments[int(token[1]) - 1] if int(token[1]) <= len(arguments) else []
             else:
                 replacement.append(token)
@@ -127,14 +131,12 @@ class _Expansion:
             case "plain":
                 return self._plain(name)
             case "optional":
-                return self._bracketed(("[", "]"), parameter.default)
-            case "pair":
-                return self._bracketed(parameter.default, (NO_VALUE,))
-            case "star":
-                return [TRUE] if self._takes("*") else [FALSE]
+                return self._between(parameter.marks, parameter.default)
+            case "flag":
+                return [TRUE] if self._takes(parameter.marks[0]) else [FALSE]
             case "until":
-                return self._until(name, parameter.default)
-        for token in parameter.default:
+                return self._until(name, parameter.marks)
+        for token in parameter.marks:
             if not self._takes(token):
                 raise LatexError("macro_argument", f"{name} is not used as it is defined")
         return None
@@ -175,7 +177,7 @@ class _Expansion:
             found.append(token)
         raise LatexError("macro_argument", f"{name}: an argument is never closed")
 
-    def _bracketed(self, pair: tuple[str, ...], default: tuple[str, ...]) -> list[str]:
+    def _between(self, pair: tuple[str, ...], default: tuple[str, ...]) -> list[str]:
         opening, closing = pair
         if not self._takes(opening):
             return list(default)
@@ -236,6 +238,7 @@ def _closes_at(found: list[str]) -> int:
     return len(found)
 
 
+_DIGITS = frozenset("123456789")
 _STEERING = frozenset(
     ["\\ifmmode", *(f"\\If{what}{branch}" for what in ("Boolean", "Value", "NoValue") for branch in ("TF", "T", "F"))]
 )

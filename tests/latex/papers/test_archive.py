@@ -77,3 +77,42 @@ def test_what_is_no_archive_is_one_sentence(tmp_path: Path, content: bytes) -> N
         list(read_papers(tmp_path / "a.tar.gz"))
     with pytest.raises(InputError, match="no such file"):
         list(read_papers(tmp_path / "missing"))
+
+
+def test_a_style_beside_the_folder_of_the_only_paper_belongs_to_it(tmp_path: Path) -> None:
+    path = packed(tmp_path / "0704.0001.tar.gz", {"my.sty": b"1", "src/main.tex": b"2", "src/parts/a.tex": b"3"})
+    [paper] = read_papers(path)
+    assert (paper.name, sorted(paper.files)) == ("0704.0001", ["my.sty", "src/main.tex", "src/parts/a.tex"])
+
+
+def test_papers_in_folders_of_one_name_keep_their_whole_path(tmp_path: Path) -> None:
+    path = packed(tmp_path / "all.tar.gz", {"q/src/a.tex": b"1", "p/src/a.tex": b"2", "note.sty": b"3"})
+    assert [paper.name for paper in read_papers(path)] == ["p/src", "q/src"]
+
+
+def test_styles_alone_are_no_paper_and_depth_is_no_limit(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"holds no \.tex file"):
+        list(read_papers(packed(tmp_path / "a.tar.gz", {"a/b.sty": b"1"})))
+    [paper] = read_papers(packed(tmp_path / "b.tar.gz", {"d/" * 1200 + "a.tex": b"1"}))
+    assert list(paper.files) == ["a.tex"]
+
+
+def test_what_is_too_large_or_a_link_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MOST_FILE_BYTES", 5)
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "a.tex").write_text("x")
+    (tmp_path / "p" / "b.tex").write_text("xxxxxx")
+    (tmp_path / "p" / "c.tex").symlink_to("/etc/passwd")
+    assert [(paper.left_out, list(paper.files)) for paper in read_papers(tmp_path / "p")] == [(2, ["a.tex"])]
+    monkeypatch.setattr(archive, "MOST_PAPER_BYTES", 0)
+    with pytest.raises(InputError, match="in one paper"):
+        list(read_papers(tmp_path / "p"))
+    monkeypatch.setattr(archive, "MOST_ARCHIVE_BYTES", 0)
+    with pytest.raises(InputError, match="unpack it to a folder"):
+        list(read_papers(packed(tmp_path / "a.tar.gz", {"a.tex": b"1"})))
+
+
+def test_a_binary_file_is_no_source(tmp_path: Path) -> None:
+    (tmp_path / "a.tex").write_bytes(b"\0\1\2")
+    with pytest.raises(InputError, match="NUL bytes"):
+        list(read_papers(tmp_path / "a.tex"))

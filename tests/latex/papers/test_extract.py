@@ -52,3 +52,31 @@ def test_what_cannot_be_read_is_named_and_the_others_go_on(papers: Path, tmp_pat
         extract([tmp_path / "missing"], tmp_path / "g.jsonl")
     assert not (tmp_path / "g.jsonl").exists()
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_papers_of_one_name_stay_apart(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "main.tex").write_text(rf"\[ {folder} \]")
+    extract([tmp_path / "a" / "main.tex", tmp_path / "b" / "main.tex"], tmp_path / "f.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "f.jsonl").read_text().splitlines()]
+    assert [(row["id"], row["paper"]) for row in rows] == [("main:0", "main"), ("main~2:0", "main~2")]
+
+
+def test_macros_that_cannot_be_read_are_one_sentence_and_latin_1_can(papers: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        extract([papers], tmp_path / "f.jsonl", macros_file=tmp_path / "missing.tex")
+    (tmp_path / "team.tex").write_bytes(b"% caf\xe9\n\\newcommand{\\R}{r}")
+    assert extract([papers], tmp_path / "f.jsonl", macros_file=tmp_path / "team.tex").kept == 2
+
+
+def test_rejects_are_left_alone_where_nothing_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_text("before")
+    with pytest.raises(InputError):
+        extract([tmp_path / "missing"], tmp_path / "f.jsonl", rejects=tmp_path / "r.jsonl")
+    assert (tmp_path / "r.jsonl").read_text() == "before"
+
+
+def test_a_paper_without_formulas_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.tex").write_text("only prose")
+    assert extract([tmp_path / "a.tex"], tmp_path / "f.jsonl").notes == {"paper_without_formula": 1}

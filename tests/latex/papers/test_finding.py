@@ -1,3 +1,6 @@
+import time
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -96,3 +99,23 @@ def test_whatever_the_paper_holds_it_is_read_to_the_end(source: str) -> None:
 @settings(max_examples=150, deadline=2000)
 def test_random_bytes_are_read_to_the_end(content: bytes) -> None:
     found(content.decode("latin-1"))
+
+
+def test_imports_are_followed_into_their_folder() -> None:
+    walk = Walk({"main.tex": r"\documentclass{a}\import{parts/}{one}", "parts/one.tex": r"\[ a \]"}, None, Macros())
+    assert [(item.file, item.formula) for item in walk.paper()] == [("parts/one.tex", "a")]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [r"\newcommand{\a}{x ", r"\newcommand{\a}[x ", r"$a$ word ", r"\def\a{$$}\a ", r"\begin{a}{", r"\[ x "],
+)
+def test_reading_takes_time_in_proportion_to_the_length(piece: str) -> None:
+    """Ten times the text in far less than a hundred times the time, of the processor, whatever the machine."""
+
+    def seconds(length: int) -> float:
+        started = time.process_time()
+        found(piece * (length // len(piece)))
+        return time.process_time() - started
+
+    assert seconds(300_000) < 30 * max(seconds(30_000), 0.02)
