@@ -136,7 +136,7 @@ def _to_parquet(formulas: Sequence[str], params: RenderStageParams) -> None:
     parts = [formulas[start : start + PART_ROWS] for start in range(0, len(formulas), PART_ROWS)]
     with tempfile.TemporaryDirectory() as folder:
         cache = PartCache(Path(folder), "render", {})
-        for _ in run_parts(parts, Drawing(params), cache, "render", len(formulas)):
+        for _ in run_parts(parts, Drawing(params.renderer, params.picture), cache, "render", len(formulas)):
             pass
 
 
@@ -159,7 +159,7 @@ def _tools_alone(formulas: Sequence[str], params: RenderParams) -> float:
 def _cost(formulas: Sequence[str], params: RenderStageParams) -> dict[str, object]:
     """Processor milliseconds a formula in this process and in its children, and the largest process."""
     before = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    Drawing(params)(formulas)
+    Drawing(params.renderer, params.picture)(formulas)
     after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     own, children = (
         1000 * (end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime) / len(formulas)

@@ -65,6 +65,7 @@ FORMULAS = pa.schema(
 PICTURES = pa.schema(
     [
         ("formula_id", pa.string()),
+        ("look", pa.string()),
         ("image_id", pa.string()),
         ("pixel_hash", pa.string()),
         ("width", pa.int32()),
@@ -72,7 +73,8 @@ PICTURES = pa.schema(
         ("image", IMAGE),
     ]
 )
-"""`image_id` names what was asked for (text and renderer); `pixel_hash` what came out. Sizes in pixels."""
+"""A formula has one row for each `look` it was drawn in. `image_id` names what was asked for (text and renderer);
+`pixel_hash` what came out. Sizes in pixels."""
 
 LABELS = pa.schema(
     [
@@ -87,6 +89,7 @@ LABELS = pa.schema(
 KEPT = pa.schema(
     [
         ("formula_id", pa.string()),
+        ("look", pa.string()),
         ("split", pa.string()),
         ("length", pa.int32()),
         ("width", pa.int32()),
@@ -100,6 +103,7 @@ SAMPLES = pa.schema(
         ("formula_id", pa.string()),
         ("source_id", pa.string()),
         ("group", pa.string()),
+        ("look", pa.string()),
         ("latex", pa.string()),
         ("tokens", pa.list_(pa.int32())),
         ("bucket", pa.int16()),

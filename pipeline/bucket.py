@@ -20,6 +20,8 @@ from im2latex.errors import InputError
 from im2latex.records import SAMPLES, SPLITS, part_paths, read_table
 from pipeline.stage import DATA, Run, run_stage
 
+_KEY = ["formula_id", "look"]
+
 
 def work(run: Run[BucketParams]) -> None:
     """Choose the shapes, then gather texts, tokens and pictures part by part."""
@@ -31,7 +33,7 @@ def work(run: Run[BucketParams]) -> None:
     shapes = choose_shapes(sizes, run.params)
     kept["bucket"] = assign(sizes, shapes, run.params).astype(np.int16)
     labels = read_table(DATA / "tokenize" / "labels.parquet", ["formula_id", "tokens"]).to_pandas()
-    chosen = kept.merge(labels, on="formula_id", validate="1:1").set_index("formula_id")
+    chosen = kept.merge(labels, on="formula_id", validate="m:1").set_index(_KEY)
     save_shapes(shapes, run.out / "buckets.json")
     rows = _write_shards(run, chosen)
     content = {
@@ -50,9 +52,10 @@ def _write_shards(run: Run[BucketParams], chosen: pd.DataFrame) -> list[tuple[st
     hashed: list[tuple[str, str, str, str]] = []
     for path in part_paths(DATA / "render"):
         pictures = read_table(path).to_pandas()
-        texts = read_table(DATA / "normalize" / path.name, ["formula_id", "source_id", "group", "latex"]).to_pandas()
-        part = pictures.merge(texts, on="formula_id", validate="1:1")
-        part = part.join(chosen[["split", "bucket", "tokens"]], on="formula_id", how="inner")
+        formulas = DATA / "normalize" / f"{path.name.partition('.')[0]}.parquet"
+        texts = read_table(formulas, ["formula_id", "source_id", "group", "latex"]).to_pandas()
+        part = pictures.merge(texts, on="formula_id", validate="m:1")
+        part = part.join(chosen[["split", "bucket", "tokens"]], on=_KEY, how="inner")
         for split, rows in part.groupby("split", sort=False):
             writers[str(split)].add(pa.Table.from_pandas(rows[SAMPLES.names], schema=SAMPLES, preserve_index=False))
         hashed += zip(part["formula_id"], part["split"], part["pixel_hash"], part["latex"], strict=True)

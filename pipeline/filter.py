@@ -17,19 +17,19 @@ from pipeline.stage import DATA, Run, run_stage
 def work(run: Run[FilterParams]) -> None:
     """Judge every labelled picture."""
     texts = read_parts(DATA / "normalize", ["formula_id", "source_id", "latex"]).to_pandas()
-    pictures = read_parts(DATA / "render", ["formula_id", "pixel_hash", "width", "height"]).to_pandas()
+    pictures = read_parts(DATA / "render", ["formula_id", "look", "pixel_hash", "width", "height"]).to_pandas()
     labels = read_table(DATA / "tokenize" / "labels.parquet").to_pandas()
     labels["length"] = labels.pop("tokens").map(len)
-    samples: pd.DataFrame = labels.merge(pictures, on="formula_id", validate="1:1").merge(
-        texts, on="formula_id", validate="1:1"
+    samples: pd.DataFrame = pictures.merge(labels, on="formula_id", validate="m:1").merge(
+        texts, on="formula_id", validate="m:1"
     )
-    run.ledger.see(len(labels))
+    run.ledger.see(len(pictures))
     reasons = judge(samples, run.params)
     kept = samples[reasons == ""]
     run.ledger.keep(len(kept))
     dropped = samples[reasons != ""]
     for row, reason in zip(dropped.to_dict("records"), reasons[dropped.index], strict=True):
-        detail = f"{row['length']} tokens, {row['width']}x{row['height']} px, in {row['split']}"
+        detail = f"{row['length']} tokens, {row['width']}x{row['height']} px, look {row['look']}, in {row['split']}"
         source_id = None if pd.isna(row["source_id"]) else row["source_id"]
         run.ledger.drop(row["formula_id"], source_id, reason, detail)
     write_table(pa.Table.from_pandas(kept[KEPT.names], schema=KEPT, preserve_index=False), run.out / "kept.parquet")

@@ -1,13 +1,15 @@
 """Normalized formulas to pictures.
 
 reads   data/normalize/part-NNNNN.parquet     records.FORMULAS
-writes  data/render/part-NNNNN.parquet        records.PICTURES, the same parts in the same order
+writes  data/render/part-NNNNN.parquet        records.PICTURES in the base look, the same parts in the same order
+        data/render/part-NNNNN.LOOK.parquet   the same in each other look of params.yaml, of what is drawn in it
 """
 
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,9 +18,10 @@ from im2latex.imaging.raster import encode_png, prepare
 from im2latex.parts import PartCache, run_parts
 from im2latex.records import PICTURES, part_paths, read_table, write_table
 from im2latex.rendering.doctor import versions
-from im2latex.rendering.engine import TexRenderer
+from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.looks import BASE, Look, all_looks, chosen
 from pipeline.fingerprint import fingerprint
-from pipeline.renderer import RenderStageParams
+from pipeline.renderer import PictureParams, RenderStageParams
 from pipeline.stage import DATA, Run, cache_root, run_stage
 
 DRAWN = pa.schema(
@@ -34,19 +37,19 @@ DRAWN = pa.schema(
 class Drawing:
     """The work on one part: normalized formulas to DRAWN."""
 
-    params: RenderStageParams
+    renderer: RenderParams
+    picture: PictureParams
 
     def __call__(self, formulas: Sequence[str]) -> pa.Table:
         """Render each, or say why not."""
-        renderer = TexRenderer(self.params.renderer)
-        picture = self.params.picture
-        identity = f"{renderer.identity}\0{picture.model_dump_json()}"
+        renderer = TexRenderer(self.renderer)
+        identity = f"{renderer.identity}\0{self.picture.model_dump_json()}"
         rows: list[dict[str, object]] = []
         for formula, drawn in zip(formulas, renderer.render(formulas), strict=True):
             if drawn.pixels is None:
                 rows.append({"reason": drawn.reason, "detail": drawn.detail})
                 continue
-            pixels = prepare(drawn.pixels, picture.padding_px, picture.downsample)
+            pixels = prepare(drawn.pixels, self.picture.padding_px, self.picture.downsample)
             height, width = pixels.shape
             rows.append(
                 {
@@ -59,33 +62,54 @@ class Drawing:
             )
         return pa.Table.from_pylist(rows, schema=DRAWN)
 
+    def cache(self, stage: str) -> PartCache:
+        """Where finished parts are kept: a change of anything that decides them is another place."""
+        recipe = {
+            "params": [self.renderer.model_dump(mode="json"), self.picture.model_dump(mode="json")],
+            "tools": versions(self.renderer),
+            "renderer": TexRenderer(self.renderer).identity,
+            "code": fingerprint("pipeline.render"),
+        }
+        return PartCache(cache_root(), stage, recipe)
+
 
 def work(run: Run[RenderStageParams]) -> None:
-    """Render the corpus in parts; account for every formula."""
-    tools = versions(run.params.renderer)
-    run.facts["tools"] = tools
-    run.facts["renderer"] = TexRenderer(run.params.renderer).identity
-    recipe = {
-        "params": run.params.model_dump(mode="json"),
-        "tools": tools,
-        "code": fingerprint("pipeline.render"),
-    }
+    """Render the corpus look by look, each in parts; account for every picture."""
+    looks = all_looks(run.params.renderer, run.params.looks)
+    run.facts["tools"] = versions(run.params.renderer)
+    run.facts["renderer"] = {look.name: TexRenderer(look.renderer).identity for look in looks}
+    for look in looks:
+        _draw(run, look, looks)
+
+
+def _draw(run: Run[RenderStageParams], look: Look, looks: Sequence[Look]) -> None:
+    """All pictures of one look."""
     paths = part_paths(DATA / "normalize")
     waiting: deque[pa.Table] = deque()
 
-    def parts() -> Iterator[list[str]]:
+    def texts() -> Iterator[list[str]]:
         for path in paths:
-            table = read_table(path, ["formula_id", "source_id", "latex"])
-            waiting.append(table)
-            yield table["latex"].to_pylist()
+            formulas = _formulas(path, look, looks, run.params.looks.per_formula)
+            waiting.append(formulas)
+            yield formulas["latex"].to_pylist()
 
-    total = sum(read_table(path, ["formula_id"]).num_rows for path in paths)
-    results = run_parts(parts(), Drawing(run.params), PartCache(cache_root(), run.stage, recipe), "render", total)
+    total = sum(_formulas(path, look, looks, run.params.looks.per_formula).num_rows for path in paths)
+    drawing = Drawing(look.renderer, run.params.picture)
+    results = run_parts(texts(), drawing, drawing.cache(run.stage), f"render {look.name}", total)
     for path, drawn in zip(paths, results, strict=True):
-        write_table(_account(run, waiting.popleft(), drawn), run.out / path.name)
+        name = path.name if look.name == BASE else f"{path.stem}.{look.name}{path.suffix}"
+        write_table(_account(run, look.name, waiting.popleft(), drawn), run.out / name)
 
 
-def _account(run: Run[RenderStageParams], formulas: pa.Table, drawn: pa.Table) -> pa.Table:
+def _formulas(path: Path, look: Look, looks: Sequence[Look], per_formula: int) -> pa.Table:
+    """The formulas of a part that are drawn in a look."""
+    table = read_table(path, ["formula_id", "source_id", "split", "latex"])
+    pairs = zip(table["formula_id"].to_pylist(), table["split"].to_pylist(), strict=True)
+    drawn = [look.name in chosen(name, split, looks, per_formula) for name, split in pairs]
+    return table.filter(pa.array(drawn, pa.bool_()))
+
+
+def _account(run: Run[RenderStageParams], look: str, formulas: pa.Table, drawn: pa.Table) -> pa.Table:
     """Keep the rendered rows of a part (PICTURES) and drop the others with their reason."""
     run.ledger.see(formulas.num_rows)
     kept = drawn["reason"].is_null()
@@ -93,8 +117,10 @@ def _account(run: Run[RenderStageParams], formulas: pa.Table, drawn: pa.Table) -
     refused = drawn.filter(pc.invert(kept)).select(["reason", "detail"])
     names = formulas.filter(pc.invert(kept)).select(["formula_id", "source_id"])
     for name, why in zip(names.to_pylist(), refused.to_pylist(), strict=True):
-        run.ledger.drop(name["formula_id"], name["source_id"], why["reason"], why["detail"])
-    columns = {"formula_id": formulas["formula_id"]} | {name: drawn[name] for name in PICTURES.names[1:]}
+        detail = why["detail"] if look == BASE else f"in look {look}: {why['detail']}"
+        run.ledger.drop(name["formula_id"], name["source_id"], why["reason"], detail)
+    columns = {"formula_id": formulas["formula_id"], "look": pa.array([look] * formulas.num_rows, pa.string())}
+    columns |= {name: drawn[name] for name in DRAWN.names if name in PICTURES.names}
     return pa.table(columns, schema=PICTURES).filter(kept)
 
 

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from im2latex.params import Params, load_section
 from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.looks import LooksParams
 from im2latex.rendering.pool import PooledRenderer
 
 
@@ -19,6 +20,7 @@ class RenderStageParams(Params):
 
     renderer: RenderParams
     picture: PictureParams
+    looks: LooksParams = LooksParams()
 
 
 def project_renderer() -> PooledRenderer:

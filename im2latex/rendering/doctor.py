@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import get_args
 
 from im2latex.errors import InputError, ToolError
-from im2latex.rendering import process, rasterizers
+from im2latex.rendering import document, process, rasterizers
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.typesetter import throwaway_folder
 
@@ -92,7 +92,7 @@ def line(finding: Finding) -> str:
 
 def _template_files(params: RenderParams) -> list[str]:
     """The class and package files that the template names."""
-    names = [re.sub(r"^\[.*\]|[{}]", "", package) for package in params.template.packages]
+    names = [re.sub(r"^\[.*\]|[{}]", "", package) for package in document.packages(params.template)]
     return [f"{params.template.document_class}.cls", *(f"{name}.sty" for name in names)]
 
 

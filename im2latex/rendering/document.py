@@ -14,6 +14,7 @@ cannot be known.
 
 import hashlib
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 
@@ -59,6 +60,17 @@ DEFINITIONS = r"""
 """
 
 
+FontSet = Literal["computer-modern", "times", "txfonts", "palatino", "pxfonts", "euler"]
+_FONT_PACKAGES: dict[FontSet, tuple[str, ...]] = {
+    "computer-modern": (),
+    "times": ("mathptmx",),
+    "txfonts": ("txfonts",),
+    "palatino": ("mathpazo",),
+    "pxfonts": ("pxfonts",),
+    "euler": ("euler",),
+}
+
+
 class TemplateParams(Params):
     """The document in which every formula is set."""
 
@@ -68,6 +80,7 @@ class TemplateParams(Params):
         default=("amsmath", "amssymb", "mathtools", "mathrsfs", "xcolor"),
         description="packages in order of loading, as name or [options]{name}",
     )
+    fonts: FontSet = Field(default="computer-modern", description="letters and symbols, by packages loaded last")
     definitions: bool = Field(default=True, description="define frequent commands of packages that are not loaded")
     extra_preamble: str = Field(default="", description="TeX code after packages and definitions")
     math_style: str = Field(
@@ -85,15 +98,20 @@ class PageParams(Params):
     max_height_px: int = Field(default=2000, ge=1, description="tallest formula, in pixels at dpi")
 
 
+def packages(template: TemplateParams) -> tuple[str, ...]:
+    """All that is loaded, in order: the packages of the template and those of its font set."""
+    return template.packages + _FONT_PACKAGES[template.fonts]
+
+
 def preamble(template: TemplateParams, page: PageParams) -> str:
     """The part of the document that is the same for all batches, up to and with \\begin{document}."""
-    packages = "".join(f"\\usepackage{p if p.startswith('[') else f'{{{p}}}'}\n" for p in template.packages)
+    loaded = "".join(f"\\usepackage{p if p.startswith('[') else f'{{{p}}}'}\n" for p in packages(template))
     return (
         # Nothing in the PDF may tell when, where or under which name it was made.
         "\\pdfoutput=1 \\pdfinfoomitdate=1 \\pdftrailerid{} \\pdfsuppressptexinfo=-1\n"
         "\\pdfcompresslevel=0 \\pdfobjcompresslevel=0 \\pdfdecimaldigits=4 \\pdfminorversion=5\n"
         f"\\documentclass[{template.class_options}]{{{template.document_class}}}\n"
-        f"{packages}{DEFINITIONS if template.definitions else ''}{template.extra_preamble}\n"
+        f"{loaded}{DEFINITIONS if template.definitions else ''}{template.extra_preamble}\n"
         "\\nofiles\n\\begin{document}\n"
         f"{_page_setup(template, page)}"
     )

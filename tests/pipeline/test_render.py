@@ -36,3 +36,38 @@ def test_bytes_do_not_depend_on_workers(
         pixels = decode(row["image"]["bytes"])
         assert pixels.shape == (row["height"], row["width"])
         assert pixels.min() < 128 < pixels.max()
+
+
+@pytest.mark.needs_tex
+def test_training_formulas_are_drawn_in_several_looks_down_to_the_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callable[[dict[str, Any]], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    variants = [{"name": "times", "fonts": "times", "dpi": 150}, {"name": "small", "size": "9pt"}]
+    set_params(
+        {
+            "normalize": {"part_rows": 20, "split": {"val": 0.2, "test": 0.2}},
+            "render": {"renderer": {"rasterizer": "pdfium"}, "looks": {"per_formula": 2, "variants": variants}},
+            "tokenize": {"vocabulary": {"min_count": 1}},
+        }
+    )
+    Path("data/raw/tiny").mkdir(parents=True)
+    Path("data/raw/tiny/formulas.txt").write_text("\n".join(generate(50, 7)))
+    monkeypatch.setenv("IM2LATEX_CACHE", "cache")
+    run("normalize", "render", "tokenize", "filter", "bucket")
+    splits = {row["formula_id"]: row["split"] for row in read_parts(Path("data/normalize")).to_pylist()}
+    looks: dict[str, set[str]] = {name: set() for name in splits}
+    for row in read_parts(Path("data/render"), ["formula_id", "look"]).to_pylist():
+        looks[row["formula_id"]].add(row["look"])
+    assert {len(looks[name]) for name, split in splits.items() if split == "train"} == {2}
+    assert all(looks[name] == {"base"} for name, split in splits.items() if split != "train")
+    shards = read_parts(Path("data/bucket"), ["formula_id", "look", "image"], "train/shard-*.parquet").to_pylist()
+    assert {row["look"] for row in shards} == {"base", "times", "small"}
+    pictures = {(row["formula_id"], row["look"]): row["image"]["bytes"] for row in shards}
+    assert len(pictures) == len(shards)
+    drawn = read_parts(Path("data/render"), ["formula_id", "look", "image"]).to_pylist()
+    source = {(row["formula_id"], row["look"]): row["image"]["bytes"] for row in drawn}
+    assert all(source[key] == picture for key, picture in pictures.items())
+    for stage in ("render", "filter", "bucket"):
+        ledger = json.loads(Path(f"reports/ledger/{stage}.json").read_text())
+        assert ledger["seen"] == ledger["kept"] + ledger["dropped"]
