@@ -26,7 +26,9 @@ from im2latex.params import load_section
 from im2latex.parts import PartCache, run_parts, worker_count
 from im2latex.rendering import document, rasterizers, screening, texformat
 from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.typesetter import Typesetter, throwaway_folder
+from im2latex.rendering.process import throwaway_folder
+from im2latex.rendering.texrun import Fresh
+from im2latex.rendering.typesetter import Typesetter
 from pipeline.render import Drawing
 from pipeline.renderer import RenderStageParams
 
@@ -143,7 +145,7 @@ def _to_parquet(formulas: Sequence[str], params: RenderStageParams) -> None:
 def _tools_alone(formulas: Sequence[str], params: RenderParams) -> float:
     """Seconds a formula of TeX and of the rasterizer, on one core, with nothing done to the pixels."""
     preamble = texformat.load(document.preamble(params.template, params))
-    typesetter = Typesetter(params.template, preamble, params)
+    typesetter = Typesetter(params.template, Fresh(preamble, params), params.timeout_seconds)
     rasterizer = rasterizers.create(params.rasterizer, params)
     started = time.monotonic()
     for start in range(0, len(formulas), params.batch_size):

@@ -16,7 +16,7 @@ from typing import get_args
 from im2latex.errors import InputError, ToolError
 from im2latex.rendering import document, process, rasterizers
 from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.typesetter import throwaway_folder
+from im2latex.rendering.process import throwaway_folder
 
 WHEELS = ("numpy", "pillow", "pyarrow", "pypdfium2", "pylatexenc")
 _FONTS = ("cmr12.pfb", "cmmi12.pfb", "cmsy10.pfb", "cmex10.pfb", "msam10.pfb", "msbm10.pfb", "eufm10.pfb", "rsfs10.pfb")

@@ -19,9 +19,10 @@ from pydantic import Field
 
 from im2latex.errors import LatexError
 from im2latex.imaging import raster
-from im2latex.rendering import document, extent, process, rasterizers, screening, texformat
+from im2latex.rendering import document, extent, process, rasterizers, screening, texformat, texrun
+from im2latex.rendering.process import LimitParams
 from im2latex.rendering.transcript import Verdict
-from im2latex.rendering.typesetter import LimitParams, Typesetter
+from im2latex.rendering.typesetter import Typesetter, cpu_seconds
 
 _PIXELS_PER_MB = 1 << 20
 
@@ -59,9 +60,11 @@ class Renderer(Protocol):
 class TexRenderer:
     """Draws with pdfTeX and one of the rasterizers; raises `ToolError` where one is missing."""
 
-    def __init__(self, params: RenderParams | None = None, cache: Path | None = None) -> None:
+    def __init__(self, params: RenderParams | None = None, cache: Path | None = None, ready: int = 0) -> None:
+        """`cache` holds the formats. `ready` processes of TeX wait for `render_one`, in this process, until `close`."""
         self.params = params or RenderParams()
         self._cache = cache
+        self._ready = ready
 
     @cached_property
     def identity(self) -> str:
@@ -78,7 +81,13 @@ class TexRenderer:
 
     def prepare(self) -> None:
         """Compile the preamble if that has not been done; workers then only load it."""
-        self._format  # noqa: B018  the property builds it
+        self._tex  # noqa: B018  the property builds it
+
+    def close(self) -> None:
+        """End the processes that wait."""
+        tex = vars(self).pop("_tex", None)
+        if isinstance(tex, texrun.Ready):
+            tex.close()
 
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
         """One rendering a formula, in order."""
@@ -96,7 +105,7 @@ class TexRenderer:
         return [results[number] for number in range(len(formulas))]
 
     def render_one(self, formula: str) -> Rendering:
-        """One formula for whoever waits for it, in a run of its own; `benchmarks.rendering` times it."""
+        """One formula for whoever waits for it; `benchmarks.rendering` times it."""
         (rendering,) = self.render([formula])
         return rendering
 
@@ -107,6 +116,12 @@ class TexRenderer:
     @cached_property
     def _format(self) -> texformat.Format:
         return texformat.load(self._preamble, self._cache)
+
+    @cached_property
+    def _tex(self) -> texrun.TexRun:
+        fresh = texrun.Fresh(self._format, self.params)
+        alone = cpu_seconds(self.params.timeout_seconds, 1)
+        return texrun.Ready(fresh, alone, self._ready) if self._ready else fresh
 
     @cached_property
     def _rasterizer(self) -> rasterizers.Rasterizer:
@@ -134,7 +149,7 @@ class TexRenderer:
 
     def _draw_batch(self, formulas: Sequence[str], margin_px: int) -> Iterator[tuple[int, Rendering]]:
         """One batch: each formula's position with its rendering, in any order."""
-        typesetter = Typesetter(self.params.template, self._format, self.params)
+        typesetter = Typesetter(self.params.template, self._tex, self.params.timeout_seconds)
         for printed in typesetter.typeset(formulas, margin_px):
             good: list[tuple[int, Verdict]] = []
             for position, verdict in printed.verdicts.items():

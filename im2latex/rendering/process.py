@@ -1,8 +1,8 @@
 """Start a program with a time limit, a memory limit and no way to outlive us.
 
 The one file of the project that starts programs. A program runs in its own process group with hard limits on
-processor time, address space and file size, in a minimal environment, and dies with its parent. It knows nothing
-of TeX or pictures.
+processor time, address space and file size, in a minimal environment and a throw-away folder, and dies with its
+parent. It knows nothing of TeX or pictures.
 
 The number of processes is not limited: that limit counts all processes of the user, so that a busy machine would
 fail a good run. The programs here get by without children, and a child they start anyway dies with the group.
@@ -16,13 +16,16 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from pydantic import Field
+
 from im2latex.errors import ToolError
 from im2latex.lifetime import follower
+from im2latex.params import Params
 
 DEBIAN_PACKAGES = {
     "pdftex": "texlive-latex-base",
@@ -32,7 +35,18 @@ DEBIAN_PACKAGES = {
     "pdftoppm": "poppler-utils",
     "convert": "imagemagick",
 }
+_MEMORY_FOLDER = Path("/dev/shm")
 _MB = 1 << 20
+
+
+class LimitParams(Params):
+    """What one run of TeX or of a rasterizer may use."""
+
+    timeout_seconds: float = Field(
+        default=3, gt=0, description="processor time for a formula set alone, counted in whole seconds"
+    )
+    memory_mb: int = Field(default=2048, ge=256, description="address space")
+    file_mb: int = Field(default=128, ge=8, description="size of a file it writes, of its output too")
 
 
 @dataclass(frozen=True)
@@ -59,11 +73,97 @@ def find(program: str) -> Path:
     return Path(path)
 
 
+@contextlib.contextmanager
+def throwaway_folder() -> Iterator[Path]:
+    """A new empty folder, in memory where possible, gone afterwards."""
+    try:
+        folder = tempfile.mkdtemp(prefix="im2latex-", dir=_MEMORY_FOLDER)
+    except OSError:
+        folder = tempfile.mkdtemp(prefix="im2latex-")
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Child:
+    """A program that has been started. It must be brought to its end by `finish` or `kill`."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        cpu_seconds: int,
+        memory_mb: int,
+        file_mb: int,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start `command`; `env` is added to a minimal environment whose HOME and TMPDIR are `cwd`.
+
+        The output is bounded by `file_mb`, since it is collected in files. Raises `ToolError` where the program is
+        missing.
+        """
+        executable = find(command[0])
+        with contextlib.ExitStack() as stack:
+            self._out = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
+            self._err = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
+            self._process = subprocess.Popen(
+                [str(executable), *command[1:]],
+                cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=self._out,
+                stderr=self._err,
+                env=_environment(cwd, env or {}),
+                start_new_session=True,
+                preexec_fn=_limits(cpu_seconds, memory_mb * _MB, file_mb * _MB),
+            )
+            self._files = stack.pop_all()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return not _wait(self._process, 0)
+
+    def give(self, stdin: bytes) -> None:
+        """Write its whole input, at most the 64 KiB that a pipe holds; without this it finds an empty one."""
+        pipe = self._process.stdin
+        if pipe is not None and not pipe.closed:
+            with contextlib.suppress(BrokenPipeError), pipe:
+                pipe.write(stdin)
+
+    def finish(self, timeout_seconds: float) -> Completed:
+        """Wait for its end, or kill it and its whole group at the time limit."""
+        with self._files:
+            timed_out = True
+            try:
+                self.give(b"")
+                timed_out = not _wait(self._process, timeout_seconds)
+            finally:
+                self._end()
+            self._out.seek(0)
+            self._err.seek(0)
+            timed_out = timed_out or self._process.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+            return Completed(self._process.returncode, self._out.read(), self._err.read(), timed_out)
+
+    def kill(self) -> None:
+        """End it unheard."""
+        with self._files:
+            self._end()
+
+    def _end(self) -> None:
+        # The group is killed on every way out: at the limit, on an exception, and after a normal end, where a stray
+        # grandchild may still be alive. The leader is reaped only afterwards, so its number is still ours.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self.give(b"")
+
+
 def run(
     command: Sequence[str],
     *,
     cwd: Path,
-    stdin: bytes | None = None,
     timeout_seconds: float,
     cpu_seconds: int | None = None,
     memory_mb: int,
@@ -73,39 +173,11 @@ def run(
     """Run `command` to its end, or kill it and its whole group at the time limit.
 
     `timeout_seconds` is wall-clock time; `cpu_seconds` (default: as much) is processor time, after which
-    `timed_out` is set too. The output is bounded by `file_mb`, since it is collected in files. `env` is added to a
-    minimal environment whose HOME and TMPDIR are `cwd`. Raises `ToolError` where the program is missing.
+    `timed_out` is set too. The rest as for `Child`.
     """
-    executable = find(command[0])
     cpu = cpu_seconds if cpu_seconds is not None else max(1, round(timeout_seconds + 0.5))
-    with contextlib.ExitStack() as stack:
-        source = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
-        source.write(stdin or b"")
-        source.seek(0)
-        out = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
-        err = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
-        child = subprocess.Popen(
-            [str(executable), *command[1:]],
-            cwd=cwd,
-            stdin=source,
-            stdout=out,
-            stderr=err,
-            env=_environment(cwd, env or {}),
-            start_new_session=True,
-            preexec_fn=_limits(cpu, memory_mb * _MB, file_mb * _MB),
-        )
-        try:
-            timed_out = not _wait(child, timeout_seconds)
-        finally:
-            # The group is killed on every way out: at the limit, on an exception, and after a normal end, where a
-            # stray grandchild may still be alive. The leader is reaped only afterwards, so its number is still ours.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-        out.seek(0)
-        err.seek(0)
-        timed_out = timed_out or child.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
-        return Completed(child.returncode, out.read(), err.read(), timed_out)
+    child = Child(command, cwd=cwd, cpu_seconds=cpu, memory_mb=memory_mb, file_mb=file_mb, env=env)
+    return child.finish(timeout_seconds)
 
 
 @cache

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from im2latex.errors import ToolError
 from im2latex.rendering import pgm, process
-from im2latex.rendering.typesetter import LimitParams
+from im2latex.rendering.process import LimitParams
 
 Pixels = NDArray[np.uint8]
 Name = Literal["ghostscript", "pdfium", "poppler", "imagemagick"]

@@ -8,35 +8,18 @@ ended in good order, or from a run of that formula alone.
 
 import math
 import re
-import shutil
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
-
-from im2latex.params import Params
-from im2latex.rendering import document, process, texformat, transcript
+from im2latex.rendering import document, transcript
 from im2latex.rendering.process import Completed
+from im2latex.rendering.texrun import JOB, TexRun
 from im2latex.rendering.transcript import Transcript, Verdict
 
-MEMORY_FOLDER = Path("/dev/shm")
-_JOB = "batch"
 _SECONDS_PER_FORMULA = 0.005  # over ten times what one takes in a batch, so that a slow machine fails no good batch
 _OUTPUT = re.compile(r"^Output written on .*\((\d+) pages?", re.MULTILINE)
-
-
-class LimitParams(Params):
-    """What one run of TeX or of a rasterizer may use."""
-
-    timeout_seconds: float = Field(
-        default=3, gt=0, description="processor time for a formula set alone, counted in whole seconds"
-    )
-    memory_mb: int = Field(default=2048, ge=256, description="address space")
-    file_mb: int = Field(default=128, ge=8, description="size of a file it writes, of its output too")
 
 
 @dataclass(frozen=True)
@@ -50,63 +33,44 @@ class Printed:
     pdf: Path | None = None
 
 
-@contextmanager
-def throwaway_folder() -> Iterator[Path]:
-    """A new empty folder, in memory where possible, gone afterwards."""
-    try:
-        folder = tempfile.mkdtemp(prefix="im2latex-", dir=MEMORY_FOLDER)
-    except OSError:
-        folder = tempfile.mkdtemp(prefix="im2latex-")
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 class Typesetter:
-    """Sets batches of screened formulas with one compiled preamble."""
+    """Sets batches of screened formulas by runs of TeX."""
 
-    def __init__(self, template: document.TemplateParams, preamble: texformat.Format, limits: LimitParams) -> None:
+    def __init__(self, template: document.TemplateParams, tex: TexRun, timeout_seconds: float) -> None:
         self._template = template
-        self._format = preamble
-        self._limits = limits
+        self._tex = tex
+        self._timeout_seconds = timeout_seconds
 
     def typeset(self, formulas: Sequence[str], margin_px: int) -> Iterator[Printed]:
         """Set all formulas, on pages with that margin; each one's number is in the verdicts of one `Printed`."""
         queue = deque([list(range(len(formulas)))] if formulas else [])
         while queue:
             numbers = queue.popleft()
-            with throwaway_folder() as folder:
-                done, record = self._run([formulas[number] for number in numbers], margin_px, folder)
+            source, mark = document.body([formulas[number] for number in numbers], self._template, margin_px)
+            with self._tex.run(source, cpu_seconds(self._timeout_seconds, len(numbers))) as (done, folder):
+                record = _read(done, mark)
                 if record.finished:
-                    yield Printed(
-                        {numbers[i]: verdict for i, verdict in record.verdicts.items()}, folder / f"{_JOB}.pdf"
-                    )
+                    verdicts = {numbers[i]: verdict for i, verdict in record.verdicts.items()}
+                    yield Printed(verdicts, folder / f"{JOB}.pdf")
                     continue
             if len(numbers) == 1:
                 yield Printed({numbers[0]: _cause_of_death(done, record)})
             else:
                 queue.extendleft(reversed(_around(numbers, record.last)))
 
-    def _run(self, formulas: Sequence[str], margin_px: int, folder: Path) -> tuple[Completed, Transcript]:
-        """One TeX run in `folder`."""
-        source, mark = document.body(formulas, self._template, margin_px)
-        (folder / f"{_JOB}.tex").write_text(source, encoding="utf-8")
-        cpu_seconds = math.ceil(self._limits.timeout_seconds + len(formulas) * _SECONDS_PER_FORMULA)
-        done = process.run(
-            ["pdftex", f"-fmt={self._format.path}", "-no-shell-escape", "-interaction=nonstopmode", f"{_JOB}.tex"],
-            cwd=folder,
-            timeout_seconds=10 * cpu_seconds,
-            cpu_seconds=cpu_seconds,
-            memory_mb=self._limits.memory_mb,
-            file_mb=self._limits.file_mb,
-            env=texformat.TEX_ENVIRONMENT,
-        )
-        text = done.stdout.decode("utf-8", "replace")
-        record = transcript.read(text, mark)
-        if record.finished and not _complete(text, record):
-            record = Transcript(record.verdicts, finished=False, last=None)
-        return done, record
+
+def cpu_seconds(timeout_seconds: float, formulas: int) -> int:
+    """Processor time of a run that sets so many formulas."""
+    return math.ceil(timeout_seconds + formulas * _SECONDS_PER_FORMULA)
+
+
+def _read(done: Completed, mark: str) -> Transcript:
+    """What a run said; one whose PDF is not whole counts as not finished."""
+    text = done.stdout.decode("utf-8", "replace")
+    record = transcript.read(text, mark)
+    if record.finished and not _complete(text, record):
+        return Transcript(record.verdicts, finished=False, last=None)
+    return record
 
 
 def _complete(text: str, record: Transcript) -> bool:

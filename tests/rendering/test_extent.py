@@ -1,7 +1,9 @@
 import pytest
 
 from im2latex.rendering import document, extent, texformat
-from im2latex.rendering.typesetter import LimitParams, Typesetter
+from im2latex.rendering.process import LimitParams
+from im2latex.rendering.texrun import Fresh
+from im2latex.rendering.typesetter import Typesetter
 
 # With whether ink lies more than 24 px, which is 8.7 pt, outside the box.
 FORMULAS = {
@@ -20,7 +22,7 @@ FORMULAS = {
 def test_ink_outside_the_page_is_seen() -> None:
     template = document.TemplateParams()
     preamble = texformat.load(document.preamble(template, document.PageParams()))
-    for printed in Typesetter(template, preamble, LimitParams()).typeset(list(FORMULAS), 24):
+    for printed in Typesetter(template, Fresh(preamble, LimitParams()), 3).typeset(list(FORMULAS), 24):
         assert printed.pdf is not None
         expected = {number + 1 for number, outside in enumerate(FORMULAS.values()) if outside}
         assert extent.overflowing(printed.pdf, range(1, len(FORMULAS) + 1)) == expected

@@ -7,7 +7,9 @@ import pytest
 
 from im2latex.rendering import document, texformat
 from im2latex.rendering.engine import Rendering, RenderParams, TexRenderer
-from im2latex.rendering.typesetter import LimitParams, Typesetter
+from im2latex.rendering.process import LimitParams
+from im2latex.rendering.texrun import Fresh
+from im2latex.rendering.typesetter import Typesetter
 
 pytestmark = pytest.mark.needs_tex
 
@@ -144,7 +146,7 @@ def test_the_sandbox_holds_where_the_screening_would_not(tmp_path: Path) -> None
     files, trace = aimed(tmp_path)
     template, limits = document.TemplateParams(), LimitParams(timeout_seconds=1, file_mb=8)
     preamble = texformat.load(document.preamble(template, document.PageParams()))
-    typesetter = Typesetter(template, preamble, limits)
+    typesetter = Typesetter(template, Fresh(preamble, limits), limits.timeout_seconds)
     for text in files:
         for printed in typesetter.typeset([text.replace("\0", "")], template.margin_px):
             if printed.pdf is not None and printed.pdf.exists():
@@ -159,5 +161,7 @@ def test_the_sandbox_holds_where_the_screening_would_not(tmp_path: Path) -> None
 def test_what_never_ends_is_ended(text: str) -> None:
     template, limits = document.TemplateParams(), LimitParams(timeout_seconds=1, file_mb=8)
     preamble = texformat.load(document.preamble(template, document.PageParams()))
-    [printed] = Typesetter(template, preamble, limits).typeset([text], template.margin_px)
+    [printed] = Typesetter(template, Fresh(preamble, limits), limits.timeout_seconds).typeset(
+        [text], template.margin_px
+    )
     assert printed.verdicts[0].reason is not None

@@ -11,7 +11,7 @@ import pytest
 
 from im2latex.errors import ToolError
 from im2latex.rendering import process
-from im2latex.rendering.process import Completed
+from im2latex.rendering.process import Child, Completed, throwaway_folder
 
 Start = Callable[..., Completed]
 
@@ -24,7 +24,6 @@ def python(tmp_path: Path) -> Start:
         return process.run(
             [sys.executable, "-c", code],
             cwd=tmp_path,
-            stdin=b"given",
             timeout_seconds=timeout_seconds,
             cpu_seconds=cpu_seconds,
             memory_mb=512,
@@ -36,10 +35,25 @@ def python(tmp_path: Path) -> Start:
 
 
 def test_output_input_and_folder_pass_through(python: Start, tmp_path: Path) -> None:
-    done = python("import os,sys; print(sys.stdin.read(), os.getcwd()); sys.stderr.write('e'); sys.exit(3)")
-    assert (done.returncode, done.stdout.decode().split(), done.stderr) == (3, ["given", str(tmp_path)], b"e")
+    done = python("import os,sys; print([sys.stdin.read()], os.getcwd()); sys.stderr.write('e'); sys.exit(3)")
+    assert (done.returncode, done.stdout.decode().split(), done.stderr) == (3, ["['']", str(tmp_path)], b"e")
     assert not done.ok
     assert not done.timed_out
+
+
+def test_a_child_waits_for_its_input_and_can_be_ended_unheard(tmp_path: Path) -> None:
+    def start() -> Child:
+        code = "import sys; print(sys.stdin.readline() * 2)"
+        return Child([sys.executable, "-c", code], cwd=tmp_path, cpu_seconds=20, memory_mb=512, file_mb=10)
+
+    child = start()
+    assert child.alive
+    child.give(b"line\n")
+    assert child.finish(20).stdout == b"line\nline\n\n"
+    before = psutil.Process().children()
+    child = start()
+    child.kill()
+    assert psutil.Process().children() == before
 
 
 def test_environment_holds_nothing_of_ours(python: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,3 +147,17 @@ def _alive(number: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_throwaway_folder_is_gone_after_a_failure() -> None:
+    seen: list[Path] = []
+
+    def fail() -> None:
+        with throwaway_folder() as folder:
+            seen.append(folder)
+            (folder / "file").touch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not seen[0].exists()

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from im2latex.rendering import document, rasterizers, texformat
+from im2latex.rendering.process import LimitParams
 from im2latex.rendering.rasterizers import Name, RasterError
-from im2latex.rendering.typesetter import LimitParams, Typesetter
+from im2latex.rendering.texrun import Fresh
+from im2latex.rendering.typesetter import Typesetter
 
 pytestmark = pytest.mark.needs_tex
 NAMES: tuple[Name, ...] = ("ghostscript", "pdfium", "poppler", "imagemagick")
@@ -19,7 +21,7 @@ def pdf() -> Iterator[Path]:
     template = document.TemplateParams()
     preamble = texformat.load(document.preamble(template, document.PageParams()))
     rule = r"\rule[-3.6135pt]{36.135pt}{18.0675pt}"
-    for printed in Typesetter(template, preamble, LimitParams()).typeset(["x", rule, "y", "z"], MARGIN):
+    for printed in Typesetter(template, Fresh(preamble, LimitParams()), 3).typeset(["x", rule, "y", "z"], MARGIN):
         assert printed.pdf is not None
         yield printed.pdf
 

@@ -1,11 +1,11 @@
-from pathlib import Path
-
 import pypdfium2
 import pytest
 
 from im2latex.rendering import document, texformat
+from im2latex.rendering.process import LimitParams
+from im2latex.rendering.texrun import Fresh
 from im2latex.rendering.transcript import Verdict
-from im2latex.rendering.typesetter import LimitParams, Typesetter, throwaway_folder
+from im2latex.rendering.typesetter import Typesetter
 
 MARGIN = 24
 
@@ -14,7 +14,7 @@ MARGIN = 24
 def typesetter() -> Typesetter:
     template = document.TemplateParams()
     preamble = texformat.load(document.preamble(template, document.PageParams()))
-    return Typesetter(template, preamble, LimitParams())
+    return Typesetter(template, Fresh(preamble, LimitParams()), 3)
 
 
 @pytest.mark.needs_tex
@@ -62,24 +62,12 @@ def test_a_run_that_fails_after_its_last_formula_is_halved() -> None:
     )
     preamble = texformat.load(document.preamble(template, document.PageParams()))
     verdicts: dict[int, Verdict] = {}
-    for printed in Typesetter(template, preamble, LimitParams()).typeset(["x", r"\broken", r"\mathtt{y}"], MARGIN):
+    for printed in Typesetter(template, Fresh(preamble, LimitParams()), 3).typeset(
+        ["x", r"\broken", r"\mathtt{y}"], MARGIN
+    ):
         verdicts |= printed.verdicts
     assert {number: verdict.reason for number, verdict in sorted(verdicts.items())} == {
         0: None,
         1: "tex_error",
         2: None,
     }
-
-
-def test_a_throwaway_folder_is_gone_after_a_failure() -> None:
-    seen: list[Path] = []
-
-    def fail() -> None:
-        with throwaway_folder() as folder:
-            seen.append(folder)
-            (folder / "file").touch()
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert not seen[0].exists()
