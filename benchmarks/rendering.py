@@ -1,19 +1,21 @@
 """Measure the renderer on real formulas: python -m benchmarks.rendering COMMAND --help
 
 speed    formulas a second from text to Parquet, beside the tools alone and beside one pdflatex and one gs a formula
+scale    milliseconds a formula, for ever more formulas
 single   milliseconds for one formula by itself
 labels   what becomes of each label of a file, as given and normalized
 """
 
+import os
 import resource
 import subprocess
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import joblib
 import numpy as np
@@ -21,10 +23,11 @@ import typer
 
 from benchmarks.corpus import load, save
 from im2latex.errors import LatexError
+from im2latex.imaging.raster import crop, encode_png, prepare
 from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.params import load_section
 from im2latex.parts import PartCache, run_parts, worker_count
-from im2latex.rendering import document, rasterizers, screening, texformat
+from im2latex.rendering import document, draw, extent, rasterizers, screening, texformat
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.process import throwaway_folder
 from im2latex.rendering.texrun import Fresh
@@ -33,6 +36,13 @@ from pipeline.render import Drawing
 from pipeline.renderer import RenderStageParams
 
 PART_ROWS = 500
+_PAUSE = 0.05  # seconds between two formulas of one person
+_US_AND_CHILDREN = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+_GS = ["gs", "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", "-sDEVICE=pnggray", "-dTextAlphaBits=4", "-dGraphicsAlphaBits=4"]
+_USUAL_TOOLS = {
+    "ghostscript": [*_GS, "-r{dpi}", "-o", "a.png", "a.pdf"],
+    "imagemagick": ["convert", "-density", "{dpi}", "a.pdf", "-quality", "100", "a.png"],
+}
 
 File = Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")]
 app = typer.Typer(help=__doc__, add_completion=False)
@@ -40,40 +50,68 @@ app = typer.Typer(help=__doc__, add_completion=False)
 
 @app.command()
 def speed(
-    file: File, count: int = 4000, usual: int = 60, rasterizer: tuple[str, str] = ("ghostscript", "pdfium")
+    file: File, count: int = 4000, usual: int = 60, rasterizer: tuple[str, str, str, str] = get_args(rasterizers.Name)
 ) -> None:
-    """Formulas a second; the usual way is timed on the first `usual` of the same formulas."""
+    """Formulas a second; the usual ways are timed on the first `usual` of the same formulas."""
     stage = load_section("render", RenderStageParams)
     formulas = _that_typeset(load(file, count), stage.renderer)
     workers = worker_count()
-    _usual_way(formulas[: 2 * workers], stage.renderer.dpi, workers)  # so that neither side waits for its processes
-    usual_rate = usual / _seconds(partial(_usual_way, formulas[:usual], stage.renderer.dpi, workers))
-    result: dict[str, object] = {"formulas": len(formulas), "workers": workers, "usual_way_per_second": usual_rate}
+    result: dict[str, object] = {"formulas": len(formulas), "workers": workers}
+    rates: dict[str, float] = {}
+    for tool in _USUAL_TOOLS:
+        _usual_way(formulas[: 2 * workers], tool, stage.renderer.dpi, workers)  # so that nobody waits for processes
+        rates[tool] = usual / _seconds(partial(_usual_way, formulas[:usual], tool, stage.renderer.dpi, workers))
+    result["usual_way_per_second"] = rates
     for name in rasterizer:
         chosen = stage.model_copy(update={"renderer": _with(stage.renderer, name)})
         rate = len(formulas) / _seconds(partial(_to_parquet, formulas, chosen))
-        floor = workers / _tools_alone(formulas[:1000], chosen.renderer)
-        cost = _cost(formulas[:1000], chosen)
+        steps = _steps(formulas[:1000], chosen)
         result[name] = {
             "per_second": rate,
-            "times_usual": rate / usual_rate,
-            "share_of_tools_alone": rate / floor,
-            **cost,
+            "times_usual": {tool: rate / usual_rate for tool, usual_rate in rates.items()},
+            "share_of_tools_alone": rate * (steps["tex"] + steps["rasterizer"]) / 1000 / workers,
+            "cpu_ms": steps,
+            "peak_process_mb": max(resource.getrusage(who).ru_maxrss for who in _US_AND_CHILDREN) / 1024,
         }
     save("rendering-speed", result)
 
 
 @app.command()
+def scale(file: File, counts: tuple[int, int, int] = (1000, 10_000, 100_000), rasterizer: str = "pdfium") -> None:
+    """Milliseconds a formula from text to Parquet, for ever more formulas, and the largest process."""
+    stage = load_section("render", RenderStageParams)
+    chosen = stage.model_copy(update={"renderer": _with(stage.renderer, rasterizer)})
+    formulas = load(file, max(counts))
+    _to_parquet(formulas[: 2 * PART_ROWS], chosen)  # so that no timing holds the preamble and the start of processes
+    result: dict[str, object] = {"rasterizer": rasterizer, "workers": worker_count()}
+    for count in counts:
+        found = formulas[:count]
+        result[f"{len(found)}"] = {
+            "ms_per_formula": 1000 * _seconds(partial(_to_parquet, found, chosen)) / len(found),
+            "peak_process_mb": max(resource.getrusage(who).ru_maxrss for who in _US_AND_CHILDREN) / 1024,
+        }
+    save(f"rendering-scale-{rasterizer}", result)
+
+
+@app.command()
 def single(file: File, count: int = 100) -> None:
-    """Milliseconds from one formula to its pixels, a new TeX process each."""
+    """Milliseconds from one formula to its pixels: a new TeX process each, and processes that wait for one."""
     stage = load_section("render", RenderStageParams)
     formulas = _that_typeset(load(file, count), stage.renderer)
     result: dict[str, object] = {"formulas": len(formulas)}
     for name in ("pdfium", "ghostscript"):
-        renderer = TexRenderer(_with(stage.renderer, name))
-        renderer.render(formulas[:1])
-        times = [1000 * _seconds(partial(renderer.render, [formula])) for formula in formulas]
-        result[name] = {"median_ms": float(np.median(times)), "p95_ms": float(np.percentile(times, 95))}
+        for ready in (0, 2):
+            renderer = TexRenderer(_with(stage.renderer, name), ready=ready)
+            renderer.render_one(formulas[0])
+            times = []
+            for formula in formulas:
+                time.sleep(_PAUSE)
+                times.append(1000 * _seconds(partial(renderer.render_one, formula)))
+            renderer.close()
+            result[f"{name}, {ready} ready"] = {
+                "median_ms": float(np.median(times)),
+                "p95_ms": float(np.percentile(times, 95)),
+            }
     save("rendering-single", result)
 
 
@@ -142,53 +180,64 @@ def _to_parquet(formulas: Sequence[str], params: RenderStageParams) -> None:
             pass
 
 
-def _tools_alone(formulas: Sequence[str], params: RenderParams) -> float:
-    """Seconds a formula of TeX and of the rasterizer, on one core, with nothing done to the pixels."""
-    preamble = texformat.load(document.preamble(params.template, params))
-    typesetter = Typesetter(params.template, Fresh(preamble, params), params.timeout_seconds)
-    rasterizer = rasterizers.create(params.rasterizer, params)
-    started = time.monotonic()
-    for start in range(0, len(formulas), params.batch_size):
-        batch = [screening.clean(formula) for formula in formulas[start : start + params.batch_size]]
-        for printed in typesetter.typeset(batch, params.template.margin_px):
+def _steps(formulas: Sequence[str], params: RenderStageParams) -> dict[str, float]:
+    """Processor milliseconds a formula of each step on its own, those of child processes included, and of all."""
+    spent: dict[str, float] = defaultdict(float)
+    renderer = params.renderer
+    tex = Fresh(texformat.load(document.preamble(renderer.template, renderer)), renderer)
+    rasterizer = rasterizers.create(renderer.rasterizer, renderer)
+    before = _cpu_ms()
+
+    def lap(step: str) -> None:
+        nonlocal before
+        now = _cpu_ms()
+        spent[step] += (now - before) / len(formulas)
+        before = now
+
+    for start in range(0, len(formulas), renderer.batch_size):
+        batch = [screening.clean(formula) for formula in formulas[start : start + renderer.batch_size]]
+        for printed in Typesetter(renderer.template, tex, renderer.timeout_seconds).typeset(
+            batch, renderer.template.margin_px
+        ):
+            lap("tex")
             pages = [verdict.page for verdict in printed.verdicts.values() if verdict.page is not None]
             if printed.pdf is not None and pages:
-                for _ in rasterizer.pages(printed.pdf, params.dpi, pages):
-                    pass
-    return (time.monotonic() - started) / len(formulas)
+                extent.overflowing(printed.pdf, pages)
+                lap("look for ink outside")
+                pixels = list(rasterizer.pages(printed.pdf, renderer.dpi, pages))
+                lap("rasterizer")
+                picture = params.picture
+                pictures = [prepare(crop(page), picture.padding_px, picture.downsample) for page in pixels]
+                lap("crop, pad, downsample")
+                _ = [encode_png(picture) for picture in pictures]
+                lap("png")
+    Drawing(renderer, params.picture)(formulas)
+    lap("all")
+    return dict(spent)
 
 
-def _cost(formulas: Sequence[str], params: RenderStageParams) -> dict[str, object]:
-    """Processor milliseconds a formula in this process and in its children, and the largest process."""
-    before = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    Drawing(params.renderer, params.picture)(formulas)
-    after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    own, children = (
-        1000 * (end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime) / len(formulas)
-        for begin, end in zip(before, after, strict=True)
-    )
-    peak = max(usage.ru_maxrss for usage in after) / 1024
-    return {"own_cpu_ms": own, "tools_cpu_ms": children, "peak_process_mb": peak}
+def _cpu_ms() -> float:
+    usages = [resource.getrusage(who) for who in _US_AND_CHILDREN]
+    return 1000 * sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def _usual_way(formulas: Sequence[str], dpi: int, workers: int) -> None:
-    joblib.Parallel(n_jobs=workers)(joblib.delayed(_one_by_the_usual_way)(formula, dpi) for formula in formulas)
+def _usual_way(formulas: Sequence[str], tool: str, dpi: int, workers: int) -> None:
+    joblib.Parallel(n_jobs=workers)(joblib.delayed(_one_by_the_usual_way)(formula, tool, dpi) for formula in formulas)
 
 
-def _one_by_the_usual_way(formula: str, dpi: int) -> None:
-    """One pdflatex and one gs, as the scripts of the published data sets start them."""
+def _one_by_the_usual_way(formula: str, tool: str, dpi: int) -> None:
+    """One pdflatex and one gs or convert, as the scripts of the published data sets start them."""
     source = (
         "\\documentclass[12pt]{article}\n\\usepackage{amsmath,amssymb,mathtools,mathrsfs,xcolor}\n"
         f"\\pagestyle{{empty}}\n\\begin{{document}}\n$\\displaystyle {formula}$\n\\end{{document}}\n"
     )
     with throwaway_folder() as folder:
         (folder / "a.tex").write_text(source, encoding="utf-8")
+        settings = draw.allow_pdf(folder)
         tex = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "a.tex"]
-        draw = ["gs", "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", "-sDEVICE=pnggray", "-dTextAlphaBits=4"]
-        for command in (tex, [*draw, "-dGraphicsAlphaBits=4", f"-r{dpi}", "-o", "a.png", "a.pdf"]):
-            subprocess.run(
-                command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False
-            )
+        for command in (tex, [word.format(dpi=dpi) for word in _USUAL_TOOLS[tool]]):
+            done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, env=os.environ | settings)
+        assert (folder / "a.png").exists(), (done.stdout, done.stderr)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import joblib
 import typer
@@ -36,6 +36,15 @@ BROKEN = (
 CHUNK = 500
 
 
+class Way(NamedTuple):
+    """One way of rendering the formulas; `ready` processes wait for them one by one, none for batches."""
+
+    formulas: Sequence[str]
+    params: RenderParams
+    processes: int
+    ready: int = 0
+
+
 def main(
     file: Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")],
     count: int = 5000,
@@ -47,17 +56,19 @@ def main(
     base = RenderParams.model_validate({**stage.renderer.model_dump(), "rasterizer": rasterizer, "batch_size": 500})
     formulas = load(file, count)
     shuffled = Random(seed).sample(formulas, len(formulas))
-    reference = dict(zip(formulas, _digests(formulas, base, 1), strict=True))
+    reference = dict(zip(formulas, _digests(Way(formulas, base, 1)), strict=True))
+    single = base.model_copy(update={"batch_size": 1})
     ways = {
-        "batches of 500, two processes": (formulas, base, 2),
-        "batches of 10, two processes": (formulas, base.model_copy(update={"batch_size": 10}), 2),
-        "shuffled": (shuffled, base, 2),
-        "shuffled, with one broken in twenty": (_mixed(shuffled, Random(seed)), base, 2),
-        "one by one": (formulas, base.model_copy(update={"batch_size": 1}), 2),
+        "batches of 500, two processes": Way(formulas, base, 2),
+        "batches of 10, two processes": Way(formulas, base.model_copy(update={"batch_size": 10}), 2),
+        "shuffled": Way(shuffled, base, 2),
+        "shuffled, with one broken in twenty": Way(_mixed(shuffled, Random(seed)), base, 2),
+        "one by one": Way(formulas, single, 2),
+        "one by one, by processes that waited": Way(formulas, single, 2, ready=2),
     }
     differing: dict[str, int] = {}
-    for name, (order, params, processes) in ways.items():
-        found = dict(zip(order, _digests(order, params, processes), strict=True))
+    for name, way in ways.items():
+        found = dict(zip(way.formulas, _digests(way), strict=True))
         differing[name] = sum(found[formula] != reference[formula] for formula in reference)
     pictures = sum(digest.startswith("picture") for digest in reference.values())
     facts = {"formulas": len(formulas), "distinct": len(reference), "with_picture": pictures}
@@ -74,16 +85,20 @@ def _mixed(formulas: Sequence[str], random: Random) -> list[str]:
     return mixed
 
 
-def _digests(formulas: Sequence[str], params: RenderParams, processes: int) -> list[str]:
+def _digests(way: Way) -> list[str]:
     """What became of each formula, in a word that differs where a pixel, a reason or a detail does."""
-    TexRenderer(params).prepare()
-    chunks = [formulas[start : start + CHUNK] for start in range(0, len(formulas), CHUNK)]
-    drawn = joblib.Parallel(n_jobs=processes)(joblib.delayed(_chunk)(chunk, params) for chunk in chunks)
+    TexRenderer(way.params).prepare()
+    chunks = [way.formulas[start : start + CHUNK] for start in range(0, len(way.formulas), CHUNK)]
+    pool = joblib.Parallel(n_jobs=way.processes)
+    drawn = pool(joblib.delayed(_chunk)(chunk, way.params, way.ready) for chunk in chunks)
     return [digest for part in drawn for digest in part]
 
 
-def _chunk(formulas: Sequence[str], params: RenderParams) -> list[str]:
-    return [_digest(drawn) for drawn in TexRenderer(params).render(formulas)]
+def _chunk(formulas: Sequence[str], params: RenderParams, ready: int) -> list[str]:
+    renderer = TexRenderer(params, ready=ready)
+    drawn = [renderer.render_one(formula) for formula in formulas] if ready else renderer.render(formulas)
+    renderer.close()
+    return [_digest(rendering) for rendering in drawn]
 
 
 def _digest(drawn: Rendering) -> str:
