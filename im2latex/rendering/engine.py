@@ -19,12 +19,16 @@ from pydantic import Field
 
 from im2latex.errors import LatexError
 from im2latex.imaging import raster
-from im2latex.rendering import document, extent, process, rasterizers, screening, texformat, texrun
+from im2latex.rendering import document, inspection, process, rasterizers, screening, texformat, texrun
 from im2latex.rendering.process import LimitParams
 from im2latex.rendering.transcript import Verdict
 from im2latex.rendering.typesetter import Typesetter, cpu_seconds
 
 _PIXELS_PER_MB = 1 << 20
+_DETAILS = {
+    "clipped": "ink lies over {margin} px outside the box",
+    "too_complex": f"over {inspection.MOST_OBJECTS:,} pieces of ink, or the page covered {inspection.MOST_COVER} times",
+}
 
 
 class RenderParams(document.PageParams, LimitParams):
@@ -158,11 +162,11 @@ class TexRenderer:
                 else:
                     good.append((position, verdict))
             if printed.pdf is not None and good:
-                outside = extent.overflowing(printed.pdf, [verdict.page or 0 for _, verdict in good])
+                unfit = inspection.unfit(printed.pdf, [verdict.page or 0 for _, verdict in good])
                 for position, verdict in good:
-                    if verdict.page in outside:
-                        yield position, Rendering(None, "clipped", f"ink lies over {margin_px} px outside the box")
-                for run in self._runs([item for item in good if item[1].page not in outside]):
+                    if reason := unfit.get(verdict.page or 0):
+                        yield position, Rendering(None, reason, _DETAILS[reason].format(margin=margin_px))
+                for run in self._runs([item for item in good if item[1].page not in unfit]):
                     yield from self._rasterize(printed.pdf, run)
 
     def _runs(self, good: Sequence[tuple[int, Verdict]]) -> Iterator[list[tuple[int, Verdict]]]:

@@ -5,6 +5,7 @@ the page's crop box at `dpi`. The four differ in nearly every grey pixel: a data
 `identity` (program, device, flags, version) is part of the identity of its pictures.
 """
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ Pixels = NDArray[np.uint8]
 Name = Literal["ghostscript", "pdfium", "poppler", "imagemagick"]
 
 _POINTS_PER_INCH = 72  # of PDF
+_SECONDS_PER_PAGE = 0.1  # over six times what the slowest of them takes for a formula
 
 
 class RasterError(ToolError):
@@ -138,14 +140,18 @@ class Helper:
 
 def _run(command: list[str], pdf: Path, count: int, limits: LimitParams, env: dict[str, str]) -> Iterator[Pixels]:
     """Run a program beside the PDF, and read the pictures it writes to its output."""
+    cpu_seconds = math.ceil(limits.timeout_seconds + count * _SECONDS_PER_PAGE)
     done = process.run(
         command,
         cwd=pdf.parent,
-        timeout_seconds=60 + limits.timeout_seconds * count,
+        timeout_seconds=10 * cpu_seconds,
+        cpu_seconds=cpu_seconds,
         memory_mb=limits.memory_mb,
         file_mb=limits.file_mb,
         env=env,
     )
+    if done.timed_out:
+        raise RasterError(f"{command[0]} was stopped at the time limit")
     if not done.ok:
         said = " ".join(done.stderr.decode("utf-8", "replace").split())[-300:]
         raise RasterError(f"{command[0]} failed with status {done.returncode}: {said}")

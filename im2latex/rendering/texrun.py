@@ -17,6 +17,8 @@ from im2latex.rendering import process, texformat
 from im2latex.rendering.process import Completed, LimitParams, throwaway_folder
 
 JOB = "batch"
+MOST_PDF_MB = 16
+"""Size of the PDF of one run: 8,000 real formulas, or two million letters on top of each other."""
 _SOURCE = f"{JOB}.tex"
 # At the terminal \read waits in this mode only; errors then do not stop TeX, as in the mode that is set after it.
 _WAIT = ("-interaction=scrollmode", rf"\read-1to\go\nonstopmode\input {_SOURCE} ")
@@ -51,7 +53,7 @@ class Fresh:
             cwd=folder,
             cpu_seconds=cpu_seconds,
             memory_mb=self._limits.memory_mb,
-            file_mb=self._limits.file_mb,
+            file_mb=min(self._limits.file_mb, MOST_PDF_MB),
             env=texformat.TEX_ENVIRONMENT,
         )
 

@@ -8,6 +8,7 @@ ended in good order, or from a run of that formula alone.
 
 import math
 import re
+import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from im2latex.rendering import document, transcript
 from im2latex.rendering.process import Completed
-from im2latex.rendering.texrun import JOB, TexRun
+from im2latex.rendering.texrun import JOB, MOST_PDF_MB, TexRun
 from im2latex.rendering.transcript import Transcript, Verdict
 
 _SECONDS_PER_FORMULA = 0.005  # over ten times what one takes in a batch, so that a slow machine fails no good batch
@@ -96,6 +97,8 @@ def _cause_of_death(done: Completed, record: Transcript) -> Verdict:
         return said
     if record.lost:
         return Verdict(None, "unbalanced", "a group or a box is left open")
+    if done.returncode == -signal.SIGXFSZ:
+        return Verdict(None, "too_complex", f"more than {MOST_PDF_MB} MB of PDF")
     if done.returncode < 0:
         return Verdict(None, "memory", f"killed by signal {-done.returncode}")
     return Verdict(None, "tex_error", "TeX ended without a page")

@@ -111,6 +111,13 @@ NEIGHBOURS = [
     r"x % }",
     "x\ud800",
 ]
+HEAVY = [
+    r"\hbox to 20pt{\leaders\hbox to .005pt{$\sqrt{\sqrt{\sqrt{\sqrt{x}}}}$\hss}\hfill}",
+    r"\hbox to 1pt{\leaders\hbox to .0001pt{\rule{1400pt}{600pt}\hss}\hfill}",
+    r"\vbox to 20pt{\leaders\vbox to .01pt{\hrule height 9pt width 20pt\vss}\vfill}",
+    r"\vbox to 2pt{\leaders\vbox to .0002pt{\hbox to 20pt{\leaders\hbox to .01pt{$x$\hss}\hfill}\vss}\vfill}",
+    r"\hbox to 20pt{\leaders\hbox to 1sp{$x$\hss}\hfill}\hbox to 20pt{\leaders\hbox to 1sp{$x$\hss}\hfill}",
+]
 GOOD = [r"\alpha + \frac{a}{b}", r"x_1^2 \textcolor{red}{y}"]
 
 
@@ -129,7 +136,7 @@ def aimed(folder: Path) -> tuple[list[str], Path]:
 
 def test_all_have_a_reason_and_none_touches_a_neighbour(tmp_path: Path) -> None:
     files, trace = aimed(tmp_path)
-    hostile = [*files, *ENDLESS, *NEIGHBOURS]
+    hostile = [*files, *ENDLESS, *NEIGHBOURS, *HEAVY]
     assert len(hostile) >= 60
     renderer = TexRenderer(RenderParams(timeout_seconds=1, rasterizer="pdfium"))
     company = [formula for one in hostile for formula in (*GOOD, one)]

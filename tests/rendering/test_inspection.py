@@ -1,0 +1,31 @@
+import pytest
+
+from im2latex.rendering import document, inspection, texformat
+from im2latex.rendering.process import LimitParams
+from im2latex.rendering.texrun import Fresh
+from im2latex.rendering.typesetter import Typesetter
+
+RULES = r"\hbox to 1pt{{\leaders\hbox to {step}pt{{\rule{{9pt}}{{9pt}}\hss}}\hfill}}"
+# Clipped is what has ink more than 24 px, which is 8.7 pt, outside its box.
+FORMULAS = {
+    r"\frac{\int f}{\mathcal{Y}}": None,
+    r"\rlap{x}": None,
+    r"\rlap{$x+y$}": "clipped",
+    r"\rlap{\hspace{30pt}\rule{9pt}{1pt}}": "clipped",
+    r"\hspace{-20pt}x": "clipped",
+    r"\smash{\raise 40pt\hbox{$\sqrt{x}$}}": "clipped",
+    r"\smash{\lower 40pt\hbox{x}}": "clipped",
+    r"\rlap{\hspace{30pt}}": None,
+    RULES.format(step=0.01): None,
+    RULES.format(step=0.0005): "too_complex",
+}
+
+
+@pytest.mark.needs_tex
+def test_ink_outside_the_page_and_too_much_of_it_are_seen() -> None:
+    template = document.TemplateParams()
+    preamble = texformat.load(document.preamble(template, document.PageParams()))
+    for printed in Typesetter(template, Fresh(preamble, LimitParams()), 3).typeset(list(FORMULAS), 24):
+        assert printed.pdf is not None
+        expected = {number: fault for number, fault in enumerate(FORMULAS.values(), 1) if fault}
+        assert inspection.unfit(printed.pdf, range(1, len(FORMULAS) + 1)) == expected
