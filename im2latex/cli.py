@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from im2latex import vocab
-from im2latex.errors import Im2LatexError, LatexError
+from im2latex.errors import FULL_DISK, Im2LatexError, LatexError, is_full
 from im2latex.params import project_section
 from im2latex.records import BadRow, RawFormula
 
@@ -46,6 +46,11 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of our output went away, as `head` does; nothing more can be said to it.
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        typer.echo(f"im2latex: {FULL_DISK}", err=True)
         sys.exit(1)
 
 

@@ -12,6 +12,15 @@ The command line prints the sentence and no traceback. A `LatexError` never ends
 through many formulas catches it and counts its reason in the ledger.
 """
 
+import errno
+
+FULL_DISK = "the disk is full; make room and run the same command again"
+
+
+def is_full(error: OSError) -> bool:
+    """Whether the disk, or the user's share of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
 
 class Im2LatexError(Exception):
     """Base of all errors that are told to the user as one sentence."""

@@ -22,7 +22,7 @@ from typing import Generic, TypeVar
 import typer
 
 from im2latex.dataset.manifest import write_manifest
-from im2latex.errors import Im2LatexError
+from im2latex.errors import FULL_DISK, Im2LatexError, is_full
 from im2latex.ledger import Ledger
 from im2latex.params import Params, load_section
 from pipeline.fingerprint import fingerprint
@@ -70,6 +70,11 @@ def run_stage(
     except Im2LatexError as error:
         typer.echo(f"{stage}: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        typer.echo(f"{stage}: {FULL_DISK}", err=True)
+        sys.exit(1)
     seconds = time.monotonic() - started
     _note_run(stage, seconds)
     typer.echo(f"{run.ledger.line()} in {seconds:.1f} s")

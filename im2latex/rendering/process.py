@@ -23,7 +23,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from im2latex.errors import ToolError
+from im2latex.errors import FULL_DISK, ToolError
 from im2latex.lifetime import follower
 from im2latex.params import Params
 
@@ -36,6 +36,8 @@ DEBIAN_PACKAGES = {
     "convert": "imagemagick",
 }
 _MEMORY_FOLDER = Path("/dev/shm")
+_ROOM_MB = 512  # of which two runs at once use a part; containers often have 64
+_FULL_MB = 1
 _MB = 1 << 20
 
 
@@ -75,9 +77,10 @@ def find(program: str) -> Path:
 
 @contextlib.contextmanager
 def throwaway_folder() -> Iterator[Path]:
-    """A new empty folder, in memory where possible, gone afterwards."""
+    """A new empty folder, in memory where there is room, gone afterwards."""
     try:
-        folder = tempfile.mkdtemp(prefix="im2latex-", dir=_MEMORY_FOLDER)
+        roomy = _free_mb(_MEMORY_FOLDER) >= _ROOM_MB
+        folder = tempfile.mkdtemp(prefix="im2latex-", dir=_MEMORY_FOLDER if roomy else None)
     except OSError:
         folder = tempfile.mkdtemp(prefix="im2latex-")
     try:
@@ -105,6 +108,7 @@ class Child:
         missing.
         """
         executable = find(command[0])
+        self._folder = cwd
         with contextlib.ExitStack() as stack:
             self._out = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
             self._err = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
@@ -133,7 +137,10 @@ class Child:
                 pipe.write(stdin)
 
     def finish(self, timeout_seconds: float) -> Completed:
-        """Wait for its end, or kill it and its whole group at the time limit."""
+        """Wait for its end, or kill it and its whole group at the time limit.
+
+        Raises `ToolError` where the disk is full then: its output may be cut off.
+        """
         with self._files:
             timed_out = True
             try:
@@ -144,6 +151,8 @@ class Child:
             self._out.seek(0)
             self._err.seek(0)
             timed_out = timed_out or self._process.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+            if _free_mb(self._folder) < _FULL_MB:
+                raise ToolError(f"{self._folder.parent}: {FULL_DISK}")
             return Completed(self._process.returncode, self._out.read(), self._err.read(), timed_out)
 
     def kill(self) -> None:
@@ -210,6 +219,10 @@ def _wait(child: "subprocess.Popen[bytes]", timeout_seconds: float) -> bool:
         return bool(poll.poll(timeout_seconds * 1000))
     finally:
         os.close(descriptor)
+
+
+def _free_mb(folder: Path) -> int:
+    return shutil.disk_usage(folder).free // _MB
 
 
 def _environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """The frame: parameters first, a balanced ledger, a manifest last, and one sentence when something is wrong."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,17 @@ def test_failed_work_leaves_no_manifest(capsys: pytest.CaptureFixture[str]) -> N
         run_stage("filter", FilterParams, fail)
     assert stopped.value.code == 1
     assert capsys.readouterr().err == "filter: x.txt: cannot be read; do y\n"
+    assert not Path("reports/manifest/filter.json").exists()
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_manifest(capsys: pytest.CaptureFixture[str]) -> None:
+    def fill(run: Run[FilterParams]) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(SystemExit) as stopped:
+        run_stage("filter", FilterParams, fill)
+    assert stopped.value.code == 1
+    assert "the disk is full" in capsys.readouterr().err
     assert not Path("reports/manifest/filter.json").exists()
 
 

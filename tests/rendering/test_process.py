@@ -161,3 +161,13 @@ def test_a_throwaway_folder_is_gone_after_a_failure() -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert not seen[0].exists()
+
+
+def test_output_on_a_full_disk_is_an_error_and_a_small_memory_folder_is_avoided(
+    python: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_free_mb", lambda folder: 0)
+    with pytest.raises(ToolError, match="the disk is full"):
+        python("print(1)")
+    with throwaway_folder() as folder:
+        assert not folder.is_relative_to("/dev/shm")
