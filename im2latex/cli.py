@@ -165,11 +165,14 @@ def audit(
 def render(
     out: Annotated[Path, typer.Option("-o", "--out", help="a .parquet file, or a folder for id.png and render.jsonl")],
     file: Formulas = "-",
+    look: Annotated[str, typer.Option("--look", help="a look of params.yaml: render.looks.variants")] = "base",
 ) -> None:
     """Render formulas as given, with the renderer of params.yaml: one row a formula, in input order."""
     from im2latex.rendering.export import render_rows, write_folder, write_parquet
+    from im2latex.rendering.looks import LooksParams, all_looks, find_look
 
-    rows = render_rows(_rows(file), _renderer_params())
+    looks = all_looks(_renderer_params(), project_section(LooksParams, "render", "looks"))
+    rows = render_rows(_rows(file), find_look(look, looks).renderer)
     count, failed = (write_parquet if out.suffix == ".parquet" else write_folder)(rows, out)
     typer.echo(f"{out}: {count:,} formulas, {failed:,} without a picture", err=True)
 

@@ -163,6 +163,21 @@ def test_render_writes_a_row_a_formula(command: Command) -> None:
 
 
 @pytest.mark.needs_tex
+def test_render_takes_a_look(command: Command) -> None:
+    import pyarrow.parquet as pq
+
+    Path("params.yaml").write_text("render: {looks: {variants: [{name: large, size: 20pt, fonts: times}]}}\n")
+    heights = {}
+    for look in ("base", "large"):
+        assert command("render", "-o", f"{look}.parquet", "--look", look, stdin=b"x\n")[0] == 0
+        heights[look] = pq.read_table(f"{look}.parquet")["height"][0].as_py()
+    assert heights["large"] > 1.4 * heights["base"]
+    code, _, err = command("render", "-o", "a.parquet", "--look", "small", stdin=b"x\n")
+    assert code == 2
+    assert "there are base, large" in err
+
+
+@pytest.mark.needs_tex
 def test_render_writes_a_folder(command: Command) -> None:
     Path("f.jsonl").write_text('{"formula": "x", "id": "a"}\n{"formula": "y", "id": "../b"}\n')
     assert command("render", "f.jsonl", "-o", "out")[0] == 0

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from im2latex.errors import InputError
 from im2latex.imaging.raster import encode_png
+from im2latex.lifetime import task
 from im2latex.parts import worker_count
 from im2latex.records import IMAGE, BadRow, RawFormula, formula_id, image_schema
 from im2latex.rendering.engine import Rendering, RenderParams, TexRenderer
@@ -42,7 +43,7 @@ def render_rows(rows: Iterable[RawFormula | BadRow], params: RenderParams) -> It
     pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="2*n_jobs")
     source = iter(rows)
     parts = iter(lambda: list(islice(source, PART_ROWS)), [])
-    for drawn in pool(joblib.delayed(_draw)(part, params) for part in parts):
+    for drawn in pool(task(_draw)(part, params) for part in parts):
         yield from drawn
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from im2latex.errors import UsageError
 from im2latex.params import Params
 from im2latex.rendering.document import FontSet
 from im2latex.rendering.engine import RenderParams
@@ -59,6 +60,16 @@ class Look:
 def all_looks(base: RenderParams, params: LooksParams) -> list[Look]:
     """The base look and every variant of it."""
     return [Look(BASE, base), *(Look(variant.name, _changed(base, variant)) for variant in params.variants)]
+
+
+def find_look(name: str, looks: Sequence[Look]) -> Look:
+    """The look of that name; raises `UsageError` where there is none."""
+    for look in looks:
+        if look.name == name:
+            return look
+    raise UsageError(
+        f"{name}: no look of params.yaml (render.looks); there are {', '.join(look.name for look in looks)}"
+    )
 
 
 def chosen(formula_id: str, split: str, looks: Sequence[Look], per_formula: int) -> set[str]:
