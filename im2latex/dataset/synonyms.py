@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from im2latex.errors import ParamsError
-from im2latex.latex.tokens import split
+from im2latex.latex.tokens import join, split
 
 
 def settle(merges: Mapping[str, str]) -> dict[str, str]:
@@ -19,12 +19,17 @@ def settle(merges: Mapping[str, str]) -> dict[str, str]:
     it is merged into, or where a merge is not one token to at least one.
     """
     for token, written in merges.items():
-        if split(token) != [token] or not split(written):
+        if (
+            split(token) != [token]
+            or written != join(split(written))
+            or not written
+            or not (token + written).isprintable()
+        ):
             raise ParamsError(
                 f"merges: {token!r} -> {written!r} must map one token to one or more, with a space between them; "
-                "`im2latex normalize` shows what the tokens of a formula are"
+                "in YAML leave the quotes away or write single ones, since double ones change backslashes"
             )
-    return {token: " ".join(_written(token, merges, ())) for token in merges}
+    return {token: join(_written(token, merges, ())) for token in merges}
 
 
 def _written(token: str, merges: Mapping[str, str], above: tuple[str, ...]) -> list[str]:

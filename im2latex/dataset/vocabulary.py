@@ -137,5 +137,5 @@ class Vocabulary:
             return cls(content["tokens"], content["counts"], settle(dict(content.get("merges", {}))))
         except FileNotFoundError:
             raise ArtifactError(f"{path}: no vocabulary; run `dvc repro tokenize`") from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise ArtifactError(f"{path}: not a vocabulary file; run `dvc repro tokenize`") from None
