@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from im2latex.errors import ParamsError
-from im2latex.latex.tokens import join, split
 
 
 def settle(merges: Mapping[str, str]) -> dict[str, str]:
@@ -19,17 +18,14 @@ def settle(merges: Mapping[str, str]) -> dict[str, str]:
     it is merged into, or where a merge is not one token to at least one.
     """
     for token, written in merges.items():
-        if (
-            split(token) != [token]
-            or written != join(split(written))
-            or not written
-            or not (token + written).isprintable()
-        ):
+        parts = written.split()
+        fits = token.split() == [token] and bool(parts) and written == " ".join(parts)
+        if not fits or not (token + written).isprintable():
             raise ParamsError(
                 f"merges: {token!r} -> {written!r} must map one token to one or more, with a space between them; "
                 "in YAML leave the quotes away or write single ones, since double ones change backslashes"
             )
-    return {token: join(_written(token, merges, ())) for token in merges}
+    return {token: " ".join(_written(token, merges, ())) for token in merges}
 
 
 def _written(token: str, merges: Mapping[str, str], above: tuple[str, ...]) -> list[str]:
@@ -39,14 +35,14 @@ def _written(token: str, merges: Mapping[str, str], above: tuple[str, ...]) -> l
         raise ParamsError(f"merges: {circle} is a circle and would never end; remove one of these merges")
     if token not in merges:
         return [token]
-    return [final for part in split(merges[token]) for final in _written(part, merges, (*above, token))]
+    return [final for part in merges[token].split() for final in _written(part, merges, (*above, token))]
 
 
 def merge(tokens: Iterable[str], merges: Mapping[str, str]) -> list[str]:
     """The tokens with settled merges applied."""
     if not merges:
         return list(tokens)
-    return [final for token in tokens for final in split(merges.get(token, token))]
+    return [final for token in tokens for final in merges.get(token, token).split()]
 
 
 def tally(formulas: Iterable[Sequence[str]], merges: Mapping[str, str]) -> dict[str, int]:
