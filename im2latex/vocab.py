@@ -1,15 +1,16 @@
 """`im2latex vocab`: build, look at and compare the vocabularies of a team.
 
 reads   formulas in any format, normalized as params.yaml says; vocabulary.json
-writes  vocabulary.json
+writes  vocabulary.json, and tokenizer.json beside it
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from im2latex.errors import InputError, LatexError
+from im2latex.errors import InputError, LatexError, UsageError
 from im2latex.params import check, project_section
 from im2latex.records import RawFormula
 
@@ -17,47 +18,71 @@ app = typer.Typer(help="Vocabularies of your own.", no_args_is_help=True, rich_m
 Formulas = Annotated[Path, typer.Argument(help="formulas (.txt .jsonl .csv .parquet, .gz), `split` optional")]
 Given = Annotated[Path, typer.Argument(help="vocabulary.json; that of the pipeline lies in data/tokenize")]
 Tokens = Annotated[list[str] | None, typer.Option(help="a token; may be repeated")]
+Kind = Annotated[str, typer.Option(help="symbols: an id for each token; bpe: also for frequent runs of tokens")]
+Merges = Annotated[
+    list[str] | None, typer.Option("--merge", help="TOKEN=TOKENS, a synonym that is replaced first; may be repeated")
+]
 
 
 @app.command()
 def build(
     formulas: Formulas,
     out: Annotated[Path, typer.Option("-o", "--out", help="vocabulary.json")],
+    kind: Kind = "symbols",
     min_count: Annotated[int, typer.Option(min=1, help="least occurrences")] = 2,
     max_size: Annotated[int, typer.Option(min=8, help="most entries, the four special ones included")] = 2000,
+    merges: Merges = None,
     include: Tokens = None,
     exclude: Tokens = None,
     start: Annotated[Path | None, typer.Option(help="vocabulary.json whose tokens keep their ids")] = None,
 ) -> None:
     """Fit a vocabulary on the formulas of the split `train`, or on all where no split is given."""
+    from im2latex.dataset.synonyms import tally
+    from im2latex.dataset.tokenizer_file import save_tokenizer, tokenizer_path
     from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 
-    values = {"min_count": min_count, "max_size": max_size, "include": include or (), "exclude": exclude or ()}
-    params = check(values | {"start": str(start) if start else None}, VocabularyParams, "options")
+    values = {"kind": kind, "min_count": min_count, "max_size": max_size, "merges": _pairs(merges or ())}
+    lists = {"include": include or (), "exclude": exclude or (), "start": str(start) if start else None}
+    params = check(values | lists, VocabularyParams, "options")
     rows = _tokenized(formulas)
-    vocabulary = Vocabulary.fit([tokens for split, tokens in rows if split in ("train", "all")], params)
+    training = [tokens for split, tokens in rows if split in ("train", "all")]
+    vocabulary = Vocabulary.fit(training, params)
     vocabulary.save(out)
-    typer.echo(f"{out}: {len(vocabulary):,} tokens from {len(rows):,} formulas", err=True)
+    save_tokenizer(vocabulary, tokenizer_path(out))
+    for token, count in tally(training, vocabulary.merges).items():
+        typer.echo(f"merged {count:,}: {token} -> {vocabulary.merges[token]}", err=True)
+    pieces = f" and {len(vocabulary.pieces):,} pieces" if vocabulary.pieces else ""
+    tokens = len(vocabulary) - len(vocabulary.pieces)
+    typer.echo(f"{out}: {tokens:,} tokens{pieces} from {len(training):,} formulas", err=True)
 
 
 @app.command()
 def show(vocabulary: Given) -> None:
-    """Print id, count and token, one a line."""
+    """Print id, count and token or piece, one a line; merges go to standard error."""
     from im2latex.dataset.vocabulary import Vocabulary
 
     given = Vocabulary.load(vocabulary)
     for index, token in enumerate(given.tokens):
         typer.echo(f"{index}\t{given.counts.get(token, 0)}\t{token}")
+    for token, written in given.merges.items():
+        typer.echo(f"merge {token} -> {written}", err=True)
 
 
 @app.command()
 def diff(old: Given, new: Given) -> None:
-    """Tokens added and removed, and those whose id changed."""
+    """Tokens, pieces and merges added and removed, and tokens and pieces whose id changed."""
     from im2latex.dataset.coverage import difference
     from im2latex.dataset.vocabulary import Vocabulary
 
-    for what, tokens in difference(Vocabulary.load(old), Vocabulary.load(new)).items():
-        typer.echo(f"{what} {len(tokens):,}: {' '.join(tokens[:50])}{' ...' if len(tokens) > 50 else ''}".rstrip(": "))
+    before, after = Vocabulary.load(old), Vocabulary.load(new)
+    gap = ", " if before.pieces or after.pieces else " "
+    for what, tokens in difference(before, after).items():
+        shown = f"{gap.join(tokens[:50])}{' ...' if len(tokens) > 50 else ''}"
+        typer.echo(f"{what} {len(tokens):,}: {shown}".rstrip(": "))
+    for what, one, other in (("removed", before.merges, after.merges), ("added", after.merges, before.merges)):
+        for token, written in one.items():
+            if other.get(token) != written:
+                typer.echo(f"merge {what}: {token} -> {written}")
 
 
 @app.command()
@@ -66,16 +91,30 @@ def coverage(vocabulary: Given, formulas: Formulas) -> None:
     from im2latex.dataset.coverage import cover
     from im2latex.dataset.vocabulary import Vocabulary
 
-    found = cover(_tokenized(formulas), Vocabulary.load(vocabulary))
+    given = Vocabulary.load(vocabulary)
+    found = cover(_tokenized(formulas), given)
     for split, part in found.splits.items():
         share = 100 * part.unknown_tokens / max(1, part.tokens)
         lost = 100 * part.formulas_with_unknown / max(1, part.formulas)
-        typer.echo(f"{split}: {part.formulas:,} formulas, {share:.3f} % of tokens unknown, in {lost:.2f} % of formulas")
+        shorter = f", {part.tokens / max(1, part.ids):.2f} tokens an id" if given.pieces else ""
+        unknown = f"{share:.3f} % of tokens unknown, in {lost:.2f} % of formulas"
+        typer.echo(f"{split}: {part.formulas:,} formulas, {unknown}{shorter}")
     for title, tokens in (("unknown", found.unknown), ("rare", found.rare)):
         for token, (count, example) in list(tokens.items())[:20]:
             typer.echo(f"{title}\t{count}\t{token}\t{example[:100]}")
     for least, (size, dropped) in found.by_min_count.items():
         typer.echo(f"min_count {least}: {size:,} tokens, {100 * dropped:.2f} % of formulas dropped")
+
+
+def _pairs(merges: Iterable[str]) -> dict[str, str]:
+    """TOKEN=TOKENS as a mapping; the token may itself be `=`."""
+    pairs = {}
+    for given in merges:
+        cut = given.find("=", 1)
+        if cut < 0:
+            raise UsageError(f"--merge {given!r} must be TOKEN=TOKENS, such as '\\geqslant=\\ge'")
+        pairs[given[:cut]] = given[cut + 1 :]
+    return pairs
 
 
 def _tokenized(path: Path) -> list[tuple[str, list[str]]]:

@@ -3,11 +3,14 @@
 reads   data/normalize/part-NNNNN.parquet     records.FORMULAS
         data/render/part-NNNNN.parquet        which of them have a picture
 writes  data/tokenize/vocabulary.json
+        data/tokenize/tokenizer.json          the same for Hugging Face's tokenizers
         data/tokenize/labels.parquet          records.LABELS
 """
 
 import pyarrow as pa
 
+from im2latex.dataset.synonyms import tally
+from im2latex.dataset.tokenizer_file import save_tokenizer, tokenizer_path
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import InputError
 from im2latex.latex.tokens import split as split_tokens
@@ -38,7 +41,10 @@ def work(run: Run[TokenizeParams]) -> None:
     ids = [vocabulary.encode(row) for row in tokens]
     run.ledger.see(len(rendered))
     run.ledger.keep(len(ids))
-    vocabulary.save(run.out / "vocabulary.json")
+    run.facts["merged"] = tally(tokens, vocabulary.merges)
+    readable = run.out / "vocabulary.json"
+    vocabulary.save(readable)
+    save_tokenizer(vocabulary, tokenizer_path(readable))
     unknown = [row.count(vocabulary.unk) for row in ids]
     write_table(
         pa.table([labels["formula_id"], labels["split"], ids, unknown], schema=LABELS), run.out / "labels.parquet"
@@ -46,4 +52,4 @@ def work(run: Run[TokenizeParams]) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("tokenize", TokenizeParams, work)
+    run_stage("tokenize", TokenizeParams, work, ("pyarrow", "tokenizers"))

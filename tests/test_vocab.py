@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+from tokenizers import Tokenizer
+
 from im2latex.dataset.vocabulary import Vocabulary
 from tests.test_cli import Command, command
 
@@ -28,6 +31,53 @@ def test_build_show_diff_and_coverage(command: Command) -> None:
     assert "all: 4 formulas" in said
     assert "unknown\t2\t2\tx ^ { 2 }" in said
     assert "min_count 1:" in said
+
+
+def test_pieces_and_merges(command: Command) -> None:
+    Path("f.txt").write_bytes(LINES * 3)
+    assert command("vocab", "build", "f.txt", "-o", "v.json")[0] == 0
+    code, _, err = command("vocab", "build", "f.txt", "-o", "w.json", "--kind", "bpe", "--merge", "\\alpha=x")
+    assert code == 0
+    assert "merged 3: \\alpha -> x" in err
+    assert "w.json: 11 tokens and " in err.splitlines()[-1]
+    vocabulary = Vocabulary.load(Path("w.json"))
+    assert "x ^ { 2 }" in vocabulary.pieces
+    tokenizer = Tokenizer.from_file("w.tokenizer.json")
+    assert tokenizer.encode("x ^ { 2 } \\alpha").ids == vocabulary.encode(["x", "^", "{", "2", "}", "\\alpha"])
+    _, out, err = command("vocab", "show", "w.json")
+    assert any(line.endswith("\tx ^ { 2 }") for line in out.splitlines())
+    assert err == "merge \\alpha -> x\n"
+    added, removed, _, merges = command("vocab", "diff", "v.json", "w.json")[1].splitlines()
+    assert ", x ^ { 2 }" in added
+    assert removed == "removed 1: \\alpha"
+    assert merges == "merge added: \\alpha -> x"
+    said = command("vocab", "coverage", "w.json", "f.txt")[1]
+    assert "all: 12 formulas, 0.000 % of tokens unknown, in 0.00 % of formulas, 4.50 tokens an id" in said
+    assert "tokens an id" not in command("vocab", "coverage", "v.json", "f.txt")[1]
+
+
+def test_a_start_keeps_its_ids_whatever_the_kind(command: Command) -> None:
+    Path("f.txt").write_bytes(LINES * 3)
+    command("vocab", "build", "f.txt", "-o", "v.json")
+    command("vocab", "build", "f.txt", "-o", "w.json", "--kind", "bpe", "--start", "v.json")
+    tokens = Vocabulary.load(Path("v.json")).tokens
+    assert Vocabulary.load(Path("w.json")).tokens[: len(tokens)] == tokens
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--kind", "words", "options.kind = 'words': input should be 'symbols' or 'bpe'"),
+        ("--merge", "\\leq", "--merge '\\\\leq' must be TOKEN=TOKENS"),
+        ("--merge", "x=x", "merges: x -> x is a circle"),
+        ("--merge", "==x =", "merges: = -> = is a circle"),
+    ],
+)
+def test_wrong_options_are_one_sentence(command: Command, option: str, value: str, sentence: str) -> None:
+    Path("f.txt").write_bytes(LINES)
+    code, _, err = command("vocab", "build", "f.txt", "-o", "v.json", option, value)
+    assert (code, err.count("\n")) == (2, 1)
+    assert sentence in err
 
 
 def test_mistakes_are_one_sentence(command: Command) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from im2latex.dataset.synonyms import merge
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 
 _MOST_RARE = 20
@@ -12,9 +13,10 @@ _MIN_COUNTS = (1, 2, 3, 5, 10, 20, 50, 100)
 
 @dataclass(frozen=True, slots=True)
 class SplitCoverage:
-    """Of one split: tokens and formulas, and how many of them hold something unknown."""
+    """Of one split: tokens, the ids they make, and formulas, and how many of them hold something unknown."""
 
     tokens: int
+    ids: int
     unknown_tokens: int
     formulas: int
     formulas_with_unknown: int
@@ -24,8 +26,8 @@ class SplitCoverage:
 class Coverage:
     """`unknown` and `rare` map a token to its count and a formula that holds it, the most frequent first and last.
 
-    `by_min_count` maps a least count to the size that the vocabulary would have, and to the share of the formulas
-    that would be dropped for an unknown token, were it fitted on these formulas.
+    `by_min_count` maps a least count to the number of tokens that the vocabulary would have, without pieces, and to
+    the share of the formulas that would be dropped for an unknown token, were it fitted on these formulas.
     """
 
     splits: Mapping[str, SplitCoverage]
@@ -35,8 +37,8 @@ class Coverage:
 
 
 def cover(formulas: Iterable[tuple[str, Sequence[str]]], vocabulary: Vocabulary) -> Coverage:
-    """Count over (split, tokens) rows."""
-    rows = list(formulas)
+    """Count over (split, tokens) rows, after the vocabulary's synonyms are replaced."""
+    rows = [(split, merge(tokens, vocabulary.merges)) for split, tokens in formulas]
     known = set(vocabulary.tokens)
     counts: Counter[str] = Counter()
     example: dict[str, str] = {}
@@ -48,17 +50,20 @@ def cover(formulas: Iterable[tuple[str, Sequence[str]]], vocabulary: Vocabulary)
     unknown = [token for token in ranked if token not in known]
     rare = [token for token in reversed(ranked) if token in known][:_MOST_RARE]
     return Coverage(
-        {split: _of_split(split, rows, known) for split in dict.fromkeys(split for split, _ in rows)},
+        {split: _of_split(split, rows, vocabulary) for split in dict.fromkeys(split for split, _ in rows)},
         {token: (counts[token], example[token]) for token in unknown},
         {token: (counts[token], example[token]) for token in rare},
         {least: _cost(rows, counts, least) for least in _MIN_COUNTS},
     )
 
 
-def _of_split(split: str, rows: Sequence[tuple[str, Sequence[str]]], known: set[str]) -> SplitCoverage:
+def _of_split(split: str, rows: Sequence[tuple[str, Sequence[str]]], vocabulary: Vocabulary) -> SplitCoverage:
     mine = [tokens for name, tokens in rows if name == split]
-    lost = [sum(token not in known for token in tokens) for tokens in mine]
-    return SplitCoverage(sum(map(len, mine)), sum(lost), len(mine), sum(count > 0 for count in lost))
+    ids = [vocabulary.encode(tokens) for tokens in mine]
+    lost = [row.count(vocabulary.unk) for row in ids]
+    return SplitCoverage(
+        sum(map(len, mine)), sum(map(len, ids)), sum(lost), len(mine), sum(count > 0 for count in lost)
+    )
 
 
 def _cost(rows: Sequence[tuple[str, Sequence[str]]], counts: Counter[str], least: int) -> tuple[int, float]:

@@ -1,15 +1,20 @@
 """Token strings to ids and back; fitted on the training split only.
 
-reads, writes  vocabulary.json: {"tokens": [...], "counts": {...}}; the index of a token is its id
+reads, writes  vocabulary.json: {"tokens": [...], "counts": {...}}; the index of an entry is its id. An entry is a token
+               or, in a vocabulary of the kind `bpe`, a piece: tokens with one space between them. "merges" are the
+               synonyms that are replaced before anything is looked up, where there are any
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from im2latex.dataset.pieces import MOST_IDS, Pieces, learn
+from im2latex.dataset.synonyms import merge, settle
 from im2latex.errors import ArtifactError, ParamsError
 from im2latex.params import Params
 
@@ -18,68 +23,110 @@ SPECIALS = (PAD, BOS, EOS, UNK)
 
 
 class VocabularyParams(Params):
-    """Which tokens get an id of their own."""
+    """Which tokens get an id of their own, and which sequences of them."""
 
+    kind: Literal["symbols", "bpe"] = Field(default="symbols", description="tokens; or also frequent runs of them")
     min_count: int = Field(ge=1, description="least occurrences in the training split")
-    max_size: int = Field(ge=8, description="most entries, the four special ones included")
+    max_size: int = Field(ge=8, le=MOST_IDS, description="most entries, the four special ones included")
+    merges: dict[str, str] = Field(default={}, description="token: what is written for it, before counting")
     include: tuple[str, ...] = Field(default=(), description="tokens that get an id whatever their count")
     exclude: tuple[str, ...] = Field(default=(), description="tokens that get none")
     start: str | None = Field(default=None, description="vocabulary.json whose tokens keep their ids, for fine-tuning")
 
+    @field_validator("merges")
+    @classmethod
+    def _end(cls, merges: dict[str, str]) -> dict[str, str]:
+        settle(merges)
+        return merges
+
 
 class Vocabulary:
-    """An ordered list of token strings; the four special ones come first."""
+    """An ordered list of token strings and pieces; the four special ones come first. `merges` are settled synonyms."""
 
     pad, bos, eos, unk = range(4)
 
-    def __init__(self, tokens: Sequence[str], counts: dict[str, int] | None = None) -> None:
+    def __init__(
+        self, tokens: Sequence[str], counts: dict[str, int] | None = None, merges: dict[str, str] | None = None
+    ) -> None:
         if tuple(tokens[:4]) != SPECIALS or len(set(tokens)) != len(tokens):
             raise ArtifactError(f"a vocabulary starts with {' '.join(SPECIALS)} and repeats no token")
         self.tokens = list(tokens)
         self.counts = counts or {}
+        self.merges = merges or {}
         self._ids = {token: index for index, token in enumerate(tokens)}
+        self._pieces = Pieces(tokens)
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    @property
+    def pieces(self) -> frozenset[str]:
+        """The entries that are more than one token."""
+        return self._pieces.entries
 
     @classmethod
     def fit(cls, formulas: Iterable[Sequence[str]], params: VocabularyParams) -> "Vocabulary":
         """Give ids to the tokens of a training split: those of `start`, those included, then by falling count.
 
         Tokens of one count stand in the order of their code points. An excluded token of `start` keeps its id, since
-        ids must not move, and is written by the model no more than any token that training never shows.
+        ids must not move, and is written by the model no more than any token that training never shows. The kind
+        `bpe` then fills what is left of `max_size` with pieces; those of `start` keep their ids too and may become
+        part of longer ones. The merges of `start` hold on.
         """
+        start = cls.load(Path(params.start)) if params.start else cls(SPECIALS)
+        merges = settle(start.merges | params.merges)
+        rows = [merge(tokens, merges) for tokens in formulas]
         counts: Counter[str] = Counter()
-        for tokens in formulas:
+        for tokens in rows:
             counts.update(tokens)
-        first = list(cls.load(Path(params.start)).tokens if params.start else SPECIALS)
+        first = list(start.tokens)
         first += [token for token in params.include if token not in first]
         settled = {*first, *params.exclude, *SPECIALS}
         ranked = sorted(counts.keys() - settled, key=lambda token: (-counts[token], token))
         frequent = [token for token in ranked if counts[token] >= params.min_count]
         if len(first) > params.max_size:
             raise ParamsError(f"max_size = {params.max_size}: {len(first)} tokens are kept in any case; raise it")
-        kept = [*first, *frequent[: params.max_size - len(first)]]
-        return cls(kept, {token: counts[token] for token in kept if token not in SPECIALS})
+        fitted = cls([*first, *frequent[: params.max_size - len(first)]], merges=merges)
+        if params.kind == "bpe":
+            fitted = fitted._with_pieces(rows, params)
+        if fitted.pieces:
+            counts = Counter(entry for tokens in rows for entry in fitted.cut(tokens))
+        fitted.counts = {token: counts[token] for token in fitted.tokens if token not in SPECIALS}
+        return fitted
+
+    def _with_pieces(self, rows: Sequence[Sequence[str]], params: VocabularyParams) -> "Vocabulary":
+        """This vocabulary and, behind it, what BPE merges of its entries in `rows`."""
+        room = params.max_size - len(self)
+        learned = learn(map(self.encode, rows), self.unk, room, params.min_count)
+        texts = [" ".join(self.tokens[index] for index in ids) for ids in learned]
+        new = [text for text in dict.fromkeys(texts) if text not in self._ids and text not in params.exclude]
+        return Vocabulary([*self.tokens, *new], merges=self.merges)
+
+    def cut(self, tokens: Iterable[str]) -> list[str]:
+        """The entries that stand for tokens, synonyms replaced; a token outside the vocabulary stands for itself."""
+        return self._pieces.cut(merge(tokens, self.merges))
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """Tokens to ids, without begin and end marks; a token outside the vocabulary becomes `<unk>`."""
-        return [self._ids.get(token, self.unk) for token in tokens]
+        return [self._ids.get(entry, self.unk) for entry in self.cut(tokens)]
 
     def decode(self, ids: Iterable[int]) -> list[str]:
-        """Ids to tokens up to the first end mark; begin marks and padding are left out."""
+        """Ids to tokens up to the first end mark; begin marks and padding are left out.
+
+        Whatever the kind, `decode(encode(tokens))` are the tokens, synonyms replaced and unknown ones `<unk>`.
+        """
         tokens = []
         for index in ids:
             if index == self.eos:
                 break
             if index not in (self.pad, self.bos):
-                tokens.append(self.tokens[index])
+                tokens += self.tokens[index].split(" ")
         return tokens
 
     def save(self, path: Path) -> None:
-        """Write the readable file, one token a line."""
+        """Write the readable file, one entry a line."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = {"tokens": self.tokens, "counts": self.counts}
+        content = {"tokens": self.tokens, "counts": self.counts} | ({"merges": self.merges} if self.merges else {})
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
@@ -87,8 +134,8 @@ class Vocabulary:
         """Read what `save` wrote; raises `ArtifactError` where it is missing or damaged."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            return cls(content["tokens"], content["counts"])
+            return cls(content["tokens"], content["counts"], settle(dict(content.get("merges", {}))))
         except FileNotFoundError:
             raise ArtifactError(f"{path}: no vocabulary; run `dvc repro tokenize`") from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise ArtifactError(f"{path}: not a vocabulary file; run `dvc repro tokenize`") from None

@@ -19,6 +19,15 @@ def test_what_another_least_count_would_cost() -> None:
     assert found.by_min_count[2] == (5, 0.5)
 
 
+def test_pieces_and_merges() -> None:
+    vocabulary = Vocabulary([*SPECIALS, "a", "b", "a b"], merges={"c": "b"})
+    found = cover(ROWS, vocabulary)
+    assert {split: (part.tokens, part.ids) for split, part in found.splits.items()} == {"train": (4, 3), "test": (3, 3)}
+    assert found.unknown == {}
+    assert found.rare == {"b": (2, "a b"), "a": (5, "a b")}, "tokens, and no pieces"
+    assert difference(Vocabulary([*SPECIALS, "a", "b"]), vocabulary)["added"] == ["a b"]
+
+
 def test_difference() -> None:
     old, new = Vocabulary([*SPECIALS, "a", "b", "c"]), Vocabulary([*SPECIALS, "a", "c", "d"])
     assert difference(old, new) == {"added": ["d"], "removed": ["b"], "moved": ["c"]}

@@ -1,5 +1,6 @@
 """Fitted in one order, read back the same, and never silent about an unknown token."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,62 @@ def test_lists_and_a_start(tmp_path: Path) -> None:
         Vocabulary.fit(FORMULAS, VocabularyParams(min_count=1, max_size=8, include=tuple("abcdef")))
 
 
+def test_pieces_fill_what_is_left() -> None:
+    params = VocabularyParams(kind="bpe", min_count=2, max_size=9)
+    rows = [["a", "b", "c"], ["a", "b", "d"], ["a", "b"], ["c", "a"]]
+    vocabulary = Vocabulary.fit(rows, params)
+    assert vocabulary.tokens[4:] == ["a", "b", "c", "a b"]
+    assert vocabulary.counts == {"a": 1, "b": 0, "c": 2, "a b": 3}, "as often as the entry stands in the labels"
+    assert vocabulary.encode(["c", "a", "b", "d", "b"]) == [6, 7, 3, 5]
+    assert vocabulary.decode([1, 6, 7, 3, 2, 7]) == ["c", "a", "b", "<unk>"]
+    small = Vocabulary.fit(rows, VocabularyParams(kind="bpe", min_count=1, max_size=8))
+    assert (len(small), small.pieces) == (8, frozenset()), "tokens come before pieces"
+
+
+def test_a_piece_can_be_included_or_excluded() -> None:
+    rows = [["a", "b", "c"]] * 3
+    params = VocabularyParams(kind="bpe", min_count=2, max_size=20, include=("c a",), exclude=("a b",))
+    assert Vocabulary.fit(rows, params).tokens[4:] == ["c a", "a", "b", "c", "a b c"]
+
+
+@pytest.mark.parametrize("kind", ["symbols", "bpe"])
+def test_a_start_with_pieces_keeps_its_ids(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "start.json"
+    old = Vocabulary.fit([["a", "b"]] * 3, VocabularyParams(kind="bpe", min_count=2, max_size=20, merges={"z": "a"}))
+    old.save(path)
+    values = {"kind": kind, "min_count": 2, "max_size": 20, "start": str(path), "merges": {"y": "z c"}}
+    rows = [["z", "b", "c"]] * 3 + [["y"]] * 2
+    new = Vocabulary.fit(rows, VocabularyParams.model_validate(values))
+    assert new.tokens[: len(old)] == old.tokens
+    assert new.merges == {"z": "a", "y": "a c"}
+    assert new.tokens[len(old) :] == ["c", "a b c", "a c"][: 1 if kind == "symbols" else 3]
+    assert [new.decode(new.encode(row)) for row in (rows[0], rows[-1])] == [["a", "b", "c"], ["a", "c"]]
+
+
+def test_merges_come_before_counting(tmp_path: Path) -> None:
+    params = VocabularyParams(min_count=2, max_size=20, merges={"\\leqq": "\\leq", "\\leq": "\\le", "\\neq": "\\not ="})
+    vocabulary = Vocabulary.fit([["\\leqq", "\\leq"], ["\\neq", "="]], params)
+    assert vocabulary.counts == {"=": 2, "\\le": 2}
+    vocabulary.save(tmp_path / "v.json")
+    loaded = Vocabulary.load(tmp_path / "v.json")
+    assert loaded.merges == {"\\leqq": "\\le", "\\leq": "\\le", "\\neq": "\\not ="}
+    assert loaded.decode(loaded.encode(["\\leq", "\\neq"])) == ["\\le", "<unk>", "="]
+
+
+def test_a_circle_of_merges_is_refused_with_the_params(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="a -> b -> a is a circle"):
+        VocabularyParams(min_count=1, max_size=20, merges={"a": "b", "b": "a"})
+    Vocabulary(SPECIALS, merges={"a": "b"}).save(tmp_path / "v.json")
+    params = VocabularyParams(min_count=1, max_size=20, merges={"b": "a"}, start=str(tmp_path / "v.json"))
+    with pytest.raises(ParamsError, match="is a circle"):
+        Vocabulary.fit([], params)
+
+
+def test_the_file_of_a_plain_vocabulary_holds_tokens_and_counts_alone(tmp_path: Path) -> None:
+    fit(min_count=2).save(tmp_path / "v.json")
+    assert json.loads((tmp_path / "v.json").read_text()) == {"tokens": [*SPECIALS, "x"], "counts": {"x": 3}}
+
+
 def test_round_trip(tmp_path: Path) -> None:
     vocabulary = fit()
     vocabulary.save(tmp_path / "v.json")
@@ -51,6 +108,9 @@ def test_damage_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="no vocabulary; run `dvc repro tokenize`"):
         Vocabulary.load(path)
     path.write_text('{"tokens": 3}')
+    with pytest.raises(ArtifactError, match="not a vocabulary file"):
+        Vocabulary.load(path)
+    path.write_text(json.dumps({"tokens": SPECIALS, "counts": {}, "merges": {"a": 3}}))
     with pytest.raises(ArtifactError, match="not a vocabulary file"):
         Vocabulary.load(path)
     with pytest.raises(ArtifactError, match="a vocabulary starts with <pad>"):

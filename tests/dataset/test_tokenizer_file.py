@@ -1,0 +1,79 @@
+"""`tokenizers` alone, given tokenizer.json, says what our vocabulary says."""
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from im2latex.dataset.synonyms import merge, tally
+from im2latex.dataset.tokenizer_file import save_tokenizer, tokenizer_path
+from im2latex.dataset.vocabulary import SPECIALS, UNK, Vocabulary, VocabularyParams
+from im2latex.latex.grammar import generate
+from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.latex.tokens import split
+
+MERGES = {"\\ge": "\\geq", "\\ne": "\\not =", "\\to": "\\rightarrow", "\\in": "\\ni"}
+ODD = ["\\in", "\\int", "[", "]", "(?:", "|", "\\\\[2pt]", "\\text{a|b}", "é", "ﬁ", "𝔸", "#", "$", "^", "-"]
+
+
+@pytest.fixture(scope="module")
+def formulas() -> list[list[str]]:
+    """Two thousand and more, the last half of them unseen by the vocabularies."""
+    normalizer = Normalizer(NormalizerParams())
+    return [split(normalizer.normalize(formula)) for formula in generate(2400, 11)]
+
+
+def fit(formulas: list[list[str]], kind: str, merges: dict[str, str]) -> Vocabulary:
+    values = {"kind": kind, "min_count": 3, "max_size": 600, "merges": merges, "exclude": ("7", "\\psi")}
+    return Vocabulary.fit(formulas[: len(formulas) // 2], VocabularyParams.model_validate(values))
+
+
+def saved(vocabulary: Vocabulary, folder: Path) -> Tokenizer:
+    path = folder / "tokenizer.json"
+    save_tokenizer(vocabulary, path)
+    return Tokenizer.from_file(str(path))
+
+
+@pytest.mark.parametrize("merges", [{}, MERGES], ids=["plain", "merges"])
+@pytest.mark.parametrize("kind", ["symbols", "bpe"])
+def test_ids_are_ours_and_give_back_the_formula(
+    formulas: list[list[str]], kind: str, merges: dict[str, str], tmp_path: Path
+) -> None:
+    vocabulary = fit(formulas, kind, merges)
+    tokenizer = saved(vocabulary, tmp_path)
+    known, unknown = set(vocabulary.tokens), 0
+    assert 0 not in tally(formulas, merges).values()
+    assert (len(vocabulary.pieces) > 200) == (kind == "bpe")
+    for tokens in formulas:
+        ids = vocabulary.encode(tokens)
+        assert tokenizer.encode(" ".join(tokens)).ids == ids
+        expected = [token if token in known else UNK for token in merge(tokens, merges)]
+        assert vocabulary.decode(ids) == expected
+        assert split(tokenizer.decode(ids, skip_special_tokens=False)) == expected
+        unknown += UNK in expected
+    assert unknown > 100, "so that unknown tokens were tried too"
+
+
+@given(seed=st.integers(0, 2**32))
+def test_any_tokens_at_all(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    drawn = random.Random(seed)
+    rows = [drawn.choices(ODD, k=drawn.randrange(1, 9)) for _ in range(12)]
+    params = VocabularyParams(kind="bpe", min_count=2, max_size=60, merges={"|": "\\mid [", "[": "("})
+    vocabulary = Vocabulary.fit(rows[:6], params)
+    tokenizer = saved(vocabulary, tmp_path_factory.mktemp("any", numbered=True))
+    for tokens in rows:
+        assert tokenizer.encode(" ".join(tokens)).ids == vocabulary.encode(tokens)
+
+
+def test_special_tokens_have_their_ids(tmp_path: Path) -> None:
+    tokenizer = saved(Vocabulary([*SPECIALS, "x"]), tmp_path)
+    assert [tokenizer.token_to_id(token) for token in (*SPECIALS, "x")] == [0, 1, 2, 3, 4]
+    assert tokenizer.decode([1, 4, 2, 0]) == "x"
+
+
+def test_each_vocabulary_has_a_file_of_its_own() -> None:
+    assert tokenizer_path(Path("a/vocabulary.json")) == Path("a/tokenizer.json")
+    assert tokenizer_path(Path("a/v.json")) == Path("a/v.tokenizer.json")

@@ -1,0 +1,42 @@
+r"""The stage with a vocabulary of the user's choice: labels, both files, and merges counted."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.records import read_parts, read_table
+from tests.pipeline.conftest import run
+
+
+def test_pieces_and_merges_reach_the_labels(project: Path, set_params: Callable[[dict[str, Any]], None]) -> None:
+    chosen = {"kind": "bpe", "min_count": 2, "max_size": 200, "merges": {"x": "y z"}}
+    set_params({"tokenize": {"vocabulary": chosen}})
+    run("normalize", "render", "tokenize")
+    latex = dict(read_parts(Path("data/normalize"), ["formula_id", "latex"]).to_pandas().to_numpy().tolist())
+    vocabulary = Vocabulary.load(Path("data/tokenize/vocabulary.json"))
+    tokenizer = Tokenizer.from_file("data/tokenize/tokenizer.json")
+    assert vocabulary.pieces
+    assert "x" not in vocabulary.tokens
+    labels = read_table(Path("data/tokenize/labels.parquet")).to_pylist()
+    for label in labels:
+        text = latex[label["formula_id"]]
+        assert label["tokens"] == vocabulary.encode(text.split()) == tokenizer.encode(text).ids
+        assert label["unknown"] == label["tokens"].count(vocabulary.unk)
+    merged = sum(latex[label["formula_id"]].split().count("x") for label in labels)
+    assert merged > 0
+    assert json.loads(Path("reports/manifest/tokenize.json").read_text())["merged"] == {"x": merged}
+
+
+def test_the_vocabulary_knows_the_training_split_alone(
+    project: Path, set_params: Callable[[dict[str, Any]], None]
+) -> None:
+    set_params({"tokenize": {"vocabulary": {"kind": "bpe", "min_count": 1}}})
+    run("normalize", "render", "tokenize")
+    labels = read_table(Path("data/tokenize/labels.parquet")).to_pandas()
+    training = labels[labels["split"] == "train"]["tokens"].explode().value_counts()
+    vocabulary = Vocabulary.load(Path("data/tokenize/vocabulary.json"))
+    assert {index: vocabulary.counts[vocabulary.tokens[index]] for index in training.index} == training.to_dict()
