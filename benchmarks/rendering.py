@@ -26,7 +26,7 @@ from im2latex.errors import LatexError
 from im2latex.imaging.raster import crop, encode_png, prepare
 from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.params import load_section
-from im2latex.parts import PartCache, run_parts, worker_count
+from im2latex.parts import Job, PartCache, run_jobs, worker_count
 from im2latex.rendering import document, draw, inspection, rasterizers, screening, texformat
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.process import throwaway_folder
@@ -176,7 +176,8 @@ def _to_parquet(formulas: Sequence[str], params: RenderStageParams) -> None:
     parts = [formulas[start : start + PART_ROWS] for start in range(0, len(formulas), PART_ROWS)]
     with tempfile.TemporaryDirectory() as folder:
         cache = PartCache(Path(folder), "render", {})
-        for _ in run_parts(parts, Drawing(params.renderer, params.picture), cache, "render", len(formulas)):
+        drawing = Drawing(params.renderer, params.picture)
+        for _ in run_jobs((Job(part, drawing, cache) for part in parts), "render", len(formulas)):
             pass
 
 

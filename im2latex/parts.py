@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
@@ -39,13 +40,27 @@ class PartCache:
         text = json.dumps([self._recipe, list(part)])
         return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}.parquet"
 
-    def result(self, part: Sequence[str], work: Work) -> Path:
+
+@dataclass(frozen=True)
+class Job:
+    """One part, the work on it, and the cache that keeps the result."""
+
+    part: Sequence[str]
+    work: Work
+    cache: PartCache
+
+    @property
+    def path(self) -> Path:
+        """Where the result is, or will be."""
+        return self.cache.path(self.part)
+
+    def result(self) -> Path:
         """Compute the part unless its result is there; returns the file."""
-        path = self.path(part)
+        path = self.path
         if not _whole(path):
-            table = work(part)
-            if table.num_rows != len(part):
-                raise AssertionError(f"{len(part)} rows went in, {table.num_rows} came out")
+            table = self.work(self.part)
+            if table.num_rows != len(self.part):
+                raise AssertionError(f"{len(self.part)} rows went in, {table.num_rows} came out")
             partial = path.with_suffix(f".{os.getpid()}.partial")
             try:
                 write_table(table, partial)
@@ -54,7 +69,7 @@ class PartCache:
                 with suppress(FileNotFoundError):
                     partial.unlink()
                 raise ToolError(
-                    f"{self.folder}: a result cannot be written ({error.strerror}); finished parts are kept: "
+                    f"{path.parent}: a result cannot be written ({error.strerror}); finished parts are kept: "
                     "make room and run the same command again"
                 ) from error
         return path
@@ -79,13 +94,11 @@ def worker_count() -> int:
     return int(asked)
 
 
-def run_parts(
-    parts: Iterable[Sequence[str]], work: Work, cache: PartCache, label: str, total: int
-) -> Iterator[pa.Table]:
-    """Results in the order of the parts, a few in flight at a time; `total` is the number of rows, for the bar."""
+def run_jobs(jobs: Iterable[Job], label: str, total: int) -> Iterator[pa.Table]:
+    """Results in the order of the jobs, a few in flight at a time; `total` is the number of rows, for the bar."""
     pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="2*n_jobs")
     with tqdm(total=total, desc=label, unit="row", disable=None, delay=2) as bar:
-        for path in pool(task(cache.result)(part, work) for part in parts):
+        for path in pool(task(job.result)() for job in jobs):
             table = pq.read_table(path, partitioning=None)
             bar.update(table.num_rows)
             yield table

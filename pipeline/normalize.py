@@ -19,7 +19,7 @@ from im2latex.dataset.splits import precedence, split_of
 from im2latex.errors import InputError, LatexError, ParamsError
 from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.params import load_yaml
-from im2latex.parts import PartCache, run_parts
+from im2latex.parts import Job, PartCache, run_jobs
 from im2latex.records import FORMULAS, BadRow, RawFormula, formula_id, write_table
 from pipeline.fingerprint import fingerprint
 from pipeline.normalizer import NormalizeParams
@@ -72,30 +72,41 @@ def owners(rows: Iterator[Row]) -> dict[str, int]:
     return {name: claim[2] for name, claim in best.items()}
 
 
+def jobs(params: NormalizeParams) -> Iterator[Job]:
+    """The corpus in parts, each a job that any process may do."""
+    return (job for _, job in _jobs(params))
+
+
+def _jobs(params: NormalizeParams) -> Iterator[tuple[list[Row], Job]]:
+    """Each part with its rows, those that hold no formula included."""
+    recipe = {
+        "params": params.normalizer.model_dump(mode="json"),
+        "custom": _custom_files(params.normalizer),
+        "tools": version("pylatexenc"),
+        "code": fingerprint("pipeline.normalize"),
+    }
+    cache = PartCache(cache_root(), "normalize", recipe)
+    rows = read_corpus(corpus_folder())
+    while chunk := list(islice(rows, params.part_rows)):
+        formulas = [row.formula for row in chunk if isinstance(row, RawFormula)]
+        yield chunk, Job(formulas, Normalizing(params.normalizer), cache)
+
+
 def work(run: Run[NormalizeParams]) -> None:
     """Normalize the corpus in parts; account for every row."""
     corpus = corpus_folder()
     kept_by = owners(read_corpus(corpus))
     if not kept_by:
         raise InputError(f"{corpus}: holds no formula; put one a line into a .txt file there")
-    recipe = {
-        "params": run.params.normalizer.model_dump(mode="json"),
-        "custom": _custom_files(run.params.normalizer),
-        "tools": version("pylatexenc"),
-        "code": fingerprint("pipeline.normalize"),
-    }
-    cache = PartCache(cache_root(), run.stage, recipe)
     waiting: deque[list[Row]] = deque()
 
-    def parts() -> Iterator[list[str]]:
-        rows = read_corpus(corpus)
-        while chunk := list(islice(rows, run.params.part_rows)):
+    def waited() -> Iterator[Job]:
+        for chunk, job in _jobs(run.params):
             waiting.append(chunk)
-            yield [row.formula for row in chunk if isinstance(row, RawFormula)]
+            yield job
 
     number = 0
-    results = run_parts(parts(), Normalizing(run.params.normalizer), cache, "normalize", len(kept_by))
-    for index, verdicts in enumerate(results):
+    for index, verdicts in enumerate(run_jobs(waited(), "normalize", len(kept_by))):
         chunk = waiting.popleft()
         table = _account(run, chunk, verdicts, kept_by, number)
         write_table(table, run.out / f"part-{index:05d}.parquet")

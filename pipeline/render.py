@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from im2latex.imaging.raster import encode_png, prepare
-from im2latex.parts import PartCache, run_parts
+from im2latex.parts import Job, PartCache, run_jobs
 from im2latex.records import PICTURES, part_paths, read_table, write_table
 from im2latex.rendering.doctor import versions
 from im2latex.rendering.engine import RenderParams, TexRenderer
@@ -62,7 +62,7 @@ class Drawing:
             )
         return pa.Table.from_pylist(rows, schema=DRAWN)
 
-    def cache(self, stage: str) -> PartCache:
+    def cache(self) -> PartCache:
         """Where finished parts are kept: a change of anything that decides them is another place."""
         recipe = {
             "params": [self.renderer.model_dump(mode="json"), self.picture.model_dump(mode="json")],
@@ -70,35 +70,56 @@ class Drawing:
             "renderer": TexRenderer(self.renderer).identity,
             "code": fingerprint("pipeline.render"),
         }
-        return PartCache(cache_root(), stage, recipe)
+        return PartCache(cache_root(), "render", recipe)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The formulas of one part of normalize that are drawn in one look."""
+
+    source: Path
+    look: Look
+    formulas: pa.Table
+    job: Job
+
+    @property
+    def name(self) -> str:
+        """The file of the pictures."""
+        look = "" if self.look.name == BASE else f".{self.look.name}"
+        return f"{self.source.stem}{look}{self.source.suffix}"
+
+
+def jobs(params: RenderStageParams) -> Iterator[Job]:
+    """All parts in all looks, each a job that any process may do; needs the output of normalize."""
+    return (part.job for part in _parts(params))
 
 
 def work(run: Run[RenderStageParams]) -> None:
-    """Render the corpus look by look, each in parts; account for every picture."""
-    looks = all_looks(run.params.renderer, run.params.looks)
+    """Render the corpus in parts; account for every picture."""
     run.facts["tools"] = versions(run.params.renderer)
+    looks = all_looks(run.params.renderer, run.params.looks)
     run.facts["renderer"] = {look.name: TexRenderer(look.renderer).identity for look in looks}
-    for look in looks:
-        _draw(run, look, looks)
+    waiting: deque[Part] = deque()
+
+    def waited() -> Iterator[Job]:
+        for part in _parts(run.params):
+            waiting.append(part)
+            yield part.job
+
+    total = sum(read_table(path, ["formula_id"]).num_rows for path in part_paths(DATA / "normalize"))
+    for drawn in run_jobs(waited(), "render", total * min(run.params.looks.per_formula, len(looks))):
+        part = waiting.popleft()
+        write_table(_account(run, part.look.name, part.formulas, drawn), run.out / part.name)
 
 
-def _draw(run: Run[RenderStageParams], look: Look, looks: Sequence[Look]) -> None:
-    """All pictures of one look."""
-    paths = part_paths(DATA / "normalize")
-    waiting: deque[pa.Table] = deque()
-
-    def texts() -> Iterator[list[str]]:
-        for path in paths:
-            formulas = _formulas(path, look, looks, run.params.looks.per_formula)
-            waiting.append(formulas)
-            yield formulas["latex"].to_pylist()
-
-    total = sum(_formulas(path, look, looks, run.params.looks.per_formula).num_rows for path in paths)
-    drawing = Drawing(look.renderer, run.params.picture)
-    results = run_parts(texts(), drawing, drawing.cache(run.stage), f"render {look.name}", total)
-    for path, drawn in zip(paths, results, strict=True):
-        name = path.name if look.name == BASE else f"{path.stem}.{look.name}{path.suffix}"
-        write_table(_account(run, look.name, waiting.popleft(), drawn), run.out / name)
+def _parts(params: RenderStageParams) -> Iterator[Part]:
+    looks = all_looks(params.renderer, params.looks)
+    drawings = [Drawing(look.renderer, params.picture) for look in looks]
+    caches = [drawing.cache() for drawing in drawings]
+    for path in part_paths(DATA / "normalize"):
+        for look, drawing, cache in zip(looks, drawings, caches, strict=True):
+            formulas = _formulas(path, look, looks, params.looks.per_formula)
+            yield Part(path, look, formulas, Job(formulas["latex"].to_pylist(), drawing, cache))
 
 
 def _formulas(path: Path, look: Look, looks: Sequence[Look], per_formula: int) -> pa.Table:

@@ -10,7 +10,7 @@ import pytest
 
 from im2latex import parts
 from im2latex.errors import ToolError, UsageError
-from im2latex.parts import PartCache, run_parts, worker_count
+from im2latex.parts import Job, PartCache, run_jobs, worker_count
 
 
 class Counting:
@@ -33,7 +33,7 @@ PARTS = [["a", "bb"], ["ccc"], ["d", "ee", "fff"]]
 
 
 def lengths(cache: PartCache, work: Counting, parts: Sequence[Sequence[str]] = PARTS) -> list[list[int]]:
-    return [table["length"].to_pylist() for table in run_parts(parts, work, cache, "test", 6)]
+    return [table["length"].to_pylist() for table in run_jobs([Job(part, work, cache) for part in parts], "test", 6)]
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -62,10 +62,10 @@ def test_another_recipe_shares_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_damaged_result_is_made_anew(tmp_path: Path) -> None:
     cache = PartCache(tmp_path, "test", {})
     work = Counting(tmp_path / "work")
-    path = cache.result(["a"], work)
+    path = Job(["a"], work, cache).result()
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
-    assert cache.result(["a"], work).read_bytes() == whole
+    assert Job(["a"], work, cache).result().read_bytes() == whole
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,13 +76,13 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half(tmp_path: Path, mon
 
     monkeypatch.setattr(parts, "write_table", full)
     with pytest.raises(ToolError, match=r"No space left on device\); finished parts are kept"):
-        PartCache(tmp_path, "test", {}).result(["a"], Counting(tmp_path / "work"))
+        Job(["a"], Counting(tmp_path / "work"), PartCache(tmp_path, "test", {})).result()
     assert list((tmp_path / "parts" / "test").iterdir()) == []
 
 
 def test_work_must_answer_every_row(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="2 rows went in, 1 came out"):
-        PartCache(tmp_path, "test", {}).result(["a", "b"], lambda _: pa.table({"length": [1]}))
+        Job(["a", "b"], lambda _: pa.table({"length": [1]}), PartCache(tmp_path, "test", {})).result()
 
 
 def test_worker_count_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
