@@ -7,6 +7,8 @@ writes  data/tokenize/vocabulary.json
         data/tokenize/labels.parquet          records.LABELS
 """
 
+import sys
+
 import pyarrow as pa
 
 from im2latex.dataset.synonyms import tally
@@ -30,7 +32,8 @@ def work(run: Run[TokenizeParams]) -> None:
     rendered = set(read_parts(DATA / "render", ["formula_id"])["formula_id"].to_pylist())
     formulas = read_parts(DATA / "normalize", ["formula_id", "split", "latex"])
     labels = formulas.filter(pa.array([name in rendered for name in formulas["formula_id"].to_pylist()]))
-    tokens = [split_tokens(latex) for latex in labels["latex"].to_pylist()]
+    # One string object for all occurrences of a token, which keeps a million formulas within a gigabyte.
+    tokens = [list(map(sys.intern, split_tokens(latex))) for latex in labels["latex"].to_pylist()]
     splits = labels["split"].to_pylist()
     training = [row for row, split in zip(tokens, splits, strict=True) if split == "train"]
     if not training:
