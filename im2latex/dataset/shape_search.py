@@ -22,15 +22,21 @@ UNHELD = 1e15
 SWEEPS = 20
 """Most rounds over all sides of all boxes between two changes of their number; rounds end when none gains."""
 
+SWAPS = 32
+"""Most times that a box is taken away and another split."""
+
 
 def search(points: Ints, counts: Ints, most: int, price: Price) -> Ints:
     """At most `most` boxes (S, 3) that hold all `points` (N, 3), of which there are `counts` (N,) each."""
     state = _State(points, counts.astype(np.float64), price)
+    settled = 1
     while len(state.boxes) < most and state.split():
-        state.settle(1)
+        if 8 * len(state.boxes) >= 9 * settled:  # not after every split, so that many boxes take no quadratic time
+            state.settle(1)
+            settled = len(state.boxes)
     state.settle(SWEEPS)
     best, cost = state.boxes, state.cost()
-    while len(state.boxes) == most > 1:
+    for _ in range(SWAPS if len(best) == most > 1 else 0):
         state.remove()
         if not state.split():
             break
