@@ -96,8 +96,10 @@ def _coarsen(points: Ints, counts: Ints, steps: Ints, limit: int) -> tuple[Ints,
 
 def _completed(shapes: Ints, sizes: Ints, rounded: Ints) -> Ints:
     """`shapes`, and one around all samples that none of them holds."""
-    homeless = ~(sizes[:, None] <= shapes[None]).all(axis=2).any(axis=1)
-    return np.vstack([shapes, rounded[homeless].max(axis=0)]) if homeless.any() else shapes
+    held = np.zeros(len(sizes), dtype=np.bool_)
+    for shape in shapes:
+        held |= (sizes <= shape).all(axis=1)
+    return shapes if held.all() else np.vstack([shapes, rounded[~held].max(axis=0)])
 
 
 def _area(shapes: Ints, params: BucketParams) -> Ints:

@@ -39,8 +39,7 @@ def check(rule: str) -> str:
 
 def holds(samples: pd.DataFrame, rule: str) -> pd.Series:
     """Whether `rule` holds for each sample; a division by zero compares as infinite or as false, as in pandas."""
-    result: pd.Series = samples[list(COLUMNS)].eval(rule.strip(), engine="python")
-    return result
+    return pd.Series(samples[list(COLUMNS)].eval(rule.strip(), engine="python"), index=samples.index, dtype=bool)
 
 
 def _kind(node: ast.expr) -> str:
