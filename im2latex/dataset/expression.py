@@ -15,6 +15,8 @@ _LOGIC = (ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Name, ast.Load, ast.Constant)
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _ALLOWED = _LOGIC + _ARITHMETIC + _ORDER
+_LARGEST = 10**9
+"""Larger numbers would leave the 64 bits in which columns are multiplied."""
 
 
 def check(rule: str) -> str:
@@ -32,6 +34,10 @@ def check(rule: str) -> str:
             raise ValueError(f"names {node.id}; the columns are {', '.join(COLUMNS)}")
         if isinstance(node, ast.Constant) and not isinstance(node.value, int | float | str):
             raise ValueError(f"holds {node.value!r}; constants are numbers and names of splits in quotes")
+        if isinstance(node, ast.Constant) and isinstance(node.value, int) and node.value > _LARGEST:
+            raise ValueError(f"holds {node.value}; numbers go up to {_LARGEST}")
+        if isinstance(node, ast.BinOp | ast.Compare) and not any(isinstance(part, ast.Name) for part in ast.walk(node)):
+            raise ValueError(f"puts constants together: {ast.unparse(node)}; name a column, or write the result")
     if (kind := _kind(tree.body)) != "truth":
         raise ValueError(f"gives a {kind}; a rule is a comparison, or several joined by and, or, not")
     return rule
@@ -43,7 +49,7 @@ def holds(samples: pd.DataFrame, rule: str) -> pd.Series:
 
 
 def _kind(node: ast.expr) -> str:
-    """Number, text or truth; raises `ValueError` where kinds are mixed or nothing names a column."""
+    """Number, text or truth; raises `ValueError` where kinds are mixed."""
     match node:
         case ast.Name(id=name):
             return "text" if name == "split" else "number"
@@ -58,10 +64,7 @@ def _kind(node: ast.expr) -> str:
         case ast.BoolOp(values=values):
             return _same(values, "truth", "truth")
         case ast.Compare(left=left, comparators=others):
-            parts = [left, *others]
-            if not any(isinstance(inner, ast.Name) for part in parts for inner in ast.walk(part)):
-                raise ValueError("compares constants; a comparison names a column")
-            return _same(parts, _kind(left), "truth")
+            return _same([left, *others], _kind(left), "truth")
     raise ValueError(f"holds {type(node).__name__}")
 
 
