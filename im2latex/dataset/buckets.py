@@ -37,7 +37,7 @@ class BucketParams(Params):
     preset: Literal["fitted", "published-sizes", "token-bins", "none"] = Field(
         description="shapes chosen from the data, a published list, or one shape for all; see `choose_shapes`"
     )
-    max_shapes: int = Field(ge=1, le=1000, description="most shapes of the preset fitted")
+    max_shapes: int = Field(ge=1, le=256, description="most shapes of the preset fitted")
     height_step_px: int = Field(ge=1, description="heights are multiples of this")
     width_step_px: int = Field(ge=1, description="widths are multiples of this")
     tokens_step: int = Field(ge=1, description="token lengths are multiples of this")

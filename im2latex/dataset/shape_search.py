@@ -69,7 +69,7 @@ class _State:
         best, found = 0.0, None
         for box in range(len(self.boxes)):
             members = np.flatnonzero(owner == box)
-            for keys in _orders(self.points[members]):
+            for keys in _orders(self.points[members]) if len(members) else ():
                 order = members[keys]
                 boxes = np.maximum.accumulate(self.points[order], axis=0)
                 saved = np.cumsum(self.counts[order]) * (now[order[0]] - self._price(boxes))
