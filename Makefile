@@ -8,7 +8,7 @@ READY := .venv/.ready
 
 BENCH_FORMULAS ?= data/raw/sample/formulas.txt
 
-.PHONY: bench-render help setup repro test test-all lint types train evaluate small full accept lock
+.PHONY: bench-data bench-render help setup repro test test-all lint types train evaluate small full accept lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ accept: $(READY) ## STAGE=name: record a stage whose code changed in words only,
 
 lock: $(READY) ## adopt the tools found here: rewrites tools.lock
 	im2latex doctor --lock tools.lock
+
+bench-data: $(READY) ## padding of the ways to bucket, on BENCH_FORMULAS=file
+	python -m benchmarks.buckets $(BENCH_FORMULAS)
 
 bench-render: $(READY) ## speed of the renderer beside the usual way, on BENCH_FORMULAS=file
 	python -m benchmarks.rendering speed $(BENCH_FORMULAS)

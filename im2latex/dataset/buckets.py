@@ -1,28 +1,43 @@
 """A small fixed set of shapes, chosen from the data so that batches need little padding.
 
-A shape is (height, width, tokens); a sample goes to the smallest shape that holds it. Nothing is dropped or repeated
-to fill a batch: batches are made of one shape at a time, by the learning floor.
+A shape is (height, width, tokens); a sample goes to the cheapest shape that holds it. Nothing is dropped or repeated
+to fill a batch: batches are made of one shape at a time, by the learning floor, which lays each picture at a random
+place of its shape while it trains.
 
 reads, writes  buckets.json: {"shapes": [{"height", "width", "tokens"}, ...]}
 """
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from im2latex.dataset.shape_search import search
 from im2latex.errors import ArtifactError
 from im2latex.params import Params
 
 Ints = NDArray[np.int64]
 
+PUBLISHED_SIZES = (
+    *((240, 100), (320, 80), (400, 80), (400, 100), (480, 80), (480, 100), (560, 80), (560, 100), (640, 80)),
+    *((640, 100), (720, 80), (720, 100), (720, 120), (720, 200), (800, 100), (800, 320), (1000, 200), (1000, 400)),
+    *((1200, 200), (1600, 200), (1600, 1600)),
+)
+"""(width, height) at 200 dpi, before pictures are halved: the list of `preprocess_images.py`, harvardnlp/im2markup."""
+TOKEN_BINS = (28, 35, 41, 48, 55, 64, 75, 88, 105, 150)
+"""Longest label of each bin of Singh 2018 (arXiv 1802.05415), whose batches of 56 come from one bin."""
+
 
 class BucketParams(Params):
-    """How fine the shapes are, and how samples are spread over shards."""
+    """How shapes are chosen, how fine they are, and how samples are spread over shards."""
 
-    max_shapes: int = Field(ge=1, le=1000, description="most shapes")
+    preset: Literal["fitted", "published-sizes", "token-bins", "none"] = Field(
+        description="shapes chosen from the data, a published list, or one shape for all; see `choose_shapes`"
+    )
+    max_shapes: int = Field(ge=1, le=256, description="most shapes of the preset fitted")
     height_step_px: int = Field(ge=1, description="heights are multiples of this")
     width_step_px: int = Field(ge=1, description="widths are multiples of this")
     tokens_step: int = Field(ge=1, description="token lengths are multiples of this")
@@ -31,35 +46,60 @@ class BucketParams(Params):
 
 
 def choose_shapes(sizes: Ints, params: BucketParams) -> Ints:
-    """Shapes (S, 3) for `sizes` (N, 3), both as (height, width, tokens).
+    """Shapes (S, 3) for `sizes` (N, 3), both as (height, width, tokens); every sample fits one.
 
-    Sizes are rounded up to the steps; then, as long as there are too many shapes, the two are merged whose union
-    adds the least padding over all samples (greedy agglomeration).
+    fitted           at most `max_shapes`, on the steps, found by `shape_search`
+    published-sizes  the list of 21 picture sizes, halved as its users halve their pictures, for labels of any length
+    token-bins       bins of label length, all for the largest picture
+    none             one shape, the largest of each side: what padding costs where nothing is grouped
+
+    Samples that a published list does not hold get one more shape, around all of them, on the steps.
     """
     steps = np.array([params.height_step_px, params.width_step_px, params.tokens_step])
-    shapes, counts = np.unique(-(-sizes // steps) * steps, axis=0, return_counts=True)
-    if len(shapes) > 16 * params.max_shapes:
-        shapes, counts = _coarsen(shapes, counts, steps, 16 * params.max_shapes)
-    while len(shapes) > params.max_shapes:
-        union = np.maximum(shapes[:, None], shapes[None, :])
-        cost = _area(shapes, params)
-        added = (_area(union, params) - cost[:, None]) * counts[:, None]
-        added = added + added.T
-        np.fill_diagonal(added, np.iinfo(added.dtype).max)
-        first, second = np.unravel_index(int(added.argmin()), added.shape)
-        shapes[first] = union[first, second]
-        counts[first] += counts[second]
-        shapes, counts = np.delete(shapes, second, axis=0), np.delete(counts, second)
+    rounded = -(-sizes // steps) * steps
+    height, width, tokens = (int(side) for side in rounded.max(axis=0))
+    match params.preset:
+        case "fitted":
+            shapes = _fitted(rounded, steps, params)
+        case "published-sizes":
+            shapes = _completed(np.array([(h // 2, w // 2, tokens) for w, h in PUBLISHED_SIZES]), sizes, rounded)
+        case "token-bins":
+            shapes = _completed(np.array([(height, width, length) for length in TOKEN_BINS]), sizes, rounded)
+        case "none":
+            shapes = np.array([(height, width, tokens)])
     return shapes[np.lexsort(shapes.T[::-1])]
 
 
-def _coarsen(shapes: Ints, counts: Ints, steps: Ints, limit: int) -> tuple[Ints, Ints]:
-    """Double the steps until the pairwise search is affordable."""
-    while len(shapes) > limit:
-        steps = steps * 2
-        shapes, inverse = np.unique(-(-shapes // steps) * steps, axis=0, return_inverse=True)
+def _fitted(rounded: Ints, steps: Ints, params: BucketParams) -> Ints:
+    """Search on a grid that is coarse enough for the time, then shrink every shape to what it holds."""
+    points, counts = np.unique(rounded, axis=0, return_counts=True)
+    if len(points) <= params.max_shapes:
+        return points
+    # The search takes time by points times shapes; these many keep 100,000 samples and 48 shapes within a minute.
+    limit = max(4 * params.max_shapes, min(8000, 400_000 // params.max_shapes))
+    coarse, weights = _coarsen(points, counts, steps, limit)
+    shapes = search(coarse, weights, params.max_shapes, lambda boxes: _area(boxes, params).astype(np.float64))
+    owners = assign(points, shapes, params)
+    return np.unique([points[owners == owner].max(axis=0) for owner in np.unique(owners)], axis=0)
+
+
+def _coarsen(points: Ints, counts: Ints, steps: Ints, limit: int) -> tuple[Ints, Ints]:
+    """Double the steps, those of the tokens first and then in turn, until at most `limit` points are left."""
+    steps, side = steps.copy(), 2
+    while len(points) > limit:
+        steps[side] *= 2
+        side = (side - 1) % 3
+        points, inverse = np.unique(-(-points // steps) * steps, axis=0, return_inverse=True)
         counts = np.bincount(inverse.ravel(), weights=counts).astype(np.int64)
-    return shapes, counts
+    return points, counts
+
+
+def _completed(shapes: Ints, sizes: Ints, rounded: Ints) -> Ints:
+    """`shapes`, and one around all samples that none of them holds."""
+    held = np.zeros(len(sizes), dtype=np.bool_)
+    for shape in shapes:
+        held |= (sizes <= shape).all(axis=1)
+    return shapes if held.all() else np.vstack([shapes, rounded[~held].max(axis=0)])
 
 
 def _area(shapes: Ints, params: BucketParams) -> Ints:

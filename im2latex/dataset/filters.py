@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Literal
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from im2latex.dataset import expression
 from im2latex.params import Params
 
 Mask = pd.Series
@@ -24,6 +25,14 @@ class FilterParams(Params):
         description="the side that loses a picture or text that stands in the training split and in a held-out one"
     )
     duplicates: Literal["drop", "keep"] = Field(description="a picture with the same label once more in its split")
+    expression: str | None = Field(
+        description="a rule that samples must meet, over the columns of `expression`; or null"
+    )
+
+    @field_validator("expression")
+    @classmethod
+    def _readable(cls, rule: str | None) -> str | None:
+        return rule if rule is None else expression.check(rule)
 
 
 def judge(samples: pd.DataFrame, params: FilterParams) -> pd.Series:
@@ -39,6 +48,7 @@ def judge(samples: pd.DataFrame, params: FilterParams) -> pd.Series:
         ("too_tall", lambda s: s.height > params.max_height_px),
         ("aspect", lambda s: s.width / s.height > params.max_aspect),
         ("unknown_token", lambda s: (s.unknown > 0) & (params.unknown_tokens == "drop")),
+        ("expression", lambda s: _breaks(s, params.expression)),
         ("leakage", lambda s: leaks(s, params.leakage)),
         ("duplicate", lambda s: s.duplicated(["split", "pixel_hash", "latex"]) & (params.duplicates == "drop")),
     ]
@@ -48,6 +58,13 @@ def judge(samples: pd.DataFrame, params: FilterParams) -> pd.Series:
         hit = applies(left)
         reasons[left.index[hit]] = reason
     return reasons
+
+
+def _breaks(samples: pd.DataFrame, rule: str | None) -> Mask:
+    """Samples that do not meet the user's rule."""
+    if rule is None or samples.empty:
+        return pd.Series(False, index=samples.index)
+    return ~expression.holds(samples, rule)
 
 
 def leaks(samples: pd.DataFrame, policy: str) -> Mask:

@@ -1,6 +1,6 @@
 """Picture to memory: the encoders, chosen by name.
 
-Every encoder maps ink (B, 1, H, W), floats with 0 for paper and 1 for full ink, H a multiple of 16 and W of 32, to
+Every encoder maps ink (B, 1, H, W), floats with 0 for paper and 1 for full ink, of any height and width, to
 a memory (B, P, D) of P grid positions, column by column from the left, each from its top. It does not know what
 reads the memory.
 """
@@ -79,7 +79,7 @@ class EncoderLayer(nn.Module):
 
 
 class ConvEncoder(Encoder):
-    """See `ConvEncoderParams`; P = H/8 * W/8."""
+    """See `ConvEncoderParams`; P = H/8 * W/8, each rounded up."""
 
     def __init__(self, params: ConvEncoderParams) -> None:
         super().__init__()

@@ -1,18 +1,31 @@
 """Shapes hold every sample and waste little."""
 
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, efficiency, load_shapes, save_shapes
+from benchmarks.buckets import agglomerate
+from im2latex.dataset.buckets import (
+    PUBLISHED_SIZES,
+    TOKEN_BINS,
+    BucketParams,
+    Ints,
+    assign,
+    choose_shapes,
+    efficiency,
+    load_shapes,
+    save_shapes,
+)
 from im2latex.errors import ArtifactError
 
 
 def params(max_shapes: int = 4, shard_rows: int = 10) -> BucketParams:
     return BucketParams(
+        preset="fitted",
         max_shapes=max_shapes,
         height_step_px=16,
         width_step_px=32,
@@ -49,16 +62,66 @@ def test_more_shapes_waste_less() -> None:
     assert filled(24) > 0.5
 
 
-def test_order_does_not_matter() -> None:
-    array = np.random.default_rng(1).integers(1, 200, (500, 3))
-    assert (choose_shapes(array, params()) == choose_shapes(array[::-1], params())).all()
+@given(sizes, st.randoms(use_true_random=False))
+def test_order_does_not_matter(rows: list[tuple[int, int, int]], random: Random) -> None:
+    shuffled = random.sample(rows, len(rows))
+    assert (choose_shapes(np.array(rows), params()) == choose_shapes(np.array(shuffled), params())).all()
 
 
-def test_a_merged_shape_weighs_what_its_samples_weigh() -> None:
-    widths = [10, 20, *[30] * 9, *[100] * 3, 105]
-    array = np.array([[16, width, 8] for width in widths])
-    shapes = choose_shapes(array, params(3).model_copy(update={"width_step_px": 1}))
-    assert shapes[:, 1].tolist() == [20, 30, 105], "10 went to 20; both together are dearer to widen than three of 100"
+def test_few_sizes_are_the_shapes() -> None:
+    array = np.array([[16, 32, 8], [15, 31, 7], [32, 32, 8]])
+    assert choose_shapes(array, params(2)).tolist() == [[16, 32, 8], [32, 32, 8]]
+
+
+def cost(array: Ints, shapes: Ints) -> int:
+    padded = shapes[assign(array, shapes, params())]
+    return int((padded[:, 0] * padded[:, 1] + 256 * padded[:, 2]).sum())
+
+
+@pytest.mark.parametrize("count", [2, 5, 12, 24])
+@pytest.mark.parametrize("seed", range(4))
+def test_never_dearer_than_merging_pairs(seed: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    length = random.integers(3, 150, 600)
+    array = np.column_stack([random.integers(16, 200, 600), 30 + 4 * length + random.integers(0, 150, 600), length])
+    assert cost(array, choose_shapes(array, params(count))) <= cost(array, agglomerate(array, count))
+
+
+def test_many_sizes_are_searched_on_a_coarse_grid_and_end_on_the_fine_one() -> None:
+    array = np.random.default_rng(2).integers(1, 400, (12_000, 3))
+    fine = params(3).model_copy(update={"height_step_px": 1, "width_step_px": 1, "tokens_step": 1})
+    shapes = choose_shapes(array, fine)
+    assert len(shapes) == 3
+    assert shapes.max(axis=0).tolist() == array.max(axis=0).tolist()
+
+
+def preset(name: str, rows: list[tuple[int, int, int]]) -> Ints:
+    return choose_shapes(np.array(rows), params().model_copy(update={"preset": name}))
+
+
+@given(sizes, st.sampled_from(["published-sizes", "token-bins", "none"]))
+def test_every_sample_fits_every_preset(rows: list[tuple[int, int, int]], name: str) -> None:
+    assert (assign(np.array(rows), preset(name, rows), params()) >= 0).all()
+
+
+def test_published_sizes_are_halved_and_completed() -> None:
+    shapes = preset("published-sizes", [(40, 120, 20)])
+    assert len(shapes) == len(PUBLISHED_SIZES) == 21
+    assert [40, 160, 24] in shapes.tolist()
+    assert [800, 800, 24] in shapes.tolist()
+    more = preset("published-sizes", [(40, 120, 20), (30, 810, 90), (801, 20, 5)])
+    assert len(more) == 22
+    assert [816, 832, 96] in more.tolist()
+
+
+def test_token_bins_share_the_largest_picture() -> None:
+    shapes = preset("token-bins", [(40, 120, 20), (90, 30, 151)]).tolist()
+    bins = [[96, 128, length] for length in TOKEN_BINS]
+    assert sorted(shapes) == sorted([*bins, [96, 32, 152]]), "what is longer than the last bin has a shape of its own"
+
+
+def test_none_is_one_shape() -> None:
+    assert preset("none", [(40, 120, 20), (90, 30, 151)]).tolist() == [[96, 128, 152]]
 
 
 def test_round_trip_and_damage(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 
 from im2latex.dataset.filters import FilterParams, judge
+from im2latex.errors import ParamsError
+from im2latex.params import check
 
 PARAMS = FilterParams(
     min_tokens=2,
@@ -14,6 +16,7 @@ PARAMS = FilterParams(
     unknown_tokens="drop",
     leakage="drop_held_out",
     duplicates="drop",
+    expression=None,
 )
 
 
@@ -83,3 +86,20 @@ def test_duplicates_in_one_split() -> None:
     rows = [sample(), sample(), sample(latex="other")]
     assert reasons(rows) == ["", "duplicate", ""]
     assert reasons(rows, duplicates="keep") == ["", "", ""]
+
+
+def test_a_rule_of_the_user() -> None:
+    rows = [
+        sample(),
+        sample(width=201, latex="y"),
+        sample(width=999),
+        sample(length=7, split="val", pixel_hash="q", latex="z"),
+    ]
+    rule = "width <= 4 * height and (length < 6 or split == 'train')"
+    assert reasons(rows, expression=rule) == ["", "expression", "too_wide", "expression"]
+
+
+def test_the_rule_is_read_with_the_parameters() -> None:
+    values = PARAMS.model_dump()
+    with pytest.raises(ParamsError, match="filter.expression = 'widht < 5': .*names widht; the columns are length"):
+        check(values | {"expression": "widht < 5"}, FilterParams, "params.yaml: filter")

@@ -1,0 +1,152 @@
+"""Measure the padding of the ways to bucket: python -m benchmarks.buckets FILE --help
+
+For each way and number of shapes: the share of padded pixels that are picture (ink and its margin), the share of
+padded tokens that are label, by shape and as batches are really padded, to their longest label, and the seconds to
+choose shapes. `frontier` gives the same for the search over prices of a token and over steps.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import joblib
+import numpy as np
+import typer
+
+from benchmarks.corpus import load, save
+from im2latex.dataset.buckets import BucketParams, Ints, assign, choose_shapes, efficiency
+from im2latex.dataset.filters import FilterParams
+from im2latex.errors import LatexError
+from im2latex.imaging.raster import prepare
+from im2latex.latex.normalize import Normalizer
+from im2latex.learning.batches import BatchParams, Shape, batch_size
+from im2latex.params import load_section
+from im2latex.parts import worker_count
+from im2latex.rendering.engine import TexRenderer
+from pipeline.normalizer import NormalizeParams
+from pipeline.renderer import RenderStageParams
+
+PART_ROWS = 1000
+MANY = 100_000
+COUNTS = (8, 16, 24, 48)
+FINENESS = ((1, 4, 2), (4, 8, 2), (8, 16, 8), (16, 32, 8))
+TOKEN_PIXELS = (0, 32, 64, 96, 128, 192)
+BATCHES = BatchParams(max_pictures=16, max_pixels=400_000, max_tokens=1024)
+
+File = Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")]
+
+
+def main(file: File, count: int = 16000) -> None:
+    """Compare all ways on the pictures of `count` formulas, drawn with pdfium and filtered as params.yaml says."""
+    sizes = _filtered(_sizes(load(file, count)), load_section("filter", FilterParams))
+    params = load_section("bucket", BucketParams)
+    print(f"{len(sizes)} samples", flush=True)
+    ways: dict[str, object] = {}
+    for shapes in COUNTS:
+        fitted = params.model_copy(update={"preset": "fitted", "max_shapes": shapes})
+        ways[f"fitted-{shapes}"] = _judged(sizes, fitted)
+        ways[f"agglomeration-{shapes}"] = _figures(sizes, agglomerate(sizes, shapes), params)
+    for preset in ("published-sizes", "token-bins", "none"):
+        ways[preset] = _judged(sizes, params.model_copy(update={"preset": preset}))
+    frontier: dict[str, object] = {}
+    for steps in FINENESS:
+        fine = dict(zip(("height_step_px", "width_step_px", "tokens_step"), steps, strict=True))
+        for shapes in (24, 48):
+            for price in TOKEN_PIXELS:
+                changes = {**fine, "max_shapes": shapes, "token_pixels": price, "preset": "fitted"}
+                name = f"steps {steps}, {shapes} shapes, token_pixels {price}"
+                frontier[name] = _judged(sizes, params.model_copy(update=changes))
+    random = np.random.default_rng(0)
+    many = sizes[random.integers(len(sizes), size=MANY)] + random.integers(0, 8, (MANY, 3))
+    seconds = {
+        f"fitted-{shapes}": _judged(many, params.model_copy(update={"preset": "fitted", "max_shapes": shapes}))
+        for shapes in (24, 48)
+    }
+    result = {"file": file.name, "samples": len(sizes), "params": params.model_dump(), "ways": ways}
+    save("buckets", {**result, "frontier": frontier, f"resampled_and_blurred_to_{MANY}": seconds})
+
+
+def _judged(sizes: Ints, params: BucketParams) -> dict[str, float]:
+    """Choose shapes, and take the time of it."""
+    started = time.monotonic()
+    shapes = choose_shapes(sizes, params)
+    seconds = time.monotonic() - started
+    return {**_figures(sizes, shapes, params), "seconds": round(seconds, 2)}
+
+
+def _figures(sizes: Ints, shapes: Ints, params: BucketParams) -> dict[str, float]:
+    buckets = assign(sizes, shapes, params)
+    filled = efficiency(sizes, shapes, buckets)
+    batches = {"tokens_in_batches": _in_batches(sizes[:, 2], shapes, buckets)}
+    return {"shapes": len(shapes), **filled, **batches}
+
+
+def _in_batches(lengths: Ints, shapes: Ints, buckets: Ints) -> float:
+    """Share of tokens where each batch of one shape, in random order, is padded to its own longest label."""
+    random = np.random.default_rng(0)
+    padded = 0
+    for bucket, (height, width, tokens) in enumerate(shapes.tolist()):
+        members = random.permutation(lengths[buckets == bucket])
+        size = batch_size(Shape(height, width, tokens), BATCHES)
+        for start in range(0, len(members), size):
+            batch = members[start : start + size]
+            padded += int(batch.max()) * len(batch)
+    return round(float(lengths.sum() / padded), 4)
+
+
+def agglomerate(sizes: Ints, most: int, token_pixels: int = 256) -> Ints:
+    """The simple way: from steps of (16, 32, 8), doubled while there are too many, merge the pair that adds least."""
+    steps = np.array([16, 32, 8])
+    shapes, counts = np.unique(-(-sizes // steps) * steps, axis=0, return_counts=True)
+    while len(shapes) > 16 * most:
+        steps = steps * 2
+        shapes, counts = np.unique(-(-sizes // steps) * steps, axis=0, return_counts=True)
+    while len(shapes) > most:
+        union = np.maximum(shapes[:, None], shapes[None, :])
+        area = union[..., 0] * union[..., 1] + token_pixels * union[..., 2]
+        added = (area - area.diagonal()[:, None]) * counts[:, None]
+        added = added + added.T
+        np.fill_diagonal(added, np.iinfo(added.dtype).max)
+        first, second = np.unravel_index(int(added.argmin()), added.shape)
+        shapes[first] = union[first, second]
+        counts[first] += counts[second]
+        shapes, counts = np.delete(shapes, second, axis=0), np.delete(counts, second)
+    return shapes
+
+
+def _filtered(sizes: Ints, limits: FilterParams) -> Ints:
+    """Those within the limits on size, length and aspect."""
+    height, width, length = sizes.T
+    kept = (length >= limits.min_tokens) & (length <= limits.max_tokens) & (width <= limits.max_width_px)
+    chosen: Ints = sizes[kept & (height <= limits.max_height_px) & (width <= limits.max_aspect * height)]
+    return chosen
+
+
+def _sizes(formulas: Sequence[str]) -> Ints:
+    """(height, width, tokens) of each formula that has a picture."""
+    normalizer = load_section("normalize", NormalizeParams).normalizer
+    stage = load_section("render", RenderStageParams)
+
+    def measure(part: Sequence[str]) -> list[tuple[int, int, int]]:
+        cleaner, texts = Normalizer(normalizer), list[str]()
+        for formula in part:
+            try:
+                texts.append(cleaner.normalize(formula))
+            except LatexError:
+                continue
+        renderer = TexRenderer(stage.renderer.model_copy(update={"rasterizer": "pdfium"}))
+        found = []
+        for text, drawn in zip(texts, renderer.render(texts), strict=True):
+            if drawn.pixels is not None:
+                height, width = prepare(drawn.pixels, stage.picture.padding_px, stage.picture.downsample).shape
+                found.append((height, width, len(text.split())))
+        return found
+
+    parts = [formulas[start : start + PART_ROWS] for start in range(0, len(formulas), PART_ROWS)]
+    rows = joblib.Parallel(n_jobs=worker_count())(joblib.delayed(measure)(part) for part in parts)
+    return np.array([row for part in rows for row in part], dtype=np.int64)
+
+
+if __name__ == "__main__":
+    typer.run(main)
