@@ -20,7 +20,7 @@ from im2latex.dataset.filters import FilterParams
 from im2latex.errors import LatexError
 from im2latex.imaging.raster import prepare
 from im2latex.latex.normalize import Normalizer
-from im2latex.learning.batches import BatchParams, Shape, batch_size
+from im2latex.learning.batches import BATCHES_OF_LIKE_LENGTH, BatchParams, Shape, batch_size
 from im2latex.params import load_section
 from im2latex.parts import worker_count
 from im2latex.rendering.engine import TexRenderer
@@ -78,20 +78,27 @@ def _judged(sizes: Ints, params: BucketParams) -> dict[str, float]:
 def _figures(sizes: Ints, shapes: Ints, params: BucketParams) -> dict[str, float]:
     buckets = assign(sizes, shapes, params)
     filled = efficiency(sizes, shapes, buckets)
-    batches = {"tokens_in_batches": _in_batches(sizes[:, 2], shapes, buckets)}
+    lengths = sizes[:, 2]
+    batches = {"tokens_in_batches": _in_batches(lengths, shapes, buckets, BATCHES_OF_LIKE_LENGTH)}
+    batches["tokens_in_random_batches"] = _in_batches(lengths, shapes, buckets, 1)
     return {"shapes": len(shapes), **filled, **batches}
 
 
-def _in_batches(lengths: Ints, shapes: Ints, buckets: Ints) -> float:
-    """Share of tokens where each batch of one shape, in random order, is padded to its own longest label."""
+def _in_batches(lengths: Ints, shapes: Ints, buckets: Ints, window: int) -> float:
+    """Share of tokens where each batch of one shape is padded to its own longest label.
+
+    The order is random, and sorted by length within a window of so many batches.
+    """
     random = np.random.default_rng(0)
     padded = 0
     for bucket, (height, width, tokens) in enumerate(shapes.tolist()):
         members = random.permutation(lengths[buckets == bucket])
         size = batch_size(Shape(height, width, tokens), BATCHES)
-        for start in range(0, len(members), size):
-            batch = members[start : start + size]
-            padded += int(batch.max()) * len(batch)
+        for first in range(0, len(members), size * window):
+            ordered = np.sort(members[first : first + size * window]) if window > 1 else members[first : first + size]
+            for start in range(0, len(ordered), size):
+                batch = ordered[start : start + size]
+                padded += int(batch.max()) * len(batch)
     return round(float(lengths.sum() / padded), 4)
 
 

@@ -110,12 +110,17 @@ class Epochs:
         return self._batches[place]
 
 
+BATCHES_OF_LIKE_LENGTH = 4
+"""Batches that are cut from one window of samples sorted by label length; `benchmarks.buckets` measures the gain."""
+
+
 def plan(
     samples: Samples, params: BatchParams, seed: list[int] | None = None, chosen: list[int] | None = None
 ) -> list[list[int]]:
     """Cut all samples, or those `chosen`, into batches of one shape, each sample exactly once.
 
-    Samples and batches are shuffled from `seed`; without, they stay in order.
+    Samples and batches are shuffled from `seed`, and samples of like length brought together; without, all stay in
+    order.
     """
     generator = np.random.default_rng(seed)
     indices = np.arange(len(samples)) if chosen is None else np.array(chosen, dtype=np.int64)
@@ -126,8 +131,16 @@ def plan(
     batches: list[list[int]] = []
     for bucket in sorted(groups):
         size = batch_size(samples.shapes[bucket], params)
+        if seed is not None:
+            groups[bucket] = _by_length(groups[bucket], samples, size * BATCHES_OF_LIKE_LENGTH)
         batches += [groups[bucket][start : start + size] for start in range(0, len(groups[bucket]), size)]
     return batches if seed is None else [batches[index] for index in generator.permutation(len(batches))]
+
+
+def _by_length(indices: list[int], samples: Samples, window: int) -> list[int]:
+    """Each window of the order sorted by label length, so that batches cut from it pad few tokens."""
+    windows = (indices[start : start + window] for start in range(0, len(indices), window))
+    return [index for part in windows for index in sorted(part, key=lambda index: len(samples.tokens[index]))]
 
 
 def batch_size(shape: Shape, params: BatchParams) -> int:

@@ -30,9 +30,7 @@ def snakemake(cache: str, *arguments: str) -> None:
 
 
 def parts(cache: str) -> dict[str, bytes]:
-    return {
-        f"{path.parent.name}/{path.name}": path.read_bytes() for path in Path(cache, "parts").glob("*/*.parquet")
-    }
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in Path(cache, "parts").glob("*/*.parquet")}
 
 
 @pytest.fixture
