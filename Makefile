@@ -61,8 +61,13 @@ accept: $(READY) ## STAGE=name: record a stage whose code changed in words only,
 lock: $(READY) ## adopt the tools found here: rewrites tools.lock
 	im2latex doctor --lock tools.lock
 
-bench-data: $(READY) ## padding of the ways to bucket, on BENCH_FORMULAS=file
+bench-data: $(READY) ## the data stages at size, on BENCH_FORMULAS=file.jsonl.gz; minutes to an hour
 	python -m benchmarks.buckets $(BENCH_FORMULAS)
+	python -m benchmarks.data chain $(BENCH_FORMULAS) --rasterizer ghostscript
+	python -m benchmarks.data chain $(BENCH_FORMULAS) --rasterizer pdfium
+	python -m benchmarks.data append $(BENCH_FORMULAS)
+	python -m benchmarks.data kill $(BENCH_FORMULAS)
+	python -m benchmarks.data ways $(BENCH_FORMULAS)
 
 bench-render: $(READY) ## speed of the renderer beside the usual way, on BENCH_FORMULAS=file
 	python -m benchmarks.rendering speed $(BENCH_FORMULAS)
