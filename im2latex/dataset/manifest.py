@@ -77,9 +77,13 @@ def _fault(path: Path, entry: Mapping[str, object]) -> str | None:
 
 
 def _remedy(path: Path, stage: str) -> str:
-    """What mends a file; DVC takes one of known size, time and inode for unchanged, so a damaged one must go first."""
+    """What mends a file.
+
+    DVC takes one of known size, time and inode for unchanged, so a damaged one must go first; and all of them before
+    any stage runs, since a stage would read what another made.
+    """
     again = f"`dvc repro {stage}` makes it anew"
-    return f"remove it, then {again}" if path.exists() else again
+    return f"remove it and every other damaged file, then {again}" if path.exists() else again
 
 
 def _files(output: Path) -> list[Path]:

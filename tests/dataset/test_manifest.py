@@ -40,13 +40,13 @@ def test_a_flipped_byte() -> None:
     TABLE.write_bytes(content)
     assert len(faults()) == 1
     assert faults()[0].startswith("data/filter/kept.parquet: has SHA-256")
-    assert faults()[0].endswith("; remove it, then `dvc repro filter` makes it anew")
+    assert faults()[0].endswith("; remove it and every other damaged file, then `dvc repro filter` makes it anew")
 
 
 def test_a_cut_file() -> None:
     TABLE.write_bytes(TABLE.read_bytes()[:-5])
     assert "bytes, the manifest says" in faults()[0]
-    assert faults()[0].endswith("; remove it, then `dvc repro filter` makes it anew")
+    assert faults()[0].endswith("; remove it and every other damaged file, then `dvc repro filter` makes it anew")
 
 
 def test_a_missing_file() -> None:
