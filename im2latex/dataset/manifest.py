@@ -50,13 +50,14 @@ def verify(manifests: Path) -> tuple[int, list[str]]:
         raise ArtifactError(f"{manifests}: holds no manifest; run `dvc repro`")
     listed = {name: (path.stem, entry) for path in paths for name, entry in read_manifest(path)["artifacts"].items()}
     faults = [
-        f"{name}: {fault}; `dvc repro {stage}` makes it anew"
+        f"{name}: {fault}; {_remedy(Path(name), stage)}"
         for name, (stage, entry) in listed.items()
         if (fault := _fault(Path(name), entry))
     ]
     folders = {folder for name in listed if (folder := Path(name).parent).parts[0] == "data"}
     present = {file.as_posix() for folder in folders if folder.is_dir() for file in _own_files(folder)}
-    faults += [f"{name}: stands among the artifacts and is in no manifest" for name in sorted(present - set(listed))]
+    foreign = sorted(present - set(listed))
+    faults += [f"{name}: stands among the artifacts and is in no manifest; remove it" for name in foreign]
     return len(listed), faults
 
 
@@ -73,6 +74,16 @@ def _fault(path: Path, entry: Mapping[str, object]) -> str | None:
     if found["sha256"] != entry["sha256"]:
         return f"has SHA-256 {str(found['sha256'])[:12]}…, the manifest says {str(entry['sha256'])[:12]}…"
     return None
+
+
+def _remedy(path: Path, stage: str) -> str:
+    """What mends a file.
+
+    DVC takes one of known size, time and inode for unchanged, so a damaged one must go first; and all of them before
+    any stage runs, since a stage would read what another made.
+    """
+    again = f"`dvc repro {stage}` makes it anew"
+    return f"remove it and every other damaged file, then {again}" if path.exists() else again
 
 
 def _files(output: Path) -> list[Path]:

@@ -39,12 +39,14 @@ def test_a_flipped_byte() -> None:
     content[10] ^= 1
     TABLE.write_bytes(content)
     assert len(faults()) == 1
-    assert "kept.parquet: has SHA-256" in faults()[0]
+    assert faults()[0].startswith("data/filter/kept.parquet: has SHA-256")
+    assert faults()[0].endswith("; remove it and every other damaged file, then `dvc repro filter` makes it anew")
 
 
 def test_a_cut_file() -> None:
     TABLE.write_bytes(TABLE.read_bytes()[:-5])
     assert "bytes, the manifest says" in faults()[0]
+    assert faults()[0].endswith("; remove it and every other damaged file, then `dvc repro filter` makes it anew")
 
 
 def test_a_missing_file() -> None:
@@ -54,7 +56,7 @@ def test_a_missing_file() -> None:
 
 def test_a_foreign_file() -> None:
     Path("data/filter/extra.txt").touch()
-    assert faults() == ["data/filter/extra.txt: stands among the artifacts and is in no manifest"]
+    assert faults() == ["data/filter/extra.txt: stands among the artifacts and is in no manifest; remove it"]
 
 
 def test_no_manifest(tmp_path: Path) -> None:
