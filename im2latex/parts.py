@@ -76,10 +76,10 @@ class Job:
 
 
 def _whole(path: Path) -> bool:
-    """Whether a cached file is there and undamaged to its last byte, as its footer tells."""
+    """Whether a cached file is there and undamaged to its last byte, as its footer and the sums of its pages tell."""
     try:
-        pq.read_metadata(path)
-    except (FileNotFoundError, pa.ArrowInvalid):
+        pq.read_table(path, partitioning=None, page_checksum_verification=True)
+    except (OSError, pa.ArrowInvalid):
         return False
     return True
 

@@ -187,6 +187,7 @@ def write_table(table: pa.Table, path: Path) -> None:
         compression_level=None,
         use_dictionary=False,
         write_statistics=False,
+        write_page_checksum=True,
         version="2.6",
         data_page_version="1.0",
     )
@@ -208,7 +209,7 @@ def read_json(path: Path, command: str = "dvc repro") -> dict[str, Any]:
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """Read one Parquet file whole; raises `ArtifactError` where it is missing or damaged."""
     try:
-        return pq.read_table(path, columns=columns, partitioning=None)
+        return pq.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such artifact; run `dvc repro`") from None
     except (pa.ArrowInvalid, OSError) as error:

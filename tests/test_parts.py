@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from im2latex import parts
@@ -65,6 +66,11 @@ def test_a_damaged_result_is_made_anew(tmp_path: Path) -> None:
     path = Job(["a"], work, cache).result()
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
+    assert Job(["a"], work, cache).result().read_bytes() == whole
+    column = pq.read_metadata(path).row_group(0).column(0)
+    flipped = bytearray(whole)
+    flipped[column.data_page_offset + column.total_compressed_size - 1] ^= 1
+    path.write_bytes(flipped)
     assert Job(["a"], work, cache).result().read_bytes() == whole
 
 

@@ -48,5 +48,11 @@ def test_missing_and_damaged_artifacts(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     with pytest.raises(ArtifactError, match="damaged"):
         read_table(tmp_path / "a.parquet")
+    write_table(pa.table({"x": ["formula"]}), tmp_path / "b.parquet")
+    content = bytearray((tmp_path / "b.parquet").read_bytes())
+    content[content.index(b"formula")] ^= 1
+    (tmp_path / "b.parquet").write_bytes(content)
+    with pytest.raises(ArtifactError, match="damaged .*checksum"):
+        read_table(tmp_path / "b.parquet")
     with pytest.raises(ArtifactError, match=r"holds no part-\*.parquet"):
         read_parts(tmp_path)
