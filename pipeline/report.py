@@ -10,7 +10,7 @@ from pathlib import Path
 
 from im2latex.records import read_json
 from im2latex.reporting.collect import STAGES, ReportParams, collect, read_ledgers
-from im2latex.reporting.markdown import audit_table, ledger_table, metrics_table
+from im2latex.reporting.markdown import audit_table, ledger_table, metrics_table, padding_table
 from im2latex.reporting.page import write_page
 from pipeline.renderer import project_renderer
 from pipeline.stage import DATA, REPORTS, Run, run_stage
@@ -26,6 +26,7 @@ def work(run: Run[ReportParams]) -> None:
         metrics_table(read_json(REPORTS / "metrics.json")),
         audit_table(content.audit),
         ledger_table(read_ledgers(REPORTS / "ledger", STAGES)),
+        padding_table(content.padding),
     ]
     SUMMARY.write_text("\n".join([f"# {run.params.title}\n", *tables]), encoding="utf-8")
     run.outputs += [PAGE, SUMMARY]

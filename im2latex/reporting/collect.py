@@ -26,7 +26,7 @@ from im2latex.rendering.engine import Renderer
 from im2latex.reporting import gallery, scores
 from im2latex.reporting.audit import read_audit
 from im2latex.reporting.charts import nice_ticks
-from im2latex.reporting.content import Curve, Gallery, Histogram, Line, PageContent, Provenance, StageCount
+from im2latex.reporting.content import Curve, Gallery, Histogram, Line, Padding, PageContent, Provenance, StageCount
 from im2latex.scoring.baselines import PICTURE
 
 STAGES = ("normalize", "audit", "render", "tokenize", "filter", "bucket", "train", "predict", "evaluate")
@@ -60,6 +60,7 @@ def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, 
         stages=read_ledgers(reports / "ledger", FUNNEL),
         audit=read_audit(data, reports, params.render_density),
         histograms=_histograms(data / "bucket"),
+        padding=read_padding(data / "bucket"),
         curves=_curves(data / "train" / "log.jsonl"),
         by_length=scores.by_length(metrics),
         galleries=_galleries(data, params, renderer),
@@ -85,6 +86,12 @@ def _histograms(shards: Path) -> tuple[Histogram, ...]:
         histogram("Picture width", "px", table["width"].to_numpy()),
         histogram("Picture height", "px", table["height"].to_numpy()),
     )
+
+
+def read_padding(shards: Path) -> Padding:
+    """The padding of the shards in a folder."""
+    dataset = read_dataset(shards)
+    return Padding(dataset["shapes"], dataset["efficiency"]["pixels"], dataset["efficiency"]["tokens"])
 
 
 def histogram(title: str, unit: str, values: np.ndarray[Any, Any]) -> Histogram:

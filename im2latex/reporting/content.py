@@ -39,6 +39,15 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
+class Padding:
+    """How many shapes the buckets have, and the share of padded pixels and tokens that is not padding."""
+
+    shapes: int
+    pixels: float
+    tokens: float
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One named line of a chart: (x, y) by rising x."""
 
@@ -154,6 +163,7 @@ class PageContent:
     stages: tuple[StageCount, ...]
     audit: Audit
     histograms: tuple[Histogram, ...]
+    padding: Padding
     curves: tuple[Curve, ...]
     by_length: tuple[ByLength, ...]
     galleries: tuple[Gallery, ...]

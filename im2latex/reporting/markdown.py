@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from im2latex.reporting.content import Audit, StageCount
+from im2latex.reporting.content import Audit, Padding, StageCount
 from im2latex.reporting.scores import CONTROLS, controls, scores
 
 
@@ -26,6 +26,14 @@ def ledger_table(stages: Iterable[StageCount]) -> str:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in stage.reasons) or "–"
         rows.append([stage.stage, f"{stage.seen:,}", f"{stage.kept:,}", f"{stage.dropped:,}", reasons])
     return table(["Stage", "Seen", "Kept", "Dropped", "Reasons"], rows, words={0, 4})
+
+
+def padding_table(padding: Padding) -> str:
+    """How much of a batch is not padding."""
+    shares = [f"{100 * share:.1f} %" for share in (padding.pixels, padding.tokens)]
+    return table(
+        ["Shapes", "Pixels that are picture", "Tokens that are label"], [[f"{padding.shapes}", *shares]], words=()
+    )
 
 
 def audit_table(audit: Audit) -> str:

@@ -10,6 +10,7 @@ from im2latex.errors import ArtifactError
 from im2latex.imaging.raster import encode_png
 from im2latex.records import PREDICTIONS, SAMPLES, write_table
 from im2latex.reporting.collect import ReportParams, collect, histogram, read_ledgers
+from im2latex.reporting.content import Padding
 from im2latex.reporting.page import render_page
 from im2latex.scoring.audit import FAULTS, Tally
 from im2latex.scoring.baselines import with_baselines
@@ -36,7 +37,8 @@ def project(tmp_path: Path) -> Path:
         rows = [sample | {"formula_id": name, "latex": name} for name in names]
         writer.add(pa.Table.from_pylist(rows, schema=SAMPLES))
         writer.close()
-    written(data / "bucket" / "dataset.json", {"hash": "5c1e", "samples": {"train": 2, "val": 0, "test": 2}})
+    dataset = {"hash": "5c1e", "samples": {"train": 2, "val": 0, "test": 2}, "shapes": 3}
+    written(data / "bucket" / "dataset.json", dataset | {"efficiency": {"pixels": 0.5, "tokens": 0.75}})
     rows = [
         {"formula_id": name, "split": "test", "input": shown, "reference": name, "hypothesis": "x"}
         for name in "xy"
@@ -72,6 +74,7 @@ def test_everything_on_disk_reaches_the_page(project: Path) -> None:
     assert (content.audit.audited, content.audit.printable, content.audit.changed) == (3, 2, 1)
     assert content.audit.faults[0].before is not None
     assert content.audit.faults[0].after is None
+    assert content.padding == Padding(3, 0.5, 0.75)
     assert content.provenance.facts["data set"] == "5c1e"
     assert content.provenance.facts["code of evaluate"] == "9f3c"
     assert content.provenance.tools == {"numpy": "2"}

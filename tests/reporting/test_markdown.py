@@ -1,5 +1,5 @@
-from im2latex.reporting.content import StageCount
-from im2latex.reporting.markdown import ledger_table, metrics_table, table
+from im2latex.reporting.content import Padding, StageCount
+from im2latex.reporting.markdown import ledger_table, metrics_table, padding_table, table
 
 
 def test_metrics_stand_beside_their_intervals_and_controls() -> None:
@@ -23,3 +23,7 @@ def test_ledgers_name_every_reason() -> None:
 
 def test_bars_in_cells_do_not_cut_them() -> None:
     assert table(["a|b"], []).startswith(r"| a\|b |")
+
+
+def test_padding_is_told_in_percent() -> None:
+    assert padding_table(Padding(24, 0.7112, 0.7036)).splitlines()[-1] == "| 24 | 71.1 % | 70.4 % |"

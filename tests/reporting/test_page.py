@@ -16,6 +16,7 @@ from im2latex.reporting.content import (
     Histogram,
     LengthClass,
     Line,
+    Padding,
     PageContent,
     Picture,
     Provenance,
@@ -40,6 +41,7 @@ CONTENT = PageContent(
     ),
     audit=Audit(30, 25, 23, 2, 0, 1, (("synonym", 2),), (Fault("changed", "synonym", r"a < b", "c", None, None),)),
     histograms=(Histogram("Width", "px", (0, 5, 10), (3, 4)),),
+    padding=Padding(24, 0.7112, 0.7036),
     curves=(Curve("Loss", (Line("training", ((1, 2.0), (2, 1.0))),)),),
     by_length=(ByLength("Same picture", (LengthClass("0-20", 5, 0.5, (0.4, 0.6)),)),),
     galleries=(Gallery("Random", "By chance.", (EXAMPLE,)),),
@@ -67,6 +69,12 @@ class Balance(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def test_the_padding_of_batches_is_told() -> None:
+    page = render_page(CONTENT).decode()
+    assert "one of 24 shapes" in page
+    assert "<b>71.12 %</b> of their pixels" in page
 
 
 def test_the_page_is_one_balanced_file_without_the_network() -> None:
