@@ -31,13 +31,14 @@ def formula_id(raw: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RawFormula:
-    """One row of a user's file. `place` says where it stood, for messages only."""
+    """One row of a user's file. `place` says where it stood, for messages only; `image` where its picture lies."""
 
     formula: str
     place: str
     source_id: str | None = None
     group: str | None = None
     split: Split | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,11 @@ FORMULAS = pa.schema(
         ("split", pa.string()),
         ("raw", pa.string()),
         ("latex", pa.string()),
+        ("image", pa.string()),
     ]
 )
-"""`latex` is the normalized formula: tokens separated by one space."""
+"""`latex` is the normalized formula: tokens separated by one space. `image` is the place, inside the corpus, of the
+picture that the corpus brings; null where it is to be drawn."""
 
 PICTURES = pa.schema(
     [

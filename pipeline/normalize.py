@@ -16,14 +16,14 @@ import pyarrow as pa
 
 from im2latex.dataset.sources import Row, read_corpus
 from im2latex.dataset.splits import precedence, split_of
-from im2latex.errors import InputError, LatexError, ParamsError
+from im2latex.errors import InputError, LatexError
 from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.params import load_yaml
 from im2latex.parts import Job, PartCache, run_jobs
 from im2latex.records import FORMULAS, BadRow, RawFormula, formula_id, write_table
+from pipeline.corpus import corpus_folder
 from pipeline.fingerprint import fingerprint
 from pipeline.normalizer import NormalizeParams
-from pipeline.stage import DATA, Run, cache_root, run_stage
+from pipeline.stage import Run, cache_root, run_stage
 
 VERDICTS = pa.schema([("latex", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
 GIVEN_SPLIT_RANK = {"test": 0, "val": 1, "train": 2, None: 3}
@@ -46,14 +46,6 @@ def _verdict(formula: str, normalizer: Normalizer) -> dict[str, str]:
         return {"latex": normalizer.normalize(formula)}
     except LatexError as error:
         return {"reason": error.reason, "detail": error.sentence}
-
-
-def corpus_folder() -> Path:
-    """The folder or file of the corpus that params.yaml names."""
-    name = load_yaml(Path("params.yaml")).get("corpus")
-    if not isinstance(name, str) or not name:
-        raise ParamsError("params.yaml: corpus must name a folder under data/raw, such as 'sample'")
-    return DATA / "raw" / name
 
 
 def owners(rows: Iterator[Row]) -> dict[str, int]:
@@ -139,7 +131,7 @@ def _account(
             run.ledger.drop(name, row.source_id or row.place, verdict["reason"], verdict["detail"])
         else:
             split = row.split or split_of(row.group or verdict["latex"], run.params.split)
-            values = (name, row.source_id, row.group, split, row.formula, verdict["latex"])
+            values = (name, row.source_id, row.group, split, row.formula, verdict["latex"], row.image)
             kept.append(dict(zip(FORMULAS.names, values, strict=True)))
             run.ledger.keep()
     return pa.Table.from_pylist(kept, schema=FORMULAS)

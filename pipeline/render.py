@@ -1,25 +1,34 @@
 """Normalized formulas to pictures.
 
+A formula whose corpus brings a picture is not drawn: its picture is cropped, padded and made smaller as a drawn one.
+
 reads   data/normalize/part-NNNNN.parquet     records.FORMULAS
+        data/raw/<corpus>/                    the pictures it brings
 writes  data/render/part-NNNNN.parquet        records.PICTURES in the base look, the same parts in the same order
-        data/render/part-NNNNN.LOOK.parquet   the same in each other look of params.yaml, of what is drawn in it
+        data/render/part-NNNNN.LOOK.parquet   the same in each other look of params.yaml, of what is drawn in it,
+                                              and in the look "given", of what the corpus brings
 """
 
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from im2latex.dataset.given import PictureError, read_given, to_pixels
 from im2latex.imaging.raster import encode_png, prepare
 from im2latex.parts import Job, PartCache, run_jobs
 from im2latex.records import PICTURES, part_paths, read_table, write_table
 from im2latex.rendering.doctor import versions
 from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.looks import BASE, Look, all_looks, chosen
+from im2latex.rendering.looks import BASE, GIVEN, Look, all_looks, chosen
+from pipeline.corpus import corpus_folder
 from pipeline.fingerprint import fingerprint
 from pipeline.renderer import PictureParams, RenderStageParams
 from pipeline.stage import DATA, Run, cache_root, run_stage
@@ -48,18 +57,8 @@ class Drawing:
         for formula, drawn in zip(formulas, renderer.render(formulas), strict=True):
             if drawn.pixels is None:
                 rows.append({"reason": drawn.reason, "detail": drawn.detail})
-                continue
-            pixels = prepare(drawn.pixels, self.picture.padding_px, self.picture.downsample)
-            height, width = pixels.shape
-            rows.append(
-                {
-                    "image_id": hashlib.sha256(f"{identity}\0{formula}".encode()).hexdigest()[:32],
-                    "pixel_hash": hashlib.sha256(f"{height}x{width}\0".encode() + pixels.tobytes()).hexdigest()[:32],
-                    "width": width,
-                    "height": height,
-                    "image": {"bytes": encode_png(pixels), "path": None},
-                }
-            )
+            else:
+                rows.append(_picture(drawn.pixels, self.picture, f"{identity}\0{formula}"))
         return pa.Table.from_pylist(rows, schema=DRAWN)
 
     def cache(self) -> PartCache:
@@ -74,18 +73,68 @@ class Drawing:
 
 
 @dataclass(frozen=True)
+class Taking:
+    """The work on a part whose pictures are given: hash and place of each, to DRAWN."""
+
+    corpus: Path
+    picture: PictureParams
+
+    def __call__(self, pictures: Sequence[str]) -> pa.Table:
+        """Read each and treat it as a drawn one, or say why not."""
+        rows: list[dict[str, object]] = []
+        for text in pictures:
+            digest, _, place = text.partition(" ")
+            try:
+                pixels = to_pixels(read_given(self.corpus, place), place)
+            except PictureError as error:
+                rows.append({"reason": error.reason, "detail": error.detail})
+            else:
+                rows.append(_picture(pixels, self.picture, f"{self.picture.model_dump_json()}\0{digest}"))
+        return pa.Table.from_pylist(rows, schema=DRAWN)
+
+    def cache(self) -> PartCache:
+        """Where finished parts are kept; what lies in the files is in the strings of a part."""
+        recipe = {"picture": self.picture.model_dump(mode="json"), "code": fingerprint("pipeline.render")}
+        return PartCache(cache_root(), "render", recipe | {"tools": version("pillow")})
+
+    def job(self, places: Sequence[str]) -> Job:
+        """The work on the pictures at these places; reads them all, so that a changed file is another part."""
+        return Job([f"{_digest(self.corpus, place)} {place}" for place in places], self, self.cache())
+
+
+def _digest(corpus: Path, place: str) -> str:
+    try:
+        return hashlib.sha256(read_given(corpus, place)).hexdigest()
+    except PictureError as error:
+        return error.reason
+
+
+def _picture(pixels: NDArray[np.uint8], params: PictureParams, identity: str) -> dict[str, object]:
+    """A row of DRAWN: the picture as the data set holds it."""
+    pixels = prepare(pixels, params.padding_px, params.downsample)
+    height, width = pixels.shape
+    return {
+        "image_id": hashlib.sha256(identity.encode()).hexdigest()[:32],
+        "pixel_hash": hashlib.sha256(f"{height}x{width}\0".encode() + pixels.tobytes()).hexdigest()[:32],
+        "width": width,
+        "height": height,
+        "image": {"bytes": encode_png(pixels), "path": None},
+    }
+
+
+@dataclass(frozen=True)
 class Part:
-    """The formulas of one part of normalize that are drawn in one look."""
+    """The formulas of one part of normalize whose pictures are of one look."""
 
     source: Path
-    look: Look
+    look: str
     formulas: pa.Table
     job: Job
 
     @property
     def name(self) -> str:
         """The file of the pictures."""
-        look = "" if self.look.name == BASE else f".{self.look.name}"
+        look = "" if self.look == BASE else f".{self.look}"
         return f"{self.source.stem}{look}{self.source.suffix}"
 
 
@@ -100,6 +149,7 @@ def work(run: Run[RenderStageParams]) -> None:
     looks = all_looks(run.params.renderer, run.params.looks)
     run.facts["renderer"] = {look.name: TexRenderer(look.renderer).identity for look in looks}
     waiting: deque[Part] = deque()
+    counts: Counter[str] = Counter()
 
     def waited() -> Iterator[Job]:
         for part in _parts(run.params):
@@ -109,25 +159,33 @@ def work(run: Run[RenderStageParams]) -> None:
     total = sum(read_table(path, ["formula_id"]).num_rows for path in part_paths(DATA / "normalize"))
     for drawn in run_jobs(waited(), "render", total * min(run.params.looks.per_formula, len(looks))):
         part = waiting.popleft()
-        write_table(_account(run, part.look.name, part.formulas, drawn), run.out / part.name)
+        pictures = _account(run, part.look, part.formulas, drawn)
+        counts[part.look] += pictures.num_rows
+        write_table(pictures, run.out / part.name)
+    run.facts["pictures"] = dict(counts)
 
 
 def _parts(params: RenderStageParams) -> Iterator[Part]:
     looks = all_looks(params.renderer, params.looks)
     drawings = [Drawing(look.renderer, params.picture) for look in looks]
     caches = [drawing.cache() for drawing in drawings]
+    taking = Taking(corpus_folder(), params.picture)
     for path in part_paths(DATA / "normalize"):
+        table = read_table(path, ["formula_id", "source_id", "split", "latex", "image"])
+        given = table.filter(pc.is_valid(table["image"]))
+        if given.num_rows:
+            yield Part(path, GIVEN, given, taking.job(given["image"].to_pylist()))
+        drawn = table.filter(pc.is_null(table["image"]))
         for look, drawing, cache in zip(looks, drawings, caches, strict=True):
-            formulas = _formulas(path, look, looks, params.looks.per_formula)
-            yield Part(path, look, formulas, Job(formulas["latex"].to_pylist(), drawing, cache))
+            formulas = _in_look(drawn, look, looks, params.looks.per_formula)
+            yield Part(path, look.name, formulas, Job(formulas["latex"].to_pylist(), drawing, cache))
 
 
-def _formulas(path: Path, look: Look, looks: Sequence[Look], per_formula: int) -> pa.Table:
-    """The formulas of a part that are drawn in a look."""
-    table = read_table(path, ["formula_id", "source_id", "split", "latex"])
-    pairs = zip(table["formula_id"].to_pylist(), table["split"].to_pylist(), strict=True)
+def _in_look(formulas: pa.Table, look: Look, looks: Sequence[Look], per_formula: int) -> pa.Table:
+    """Those that are drawn in a look."""
+    pairs = zip(formulas["formula_id"].to_pylist(), formulas["split"].to_pylist(), strict=True)
     drawn = [look.name in chosen(name, split, looks, per_formula) for name, split in pairs]
-    return table.filter(pa.array(drawn, pa.bool_()))
+    return formulas.filter(pa.array(drawn, pa.bool_()))
 
 
 def _account(run: Run[RenderStageParams], look: str, formulas: pa.Table, drawn: pa.Table) -> pa.Table:

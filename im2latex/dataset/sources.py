@@ -2,9 +2,10 @@
 
 reads   .txt    one formula a line; lines end at \\n or \\r\\n only
         .jsonl  one object a line      )  column `formula`,
-        .csv    with a header          )  optional `id`, `group` or `paper`, `split`
-        .parquet                       )
-        a folder of these, or im2latex-100k's formula file with its index lists
+        .csv    with a header          )  optional `id`, `group` or `paper`, `split`,
+        .parquet                       )  and `image`: a path inside the corpus, in Parquet also the picture itself
+        a folder of these, or im2latex-100k's formula file with its index lists, or NAME2ID.json (picture to number)
+        with ID2FORMULA.json (number to formula); these two with the pictures in formula_images/ or images/
 Text may be gzipped and may start with a UTF-8 byte-order mark. A row that cannot be read becomes a `BadRow`,
 so that every line of a file is accounted for; a file that cannot be read raises `InputError`.
 """
@@ -48,6 +49,10 @@ LISTS: Mapping[str, Split] = {
 }
 
 
+NAME_TO_ID, ID_TO_FORMULA = "NAME2ID.json", "ID2FORMULA.json"
+PICTURE_FOLDERS = ("formula_images", "images")
+
+
 def read_corpus(path: Path) -> Iterator[Row]:
     """All formulas of a file or folder; the files of a folder in the order of their names."""
     if not path.exists():
@@ -57,6 +62,9 @@ def read_corpus(path: Path) -> Iterator[Row]:
         return
     if (path / LISTS_FORMULAS).is_file():
         yield from _lists(path)
+        return
+    if (path / NAME_TO_ID).is_file() and (path / ID_TO_FORMULA).is_file():
+        yield from _pairs(path)
         return
     files = sorted(file for file in path.iterdir() if file.is_file() and file_format(file) in FORMATS)
     if not files:
@@ -146,11 +154,14 @@ def _parquet(path: Path) -> Iterator[Row]:
         if "formula" not in names:
             raise InputError(f"{path}: no column 'formula'; the columns are {', '.join(names)}")
         columns = [name for name in ("formula", "id", "group", "paper", "split") if name in names]
+        held = "image" in names and not pa.types.is_string(file.schema_arrow.field("image").type)
+        columns += ["image"] if "image" in names and not held else []
         number = 0
         for batch in file.iter_batches(batch_size=4096, columns=columns):
             for values in batch.to_pylist():
+                place = {"image": f"{path.name}#{number}"} if held else {}
                 number += 1
-                yield _row(values, f"{path.name}:{number}")
+                yield _row(values | place, f"{path.name}:{number}")
     except pa.ArrowInvalid as error:
         raise InputError(f"{path}: not a readable Parquet file ({error})") from None
 
@@ -167,7 +178,7 @@ def _row(values: Mapping[str, object], place: str) -> Row:
     name = _text(values.get("split"))
     if name is not None and name not in SPLIT_NAMES:
         return BadRow(place, "unknown_split", f"'{name}' is none of {', '.join(SPLIT_NAMES)}", source_id)
-    return RawFormula(formula, place, source_id, group, SPLIT_NAMES[name] if name else None)
+    return RawFormula(formula, place, source_id, group, SPLIT_NAMES[name] if name else None, _text(values.get("image")))
 
 
 def _text(value: object) -> str | None:
@@ -182,6 +193,7 @@ def _lists(folder: Path) -> Iterator[Row]:
     with (folder / LISTS_FORMULAS).open("rb") as stream:
         formulas = list(read_lines(stream, LISTS_FORMULAS))
     listed = [False] * len(formulas)
+    pictures = _picture_folder(folder)
     present = {name: split for name, split in LISTS.items() if (folder / name).is_file()}
     if not present:
         raise InputError(f"{folder}: {LISTS_FORMULAS} has no index list beside it; add {', '.join(LISTS)}")
@@ -192,12 +204,42 @@ def _lists(folder: Path) -> Iterator[Row]:
                 listed[index] = True
                 row = formulas[index]
                 if isinstance(row, RawFormula):
-                    yield RawFormula(row.formula, row.place, source_id=image, split=split)
+                    picture = pictures and _picture_file(pictures, image)
+                    yield RawFormula(row.formula, row.place, source_id=image, split=split, image=picture)
                 else:
                     yield BadRow(row.place, row.reason, row.detail, source_id=image)
     for row, found in zip(formulas, listed, strict=True):
         if not found:
             yield BadRow(row.place, "unlisted", "no index list names this line")
+
+
+def _pairs(folder: Path) -> Iterator[Row]:
+    """Two JSON objects: from the name of a picture to a number, and from the number to the formula."""
+    names, formulas = (_json_object(folder / name) for name in (NAME_TO_ID, ID_TO_FORMULA))
+    pictures = _picture_folder(folder)
+    for name, number in names.items():
+        values = {"formula": formulas.get(str(number)), "id": name}
+        yield _row(values | {"image": pictures and _picture_file(pictures, name)}, f"{NAME_TO_ID}:{name}")
+
+
+def _json_object(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: an object is due, found {type(content).__name__}")
+    return content
+
+
+def _picture_folder(folder: Path) -> str | None:
+    """The folder that holds the pictures of a corpus, if there is one."""
+    return next((name for name in PICTURE_FOLDERS if (folder / name).is_dir()), None)
+
+
+def _picture_file(folder: str, name: str) -> str:
+    """A picture's path inside the corpus; the lists leave the usual extension out."""
+    return f"{folder}/{name}" if Path(name).suffix else f"{folder}/{name}.png"
 
 
 def _list_entry(line: str | BadRow, place: str, count: int) -> tuple[int, str]:

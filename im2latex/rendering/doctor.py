@@ -18,7 +18,7 @@ from im2latex.rendering import document, process, rasterizers
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.process import throwaway_folder
 
-WHEELS = ("numpy", "pillow", "pyarrow", "pypdfium2", "pylatexenc")
+WHEELS = ("numpy", "pillow", "pyarrow", "pypdfium2", "pylatexenc", "tokenizers")
 _FONTS = ("cmr12.pfb", "cmmi12.pfb", "cmsy10.pfb", "cmex10.pfb", "msam10.pfb", "msbm10.pfb", "eufm10.pfb", "rsfs10.pfb")
 _CORE = ("latex.ltx", "amsopn.sty", "amsfonts.sty")
 _PROVIDES = re.compile(rb"\\(?:ProvidesPackage|ProvidesClass|ProvidesExplPackage)\s*\{[^}]*\}\s*\[([^\]\n]*)")

@@ -19,6 +19,8 @@ from im2latex.rendering.document import FontSet
 from im2latex.rendering.engine import RenderParams
 
 BASE = "base"
+GIVEN = "given"
+"""The look of pictures that a corpus brings; the project draws none of them."""
 Size = Literal["8pt", "9pt", "10pt", "11pt", "12pt", "14pt", "17pt", "20pt"]
 _OF_ARTICLE = ("10pt", "11pt", "12pt")
 _SIZE = re.compile(r"\b\d+pt\b")
@@ -42,10 +44,10 @@ class LooksParams(Params):
     @field_validator("variants")
     @classmethod
     def _names_differ(cls, variants: tuple[VariantParams, ...]) -> tuple[VariantParams, ...]:
-        names = [BASE, *(variant.name for variant in variants)]
+        names = [BASE, GIVEN, *(variant.name for variant in variants)]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two looks have the name {name!r}; '{BASE}' is the renderer as it stands")
+                raise ValueError(f"two looks have the name {name!r}; '{BASE}' and '{GIVEN}' are taken")
         return variants
 
 

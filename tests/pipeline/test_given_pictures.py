@@ -1,0 +1,103 @@
+"""Corpora that bring pictures: what they bring is not drawn, is treated as drawn pictures are, and is counted."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from im2latex.imaging.raster import decode, encode_png, prepare
+from im2latex.latex.grammar import generate
+from im2latex.records import read_parts
+from tests.pipeline.conftest import run
+
+FORMULAS = list(dict.fromkeys(generate(40, 9)))
+CORPUS = Path("data/raw/tiny")
+
+
+def drawing(number: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    pixels = np.full((40, 80), 255, np.uint8)
+    pixels[5 : 12 + number % 9, 6 : 30 + number] = 20 + number
+    return pixels
+
+
+def write_pictures(folder: Path) -> list[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(len(FORMULAS)):
+        (folder / f"p{number}.png").write_bytes(encode_png(drawing(number)))
+    return [f"p{number}.png" for number in range(len(FORMULAS))]
+
+
+def table() -> None:
+    names = write_pictures(CORPUS / "pictures")
+    rows = [{"formula": formula, "image": f"pictures/{name}"} for formula, name in zip(FORMULAS, names, strict=True)]
+    (CORPUS / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+
+def cells() -> None:
+    CORPUS.mkdir(parents=True)
+    images = [{"bytes": encode_png(drawing(number)), "path": None} for number in range(len(FORMULAS))]
+    pq.write_table(pa.table({"formula": FORMULAS, "image": images}), CORPUS / "t.parquet")
+
+
+def lists() -> None:
+    write_pictures(CORPUS / "formula_images")
+    (CORPUS / "im2latex_formulas.lst").write_text("\n".join(FORMULAS))
+    entries = [f"{number} p{number} basic" for number in range(len(FORMULAS))]
+    (CORPUS / "im2latex_train.lst").write_text("\n".join(entries))
+
+
+def pairs() -> None:
+    names = write_pictures(CORPUS / "images")
+    (CORPUS / "NAME2ID.json").write_text(json.dumps({name: number for number, name in enumerate(names)}))
+    (CORPUS / "ID2FORMULA.json").write_text(json.dumps(dict(enumerate(FORMULAS))))
+
+
+@pytest.mark.parametrize("layout", [table, cells, lists, pairs])
+def test_every_layout_reaches_the_shards(project: Path, layout: Callable[[], None]) -> None:
+    (CORPUS / "formulas.txt").unlink()
+    CORPUS.rmdir()
+    layout()
+    run("normalize", "render", "tokenize", "filter", "bucket")
+    manifest = json.loads(Path("reports/manifest/render.json").read_text())
+    assert manifest["pictures"] == {"given": len(FORMULAS), "base": 0}
+    rows = read_parts(project / "data" / "render").to_pylist()
+    numbers = {row["formula_id"]: FORMULAS.index(row["raw"]) for row in read_parts(Path("data/normalize")).to_pylist()}
+    assert len(rows) == len(FORMULAS)
+    for row in rows:
+        number = numbers[row["formula_id"]]
+        ink = drawing(number)[5 : 12 + number % 9, 6 : 30 + number]
+        assert row["look"] == "given"
+        assert np.array_equal(decode(row["image"]["bytes"]), prepare(ink, 8, 8))
+    shards = [
+        row for split in Path("data/bucket").glob("*/") for row in read_parts(split, None, "*.parquet").to_pylist()
+    ]
+    assert {row["formula_id"] for row in shards} <= numbers.keys()
+    assert shards
+
+
+def test_missing_pictures_are_counted_and_formulas_without_one_are_drawn(project: Path) -> None:
+    table()
+    (CORPUS / "pictures" / "p3.png").unlink()
+    (CORPUS / "pictures" / "p4.png").write_bytes(b"broken")
+    run("normalize", "render")
+    ledger = json.loads(Path("reports/ledger/render.json").read_text())
+    manifest = json.loads(Path("reports/manifest/render.json").read_text())
+    assert ledger["reasons"]["picture_missing"] == ledger["reasons"]["picture_unreadable"] == 1
+    assert manifest["pictures"]["given"] == len(FORMULAS) - 2
+    assert manifest["pictures"]["base"] > 0
+    assert list((project / "data" / "render").glob("part-*.given.parquet"))
+
+
+def test_a_changed_picture_is_not_taken_for_the_old_one(project: Path) -> None:
+    table()
+    run("normalize", "render")
+    before = {row["formula_id"]: row["pixel_hash"] for row in read_parts(Path("data/render")).to_pylist()}
+    (CORPUS / "pictures" / "p0.png").write_bytes(encode_png(drawing(33)))
+    run("render")
+    after = {row["formula_id"]: row["pixel_hash"] for row in read_parts(Path("data/render")).to_pylist()}
+    assert sum(before[name] != after[name] for name in before) == 1
