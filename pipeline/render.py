@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from im2latex.dataset.given import PictureError, read_given, to_pixels
+from im2latex.errors import InputError
 from im2latex.imaging.raster import encode_png, prepare
 from im2latex.parts import Job, PartCache, run_jobs
 from im2latex.records import PICTURES, part_paths, read_table, write_table
@@ -85,7 +86,10 @@ class Taking:
         for text in pictures:
             digest, _, place = text.partition(" ")
             try:
-                pixels = to_pixels(read_given(self.corpus, place), place)
+                data = read_given(self.corpus, place)
+                if hashlib.sha256(data).hexdigest() != digest:
+                    raise InputError(f"{place}: changed while the corpus was being read; run the same command again")
+                pixels = to_pixels(data, place)
             except PictureError as error:
                 rows.append({"reason": error.reason, "detail": error.detail})
             else:

@@ -5,6 +5,7 @@ reads   <corpus>/<path>               a picture file
 A picture that cannot be had is a `PictureError` with a reason, as a formula that cannot be rendered has one.
 """
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from im2latex.errors import Im2LatexError, InputError
 from im2latex.imaging.raster import crop, decode
 
+_CELL = re.compile(r"(.+\.parquet)#(\d+)", re.DOTALL)
 MOST_BYTES = 50_000_000
 """The largest picture file that is read."""
 
@@ -31,16 +33,18 @@ class PictureError(Im2LatexError):
 
 def read_given(corpus: Path, place: str) -> bytes:
     """The file of a picture as it is; raises `PictureError` where there is none inside the corpus."""
-    name, mark, row = place.partition(".parquet#")
-    path = _inside(corpus, f"{name}.parquet" if mark else place)
+    cell = _CELL.fullmatch(place)
     try:
-        if mark:
-            return _cell(path, int(row))
+        path = _inside(corpus, cell[1] if cell else place)
+        if cell:
+            return _read_cell(path, int(cell[2]))
+        if not path.is_file():
+            raise PictureError("picture_missing", f"{place}: no such file")
         if path.stat().st_size > MOST_BYTES:
             raise PictureError("picture_too_large", f"{place}: more than {MOST_BYTES:,} bytes")
         return path.read_bytes()
-    except OSError as error:
-        raise PictureError("picture_missing", f"{place}: {error.strerror}") from None
+    except (OSError, ValueError, RuntimeError, LookupError) as error:  # of the path, or of the table
+        raise PictureError("picture_missing", f"{place}: {error}") from None
 
 
 def to_pixels(data: bytes, place: str) -> NDArray[np.uint8]:
@@ -62,15 +66,22 @@ def _inside(corpus: Path, name: str) -> Path:
     return path
 
 
-def _cell(path: Path, row: int) -> bytes:
-    value = _column(path)[row].as_py()
-    data = value.get("bytes") if isinstance(value, dict) else value
-    if not isinstance(data, bytes):
-        raise PictureError("picture_missing", f"{path.name}: row {row} holds no picture")
-    return data
+def _read_cell(path: Path, row: int) -> bytes:
+    first = 0
+    metadata = pq.read_metadata(path)
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group).num_rows
+        if row < first + rows:
+            value = _group(path, path.stat().st_mtime_ns, group)[row - first].as_py()
+            data = value.get("bytes") if isinstance(value, dict) else value
+            if isinstance(data, bytes):
+                return data
+            break
+        first += rows
+    raise PictureError("picture_missing", f"{path.name}: row {row} holds no picture")
 
 
-@lru_cache(maxsize=2)
-def _column(path: Path) -> pa.ChunkedArray:
-    """The pictures of one table; rows are asked for in order, so one table at a time is enough."""
-    return pq.read_table(path, columns=["image"])["image"]
+@lru_cache(maxsize=1)
+def _group(path: Path, _changed: int, group: int) -> pa.ChunkedArray:
+    """The pictures of one row group; rows are asked for in order, so one at a time is enough."""
+    return pq.ParquetFile(path).read_row_group(group, columns=["image"])["image"]

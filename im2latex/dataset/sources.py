@@ -154,16 +154,22 @@ def _parquet(path: Path) -> Iterator[Row]:
         if "formula" not in names:
             raise InputError(f"{path}: no column 'formula'; the columns are {', '.join(names)}")
         columns = [name for name in ("formula", "id", "group", "paper", "split") if name in names]
-        held = "image" in names and not pa.types.is_string(file.schema_arrow.field("image").type)
-        columns += ["image"] if "image" in names and not held else []
+        columns += ["image"] if "image" in names else []
         number = 0
-        for batch in file.iter_batches(batch_size=4096, columns=columns):
+        for batch in file.iter_batches(batch_size=1024, columns=columns):
             for values in batch.to_pylist():
-                place = {"image": f"{path.name}#{number}"} if held else {}
+                image = _cell(values.get("image"), f"{path.name}#{number}")
                 number += 1
-                yield _row(values | place, f"{path.name}:{number}")
+                yield _row(values | {"image": image}, f"{path.name}:{number}")
     except pa.ArrowInvalid as error:
         raise InputError(f"{path}: not a readable Parquet file ({error})") from None
+
+
+def _cell(value: object, place: str) -> object:
+    """The place of the picture in a cell: the cell itself where it holds bytes, else the path that it holds."""
+    if isinstance(value, dict):
+        return place if value.get("bytes") is not None else value.get("path")
+    return place if isinstance(value, bytes) else value
 
 
 def _row(values: Mapping[str, object], place: str) -> Row:

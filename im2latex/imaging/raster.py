@@ -14,6 +14,8 @@ from im2latex.errors import InputError
 Pixels = NDArray[np.uint8]
 
 PAPER = 255
+MOST_PIXELS = 50_000_000
+"""The largest picture that is decoded; a page at 600 dpi has 35 million."""
 # Files take more time to write than they save in size beyond this level; fixed, since it decides the bytes.
 _PNG_LEVEL = 6
 
@@ -26,9 +28,14 @@ def encode_png(pixels: Pixels) -> bytes:
 
 
 def decode(data: bytes) -> Pixels:
-    """A picture of any format, kind and depth, transparent parts on white paper; raises `InputError`."""
+    """A picture of any format, kind and depth, transparent parts on white paper; raises `InputError`.
+
+    So it does for one of more than MOST_PIXELS, before they take memory.
+    """
     try:
         with Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise InputError(f"{image.width} x {image.height} are more than {MOST_PIXELS:,} pixels")
             if image.mode == "L":
                 return np.array(image)
             if image.mode.startswith("I"):  # Pillow would clip 16 bits where it should scale them
@@ -36,7 +43,7 @@ def decode(data: bytes) -> Pixels:
             paper = Image.new("RGBA", image.size, (PAPER, PAPER, PAPER, 255))
             paper.alpha_composite(image.convert("RGBA"))
             return np.array(paper.convert("L"))
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"not a picture that can be read: {error}") from None
 
 

@@ -1,9 +1,11 @@
+import io
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from im2latex.dataset import given
 from im2latex.dataset.given import PictureError, read_given, to_pixels
@@ -40,6 +42,16 @@ def test_what_cannot_be_had_has_a_reason(tmp_path: Path, monkeypatch: pytest.Mon
     assert reason(corpus, "t.parquet#0") == "picture_missing"
     assert reason(corpus, "text.png") == "picture_unreadable"
     assert reason(corpus, "white.png") == "blank"
+    for place in ("text.parquet#1", "t.parquet#7", "t.parquet#x", "a\0b", "x" * 5000, ".", "t.parquet#-1"):
+        assert reason(corpus, place) == "picture_missing"
+    (corpus / "text.parquet").write_text("no table")
+    assert reason(corpus, "text.parquet#0") == "picture_missing"
+    (corpus / "loop.png").symlink_to(corpus / "loop.png")
+    assert reason(corpus, "loop.png") == "picture_missing"
+    bomb = io.BytesIO()
+    Image.new("1", (8_000, 8_000)).save(bomb, "PNG")
+    (corpus / "bomb.png").write_bytes(bomb.getvalue())
+    assert reason(corpus, "bomb.png") == "picture_unreadable"
     for place in ("../secret.png", str(tmp_path / "secret.png"), "link.png"):
         assert reason(corpus, place) == "picture_outside"
     monkeypatch.setattr(given, "MOST_BYTES", 5)

@@ -166,3 +166,29 @@ def test_index_lists_that_do_not_match(tmp_path: Path) -> None:
     lists(tmp_path, "x\n", "")
     with pytest.raises(InputError, match="im2latex_train.lst:1: an entry is `index image_name kind`"):
         formulas(tmp_path)
+
+
+def test_pictures_of_parquet_are_cells_or_paths_or_none(tmp_path: Path) -> None:
+    cells = [{"bytes": b"x", "path": None}, {"bytes": None, "path": "a/b.png"}, None]
+    pq.write_table(pa.table({"formula": ["x", "y", "z"], "image": cells}), tmp_path / "t.parquet")
+    paths = pa.array(["p.png", None, ""], pa.large_string())
+    pq.write_table(pa.table({"formula": ["x", "y", "z"], "image": paths}), tmp_path / "u.parquet")
+    found = [row.image for row in read_corpus(tmp_path) if isinstance(row, RawFormula)]
+    assert found == ["t.parquet#0", "a/b.png", None, "p.png", None, None]
+
+
+def test_a_pair_of_json_files_names_pictures_and_formulas(tmp_path: Path) -> None:
+    (tmp_path / "NAME2ID.json").write_text('{"a.jpg": 1, "b": 2, "c": 3}')
+    (tmp_path / "ID2FORMULA.json").write_text('{"1": "x", "2": "y"}')
+    assert [getattr(row, "image", None) for row in read_corpus(tmp_path)] == [None, None, None]
+    (tmp_path / "images").mkdir()
+    first, second, third = read_corpus(tmp_path)
+    assert isinstance(first, RawFormula)
+    assert isinstance(second, RawFormula)
+    assert isinstance(third, BadRow)
+    assert (first.formula, first.source_id, first.image) == ("x", "a.jpg", "images/a.jpg")
+    assert (second.formula, second.image) == ("y", "images/b.png")
+    assert third.reason == "missing_formula"
+    (tmp_path / "NAME2ID.json").write_text("[1]")
+    with pytest.raises(InputError, match="an object is due"):
+        list(read_corpus(tmp_path))
