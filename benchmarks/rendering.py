@@ -32,7 +32,7 @@ from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.process import throwaway_folder
 from im2latex.rendering.texrun import Fresh
 from im2latex.rendering.typesetter import Typesetter
-from pipeline.render import Drawing
+from pipeline.pictures import Drawing
 from pipeline.renderer import RenderStageParams
 
 PART_ROWS = 500

@@ -9,121 +9,23 @@ writes  data/render/part-NNNNN.parquet        records.PICTURES in the base look,
                                               and in the look "given", of what the corpus brings
 """
 
-import hashlib
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from im2latex.dataset.given import PictureError, read_given, to_pixels
-from im2latex.errors import InputError
-from im2latex.imaging.raster import encode_png, prepare
-from im2latex.parts import Job, PartCache, run_jobs
+from im2latex.parts import Job, run_jobs
 from im2latex.records import PICTURES, part_paths, read_table, write_table
 from im2latex.rendering.doctor import versions
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.engine import TexRenderer
 from im2latex.rendering.looks import BASE, GIVEN, Look, all_looks, chosen
 from pipeline.corpus import corpus_folder
-from pipeline.fingerprint import fingerprint
-from pipeline.renderer import PictureParams, RenderStageParams
-from pipeline.stage import DATA, Run, cache_root, run_stage
-
-DRAWN = pa.schema(
-    [
-        *[PICTURES.field(name) for name in ("image_id", "pixel_hash", "width", "height", "image")],
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-    ]
-)
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """The work on one part: normalized formulas to DRAWN."""
-
-    renderer: RenderParams
-    picture: PictureParams
-
-    def __call__(self, formulas: Sequence[str]) -> pa.Table:
-        """Render each, or say why not."""
-        renderer = TexRenderer(self.renderer)
-        identity = f"{renderer.identity}\0{self.picture.model_dump_json()}"
-        rows: list[dict[str, object]] = []
-        for formula, drawn in zip(formulas, renderer.render(formulas), strict=True):
-            if drawn.pixels is None:
-                rows.append({"reason": drawn.reason, "detail": drawn.detail})
-            else:
-                rows.append(_picture(drawn.pixels, self.picture, f"{identity}\0{formula}"))
-        return pa.Table.from_pylist(rows, schema=DRAWN)
-
-    def cache(self) -> PartCache:
-        """Where finished parts are kept: a change of anything that decides them is another place."""
-        recipe = {
-            "params": [self.renderer.model_dump(mode="json"), self.picture.model_dump(mode="json")],
-            "tools": versions(self.renderer),
-            "renderer": TexRenderer(self.renderer).identity,
-            "code": fingerprint("pipeline.render"),
-        }
-        return PartCache(cache_root(), "render", recipe)
-
-
-@dataclass(frozen=True)
-class Taking:
-    """The work on a part whose pictures are given: hash and place of each, to DRAWN."""
-
-    corpus: Path
-    picture: PictureParams
-
-    def __call__(self, pictures: Sequence[str]) -> pa.Table:
-        """Read each and treat it as a drawn one, or say why not."""
-        rows: list[dict[str, object]] = []
-        for text in pictures:
-            digest, _, place = text.partition(" ")
-            try:
-                data = read_given(self.corpus, place)
-                if hashlib.sha256(data).hexdigest() != digest:
-                    raise InputError(f"{place}: changed while the corpus was being read; run the same command again")
-                pixels = to_pixels(data, place)
-            except PictureError as error:
-                rows.append({"reason": error.reason, "detail": error.detail})
-            else:
-                rows.append(_picture(pixels, self.picture, f"{self.picture.model_dump_json()}\0{digest}"))
-        return pa.Table.from_pylist(rows, schema=DRAWN)
-
-    def cache(self) -> PartCache:
-        """Where finished parts are kept; what lies in the files is in the strings of a part."""
-        recipe = {"picture": self.picture.model_dump(mode="json"), "code": fingerprint("pipeline.render")}
-        return PartCache(cache_root(), "render", recipe | {"tools": version("pillow")})
-
-    def job(self, places: Sequence[str]) -> Job:
-        """The work on the pictures at these places; reads them all, so that a changed file is another part."""
-        return Job([f"{_digest(self.corpus, place)} {place}" for place in places], self, self.cache())
-
-
-def _digest(corpus: Path, place: str) -> str:
-    try:
-        return hashlib.sha256(read_given(corpus, place)).hexdigest()
-    except PictureError as error:
-        return error.reason
-
-
-def _picture(pixels: NDArray[np.uint8], params: PictureParams, identity: str) -> dict[str, object]:
-    """A row of DRAWN: the picture as the data set holds it."""
-    pixels = prepare(pixels, params.padding_px, params.downsample)
-    height, width = pixels.shape
-    return {
-        "image_id": hashlib.sha256(identity.encode()).hexdigest()[:32],
-        "pixel_hash": hashlib.sha256(f"{height}x{width}\0".encode() + pixels.tobytes()).hexdigest()[:32],
-        "width": width,
-        "height": height,
-        "image": {"bytes": encode_png(pixels), "path": None},
-    }
+from pipeline.pictures import DRAWN, Drawing, Taking
+from pipeline.renderer import RenderStageParams
+from pipeline.stage import DATA, Run, run_stage
 
 
 @dataclass(frozen=True)
