@@ -72,7 +72,7 @@ def test_minutes_become_samples_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ticks = itertools.count(step=0.1)  # a step takes a tenth of a second, however busy the machine is
-    monkeypatch.setattr("im2latex.learning.loop.time.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("im2latex.learning.budget.time.perf_counter", lambda: next(ticks))
     values["budget"] = {"samples": 10**6, "minutes": 0.05}
     recipe = TrainParams.model_validate(values)
     totals: list[int] = []
