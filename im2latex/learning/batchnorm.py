@@ -3,10 +3,12 @@
 PyTorch's own SyncBatchNorm does the same, but on GPUs only; this one computes wherever the processes can talk.
 """
 
+from typing import Any
+
+import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -43,10 +45,26 @@ class SharedBatchNorm(nn.Module):
         return normed
 
 
+class _Total(torch.autograd.Function):
+    """The sum over all processes; whatever depends on it anywhere sends its gradient back to every part."""
+
+    @staticmethod
+    def forward(_context: Any, part: Tensor) -> Tensor:
+        whole = part.clone()
+        dist.all_reduce(whole)
+        return whole
+
+    @staticmethod
+    def backward(_context: Any, gradient: Tensor) -> Tensor:
+        whole = gradient.contiguous().clone()
+        dist.all_reduce(whole)
+        return whole
+
+
 def total(part: Tensor) -> Tensor:
-    """The sum of `part` over all processes; gradients flow back to every one."""
-    result: Tensor = all_reduce(part)  # type: ignore[no-untyped-call]
-    return result
+    """The sum of `part` over all processes."""
+    whole: Tensor = _Total.apply(part)  # type: ignore[no-untyped-call]
+    return whole
 
 
 def share_batch_norms(network: nn.Module) -> None:

@@ -37,9 +37,10 @@ def summary(run: Run) -> str:
 def parts(network: Network, images: Tensor, tokens: Tensor) -> list[tuple[str, str, str, str]]:
     """Name, kind, shape of the output and number of weights of each part, in the order of their definition.
 
-    A part that is not called as a module, but through its own parts, has no shape.
+    A part that is not called as a module, but through its own parts, has no shape. Parts without weights are left out.
     """
-    listed = [(name, part) for name, part in network.named_modules() if name and name.count(".") < DEPTH]
+    named = [(name, part) for name, part in network.named_modules() if name and name.count(".") < DEPTH]
+    listed = [(name, part) for name, part in named if any(True for _ in part.parameters())]
     shapes: dict[str, str] = {}
 
     def noting(name: str) -> Callable[[nn.Module, object, object], None]:
