@@ -5,7 +5,7 @@ kellerjordan.github.io/posts/muon), at a step size matched to that of AdamW (Liu
 """
 
 from collections.abc import Callable, Iterable
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import torch
 from pydantic import Field
@@ -20,12 +20,12 @@ class OptimizerParams(Params):
 
     hidden: Literal["muon", "adamw", "adam", "sgd"] = Field(description="the optimizer of hidden matrices and kernels")
     hidden_learning_rate: float = Field(gt=0, description="its peak learning rate")
-    others: Literal["adamw", "adam", "sgd"] = Field(description="the optimizer of all other weights")
+    others: Literal["adamw", "adam", "sgd"] = Field("adamw", description="the optimizer of all other weights")
     learning_rate: float = Field(gt=0, description="its peak learning rate")
     momentum: float = Field(ge=0, lt=1, description="momentum of Muon and SGD")
-    betas: tuple[float, float] = Field(description="what Adam and AdamW keep of the mean and square of the gradient")
+    betas: tuple[float, float] = Field((0.9, 0.98), description="what Adam and AdamW keep of mean and square")
     weight_decay: float = Field(ge=0, description="decay of hidden matrices and kernels; of Adam and SGD an L2 penalty")
-    others_weight_decay: float = Field(ge=0, description="decay of all other weights")
+    others_weight_decay: float = Field(0.0, ge=0, description="decay of all other weights")
 
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -49,8 +49,7 @@ class Muon(torch.optim.Optimizer):
         """Update all weights; those of one size are orthogonalized together."""
         for group in self.param_groups:
             alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
-            for weight in group["params"]:
-                direction = self._direction(weight, group["momentum"])
+            for weight, direction in zip(group["params"], self._directions(group), strict=True):
                 alike.setdefault(direction.shape, []).append((weight, direction))
             for shape, pairs in alike.items():
                 update = orthogonalize(torch.stack([direction for _, direction in pairs]))
@@ -60,14 +59,17 @@ class Muon(torch.optim.Optimizer):
                     weight.add_(change.view_as(weight), alpha=-group["lr"])
         return None if closure is None else closure()
 
-    def _direction(self, weight: Tensor, momentum: float) -> Tensor:
-        """The Nesterov step of one weight as a matrix."""
-        gradient = torch.zeros_like(weight) if weight.grad is None else weight.grad
-        state = self.state[weight]
-        if not state:
-            state["momentum"] = torch.zeros_like(weight)
-        state["momentum"].lerp_(gradient, 1 - momentum)
-        return gradient.lerp(state["momentum"], momentum).flatten(1)
+    def _directions(self, group: dict[str, Any]) -> list[Tensor]:
+        """The Nesterov step of each weight as a matrix; a few kernels for all of them."""
+        weights: list[nn.Parameter] = group["params"]
+        gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
+        for weight in weights:
+            if not self.state[weight]:
+                self.state[weight]["momentum"] = torch.zeros_like(weight)
+        momenta = [self.state[weight]["momentum"] for weight in weights]
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        steps = torch._foreach_lerp(gradients, momenta, group["momentum"])
+        return [step.flatten(1) for step in steps]
 
 
 def orthogonalize(matrices: Tensor, iterations: int = 5) -> Tensor:

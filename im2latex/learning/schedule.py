@@ -1,6 +1,5 @@
 """How the learning rate moves over a run, in samples: warm-up, then one of six ways down."""
 
-import bisect
 import math
 from typing import Literal
 
@@ -17,12 +16,12 @@ class ScheduleParams(Params):
         description="linear, cosine: to zero over the budget; wsd (warm-up, stable, decay): to zero over its last "
         "part; constant; steps: drops at given samples; plateau: drops where the validation score gets no better"
     )
-    decay_share: float = Field(gt=0, le=1, description="of wsd: the last part of the budget, as a share")
-    drop_factor: float = Field(gt=0, lt=1, description="of steps and plateau: what a drop multiplies the rate with")
-    drop_floor: float = Field(ge=0, le=1, description="of steps and plateau: least share of the peak")
-    drop_at_samples: list[int] = Field(description="of steps: samples seen at each drop, in rising order")
-    drop_patience: int = Field(ge=0, description="of plateau: validations in a row that may be no better")
-    drop_against: Literal["best", "previous"] = Field(description="of plateau: what a validation is to be better than")
+    decay_share: float = Field(0.2, gt=0, le=1, description="of wsd: the last part of the budget, as a share")
+    drop_factor: float = Field(0.5, gt=0, lt=1, description="of steps and plateau: what a drop does to the rate")
+    drop_floor: float = Field(0.0, ge=0, le=1, description="of steps and plateau: least share of the peak")
+    drop_at_samples: list[int] = Field([], description="of steps: samples seen at each drop")
+    drop_patience: int = Field(3, ge=0, description="of plateau: validations in a row that may be no better")
+    drop_against: Literal["best", "previous"] = Field("best", description="of plateau: what is to be surpassed")
 
 
 def rate_share(params: ScheduleParams, seen: int, total: int, drops: int = 0) -> float:
@@ -45,5 +44,5 @@ def _descent(params: ScheduleParams, seen: int, total: int, drops: int) -> float
         case "constant":
             return 1.0
         case "steps":
-            drops = bisect.bisect_right(params.drop_at_samples, seen)
+            drops = sum(samples <= seen for samples in params.drop_at_samples)
     return max(params.drop_floor, params.drop_factor**drops)

@@ -1,6 +1,7 @@
 """A training as a program, for tests that signal it or start it several times: SHARDS RECIPE.json STATE OUT.
 
-Prints its rows, one JSON object a line, and what it tells. After each row it waits while the file STATE/hold is there.
+Prints its rows, one JSON object a line, and what it tells. A row of as many samples as the file STATE/hold says, or
+more, is a place where it waits.
 """
 
 import json
@@ -18,11 +19,15 @@ from im2latex.learning.recipe import TrainParams
 LETTERS = "abcdef"
 
 
+def held(hold: Path, samples: float) -> bool:
+    return hold.exists() and samples >= int(hold.read_text() or 0)
+
+
 def run(shards: Path, recipe: Path, state: Path, out: Path) -> None:
     def log(row: dict[str, float]) -> None:
         sys.stdout.write(json.dumps(row) + "\n")
         sys.stdout.flush()
-        while (state / "hold").exists():
+        while held(state / "hold", row["samples"]):
             time.sleep(0.01)
 
     def tell(text: str) -> None:
