@@ -1,11 +1,11 @@
-"""The optimizers of the loop: Muon for matrices and kernels, AdamW for all else.
+"""The optimizers of the loop, one for hidden matrices and kernels and one for all else; by default Muon and AdamW.
 
 Muon follows the momentum of the gradient with all its singular values drawn towards one (Jordan et al. 2024,
 kellerjordan.github.io/posts/muon), at a step size matched to that of AdamW (Liu et al. 2025, arXiv 2502.16982).
 """
 
 from collections.abc import Callable, Iterable
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import torch
 from pydantic import Field
@@ -16,13 +16,16 @@ from im2latex.params import Params
 
 
 class OptimizerParams(Params):
-    """How weights follow their gradients."""
+    """How weights follow their gradients: the hidden matrices and kernels one way, the others theirs."""
 
-    hidden: Literal["muon", "adamw"] = Field(description="the optimizer of hidden matrices and kernels")
+    hidden: Literal["muon", "adamw", "adam", "sgd"] = Field(description="the optimizer of hidden matrices and kernels")
     hidden_learning_rate: float = Field(gt=0, description="its peak learning rate")
-    learning_rate: float = Field(gt=0, description="peak learning rate of AdamW for all other weights")
-    momentum: float = Field(ge=0, lt=1, description="momentum of Muon; AdamW keeps its betas of 0.9 and 0.98")
-    weight_decay: float = Field(ge=0, description="decoupled decay of hidden matrices and kernels")
+    others: Literal["adamw", "adam", "sgd"] = Field("adamw", description="the optimizer of all other weights")
+    learning_rate: float = Field(gt=0, description="its peak learning rate")
+    momentum: float = Field(ge=0, lt=1, description="momentum of Muon and SGD")
+    betas: tuple[float, float] = Field((0.9, 0.98), description="what Adam and AdamW keep of mean and square")
+    weight_decay: float = Field(ge=0, description="decay of hidden matrices and kernels; of Adam and SGD an L2 penalty")
+    others_weight_decay: float = Field(0.0, ge=0, description="decay of all other weights")
 
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -46,8 +49,7 @@ class Muon(torch.optim.Optimizer):
         """Update all weights; those of one size are orthogonalized together."""
         for group in self.param_groups:
             alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
-            for weight in group["params"]:
-                direction = self._direction(weight, group["momentum"])
+            for weight, direction in zip(group["params"], self._directions(group), strict=True):
                 alike.setdefault(direction.shape, []).append((weight, direction))
             for shape, pairs in alike.items():
                 update = orthogonalize(torch.stack([direction for _, direction in pairs]))
@@ -57,14 +59,17 @@ class Muon(torch.optim.Optimizer):
                     weight.add_(change.view_as(weight), alpha=-group["lr"])
         return None if closure is None else closure()
 
-    def _direction(self, weight: Tensor, momentum: float) -> Tensor:
-        """The Nesterov step of one weight as a matrix."""
-        gradient = torch.zeros_like(weight) if weight.grad is None else weight.grad
-        state = self.state[weight]
-        if not state:
-            state["momentum"] = torch.zeros_like(weight)
-        state["momentum"].lerp_(gradient, 1 - momentum)
-        return gradient.lerp(state["momentum"], momentum).flatten(1)
+    def _directions(self, group: dict[str, Any]) -> list[Tensor]:
+        """The Nesterov step of each weight as a matrix; a few kernels for all of them."""
+        weights: list[nn.Parameter] = group["params"]
+        gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
+        for weight in weights:
+            if not self.state[weight]:
+                self.state[weight]["momentum"] = torch.zeros_like(weight)
+        momenta = [self.state[weight]["momentum"] for weight in weights]
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        steps = torch._foreach_lerp(gradients, momenta, group["momentum"])
+        return [step.flatten(1) for step in steps]
 
 
 def orthogonalize(matrices: Tensor, iterations: int = 5) -> Tensor:
@@ -80,19 +85,33 @@ def orthogonalize(matrices: Tensor, iterations: int = 5) -> Tensor:
     return result
 
 
-def build_optimizers(network: Network, params: OptimizerParams) -> list[torch.optim.Optimizer]:
-    """Two optimizers that share the weights out; the entry `peak` of each group holds its peak learning rate."""
+def build_optimizers(network: Network, params: OptimizerParams, device: torch.device) -> list[torch.optim.Optimizer]:
+    """Two optimizers that share the weights out; the entry `peak` of each group holds its peak learning rate.
+
+    `device` is where the weights will be; on a GPU an update is one kernel.
+    """
     hidden = network.hidden_matrices()
     known = {id(weight) for weight in hidden}
     others = [weight for weight in network.parameters() if id(weight) not in known]
-    rate = params.hidden_learning_rate
-    first: torch.optim.Optimizer
-    if params.hidden == "muon":
-        first = Muon(hidden, rate, params.momentum, params.weight_decay)
-    else:
-        first = torch.optim.AdamW(hidden, rate, betas=(0.9, 0.98), weight_decay=params.weight_decay, foreach=True)
-    second = torch.optim.AdamW(others, params.learning_rate, betas=(0.9, 0.98), weight_decay=0.0, foreach=True)
-    for optimizer in (first, second):
+    both = [
+        _optimizer(params.hidden, hidden, params.hidden_learning_rate, params.weight_decay, params, device),
+        _optimizer(params.others, others, params.learning_rate, params.others_weight_decay, params, device),
+    ]
+    for optimizer in both:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
-    return [first, second]
+    return both
+
+
+def _optimizer(
+    name: str, weights: list[nn.Parameter], rate: float, decay: float, params: OptimizerParams, device: torch.device
+) -> torch.optim.Optimizer:
+    many: dict[str, bool] = {"fused": True} if device.type == "cuda" else {"foreach": True}
+    match name:
+        case "muon":
+            return Muon(weights, rate, params.momentum, decay)
+        case "sgd":
+            return torch.optim.SGD(weights, rate, momentum=params.momentum, weight_decay=decay, **many)
+        case "adam":
+            return torch.optim.Adam(weights, rate, betas=params.betas, weight_decay=decay, **many)
+    return torch.optim.AdamW(weights, rate, betas=params.betas, weight_decay=decay, **many)

@@ -1,25 +1,26 @@
 """A training run between two steps: kept in memory, saved and resumed.
 
-reads, writes  <folder>/state.pt   weights, their average, the optimizers and the counts
+reads, writes  <folder>/state.pt   weights, their average, the best average, the optimizers, losses and counts
 
 Nothing else is needed to resume exactly: order, placing and dropout follow from the seed and the step.
 """
 
 import copy
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
-from types import FrameType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from im2latex.errors import ArtifactError, Im2LatexError
 from im2latex.learning.files import replace
 from im2latex.learning.network import Network
+from im2latex.learning.progress import Progress
+from im2latex.learning.watch import LossWatch
+
+COUNTS = ("step", "seen", "total", "validations")
 
 
 class InterruptedRunError(Im2LatexError):
@@ -27,22 +28,46 @@ class InterruptedRunError(Im2LatexError):
 
 
 class TrainingState:
-    """`step` and `seen` count steps and samples done; `total` is the budget in samples, 0 until it is known."""
+    """`step` and `seen` count steps and samples done; `total` is the budget in samples, 0 until it is known.
+
+    `validations` counts the multiples of the validation interval that were passed and validated at. `best` is the
+    average of the best validation with its counts, on the CPU.
+    """
 
     def __init__(self, network: nn.Module, average: Network, optimizers: list[Any]) -> None:
         self.network = network
         self.average = average
         self.optimizers = optimizers
-        self.step = self.seen = self.total = 0
+        self.watch = LossWatch()
+        self.progress = Progress()
+        self.best: dict[str, Tensor] | None = None
+        self.best_counts: dict[str, int] = {}
+        self.step = self.seen = self.total = self.validations = 0
 
-    def snapshot(self) -> dict[str, Any]:
-        """All of it as plain values, independent of later steps."""
-        parts = {
+    @property
+    def counts(self) -> dict[str, int]:
+        """What a checkpoint tells of its training."""
+        return {"steps": self.step, "samples": self.seen, "sample_budget": self.total}
+
+    def keep_best(self) -> None:
+        """The average as it is now is the best one."""
+        self.best = {name: weight.cpu().clone() for name, weight in self.average.state_dict().items()}
+        self.best_counts = self.counts
+
+    def _content(self) -> dict[str, Any]:
+        return {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-        }
-        return copy.deepcopy(parts) | {"step": self.step, "seen": self.seen, "total": self.total}
+            "watch": self.watch.state_dict(),
+            "progress": asdict(self.progress),
+            "best": self.best,
+            "best_counts": self.best_counts,
+        } | {name: getattr(self, name) for name in COUNTS}
+
+    def snapshot(self) -> dict[str, Any]:
+        """All of it as plain values, independent of later steps."""
+        return copy.deepcopy(self._content())
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Return to where `snapshot` was taken."""
@@ -50,11 +75,15 @@ class TrainingState:
         self.average.load_state_dict(snapshot["average"])
         for optimizer, kept in zip(self.optimizers, snapshot["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
-        self.step, self.seen, self.total = (snapshot[name] for name in ("step", "seen", "total"))
+        self.watch.load_state_dict(snapshot["watch"])
+        self.progress = Progress(**snapshot["progress"])
+        self.best, self.best_counts = snapshot["best"], snapshot["best_counts"]
+        for name in COUNTS:
+            setattr(self, name, snapshot[name])
 
     def save(self, folder: Path, identity: str) -> None:
         """Write state.pt, whole or not at all; `identity` names the run it belongs to."""
-        content = self.snapshot() | {"identity": identity}
+        content = self._content() | {"identity": identity}
         replace(folder / "state.pt", lambda path: torch.save(content, path))
 
     def resume(self, folder: Path, identity: str) -> bool:
@@ -70,25 +99,3 @@ class TrainingState:
         except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{path}: damaged, or of other code ({error}); remove it and train again") from None
         return True
-
-
-class StopRequest:
-    """Whether a signal has asked the run to stop."""
-
-    received: str | None = None
-
-    def note(self, number: int, _frame: FrameType | None) -> None:
-        """Handle the signal by remembering its name."""
-        self.received = signal.Signals(number).name
-
-
-@contextmanager
-def stop_requests() -> Iterator[StopRequest]:
-    """Within, SIGTERM and SIGINT only set a mark; only for the main thread."""
-    request = StopRequest()
-    before = {number: signal.signal(number, request.note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield request
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,17 +1,21 @@
+import contextlib
 import itertools
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.errors import ArtifactError, Im2LatexError
-from im2latex.learning.checkpoint import Checkpoint
+from im2latex.errors import ArtifactError
+from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
 from im2latex.learning.loop import train
 from im2latex.learning.recipe import TrainParams
+from im2latex.learning.run import DivergedRunError, Run
 from im2latex.learning.state import InterruptedRunError
+from im2latex.learning.validation import Validation
 
 Row = dict[str, float]
 
@@ -34,22 +38,145 @@ def test_a_small_set_is_learnt_by_heart(
     assert rows[-1]["val_loss"] < 0.3
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(
-    recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path
+VARIANTS: dict[str, dict[str, object]] = {
+    "plain": {},
+    "accumulate": {"accumulate": 2},
+    "best": {"keep": "best", "score": "val_token_error"},
+    "early": {"early_stop": 1, "drop_factor": 0.01, "decay": "plateau", "drop_patience": 0, "validation_samples": 1},
+}
+
+
+class StoppedError(Exception):
+    """Stands for a kill: nothing is saved."""
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_run_stopped_anywhere_goes_on_to_the_same_weights(
+    values: dict[str, object],
+    shards: Path,
+    vocabulary: Vocabulary,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variant: str,
 ) -> None:
-    whole = train(recipe, shards, vocabulary, "data", tmp_path / "whole", lambda row: None)
+    values |= {"budget": {"samples": 90, "minutes": 5}, "validate_every_samples": 20, **VARIANTS[variant]}
+    recipe = TrainParams.model_validate(values)
+    monkeypatch.setattr("im2latex.learning.loop.sample_budget", lambda run: 90)
+    step, ends = Run.step, itertools.cycle([signal.SIGUSR1, None, signal.SIGTERM])
+    plan: set[int] = set()
 
-    def stop(row: Row) -> None:
-        if row["samples"] < 60:
-            os.kill(os.getpid(), signal.SIGTERM)
+    def interrupted(run: Run) -> None:
+        step(run)
+        if run.state.step in plan:
+            plan.remove(run.state.step)
+            number = next(ends)
+            if number is None:
+                raise StoppedError
+            os.kill(os.getpid(), number)
 
-    with pytest.raises(InterruptedRunError, match="SIGTERM") as caught:
-        train(recipe, shards, vocabulary, "data", tmp_path / "cut", stop)
-    assert caught.value.exit_code == 1
-    resumed = train(recipe, shards, vocabulary, "data", tmp_path / "cut", lambda row: None)
+    monkeypatch.setattr(Run, "step", interrupted)
+
+    def finish(name: str, stops: set[int]) -> tuple[Checkpoint, list[Row]]:
+        """Started again until it ends by itself; rows that are done again replace the older."""
+        plan.update(stops)
+        rows: dict[float, Row] = {}
+        for _ in range(99):
+            with contextlib.suppress(InterruptedRunError, StoppedError):
+                checkpoint = train(recipe, shards, vocabulary, "data", tmp_path / name, keep_last(rows))
+                return checkpoint, list(rows.values())
+        raise AssertionError("never ended")
+
+    whole, rows = finish("whole", set())
+    resumed, again = finish("stopped", set(range(1, 99)))
+    assert again == rows
     assert resumed.counts == whole.counts
-    for name, weight in weights(whole).items():
-        assert torch.equal(weight, weights(resumed)[name]), name
+    for part, weight in weights(whole).items():
+        assert torch.equal(weight, weights(resumed)[part]), part
+
+
+def keep_last(rows: dict[float, Row]) -> Callable[[Row], None]:
+    def log(row: Row) -> None:
+        rows[row["samples"]] = row
+
+    return log
+
+
+def test_a_signal_to_stop_is_obeyed_after_the_step(
+    recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, rows = signalled(signal.SIGTERM, recipe, shards, vocabulary, tmp_path, monkeypatch)
+    assert rows == [], "what a signal asks for is told, and does not count"
+    assert "val_exact" in told[-1]
+    content = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert content["step"] == 2
+    assert load_checkpoint(tmp_path / "last").counts["steps"] == 2
+
+
+def test_a_signal_to_look_is_obeyed_and_the_run_goes_on(
+    recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, rows = signalled(signal.SIGINT, recipe, shards, vocabulary, tmp_path, monkeypatch)
+    assert "val_exact" in told[-1]
+    undisturbed: list[Row] = []
+    train(recipe, shards, vocabulary, "data", tmp_path / "other", undisturbed.append)
+    assert rows == undisturbed
+
+
+def test_a_signal_to_save_only_does_not_validate(
+    recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, rows = signalled(signal.SIGUSR1, recipe, shards, vocabulary, tmp_path, monkeypatch)
+    assert rows == []
+    assert len(told) == 1, "the summary"
+
+
+def signalled(
+    number: signal.Signals,
+    recipe: TrainParams,
+    shards: Path,
+    vocabulary: Vocabulary,
+    state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> tuple[list[str], list[Row]]:
+    """What is told and logged by a run that gets a signal in its second step."""
+    told: list[str] = []
+    rows: list[Row] = []
+    step = Run.step
+
+    def signalling(run: Run) -> None:
+        if told and run.state.step == 1:
+            os.kill(os.getpid(), number)
+        step(run)
+
+    with monkeypatch.context() as patch, contextlib.suppress(InterruptedRunError):
+        patch.setattr(Run, "step", signalling)
+        train(recipe, shards, vocabulary, "data", state, rows.append, told.append)
+    return told, rows
+
+
+def test_the_best_weights_are_kept(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.5, 0.3, 0.4, 0.6])
+    monkeypatch.setattr(Validation, "score", lambda *_: {"val_loss": next(scores)})
+    values |= {"keep": "best", "early_stop": 2, "validate_every_samples": 20, "budget": {"samples": 999, "minutes": 9}}
+    rows: list[Row] = []
+    best = train(TrainParams.model_validate(values), shards, vocabulary, "data", tmp_path, rows.append)
+    assert len(rows) == 4, "two after the best"
+    assert best.counts["samples"] == rows[1]["samples"]
+    saved = {name: load_checkpoint(tmp_path / name) for name in ("best", "last")}
+    assert saved["last"].counts["samples"] == rows[3]["samples"]
+    for part, weight in weights(best).items():
+        assert torch.equal(weight, weights(saved["best"])[part]), part
+    assert not torch.equal(weights(saved["last"])["reading.weight"], weights(best)["reading.weight"])
+
+
+def test_half_precision_trains(recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path) -> None:
+    rows: list[Row] = []
+    params = recipe.model_copy(update={"precision": "bf16-mixed"})
+    network = train(params, shards, vocabulary, "data", tmp_path, rows.append).network
+    assert {weight.dtype for weight in network.parameters()} == {torch.float32}
+    assert 0 < rows[-1]["train_loss"] < 5
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(
@@ -72,7 +199,7 @@ def test_minutes_become_samples_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ticks = itertools.count(step=0.1)  # a step takes a tenth of a second, however busy the machine is
-    monkeypatch.setattr("im2latex.learning.loop.time.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("im2latex.learning.budget.time.perf_counter", lambda: next(ticks))
     values["budget"] = {"samples": 10**6, "minutes": 0.05}
     recipe = TrainParams.model_validate(values)
     totals: list[int] = []
@@ -95,8 +222,12 @@ def test_a_loss_that_is_not_finite_names_the_batch(
     values: dict[str, dict[str, object]], shards: Path, vocabulary: Vocabulary, tmp_path: Path
 ) -> None:
     values["optimizer"] = dict(values["optimizer"], learning_rate=1e30, hidden_learning_rate=1e30)
-    with pytest.raises(Im2LatexError, match=r"the loss is .* with [0-9a-f]{32}"):
+    with pytest.raises(DivergedRunError, match=r"the loss is .* with [0-9a-f]{32}") as caught:
         train(TrainParams.model_validate(values), shards, vocabulary, "data", tmp_path, lambda row: None)
+    batch = torch.load(tmp_path / "bad_batch.pt", weights_only=True)
+    assert all(name in str(caught.value) for name in batch["ids"][:4])
+    assert len(batch["images"]) == len(batch["tokens"]) == len(batch["ids"])
+    assert str(tmp_path / "bad_batch.pt") in str(caught.value)
 
 
 def test_the_state_of_another_run_is_refused(

@@ -4,7 +4,17 @@ from torch import nn
 from im2latex.learning.network import Network
 from im2latex.learning.optimizer import Muon, OptimizerParams, build_optimizers, orthogonalize
 
-PARAMS = OptimizerParams(hidden="muon", hidden_learning_rate=0.02, learning_rate=0.001, momentum=0.9, weight_decay=0.1)
+PARAMS = OptimizerParams(
+    hidden="muon",
+    hidden_learning_rate=0.02,
+    others="adamw",
+    learning_rate=0.001,
+    momentum=0.9,
+    betas=(0.9, 0.98),
+    weight_decay=0.1,
+    others_weight_decay=0.0,
+)
+CPU = torch.device("cpu")
 
 
 def test_singular_values_are_drawn_near_one() -> None:
@@ -16,7 +26,7 @@ def test_singular_values_are_drawn_near_one() -> None:
 
 
 def test_every_weight_has_one_optimizer(network: Network) -> None:
-    optimizers = build_optimizers(network, PARAMS)
+    optimizers = build_optimizers(network, PARAMS, CPU)
     owned = [id(weight) for one in optimizers for group in one.param_groups for weight in group["params"]]
     assert sorted(owned) == sorted(id(weight) for weight in network.parameters())
     assert isinstance(optimizers[0], Muon)
@@ -43,3 +53,18 @@ def test_decay_shrinks_what_has_no_gradient() -> None:
     kernel = nn.Parameter(torch.ones(4, 4))
     Muon([kernel], 0.1, 0.9, 0.5).step()
     torch.testing.assert_close(kernel.detach(), torch.full((4, 4), 0.95))
+
+
+def test_published_optimizers_are_those_of_pytorch(network: Network) -> None:
+    changes = {"hidden": "adam", "others": "adam", "betas": (0.5, 0.9), "others_weight_decay": 0.2}
+    for optimizer, decay in zip(
+        build_optimizers(network, PARAMS.model_copy(update=changes), CPU), (0.1, 0.2), strict=True
+    ):
+        assert type(optimizer) is torch.optim.Adam
+        assert optimizer.defaults["betas"] == (0.5, 0.9)
+        assert optimizer.defaults["weight_decay"] == decay
+    hidden, others = build_optimizers(network, PARAMS.model_copy(update={"hidden": "sgd", "others": "adamw"}), CPU)
+    assert type(hidden) is torch.optim.SGD
+    assert hidden.defaults["momentum"] == 0.9
+    assert type(others) is torch.optim.AdamW
+    assert [optimizer.param_groups[0]["peak"] for optimizer in (hidden, others)] == [0.02, 0.001]

@@ -1,21 +1,8 @@
 import pytest
 
 from im2latex.errors import ParamsError
-from im2latex.learning.recipe import TrainParams, ema_decay, rate_share
+from im2latex.learning.recipe import TrainParams, ema_decay
 from im2latex.params import check
-
-
-@pytest.mark.parametrize("decay", ["linear", "cosine"])
-def test_the_rate_rises_then_falls_to_zero(recipe: TrainParams, decay: str) -> None:
-    params = recipe.model_copy(update={"decay": decay, "warmup_samples": 100})
-    shares = [rate_share(params, seen, 1000) for seen in range(0, 1001, 10)]
-    peak = shares.index(max(shares))
-    assert 8 <= peak <= 11
-    assert shares[0] == pytest.approx(0.01)
-    assert shares[: peak + 1] == sorted(shares[: peak + 1])
-    assert shares[peak:] == sorted(shares[peak:], reverse=True)
-    assert shares[-1] == pytest.approx(0)
-    assert rate_share(params, 5, 10) <= 0.06
 
 
 def test_the_average_forgets_over_its_horizon(recipe: TrainParams) -> None:

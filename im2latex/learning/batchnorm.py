@@ -1,0 +1,77 @@
+"""Batch normalization over the pictures of all processes, so that their number does not change the model.
+
+PyTorch's own SyncBatchNorm does the same, but on GPUs only; this one computes wherever the processes can talk.
+"""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class SharedBatchNorm(nn.Module):
+    """Takes the weights, buffers and settings of `norm` over, under the same names; (B, C, ...) to the same shape."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, norm: _BatchNorm) -> None:
+        super().__init__()
+        self.weight, self.bias, self.eps, self.momentum = norm.weight, norm.bias, norm.eps, norm.momentum
+        for name, buffer in norm.named_buffers():
+            self.register_buffer(name, buffer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As torch.nn.BatchNorm2d, in training with mean and variance over all processes."""
+        if not self.training:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        shape = [1, -1] + [1] * (x.dim() - 2)
+        others = [0, *range(2, x.dim())]
+        x32 = x.float()
+        count = total(x32.new_tensor(x.numel() / x.shape[1]))
+        mean = total(x32.sum(others)) / count
+        centred = x32 - mean.view(shape)
+        variance = total(centred.square().sum(others)) / count
+        self.num_batches_tracked += 1
+        weight = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.detach(), weight)
+        self.running_var.lerp_(variance.detach() * count / (count - 1), weight)
+        scale = (variance + self.eps).rsqrt() * self.weight
+        normed: Tensor = (centred * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
+        return normed
+
+
+class _Total(torch.autograd.Function):
+    """The sum over all processes; whatever depends on it anywhere sends its gradient back to every part."""
+
+    @staticmethod
+    def forward(_context: Any, part: Tensor) -> Tensor:
+        whole = part.clone()
+        dist.all_reduce(whole)
+        return whole
+
+    @staticmethod
+    def backward(_context: Any, gradient: Tensor) -> Tensor:
+        whole = gradient.contiguous().clone()
+        dist.all_reduce(whole)
+        return whole
+
+
+def total(part: Tensor) -> Tensor:
+    """The sum of `part` over all processes."""
+    whole: Tensor = _Total.apply(part)  # type: ignore[no-untyped-call]
+    return whole
+
+
+def share_batch_norms(network: nn.Module) -> None:
+    """Put a `SharedBatchNorm` in the place of every batch norm, where there are several processes."""
+    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+        return
+    for parent in list(network.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, _BatchNorm):
+                setattr(parent, name, SharedBatchNorm(child))

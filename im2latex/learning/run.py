@@ -1,0 +1,220 @@
+"""What one process holds while it trains, and the arithmetic of a step.
+
+reads, writes  <folder>/state.pt            so that a stopped run goes on where it was
+writes         <folder>/last/, best/        checkpoints, to be tried while the run goes on
+               <folder>/bad_batch.pt        the batch at which the loss was not finite or exploded
+
+Each batch draws its chances (placing, augmentation, dropout) from the seed and its own place in the sequence. So a
+resumed run repeats an uninterrupted one, on a CPU to the bit, and there is no generator to save. A step takes the
+same batches however many processes there are: each has every n-th row, and all normalize by the whole.
+"""
+
+import copy
+from dataclasses import replace as replaced
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import Im2LatexError
+from im2latex.learning.augmentation import augment
+from im2latex.learning.batches import Batch, Epochs, Samples, collate
+from im2latex.learning.batchnorm import share_batch_norms
+from im2latex.learning.checkpoint import Checkpoint, save_checkpoint
+from im2latex.learning.files import replace
+from im2latex.learning.losses import reading_loss, sequence_loss
+from im2latex.learning.network import Network
+from im2latex.learning.optimizer import build_optimizers
+from im2latex.learning.progress import badness
+from im2latex.learning.recipe import TrainParams, ema_decay
+from im2latex.learning.schedule import rate_share
+from im2latex.learning.signals import Request, Requests
+from im2latex.learning.state import TrainingState
+from im2latex.learning.validation import Validation
+
+WATCHED_STEPS = 20
+"""Steps between two looks at the losses; with several processes also at the signals, because each look waits."""
+
+
+class DivergedRunError(Im2LatexError):
+    """The loss is not finite, or far from what it was."""
+
+
+class Run:
+    """The data, the network, the state; `dataset_hash` and `folder` name what it learns from and where it is kept."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        params: TrainParams,
+        samples: Samples,
+        vocabulary: Vocabulary,
+        dataset_hash: str,
+        folder: Path,
+    ) -> None:
+        self.fabric, self.params, self.samples = fabric, params, samples
+        self.vocabulary, self.dataset_hash, self.folder = vocabulary, dataset_hash, folder
+        self.epochs = Epochs(samples, params.batches, params.seed)
+        torch.manual_seed(params.seed)
+        network = Network(params.model, len(vocabulary))
+        average = copy.deepcopy(network).to(fabric.device).eval()
+        optimizers = build_optimizers(network, params.optimizer, fabric.device)
+        share_batch_norms(network)
+        self.network, *optimizers = fabric.setup(network, *optimizers)
+        self.state = TrainingState(self.network, average, optimizers)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is used up, or progress has ended."""
+        stale = self.params.early_stop and self.state.progress.stale >= self.params.early_stop
+        return self.state.seen >= self.state.total or bool(stale)
+
+    @property
+    def validation_due(self) -> bool:
+        """Whether the last step ended an interval, or the run."""
+        passed = self.state.seen // self.params.validate_every_samples
+        return passed > self.state.validations or self.state.seen >= self.state.total
+
+    def step(self) -> None:
+        """One update of the weights, from the gradients of `accumulate` batches."""
+        state, params = self.state, self.params
+        first = state.step * params.accumulate
+        batches = [self.epochs[first + place] for place in range(params.accumulate)]
+        whole = self._size([index for indices in batches for index in indices])
+        self.network.zero_grad(set_to_none=True)
+        for place, indices in enumerate(batches):
+            with self.fabric.no_backward_sync(self.network, enabled=place + 1 < len(batches)):
+                self.fabric.backward(self._loss(first + place, indices, whole))
+        nn.utils.clip_grad_norm_(self.network.parameters(), params.clip_norm)
+        share = rate_share(params, state.seen, state.total, state.progress.drops)
+        for optimizer in state.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * share
+            optimizer.step()
+        count = whole[1]
+        self._average(ema_decay(params, count, state.step))
+        state.step += 1
+        state.seen += count
+        if state.step % WATCHED_STEPS == 0:
+            self.check_losses()
+
+    def _loss(self, position: int, indices: list[int], whole: tuple[int, int]) -> Tensor:
+        """What this process's rows of a batch add to the mean loss of a step of size `whole`."""
+        rank, world = self.fabric.global_rank, self.fabric.world_size
+        batch = self._batch(position, indices)
+        mine = slice(rank, None, world) if rank < len(indices) else slice(1)  # none: one goes along, without weight
+        own = self._size(indices[rank::world])
+        torch.manual_seed(step_seed(self.params.seed, position, rank))
+        tokens = batch.tokens[mine]
+        logits, reading = self.network(batch.images[mine], tokens[:, :-1])
+        by_token = sequence_loss(logits, tokens, self.params.label_smoothing)
+        weight = self.params.ctc_weight
+        by_sample = weight * reading_loss(reading, tokens) if weight else torch.zeros_like(by_token)
+
+        def part(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+            token_part = by_token * (own[0] / size[0])
+            return token_part + by_sample * (own[1] / size[1]), token_part
+
+        self.state.watch.add(*part(self._size(indices)))
+        return part(whole)[0] * world  # gradients are averaged over the processes
+
+    def _size(self, indices: list[int]) -> tuple[int, int]:
+        """Tokens to be predicted, end marks included, and samples."""
+        return sum(len(self.samples.tokens[index]) + 1 for index in indices), len(indices)
+
+    def _batch(self, position: int, indices: list[int]) -> Batch:
+        """A whole batch as the network sees it, on this process's device."""
+        seed = step_seed(self.params.seed, position, 0)
+        batch = collate(self.samples, indices, torch.Generator().manual_seed(seed))
+        images, tokens = batch.images.to(self.fabric.device), batch.tokens.to(self.fabric.device)
+        images = augment(images, self.params.augmentation, torch.Generator(images.device).manual_seed(seed))
+        return replaced(batch, images=images, tokens=tokens)
+
+    @torch.no_grad()
+    def _average(self, decay: float) -> None:
+        averages, weights = list(self.state.average.parameters()), list(self.network.parameters())
+        get_ema_multi_avg_fn(decay)(averages, weights, 0)  # type: ignore[no-untyped-call]
+        for kept, latest in zip(self.state.average.buffers(), self.network.buffers(), strict=True):
+            kept.copy_(latest)
+
+    def check_losses(self) -> None:
+        """Read the losses since the last look; raises `DivergedRunError` naming the first bad batch, which is saved."""
+        pending = self.state.watch.pending
+        if not pending:
+            return
+        position = self.state.step * self.params.accumulate - len(pending)
+        pairs: Tensor = self.fabric.all_reduce(torch.stack(pending), reduce_op="sum")  # type: ignore[assignment]
+        bad = self.state.watch.judge(pairs.tolist(), self.params.explode_factor)
+        if bad is None:
+            return
+        position += bad[0]
+        indices = self.epochs[position]
+        batch = self._batch(position, indices)
+        path = self.folder / "bad_batch.pt"
+        if self.fabric.is_global_zero:
+            content = {"ids": batch.ids, "images": batch.images.cpu(), "tokens": batch.tokens.cpu()}
+            replace(path, lambda draft: torch.save(content, draft))
+        raise DivergedRunError(
+            f"{bad[1]} at step {position // self.params.accumulate}, on a batch of {len(indices)} with "
+            f"{', '.join(batch.ids[:4])}; it is saved in {path}: lower learning_rate, or look at these samples"
+        )
+
+    def look(self, validation: Validation) -> dict[str, float]:
+        """A row for the log: losses since the last one, learning rate and scores, all by samples seen."""
+        self.check_losses()
+        state = self.state
+        share = rate_share(self.params, state.seen, state.total, state.progress.drops)
+        row = {"samples": state.seen, "learning_rate": self.params.optimizer.learning_rate * share}
+        if state.watch.logged:
+            row["train_loss"] = float(np.mean(state.watch.logged))
+        scores = validation.score(state.average, self.fabric.device) if self.fabric.is_global_zero else {}
+        return row | self.fabric.broadcast(scores)
+
+    def validate(self, validation: Validation) -> dict[str, float]:
+        """A look that counts: for the best weights, for the end of progress, and for the schedule."""
+        row = self.look(validation)
+        params, state = self.params, self.state
+        state.watch.logged.clear()
+        state.validations = state.seen // params.validate_every_samples
+        if state.progress.note(badness(row, params.score), params.drop_patience, params.drop_against):
+            state.keep_best()
+        return row
+
+    def requested(self, requests: Requests) -> Request:
+        """What the signals to any process ask all of them to do now."""
+        if self.fabric.world_size == 1:
+            return requests.take()
+        if self.state.step % WATCHED_STEPS:
+            return Request.NOTHING
+        own = torch.tensor(int(requests.take()), device=self.fabric.device)
+        greatest: Tensor = self.fabric.all_reduce(own, reduce_op="max")  # type: ignore[assignment]
+        return Request(int(greatest))
+
+    def save(self, identity: str) -> None:
+        """Write the state and both checkpoints, once for all processes; losses are looked at first."""
+        self.check_losses()
+        if self.fabric.is_global_zero:
+            self.state.save(self.folder, identity)
+            for name in ("last", "best") if self.state.best else ("last",):
+                save_checkpoint(self.checkpoint(name), self.folder / name)
+        self.fabric.barrier()
+
+    def checkpoint(self, name: str) -> Checkpoint:
+        """The `last` or the `best` averaged weights, on the CPU, with their history."""
+        state = self.state
+        network, counts = copy.deepcopy(state.average).cpu(), state.counts
+        if name == "best" and state.best is not None:
+            network.load_state_dict(state.best)
+            counts = state.best_counts
+        recipe = self.params.model_dump(mode="json", exclude={"model"})
+        shapes = self.samples.shapes
+        return Checkpoint(network, self.params.model, self.vocabulary, shapes, self.dataset_hash, recipe, counts)
+
+
+def step_seed(seed: int, position: int, rank: int) -> int:
+    """A seed of its own for every batch and process."""
+    return int(np.random.SeedSequence([seed, position, rank]).generate_state(1)[0])

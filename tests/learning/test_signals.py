@@ -1,0 +1,42 @@
+import os
+import signal
+
+import pytest
+
+from im2latex.learning.signals import REQUESTS, Request, signal_requests
+
+
+@pytest.mark.parametrize("number", REQUESTS)
+def test_a_signal_leaves_a_request_which_is_taken_once(number: signal.Signals) -> None:
+    with signal_requests() as requests:
+        os.kill(os.getpid(), number)
+        request = requests.take()
+        assert request is REQUESTS[number]
+        assert request.signal == number.name
+        assert requests.take() is Request.NOTHING
+
+
+def test_the_same_signal_again_takes_it_back(capfd: pytest.CaptureFixture[str]) -> None:
+    with signal_requests() as requests:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        assert requests.take() is Request.VALIDATE
+    stop, look, back = capfd.readouterr().err.splitlines()
+    assert "stops" in stop
+    assert f"kill -TERM {os.getpid()}" in look
+    assert back == "SIGTERM: taken back"
+
+
+def test_stopping_goes_before_going_on() -> None:
+    with signal_requests(aloud=False) as requests:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+            os.kill(os.getpid(), number)
+        assert requests.take() is Request.VALIDATE_AND_STOP
+        assert requests.take() is Request.NOTHING
+
+
+def test_handlers_return() -> None:
+    before = [signal.getsignal(number) for number in REQUESTS]
+    with signal_requests(aloud=False):
+        pass
+    assert [signal.getsignal(number) for number in REQUESTS] == before
