@@ -24,10 +24,11 @@ from im2latex.errors import Im2LatexError
 from im2latex.learning.augmentation import augment
 from im2latex.learning.batches import Epochs, Samples, collate
 from im2latex.learning.checkpoint import Checkpoint
-from im2latex.learning.losses import reading_loss, sequence_loss
+from im2latex.learning.losses import attention_penalty, reading_loss, sequence_loss
 from im2latex.learning.network import Network
 from im2latex.learning.optimizer import build_optimizers
 from im2latex.learning.recipe import TrainParams, ema_decay, rate_share
+from im2latex.learning.scheduled_sampling import replacements
 from im2latex.learning.state import InterruptedRunError, TrainingState, stop_requests
 from im2latex.learning.validation import Validation
 
@@ -113,10 +114,14 @@ class Run:
         batch = collate(self.samples, indices, torch.Generator().manual_seed(seed))
         images, tokens = batch.images.to(self.fabric.device), batch.tokens.to(self.fabric.device)
         images = augment(images, self.params.augmentation, torch.Generator(images.device).manual_seed(seed))
-        logits, reading = self.network(images, tokens[:, :-1])
-        loss = token_loss = sequence_loss(logits, tokens, self.params.label_smoothing)
+        replaced = replacements(tokens[:, :-1], self.params.scheduled_sampling, self.state.seen, seed)
+        penalty = self.params.attention_penalty
+        output = self.network(images, tokens[:, :-1], replaced, attention=penalty is not None)
+        loss = token_loss = sequence_loss(output.logits, tokens, self.params.label_smoothing)
         if self.params.ctc_weight:
-            loss = loss + self.params.ctc_weight * reading_loss(reading, tokens)
+            loss = loss + self.params.ctc_weight * reading_loss(output.reading, tokens)
+        if penalty is not None:
+            loss = loss + penalty.weight * attention_penalty(output.attention, tokens, penalty.target)
         if not torch.isfinite(loss):
             names = ", ".join(batch.ids[:4])
             raise Im2LatexError(

@@ -1,14 +1,17 @@
 """What a training run is asked to do: every setting of the loop, and the learning rate they imply."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from im2latex.learning.augmentation import AugmentationParams
 from im2latex.learning.batches import BatchParams
+from im2latex.learning.losses import AttentionPenaltyParams
 from im2latex.learning.network import ModelParams
 from im2latex.learning.optimizer import OptimizerParams
+from im2latex.learning.presets import with_preset
+from im2latex.learning.scheduled_sampling import ScheduledSamplingParams
 from im2latex.params import Params
 
 
@@ -20,8 +23,10 @@ class BudgetParams(Params):
 
 
 class TrainParams(Params):
-    """One training run."""
+    """One training run. Keys that the preset sets are left out or null beside it."""
 
+    preset: str | None = Field(None, description="a model family with its settings; null where all keys are set here")
+    changes: dict[str, Any] = Field({}, description="what is wanted otherwise than in the preset, key by key")
     seed: int = Field(ge=0, description="decides initial weights, order, placing, augmentation and dropout")
     model: ModelParams = Field(description="encoder and decoder")
     batches: BatchParams = Field(description="what goes into one batch")
@@ -32,6 +37,8 @@ class TrainParams(Params):
     decay: Literal["linear", "cosine"] = Field(description="how it falls to zero at the end of the budget")
     label_smoothing: float = Field(ge=0, lt=1, description="probability mass spread over all tokens")
     ctc_weight: float = Field(ge=0, description="weight of the encoder's own loss in the sum; 0 switches it off")
+    attention_penalty: AttentionPenaltyParams | None = Field(None, description="a loss on attention; null for none")
+    scheduled_sampling: ScheduledSamplingParams | None = Field(None, description="null: read the given tokens only")
     clip_norm: float = Field(gt=0, description="largest norm of the gradient")
     ema_samples: int = Field(ge=1, description="horizon of the moving average of the weights")
     validate_every_samples: int = Field(ge=1, description="samples between two validations; state is saved there")
@@ -39,6 +46,17 @@ class TrainParams(Params):
     accelerator: Literal["auto", "cpu", "gpu"] = Field(description="where to train, as Lightning Fabric names it")
     devices: int = Field(ge=1, description="accelerators, each with its own batches")
     precision: Literal["32-true", "bf16-mixed"] = Field(description="arithmetic of forward and backward")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_the_preset(cls, values: Any) -> Any:
+        return with_preset(values, cls) if isinstance(values, dict) else values
+
+    @model_validator(mode="after")
+    def _reading_is_there_to_train(self) -> "TrainParams":
+        if self.ctc_weight and not self.model.reading:
+            raise ValueError(f"ctc_weight = {self.ctc_weight} trains the encoder's reading; set model.reading: true")
+        return self
 
 
 def rate_share(params: TrainParams, seen: int, total: int) -> float:

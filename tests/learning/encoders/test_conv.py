@@ -1,6 +1,7 @@
 import torch
 
-from im2latex.learning.encoder import build_encoder, positions_2d, sinusoids
+from im2latex.learning.encoders import build_encoder
+from im2latex.learning.encoders.positions import positions_2d, sinusoids
 from im2latex.learning.network import ModelParams
 
 
