@@ -34,7 +34,7 @@ from pipeline.normalizer import project_normalizer
 from pipeline.renderer import RenderStageParams
 
 LOOKED_AT = 2000
-SHORTEST, LONGEST = 5, 30
+SHORTEST, LONGEST = 5, 16
 SHAPES = 5
 OVERFIT = "families-overfit"
 PUBLISHED_ENTRIES = 500
@@ -50,7 +50,7 @@ class LearntError(Exception):
 
 
 @app.command()
-def overfit(file: File, count: int = 50, samples: int = 20_000, preset: Only = None) -> None:
+def overfit(file: File, count: int = 50, samples: int = 8_000, preset: Only = None) -> None:
     """Train on `count` formulas until all are read, for at most `samples` samples."""
     with tempfile.TemporaryDirectory() as folder:
         vocabulary = _shards(file, count, Path(folder))
@@ -97,7 +97,7 @@ def _overfit(name: str, shards: Path, vocabulary: Vocabulary, count: int, sample
             raise LearntError
 
     started, processor = time.monotonic(), time.process_time()
-    recipe = _recipe(name, {"samples": samples, "minutes": 600.0}, 1000, count)
+    recipe = _recipe(name, {"samples": samples, "minutes": 600.0}, 500, count)
     with tempfile.TemporaryDirectory() as state, suppress(LearntError):
         train(recipe, shards, vocabulary, "overfit", Path(state), note)
     last = rows[-1]

@@ -51,7 +51,7 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """`base` with the values of `changes` put over it, level by level."""
     result = dict(base)
     for key, value in changes.items():
-        result[key] = merged(base[key] or {}, value) if isinstance(value, dict) else value
+        result[key] = merged(base.get(key) or {}, value) if isinstance(value, dict) else value
     return result
 
 
