@@ -43,6 +43,15 @@ def test_the_output_vector_is_fed_back() -> None:
     assert not torch.allclose(plain, starved)
 
 
+@pytest.mark.parametrize("name", ["i2l-nopool-small", "i2l-strips-small", "wygiwys-small"])
+def test_every_step_sees_the_memory(name: str) -> None:
+    model = network(name)
+    memory, *rest = model.start(IMAGES)
+    plain, _ = model.step([memory, *rest], torch.tensor([5]))
+    blind, _ = model.step([torch.zeros_like(memory), *rest], torch.tensor([5]))
+    assert not torch.allclose(plain, blind, atol=1e-6)
+
+
 def test_skips_lead_what_is_seen_to_the_output() -> None:
     values: dict[str, Any] = load_preset("i2l-strips-small")["model"]
     deep = [160, 32 + 160 + 960]
