@@ -4,12 +4,13 @@ Every room declares its own `Params` subclass beside the code it configures. Thi
 and how to say, in one sentence, which key is wrong, what rule it breaks and what would be right.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from im2latex.errors import InputError, ParamsError
 
@@ -62,21 +63,50 @@ def check(values: Any, kind: type[P], where: str) -> P:
 
 def _sentence(item: Any, kind: type[Params], where: str) -> str:
     """One pydantic finding in the project's words."""
-    key = ".".join(str(part) for part in item["loc"])
-    full = f"{where}.{key}" if key else where
+    steps, fields = _walk(kind, item["loc"])
+    full = ".".join([where, *steps])
     if item["type"] == "extra_forbidden":
-        return f"{full} is not a known key; known here are {', '.join(_siblings(kind, item['loc']))}"
+        return f"{full} is not a known key; known here are {', '.join(sorted(fields))}"
     if item["type"] == "missing":
         return f"{full} is missing; add it"
+    if item["type"] == "union_tag_not_found":
+        return f"{full}.name is missing; add it"
+    if item["type"] == "union_tag_invalid":
+        return f"{full}.name = {item['ctx']['tag']!r}: known names are {item['ctx']['expected_tags']}"
+    if item["type"] == "value_error" and isinstance(item["input"], dict):
+        return f"{full}: {item['ctx']['error']}"
     return f"{full} = {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
 
 
-def _siblings(kind: type[Params], location: tuple[Any, ...]) -> list[str]:
-    """The keys that are allowed beside the one at `location`."""
-    fields = kind.model_fields
-    for part in location[:-1]:
-        inner = fields[part].annotation if part in fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            break
-        fields = inner.model_fields
-    return sorted(fields)
+def _walk(kind: type[Params], location: tuple[int | str, ...]) -> tuple[list[str], Iterable[str]]:
+    """The steps to a value as the user writes them, and the keys that are allowed beside it.
+
+    pydantic puts the name of a union's member among the steps, which stands in no file; it is left out.
+    """
+    members: list[type[BaseModel]] = [kind]
+    steps: list[str] = []
+    fields: dict[str, FieldInfo] = {}
+    for step in location:
+        chosen = [member for member in members if _tag(member) == step]
+        if len(members) > 1 and chosen:
+            members = chosen
+            continue
+        steps.append(str(step))
+        if isinstance(step, str):
+            fields = {name: field for member in members for name, field in member.model_fields.items()}
+            members = _models(fields[step].annotation) if step in fields else []
+    return steps, fields
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The sections that a type is made of: itself, or those inside a union or a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models(inner)]
+
+
+def _tag(model: type[BaseModel]) -> str | None:
+    """The only value of the key `name`, where that is how a section is told from others."""
+    field = model.model_fields.get("name")
+    values = get_args(field.annotation) if field is not None else ()
+    return values[0] if len(values) == 1 and isinstance(values[0], str) else None

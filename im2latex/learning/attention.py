@@ -24,6 +24,12 @@ class Attention(nn.Module):
         mixed = attend(self._split(self.query(x)), keys, values, causal)
         return self.output(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
+    def weights(self, x: Tensor, keys: Tensor) -> Tensor:
+        """How much each query (B, T, D) takes of each key: (B, heads, T, P)."""
+        queries = self._split(self.query(x))
+        scores: Tensor = queries * queries.shape[-1] ** -0.5 @ keys.transpose(2, 3)
+        return scores.softmax(dim=-1)
+
     def _split(self, x: Tensor) -> Tensor:
         return x.view(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
 

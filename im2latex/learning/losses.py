@@ -2,9 +2,18 @@
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.params import Params
+
+
+class AttentionPenaltyParams(Params):
+    """How much it costs when attention is spread over the picture otherwise than usual."""
+
+    weight: float = Field(gt=0, description="its weight in the sum of losses")
+    target: float = Field(ge=0, le=100, description="the unevenness that costs nothing; Singh 2018 found 5.27")
 
 
 def sequence_loss(logits: Tensor, tokens: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -29,3 +38,18 @@ def reading_loss(logits: Tensor, tokens: Tensor) -> Tensor:
         scores, tokens[:, 1:], grid, lengths, blank=Vocabulary.pad, reduction="none", zero_infinity=True
     )
     return (losses / lengths.clamp(min=1)).mean()
+
+
+def attention_penalty(attention: Tensor, tokens: Tensor, target: float) -> Tensor:
+    """How far the unevenness of attention (B, T - 1, P) is from `target`, as a mean over the pictures of a batch.
+
+    A position's sum over the C places that are tokens (B, T) after the first is C / P where attention is even. The
+    squared differences from that are scaled so that all attention on one position is 100 (Singh 2018, arXiv
+    1802.05415, and its code; after the doubly stochastic attention of Xu et al. 2015, arXiv 1502.03044).
+    """
+    scored = (tokens[:, 1:] != Vocabulary.pad).to(attention.dtype)
+    C, P = scored.sum(dim=1).clamp(min=1), attention.shape[2]
+    sums = torch.einsum("btp,bt->bp", attention, scored)
+    uneven = (sums - (C / P)[:, None]).square().sum(dim=1)
+    scaled = 100 * uneven / (C.square() * max(P - 1, 1) / P)
+    return (scaled.mean() - target).abs()

@@ -1,14 +1,15 @@
 """The whole model: an encoder and a decoder that agree on the width of the memory between them."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.learning.decoder import DecoderParams, State, build_decoder
-from im2latex.learning.encoder import EncoderParams, build_encoder
+from im2latex.learning.decoders import DecoderParams, State, build_decoder
+from im2latex.learning.encoders import EncoderParams, build_encoder
 from im2latex.params import Params
 
 
@@ -17,12 +18,27 @@ class ModelParams(Params):
 
     encoder: EncoderParams = Field(description="picture to memory")
     decoder: DecoderParams = Field(description="memory to tokens")
+    reading: bool = Field(True, description="let the encoder spell the tokens by itself too, an aid in training")
 
     @model_validator(mode="after")
-    def _widths_agree(self) -> "ModelParams":
-        if self.encoder.features != self.decoder.features:
-            raise ValueError("encoder.features and decoder.features must be equal")
+    def _parts_agree(self) -> "ModelParams":
+        conflict = self.decoder.conflict(self.encoder)
+        if conflict is not None:
+            raise ValueError(conflict)
         return self
+
+
+class Output(NamedTuple):
+    """What a network says of B pictures and their tokens.
+
+    `logits` (B, T, V) are the decoder's, row t for what follows token t. `reading` (B, P, V) are the encoder's own,
+    where it has learnt to spell. `attention` (B, T, P), where it was asked for, tells how much of each grid position
+    went into each row; it sums to 1.
+    """
+
+    logits: Tensor
+    reading: Tensor | None
+    attention: Tensor | None
 
 
 class Network(nn.Module):
@@ -35,17 +51,19 @@ class Network(nn.Module):
     def __init__(self, params: ModelParams, vocabulary: int) -> None:
         super().__init__()
         self.encoder = build_encoder(params.encoder)
-        self.decoder = build_decoder(params.decoder, vocabulary)
-        self.reading = build_reading(self.encoder.features, vocabulary)
+        self.decoder = build_decoder(params.decoder, vocabulary, params.encoder)
+        self.reading = build_reading(self.encoder.features, vocabulary) if params.reading else None
 
-    def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, images: Tensor, tokens: Tensor, replaced: Tensor | None = None, attention: bool = False
+    ) -> Output:
         """Score whole sequences (B, T) at once, as training needs it.
 
-        The first logits (B, T, V) are the decoder's, row t for what follows token t. The second (B, P, V) are the
-        encoder's own reading of each grid position, an aid in training only.
+        Where `replaced` (B, T) is true, the decoder reads its own best token instead of the given one.
         """
         memory = self.encode(images)
-        return self.decoder(memory, tokens), self.reading(memory)
+        logits, weights = self.decoder(memory, tokens, replaced, attention)
+        return Output(logits, None if self.reading is None else self.reading(memory), weights)
 
     def encode(self, images: Tensor) -> Tensor:
         """Pictures to the memory (B, P, D)."""
@@ -67,7 +85,8 @@ class Network(nn.Module):
         pixels are alike, so their gradient has few directions worth an equal step.
         """
         tables = [module.weight for module in self.modules() if isinstance(module, nn.Embedding)]
-        outer = {id(weight) for weight in [*tables, self.reading.weight]}
+        tables += [] if self.reading is None else [self.reading.weight]
+        outer = {id(weight) for weight in [*tables, *self.decoder.output_matrices()]}
         return [
             weight
             for weight in self.parameters()

@@ -1,16 +1,19 @@
 """What a training run is asked to do: every setting of the loop."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from im2latex.learning.augmentation import AugmentationParams
 from im2latex.learning.batches import BatchParams
+from im2latex.learning.losses import AttentionPenaltyParams
 from im2latex.learning.network import ModelParams
 from im2latex.learning.optimizer import OptimizerParams
+from im2latex.learning.presets import with_preset
 from im2latex.learning.progress import Score
 from im2latex.learning.schedule import ScheduleParams
+from im2latex.learning.scheduled_sampling import ScheduledSamplingParams
 from im2latex.params import Params
 
 
@@ -21,18 +24,23 @@ class BudgetParams(Params):
     minutes: float = Field(gt=0, description="most minutes of training steps, validation not counted")
 
 
-class TrainParams(ScheduleParams):
-    """One training run."""
+class TrainParams(Params):
+    """One training run. Keys that the preset sets are left out or null beside it."""
 
+    preset: str | None = Field(None, description="a model family with its settings; null where all keys are set here")
+    changes: dict[str, Any] = Field({}, description="what is wanted otherwise than in the preset, key by key")
     seed: int = Field(ge=0, description="decides initial weights, order, placing, augmentation and dropout")
     model: ModelParams = Field(description="encoder and decoder")
     batches: BatchParams = Field(description="what goes into one batch")
     augmentation: AugmentationParams = Field(description="how training pictures are varied")
     budget: BudgetParams = Field(description="when to stop")
     optimizer: OptimizerParams = Field(description="how weights follow their gradients")
+    schedule: ScheduleParams = Field(description="how the learning rates move")
     accumulate: int = Field(1, ge=1, description="batches whose gradients are summed for one step")
     label_smoothing: float = Field(ge=0, lt=1, description="probability mass spread over all tokens")
     ctc_weight: float = Field(ge=0, description="weight of the encoder's own loss in the sum; 0 switches it off")
+    attention_penalty: AttentionPenaltyParams | None = Field(None, description="a loss on attention; null for none")
+    scheduled_sampling: ScheduledSamplingParams | None = Field(None, description="null: read the given tokens only")
     clip_norm: float = Field(gt=0, description="largest norm of the gradient")
     explode_factor: float = Field(0, ge=0, description="a loss above so many times the median ends the run; 0: none")
     ema_samples: int = Field(ge=1, description="horizon of the moving average of the weights")
@@ -44,6 +52,17 @@ class TrainParams(ScheduleParams):
     accelerator: Literal["auto", "cpu", "gpu"] = Field(description="where to train, as Lightning Fabric names it")
     devices: int = Field(ge=1, description="accelerators, each with a part of every batch")
     precision: Literal["32-true", "bf16-mixed"] = Field(description="arithmetic of forward and backward")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_the_preset(cls, values: Any) -> Any:
+        return with_preset(values, cls) if isinstance(values, dict) else values
+
+    @model_validator(mode="after")
+    def _reading_is_there_to_train(self) -> "TrainParams":
+        if self.ctc_weight and not self.model.reading:
+            raise ValueError(f"ctc_weight = {self.ctc_weight} trains the encoder's reading; set model.reading: true")
+        return self
 
 
 def ema_decay(params: TrainParams, samples: int, step: int) -> float:

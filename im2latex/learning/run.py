@@ -26,12 +26,13 @@ from im2latex.learning.batches import Batch, Epochs, Samples, collate
 from im2latex.learning.batchnorm import share_batch_norms
 from im2latex.learning.checkpoint import Checkpoint, save_checkpoint
 from im2latex.learning.files import replace
-from im2latex.learning.losses import reading_loss, sequence_loss
+from im2latex.learning.losses import attention_penalty, reading_loss, sequence_loss
 from im2latex.learning.network import Network
 from im2latex.learning.optimizer import build_optimizers
 from im2latex.learning.progress import badness
 from im2latex.learning.recipe import TrainParams, ema_decay
 from im2latex.learning.schedule import rate_share
+from im2latex.learning.scheduled_sampling import replacements
 from im2latex.learning.signals import Request, Requests
 from im2latex.learning.state import TrainingState
 from im2latex.learning.validation import Validation
@@ -90,7 +91,7 @@ class Run:
             with self.fabric.no_backward_sync(self.network, enabled=place + 1 < len(batches)):
                 self.fabric.backward(self._loss(first + place, indices, whole))
         nn.utils.clip_grad_norm_(self.network.parameters(), params.clip_norm)
-        share = rate_share(params, state.seen, state.total, state.progress.drops)
+        share = rate_share(params.schedule, state.seen, state.total, state.progress.drops)
         for optimizer in state.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * share
@@ -108,12 +109,18 @@ class Run:
         batch = self._batch(position, indices)
         mine = slice(rank, None, world) if rank < len(indices) else slice(1)  # none: one goes along, without weight
         own = self._size(indices[rank::world])
-        torch.manual_seed(step_seed(self.params.seed, position, rank))
+        seed = step_seed(self.params.seed, position, rank)
+        torch.manual_seed(seed)
         tokens = batch.tokens[mine]
-        logits, reading = self.network(batch.images[mine], tokens[:, :-1])
-        by_token = sequence_loss(logits, tokens, self.params.label_smoothing)
-        weight = self.params.ctc_weight
-        by_sample = weight * reading_loss(reading, tokens) if weight else torch.zeros_like(by_token)
+        penalty = self.params.attention_penalty
+        own_words = replacements(tokens[:, :-1], self.params.scheduled_sampling, self.state.seen, seed)
+        output = self.network(batch.images[mine], tokens[:, :-1], own_words, attention=penalty is not None)
+        by_token = sequence_loss(output.logits, tokens, self.params.label_smoothing)
+        by_sample = torch.zeros_like(by_token)
+        if self.params.ctc_weight:
+            by_sample = self.params.ctc_weight * reading_loss(output.reading, tokens)
+        if penalty is not None:
+            by_sample = by_sample + penalty.weight * attention_penalty(output.attention, tokens, penalty.target)
 
         def part(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
             token_part = by_token * (own[0] / size[0])
@@ -167,7 +174,7 @@ class Run:
         """A row for the log: losses since the last one, learning rate and scores, all by samples seen."""
         self.check_losses()
         state = self.state
-        share = rate_share(self.params, state.seen, state.total, state.progress.drops)
+        share = rate_share(self.params.schedule, state.seen, state.total, state.progress.drops)
         row = {"samples": state.seen, "learning_rate": self.params.optimizer.learning_rate * share}
         if state.watch.logged:
             row["train_loss"] = float(np.mean(state.watch.logged))
@@ -177,10 +184,10 @@ class Run:
     def validate(self, validation: Validation) -> dict[str, float]:
         """A look that counts: for the best weights, for the end of progress, and for the schedule."""
         row = self.look(validation)
-        params, state = self.params, self.state
+        params, schedule, state = self.params, self.params.schedule, self.state
         state.watch.logged.clear()
         state.validations = state.seen // params.validate_every_samples
-        if state.progress.note(badness(row, params.score), params.drop_patience, params.drop_against):
+        if state.progress.note(badness(row, params.score), schedule.drop_patience, schedule.drop_against):
             state.keep_best()
         return row
 

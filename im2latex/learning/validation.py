@@ -28,7 +28,7 @@ class Validation:
         loss = tokens = edits = length = exact = count = 0.0
         for batch in self._read():
             images, references = batch.images.to(device), batch.tokens.to(device)
-            logits, _ = network(images, references[:, :-1])
+            logits = network(images, references[:, :-1]).logits
             scored = int((references[:, 1:] != Vocabulary.pad).sum())
             loss += sequence_loss(logits, references).item() * scored
             tokens += scored

@@ -42,7 +42,11 @@ VARIANTS: dict[str, dict[str, object]] = {
     "plain": {},
     "accumulate": {"accumulate": 2},
     "best": {"keep": "best", "score": "val_token_error"},
-    "early": {"early_stop": 1, "drop_factor": 0.01, "decay": "plateau", "drop_patience": 0, "validation_samples": 1},
+    "early": {
+        "early_stop": 1,
+        "schedule": {"warmup_samples": 20, "decay": "plateau", "drop_factor": 0.01, "drop_patience": 0},
+        "validation_samples": 1,
+    },
 }
 
 
@@ -189,6 +193,24 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, different)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scheduled_sampling": {"decay": "exponential", "k": 0.5, "step_samples": 10}},
+        {"attention_penalty": {"weight": 0.1, "target": 5.27}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_a_family_adds_to_training_has_an_effect(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path, change: dict[str, object]
+) -> None:
+    plain, changed = (
+        weights(train(TrainParams.model_validate(given), shards, vocabulary, "data", tmp_path / name, lambda row: None))
+        for name, given in (("plain", values), ("changed", values | change))
+    )
+    assert not torch.equal(plain["decoder.embedding.weight"], changed["decoder.embedding.weight"])
 
 
 def test_minutes_become_samples_once(

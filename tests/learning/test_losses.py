@@ -3,7 +3,7 @@ import math
 import torch
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.learning.losses import reading_loss, sequence_loss
+from im2latex.learning.losses import attention_penalty, reading_loss, sequence_loss
 
 TOKENS = torch.tensor([[1, 5, 6, 2], [1, 7, 2, 0]])
 
@@ -29,3 +29,20 @@ def test_reading_loss_is_small_for_the_tokens_in_order_only() -> None:
 
 def test_reading_loss_is_zero_where_the_grid_is_too_small() -> None:
     assert reading_loss(torch.randn(1, 1, 10), TOKENS[:1]).item() == 0.0
+
+
+def test_attention_on_one_position_is_a_hundred_and_even_attention_zero() -> None:
+    even, one = torch.full((2, 3, 4), 0.25), torch.zeros(2, 3, 4)
+    one[..., 2] = 1.0
+    assert attention_penalty(even, TOKENS, target=0.0).item() < 1e-5
+    assert math.isclose(attention_penalty(one, TOKENS, target=0.0).item(), 100.0, rel_tol=1e-5)
+    assert math.isclose(attention_penalty(one, TOKENS, target=5.27).item(), 94.73, rel_tol=1e-5)
+
+
+def test_attention_in_turn_is_even_and_padding_does_not_count() -> None:
+    in_turn = torch.eye(3)[None].expand(2, 3, 3).clone()
+    assert attention_penalty(in_turn[:1], TOKENS[:1], target=0.0).item() < 1e-5
+    changed = in_turn.clone()
+    changed[1, 2] = torch.tensor([0.0, 1.0, 0.0])
+    plain, other = (attention_penalty(given, TOKENS, target=0.0) for given in (in_turn, changed))
+    torch.testing.assert_close(plain, other)

@@ -15,3 +15,9 @@ def test_widths_must_agree(values: dict[str, dict[str, dict[str, object]]]) -> N
     values["model"]["decoder"]["features"] = 64
     with pytest.raises(ParamsError, match="must be equal"):
         check(values, TrainParams, "params.yaml: train")
+
+
+def test_a_reading_that_is_trained_must_be_there(values: dict[str, dict[str, object]]) -> None:
+    values["model"]["reading"] = False
+    with pytest.raises(ParamsError, match="^p: ctc_weight = 0.5 trains the encoder's reading; set model.reading: true"):
+        check(values, TrainParams, "p")

@@ -10,11 +10,14 @@ import pytest
 import yaml
 
 from im2latex.latex.grammar import generate
+from im2latex.learning.presets import load_preset
 from pipeline.fingerprint import ROOT
 from tests.fakes import FakeRenderer
 
 GOOD = 60
 BAD_LINES = [b"}{", b"", b"\\text{caf\xe9}", b"\\broken + x", b"a" * 6000]
+
+SMALLEST = load_preset("fast-small")
 
 TINY: dict[str, Any] = {
     "corpus": "tiny",
@@ -24,9 +27,11 @@ TINY: dict[str, Any] = {
     "filter": {"unknown_tokens": "keep", "max_width_px": 2000, "max_tokens": 34},
     "bucket": {"max_shapes": 2, "shard_rows": 20},
     "train": {
+        **SMALLEST,
+        "preset": None,
         "model": {
-            "encoder": {"channels": [4, 4, 8], "features": 16, "heads": 2},
-            "decoder": {"features": 16, "heads": 2, "layers": 1},
+            "encoder": {**SMALLEST["model"]["encoder"], "channels": [4, 4, 8], "features": 16, "heads": 2},
+            "decoder": {**SMALLEST["model"]["decoder"], "features": 16, "heads": 2, "layers": 1},
         },
         "budget": {"samples": 96},
         "validate_every_samples": 48,
@@ -46,7 +51,7 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """`base` with the values of `changes` put over it, level by level."""
     result = dict(base)
     for key, value in changes.items():
-        result[key] = merged(base[key], value) if isinstance(value, dict) else value
+        result[key] = merged(base.get(key) or {}, value) if isinstance(value, dict) else value
     return result
 
 

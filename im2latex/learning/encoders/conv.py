@@ -1,12 +1,5 @@
-"""Picture to memory: the encoders, chosen by name.
+"""A small convolutional net whose grid looks at itself: the encoder of the preset `fast`."""
 
-Every encoder maps ink (B, 1, H, W), floats with 0 for paper and 1 for full ink, of any height and width, to
-a memory (B, P, D) of P grid positions, column by column from the left, each from its top. It does not know what
-reads the memory.
-"""
-
-import math
-from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -15,10 +8,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from im2latex.learning.attention import Attention, FeedForward
-from im2latex.params import Params
+from im2latex.learning.encoders.contract import Encoder, EncoderSettings, columns_first
+from im2latex.learning.encoders.positions import positions_2d
 
 
-class ConvEncoderParams(Params):
+class ConvEncoderParams(EncoderSettings):
     """A small residual conv net to stride 8, then a few transformer layers over the grid."""
 
     name: Literal["conv"]
@@ -29,20 +23,10 @@ class ConvEncoderParams(Params):
     layers: int = Field(ge=0, description="transformer layers over the grid")
     dropout: float = Field(ge=0, lt=1, description="dropout of the memory and in the transformer layers")
 
-
-EncoderParams = ConvEncoderParams
-"""Every known encoder; a second one makes this a union told apart by `name`."""
-
-
-class Encoder(nn.Module, ABC):
-    """What every encoder offers."""
-
-    features: int
-    """The width D of its memory."""
-
-    @abstractmethod
-    def forward(self, ink: Tensor) -> Tensor:
-        """(B, 1, H, W) to (B, P, D)."""
+    @property
+    def width(self) -> int:
+        """The width D of the memory."""
+        return self.features
 
 
 class ResidualBlock(nn.Module):
@@ -103,30 +87,12 @@ class ConvEncoder(Encoder):
         """(B, 1, H, W) to (B, P, D)."""
         grid = self.project(self.stages(ink.contiguous(memory_format=torch.channels_last)))
         grid = grid + positions_2d(grid.shape[2], grid.shape[3], self.features, grid.device)
-        memory: Tensor = self.dropout(grid.transpose(2, 3).flatten(2).transpose(1, 2))
+        memory: Tensor = self.dropout(columns_first(grid))
         for layer in self.layers:
             memory = layer(memory)
         normed: Tensor = self.norm(memory)
         return normed
 
-
-def sinusoids(length: int, features: int, device: torch.device) -> Tensor:
-    """Sine and cosine positions (length, features) of Vaswani et al. 2017, section 3.5; `features` is even."""
-    rates = torch.exp(torch.arange(0, features, 2, device=device) * (-math.log(10_000.0) / features))
-    angles = torch.arange(length, device=device)[:, None] * rates
-    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
-
-
-def positions_2d(height: int, width: int, features: int, device: torch.device) -> Tensor:
-    """Positions (features, height, width): the first half of the features tells the row, the second the column."""
-    rows = sinusoids(height, features // 2, device).T[:, :, None].expand(-1, height, width)
-    columns = sinusoids(width, features // 2, device).T[:, None, :].expand(-1, height, width)
-    return torch.cat([rows, columns])
-
-
-ENCODERS = {"conv": ConvEncoder}
-
-
-def build_encoder(params: EncoderParams) -> Encoder:
-    """The encoder that `params.name` names, freshly initialized."""
-    return ENCODERS[params.name](params)
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """The rows and columns of the memory of a picture of that size in pixels."""
+        return -(-height // 8), -(-width // 8)

@@ -1,6 +1,6 @@
 import torch
 
-from im2latex.learning.encoder import build_encoder, positions_2d, sinusoids
+from im2latex.learning.encoders import build_encoder
 from im2latex.learning.network import ModelParams
 
 
@@ -23,14 +23,3 @@ def test_a_picture_does_not_feel_its_neighbours(model: ModelParams) -> None:
     encoder = build_encoder(model.encoder).eval()
     ink = torch.rand(3, 1, 32, 64)
     torch.testing.assert_close(encoder(ink)[:1], encoder(ink[:1]), atol=1e-5, rtol=0)
-
-
-def distinct(rows: torch.Tensor) -> int:
-    return len({tuple(row) for row in rows.tolist()})
-
-
-def test_positions_are_told_apart() -> None:
-    assert distinct(sinusoids(50, 16, torch.device("cpu"))) == 50
-    grid = positions_2d(4, 9, 32, torch.device("cpu"))
-    assert grid.shape == (32, 4, 9)
-    assert distinct(grid.flatten(1).T) == 36

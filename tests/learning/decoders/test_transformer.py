@@ -8,7 +8,7 @@ TOKENS = torch.tensor([[1, 5, 6, 7, 8], [1, 9, 4, 4, 5]])
 
 def test_steps_with_the_cache_score_as_the_whole_sequence(network: Network) -> None:
     images = torch.randint(0, 256, (2, 1, 32, 64), dtype=torch.uint8)
-    whole = network(images, TOKENS)[0]
+    whole = network(images, TOKENS).logits
     state = network.start(images)
     for place in range(TOKENS.shape[1]):
         logits, state = network.step(state, TOKENS[:, place])
@@ -19,7 +19,7 @@ def test_later_tokens_are_hidden(network: Network) -> None:
     images = torch.randint(0, 256, (2, 1, 32, 64), dtype=torch.uint8)
     changed = TOKENS.clone()
     changed[:, 3:] = 6
-    first, second = network(images, TOKENS)[0], network(images, changed)[0]
+    first, second = network(images, TOKENS).logits, network(images, changed)[0]
     torch.testing.assert_close(first[:, :3], second[:, :3], atol=1e-5, rtol=0)
     assert not torch.allclose(first[:, 3:], second[:, 3:])
 
