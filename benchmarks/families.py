@@ -56,7 +56,7 @@ def overfit(file: File, count: int = 50, samples: int = 8_000, preset: Only = No
         vocabulary = _shards(file, count, Path(folder))
         for name in preset or _small():
             found = _kept() | {name: _overfit(name, Path(folder), vocabulary, count, samples)}
-            save(OVERFIT, {"file": file.name, "formulas": count, "most_samples": samples, "presets": found})
+            save(OVERFIT, {"file": file.name, "presets": found})
 
 
 @app.command()
@@ -103,7 +103,8 @@ def _overfit(name: str, shards: Path, vocabulary: Vocabulary, count: int, sample
     last = rows[-1]
     scores = {key: round(last[key], 4) for key in ("val_exact", "val_token_error", "train_loss")}
     seconds = {"seconds": time.monotonic() - started, "processor_seconds": time.process_time() - processor}
-    return {"samples": last["samples"], **{key: round(value, 1) for key, value in seconds.items()}, **scores}
+    given = {"formulas": count, "most_samples": samples}
+    return {**given, "samples": last["samples"], **{key: round(value, 1) for key, value in seconds.items()}, **scores}
 
 
 def _speed(name: str, shards: Path, vocabulary: Vocabulary, samples: int) -> float:

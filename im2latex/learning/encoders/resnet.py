@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from im2latex.learning.encoders.contract import Encoder, EncoderSettings, columns_first
 from im2latex.learning.encoders.positions import positions_2d
+from im2latex.learning.encoders.tower import BATCH_NORM_MOMENTUM
 
 
 class ResnetEncoderParams(EncoderSettings):
@@ -40,14 +41,19 @@ class BasicBlock(nn.Module):
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(before, channels, 3, stride, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
+            nn.BatchNorm2d(channels, momentum=BATCH_NORM_MOMENTUM),
             nn.ReLU(),
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
+            nn.BatchNorm2d(channels, momentum=BATCH_NORM_MOMENTUM),
         )
         self.skip = nn.Sequential()
         if stride > 1 or before != channels:
-            self.skip.extend([nn.Conv2d(before, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)])
+            self.skip.extend(
+                [
+                    nn.Conv2d(before, channels, 1, stride, bias=False),
+                    nn.BatchNorm2d(channels, momentum=BATCH_NORM_MOMENTUM),
+                ]
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, channels, H / stride, W / stride), rounded up."""
@@ -64,7 +70,7 @@ class ResnetEncoder(Encoder):
         first = params.channels[0]
         self.stem = nn.Sequential(
             nn.Conv2d(1, first, 7, stride=2, padding=3, bias=False),
-            nn.BatchNorm2d(first),
+            nn.BatchNorm2d(first, momentum=BATCH_NORM_MOMENTUM),
             nn.ReLU(),
             nn.MaxPool2d(3, stride=2, padding=1),
         )

@@ -20,6 +20,11 @@ from im2latex.params import Params
 Activation = Literal["relu", "tanh", "none"]
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "none": nn.Identity}
 
+BATCH_NORM_MOMENTUM = 0.02
+"""What one batch weighs in the statistics that are used after training. A batch holds pictures of one shape, which
+differ from those of others; at PyTorch's 0.1 the last few decide, and a model that had learnt 50 formulas by heart
+(loss 0.005) read only 82 to 96 % of them."""
+
 
 class LayerParams(Params):
     """A convolution, then what follows it: batch norm, activation, max pool."""
@@ -77,7 +82,7 @@ class Tower(nn.Module):
             else:
                 nn.init.xavier_uniform_(conv.weight)
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-            stack += [conv, nn.BatchNorm2d(layer.conv)] if layer.norm else [conv]
+            stack += [conv, nn.BatchNorm2d(layer.conv, momentum=BATCH_NORM_MOMENTUM)] if layer.norm else [conv]
             stack += [ACTIVATIONS[layer.activation]()]
             stack += [nn.MaxPool2d(layer.pool)] if layer.pool != (1, 1) else []
             before = layer.conv

@@ -27,8 +27,9 @@ def load_preset(name: str) -> dict[str, Any]:
 def with_preset(values: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
     """Fill the keys that the `values` of a section `kind` leave null or out from the preset they name, if any.
 
-    The key `changes` holds what is wanted otherwise than in the preset. Raises `ValueError` where there is no such
-    preset, and where `values` set a key of their own differently: every key is set in one place.
+    The key `changes` holds what is wanted otherwise than in the preset. A key that is null in both has its default.
+    Raises `ValueError` where there is no such preset, and where `values` set a key otherwise than the preset does:
+    every key is set in one place.
     """
     name, changes = values.get("preset"), values.get("changes") or {}
     if name is None:
@@ -46,7 +47,11 @@ def with_preset(values: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]
                 f"{key} is set here and by the preset {name}; name what you want otherwise in changes, or set preset "
                 "to null and all of its keys here"
             )
-    return values | preset
+    return {key: value for key, value in (values | preset).items() if value is not None or not _has_default(kind, key)}
+
+
+def _has_default(kind: type[BaseModel], key: str) -> bool:
+    return key in kind.model_fields and not kind.model_fields[key].is_required()
 
 
 def _merged(preset: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import yaml
 
 from im2latex.errors import ParamsError
 from im2latex.learning.network import ModelParams, Network
-from im2latex.learning.presets import load_preset, preset_names
+from im2latex.learning.presets import load_preset, preset_names, with_preset
 from im2latex.learning.recipe import TrainParams
-from im2latex.params import check
+from im2latex.params import Params, check
 
 PARAMS: dict[str, Any] = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text())["train"]
 NAMES = preset_names()
@@ -170,3 +170,13 @@ def test_changes_are_put_over_the_preset() -> None:
         check(PARAMS | {"changes": {"optimizer": {"lerning_rate": 1}}}, TrainParams, "p")
     with pytest.raises(ParamsError, match="^p: changes are made to a preset, and there is none"):
         check(PARAMS | {"preset": None, "changes": changes}, TrainParams, "p")
+
+
+def test_a_key_that_is_null_everywhere_has_its_default() -> None:
+    class Recipe(Params):
+        rate: float = 0.5
+        start: int | None
+
+    filled = with_preset({"preset": "fast-small", "rate": None, "start": None}, Recipe)
+    assert "rate" not in filled
+    assert filled["start"] is None
