@@ -24,34 +24,45 @@ from im2latex.errors import Im2LatexError
 from im2latex.learning.augmentation import augment
 from im2latex.learning.batches import Epochs, Samples, collate
 from im2latex.learning.checkpoint import Checkpoint
+from im2latex.learning.finetune import Start, adopt
 from im2latex.learning.losses import reading_loss, sequence_loss
 from im2latex.learning.network import Network
 from im2latex.learning.optimizer import build_optimizers
-from im2latex.learning.recipe import TrainParams, ema_decay, rate_share
+from im2latex.learning.recipe import TrainParams, ema_decay, rate_share, sample_limit
 from im2latex.learning.state import InterruptedRunError, TrainingState, stop_requests
-from im2latex.learning.validation import Validation
+from im2latex.learning.validation import Reading, Validation
 
 Log = Callable[[dict[str, float]], None]
+Show = Callable[[int, list[Reading]], None]
 
 TIMED_STEPS = 40
 """Steps that are timed, at most, to turn minutes into samples."""
 
 
 def train(
-    params: TrainParams, shards: Path, vocabulary: Vocabulary, dataset_hash: str, state: Path, log: Log
+    params: TrainParams,
+    shards: Path,
+    vocabulary: Vocabulary,
+    dataset_hash: str,
+    state: Path,
+    log: Log,
+    show: Show | None = None,
+    start: Start | None = None,
 ) -> Checkpoint:
     """Train to the end of the budget; returns the averaged weights as a checkpoint.
 
-    `log` is given plain rows: losses, learning rate and scores by samples seen, without clocks. Raises
+    `log` is given plain rows: losses, learning rate and scores by samples seen, without clocks. `show` is given the
+    samples seen and what the network now reads in a few fixed samples of the split val. `start`
+    is the checkpoint that `params.start` names. Raises
     `InterruptedRunError` on SIGTERM or SIGINT, with the state saved in the folder `state`, and `Im2LatexError` when
     the loss is not finite.
     """
     fabric = Fabric(accelerator=params.accelerator, devices=params.devices, precision=params.precision)
     fabric.launch()
     samples = Samples(shards, "train")
-    run = Run(fabric, params, samples, len(vocabulary))
-    validation = Validation(Samples(shards, "val"), params.validation_samples, params.batches)
-    identity = run_identity(params, vocabulary, dataset_hash)
+    run = Run(fabric, params, samples, vocabulary, start)
+    validation = Validation(Samples(shards, "val"), params.validation_samples, params.batches, params.logs.examples)
+    identity = run_identity(params, vocabulary, dataset_hash, start)
     if not run.state.resume(state, identity):
         run.state.total = sample_budget(run)
     losses: list[float] = []
@@ -62,6 +73,8 @@ def train(
             finished = run.state.seen >= run.state.total
             if finished or run.state.seen // params.validate_every_samples > before // params.validate_every_samples:
                 log(run.row(losses) | validation.score(run.state.average, fabric.device))
+                if show:
+                    show(run.state.seen, validation.readings)
                 losses.clear()
                 run.save(state, identity)
             if stop.received and not finished:
@@ -75,11 +88,15 @@ def train(
 class Run:
     """What one process holds while it trains: the data, the state and the arithmetic of a step."""
 
-    def __init__(self, fabric: Fabric, params: TrainParams, samples: Samples, vocabulary: int) -> None:
-        self.fabric, self.params, self.samples = fabric, params, samples
+    def __init__(
+        self, fabric: Fabric, params: TrainParams, samples: Samples, vocabulary: Vocabulary, start: Start | None = None
+    ) -> None:
+        self.fabric, self.params, self.samples, self.start = fabric, params, samples, start
         self.epochs = Epochs(samples, params.batches, params.seed)
         torch.manual_seed(params.seed)
-        network = Network(params.model, vocabulary)
+        network = Network(params.model, len(vocabulary))
+        if start:
+            adopt(network, params.model, vocabulary, start)
         average = copy.deepcopy(network).to(fabric.device).eval()
         self.network, *optimizers = fabric.setup(network, *build_optimizers(network, params.optimizer))
         self.state = TrainingState(self.network, average, optimizers)
@@ -146,9 +163,17 @@ class Run:
     def checkpoint(self, vocabulary: Vocabulary, dataset_hash: str) -> Checkpoint:
         """The averaged weights with their history."""
         counts = {"steps": self.state.step, "samples": self.state.seen, "sample_budget": self.state.total}
-        recipe = self.params.model_dump(mode="json", exclude={"model"})
-        network = self.state.average.cpu().eval()
-        return Checkpoint(network, self.params.model, vocabulary, self.samples.shapes, dataset_hash, recipe, counts)
+        recipe = self.params.model_dump(mode="json", exclude={"model", "logs"})
+        return Checkpoint(
+            self.state.average.cpu().eval(),
+            self.params.model,
+            vocabulary,
+            self.samples.shapes,
+            dataset_hash,
+            recipe,
+            counts,
+            started_from=self.start.history if self.start else (),
+        )
 
 
 def sample_budget(run: Run) -> int:
@@ -158,15 +183,17 @@ def sample_budget(run: Run) -> int:
     """
     budget = run.params.budget
     before = run.state.snapshot()
-    run.state.total = budget.samples
+    limit = run.state.total = sample_limit(budget, len(run.samples))
+    if budget.minutes is None:
+        return limit
     seconds: list[float] = []
-    while len(seconds) < TIMED_STEPS and run.state.seen < budget.samples:
+    while len(seconds) < TIMED_STEPS and run.state.seen < limit:
         seen, started = run.state.seen, time.perf_counter()
         run.step()
         seconds.append((time.perf_counter() - started) / (run.state.seen - seen))
     run.state.restore(before)
     affordable = run.fabric.broadcast(round(60 * budget.minutes / float(np.median(seconds))))
-    return max(1, min(budget.samples, affordable))
+    return max(1, min(limit, affordable))
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
@@ -174,7 +201,7 @@ def step_seed(seed: int, step: int, rank: int) -> int:
     return int(np.random.SeedSequence([seed, step, rank]).generate_state(1)[0])
 
 
-def run_identity(params: TrainParams, vocabulary: Vocabulary, dataset_hash: str) -> str:
+def run_identity(params: TrainParams, vocabulary: Vocabulary, dataset_hash: str, start: Start | None) -> str:
     """A hash of all that must be equal for a saved state to be taken up."""
-    content = json.dumps([params.model_dump(mode="json"), vocabulary.tokens, dataset_hash])
+    content = json.dumps([params.deciding(), vocabulary.tokens, dataset_hash, start.weights if start else None])
     return hashlib.sha256(content.encode()).hexdigest()

@@ -1,7 +1,9 @@
+import sys
+
 import pytest
 
 from im2latex.errors import ParamsError
-from im2latex.learning.recipe import TrainParams, ema_decay, rate_share
+from im2latex.learning.recipe import BudgetParams, TrainParams, ema_decay, rate_share, sample_limit
 from im2latex.params import check
 
 
@@ -28,3 +30,17 @@ def test_widths_must_agree(values: dict[str, dict[str, dict[str, object]]]) -> N
     values["model"]["decoder"]["features"] = 64
     with pytest.raises(ParamsError, match="must be equal"):
         check(values, TrainParams, "params.yaml: train")
+
+
+def test_the_budget_is_the_smallest_that_is_given() -> None:
+    assert sample_limit(BudgetParams(samples=50, epochs=3), 20) == 50
+    assert sample_limit(BudgetParams(samples=500, epochs=2.5), 20) == 50
+    assert sample_limit(BudgetParams(epochs=0.001), 20) == 1
+    assert sample_limit(BudgetParams(minutes=1), 20) == sys.maxsize
+    with pytest.raises(ParamsError, match="one of samples, epochs and minutes"):
+        check({"samples": None}, BudgetParams, "params.yaml: train.budget")
+
+
+def test_what_is_logged_decides_no_weight(values: dict[str, object]) -> None:
+    loud = TrainParams.model_validate({**values, "logs": {"tensorboard": True, "examples": 0}})
+    assert loud.deciding() == TrainParams.model_validate(values).deciding()
