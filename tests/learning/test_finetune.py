@@ -66,7 +66,10 @@ def test_predictions_survive_a_vocabulary_that_grew(model: ModelParams, vocabula
 def test_the_first_difference_of_two_models_is_named(
     values: dict[str, dict[str, dict[str, object]]], vocabulary: Vocabulary, earlier: Path
 ) -> None:
-    values["model"]["encoder"] |= {"dropout": 0.3, "layers": 2}
+    values["model"]["encoder"] |= {"dropout": 0.3}
+    dropped = TrainParams.model_validate(values).model
+    adopt(fresh(dropped, vocabulary), dropped, vocabulary, load_start(str(earlier)))
+    values["model"]["encoder"] |= {"layers": 2}
     other = TrainParams.model_validate(values).model
     with pytest.raises(ParamsError, match=r"train\.model\.encoder\.layers = 2: .* has 1;"):
         adopt(fresh(other, vocabulary), other, vocabulary, load_start(str(earlier)))
