@@ -17,6 +17,7 @@ from im2latex import vocab
 from im2latex.errors import FULL_DISK, Im2LatexError, LatexError, is_full
 from im2latex.params import project_section
 from im2latex.records import BadRow, RawFormula
+from im2latex.runs import runs
 
 if TYPE_CHECKING:
     from im2latex.rendering.engine import RenderParams
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 
 app.add_typer(vocab.app, name="vocab")
+app.command()(runs)
 
 Formulas = Annotated[
     str, typer.Argument(metavar="[FILE|-]", help="formulas (.txt .jsonl .csv .parquet, .gz); - reads lines from stdin")
@@ -70,12 +72,22 @@ def generate(
 
 @app.command()
 def fetch(
-    corpus: Annotated[str, typer.Argument(help="im2latex-100k")],
-    into: Annotated[Path | None, typer.Option("--into", help="folder; data/raw/CORPUS if not given")] = None,
+    corpus: Annotated[
+        str, typer.Argument(help="im2latex-100k; or wandb:ENTITY/PROJECT/RUN, the checkpoint of a run there")
+    ],
+    into: Annotated[
+        Path | None, typer.Option("--into", help="folder; if not given data/raw/CORPUS, or models/RUN for a checkpoint")
+    ] = None,
     url: Annotated[str | None, typer.Option("--url", help="folder of a mirror")] = None,
     pictures: Annotated[bool, typer.Option("--pictures", help="the published pictures too")] = False,
 ) -> None:
-    """Download a public corpus, going on where a download broke; checksums are checked."""
+    """Download a public corpus, going on where a download broke; checksums are checked. Or a trained checkpoint."""
+    if corpus.startswith("wandb:"):
+        from im2latex.learning.logs import download_checkpoint
+
+        run = corpus.removeprefix("wandb:")
+        typer.echo(download_checkpoint(run, into or Path("models") / Path(run).name))
+        return
     from im2latex.dataset.fetch import fetch as bring
 
     for path in bring(corpus, into or Path("data/raw") / corpus, url, pictures):

@@ -2,9 +2,12 @@
 
 reads   data/bucket/                          shards, shapes, dataset hash
         data/tokenize/vocabulary.json
-writes  data/train/model.safetensors, checkpoint.json, log.jsonl
+        <train.start>/                        a checkpoint, where the training goes on from one
+writes  data/train/model.safetensors, checkpoint.json
+        data/train/log.jsonl, samples.jsonl   losses and scores, and what was read in a few pictures, by samples seen
         reports/train/                        the learning curves, for `dvc plots`
         <cache>/train/<key>/                  state of an unfinished run, and its checkpoints last/ and best/
+        <cache>/tensorboard/, <cache>/wandb/  where train.logs asks for them
 
 DVC deletes outputs before a run and takes exit 0 for done. So outputs are written by a finished run only, a stopped
 one exits 1, and its state waits in the cache, where the next `dvc repro` finds it. Of several processes, started by
@@ -14,7 +17,9 @@ one exits 1, and its state waits in the cache, where the next `dvc repro` finds 
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import typer
@@ -24,11 +29,15 @@ from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.learning.checkpoint import save_checkpoint
 from im2latex.learning.devices import is_first_process
+from im2latex.learning.finetune import Start, load_start
+from im2latex.learning.journal import Journal
+from im2latex.learning.logs import Sink, open_sinks
 from im2latex.learning.loop import in_words, quiet, train
 from im2latex.learning.recipe import TrainParams
 from im2latex.learning.run import DivergedRunError
 from im2latex.learning.state import InterruptedRunError
-from im2latex.params import load_section
+from im2latex.learning.validation import Reading
+from im2latex.params import load_section, load_yaml
 from pipeline.fingerprint import fingerprint
 from pipeline.stage import DATA, REPORTS, Run, cache_root, run_stage
 
@@ -42,26 +51,30 @@ LogRow = dict[str, float]
 class TrainingLog:
     """The rows a run has logged, kept beside its state so that a resumed run has one whole curve."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        self.rows: list[LogRow] = [json.loads(line) for line in lines]
+    def __init__(self, path: Path, sinks: Sequence[Sink] = ()) -> None:
+        self._journal, self.sinks = Journal(path), sinks
+
+    @property
+    def rows(self) -> list[LogRow]:
+        """All rows so far; rows of steps that are done again are replaced."""
+        return self._journal.rows
 
     def __call__(self, row: LogRow) -> None:
-        """Add a row; rows of steps that are done again are replaced."""
-        self.rows = [*(old for old in self.rows if old["samples"] < row["samples"]), row]
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(self.text(), encoding="utf-8")
+        """Add a row and tell every sink."""
+        self._journal.add([row])
+        for sink in self.sinks:
+            sink.row(row)
         typer.echo(in_words(row))
 
     def text(self) -> str:
         """All rows, one JSON object a line."""
-        return "".join(json.dumps(row) + "\n" for row in self.rows)
+        return self._journal.text()
 
 
-def state_folder(params: TrainParams, dataset: str) -> Path:
-    """Where the state of exactly this run lives: same data, same parameters, same code."""
-    key = json.dumps([params.model_dump(mode="json"), dataset, fingerprint("im2latex.learning.loop")])
+def state_folder(params: TrainParams, dataset: str, start: Start | None = None) -> Path:
+    """Where the state of exactly this run lives: same data, same parameters, same first weights, same code."""
+    first = start.weights if start else None
+    key = json.dumps([params.deciding(), dataset, first, fingerprint("im2latex.learning.loop")])
     return cache_root() / "train" / hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
@@ -69,15 +82,31 @@ def work(run: Run[TrainParams]) -> None:
     """Train to the end of the budget, or go on with a run that was stopped."""
     dataset = read_dataset(SHARDS)
     vocabulary = Vocabulary.load(VOCABULARY)
-    state = state_folder(run.params, dataset["hash"])
-    log = TrainingLog(state / "log.jsonl")
-    checkpoint = train(run.params, SHARDS, vocabulary, dataset["hash"], state, log, typer.echo)
-    save_checkpoint(checkpoint, run.out)
+    start = load_start(run.params.start) if run.params.start else None
+    if start:
+        typer.echo(start.in_words(vocabulary))
+    state = state_folder(run.params, dataset["hash"], start)
+    log, readings = TrainingLog(state / "log.jsonl"), Journal(state / "samples.jsonl")
+    log.sinks = open_sinks(run.params.logs, cache_root(), state.name[:12], run.params.deciding(), log.rows)
+
+    def show(seen: int, found: list[Reading]) -> None:
+        readings.add([_readable(seen, reading, vocabulary) for reading in found])
+
+    finished = None
+    try:
+        checkpoint = train(run.params, SHARDS, vocabulary, dataset["hash"], state, log, typer.echo, show, start)
+        save_checkpoint(replace(checkpoint, pictures=_pictures()), run.out)
+        finished = run.out
+    finally:
+        for sink in log.sinks:
+            sink.close(finished)
     (run.out / "log.jsonl").write_text(log.text(), encoding="utf-8")
+    (run.out / "samples.jsonl").write_text(readings.text(), encoding="utf-8")
     _draw_curves(log.rows)
     run.outputs.append(CURVES)
     run.facts["dataset"] = dataset["hash"]
     run.facts["counts"] = checkpoint.counts
+    run.facts["started_from"] = [asdict(ancestor) for ancestor in checkpoint.started_from]
     run.ledger.see(dataset["samples"]["train"])
     run.ledger.keep(dataset["samples"]["train"])
     shutil.rmtree(state)
@@ -87,9 +116,23 @@ def follow() -> None:
     """What every process but the first does: compute with it, and leave writing and speaking to it."""
     params = load_section("train", TrainParams)
     dataset = read_dataset(SHARDS)["hash"]
+    start = load_start(params.start) if params.start else None
+    state = state_folder(params, dataset, start)
     # All processes are stopped together; a failure of this one would have the first killed before it has spoken.
     with suppress(InterruptedRunError, DivergedRunError):
-        train(params, SHARDS, Vocabulary.load(VOCABULARY), dataset, state_folder(params, dataset), quiet)
+        train(params, SHARDS, Vocabulary.load(VOCABULARY), dataset, state, quiet, start=start)
+
+
+def _pictures() -> dict[str, int]:
+    """The settings that made the data set's pictures, as a checkpoint notes them; deps of the stage by name."""
+    render = load_yaml(Path("params.yaml"))["render"]
+    return {"dpi": render["renderer"]["dpi"], **render["picture"]}
+
+
+def _readable(seen: int, reading: Reading, vocabulary: Vocabulary) -> dict[str, object]:
+    """A row of samples.jsonl."""
+    texts = {name: " ".join(vocabulary.decode(ids)) for name, ids in reading._asdict().items() if name != "formula_id"}
+    return {"samples": seen, "id": reading.formula_id, **texts}
 
 
 def _draw_curves(rows: list[LogRow]) -> None:

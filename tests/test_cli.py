@@ -185,3 +185,26 @@ def test_render_writes_a_folder(command: Command) -> None:
     assert rows[0]["image"] == "a.png"
     assert all((Path("out") / row["image"]).is_file() for row in rows)
     assert not Path("b.png").exists()
+
+
+def test_runs_side_by_side(command: Command, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 2)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(json.dumps({"bleu": seed / 10, "n": 5}))
+        (tmp_path / name / "params.yaml").write_text(f"train: {{seed: {seed}, precision: same}}")
+    code, out, _ = command("runs", str(tmp_path / "a"), str(tmp_path / "b"), "--metric", "bleu", "--json")
+    assert code == 0
+    assert [(Path(run["name"]).name, run["params"]) for run in json.loads(out)] == [
+        ("b", {"train.seed": 2}),
+        ("a", {"train.seed": 1}),
+    ]
+    code, out, _ = command("runs", str(tmp_path / "a"), str(tmp_path / "b"))
+    assert (code, [line.split()[-1] for line in out.splitlines()]) == (0, ["train.seed", "1", "2"])
+    code, _, error = command("runs", str(tmp_path))
+    assert (code, error.count("\n")) == (1, 1)
+
+
+def test_a_checkpoint_is_fetched_by_its_run(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("im2latex.learning.logs.download_checkpoint", lambda run, into: into / run.replace("/", "-"))
+    code, out, _ = command("fetch", "wandb:team/project/run")
+    assert (code, out) == (0, "models/run/team-project-run\n")

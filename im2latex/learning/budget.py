@@ -5,6 +5,7 @@ import time
 import numpy as np
 import torch
 
+from im2latex.learning.recipe import sample_limit
 from im2latex.learning.run import Run
 
 TIMED_STEPS = 40
@@ -18,9 +19,11 @@ def sample_budget(run: Run) -> int:
     """
     budget = run.params.budget
     before = run.state.snapshot()
-    run.state.total = budget.samples
+    limit = run.state.total = sample_limit(budget, len(run.samples))
+    if budget.minutes is None:
+        return limit
     seconds: list[float] = []
-    while len(seconds) < TIMED_STEPS and run.state.seen < budget.samples:
+    while len(seconds) < TIMED_STEPS and run.state.seen < limit:
         seen, started = run.state.seen, time.perf_counter()
         run.step()
         if run.fabric.device.type == "cuda":
@@ -28,4 +31,4 @@ def sample_budget(run: Run) -> int:
         seconds.append((time.perf_counter() - started) / (run.state.seen - seen))
     run.state.restore(before)
     affordable = run.fabric.broadcast(round(60 * budget.minutes / float(np.median(seconds))))
-    return max(1, min(budget.samples, affordable))
+    return max(1, min(limit, affordable))

@@ -1,11 +1,12 @@
 """A trained model on disk, with all that is needed to use it and to say where it came from.
 
 reads, writes  <folder>/model.safetensors   the weights
-               <folder>/checkpoint.json     model params, vocabulary, shapes, dataset hash, recipe, counts
+               <folder>/checkpoint.json     model params, vocabulary with its synonyms, pictures and shapes it reads,
+                                            dataset hash, recipe, counts, earlier trainings
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,21 @@ from im2latex.params import check
 
 
 @dataclass(frozen=True, slots=True)
+class Ancestor:
+    """A training whose weights a later one started from: their SHA-256, its data set and the samples it saw."""
+
+    weights: str
+    dataset_hash: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A network in evaluation mode, what it reads and writes, and its history.
 
     `shapes` are those it was trained on; `recipe` the training params as plain values; `counts` the steps and
-    samples it saw and the sample budget it was given.
+    samples it saw and the sample budget it was given; `pictures` the settings that made its training pictures: dpi,
+    downsample, padding_px (before downsampling); `started_from` the trainings before this one, oldest first.
     """
 
     network: Network
@@ -35,6 +46,8 @@ class Checkpoint:
     dataset_hash: str
     recipe: dict[str, Any]
     counts: dict[str, int]
+    pictures: dict[str, int] = field(default_factory=dict)
+    started_from: tuple[Ancestor, ...] = ()
 
     @property
     def max_tokens(self) -> int:
@@ -47,31 +60,39 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.detach().cpu().contiguous() for name, weight in checkpoint.network.state_dict().items()}
     replace(folder / "model.safetensors", lambda path: save_file(weights, path))
+    known = checkpoint.vocabulary
     content = {
         "model": checkpoint.model.model_dump(mode="json"),
-        "vocabulary": {"tokens": checkpoint.vocabulary.tokens, "counts": checkpoint.vocabulary.counts},
+        "vocabulary": {"tokens": known.tokens, "counts": known.counts, "merges": known.merges},
+        "pictures": checkpoint.pictures,
         "shapes": [asdict(shape) for shape in checkpoint.shapes],
         "dataset_hash": checkpoint.dataset_hash,
         "recipe": checkpoint.recipe,
         "counts": checkpoint.counts,
+        "started_from": [asdict(ancestor) for ancestor in checkpoint.started_from],
     }
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     replace(folder / "checkpoint.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
-    """Read what `save_checkpoint` wrote, onto the CPU; raises `ArtifactError` where it is missing or damaged."""
+    """Read what `save_checkpoint` wrote, onto the CPU; raises `ArtifactError` where it is missing or damaged.
+
+    Checkpoints from before synonyms, pictures and ancestors were noted are read too.
+    """
     path = folder / "checkpoint.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         model = check(content["model"], ModelParams, f"{path}: model")
-        vocabulary = Vocabulary(content["vocabulary"]["tokens"], content["vocabulary"]["counts"])
+        words = content["vocabulary"]
+        vocabulary = Vocabulary(words["tokens"], words["counts"], words.get("merges"))
         network = Network(model, len(vocabulary))
         network.load_state_dict(load_file(folder / "model.safetensors"))
         shapes = [Shape(**shape) for shape in content["shapes"]]
-        history = content["dataset_hash"], content["recipe"], content["counts"]
+        history = content["dataset_hash"], content["recipe"], content["counts"], content.get("pictures", {})
+        ancestors = tuple(Ancestor(**ancestor) for ancestor in content.get("started_from", ()))
     except FileNotFoundError as error:
         raise ArtifactError(f"{error.filename or folder}: no checkpoint here; run `dvc repro train`") from None
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ArtifactError(f"{folder}: not a whole checkpoint ({error}); run `dvc repro train`") from None
-    return Checkpoint(network.eval(), model, vocabulary, shapes, *history)
+    return Checkpoint(network.eval(), model, vocabulary, shapes, *history, ancestors)

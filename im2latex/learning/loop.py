@@ -14,18 +14,20 @@ from im2latex.learning.batches import Samples
 from im2latex.learning.budget import sample_budget
 from im2latex.learning.checkpoint import Checkpoint
 from im2latex.learning.devices import launch
+from im2latex.learning.finetune import Start
 from im2latex.learning.recipe import TrainParams
 from im2latex.learning.run import Run
 from im2latex.learning.signals import Request, signal_requests
 from im2latex.learning.state import InterruptedRunError
 from im2latex.learning.summary import summary
-from im2latex.learning.validation import Validation
+from im2latex.learning.validation import Reading, Validation
 
 Log = Callable[[dict[str, float]], None]
 Tell = Callable[[str], None]
+Show = Callable[[int, list[Reading]], None]
 
 
-def quiet(_: object) -> None:
+def quiet(*_: object) -> None:
     """Say nothing."""
 
 
@@ -37,20 +39,23 @@ def train(
     state: Path,
     log: Log,
     tell: Tell = quiet,
+    show: Show = quiet,
+    start: Start | None = None,
 ) -> Checkpoint:
     """Train to the end of the budget or of progress; returns averaged weights as a checkpoint, the last or the best.
 
     `log` is given plain rows: losses, learning rate and scores by samples seen, without clocks; `tell` what is only
-    for the eye. Both are called by the first process alone. The run is saved in the folder `state` at every
-    validation and when a signal asks for it. Raises `InterruptedRunError` when one asks to stop, and
-    `DivergedRunError` when the loss is not finite or explodes.
+    for the eye; `show` the samples seen, and what the network now reads in a few fixed samples of the split val. They
+    are called by the first process alone. `start` is the checkpoint that `params.start` names. The run is saved in
+    the folder `state` at every validation and when a signal asks for it. Raises `InterruptedRunError` when one asks
+    to stop, and `DivergedRunError` when the loss is not finite or explodes.
     """
     fabric = launch(params.accelerator, params.devices, params.precision, idle_weights=params.ctc_weight == 0)
     if not fabric.is_global_zero:
-        log, tell = quiet, quiet
-    run = Run(fabric, params, Samples(shards, "train"), vocabulary, dataset_hash, state)
-    validation = Validation(Samples(shards, "val"), params.validation_samples, params.batches)
-    identity = run_identity(params, vocabulary, dataset_hash)
+        log = tell = show = quiet
+    run = Run(fabric, params, Samples(shards, "train"), vocabulary, dataset_hash, state, start)
+    validation = Validation(Samples(shards, "val"), params.validation_samples, params.batches, params.logs.examples)
+    identity = run_identity(params, vocabulary, dataset_hash, start)
     if not run.state.resume(state, identity):
         run.state.total = sample_budget(run)
     tell(summary(run))
@@ -61,6 +66,7 @@ def train(
             validated = run.validation_due
             if validated:
                 log(run.validate(validation))
+                show(run.state.seen, validation.readings)
                 run.save(identity)
             request = run.requested(requests)
             if request in (Request.VALIDATE, Request.VALIDATE_AND_STOP) and not validated:
@@ -79,7 +85,8 @@ def in_words(row: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:,.6g}" for name, value in row.items())
 
 
-def run_identity(params: TrainParams, vocabulary: Vocabulary, dataset_hash: str) -> str:
+def run_identity(params: TrainParams, vocabulary: Vocabulary, dataset_hash: str, start: Start | None) -> str:
     """A hash of all that must be equal for a saved state to be taken up."""
-    content = json.dumps([params.model_dump(mode="json"), vocabulary.tokens, dataset_hash])
+    words = [vocabulary.tokens, vocabulary.merges]
+    content = json.dumps([params.deciding(), words, dataset_hash, start.weights if start else None])
     return hashlib.sha256(content.encode()).hexdigest()

@@ -1,12 +1,14 @@
 """What a training run is asked to do: every setting of the loop."""
 
 import math
+import sys
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from im2latex.learning.augmentation import AugmentationParams
 from im2latex.learning.batches import BatchParams
+from im2latex.learning.logs import LogParams
 from im2latex.learning.losses import AttentionPenaltyParams
 from im2latex.learning.network import ModelParams
 from im2latex.learning.optimizer import OptimizerParams
@@ -18,10 +20,19 @@ from im2latex.params import Params
 
 
 class BudgetParams(Params):
-    """When to stop: at the smaller of the two. Minutes become samples once, before the first step."""
+    """When to stop: at the smallest of those given. Minutes become samples once, before the first step."""
 
-    samples: int = Field(ge=1, description="most samples to train on, repeats counted")
-    minutes: float = Field(gt=0, description="most minutes of training steps, validation not counted")
+    samples: int | None = Field(default=None, ge=1, description="most samples to train on, repeats counted")
+    epochs: float | None = Field(default=None, gt=0, description="most passes over the training split")
+    minutes: float | None = Field(
+        default=None, gt=0, description="most minutes of training steps, validation not counted"
+    )
+
+    @model_validator(mode="after")
+    def _ends(self) -> "BudgetParams":
+        if self.samples is None and self.epochs is None and self.minutes is None:
+            raise ValueError("one of samples, epochs and minutes must be given")
+        return self
 
 
 class TrainParams(Params):
@@ -29,6 +40,7 @@ class TrainParams(Params):
 
     preset: str | None = Field(None, description="a model family with its settings; null where all keys are set here")
     changes: dict[str, Any] = Field({}, description="what is wanted otherwise than in the preset, key by key")
+    start: str | None = Field(None, description="folder of a checkpoint, or FOLDER@HASH of its weights, to start from")
     seed: int = Field(ge=0, description="decides initial weights, order, placing, augmentation and dropout")
     model: ModelParams = Field(description="encoder and decoder")
     batches: BatchParams = Field(description="what goes into one batch")
@@ -53,6 +65,8 @@ class TrainParams(Params):
     devices: int = Field(ge=1, description="accelerators, each with a part of every batch")
     precision: Literal["32-true", "bf16-mixed"] = Field(description="arithmetic of forward and backward")
 
+    logs: LogParams = Field(LogParams(), description="what is told of the run while it goes on")
+
     @model_validator(mode="before")
     @classmethod
     def _take_the_preset(cls, values: Any) -> Any:
@@ -63,6 +77,16 @@ class TrainParams(Params):
         if self.ctc_weight and not self.model.reading:
             raise ValueError(f"ctc_weight = {self.ctc_weight} trains the encoder's reading; set model.reading: true")
         return self
+
+    def deciding(self) -> dict[str, Any]:
+        """All that decides the weights, as plain values: two runs that differ in what they log are one."""
+        return self.model_dump(mode="json", exclude={"logs"})
+
+
+def sample_limit(budget: BudgetParams, split: int) -> int:
+    """The samples that `samples` and `epochs` allow on a training split of `split`; no limit is sys.maxsize."""
+    by_epochs = None if budget.epochs is None else max(1, round(budget.epochs * split))
+    return min(limit for limit in (budget.samples, by_epochs, sys.maxsize) if limit is not None)
 
 
 def ema_decay(params: TrainParams, samples: int, step: int) -> float:

@@ -26,6 +26,7 @@ from im2latex.learning.batches import Batch, Epochs, Samples, collate
 from im2latex.learning.batchnorm import share_batch_norms
 from im2latex.learning.checkpoint import Checkpoint, save_checkpoint
 from im2latex.learning.files import replace
+from im2latex.learning.finetune import Start, adopt
 from im2latex.learning.losses import attention_penalty, reading_loss, sequence_loss
 from im2latex.learning.network import Network
 from im2latex.learning.optimizer import build_optimizers
@@ -56,12 +57,15 @@ class Run:
         vocabulary: Vocabulary,
         dataset_hash: str,
         folder: Path,
+        start: Start | None = None,
     ) -> None:
         self.fabric, self.params, self.samples = fabric, params, samples
-        self.vocabulary, self.dataset_hash, self.folder = vocabulary, dataset_hash, folder
+        self.vocabulary, self.dataset_hash, self.folder, self.start = vocabulary, dataset_hash, folder, start
         self.epochs = Epochs(samples, params.batches, params.seed)
         torch.manual_seed(params.seed)
         network = Network(params.model, len(vocabulary))
+        if start:
+            adopt(network, params.model, vocabulary, start)
         average = copy.deepcopy(network).to(fabric.device).eval()
         optimizers = build_optimizers(network, params.optimizer, fabric.device)
         share_batch_norms(network)
@@ -217,9 +221,16 @@ class Run:
         if name == "best" and state.best is not None:
             network.load_state_dict(state.best)
             counts = state.best_counts
-        recipe = self.params.model_dump(mode="json", exclude={"model"})
-        shapes = self.samples.shapes
-        return Checkpoint(network, self.params.model, self.vocabulary, shapes, self.dataset_hash, recipe, counts)
+        return Checkpoint(
+            network,
+            self.params.model,
+            self.vocabulary,
+            self.samples.shapes,
+            self.dataset_hash,
+            self.params.model_dump(mode="json", exclude={"model", "logs"}),
+            counts,
+            started_from=self.start.history if self.start else (),
+        )
 
 
 def step_seed(seed: int, position: int, rank: int) -> int:

@@ -1,6 +1,7 @@
-"""How good a network is on a fixed part of the split val: loss, token errors, exact formulas."""
+"""How good a network is on a fixed part of the split val: loss, token errors, exact formulas, and a few readings."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,11 +14,24 @@ from im2latex.learning.network import Network
 from im2latex.learning.search import greedy
 
 
-class Validation:
-    """A fixed, evenly spread choice of `count` samples, cut into batches once."""
+class Reading(NamedTuple):
+    """What a network reads in the picture of one sample: ids of the label and of the hypothesis, without marks."""
 
-    def __init__(self, samples: Samples, count: int, params: BatchParams) -> None:
-        chosen = np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int).tolist()
+    formula_id: str
+    reference: list[int]
+    hypothesis: list[int]
+
+
+class Validation:
+    """A fixed, evenly spread choice of `count` samples, cut into batches once.
+
+    `readings` are those of `examples` of them, spread as evenly, at the last scoring.
+    """
+
+    def __init__(self, samples: Samples, count: int, params: BatchParams, examples: int = 0) -> None:
+        chosen = _spread(len(samples), count)
+        self.readings: list[Reading] = []
+        self._shown = [samples.ids[chosen[place]] for place in _spread(len(chosen), examples)]
         self._samples = samples
         self._batches = plan(samples, params, chosen=chosen)
         self._max_tokens = max(shape.tokens for shape in samples.shapes)
@@ -25,6 +39,7 @@ class Validation:
     @torch.inference_mode()
     def score(self, network: Network, device: torch.device) -> dict[str, float]:
         """Loss a token (nats), token errors (Levenshtein) a reference token, and share of exact formulas."""
+        readings: dict[str, Reading] = {}
         loss = tokens = edits = length = exact = count = 0.0
         for batch in self._read():
             images, references = batch.images.to(device), batch.tokens.to(device)
@@ -32,13 +47,22 @@ class Validation:
             scored = int((references[:, 1:] != Vocabulary.pad).sum())
             loss += sequence_loss(logits, references).item() * scored
             tokens += scored
-            for reference, found in zip(batch.tokens.tolist(), greedy(network, images, self._max_tokens), strict=True):
+            hypotheses = greedy(network, images, self._max_tokens)
+            for name, reference, found in zip(batch.ids, batch.tokens.tolist(), hypotheses, strict=True):
                 wanted = [token for token in reference if token not in (Vocabulary.pad, Vocabulary.bos, Vocabulary.eos)]
                 edits += Levenshtein.distance(wanted, found.tokens)
                 length += len(wanted)
                 exact += wanted == found.tokens
                 count += 1
+                readings[name] = Reading(name, wanted, found.tokens)
+        self.readings = [readings[name] for name in self._shown]
         return {"val_loss": loss / tokens, "val_token_error": edits / length, "val_exact": exact / count}
 
     def _read(self) -> Iterator[Batch]:
         return (collate(self._samples, indices) for indices in self._batches)
+
+
+def _spread(size: int, count: int) -> list[int]:
+    """At most `count` places of `size`, evenly spread, both ends among them."""
+    places: list[int] = np.linspace(0, size - 1, min(count, size)).round().astype(int).tolist()
+    return places

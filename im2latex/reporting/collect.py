@@ -3,6 +3,7 @@
 reads   <data>/evaluate/scores.parquet     records.SCORES, for the gallery
         <data>/bucket/                     sizes and lengths of all splits, pictures of the chosen samples
         <data>/train/log.jsonl             the learning curve, where there is one
+        <data>/train/samples.jsonl         what was read in a few pictures meanwhile, where it was kept
         <data>/audit/, <reports>/audit.json
         <reports>/metrics.json, ledger/*.json, manifest/*.json
         params.yaml                        shown as it stands
@@ -26,7 +27,17 @@ from im2latex.rendering.engine import Renderer
 from im2latex.reporting import gallery, scores
 from im2latex.reporting.audit import read_audit
 from im2latex.reporting.charts import nice_ticks
-from im2latex.reporting.content import Curve, Gallery, Histogram, Line, Padding, PageContent, Provenance, StageCount
+from im2latex.reporting.content import (
+    Curve,
+    Gallery,
+    Histogram,
+    Learnt,
+    Line,
+    Padding,
+    PageContent,
+    Provenance,
+    StageCount,
+)
 from im2latex.scoring.baselines import PICTURE
 
 STAGES = ("normalize", "audit", "render", "tokenize", "filter", "bucket", "train", "predict", "evaluate")
@@ -62,6 +73,7 @@ def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, 
         histograms=_histograms(data / "bucket"),
         padding=read_padding(data / "bucket"),
         curves=_curves(data / "train" / "log.jsonl"),
+        learnt=_learnt(data / "train" / "samples.jsonl"),
         by_length=scores.by_length(metrics),
         galleries=_galleries(data, params, renderer),
         provenance=_provenance(data / "bucket", reports / "manifest", params_file),
@@ -129,6 +141,17 @@ def _lines(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> Iterato
     for name in names:
         label = words.get(name, name.removeprefix("val_").replace("_", " "))
         yield Line(label, tuple((row["samples"], row[name]) for row in rows if name in row))
+
+
+def _learnt(path: Path) -> tuple[Learnt, ...]:
+    """The readings by picture; nothing for a model that was not trained here."""
+    if not path.is_file():
+        return ()
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    readings: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for row in rows:
+        readings.setdefault((row["id"], row["reference"]), []).append((row["samples"], row["hypothesis"]))
+    return tuple(Learnt(name, reference, tuple(steps)) for (name, reference), steps in readings.items())
 
 
 def _galleries(data: Path, params: ReportParams, renderer: Renderer) -> tuple[Gallery, ...]:

@@ -64,6 +64,15 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Learnt:
+    """What the model read in one validation picture after so many samples, in the order of training."""
+
+    formula_id: str
+    reference: str
+    readings: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LengthClass:
     """One score of the references of some length."""
 
@@ -165,6 +174,7 @@ class PageContent:
     histograms: tuple[Histogram, ...]
     padding: Padding
     curves: tuple[Curve, ...]
+    learnt: tuple[Learnt, ...]
     by_length: tuple[ByLength, ...]
     galleries: tuple[Gallery, ...]
     provenance: Provenance

@@ -1,7 +1,9 @@
+import sys
+
 import pytest
 
 from im2latex.errors import ParamsError
-from im2latex.learning.recipe import TrainParams, ema_decay
+from im2latex.learning.recipe import BudgetParams, TrainParams, ema_decay, sample_limit
 from im2latex.params import check
 
 
@@ -21,3 +23,17 @@ def test_a_reading_that_is_trained_must_be_there(values: dict[str, dict[str, obj
     values["model"]["reading"] = False
     with pytest.raises(ParamsError, match="^p: ctc_weight = 0.5 trains the encoder's reading; set model.reading: true"):
         check(values, TrainParams, "p")
+
+
+def test_the_budget_is_the_smallest_that_is_given() -> None:
+    assert sample_limit(BudgetParams(samples=50, epochs=3), 20) == 50
+    assert sample_limit(BudgetParams(samples=500, epochs=2.5), 20) == 50
+    assert sample_limit(BudgetParams(epochs=0.001), 20) == 1
+    assert sample_limit(BudgetParams(minutes=1), 20) == sys.maxsize
+    with pytest.raises(ParamsError, match="one of samples, epochs and minutes"):
+        check({"samples": None}, BudgetParams, "params.yaml: train.budget")
+
+
+def test_what_is_logged_decides_no_weight(values: dict[str, object]) -> None:
+    loud = TrainParams.model_validate({**values, "logs": {"tensorboard": True, "examples": 0}})
+    assert loud.deciding() == TrainParams.model_validate(values).deciding()

@@ -19,3 +19,15 @@ def test_scores_do_not_depend_on_the_batches(network: Network, shards: Path) -> 
     assert set(first) == {"val_loss", "val_token_error", "val_exact"}
     assert first["val_token_error"] == second["val_token_error"] > 0
     assert first["val_loss"] == pytest.approx(second["val_loss"], rel=1e-3)
+
+
+def test_the_same_few_samples_are_read_each_time(network: Network, shards: Path) -> None:
+    samples = Samples(shards, "val")
+    params = BatchParams(max_pictures=4, max_pixels=20_000, max_tokens=200)
+    validation = Validation(samples, 6, params, examples=3)
+    scores = [validation.score(network, CPU), validation.score(network, CPU)]
+    assert scores[0] == scores[1]
+    assert [reading.formula_id for reading in validation.readings] == [samples.ids[place] for place in (0, 4, 9)]
+    for reading in validation.readings:
+        assert reading.reference == samples.tokens[samples.ids.index(reading.formula_id)]
+        assert reading.hypothesis != reading.reference, "fresh weights read nothing"

@@ -1,13 +1,18 @@
 """A training run that is stopped leaves no outputs, exits 1, and is taken up where it was."""
 
 import json
+import shutil
 import signal
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from im2latex.learning.recipe import TrainParams
 from im2latex.params import load_section
+from im2latex.records import read_parts
 from pipeline import train
 from pipeline.stage import run_stage
 from pipeline.train import TrainingLog, state_folder
@@ -23,7 +28,12 @@ def test_a_stopped_run_is_taken_up(
     run(*DATA_STAGES)
     run("train")
     whole = Path("data/train/model.safetensors").read_bytes()
-    curve = Path("data/train/log.jsonl").read_text()
+    curve, readings = (Path(f"data/train/{name}.jsonl").read_text() for name in ("log", "samples"))
+    assert json.loads(Path("data/train/checkpoint.json").read_text())["pictures"] == {
+        "dpi": 200,
+        "downsample": 8,
+        "padding_px": 8,
+    }
 
     original = TrainingLog.__call__
 
@@ -44,7 +54,40 @@ def test_a_stopped_run_is_taken_up(
     run_stage("train", TrainParams, train.work, ())
     assert Path("data/train/model.safetensors").read_bytes() == whole
     assert Path("data/train/log.jsonl").read_text() == curve
+    assert Path("data/train/samples.jsonl").read_text() == readings
     assert not state.exists()
+    rows = [json.loads(line) for line in readings.splitlines()]
+    assert [row["samples"] for row in rows] == sorted(row["samples"] for row in rows)
+    assert len(rows) == len({(row["samples"], row["id"]) for row in rows}) == 2 * len({row["id"] for row in rows})
+    labels = read_parts(Path("data/bucket/val"), ["formula_id", "latex"], "shard-*.parquet").to_pylist()
+    assert {(row["id"], row["reference"]) for row in rows} <= {(one["formula_id"], one["latex"]) for one in labels}
+
+
+def test_a_training_goes_on_from_a_checkpoint(
+    project: Path, capsys: pytest.CaptureFixture[str], set_params: Callable[[dict[str, Any]], None]
+) -> None:
+    run(*DATA_STAGES, "train")
+    shutil.copytree("data/train", "models/first")
+    weights = sha256(Path("models/first/model.safetensors").read_bytes()).hexdigest()
+    budget = {"samples": None, "minutes": None, "epochs": 1}
+    set_params({"train": {"start": f"models/first@{weights[:8]}", "budget": budget, "logs": {"examples": 0}}})
+    capsys.readouterr()
+    run("train")
+    assert f"from train.start=models/first@{weights[:8]}: " in capsys.readouterr().out
+    checkpoint = json.loads(Path("data/train/checkpoint.json").read_text())
+    assert (
+        checkpoint["counts"]["samples"] == json.loads(Path("data/bucket/dataset.json").read_text())["samples"]["train"]
+    )
+    [ancestor] = checkpoint["started_from"]
+    assert (ancestor["weights"], ancestor["dataset_hash"]) == (weights, checkpoint["dataset_hash"])
+    assert json.loads(Path("reports/manifest/train.json").read_text())["started_from"] == [ancestor]
+    assert Path("data/train/samples.jsonl").read_text() == ""
+
+    set_params({"train": {"start": "data/train"}})
+    with pytest.raises(SystemExit) as stopped:
+        run("train")
+    assert stopped.value.code == 2
+    assert "copy it first" in capsys.readouterr().err
 
 
 def test_rows_that_are_done_again_are_replaced(tmp_path: Path) -> None:

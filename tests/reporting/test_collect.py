@@ -10,7 +10,7 @@ from im2latex.errors import ArtifactError
 from im2latex.imaging.raster import encode_png
 from im2latex.records import PREDICTIONS, SAMPLES, write_table
 from im2latex.reporting.collect import ReportParams, collect, histogram, read_ledgers
-from im2latex.reporting.content import Padding
+from im2latex.reporting.content import Learnt, Padding
 from im2latex.reporting.page import render_page
 from im2latex.scoring.audit import FAULTS, Tally
 from im2latex.scoring.baselines import with_baselines
@@ -49,6 +49,8 @@ def project(tmp_path: Path) -> Path:
     written(reports / "metrics.json", summarize(scores, SummaryParams(resamples=10)))
     log = [{"samples": 10, "train_loss": 2.0}, {"samples": 20, "train_loss": 1.0, "val_loss": 1.5, "val_exact": 0.5}]
     written(data / "train" / "log.jsonl", "".join(json.dumps(row) + "\n" for row in log))
+    readings = [{"samples": n, "id": "v", "reference": "x y", "hypothesis": f"x {n}"} for n in (10, 20)]
+    written(data / "train" / "samples.jsonl", "".join(json.dumps(row) + "\n" for row in readings))
     ledger = {"seen": 5, "kept": 4, "dropped": 1, "reasons": {"too_wide": 1}}
     written(reports / "ledger" / "filter.json", ledger)
     written(reports / "manifest" / "evaluate.json", {"code": "9f3c", "versions": {"numpy": "2"}, "renderer": "ab12"})
@@ -90,6 +92,10 @@ def test_a_model_trained_elsewhere_has_no_curve(project: Path) -> None:
     (project / "data" / "train" / "log.jsonl").unlink()
     content = collect(project / "data", project / "reports", project / "params.yaml", ReportParams(), RENDERER)
     assert content.curves == ()
+    assert content.learnt == (Learnt("v", "x y", ((10, "x 10"), (20, "x 20"))),)
+    (project / "data" / "train" / "samples.jsonl").unlink()
+    again = collect(project / "data", project / "reports", project / "params.yaml", ReportParams(), RENDERER)
+    assert again.learnt == ()
 
 
 def test_missing_and_damaged_metrics_say_what_to_do(project: Path) -> None:

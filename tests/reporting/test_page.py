@@ -14,6 +14,7 @@ from im2latex.reporting.content import (
     Fault,
     Gallery,
     Histogram,
+    Learnt,
     LengthClass,
     Line,
     Padding,
@@ -43,6 +44,7 @@ CONTENT = PageContent(
     histograms=(Histogram("Width", "px", (0, 5, 10), (3, 4)),),
     padding=Padding(24, 0.7112, 0.7036),
     curves=(Curve("Loss", (Line("training", ((1, 2.0), (2, 1.0))),)),),
+    learnt=(Learnt("cd", r"a < \beta", ((1, "c"), (2345, r"a < \gamma"))),),
     by_length=(ByLength("Same picture", (LengthClass("0-20", 5, 0.5, (0.4, 0.6)),)),),
     galleries=(Gallery("Random", "By chance.", (EXAMPLE,)),),
     provenance=Provenance({"data set": "5c1e"}, {"numpy": "2.4"}, "seed: 1"),
@@ -92,6 +94,7 @@ def test_everything_in_the_content_is_shown_and_escaped() -> None:
     shown = ["A &lt;small&gt; model", "12,345", "undefined macro", "0.250", "0.200 – 0.300", "0.900", "no ink"]
     shown += ["works on 20 of 90", "By chance.", "other picture, 3 wrong tokens", "5c1e", "numpy", "seed: 1"]
     shown += ["<del>&lt;</del>", "<ins>&gt;</ins>"]
+    shown += [r"<code>a &lt; <ins>\gamma</ins></code>", "2,345", "read 1 validation pictures"]
     assert [words for words in shown if words not in text] == []
 
 

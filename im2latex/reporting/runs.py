@@ -1,0 +1,206 @@
+"""Runs side by side: their scores, what they were trained on, and only those parameters in which they differ.
+
+reads  commits and DVC experiments of the project, or folders:
+       a project, or any folder with metrics.json and params.yaml      scores of the test split
+       a checkpoint                                                    the last validation, from log.jsonl
+
+A run is a tree of files, on disk or in git; everything below reads both in the same way.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dvc.api import DVCFileSystem, exp_show
+from dvc.exceptions import DvcException
+from dvc.scm import SCMError
+from rich.table import Table
+
+from im2latex.errors import ArtifactError, InputError, UsageError
+from im2latex.reporting.scores import LABELS, LOWER_IS_BETTER
+
+Reader = Callable[[str], str | None]
+"""The text of a file by its path below a run's root; None where there is none."""
+
+HEADLINE = ("image_exact", "exact", "bleu", "edit")
+"""Scores that are shown unless others are asked for."""
+
+VALIDATION = "val_"
+"""What the names of scores on the validation subset begin with."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One run. `n` counts the samples that were scored, `samples` those it was trained on, repeats included."""
+
+    name: str
+    n: int | None
+    samples: int | None
+    scores: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    params: dict[str, Any] = field(repr=False)
+
+    def identity(self) -> str:
+        """Equal for the same result of the same parameters."""
+        return json.dumps([self.n, self.samples, self.scores, self.params], sort_keys=True, default=str)
+
+
+def read_folder(folder: Path) -> Trained:
+    """The run in a folder; raises `InputError` where there is none."""
+
+    def read(name: str) -> str | None:
+        path = folder / name
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    run = read_run(str(folder), read)
+    if run is None:
+        raise InputError(f"{folder}: holds no run: neither metrics.json nor a checkpoint.json with its log.jsonl")
+    return run
+
+
+def read_project(commits: int) -> list[Trained]:
+    """The runs of this project in its working tree, its last commits and the experiments made from them.
+
+    Commits that changed neither a score nor a parameter are one run, under the name of the first of them.
+    """
+    try:
+        rows = exp_show(num=commits)
+        found = [run for row in rows if (run := _read_revision(row)) is not None]
+    except (DvcException, SCMError) as error:
+        raise ArtifactError(
+            f"no runs here ({error}); go to the root of a project with commits, or name folders: im2latex runs A B"
+        ) from None
+    return list({run.identity(): run for run in found}.values())
+
+
+def _read_revision(row: Mapping[str, Any]) -> Trained | None:
+    """The run of one row of `exp_show`, of which only the names are used: it rounds numbers and drops intervals."""
+    revision, experiment = row["rev"], row["Experiment"]
+    if revision == "workspace":
+        return read_run(revision, lambda name: Path(name).read_text("utf-8") if Path(name).is_file() else None)
+    if row["State"] not in (None, "Success"):
+        return None
+    files = DVCFileSystem(rev=revision)
+    name = f"{experiment} ({revision})" if experiment else revision
+    return read_run(name, lambda name: files.read_text(name, encoding="utf-8") if files.isfile(name) else None)
+
+
+def read_run(name: str, read: Reader) -> Trained | None:
+    """Put a run together from what is there; None where it has no scores."""
+    checkpoint = _json(read, "checkpoint.json") or _json(read, "data/train/checkpoint.json") or {}
+    metrics = _json(read, "reports/metrics.json") or _json(read, "metrics.json")
+    if metrics is None:
+        metrics = _last_validation(read("log.jsonl")) if checkpoint else {}
+    scores = {key: metrics[key] for key in metrics if key in LABELS or key.startswith(VALIDATION)}
+    if not scores:
+        return None
+    counts = checkpoint.get("counts") or (_json(read, "reports/manifest/train.json") or {}).get("counts", {})
+    intervals = {key: (low, high) for key, (low, high) in metrics.get("intervals", {}).items() if key in scores}
+    text = read("params.yaml")
+    params = yaml.safe_load(text) if text else _recipe(checkpoint)
+    return Trained(name, metrics.get("n"), counts.get("samples"), scores, intervals, dict(_flat(params)))
+
+
+def _json(read: Reader, name: str) -> dict[str, Any] | None:
+    text = read(name)
+    content: dict[str, Any] | None = json.loads(text) if text else None
+    return content
+
+
+def _last_validation(log: str | None) -> dict[str, Any]:
+    last: dict[str, Any] = json.loads(log.splitlines()[-1]) if log else {}
+    return last
+
+
+def _recipe(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that a checkpoint carries, named as in params.yaml."""
+    return {"train": {**checkpoint.get("recipe", {}), "model": checkpoint.get("model", {})}}
+
+
+def _flat(values: Mapping[str, Any], path: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def differing(runs: Sequence[Trained]) -> tuple[str, ...]:
+    """Names of the parameters that have more than one value; one that a run does not know is no other value."""
+    names = dict.fromkeys(name for run in runs for name in run.params)
+    values = {name: {json.dumps(run.params[name]) for run in runs if name in run.params} for name in names}
+    return tuple(name for name in names if len(values[name]) > 1)
+
+
+def ranked(runs: Sequence[Trained], metric: str) -> list[Trained]:
+    """Best first by one score, runs without it last; raises `UsageError` where no run has it."""
+    known = dict.fromkeys(name for run in runs for name in run.scores)
+    if metric not in known:
+        raise UsageError(f"--metric {metric}: no run has this score; there are {', '.join(known)}")
+    falling = metric in LOWER_IS_BETTER or metric.endswith(("_loss", "_error"))
+    sign = 1 if falling else -1
+    return sorted(runs, key=lambda run: sign * run.scores[metric] if metric in run.scores else float("inf"))
+
+
+def shown_scores(runs: Sequence[Trained], asked: Sequence[str] = ()) -> tuple[str, ...]:
+    """The scores to show: those asked for, else the headline, and validation scores where a run has no others."""
+    known = dict.fromkeys(name for run in runs for name in run.scores)
+    headline = tuple(name for name in HEADLINE if name in known)
+    all_tested = all(run.scores.keys() & set(headline) for run in runs)
+    return tuple(asked) or headline + tuple(name for name in known if name.startswith(VALIDATION) and not all_tested)
+
+
+def as_json(runs: Sequence[Trained]) -> list[dict[str, Any]]:
+    """All scores of each run, and its values of the parameters that differ."""
+    names = differing(runs)
+    return [
+        {
+            "name": run.name,
+            "n": run.n,
+            "samples": run.samples,
+            "scores": run.scores,
+            "intervals": run.intervals,
+            "params": {name: run.params.get(name) for name in names},
+        }
+        for run in runs
+    ]
+
+
+def as_table(runs: Sequence[Trained], scores: Sequence[str]) -> Table:
+    """One row a run: scores with their intervals, then the parameters that differ under the shortest clear name."""
+    names = differing(runs)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("run", no_wrap=True)
+    for title in ("n", "trained on", *scores):
+        table.add_column(title, justify="right")
+    for title in _short(names):
+        table.add_column(title, overflow="fold")
+    for run in runs:
+        counts = [f"{count:,}" if count is not None else "" for count in (run.n, run.samples)]
+        values = [_plain(run.params[name]) if name in run.params else "" for name in names]
+        table.add_row(run.name, *counts, *(_score(run, name) for name in scores), *values)
+    return table
+
+
+def _score(run: Trained, name: str) -> str:
+    if name not in run.scores:
+        return ""
+    value = f"{run.scores[name]:.3f}"
+    return f"{value} ({'–'.join(f'{bound:.3f}' for bound in run.intervals[name])})" if name in run.intervals else value
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """Each dotted name by two of its last parts, or as many as no other name ends with."""
+    short = []
+    for name in names:
+        parts = name.split(".")
+        ends = (".".join(parts[-count:]) for count in range(min(2, len(parts)), len(parts) + 1))
+        short.append(next(end for end in ends if sum(f".{other}".endswith(f".{end}") for other in names) == 1))
+    return short

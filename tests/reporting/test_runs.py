@@ -1,0 +1,135 @@
+"""Runs on disk and in git; the scores are made up."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from im2latex.errors import ArtifactError, InputError, UsageError
+from im2latex.reporting.runs import (
+    Trained,
+    as_json,
+    as_table,
+    differing,
+    ranked,
+    read_folder,
+    read_project,
+    shown_scores,
+)
+
+
+def metrics(bleu: float) -> dict[str, Any]:
+    return {"bleu": bleu, "cer": 1 - bleu, "n": 677, "intervals": {"bleu": [bleu - 0.1, bleu + 0.1]}, "failures": {}}
+
+
+def write_project(folder: Path, bleu: float, params: dict[str, Any]) -> None:
+    (folder / "reports" / "manifest").mkdir(parents=True, exist_ok=True)
+    (folder / "reports" / "metrics.json").write_text(json.dumps(metrics(bleu)))
+    (folder / "reports" / "manifest" / "train.json").write_text(json.dumps({"counts": {"samples": 37_000}}))
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def write_checkpoint(folder: Path) -> None:
+    folder.mkdir()
+    recipe = {"seed": 3, "optimizer": {"learning_rate": 0.5}}
+    content = {"model": {"layers": 2}, "recipe": recipe, "counts": {"samples": 96}}
+    (folder / "checkpoint.json").write_text(json.dumps(content))
+    (folder / "log.jsonl").write_text('{"samples": 48, "val_exact": 0.1}\n{"samples": 96, "val_exact": 0.25}\n')
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> list[Trained]:
+    """Two projects and a checkpoint."""
+    for name, bleu, rate in (("a", 0.7, 0.001), ("b", 0.8, 0.002)):
+        train = {"seed": 3, "optimizer": {"learning_rate": rate}, "budget": {"samples": 9}}
+        write_project(tmp_path / name, bleu, {"corpus": "sample", "train": train})
+    write_checkpoint(tmp_path / "c")
+    return [read_folder(tmp_path / name) for name in "abc"]
+
+
+def printed(runs: list[Trained], *scores: str) -> list[list[str]]:
+    console = Console(width=300)
+    with console.capture() as capture:
+        console.print(as_table(runs, shown_scores(runs, scores)))
+    return [line.split() for line in capture.get().splitlines()]
+
+
+def test_scores_samples_and_what_differs(found: list[Trained]) -> None:
+    assert [run.samples for run in found] == [37_000, 37_000, 96]
+    assert differing(found) == ("train.optimizer.learning_rate",)
+    [first, _, last] = as_json(found)
+    assert first["params"] == {"train.optimizer.learning_rate": 0.001}
+    assert first["scores"] == {"bleu": 0.7, "cer": pytest.approx(0.3)}
+    assert first["intervals"]["bleu"] == pytest.approx((0.6, 0.8))
+    assert (last["n"], last["scores"], last["params"]) == (
+        None,
+        {"val_exact": 0.25},
+        {"train.optimizer.learning_rate": 0.5},
+    )
+
+
+def test_the_table_shows_validation_only_where_a_run_has_nothing_else(found: list[Trained]) -> None:
+    [header, first, _, last] = printed(found)
+    assert header == ["run", "n", "trained", "on", "bleu", "val_exact", "optimizer.learning_rate"]
+    assert first[1:] == ["677", "37,000", "0.700", "(0.600–0.800)", "0.001"]
+    assert last[1:] == ["96", "0.250", "0.5"]
+    assert "val_exact" not in printed(found[:2])[0]
+    assert printed(found, "cer")[0][4:] == ["cer", "optimizer.learning_rate"]
+
+
+def test_names_are_as_short_as_they_are_clear(found: list[Trained]) -> None:
+    names = ("corpus", "train.encoder.layers", "train.decoder.layers", "x.budget.samples", "y.budget.samples")
+    runs = [Trained(str(value), None, None, {}, {}, dict.fromkeys(names, value)) for value in (1, 2)]
+    assert printed(runs)[0][4:] == [
+        "corpus",
+        "encoder.layers",
+        "decoder.layers",
+        "x.budget.samples",
+        "y.budget.samples",
+    ]
+
+
+def test_best_first(found: list[Trained]) -> None:
+    for metric in ("bleu", "cer"):
+        assert [Path(run.name).name for run in ranked(found, metric)] == ["b", "a", "c"]
+    with pytest.raises(UsageError, match="--metric speed: no run has this score; there are bleu, cer, val_exact"):
+        ranked(found, "speed")
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no run"):
+        read_folder(tmp_path)
+
+
+def git(*arguments: str) -> None:
+    subprocess.run(
+        ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", *arguments], check=True
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_commits_that_changed_no_run_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dvc.repo import Repo
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArtifactError, match="no runs here"):
+        read_project(1)
+    git("init", "-q", "-b", "trunk")
+    Repo.init().close()
+    for number, (bleu, rate) in enumerate([(0.7, 1), (0.8, 2), (0.8, 2)]):
+        write_project(tmp_path, bleu, {"train": {"rate": rate}})
+        Path("README.md").write_text(f"{number}")
+        git("add", "-A")
+        git("commit", "-q", "-m", f"number {number}")
+        git("tag", f"v{number}")
+    write_project(tmp_path, 0.9, {"train": {"rate": 3}})
+    runs = read_project(10)
+    assert [run.scores["bleu"] for run in runs] == [0.9, 0.8, 0.7]
+    assert [run.name for run in runs] == ["workspace", "v1", "v0"]
+    assert [run.params for run in runs] == [{"train.rate": 3}, {"train.rate": 2}, {"train.rate": 1}]
+    write_project(tmp_path, 0.8, {"train": {"rate": 2}})
+    assert [run.name for run in read_project(2)] == ["v1"]
