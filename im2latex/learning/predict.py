@@ -14,17 +14,16 @@ from pydantic import Field
 from torch import Tensor
 
 from im2latex.learning.batches import BatchParams, Samples, collate, plan
+from im2latex.learning.beam import SearchParams, beam
 from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
-from im2latex.learning.search import Hypothesis, beam, greedy
-from im2latex.params import Params
+from im2latex.learning.search import Hypothesis, greedy
 from im2latex.records import Split
 
 
-class PredictParams(Params):
+class PredictParams(SearchParams):
     """How a checkpoint is read out."""
 
     batches: BatchParams = Field(description="what goes into one batch; changes speed, not results")
-    beam: int = Field(ge=1, description="hypotheses kept at each step; 1 is greedy search")
     device: str = Field(description="where to compute, as torch names it: cpu, cuda, or auto")
 
 
@@ -39,8 +38,8 @@ def predict(
     for indices in plan(samples, params.batches):
         images = collate(samples, indices).images
         images = torch.full_like(images, 255) if blank else images
-        found = search(loaded, images.to(device), params.beam)
-        for index, hypothesis in zip(indices, found, strict=True):
+        found = search(loaded, images.to(device), params)
+        for index, (hypothesis, *_) in zip(indices, found, strict=True):
             yield {
                 "formula_id": samples.ids[index],
                 "split": split,
@@ -51,11 +50,11 @@ def predict(
             }
 
 
-def search(checkpoint: Checkpoint, images: Tensor, width: int) -> list[Hypothesis]:
-    """The best hypothesis for each picture (B, 1, H, W), by greedy or beam search."""
-    if width == 1:
-        return greedy(checkpoint.network, images, checkpoint.max_tokens)
-    return beam(checkpoint.network, images, checkpoint.max_tokens, width)
+def search(checkpoint: Checkpoint, images: Tensor, params: SearchParams) -> list[list[Hypothesis]]:
+    """Hypotheses for each picture (B, 1, H, W), the best first, by greedy or beam search."""
+    if params.beam == 1:
+        return [[one] for one in greedy(checkpoint.network, images, checkpoint.max_tokens)]
+    return beam(checkpoint.network, images, checkpoint.max_tokens, params)
 
 
 def recognize(checkpoint: Checkpoint, pictures: Sequence[NDArray[np.uint8]], width: int = 1) -> list[Hypothesis]:
@@ -64,8 +63,8 @@ def recognize(checkpoint: Checkpoint, pictures: Sequence[NDArray[np.uint8]], wid
     Pictures must have the resolution and margin of the training pictures. One larger than every shape of the
     checkpoint is read at its own size.
     """
-    device = next(checkpoint.network.parameters()).device
-    return [search(checkpoint, _padded(checkpoint, picture).to(device), width)[0] for picture in pictures]
+    device, params = next(checkpoint.network.parameters()).device, SearchParams(beam=width)
+    return [search(checkpoint, _padded(checkpoint, picture).to(device), params)[0][0] for picture in pictures]
 
 
 def _padded(checkpoint: Checkpoint, picture: NDArray[np.uint8]) -> Tensor:
