@@ -21,7 +21,7 @@ from im2latex.params import Params
 class SearchParams(Params):
     """How far a search looks around."""
 
-    beam: int = Field(ge=1, description="hypotheses kept at each step; 1 is greedy search")
+    beam: int = Field(default=1, ge=1, description="hypotheses kept at each step; 1 is greedy search")
     length_penalty: Literal["mean", "wu"] = Field(
         default="mean", description="what a log probability is divided by: the tokens; or Wu et al. 2016, section 7"
     )
