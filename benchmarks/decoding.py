@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from benchmarks.corpus import load, save
 from im2latex.errors import LatexError
-from im2latex.imaging.raster import PictureParams, prepare
+from im2latex.imaging.raster import PictureParams, Pixels, prepare
 from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.latex.tokens import join, split
 from im2latex.learning.batches import Samples, collate, plan
@@ -89,7 +89,8 @@ def rerank(
     labels = [label for label in labels if len(split(label)) <= MOST_TOKENS][: count + count // 10]
     letters = sorted({token for label in labels for token in split(label)})
     renderer, picture = PooledRenderer(TexRenderer()), PictureParams()
-    pictures, hypotheses = [], []
+    pictures: list[Pixels] = []
+    hypotheses: list[list[str]] = []
     for start in tqdm(range(0, len(labels), BATCH), "pictures", disable=None):
         batch = labels[start : start + BATCH]
         for label, rendering in zip(batch, renderer.render(batch), strict=True):
