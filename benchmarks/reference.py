@@ -22,6 +22,7 @@ from benchmarks.corpus import load, save
 from im2latex.errors import LatexError
 from im2latex.imaging.raster import prepare
 from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.learning.beam import SearchParams
 from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
 from im2latex.learning.predict import search
 from im2latex.params import load_section
@@ -92,8 +93,8 @@ def read_all(model: Checkpoint, pictures: Sequence[NDArray[np.uint8] | None], wi
                 pages = torch.full((len(chosen), 1, *room), 255, dtype=torch.uint8)
                 for page, index in zip(pages, chosen, strict=True):
                     _place(pictures[index], page[0])
-                for index, hypothesis in zip(chosen, search(model, pages, width), strict=True):
-                    found[index] = " ".join(model.vocabulary.decode(hypothesis.tokens))
+                for index, hypotheses in zip(chosen, search(model, pages, SearchParams(beam=width)), strict=True):
+                    found[index] = " ".join(model.vocabulary.decode(hypotheses[0].tokens))
                 bar.update(len(chosen))
     return found
 

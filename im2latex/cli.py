@@ -16,7 +16,7 @@ import typer
 from im2latex import vocab
 from im2latex.errors import FULL_DISK, Im2LatexError, LatexError, is_full
 from im2latex.params import project_section
-from im2latex.records import BadRow, RawFormula
+from im2latex.records import BadRow, RawFormula, Split
 from im2latex.runs import runs
 
 if TYPE_CHECKING:
@@ -202,6 +202,34 @@ def score(
 
     renderer = PooledRenderer(TexRenderer(_renderer_params())) if images else None
     typer.echo(json.dumps(score_files(references, hypotheses, renderer), indent=1))
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="folder of a trained model, as data/train")],
+    data: Annotated[Path, typer.Option("--data", help="folder of shards, as data/bucket; any vocabulary")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="all predictions, as .parquet; others found beside them")],
+    split: Annotated[Split, typer.Option("--split", help="which part of the shards")] = "test",
+    beam: Annotated[
+        int | None, typer.Option("--beam", min=1, help="hypotheses kept; params.yaml's if not given")
+    ] = None,
+    rerank: Annotated[bool, typer.Option("--rerank", help="take the hypothesis that looks like the picture")] = False,
+    constrain: Annotated[bool, typer.Option("--constrain", help="write only what parses")] = False,
+    images: Annotated[bool, typer.Option("--images/--no-images", help="render both sides and compare them")] = True,
+) -> None:
+    """Read a split with any checkpoint: all predictions to a file, scores as JSON on stdout."""
+    from im2latex.evaluation import evaluate as read_and_judge
+    from im2latex.evaluation import readout_params
+    from im2latex.imaging.raster import PictureParams
+    from im2latex.rendering.engine import TexRenderer
+    from im2latex.rendering.pool import PooledRenderer
+    from im2latex.scoring.rerank import Redrawing
+
+    params = readout_params(beam, rerank, constrain)
+    renderer = PooledRenderer(TexRenderer(_renderer_params()))
+    redrawing = Redrawing(renderer, project_section(PictureParams, "render", "picture"), progress=True)
+    scores = read_and_judge(checkpoint, data, split, out, params, redrawing, renderer if images else None)
+    typer.echo(json.dumps(scores, indent=1))
 
 
 @app.command()

@@ -127,7 +127,26 @@ PREDICTIONS = pa.schema(
         ("log_probability", pa.float32()),
     ]
 )
-"""`input` is "picture", or "blank" where the model was shown empty paper of the same size."""
+"""`input` is "picture", or "blank" where the model was shown empty paper of the same size, or "search_alone" for what
+the search would have chosen where its hypotheses were ranked anew. `log_probability` is the model's own, in nats, for
+all tokens and the end mark, however the hypothesis was found or chosen; null where no model was asked."""
+
+HYPOTHESES = pa.schema(
+    [
+        ("formula_id", pa.string()),
+        ("split", pa.string()),
+        ("rank", pa.int16()),
+        ("hypothesis", pa.string()),
+        ("log_probability", pa.float32()),
+        ("finished", pa.bool_()),
+        ("same_picture", pa.bool_()),
+        ("column_edits", pa.int32()),
+        ("chosen", pa.bool_()),
+    ]
+)
+"""All that a beam search found in a picture, rank 0 its own choice. `same_picture` and `column_edits` compare the
+hypothesis, rendered, with the picture that was read: null where that was not asked, the edits also where it does not
+render. `chosen` is the one in PREDICTIONS."""
 
 SCORES = pa.schema(
     [

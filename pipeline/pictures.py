@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from im2latex.dataset.given import PictureError, read_given, to_pixels
 from im2latex.errors import InputError
-from im2latex.imaging.raster import encode_png, prepare
+from im2latex.imaging.raster import PictureParams, encode_png, prepare
 from im2latex.parts import Job, PartCache
 from im2latex.records import PICTURES
 from im2latex.rendering.doctor import versions
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from pipeline.fingerprint import fingerprint
-from pipeline.renderer import PictureParams
 from pipeline.stage import cache_root
 
 DRAWN = pa.schema(

@@ -2,42 +2,52 @@
 
 reads   data/train/                           the checkpoint
         data/bucket/<split>/                  held-out shards
+        params.yaml: render                   how to draw, where hypotheses are compared by their pictures
 writes  data/predict/predictions.parquet      records.PREDICTIONS
+        data/predict/hypotheses.parquet       records.HYPOTHESES, where more than one is found
 """
-
-from collections.abc import Iterator
 
 import pyarrow as pa
 from tqdm import tqdm
 
 from im2latex.dataset.shards import read_dataset
 from im2latex.errors import ArtifactError
-from im2latex.learning.predict import PredictParams, predict
+from im2latex.evaluation import ReadoutParams, read_out
+from im2latex.learning.predict import predict
+from im2latex.params import load_section
 from im2latex.records import PREDICTIONS, Split, write_table
+from im2latex.scoring.rerank import Redrawing
+from pipeline.renderer import RenderStageParams, project_renderer
 from pipeline.stage import DATA, Run, run_stage
 
 HELD_OUT: tuple[Split, ...] = ("test", "val")
+CHECKPOINT, SHARDS = DATA / "train", DATA / "bucket"
 
 
-def work(run: Run[PredictParams]) -> None:
+def work(run: Run[ReadoutParams]) -> None:
     """Read every held-out picture; then the test split once more with the pictures blanked."""
-    dataset = read_dataset(DATA / "bucket")
-    expected = {split: dataset["samples"][split] for split in HELD_OUT if dataset["samples"][split]}
+    dataset = read_dataset(SHARDS)
+    expected: dict[Split, int] = {split: dataset["samples"][split] for split in HELD_OUT if dataset["samples"][split]}
     if "test" not in expected:
         raise ArtifactError("data/bucket: the test split is empty; raise params.yaml: normalize.split.test")
     run.ledger.see(sum(expected.values()))
-    rows = list(tqdm(_read(run.params, list(expected)), desc="predict", unit="picture", disable=None, delay=2))
-    run.ledger.keep(sum(row["input"] == "picture" for row in rows))
-    write_table(pa.Table.from_pylist(rows, schema=PREDICTIONS), run.out / "predictions.parquet")
+    redrawing = _redrawing() if run.params.rerank == "render" else None
+    found = [read_out(CHECKPOINT, SHARDS, split, run.params, redrawing) for split in expected]
+    blank = predict(CHECKPOINT, SHARDS, "test", run.params, blank=True)
+    rows = list(tqdm(blank, desc="blank", unit="picture", disable=None, delay=2))
+    predictions = [one.predictions for one in found] + [pa.Table.from_pylist(rows, schema=PREDICTIONS)]
+    run.ledger.keep(sum(one.pictures for one in found))
+    write_table(pa.concat_tables(predictions), run.out / "predictions.parquet")
+    if run.params.beam > 1:
+        write_table(pa.concat_tables(one.hypotheses for one in found), run.out / "hypotheses.parquet")
     run.facts["dataset"] = dataset["hash"]
 
 
-def _read(params: PredictParams, splits: list[Split]) -> Iterator[dict[str, object]]:
-    checkpoint, shards = DATA / "train", DATA / "bucket"
-    for split in splits:
-        yield from predict(checkpoint, shards, split, params)
-    yield from predict(checkpoint, shards, "test", params, blank=True)
+def _redrawing() -> Redrawing:
+    """Drawing as the render stage draws the base look."""
+    picture = load_section("render", RenderStageParams).picture
+    return Redrawing(project_renderer(), picture, progress=True)
 
 
 if __name__ == "__main__":
-    run_stage("predict", PredictParams, work, ("torch", "numpy", "pyarrow"))
+    run_stage("predict", ReadoutParams, work, ("torch", "numpy", "pyarrow"))

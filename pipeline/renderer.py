@@ -1,18 +1,10 @@
 """The renderer of this project, as section `render` of params.yaml describes it, for every stage that draws."""
 
-from pydantic import Field
-
+from im2latex.imaging.raster import PictureParams
 from im2latex.params import Params, load_section
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.looks import LooksParams
 from im2latex.rendering.pool import PooledRenderer
-
-
-class PictureParams(Params):
-    """From the renderer's pixels to the data set's."""
-
-    downsample: int = Field(ge=1, le=8, description="pixels of the rendering that make one of the picture, a side")
-    padding_px: int = Field(ge=0, description="paper around the ink, in pixels before downsampling")
 
 
 class RenderStageParams(Params):

@@ -8,8 +8,10 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from pydantic import Field
 
 from im2latex.errors import InputError
+from im2latex.params import Params
 
 Pixels = NDArray[np.uint8]
 
@@ -18,6 +20,15 @@ MOST_PIXELS = 50_000_000
 """The largest picture that is decoded; a page at 600 dpi has 35 million."""
 # Files take more time to write than they save in size beyond this level; fixed, since it decides the bytes.
 _PNG_LEVEL = 6
+
+
+class PictureParams(Params):
+    """From the renderer's pixels to the data set's: what `prepare` is given."""
+
+    downsample: int = Field(
+        default=2, ge=1, le=8, description="pixels of the rendering that make one of the picture, a side"
+    )
+    padding_px: int = Field(default=8, ge=0, description="paper around the ink, in pixels before downsampling")
 
 
 def encode_png(pixels: Pixels) -> bytes:

@@ -1,10 +1,11 @@
 """A checkpoint at work: on a split of shards, or on pictures as they come.
 
 reads  a checkpoint folder (through checkpoint) and <shards>/<split>/shard-*.parquet (through batches)
-yields rows of records.PREDICTIONS
+yields what it reads, also as rows of records.PREDICTIONS
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,48 +15,79 @@ from pydantic import Field
 from torch import Tensor
 
 from im2latex.learning.batches import BatchParams, Samples, collate, plan
+from im2latex.learning.beam import SearchParams, beam
 from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
-from im2latex.learning.search import Hypothesis, beam, greedy
-from im2latex.params import Params
+from im2latex.learning.constraints import Grammar
+from im2latex.learning.search import Constraint, Hypothesis, greedy
 from im2latex.records import Split
 
 
-class PredictParams(Params):
+class PredictParams(SearchParams):
     """How a checkpoint is read out."""
 
-    batches: BatchParams = Field(description="what goes into one batch; changes speed, not results")
-    beam: int = Field(ge=1, description="hypotheses kept at each step; 1 is greedy search")
-    device: str = Field(description="where to compute, as torch names it: cpu, cuda, or auto")
+    batches: BatchParams = Field(
+        default=BatchParams(max_pictures=64, max_pixels=1_000_000, max_tokens=4096),
+        description="what goes into one batch; changes speed, not results",
+    )
+    constrain: bool = Field(default=False, description="write only what can end in a formula that parses")
+    device: str = Field(default="auto", description="where to compute, as torch names it: cpu, cuda, or auto")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a checkpoint reads in one sample: the picture (h, w) as stored, and hypotheses as LaTeX, the best first."""
+
+    formula_id: str
+    reference: str
+    picture: NDArray[np.uint8]
+    hypotheses: list[tuple[str, Hypothesis]]
+
+    def row(self, split: Split, shown: str, place: int = 0) -> dict[str, object]:
+        """One of the hypotheses as a row of records.PREDICTIONS."""
+        latex, hypothesis = self.hypotheses[place]
+        return {
+            "formula_id": self.formula_id,
+            "split": split,
+            "input": shown,
+            "reference": self.reference,
+            "hypothesis": latex,
+            "log_probability": hypothesis.log_probability,
+        }
+
+
+def read(checkpoint: Path, shards: Path, split: Split, params: PredictParams, blank: bool = False) -> Iterator[Reading]:
+    """One reading a sample of the split; with `blank` the model sees white paper of the same size.
+
+    Samples are known by their text, never by the shards' token ids: any checkpoint reads any shards.
+    """
+    loaded = load_checkpoint(checkpoint)
+    device = choose_device(params.device)
+    loaded.network.to(device)
+    grammar = Grammar(loaded.vocabulary, device) if params.constrain else None
+    samples = Samples(shards, split)
+    for indices in plan(samples, params.batches):
+        images = collate(samples, indices).images
+        images = torch.full_like(images, 255) if blank else images
+        for index, found in zip(indices, search(loaded, images.to(device), params, grammar), strict=True):
+            written = [(" ".join(loaded.vocabulary.decode(one.tokens)), one) for one in found]
+            yield Reading(samples.ids[index], samples.latex[index], samples.picture(index).numpy(), written)
 
 
 def predict(
     checkpoint: Path, shards: Path, split: Split, params: PredictParams, blank: bool = False
 ) -> Iterator[dict[str, object]]:
-    """One row (records.PREDICTIONS) a sample of the split; with `blank` the model sees white paper of the same size."""
-    loaded = load_checkpoint(checkpoint)
-    device = choose_device(params.device)
-    loaded.network.to(device)
-    samples = Samples(shards, split)
-    for indices in plan(samples, params.batches):
-        images = collate(samples, indices).images
-        images = torch.full_like(images, 255) if blank else images
-        found = search(loaded, images.to(device), params.beam)
-        for index, hypothesis in zip(indices, found, strict=True):
-            yield {
-                "formula_id": samples.ids[index],
-                "split": split,
-                "input": "blank" if blank else "picture",
-                "reference": samples.latex[index],
-                "hypothesis": " ".join(loaded.vocabulary.decode(hypothesis.tokens)),
-                "log_probability": hypothesis.log_probability,
-            }
+    """The search's choices as rows (records.PREDICTIONS), one a sample of the split."""
+    for reading in read(checkpoint, shards, split, params, blank):
+        yield reading.row(split, "blank" if blank else "picture")
 
 
-def search(checkpoint: Checkpoint, images: Tensor, width: int) -> list[Hypothesis]:
-    """The best hypothesis for each picture (B, 1, H, W), by greedy or beam search."""
-    if width == 1:
-        return greedy(checkpoint.network, images, checkpoint.max_tokens)
-    return beam(checkpoint.network, images, checkpoint.max_tokens, width)
+def search(
+    checkpoint: Checkpoint, images: Tensor, params: SearchParams, constraint: Constraint | None = None
+) -> list[list[Hypothesis]]:
+    """Hypotheses for each picture (B, 1, H, W), the best first, by greedy or beam search."""
+    if params.beam == 1:
+        return [[one] for one in greedy(checkpoint.network, images, checkpoint.max_tokens, constraint)]
+    return beam(checkpoint.network, images, checkpoint.max_tokens, params, constraint)
 
 
 def recognize(checkpoint: Checkpoint, pictures: Sequence[NDArray[np.uint8]], width: int = 1) -> list[Hypothesis]:
@@ -64,8 +96,8 @@ def recognize(checkpoint: Checkpoint, pictures: Sequence[NDArray[np.uint8]], wid
     Pictures must have the resolution and margin of the training pictures. One larger than every shape of the
     checkpoint is read at its own size.
     """
-    device = next(checkpoint.network.parameters()).device
-    return [search(checkpoint, _padded(checkpoint, picture).to(device), width)[0] for picture in pictures]
+    device, params = next(checkpoint.network.parameters()).device, SearchParams(beam=width)
+    return [search(checkpoint, _padded(checkpoint, picture).to(device), params)[0][0] for picture in pictures]
 
 
 def _padded(checkpoint: Checkpoint, picture: NDArray[np.uint8]) -> Tensor:

@@ -1,15 +1,17 @@
-"""From a picture to its most probable tokens: greedy and beam search.
+"""From a picture to its most probable tokens, one step at a time: what all searches share, and the greedy one.
 
-Both decode a batch with the decoder's cache, drop rows as they finish, and stop at a given length, so that they
-always end. A row's result does not depend on its neighbours in the batch.
+A search decodes a batch with the decoder's cache, drops rows as they finish, and stops at a given length, so that it
+always ends. A row's result does not depend on its neighbours in the batch.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.learning.decoders import State
 from im2latex.learning.network import Network
 
 
@@ -17,7 +19,8 @@ from im2latex.learning.network import Network
 class Hypothesis:
     """Token ids without begin and end marks, and the natural logarithm of their joint probability.
 
-    `finished` is false where the length limit came before the end mark.
+    The probability is the model's own for these tokens and the end mark, whatever the search preferred or a
+    constraint excluded. `finished` is false where the length limit came before the end mark.
     """
 
     tokens: list[int]
@@ -25,32 +28,82 @@ class Hypothesis:
     finished: bool
 
 
+class Constraint(Protocol):
+    """Says what may follow. Its state has B first, as a decoder's: rows may be dropped, repeated and reordered."""
+
+    def start(self, rows: int, device: torch.device) -> State:
+        """The state before the first token of `rows` formulas."""
+
+    def allowed(self, state: State, room: int) -> Tensor:
+        """Which tokens may come next, bool (B, V), where `room` more may follow behind that one.
+
+        At least one may in each row, if the same was true of every step before.
+        """
+
+    def advance(self, state: State, tokens: Tensor) -> State:
+        """One allowed token (B,) further."""
+
+
+class Walk:
+    """The way of many formulas through the decoder and, where there is one, the constraint: one row each."""
+
+    def __init__(self, network: Network, images: Tensor, max_tokens: int, constraint: Constraint | None = None) -> None:
+        self._network, self._constraint = network, constraint
+        # Products of matrices copy operands that lie scattered, at every step: attention took twice the time.
+        self._state = [part.contiguous() for part in network.start(images)]
+        self._passed_on = [False] * len(self._state)
+        self._marks = constraint.start(len(images), images.device) if constraint else []
+        self._room, self._begun = max_tokens, False
+
+    def scores(self, last: Tensor) -> Tensor:
+        """Log probabilities (B, V) of what follows the tokens `last` (B,), the begin mark at first."""
+        logits, after = self._network.step(self._state, last)
+        self._passed_on = [new is old for new, old in zip(after, self._state, strict=True)]
+        self._state = after
+        scores = logits.float().log_softmax(dim=-1)
+        scores[:, [Vocabulary.pad, Vocabulary.bos]] = -torch.inf
+        self._room -= 1
+        if self._constraint:
+            if self._begun:
+                self._marks = self._constraint.advance(self._marks, last)
+            scores.masked_fill_(~self._constraint.allowed(self._marks, self._room), -torch.inf)
+        self._begun = True
+        return scores
+
+    def take(self, rows: Tensor) -> None:
+        """Go on with these rows, given by number or as a mask."""
+        self._state, self._marks = [part[rows] for part in self._state], [part[rows] for part in self._marks]
+
+    def rearrange(self, rows: Tensor) -> None:
+        """The same as `take` where each row's place goes to a row of the same picture and no picture leaves.
+
+        What a step passes on as it is came from the picture alone, and need not be moved: the largest part.
+        """
+        self._state = [
+            part if passed_on else part[rows] for part, passed_on in zip(self._state, self._passed_on, strict=True)
+        ]
+        self._marks = [part[rows] for part in self._marks]
+
+
 @torch.inference_mode()
-def greedy(network: Network, images: Tensor, max_tokens: int) -> list[Hypothesis]:
+def greedy(network: Network, images: Tensor, max_tokens: int, constraint: Constraint | None = None) -> list[Hypothesis]:
     """Follow the best token at each step; one hypothesis a picture (B, 1, H, W) of at most `max_tokens` tokens."""
-    state = network.start(images)
+    walk = Walk(network, images, max_tokens, constraint)
     rows = torch.arange(len(images), device=images.device)
     last = torch.full_like(rows, Vocabulary.bos)
     tokens = torch.full((len(images), max_tokens + 1), Vocabulary.eos, device=images.device)
     total = torch.zeros(len(images), device=images.device)
     for place in range(max_tokens + 1):
-        logits, state = network.step(state, last)
-        scores, last = _forbid(logits).max(dim=-1)
+        scores, last = walk.scores(last).max(dim=-1)
         total[rows] += scores
         tokens[rows, place] = last
         going = last != Vocabulary.eos
         if not going.all():
-            rows, last, state = rows[going], last[going], [part[going] for part in state]
+            rows, last = rows[going], last[going]
+            walk.take(going)
         if not len(rows):
             break
     return [_hypothesis(*row) for row in zip(tokens.tolist(), total.tolist(), strict=True)]
-
-
-def _forbid(logits: Tensor) -> Tensor:
-    """Log probabilities (B, V) in which the marks that never follow a token are impossible."""
-    scores = logits.float().log_softmax(dim=-1)
-    scores[:, [Vocabulary.pad, Vocabulary.bos]] = -torch.inf
-    return scores
 
 
 def _hypothesis(tokens: list[int], log_probability: float) -> Hypothesis:
@@ -58,40 +111,3 @@ def _hypothesis(tokens: list[int], log_probability: float) -> Hypothesis:
     finished = Vocabulary.eos in tokens
     length = tokens.index(Vocabulary.eos) if finished else len(tokens) - 1
     return Hypothesis(tokens[:length], log_probability, finished)
-
-
-@torch.inference_mode()
-def beam(network: Network, images: Tensor, max_tokens: int, width: int) -> list[Hypothesis]:
-    """Keep the `width` best beginnings; returns for each picture the finished one with the best mean log probability.
-
-    Pictures are searched one at a time, their beams as a batch.
-    """
-    return [_beam_one(network, image[None], max_tokens, width) for image in images]
-
-
-def _beam_one(network: Network, image: Tensor, max_tokens: int, width: int) -> Hypothesis:
-    """Beam search on one picture (1, 1, H, W)."""
-    state = network.start(image)
-    beams = [Hypothesis([], 0.0, False)]
-    ended: list[Hypothesis] = []
-    for _ in range(max_tokens + 1):
-        last = torch.tensor([[Vocabulary.bos, *one.tokens][-1] for one in beams], device=image.device)
-        logits, state = network.step(state, last)
-        totals = _forbid(logits) + torch.tensor([[one.log_probability] for one in beams], device=image.device)
-        best = totals.flatten().topk(min(2 * width, totals.numel()))
-        parents: list[int] = []
-        kept: list[Hypothesis] = []
-        for rank, (total, place) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
-            if total == -torch.inf:
-                break
-            parent, token = divmod(place, totals.shape[1])
-            if token == Vocabulary.eos and rank < width:
-                ended.append(Hypothesis(beams[parent].tokens, total, True))
-            elif token != Vocabulary.eos and len(kept) < width:
-                parents.append(parent)
-                kept.append(Hypothesis([*beams[parent].tokens, token], total, False))
-        if len(ended) >= width:
-            break
-        beams, state = kept, [part[parents] for part in state]
-    cut = [Hypothesis(one.tokens[:max_tokens], one.log_probability, False) for one in beams]
-    return max(ended or cut, key=lambda one: one.log_probability / (len(one.tokens) + 1))

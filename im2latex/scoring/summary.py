@@ -4,6 +4,7 @@
         of the headline split, and nested, each with its own scores, n and intervals:
     splits.<split>      every split, the headline included
     blank               the same model shown empty paper
+    search_alone        the search's own choices, where hypotheses were ranked anew by their pictures
     baselines.<name>    predictions that need no model
 
 Fractions in 0..1, rounded so that the last bits of a processor do not show.
@@ -25,6 +26,7 @@ from im2latex.scoring.baselines import BASELINES, BLANK, PICTURE
 from im2latex.scoring.image import IMAGE_SCORES
 from im2latex.scoring.intervals import intervals
 from im2latex.scoring.judge import IMAGE_COLUMNS
+from im2latex.scoring.rerank import SEARCH_ALONE
 from im2latex.scoring.sums import Column, Columns, Score, total
 from im2latex.scoring.text import TEXT_SCORES, text_columns
 
@@ -60,10 +62,11 @@ def summarize(scores: pa.Table, params: SummaryParams) -> dict[str, Any]:
         present = ", ".join(splits) or "none"
         raise InputError(f"no prediction belongs to the split '{params.headline}'; splits with predictions: {present}")
     published = judged.describe(judged.of(PICTURE, params.headline)) | {"splits": splits}
-    controls = {name: judged.of(name, params.headline) for name in (BLANK, *BASELINES)}
+    controls = {name: judged.of(name, params.headline) for name in (BLANK, SEARCH_ALONE, *BASELINES)}
     blocks = {name: judged.block(mask) for name, mask in controls.items() if mask.any()}
-    if BLANK in blocks:
-        published["blank"] = blocks.pop(BLANK)
+    for name in (BLANK, SEARCH_ALONE):
+        if name in blocks:
+            published[name] = blocks.pop(name)
     return published | {"baselines": blocks}
 
 

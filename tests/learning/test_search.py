@@ -1,12 +1,10 @@
-import math
-
 import pytest
 import torch
 from torch import Tensor
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.learning.network import Network
-from im2latex.learning.search import beam, greedy
+from im2latex.learning.search import greedy
 
 IMAGES = torch.randint(0, 256, (5, 1, 32, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 
@@ -19,13 +17,13 @@ def log_probability(network: Network, image: Tensor, tokens: list[int]) -> float
     return float(sum(scores[place, token] for place, token in enumerate(tokens)))
 
 
-def favour_the_end(network: Network, amount: float) -> None:
-    """Tilt the scores towards the end mark, so that untrained rows finish at various lengths."""
+def favour_the_end(network: Network, amount: float, until: int = 3) -> None:
+    """Tilt the scores towards the end mark from `until` tokens on, so that untrained rows finish at various lengths."""
     score = network.decoder.step
 
     def tilted(state: list[Tensor], tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
         logits, after = score(state, tokens)
-        logits[:, Vocabulary.eos] += amount * (after[0].shape[2] - 3)
+        logits[:, Vocabulary.eos] += amount * (after[0].shape[2] - until)
         return logits, after
 
     network.decoder.step = tilted  # type: ignore[method-assign]
@@ -33,7 +31,7 @@ def favour_the_end(network: Network, amount: float) -> None:
 
 def test_the_length_is_bounded(network: Network) -> None:
     favour_the_end(network, -100.0)
-    for found in [*greedy(network, IMAGES, 6), *beam(network, IMAGES[:2], 6, 3)]:
+    for found in greedy(network, IMAGES, 6):
         if not found.finished:
             assert len(found.tokens) == 6
         assert len(found.tokens) <= 6
@@ -57,25 +55,5 @@ def test_log_probability_is_that_of_the_tokens(network: Network) -> None:
 
 
 def test_marks_are_never_found(network: Network) -> None:
-    for found in [*greedy(network, IMAGES, 12), *beam(network, IMAGES, 12, 3)]:
+    for found in greedy(network, IMAGES, 12):
         assert not {Vocabulary.pad, Vocabulary.bos, Vocabulary.eos} & set(found.tokens)
-
-
-def test_a_beam_of_one_is_greedy(network: Network) -> None:
-    favour_the_end(network, 0.5)
-    narrow, plain = beam(network, IMAGES, 12, 1), greedy(network, IMAGES, 12)
-    assert [one.tokens for one in narrow] == [one.tokens for one in plain]
-
-
-def test_a_wide_beam_finds_the_best_short_sequence(network: Network) -> None:
-    """With a beam as wide as all beginnings the search is exhaustive."""
-    vocabulary = network.decoder.step(network.start(IMAGES[:1]), torch.tensor([1]))[0].shape[1]
-    letters = [token for token in range(vocabulary) if token not in (Vocabulary.pad, Vocabulary.bos, Vocabulary.eos)]
-    every = [[], *([token] for token in letters)]
-    best = max(
-        (log_probability(network, IMAGES[:1], [*tokens, Vocabulary.eos]) / (len(tokens) + 1), tokens)
-        for tokens in every
-    )
-    found = beam(network, IMAGES[:1], 1, vocabulary)[0]
-    assert math.isclose(found.log_probability / (len(found.tokens) + 1), best[0], abs_tol=1e-4)
-    assert found.tokens == best[1]

@@ -1,0 +1,129 @@
+"""A checkpoint's predictions on a split: the search, then, if asked for, the choice by the hypotheses' pictures.
+
+reads   a checkpoint folder and shards (through learning.predict)
+        params.yaml: predict
+writes  tables of records.PREDICTIONS and records.HYPOTHESES, for `im2latex evaluate`
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, model_validator
+from tqdm import tqdm
+
+from im2latex.learning.predict import PredictParams, Reading, read
+from im2latex.params import check, load_yaml
+from im2latex.records import HYPOTHESES, PREDICTIONS, Split, write_table
+from im2latex.rendering.engine import Renderer
+from im2latex.scoring.baselines import PICTURE
+from im2latex.scoring.judge import judge
+from im2latex.scoring.rerank import SEARCH_ALONE, Likeness, Redrawing, choose
+from im2latex.scoring.summary import SummaryParams, describe
+
+
+class ReadoutParams(PredictParams):
+    """How a checkpoint is read out, and which hypothesis is taken."""
+
+    rerank: Literal["none", "render"] = Field(
+        default="none", description="take the search's choice; or the hypothesis that looks like the picture"
+    )
+
+    @model_validator(mode="after")
+    def _there_is_a_choice(self) -> "ReadoutParams":
+        if self.rerank == "render" and self.beam == 1:
+            raise ValueError("rerank = render chooses among hypotheses; beam = 1 gives only one: raise beam")
+        return self
+
+
+@dataclass(frozen=True)
+class Readout:
+    """PREDICTIONS of one split, and the HYPOTHESES they were chosen from."""
+
+    predictions: pa.Table
+    hypotheses: pa.Table
+
+    @property
+    def pictures(self) -> int:
+        """How many were read."""
+        return int(pc.sum(pc.equal(self.predictions["input"], PICTURE)).as_py() or 0)
+
+
+def read_out(
+    checkpoint: Path, shards: Path, split: Split, params: ReadoutParams, redrawing: Redrawing | None = None
+) -> Readout:
+    """Read every picture of the split; `redrawing` is needed where `params.rerank` asks for it.
+
+    Where hypotheses are ranked anew, the search's own choices follow as rows of the input `search_alone`.
+    """
+    readings = list(tqdm(read(checkpoint, shards, split, params), "read", disable=None, delay=2))
+    if params.rerank == "none" or redrawing is None:
+        likenesses: list[list[Likeness] | None] = [None] * len(readings)
+    else:
+        texts = [[latex for latex, _ in reading.hypotheses] for reading in readings]
+        likenesses = [*redrawing.compare([reading.picture for reading in readings], texts)]
+    chosen = [0 if one is None else choose(one) for one in likenesses]
+    rows = [reading.row(split, PICTURE, place) for reading, place in zip(readings, chosen, strict=True)]
+    if params.rerank == "render":
+        rows += [reading.row(split, SEARCH_ALONE) for reading in readings]
+    found = [
+        row
+        for reading, likeness, place in zip(readings, likenesses, chosen, strict=True)
+        for row in _hypotheses(reading, split, likeness, place)
+    ]
+    return Readout(
+        pa.Table.from_pylist(rows, schema=PREDICTIONS),
+        pa.Table.from_pylist(found, schema=HYPOTHESES),
+    )
+
+
+def _hypotheses(reading: Reading, split: Split, likeness: list[Likeness] | None, chosen: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "formula_id": reading.formula_id,
+            "split": split,
+            "rank": rank,
+            "hypothesis": latex,
+            "log_probability": one.log_probability,
+            "finished": one.finished,
+            "same_picture": likeness[rank].same if likeness else None,
+            "column_edits": likeness[rank].column_edits if likeness else None,
+            "chosen": rank == chosen,
+        }
+        for rank, (latex, one) in enumerate(reading.hypotheses)
+    ]
+
+
+def readout_params(beam: int | None, rerank: bool, constrain: bool) -> ReadoutParams:
+    """Section `predict` of ./params.yaml, or the defaults where there is no such file, with options put before it."""
+    path = Path("params.yaml")
+    values = load_yaml(path).get("predict", {}) if path.is_file() else {}
+    given: dict[str, object] = {"beam": beam} if beam else {}
+    given |= ({"rerank": "render"} if rerank else {}) | ({"constrain": True} if constrain else {})
+    return check(values | given, ReadoutParams, "options" if given else f"{path}: predict")
+
+
+def evaluate(
+    checkpoint: Path,
+    shards: Path,
+    split: Split,
+    out: Path,
+    params: ReadoutParams,
+    redrawing: Redrawing,
+    renderer: Renderer | None,
+) -> dict[str, Any]:
+    """Write the PREDICTIONS of a split to `out` and score them; image scores need a renderer.
+
+    The HYPOTHESES go to `<out without suffix>.hypotheses.parquet` where a beam found several. The scores have the names
+    of `scoring.summary`, over all rows of the split; those of the search's own choices are nested where they differ.
+    """
+    found = read_out(checkpoint, shards, split, params, redrawing)
+    write_table(found.predictions, out)
+    if params.beam > 1:
+        write_table(found.hypotheses, out.with_suffix(".hypotheses.parquet"))
+    scores = judge(found.predictions, renderer, progress=True)
+    taken, alone = (scores.filter(pc.equal(scores["input"], name)) for name in (PICTURE, SEARCH_ALONE))
+    nested = {SEARCH_ALONE: describe(alone, SummaryParams())} if alone.num_rows else {}
+    return describe(taken, SummaryParams()) | nested

@@ -1,0 +1,210 @@
+r"""What may follow in a normalized formula, token by token: a pushdown automaton over the language of `tokens`.
+
+A formula is read with a stack of places, the innermost last: rows of mathematics (the formula itself, a group, the
+inside of `\left ... \right`, a table) and things that are due (an argument, a delimiter). Every token replaces the
+innermost place by none, one or several. What is read to its end, with the stack back at the formula itself, has its
+groups, environments and fences balanced, its arguments present, no double script, and no more cells in a row than its
+table has: so it parses.
+
+It is the language that `write` emits, where every argument and script stands in braces, and not all of LaTeX. Pure
+functions on small tuples; `learning.constraints` compiles them to tables.
+"""
+
+import re
+from typing import NamedTuple
+
+from im2latex.latex.signatures import BRACKET_AFTER_SPACE, COMMANDS, DELIMITERS, ENVIRONMENTS, UNIT
+
+
+class Sort(NamedTuple):
+    """What the automaton knows of a token. `kinds` as in signatures, those in the token itself left out."""
+
+    role: str
+    kinds: str = ""
+    name: str = ""
+    delimiter: bool = False
+    cells: int | None = None
+    """Cells that it adds to a row of a table as a column of its specification; None where it is no column."""
+
+
+class Place(NamedTuple):
+    """A row, or what is due. `after` is what stands just before in a row, where that matters."""
+
+    kind: str
+    after: str = ""
+    name: str = ""
+    used: int = 0
+    most: int | None = None
+    """Cells used in this row of a table, and the most that it may have; None for any number."""
+
+
+END = Sort("end of formula")
+START = Place("formula", "start")
+
+_ROWS = frozenset(["formula", "group", "lines", "fence", "bracket", "table"])
+_OWN_ROLE = {"{", "}", "[", "]", "_", "^", "&", "*", "\\left", "\\right", "\\middle", "\\hline"}
+_SPANNING = re.compile(r"\\(?:multicolumn|hdotsfor)(?:\[[^]]*\])?\{(\d+)\}")
+_NAME = re.compile(r"\\(?:[A-Za-z]+\*?|.)")
+_ENVIRONMENT = re.compile(r"\\(begin|end)\{([A-Za-z]+\*?)\}")
+_LENGTH = re.compile(rf"[-+]?(?:\d+\.?\d*|\.\d+){UNIT}")
+_IN_TOKEN = frozenset("*brtp")
+"""Kinds that are written as part of the name's token, or stand for nothing."""
+
+MOST_CELLS = dict.fromkeys(["cases", "dcases", "rcases", "drcases", "split"], 2)
+MOST_CELLS |= dict.fromkeys(["gathered", "multlined", "lgathered", "rgathered", "subarray"], 1)
+MOST_CELLS |= {f"{kind}matrix{star}": 10 for kind in ("", *"pbBvV") for star in ("", "*")}
+"""Cells in a row of amsmath's and mathtools' tables; ten is MaxMatrixCols as amsmath sets it (user guide, 4.1)."""
+
+COUNTED_COLUMNS = 12
+"""Wider arrays may have any number of cells: each width that is counted costs places of its own."""
+
+
+def sort(token: str) -> Sort:
+    """Look at one token; its neighbours play no part."""
+    delimiter = token in DELIMITERS
+    if token in _OWN_ROLE:
+        return Sort(token, delimiter=delimiter)
+    if token.startswith("\\\\"):
+        return Sort("\\\\")
+    if environment := _ENVIRONMENT.match(token):
+        kinds = ENVIRONMENTS.get(environment[2], "")
+        return Sort(f"\\{environment[1]}", kinds if environment[1] == "begin" else "", environment[2])
+    if token[0] != "\\":
+        cells = 1 if token[0] in "lcrpmbwW" else 0 if token[0] in "|@!><" else None
+        if len(token) == 1:
+            return Sort("symbol", delimiter=delimiter, cells=cells if token in "lcr|" else None)
+        return Sort("length") if _LENGTH.fullmatch(token) else Sort("raw", cells=cells if "{" in token else None)
+    if spanning := _SPANNING.match(token):
+        return Sort("span", "cm" if token.startswith("\\m") else "", cells=min(int(spanning[1]), COUNTED_COLUMNS))
+    name = _NAME.match(token)
+    kinds = COMMANDS.get(name[0], COMMANDS.get(name[0].rstrip("*"), "")) if name else ""
+    if token == "\\substack":
+        kinds = "s"
+    return Sort("symbol", "" if kinds.endswith("t") else "".join(k for k in kinds if k not in _IN_TOKEN), "", delimiter)
+
+
+def step(place: Place, token: Sort) -> tuple[Place, ...] | None:
+    """What takes the innermost place when a token is read there, innermost last; None where it may not stand."""
+    if place.kind in _ROWS:
+        return _in_row(place, token)
+    if place.kind == "columns":
+        return _in_columns(place, token)
+    if token.role in _OPENED.get(place.kind, {}):
+        return _OPENED[place.kind][token.role]
+    if place.kind == "array" and token.role == "{":
+        return (Place("columns", name=place.name),)
+    fits = {
+        "d": token.delimiter,
+        "n": token.role == "length",
+        "i": token.role == "raw",
+        "word": token.role == "symbol" and not token.kinds,
+        "}": token.role == "}",
+    }
+    return () if fits.get(place.kind, False) else None
+
+
+_GROUP = (Place("group"),)
+_OPENED: dict[str, dict[str, tuple[Place, ...]]] = {
+    "m": {"{": _GROUP},
+    "s": {"{": (Place("lines"),)},
+    "o": {"{": _GROUP, "[": (Place("m"), Place("bracket"))},
+    "l": {"{": (Place("}"), Place("n"))},
+    "r": {"{": (Place("}"), Place("word"))},
+    "c": {"{": (Place("columns"),)},
+}
+r"""What is due: an argument, one that may have lines, one with an optional one before it, a length, a word, columns."""
+
+
+def _in_row(place: Place, token: Sort) -> tuple[Place, ...] | None:
+    role, on = token.role, place._replace(after="")
+    table = place.kind == "table"
+    found: tuple[Place, ...] | None = None
+    if role == "symbol":
+        found = (on, *_due(token.kinds))
+    elif role == "{":
+        found = (on, *_GROUP)
+    elif role == "}":
+        found = () if place.kind in ("group", "lines") else None
+    elif role == "_" or role == "^":
+        double = place.after == "^" or place.after == role
+        found = None if double else (place._replace(after=role), Place("m"))
+    elif role == "]":
+        found = () if place.kind == "bracket" else (on,)
+    elif role == "[" or role == "*":  # would belong to the row break before it
+        found = None if place.after == "\\\\" and (role == "*" or _takes_bracket(place)) else (on,)
+    elif role == "&":
+        found = (place._replace(after="&", used=_counted(place, 1)),) if table and _has_room(place, 1) else None
+    elif role == "\\\\":
+        lines = table or place.kind in ("lines", "formula")
+        found = (place._replace(after="\\\\", used=min(place.used, 1)),) if lines else None
+    elif role == "\\left":  # a bracket in an optional argument would end it
+        found = None if place.kind == "bracket" else (on, Place("fence"), Place("d"))
+    elif role == "\\right":
+        found = (Place("d"),) if place.kind == "fence" else None
+    elif role == "\\middle":
+        found = (on, Place("d")) if place.kind == "fence" else None
+    elif role == "\\begin":
+        found = (on, *_opened(token))
+    elif role == "\\end":
+        found = () if table and place.name == token.name else None
+    elif role == "\\hline":
+        found = (place,) if table and place.after in ("\\\\", "\\begin") else None
+    elif role == "span":
+        more = (token.cells or 1) - 1
+        fits = table and place.after.startswith(("&", "\\")) and _has_room(place, more)
+        found = (on._replace(used=_counted(place, more)), *_due(token.kinds)) if fits else None
+    elif token == END:
+        found = (place,) if place.kind == "formula" and place.after != "start" else None
+    return found
+
+
+def _due(kinds: str) -> tuple[Place, ...]:
+    """Arguments that are due, the first one innermost; an optional one stands with the one behind it."""
+    return tuple(Place(kind) for kind in reversed(kinds.replace("om", "o")))
+
+
+def _opened(token: Sort) -> tuple[Place, ...]:
+    """An environment's rows, and before them its arguments."""
+    if "c" in token.kinds:
+        return (Place("array", name=token.name),)
+    most = MOST_CELLS.get(token.name)
+    rows = Place("table", "\\begin", token.name, used=1 if most else 0, most=most)
+    return (rows, Place("r")) if "r" in token.kinds else (rows,)
+
+
+def _takes_bracket(place: Place) -> bool:
+    """Whether a row break finds its length behind spaces here."""
+    return place.kind == "formula" or place.name in BRACKET_AFTER_SPACE
+
+
+def _has_room(place: Place, cells: int) -> bool:
+    return place.most is None or place.used + cells <= place.most
+
+
+def _counted(place: Place, cells: int) -> int:
+    """Cells used, where they are counted at all."""
+    return place.used if place.most is None else place.used + cells
+
+
+def _in_columns(place: Place, token: Sort) -> tuple[Place, ...] | None:
+    """A column specification; its end opens the rows of the array it belongs to."""
+    if token.cells is not None and token.role in ("symbol", "raw"):
+        return (place._replace(used=min(place.used + token.cells, COUNTED_COLUMNS + 1)),)
+    if token.role != "}" or not place.used:
+        return None
+    if not place.name:
+        return ()
+    counted = place.used <= COUNTED_COLUMNS
+    most = MOST_CELLS.get(place.name, place.used) if counted else None
+    return (Place("table", "\\begin", place.name, used=1 if counted else 0, most=most),)
+
+
+def balanced(tokens: list[str]) -> bool:
+    """Whether the automaton reads the tokens to their end."""
+    stack = [START]
+    for token in [*map(sort, tokens), END]:
+        found = step(stack.pop(), token) if stack else None
+        if found is None:
+            return False
+        stack += found
+    return len(stack) == 1

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from im2latex.imaging.raster import PictureParams, Pixels, pad, prepare
+from im2latex.rendering.engine import TexRenderer
+from im2latex.scoring.image import BATCH
+from im2latex.scoring.rerank import Likeness, Redrawing, choose
+from tests.scoring.drawings import DrawnRenderer
+
+PICTURE = PictureParams(downsample=2, padding_px=8)
+random = np.random.default_rng(2)
+
+
+def drawn(width: int) -> Pixels:
+    pixels = np.where(random.random((20, width)) < 0.5, 0, 255).astype(np.uint8)
+    pixels[[0, -1]], pixels[:, [0, -1]] = 0, 0
+    return pixels
+
+
+TRUE = drawn(40)
+NEAR = TRUE.copy()
+NEAR[4:12, 10:12] = 255 - NEAR[4:12, 10:12]
+PICTURES: dict[str, Pixels | str] = {
+    "true": TRUE,
+    "also": TRUE.copy(),
+    "near": NEAR,
+    "far": drawn(70),
+    "bad": "undefined_macro",
+}
+
+
+def asked(*hypotheses: str) -> list[Likeness]:
+    redrawing = Redrawing(DrawnRenderer(PICTURES), PICTURE)
+    return redrawing.compare([prepare(TRUE, PICTURE.padding_px, PICTURE.downsample)], [hypotheses])[0]
+
+
+def test_the_picture_that_was_read_is_recognized() -> None:
+    true, near, far, bad = asked("true", "near", "far", "bad")
+    assert true == Likeness(True, 0)
+    assert not near.same
+    assert not far.same
+    assert near.column_edits is not None
+    assert far.column_edits is not None
+    assert 0 < near.column_edits < far.column_edits
+    assert bad == Likeness(False, None)
+
+
+def test_margins_play_no_part() -> None:
+    redrawing = Redrawing(DrawnRenderer(PICTURES), PICTURE)
+    picture = pad(prepare(TRUE, PICTURE.padding_px, PICTURE.downsample), 7)
+    assert redrawing.compare([picture], [["true"]]) == [[Likeness(True, 0)]]
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "chosen"),
+    [
+        (["far", "near", "true", "also"], 2),
+        (["also", "true"], 0),
+        (["bad", "far", "near"], 2),
+        (["bad", "far"], 1),
+        (["bad", "missing"], 0),
+    ],
+)
+def test_the_likest_is_chosen_and_the_first_of_equals(hypotheses: list[str], chosen: int) -> None:
+    PICTURES.setdefault("missing", "undefined_macro")
+    assert choose(asked(*hypotheses)) == chosen
+
+
+def test_equal_ink_is_not_yet_the_same_picture() -> None:
+    """Column edits look at ink and paper only; of two without edits the one with the same greys is right."""
+    assert choose([Likeness(False, 0), Likeness(True, 0)]) == 1
+
+
+def test_each_distinct_hypothesis_is_drawn_once() -> None:
+    formulas = [str(number) for number in range(BATCH + 1)]
+    renderer = DrawnRenderer(dict.fromkeys(formulas, TRUE))
+    Redrawing(renderer, PICTURE).compare([TRUE] * 2, [[*formulas, "0"], formulas[:3]])
+    assert renderer.asked == formulas
+
+
+@pytest.mark.needs_tex
+def test_a_rendered_picture_is_told_from_one_that_differs_by_a_digit() -> None:
+    renderer = TexRenderer()
+    formula, other = r"\frac { 1 } { x ^ { 2 } }", r"\frac { 1 } { x ^ { 3 } }"
+    pixels = renderer.render([formula])[0].pixels
+    assert pixels is not None
+    picture = prepare(pixels, PICTURE.padding_px, PICTURE.downsample)
+    found = Redrawing(renderer, PICTURE).compare([picture], [[other, r"\frac 1 { x ^ 2 }", r"\frac {"]])[0]
+    assert [one.same for one in found] == [False, True, False]
+    assert found[2].column_edits is None
