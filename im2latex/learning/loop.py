@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import Im2LatexError
 from im2latex.learning.augmentation import augment
-from im2latex.learning.batches import Epochs, Samples, collate
+from im2latex.learning.batches import Epochs, Samples
 from im2latex.learning.checkpoint import Checkpoint
+from im2latex.learning.feed import Feed
 from im2latex.learning.losses import reading_loss, sequence_loss
 from im2latex.learning.network import Network
 from im2latex.learning.optimizer import build_optimizers
@@ -78,6 +79,7 @@ class Run:
     def __init__(self, fabric: Fabric, params: TrainParams, samples: Samples, vocabulary: int) -> None:
         self.fabric, self.params, self.samples = fabric, params, samples
         self.epochs = Epochs(samples, params.batches, params.seed)
+        self.feed = Feed(samples, self.epochs, fabric.device, params.device_memory_mb, fabric.world_size)
         torch.manual_seed(params.seed)
         network = Network(params.model, vocabulary)
         average = copy.deepcopy(network).to(fabric.device).eval()
@@ -90,7 +92,7 @@ class Run:
         taken = [self.epochs[state.step * world + rank] for rank in range(world)]
         seed = step_seed(self.params.seed, state.step, self.fabric.global_rank)
         share = rate_share(self.params, state.seen, state.total)
-        loss, token_loss = self._forward(taken[self.fabric.global_rank], seed)
+        loss, token_loss = self._forward(state.step * world + self.fabric.global_rank, seed)
         self.network.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.params.clip_norm)
@@ -104,15 +106,16 @@ class Run:
         state.seen += count
         return token_loss.item()
 
-    def _forward(self, indices: list[int], seed: int) -> tuple[Tensor, Tensor]:
-        """The loss of one batch, and its part that a validation loss compares with: that of the decoder's tokens.
+    def _forward(self, place: int, seed: int) -> tuple[Tensor, Tensor]:
+        """The loss of the batch at a place of the sequence, and the part of it that a validation loss compares with.
 
-        Raises `Im2LatexError` naming the batch where the loss is not finite.
+        That part is of the decoder's tokens. Raises `Im2LatexError` naming the batch where the loss is not finite.
         """
         torch.manual_seed(seed)
-        batch = collate(self.samples, indices, torch.Generator().manual_seed(seed))
-        images, tokens = batch.images.to(self.fabric.device), batch.tokens.to(self.fabric.device)
-        images = augment(images, self.params.augmentation, torch.Generator(images.device).manual_seed(seed))
+        batch = self.feed.batch(place, torch.Generator().manual_seed(seed))
+        images, tokens = batch.images, batch.tokens
+        variation = self.params.augmentation.at(self.state.seen / self.state.total)
+        images = augment(images, variation, torch.Generator(images.device).manual_seed(seed + 1))
         logits, reading = self.network(images, tokens[:, :-1])
         loss = token_loss = sequence_loss(logits, tokens, self.params.label_smoothing)
         if self.params.ctc_weight:
@@ -120,7 +123,7 @@ class Run:
         if not torch.isfinite(loss):
             names = ", ".join(batch.ids[:4])
             raise Im2LatexError(
-                f"the loss is {loss.item()} at step {self.state.step}, on a batch of {len(indices)} with {names}; "
+                f"the loss is {loss.item()} at step {self.state.step}, on a batch of {len(batch.ids)} with {names}; "
                 "lower learning_rate, or look at these samples"
             )
         return loss, token_loss

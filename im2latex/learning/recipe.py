@@ -38,6 +38,9 @@ class TrainParams(Params):
     validation_samples: int = Field(ge=1, description="size of the fixed part of the split val that is scored")
     accelerator: Literal["auto", "cpu", "gpu"] = Field(description="where to train, as Lightning Fabric names it")
     devices: int = Field(ge=1, description="accelerators, each with its own batches")
+    device_memory_mb: int = Field(
+        default=16384, ge=1, description="most MiB of pictures that live on an accelerator; more are sent in parts"
+    )
     precision: Literal["32-true", "bf16-mixed"] = Field(description="arithmetic of forward and backward")
 
 
