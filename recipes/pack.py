@@ -1,0 +1,157 @@
+"""Pack a whole run into one archive, for a machine with no TeX and no network: python -m recipes.pack --help
+
+reads   formulas, label files, params.yaml with the changes of a recipe, this machine's TeX, a package index
+writes  an archive for `recipes/run.sh`: wheels, a portable TeX, the code, params.yaml, the corpus and the label files
+
+The corpus holds the formulas to train on as split train, others of the same kind as split val, and all label files as
+split test: so the filters keep every label out of training, by text and by picture.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from im2latex.dataset.sources import read_file
+from im2latex.errors import Im2LatexError, InputError
+from im2latex.params import check, load_yaml
+from im2latex.records import RawFormula
+from im2latex.rendering.looks import all_looks
+from pipeline.fingerprint import ROOT
+from pipeline.renderer import RenderStageParams
+from recipes.portable_tex import collect
+
+CODE = ("im2latex", "pipeline", "benchmarks", "recipes", "custom")
+REQUIREMENTS = ROOT / "recipes" / "requirements.txt"
+PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+_RECORDED = 20_000
+"""Formulas that are set, at even distances, to find the files that TeX asks for."""
+
+Row = dict[str, str]
+
+
+def main(
+    train: Annotated[Path, typer.Argument(help="formulas to train on: .txt, .jsonl, .csv or .parquet")],
+    val: Annotated[Path, typer.Argument(help="formulas to validate on")],
+    labels: Annotated[list[str], typer.Option(help="NAME=FILE: a held-out set, one label a line")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="the archive")] = Path("recipe.tar.xz"),
+    changes: Annotated[Path, typer.Option(help="what the recipe changes in params.yaml")] = Path(
+        "recipes/h200/changes.yaml"
+    ),
+    count: Annotated[int, typer.Option(help="formulas to train on, the first ones; 0 for all")] = 0,
+    val_count: Annotated[int, typer.Option(help="formulas to validate on")] = 4000,
+    label_count: Annotated[int, typer.Option(help="labels of each set; 0 for all")] = 0,
+    python: Annotated[str, typer.Option(help="Python version of the other machine")] = "3.12",
+    set_value: Annotated[list[str] | None, typer.Option("--set", "-S", help="a.b.c=VALUE, after the changes")] = None,
+) -> None:
+    """Write the archive and say how large its parts are."""
+    try:
+        named = [text.partition("=")[::2] for text in labels]
+        sets = {name: [row["formula"] for row in _rows(Path(file), "test", label_count)] for name, file in named}
+        params = merged(load_yaml(ROOT / "params.yaml"), load_yaml(changes))
+        for text in set_value or []:
+            params = merged(params, assignment(text))
+        rows = [*_rows(train, "train", count), *_rows(val, "val", val_count)]
+        rows += [
+            {"id": f"{name}-{line}", "formula": text, "split": "test"}
+            for name, lines in sets.items()
+            for line, text in enumerate(lines)
+        ]
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            _wheels(folder / "wheels", python)
+            _project(folder / "project", params, rows, sets)
+            looks = all_looks(*_look_params(params))
+            formulas = [row["formula"] for row in rows]
+            collect(folder / "tex", [look.renderer for look in looks], formulas[:: max(1, len(formulas) // _RECORDED)])
+            with tarfile.open(out, "w:xz") as archive:
+                for part in sorted(folder.iterdir()):
+                    archive.add(part, part.name, filter=_plain)
+                    typer.echo(f"{part.name:8} {_size(part) / 1e6:8.1f} MB unpacked")
+    except Im2LatexError as error:
+        typer.echo(f"pack: {error}", err=True)
+        raise typer.Exit(error.exit_code) from None
+    typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {len(rows):,} formulas")
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the changes at any depth; raises `InputError` for a key that it does not have."""
+    result = dict(base)
+    for key, value in changes.items():
+        if key not in base:
+            raise InputError(f"{key} is no key of params.yaml; known there are {', '.join(base)}")
+        result[key] = merged(base[key], value) if isinstance(value, dict) and isinstance(base[key], dict) else value
+    return result
+
+
+def assignment(text: str) -> dict[str, Any]:
+    """`a.b=1` as {"a": {"b": 1}}."""
+    path, found, value = text.partition("=")
+    if not found:
+        raise InputError(f"{text}: a changed value is written as a.b.c=VALUE")
+    result: Any = yaml.safe_load(value)
+    for key in reversed(path.split(".")):
+        result = {key: result}
+    return dict(result)
+
+
+def _look_params(params: dict[str, Any]) -> tuple[Any, Any]:
+    stage = check(params["render"], RenderStageParams, "render")
+    return stage.renderer, stage.looks
+
+
+def _rows(file: Path, split: str, count: int) -> Iterator[Row]:
+    """The first `count` formulas of a file as rows of a corpus, or all."""
+    rows = (row for row in read_file(file) if isinstance(row, RawFormula))
+    for row in islice(rows, count or None):
+        named = {"id": row.source_id, "group": row.group, "formula": row.formula, "split": split}
+        yield {key: value for key, value in named.items() if value is not None}
+
+
+def _project(folder: Path, params: dict[str, Any], rows: list[Row], sets: Mapping[str, list[str]]) -> None:
+    """The code with its params.yaml, the corpus and the label files."""
+    for name in CODE:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "results"))
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    corpus = folder / "data" / "raw" / str(params["corpus"])
+    corpus.mkdir(parents=True)
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (corpus / "formulas.jsonl").write_text(text, encoding="utf-8")
+    (folder / "sets").mkdir()
+    for name, lines in sets.items():
+        (folder / "sets" / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _wheels(folder: Path, python: str) -> None:
+    """Download what the other machine lacks, for its Python."""
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.M))
+    names = [line for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", *platforms]
+    command += ["--implementation", "cp", "--python-version", python, "--dest", str(folder)]
+    subprocess.run([*command, *(f"{name}=={pins[name]}" for name in names)], check=True)
+
+
+def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """An entry without names and numbers of this machine's users."""
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    return entry
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+if __name__ == "__main__":
+    typer.run(main)
