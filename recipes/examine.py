@@ -57,7 +57,9 @@ def main(out: Path) -> None:
     for path in sorted(Path("sets").glob("*.txt")):
         scores[path.stem], table = _examined(path, checkpoint.vocabulary, renderer)
         tables.append(table)
-        typer.echo(f"{path.stem}: {scores[path.stem]}")
+        for kind in ("normal_form", "as_given"):
+            plain = {key: value for key, value in scores[path.stem][kind].items() if isinstance(value, float | int)}
+            typer.echo(f"{path.stem}, {kind}: {plain}")
     write_table(pa.concat_tables(tables), out / "predictions.parquet")
     results = {
         "scores": scores,

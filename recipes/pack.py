@@ -43,30 +43,27 @@ Row = dict[str, str]
 def main(
     train: Annotated[Path, typer.Argument(help="formulas to train on: .txt, .jsonl, .csv or .parquet")],
     val: Annotated[Path, typer.Argument(help="formulas to validate on")],
-    labels: Annotated[list[str], typer.Option(help="NAME=FILE: a held-out set, one label a line")],
+    labels: Annotated[list[str], typer.Option(help="NAME=FILE or NAME=FILE:COUNT, a held-out set")],
     out: Annotated[Path, typer.Option("-o", "--out", help="the archive")] = Path("recipe.tar.xz"),
     changes: Annotated[Path, typer.Option(help="what the recipe changes in params.yaml")] = Path(
         "recipes/h200/changes.yaml"
     ),
     count: Annotated[int, typer.Option(help="formulas to train on, the first ones; 0 for all")] = 0,
     val_count: Annotated[int, typer.Option(help="formulas to validate on")] = 4000,
-    label_count: Annotated[int, typer.Option(help="labels of each set; 0 for all")] = 0,
     python: Annotated[str, typer.Option(help="Python version of the other machine")] = "3.12",
     set_value: Annotated[list[str] | None, typer.Option("--set", "-S", help="a.b.c=VALUE, after the changes")] = None,
 ) -> None:
     """Write the archive and say how large its parts are."""
     try:
-        named = [text.partition("=")[::2] for text in labels]
-        sets = {name: [row["formula"] for row in _rows(Path(file), "test", label_count)] for name, file in named}
+        sets = dict(map(_labels, labels))
+        held_out = {label for lines in sets.values() for label in lines}
         params = merged(load_yaml(ROOT / "params.yaml"), load_yaml(changes))
         for text in set_value or []:
             params = merged(params, assignment(text))
-        rows = [*_rows(train, "train", count), *_rows(val, "val", val_count)]
-        rows += [
-            {"id": f"{name}-{line}", "formula": text, "split": "test"}
-            for name, lines in sets.items()
-            for line, text in enumerate(lines)
-        ]
+        rows = list(islice(_rows(train, "train"), count or None))
+        rows += islice((row for row in _rows(val, "val") if row["formula"] not in held_out), val_count)
+        for name, lines in sets.items():
+            rows += [{"id": f"{name}-{line}", "formula": text, "split": "test"} for line, text in enumerate(lines)]
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             _wheels(folder / "wheels", python)
@@ -110,12 +107,22 @@ def _look_params(params: dict[str, Any]) -> tuple[Any, Any]:
     return stage.renderer, stage.looks
 
 
-def _rows(file: Path, split: str, count: int) -> Iterator[Row]:
-    """The first `count` formulas of a file as rows of a corpus, or all."""
-    rows = (row for row in read_file(file) if isinstance(row, RawFormula))
-    for row in islice(rows, count or None):
-        named = {"id": row.source_id, "group": row.group, "formula": row.formula, "split": split}
-        yield {key: value for key, value in named.items() if value is not None}
+def _rows(file: Path, split: str) -> Iterator[Row]:
+    """The formulas of a file as rows of a corpus."""
+    for row in read_file(file):
+        if isinstance(row, RawFormula):
+            named = {"id": row.source_id, "group": row.group, "formula": row.formula, "split": split}
+            yield {key: value for key, value in named.items() if value is not None}
+
+
+def _labels(text: str) -> tuple[str, list[str]]:
+    """The name and the labels of a held-out set, each in one line."""
+    found = re.fullmatch(r"([\w.-]+)=(.+?)(?::(\d+))?", text)
+    if found is None:
+        raise InputError(f"{text}: a held-out set is written as NAME=FILE or NAME=FILE:COUNT")
+    name, file, count = found.groups()
+    rows = islice(_rows(Path(file), "test"), int(count) if count else None)
+    return name, [row["formula"].replace("\n", " ") for row in rows]
 
 
 def _project(folder: Path, params: dict[str, Any], rows: list[Row], sets: Mapping[str, list[str]]) -> None:

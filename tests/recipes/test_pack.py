@@ -31,6 +31,11 @@ def test_a_value_is_set_by_its_path() -> None:
         pack.assignment("train.budget")
 
 
+def test_a_set_without_a_name_is_refused() -> None:
+    with pytest.raises(InputError, match="labels.txt: a held-out set is written as NAME=FILE or NAME=FILE:COUNT"):
+        pack._labels("labels.txt")
+
+
 def test_the_recipe_fits_the_params() -> None:
     params = pack.merged(load_yaml(ROOT / "params.yaml"), load_yaml(ROOT / "recipes/h200/changes.yaml"))
     assert check(params["train"], TrainParams, "train").precision == "bf16-mixed"
@@ -54,13 +59,14 @@ def test_an_archive_holds_code_corpus_and_sets(tmp_path: Path, monkeypatch: pyte
     for name, lines in (("train.txt", "a\nb\nc\n"), ("val.txt", "d\ne\n"), ("labels.txt", "x ^ 2\ny\nz\n")):
         (tmp_path / name).write_text(lines)
     out = tmp_path / "recipe.tar.xz"
-    options = ["--labels", f"bench={tmp_path / 'labels.txt'}", "--count", "2", "--val-count", "1", "--label-count", "2"]
+    options = ["--labels", f"bench={tmp_path / 'labels.txt'}:2", "--count", "2", "--val-count", "1"]
+    options += ["--labels", f"own={tmp_path / 'val.txt'}:1"]
     files = [str(tmp_path / "train.txt"), str(tmp_path / "val.txt")]
     app = typer.Typer()
     app.command()(pack.main)
     result = CliRunner().invoke(app, [*files, *options, "-S", "train.seed=9", "-o", str(out)])
     assert result.exit_code == 0, result.output
-    assert asked == {"n": 1, "of": ["a", "b", "d", "x ^ 2", "y"]}
+    assert asked == {"n": 1, "of": ["a", "b", "e", "x ^ 2", "y", "d"]}
     with tarfile.open(out) as archive:
         archive.extractall(tmp_path / "there", filter="data")
     project = tmp_path / "there" / "project"
@@ -69,9 +75,10 @@ def test_an_archive_holds_code_corpus_and_sets(tmp_path: Path, monkeypatch: pyte
     assert [(row["formula"], row["split"]) for row in rows] == [
         ("a", "train"),
         ("b", "train"),
-        ("d", "val"),
+        ("e", "val"),
         ("x ^ 2", "test"),
         ("y", "test"),
+        ("d", "test"),
     ]
     assert (project / "sets/bench.txt").read_text() == "x ^ 2\ny\n"
     assert (project / "im2latex/learning/loop.py").is_file()
