@@ -10,7 +10,8 @@ LIMIT=${LIMIT:-540}
 WORK=${WORK:-/tmp/im2latex-recipe}
 PYTHON=${PYTHON:-python3}
 OUT=$(mkdir -p "${OUT:-$WORK/out}" && readlink -f "${OUT:-$WORK/out}")
-KEPT=${KEPT:-60} # seconds kept for saving the state, and needed to examine a finished model
+KEPT=${KEPT:-60} # seconds kept for saving the state
+NEEDED=${NEEDED:-200} # seconds without which no finished model is examined
 LEAST=${LEAST:-30} # seconds below which no training is started
 
 mkdir -p "$WORK"
@@ -58,8 +59,8 @@ if [ ! -e data/train/checkpoint.json ]; then
     124 | 137) again ;; # stopped by the clock
     *) exit "$status" ;;
     esac
-    [ $((LIMIT - SECONDS)) -ge "$KEPT" ] || again
 fi
+[ $((LIMIT - SECONDS)) -ge "$NEEDED" ] || again
 
 "$PYTHON" -m recipes.examine "$OUT"
 note examine

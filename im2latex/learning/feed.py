@@ -35,7 +35,7 @@ class Resident:
             starts = np.cumsum([0, *sizes.prod(axis=1)])[:-1]
         # One pixel of paper at the end, which stands for all around the pictures.
         self._pixels = torch.empty(len(pixels) + 1, dtype=torch.uint8, device=device)
-        self._pixels[:-1].copy_(_pinned(torch.from_numpy(pixels), device), non_blocking=True)
+        self._pixels[:-1].copy_(torch.from_numpy(pixels))
         self._pixels[-1] = _PAPER
         self._layout = torch.from_numpy(np.column_stack([starts, sizes])).to(device)
 
@@ -124,10 +124,5 @@ class Feed:
 
 
 def _sent(values: Tensor, device: torch.device) -> Tensor:
-    """A copy on the device that the processor does not wait for."""
-    return _pinned(values, device).to(device, non_blocking=True)
-
-
-def _pinned(values: Tensor, device: torch.device) -> Tensor:
-    """The same in memory that an accelerator can read by itself, where there is one."""
-    return values.pin_memory() if device.type == "cuda" else values
+    """A copy on the device that the processor does not wait for: from memory that an accelerator reads by itself."""
+    return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)

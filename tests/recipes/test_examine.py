@@ -35,7 +35,8 @@ def prepared(project: Path, set_params: Callable[[dict[str, Any]], None], monkey
 def test_a_trained_model_is_examined(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state, out = prepared / "state", prepared / "out"
     out.mkdir()
-    step, stopped = Run.step, []
+    step = Run.step
+    stopped: list[int] = []
 
     def stopping(self: Run) -> float:
         if self.state.step == 3 and self.state.total and not stopped and self.state.seen:

@@ -43,7 +43,9 @@ def run(work: Path, limit: int = 100, kept: int = 60, least: int = 30) -> int:
     env = {"WORK": str(work), "OUT": str(top / "out"), "PYTHON": str(top / "python"), "LIMIT": str(limit)}
     command = ["bash", str(ROOT / "recipes" / "run.sh"), str(top / "recipe.tar.xz")]
     return subprocess.run(
-        command, env=env | {"KEPT": str(kept), "LEAST": str(least), "PATH": os.environ["PATH"]}, check=False
+        command,
+        env=env | {"KEPT": str(kept), "LEAST": str(least), "NEEDED": "60", "PATH": os.environ["PATH"]},
+        check=False,
     ).returncode
 
 
@@ -72,6 +74,13 @@ def test_a_run_that_the_clock_stops_goes_on(work: Path) -> None:
 def test_too_little_time_to_train_starts_no_training(work: Path) -> None:
     assert run(work, limit=70) == 75
     assert calls(work) == STAGES
+
+
+def test_too_little_time_to_examine_is_left_to_the_next_call(work: Path) -> None:
+    assert run(work, limit=50, kept=1, least=1) == 75
+    assert calls(work) == [*STAGES, "fit"]
+    assert run(work) == 0
+    assert calls(work) == [*STAGES, "fit", "examine"]
 
 
 def test_a_failure_is_told(work: Path) -> None:
