@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,8 @@ from pipeline.labelled import Label, write_labelled
 from pipeline.renderer import RenderStageParams
 
 MOST_TOKENS = 150
-_HALF_PART_MB = 8
+_PARTS_MB = 8
+"""Memory of the way `parts`: so little that an epoch of the benchmark needs several."""
 
 File = Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")]
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
@@ -58,8 +60,8 @@ def loader(file: File, count: int = 4000, device: str = "cpu", name: str = "load
     rates["collate"] = len(samples) / _seconds(lambda: [collate(samples, batch, placing) for batch in batches])
     ways: tuple[Way, ...] = ("collated", "whole", "parts")
     for way in ways:
-        feed = Feed(samples, Epochs(samples, params.batches, params.seed), torch.device(device), _HALF_PART_MB, way=way)
-        rates[f"epoch_{way}"] = len(samples) / _seconds(lambda feed=feed: _epoch(feed, len(batches), device))  # type: ignore[misc]
+        feed = Feed(samples, Epochs(samples, params.batches, params.seed), torch.device(device), _PARTS_MB, way=way)
+        rates[f"epoch_{way}"] = len(samples) / _seconds(partial(_epoch, feed, len(batches), device))
     once = 1 / rates["decode"] + 1 / rates["epoch_collated"]
     save(
         f"learning-{name}",

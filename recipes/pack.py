@@ -22,12 +22,17 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from im2latex.dataset.buckets import BucketParams
+from im2latex.dataset.filters import FilterParams
 from im2latex.dataset.sources import read_file
 from im2latex.errors import Im2LatexError, InputError
-from im2latex.params import check, load_yaml
+from im2latex.learning.predict import PredictParams
+from im2latex.learning.recipe import TrainParams
+from im2latex.params import Params, check, load_yaml
 from im2latex.records import RawFormula
 from im2latex.rendering.looks import all_looks
 from pipeline.fingerprint import ROOT
+from pipeline.normalizer import NormalizeParams
 from pipeline.renderer import RenderStageParams
 from recipes.portable_tex import collect
 
@@ -60,6 +65,7 @@ def main(
         params = merged(load_yaml(ROOT / "params.yaml"), load_yaml(changes))
         for text in set_value or []:
             params = merged(params, assignment(text))
+        checked(params)
         rows = list(islice(_rows(train, "train"), count or None))
         rows += islice((row for row in _rows(val, "val") if row["formula"] not in held_out), val_count)
         for name, lines in sets.items():
@@ -68,7 +74,8 @@ def main(
             folder = Path(name)
             _wheels(folder / "wheels", python)
             _project(folder / "project", params, rows, sets)
-            looks = all_looks(*_look_params(params))
+            stage = check(params["render"], RenderStageParams, "render")
+            looks = all_looks(stage.renderer, stage.looks)
             formulas = [row["formula"] for row in rows]
             collect(folder / "tex", [look.renderer for look in looks], formulas[:: max(1, len(formulas) // _RECORDED)])
             with tarfile.open(out, "w:xz") as archive:
@@ -82,13 +89,30 @@ def main(
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the changes at any depth; raises `InputError` for a key that it does not have."""
+    """`base` with the changes at any depth; a mapping of another `name`, such as an encoder, is replaced as a whole."""
     result = dict(base)
     for key, value in changes.items():
-        if key not in base:
-            raise InputError(f"{key} is no key of params.yaml; known there are {', '.join(base)}")
-        result[key] = merged(base[key], value) if isinstance(value, dict) and isinstance(base[key], dict) else value
+        old = base.get(key)
+        if isinstance(value, dict) and isinstance(old, dict) and value.get("name") in (None, old.get("name")):
+            result[key] = merged(old, value)
+        else:
+            result[key] = value
     return result
+
+
+def checked(params: dict[str, Any]) -> dict[str, Any]:
+    """The same, if the sections that recipes change are valid; raises `ParamsError` naming the key that is not."""
+    kinds: dict[str, type[Params]] = {
+        "normalize": NormalizeParams,
+        "render": RenderStageParams,
+        "filter": FilterParams,
+        "bucket": BucketParams,
+        "train": TrainParams,
+        "predict": PredictParams,
+    }
+    for section, kind in kinds.items():
+        check(params[section], kind, section)
+    return params
 
 
 def assignment(text: str) -> dict[str, Any]:
@@ -100,11 +124,6 @@ def assignment(text: str) -> dict[str, Any]:
     for key in reversed(path.split(".")):
         result = {key: result}
     return dict(result)
-
-
-def _look_params(params: dict[str, Any]) -> tuple[Any, Any]:
-    stage = check(params["render"], RenderStageParams, "render")
-    return stage.renderer, stage.looks
 
 
 def _rows(file: Path, split: str) -> Iterator[Row]:

@@ -8,12 +8,9 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from im2latex.errors import InputError
-from im2latex.learning.predict import PredictParams
-from im2latex.learning.recipe import TrainParams
-from im2latex.params import check, load_yaml
+from im2latex.errors import InputError, ParamsError
+from im2latex.params import load_yaml
 from pipeline.fingerprint import ROOT
-from pipeline.renderer import RenderStageParams
 from recipes import pack
 
 
@@ -21,8 +18,9 @@ def test_changes_go_over_the_params_at_any_depth() -> None:
     base = {"a": {"b": 1, "c": 2}, "d": [1]}
     assert pack.merged(base, {"a": {"c": 3}, "d": [2, 3]}) == {"a": {"b": 1, "c": 3}, "d": [2, 3]}
     assert base == {"a": {"b": 1, "c": 2}, "d": [1]}
-    with pytest.raises(InputError, match="x is no key of params.yaml; known there are b, c"):
-        pack.merged(base, {"a": {"x": 1}})
+    encoder = {"encoder": {"name": "conv", "channels": 3}, "width": 1}
+    assert pack.merged(encoder, {"encoder": {"name": "conv", "blocks": 2}})["encoder"]["channels"] == 3
+    assert pack.merged(encoder, {"encoder": {"name": "vit", "patch": 8}})["encoder"] == {"name": "vit", "patch": 8}
 
 
 def test_a_value_is_set_by_its_path() -> None:
@@ -38,9 +36,9 @@ def test_a_set_without_a_name_is_refused() -> None:
 
 def test_the_recipe_fits_the_params() -> None:
     params = pack.merged(load_yaml(ROOT / "params.yaml"), load_yaml(ROOT / "recipes/h200/changes.yaml"))
-    assert check(params["train"], TrainParams, "train").precision == "bf16-mixed"
-    assert check(params["render"], RenderStageParams, "render").renderer.rasterizer == "pdfium"
-    check(params["predict"], PredictParams, "predict")
+    pack.checked(params)
+    with pytest.raises(ParamsError, match="train.sede is not a known key"):
+        pack.checked(pack.merged(params, {"train": {"sede": 1}}))
 
 
 def test_every_requirement_is_pinned() -> None:
