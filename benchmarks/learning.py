@@ -108,7 +108,7 @@ def throughput(
     sizes = [int(size) for size in batch_sizes.split(",")]
     with _shards(file, count) as (folder, vocabulary):
         result: dict[str, object] = {
-            precision: measure(params, precision, Samples(folder, "train"), len(vocabulary), machine, sizes, seconds)
+            precision: measure(params, precision, Samples(folder, "train"), vocabulary, machine, sizes, seconds)
             for precision in precisions.split(",")
         }
     model = params.model.model_dump(mode="json")

@@ -9,6 +9,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.learning.batches import BatchParams, Samples, collate, plan
 from im2latex.learning.loop import Run
 from im2latex.learning.network import Network
@@ -71,7 +72,7 @@ def measure(
     params: TrainParams,
     precision: str,
     samples: Samples,
-    vocabulary: int,
+    vocabulary: Vocabulary,
     machine: Machine,
     batch_sizes: list[int],
     seconds: float,
@@ -82,7 +83,7 @@ def measure(
     fabric = Fabric(accelerator=accelerator, devices=1, precision=chosen.precision)
     peak = machine.matmul_peak(precision)
     machine.forget()
-    run = Run(fabric, chosen, samples, vocabulary)
+    run = Run(fabric, chosen, samples, len(vocabulary))
     run.state.total = chosen.budget.samples
 
     def train() -> int:

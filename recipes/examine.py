@@ -65,7 +65,7 @@ def main(out: Path) -> None:
         "scores": scores,
         "counts": checkpoint.counts,
         "devices": describe_devices(),
-        "speed": _speed(len(checkpoint.vocabulary)),
+        "speed": _speed(checkpoint.vocabulary),
     }
     text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
     (out / "results.json").write_text(text, encoding="utf-8")
@@ -119,7 +119,7 @@ def _score(references: Sequence[str], hypotheses: Sequence[str], renderer: Rende
         return dict(score_files(files[0], files[1], renderer))
 
 
-def _speed(vocabulary: int) -> dict[str, object]:
+def _speed(vocabulary: Vocabulary) -> dict[str, object]:
     """Training and reading at full speed, in the arithmetic of the run."""
     params = load_section("train", TrainParams)
     samples = Samples(DATA / "bucket", "train")

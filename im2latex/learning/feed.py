@@ -65,8 +65,8 @@ Way = Literal["collated", "whole", "parts"]
 class Feed:
     """The batches of `epochs` by their place, on `device`, with at most `memory_mb` MiB of pictures.
 
-    Of several processes, each asks for every `stride`-th place. A place may be asked for again; forwards in order is
-    fastest. The `way` follows from device and memory where it is not given.
+    A place may be asked for again; forwards in order is fastest. The `way` follows from device and memory where it is
+    not given.
     """
 
     def __init__(
@@ -75,10 +75,9 @@ class Feed:
         epochs: Epochs,
         device: torch.device,
         memory_mb: int,
-        stride: int = 1,
         way: Way | None = None,
     ) -> None:
-        self._samples, self._device, self._stride = samples, device, stride
+        self._samples, self._device = samples, device
         self._epochs = epochs
         self._ahead = copy.copy(epochs)  # each keeps one epoch, and the thread may be in the next
         self._half = memory_mb * 2**20 // 2
@@ -118,9 +117,9 @@ class Feed:
             batch = self._ahead[place]
             size += sum(height * width for height, width in (self._samples.sizes[index] for index in batch))
             if chosen and size > self._half:
-                return _Part(range(first, place, self._stride), Resident(self._samples, self._device, chosen))
+                return _Part(range(first, place), Resident(self._samples, self._device, chosen))
             chosen += batch
-            place += self._stride
+            place += 1
 
 
 def _sent(values: Tensor, device: torch.device) -> Tensor:

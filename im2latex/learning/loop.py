@@ -79,7 +79,7 @@ class Run:
     def __init__(self, fabric: Fabric, params: TrainParams, samples: Samples, vocabulary: int) -> None:
         self.fabric, self.params, self.samples = fabric, params, samples
         self.epochs = Epochs(samples, params.batches, params.seed)
-        self.feed = Feed(samples, self.epochs, fabric.device, params.device_memory_mb, fabric.world_size)
+        self.feed = Feed(samples, self.epochs, fabric.device, params.device_memory_mb)
         torch.manual_seed(params.seed)
         network = Network(params.model, vocabulary)
         average = copy.deepcopy(network).to(fabric.device).eval()

@@ -11,8 +11,8 @@ PARAMS = BatchParams(max_pictures=4, max_pixels=5000, max_tokens=1000)
 HERE = torch.device("cpu")
 
 
-def build(samples: Samples, way: Way | None, stride: int = 1, memory_mb: int = 1) -> Feed:
-    return Feed(samples, Epochs(samples, PARAMS, seed=1), HERE, memory_mb, stride, way)
+def build(samples: Samples, way: Way | None) -> Feed:
+    return Feed(samples, Epochs(samples, PARAMS, seed=1), HERE, 1, way)
 
 
 def place_of(seed: int) -> torch.Generator:
@@ -20,12 +20,11 @@ def place_of(seed: int) -> torch.Generator:
 
 
 @pytest.mark.parametrize("way", get_args(Way))
-@pytest.mark.parametrize("stride", [1, 2])
-def test_every_way_gives_the_same_tensors(shards: Path, way: Way, stride: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_way_gives_the_same_tensors(shards: Path, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = Samples(shards, "train")
-    plain, feed = build(samples, "collated"), build(samples, way, stride)
+    plain, feed = build(samples, "collated"), build(samples, way)
     monkeypatch.setattr(feed, "_half", 4000)  # a few batches a part
-    places = range(1, 3 * len(plan(samples, PARAMS)), stride)
+    places = range(1, 3 * len(plan(samples, PARAMS)))
     for place in [*places, 1, places[-1]]:  # twice over epoch ends, then back as a run that undoes its steps
         expected, found = plain.batch(place, place_of(place)), feed.batch(place, place_of(place))
         assert torch.equal(found.images, expected.images)
@@ -46,14 +45,14 @@ def test_a_part_holds_what_its_memory_holds(shards: Path, monkeypatch: pytest.Mo
             loaded.append(sum(samples.sizes[index][0] * samples.sizes[index][1] for index in chosen))
 
     monkeypatch.setattr("im2latex.learning.feed.Resident", Counted)
-    feed = build(samples, "parts", stride=2)
+    feed = build(samples, "parts")
     monkeypatch.setattr(feed, "_half", 4000)
     length = len(plan(samples, PARAMS))
-    for place in range(0, 4 * length, 2):
+    for place in range(2 * length):
         feed.batch(place, None)
     assert max(loaded) <= 4000
     assert len(loaded) < 2 * length
-    assert sum(loaded) < 3 * len(samples.pixels), "half of four epochs, and the part ahead"
+    assert sum(loaded) < 3 * len(samples.pixels), "two epochs, and the part ahead"
 
 
 def test_the_way_follows_from_device_and_memory(shards: Path) -> None:

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from im2latex.learning.checkpoint import load_checkpoint
-from im2latex.learning.loop import Run
 from im2latex.records import read_table
 from recipes import examine, fit
 from tests.fakes import FakeRenderer
@@ -35,20 +34,18 @@ def prepared(project: Path, set_params: Callable[[dict[str, Any]], None], monkey
 def test_a_trained_model_is_examined(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state, out = prepared / "state", prepared / "out"
     out.mkdir()
-    step = Run.step
-    stopped: list[int] = []
+    told: list[str] = []
 
-    def stopping(self: Run) -> float:
-        if self.state.step == 3 and self.state.total and not stopped and self.state.seen:
-            stopped.append(self.state.seen)
+    def echo(text: str, err: bool = False) -> None:
+        told.append(text)
+        if len(told) == 1:
             signal.raise_signal(signal.SIGTERM)
-        return step(self)
 
-    monkeypatch.setattr("im2latex.learning.loop.sample_budget", lambda run: 96)
-    monkeypatch.setattr(Run, "step", stopping)
+    monkeypatch.setattr("recipes.fit.typer.echo", echo)
     with pytest.raises(SystemExit) as caught:
         fit.main(state)
     assert caught.value.code == 1
+    assert "stopped by SIGTERM" in told[-1]
     assert (state / "state.pt").is_file()
     assert not Path("data/train").exists()
     fit.main(state)
