@@ -3,13 +3,15 @@
 reads  <data>/<split>/shard-*.parquet (records.SAMPLES) and <data>/buckets.json
 
 The pictures of a split are decoded once into one flat buffer. A batch holds samples of one shape, as many as the
-pixel and token budgets allow; every epoch cuts all samples into batches anew, each sample exactly once.
+pixel and token budgets allow; every epoch cuts all samples into batches anew, each sample exactly once. Batches are
+put together here in the processor's memory; `feed` puts the same ones together on an accelerator.
 """
 
 import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ from im2latex.dataset.shards import read_shards
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
 from im2latex.params import Params
+from im2latex.parts import worker_count
 from im2latex.records import Split
 
 
@@ -52,7 +55,10 @@ class Batch:
 
 
 class Samples:
-    """One split in memory: its columns as arrays, its pictures as one flat uint8 buffer."""
+    """One split in memory: its columns as lists, its pictures as one flat uint8 buffer.
+
+    The picture of sample i has `sizes[i]` pixels (h, w) and lies row by row in `pixels` from `starts[i]` on.
+    """
 
     def __init__(self, folder: Path, split: Split) -> None:
         self.shapes = [Shape(*map(int, shape)) for shape in load_shapes(folder / "buckets.json")]
@@ -62,15 +68,20 @@ class Samples:
         self.tokens: list[list[int]] = []
         self.bucket: list[int] = []
         pictures: list[NDArray[np.uint8]] = []
+        # Threads do: unpacking leaves the interpreter free, and processes would have to send the pixels back.
+        pool = joblib.Parallel(n_jobs=worker_count(), prefer="threads")
         for table in read_shards(folder, split, columns):
             self.ids += table["formula_id"].to_pylist()
             self.latex += table["latex"].to_pylist()
             self.tokens += table["tokens"].to_pylist()
             self.bucket += table["bucket"].to_pylist()
-            pictures += [decode(row["bytes"]) for row in table["image"].to_pylist()]
-        self.sizes = [picture.shape for picture in pictures]
-        self._ends = np.cumsum([0, *(picture.size for picture in pictures)])
-        self._pixels = np.concatenate([picture.ravel() for picture in pictures])
+            coded = [row["bytes"] for row in table["image"].to_pylist()]
+            parts = [coded[start : start + _DECODED_AT_ONCE] for start in range(0, len(coded), _DECODED_AT_ONCE)]
+            for decoded in pool(joblib.delayed(_decode_all)(part) for part in parts):
+                pictures += decoded
+        self.sizes: list[tuple[int, int]] = [(picture.shape[0], picture.shape[1]) for picture in pictures]
+        self.starts = np.cumsum([0, *(picture.size for picture in pictures)])[:-1]
+        self.pixels = np.concatenate([np.empty(0, np.uint8), *(picture.ravel() for picture in pictures)])
         self._check()
 
     def __len__(self) -> int:
@@ -78,8 +89,13 @@ class Samples:
 
     def picture(self, index: int) -> Tensor:
         """The picture (h, w) as stored, without padding."""
-        start, end = self._ends[index : index + 2]
-        return torch.from_numpy(self._pixels[start:end]).view(*self.sizes[index])
+        return torch.from_numpy(self.array(index))
+
+    def array(self, index: int) -> NDArray[np.uint8]:
+        """The same as an array."""
+        height, width = self.sizes[index]
+        start = self.starts[index]
+        return self.pixels[start : start + height * width].reshape(height, width)
 
     def _check(self) -> None:
         for index, bucket in enumerate(self.bucket):
@@ -90,8 +106,15 @@ class Samples:
 
 def decode(png: bytes) -> NDArray[np.uint8]:
     """PNG bytes to grayscale pixels (h, w), 255 paper."""
-    with Image.open(io.BytesIO(png)) as image:
-        return np.asarray(image.convert("L"))
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        return np.asarray(image if image.mode == "L" else image.convert("L"))
+
+
+_DECODED_AT_ONCE = 256  # pictures: enough that handing them to a thread costs nothing beside decoding them
+
+
+def _decode_all(coded: list[bytes]) -> list[NDArray[np.uint8]]:
+    return [decode(png) for png in coded]
 
 
 class Epochs:
@@ -153,15 +176,32 @@ def batch_size(shape: Shape, params: BatchParams) -> int:
 def collate(samples: Samples, indices: list[int], placing: torch.Generator | None = None) -> Batch:
     """Pad samples of one shape to a batch; pictures lie at random places from `placing`, centred without."""
     shape = samples.shapes[samples.bucket[indices[0]]]
-    length = max(len(samples.tokens[index]) for index in indices) + 2
-    images = torch.full((len(indices), 1, shape.height, shape.width), 255, dtype=torch.uint8)
-    tokens = torch.full((len(indices), length), Vocabulary.pad)
-    for row, index in enumerate(indices):
+    images = np.full((len(indices), 1, shape.height, shape.width), 255, dtype=np.uint8)
+    for page, index, (top, left) in zip(images, indices, corners(samples, indices, placing).tolist(), strict=True):
         height, width = samples.sizes[index]
-        room = torch.tensor([shape.height - height, shape.width - width])
-        free = room // 2 if placing is None else (torch.rand(2, generator=placing) * (room + 1)).long()
-        top, left = free.tolist()
-        images[row, 0, top : top + height, left : left + width] = samples.picture(index)
-        marked = [Vocabulary.bos, *samples.tokens[index], Vocabulary.eos]
-        tokens[row, : len(marked)] = torch.tensor(marked)
-    return Batch(images, tokens, [samples.ids[index] for index in indices])
+        page[0, top : top + height, left : left + width] = samples.array(index)
+    return Batch(torch.from_numpy(images), pad_tokens(samples, indices), [samples.ids[index] for index in indices])
+
+
+def corners(samples: Samples, indices: list[int], placing: torch.Generator | None) -> Tensor:
+    """Where the top left corners of pictures lie on the page of their batch: int64 (B, 2), row and column.
+
+    Each is drawn evenly from all places at which the whole picture is on the page; without `placing` it is centred.
+    """
+    shape = samples.shapes[samples.bucket[indices[0]]]
+    room = torch.tensor([shape.height, shape.width]) - torch.tensor([samples.sizes[index] for index in indices])
+    if placing is None:
+        return room // 2
+    return (torch.rand(room.shape, generator=placing) * (room + 1)).long()
+
+
+def pad_tokens(samples: Samples, indices: list[int]) -> Tensor:
+    """The labels (B, T) between begin and end mark, padded to the longest of them."""
+    length = max(len(samples.tokens[index]) for index in indices) + 2
+    tokens = np.full((len(indices), length), Vocabulary.pad, dtype=np.int64)
+    for row, index in zip(tokens, indices, strict=True):
+        label = samples.tokens[index]
+        row[0] = Vocabulary.bos
+        row[1 : len(label) + 1] = label
+        row[len(label) + 1] = Vocabulary.eos
+    return torch.from_numpy(tokens)

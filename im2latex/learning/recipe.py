@@ -63,6 +63,9 @@ class TrainParams(Params):
     keep: Literal["last", "best"] = Field("last", description="which averaged weights become the checkpoint")
     accelerator: Literal["auto", "cpu", "gpu"] = Field(description="where to train, as Lightning Fabric names it")
     devices: int = Field(ge=1, description="accelerators, each with a part of every batch")
+    device_memory_mb: int = Field(
+        default=16384, ge=1, description="most MiB of pictures that live on an accelerator; more are sent in parts"
+    )
     precision: Literal["32-true", "bf16-mixed"] = Field(description="arithmetic of forward and backward")
 
     logs: LogParams = Field(LogParams(), description="what is told of the run while it goes on")

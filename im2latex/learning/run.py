@@ -22,9 +22,10 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import Im2LatexError
 from im2latex.learning.augmentation import augment
-from im2latex.learning.batches import Batch, Epochs, Samples, collate
+from im2latex.learning.batches import Batch, Epochs, Samples
 from im2latex.learning.batchnorm import share_batch_norms
 from im2latex.learning.checkpoint import Checkpoint, save_checkpoint
+from im2latex.learning.feed import Feed
 from im2latex.learning.files import replace
 from im2latex.learning.finetune import Start, adopt
 from im2latex.learning.losses import attention_penalty, reading_loss, sequence_loss
@@ -62,6 +63,7 @@ class Run:
         self.fabric, self.params, self.samples = fabric, params, samples
         self.vocabulary, self.dataset_hash, self.folder, self.start = vocabulary, dataset_hash, folder, start
         self.epochs = Epochs(samples, params.batches, params.seed)
+        self.feed = Feed(samples, self.epochs, fabric.device, params.device_memory_mb)
         torch.manual_seed(params.seed)
         network = Network(params.model, len(vocabulary))
         if start:
@@ -110,7 +112,7 @@ class Run:
     def _loss(self, position: int, indices: list[int], whole: tuple[int, int]) -> Tensor:
         """What this process's rows of a batch add to the mean loss of a step of size `whole`."""
         rank, world = self.fabric.global_rank, self.fabric.world_size
-        batch = self._batch(position, indices)
+        batch = self._batch(position)
         mine = slice(rank, None, world) if rank < len(indices) else slice(1)  # none: one goes along, without weight
         own = self._size(indices[rank::world])
         seed = step_seed(self.params.seed, position, rank)
@@ -137,13 +139,13 @@ class Run:
         """Tokens to be predicted, end marks included, and samples."""
         return sum(len(self.samples.tokens[index]) + 1 for index in indices), len(indices)
 
-    def _batch(self, position: int, indices: list[int]) -> Batch:
+    def _batch(self, position: int) -> Batch:
         """A whole batch as the network sees it, on this process's device."""
         seed = step_seed(self.params.seed, position, 0)
-        batch = collate(self.samples, indices, torch.Generator().manual_seed(seed))
-        images, tokens = batch.images.to(self.fabric.device), batch.tokens.to(self.fabric.device)
-        images = augment(images, self.params.augmentation, torch.Generator(images.device).manual_seed(seed))
-        return replaced(batch, images=images, tokens=tokens)
+        batch = self.feed.batch(position, torch.Generator().manual_seed(seed))
+        variation = self.params.augmentation.at(self.state.seen / self.state.total)
+        chance = torch.Generator(batch.images.device).manual_seed(seed + 1)
+        return replaced(batch, images=augment(batch.images, variation, chance))
 
     @torch.no_grad()
     def _average(self, decay: float) -> None:
@@ -164,7 +166,7 @@ class Run:
             return
         position += bad[0]
         indices = self.epochs[position]
-        batch = self._batch(position, indices)
+        batch = self._batch(position)
         path = self.folder / "bad_batch.pt"
         if self.fabric.is_global_zero:
             content = {"ids": batch.ids, "images": batch.images.cpu(), "tokens": batch.tokens.cpu()}

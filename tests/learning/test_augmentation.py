@@ -1,28 +1,91 @@
+import pytest
 import torch
+from torch import Tensor
 
-from im2latex.learning.augmentation import AugmentationParams, augment
+from im2latex.learning.augmentation import PAGE_STEP_PX, AugmentationParams, augment
 
-PAGE = torch.randint(0, 256, (4, 1, 16, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+PAGES = torch.full((4, 1, 32, 64), 255, dtype=torch.uint8)
+PAGES[:, :, 10:20, 20:40] = torch.randint(0, 200, (4, 1, 10, 20), dtype=torch.uint8)
+NAMES = ("scale", "shift", "rotation", "padding", "stroke", "blur", "gamma", "contrast", "light", "noise")
+STRENGTHS: dict[str, float] = dict(zip(NAMES, (0.25, 4, 3, 16, 0.4, 1, 0.5, 0.3, 0.2, 0.1), strict=True))
+
+every = pytest.mark.parametrize("name", NAMES)
 
 
-def draw(seed: int, contrast: float, light: float, noise: float) -> torch.Tensor:
-    params = AugmentationParams(contrast=contrast, light=light, noise=noise)
-    return augment(PAGE, params, torch.Generator().manual_seed(seed))
+def params(**strengths: float) -> AugmentationParams:
+    return AugmentationParams.model_validate({"contrast": 0, "light": 0, "noise": 0} | strengths)
+
+
+def draw(seed: int, pages: Tensor = PAGES, /, **strengths: float) -> Tensor:
+    return augment(pages, params(**strengths), torch.Generator().manual_seed(seed))
 
 
 def test_nothing_asked_nothing_changed() -> None:
-    torch.testing.assert_close(draw(1, 0, 0, 0), PAGE.float(), atol=1e-3, rtol=0)
+    torch.testing.assert_close(draw(1), PAGES.float(), atol=1e-3, rtol=0)
 
 
-def test_values_stay_pixels_and_follow_the_seed() -> None:
-    varied = draw(1, 0.3, 0.2, 0.1)
+@every
+def test_each_follows_the_seed_and_stays_within_pixels(name: str) -> None:
+    strength = {name: STRENGTHS[name]}
+    varied = draw(1, **strength)
+    assert torch.equal(varied, draw(1, **strength))
     assert varied.min() >= 0
     assert varied.max() <= 255
-    assert torch.equal(varied, draw(1, 0.3, 0.2, 0.1))
-    assert not torch.equal(varied, draw(2, 0.3, 0.2, 0.1))
+    others = [draw(seed, **strength) for seed in range(2, 6)]
+    assert any(other.shape != varied.shape or not torch.equal(varied, other) for other in others)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "padding"])
+def test_a_little_changes_less_than_much(name: str) -> None:
+    little, much = (draw(3, **{name: STRENGTHS[name] * share}) for share in (0.25, 1))
+    assert 0 < (little - PAGES).abs().sum() < (much - PAGES).abs().sum()
+
+
+def test_what_happens_to_a_picture_does_not_depend_on_its_neighbours() -> None:
+    strengths = {name: value for name, value in STRENGTHS.items() if name != "padding"}
+    changed = PAGES.clone()
+    changed[2:] = 255
+    whole = draw(7, **strengths)
+    torch.testing.assert_close(draw(7, changed, **strengths)[:2], whole[:2])
+    torch.testing.assert_close(draw(7, PAGES[:2], **strengths), whole[:2])
+
+
+def test_one_variation_does_not_move_the_draws_of_another() -> None:
+    paper = torch.full_like(PAGES, 255)
+    assert torch.equal(draw(5, paper, light=0.2), draw(5, paper, light=0.2, scale=0.25, shift=4, gamma=0.5, stroke=0.4))
 
 
 def test_contrast_leaves_paper_and_light_darkens_it() -> None:
-    paper = PAGE == 255
-    assert (draw(1, 0.5, 0, 0)[paper] == 255).all()
-    assert (draw(1, 0, 0.5, 0)[paper] < 255).all()
+    paper = PAGES == 255
+    assert (draw(1, contrast=0.5)[paper] == 255).all()
+    assert (draw(1, light=0.5)[paper] < 255).all()
+
+
+def test_strokes_grow_and_shrink_and_never_vanish() -> None:
+    amounts = [(255 - draw(seed, stroke=0.5)).sum(dim=(1, 2, 3)) for seed in range(8)]
+    before = (255 - PAGES.float()).sum(dim=(1, 2, 3))
+    assert (torch.stack(amounts) > before).any()
+    assert (torch.stack(amounts) < before).any()
+    assert (torch.stack(amounts) > 0.4 * before).all()
+
+
+def test_blur_keeps_the_amount_of_ink() -> None:
+    torch.testing.assert_close((255 - draw(2, blur=1)).sum(), (255 - PAGES.float()).sum(), rtol=1e-4, atol=0)
+
+
+def test_padding_adds_whole_steps_of_paper() -> None:
+    sizes = {tuple(draw(seed, padding=16).shape[2:]) for seed in range(30)}
+    assert len(sizes) > 5
+    for height, width in sizes:
+        assert (height - 32) % PAGE_STEP_PX == (width - 64) % PAGE_STEP_PX == 0
+        assert 32 <= height <= 64
+        assert 64 <= width <= 96
+    padded = draw(4, padding=16)
+    assert float((255 - padded).sum()) == pytest.approx(float((255 - PAGES.float()).sum()))
+
+
+def test_it_ends_before_the_last_share_of_the_budget() -> None:
+    chosen = params(scale=0.2, noise=0.1, off_for_last=0.1)
+    assert chosen.at(0.0) == chosen.at(0.89) == chosen
+    assert chosen.at(0.9) == params() == chosen.at(1.0)
+    assert params(noise=0.1).at(0.9999) == params(noise=0.1)

@@ -8,7 +8,8 @@ import torch
 from im2latex.dataset.buckets import save_shapes
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
-from im2latex.learning.batches import BatchParams, Epochs, Samples, collate, plan
+from im2latex.learning.batches import BatchParams, Epochs, Samples, collate, decode, plan
+from tests.learning.conftest import LETTERS, SHAPES, draw, write_split
 
 PARAMS = BatchParams(max_pictures=4, max_pixels=5000, max_tokens=1000)
 
@@ -86,6 +87,27 @@ def test_random_places_keep_the_whole_picture(shards: Path) -> None:
         for row, index in enumerate(indices):
             assert (255 - images[row].long()).sum() == (255 - samples.picture(index).long()).sum()
     assert len(seen) > 5
+
+
+def test_places_are_drawn_one_after_the_other(shards: Path) -> None:
+    samples = Samples(shards, "train")
+    indices = plan(samples, PARAMS)[0]
+    shape, generator = samples.shapes[samples.bucket[indices[0]]], torch.Generator().manual_seed(4)
+    images = collate(samples, indices, torch.Generator().manual_seed(4)).images
+    for image, index in zip(images, indices, strict=True):
+        height, width = samples.sizes[index]
+        down, right = torch.rand(2, generator=generator).tolist()
+        top, left = int(down * (shape.height - height + 1)), int(right * (shape.width - width + 1))
+        assert torch.equal(image[0, top : top + height, left : left + width], samples.picture(index))
+
+
+def test_many_pictures_are_decoded_in_order(tmp_path: Path, vocabulary: Vocabulary) -> None:
+    words = ["".join(LETTERS[int(digit)] for digit in f"{number:o}" if digit < "6") or "a" for number in range(600)]
+    write_split(tmp_path / "train", words, vocabulary)
+    save_shapes(SHAPES, tmp_path / "buckets.json")
+    samples = Samples(tmp_path, "train")
+    for index in (0, 255, 256, 511, 599):
+        assert np.array_equal(samples.array(index), decode(draw(words[index])))
 
 
 def test_a_sample_too_large_for_its_shape_is_refused(shards: Path, tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""A sheet of training pictures: every augmentation of the project at several draws, one row each."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from im2latex.imaging.raster import PAPER, prepare
+from im2latex.learning.augmentation import AugmentationParams, augment
+from im2latex.rendering.engine import TexRenderer
+from pipeline.renderer import RenderStageParams
+
+FORMULAS = (
+    r"\frac{ \partial ^{2} \psi }{ \partial x _{i} ^{2} } = \sum _{n = 1} ^{\infty} a _{n} e ^{- i k _{n} \cdot x}",
+    r"\int _{0} ^{\pi} \hat{f} ( \theta ) \, d \theta \leq \sqrt{ \alpha ^{2} + \beta _{1} ^{\prime 2} }",
+)
+NEUTRAL = {"contrast": 0.0, "light": 0.0, "noise": 0.0}
+ROWS: tuple[tuple[str, dict[str, float]], ...] = (
+    ("as it is", {}),
+    ("scale 0.25", {"scale": 0.25}),
+    ("shift 8", {"shift": 8}),
+    ("rotation 2", {"rotation": 2}),
+    ("padding 16", {"padding": 16}),
+    ("stroke 0.3", {"stroke": 0.3}),
+    ("blur 1", {"blur": 1}),
+    ("gamma 0.5", {"gamma": 0.5}),
+    ("contrast 0.2", {"contrast": 0.2}),
+    ("light 0.05", {"light": 0.05}),
+    ("noise 0.02", {"noise": 0.02}),
+    (
+        "all",
+        {
+            "scale": 0.25,
+            "shift": 4,
+            "rotation": 1,
+            "padding": 16,
+            "stroke": 0.3,
+            "blur": 0.5,
+            "gamma": 0.3,
+            "contrast": 0.2,
+            "light": 0.05,
+            "noise": 0.02,
+        },
+    ),
+)
+COLUMNS = 4
+_ROOM_PX = 12
+_GAP_PX = 4
+
+
+def draw_sheet(render: RenderStageParams, seed: int) -> NDArray[np.uint8]:
+    """The sheet (H, W): a row for each of ROWS, and in it each formula COLUMNS times, framed by its page.
+
+    Prints the names of the rows, from the top.
+    """
+    pages = _pages(render)
+    rows = []
+    for number, (name, strengths) in enumerate(ROWS):
+        print(f"{number + 1:2} {name}")
+        params = AugmentationParams.model_validate(NEUTRAL | strengths)
+        varied = augment(pages.repeat(COLUMNS, 1, 1, 1), params, torch.Generator().manual_seed(seed))
+        framed = [_framed(page[0].round().to(torch.uint8).numpy()) for page in varied]
+        rows.append(np.concatenate(framed, axis=1))
+    width = max(row.shape[1] for row in rows)
+    return np.concatenate(
+        [np.pad(row, ((0, _GAP_PX), (0, width - row.shape[1])), constant_values=PAPER) for row in rows]
+    )
+
+
+def _pages(render: RenderStageParams) -> torch.Tensor:
+    """The formulas as pictures of the data set, each in the middle of one page size."""
+    drawn = [result.pixels for result in TexRenderer(render.renderer).render(FORMULAS)]
+    pictures = [
+        prepare(pixels, render.picture.padding_px, render.picture.downsample) for pixels in drawn if pixels is not None
+    ]
+    height, width = (max(picture.shape[side] for picture in pictures) + 2 * _ROOM_PX for side in (0, 1))
+    pages = torch.full((len(pictures), 1, height, width), PAPER, dtype=torch.uint8)
+    for page, picture in zip(pages, pictures, strict=True):
+        top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
+        page[0, top : top + picture.shape[0], left : left + picture.shape[1]] = torch.from_numpy(picture)
+    return pages
+
+
+def _framed(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A page within a grey line."""
+    return np.pad(np.pad(page, 1, constant_values=128), _GAP_PX // 2, constant_values=PAPER)

@@ -1,0 +1,148 @@
+"""What a trained model reads in every held-out set, and how fast it is: python -m recipes.examine OUT
+
+reads   params.yaml, data/train/, data/bucket/train/, sets/NAME.txt
+writes  OUT/results.json              scores of each set, speed, memory, share of what the machine can multiply
+        OUT/predictions.parquet       every label and what was read
+        OUT/weights.N                 the checkpoint with half precise weights, in pieces to be joined with `cat`
+
+A label is drawn as given. It is scored twice: against its normal form, which the model learned to write, and against
+the label as given, there by its picture too. A label that cannot be drawn counts as wrong.
+"""
+
+import io
+import json
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+import typer
+
+from benchmarks.throughput import Machine, measure
+from im2latex.dataset.buckets import BucketParams
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import LatexError
+from im2latex.latex.normalize import Normalizer
+from im2latex.learning.batches import Samples
+from im2latex.learning.checkpoint import load_checkpoint, save_checkpoint
+from im2latex.learning.devices import describe_devices
+from im2latex.learning.predict import PredictParams, predict
+from im2latex.learning.recipe import TrainParams
+from im2latex.params import load_section
+from im2latex.records import write_table
+from im2latex.rendering.engine import Renderer
+from im2latex.scoring.files import score_files
+from pipeline.labelled import Label, write_labelled
+from pipeline.normalizer import NormalizeParams
+from pipeline.renderer import RenderStageParams, project_renderer
+from pipeline.stage import DATA
+
+PIECE_BYTES = 15 * 2**20
+MOST_PIECES = 4
+SPEED_SECONDS = 15
+BATCH_SIZES = [64, 512]
+CHECKPOINT = DATA / "train"
+
+
+def main(out: Path) -> None:
+    """Examine the checkpoint of this folder."""
+    checkpoint = load_checkpoint(CHECKPOINT)
+    renderer = project_renderer()
+    scores: dict[str, Any] = {}
+    tables: list[pa.Table] = []
+    for path in sorted(Path("sets").glob("*.txt")):
+        scores[path.stem], table = _examined(path, checkpoint.vocabulary, renderer)
+        tables.append(table)
+        for kind in ("normal_form", "as_given"):
+            plain = {key: value for key, value in scores[path.stem][kind].items() if isinstance(value, float | int)}
+            typer.echo(f"{path.stem}, {kind}: {plain}")
+    write_table(pa.concat_tables(tables), out / "predictions.parquet")
+    results = {
+        "scores": scores,
+        "counts": checkpoint.counts,
+        "devices": describe_devices(),
+        "speed": _speed(checkpoint.vocabulary),
+    }
+    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+    (out / "results.json").write_text(text, encoding="utf-8")
+    _save_pieces(out)
+
+
+def _examined(path: Path, vocabulary: Vocabulary, renderer: Renderer) -> tuple[dict[str, Any], pa.Table]:
+    """Both scores of one set, and its rows: label, normal form, what was read."""
+    labels = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    normal = _normal_forms(labels)
+    pairs = [Label(label, reference) for label, reference in zip(labels, normal, strict=True)]
+    shards = DATA / "sets" / path.stem
+    refused = write_labelled(
+        pairs,
+        vocabulary,
+        shards,
+        "test",
+        load_section("render", RenderStageParams),
+        load_section("bucket", BucketParams),
+    )
+    read = [""] * len(labels)
+    for row in predict(CHECKPOINT, shards, "test", load_section("predict", PredictParams)):
+        read[int(str(row["formula_id"]))] = str(row["hypothesis"])
+    score = {
+        "normal_form": _score(normal, read, None),
+        "as_given": _score(labels, read, renderer),
+        "not_drawn": len(refused),
+    }
+    columns = {"set": [path.stem] * len(labels), "label": labels, "reference": normal, "hypothesis": read}
+    return score, pa.table(columns)
+
+
+def _normal_forms(labels: Sequence[str]) -> list[str]:
+    """Each label as the model would write it; one that the normalizer refuses stays as it is."""
+    normalizer = Normalizer(load_section("normalize", NormalizeParams).normalizer)
+    forms = []
+    for label in labels:
+        try:
+            forms.append(normalizer.normalize(label))
+        except LatexError:
+            forms.append(label)
+    return forms
+
+
+def _score(references: Sequence[str], hypotheses: Sequence[str], renderer: Renderer | None) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name:
+        files = []
+        for kind, lines in (("references", references), ("hypotheses", hypotheses)):
+            files.append(Path(name) / f"{kind}.txt")
+            files[-1].write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return dict(score_files(files[0], files[1], renderer))
+
+
+def _speed(vocabulary: Vocabulary) -> dict[str, object]:
+    """Training and reading at full speed, in the arithmetic of the run."""
+    params = load_section("train", TrainParams)
+    samples = Samples(DATA / "bucket", "train")
+    machine = Machine("cuda" if torch.cuda.is_available() else "cpu")
+    return measure(params, params.precision, samples, vocabulary, machine, BATCH_SIZES, SPEED_SECONDS)
+
+
+def _save_pieces(out: Path) -> None:
+    """The checkpoint as a tar in pieces, unless there would be too many."""
+    checkpoint = load_checkpoint(CHECKPOINT)
+    with tempfile.TemporaryDirectory() as name:
+        save_checkpoint(replace(checkpoint, network=checkpoint.network.to(torch.bfloat16)), Path(name))
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w") as archive:
+            archive.add(name, "checkpoint")
+    content = stream.getvalue()
+    pieces = [content[start : start + PIECE_BYTES] for start in range(0, len(content), PIECE_BYTES)]
+    if len(pieces) > MOST_PIECES:
+        typer.echo(f"the checkpoint has {len(content) / 1e6:.0f} MB, too much for {MOST_PIECES} pieces: not written")
+        return
+    for number, piece in enumerate(pieces):
+        (out / f"weights.{number}").write_bytes(piece)
+
+
+if __name__ == "__main__":
+    typer.run(main)

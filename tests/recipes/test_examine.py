@@ -1,0 +1,73 @@
+"""A project trained and examined without DVC, with a renderer that needs no TeX."""
+
+import io
+import json
+import signal
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from im2latex.learning.checkpoint import load_checkpoint
+from im2latex.records import read_table
+from recipes import examine, fit
+from tests.fakes import FakeRenderer
+from tests.pipeline.conftest import run
+
+
+@pytest.fixture
+def prepared(project: Path, set_params: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch) -> Path:
+    set_params({"train": {"accelerator": "cpu", "budget": {"minutes": 1}}})
+    run("normalize", "render", "tokenize", "filter", "bucket")
+    monkeypatch.setattr("pipeline.pictures.TexRenderer", lambda params: FakeRenderer())
+    monkeypatch.setattr(examine, "project_renderer", FakeRenderer)
+    monkeypatch.setattr(examine, "SPEED_SECONDS", 0.1)
+    monkeypatch.setattr(examine, "BATCH_SIZES", [2])
+    Path("sets").mkdir()
+    Path("sets/own.txt").write_text("x ^ 2\n\\broken\nx^{2}\n\\frac a b\n", encoding="utf-8")
+    return project
+
+
+def test_a_trained_model_is_examined(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, out = prepared / "state", prepared / "out"
+    out.mkdir()
+    told: list[str] = []
+
+    def echo(text: str, err: bool = False) -> None:
+        told.append(text)
+        if len(told) == 1:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("recipes.fit.typer.echo", echo)
+    with pytest.raises(SystemExit) as caught:
+        fit.main(state)
+    assert caught.value.code == 1
+    assert "stopped by SIGTERM" in told[-1]
+    assert (state / "state.pt").is_file()
+    assert not Path("data/train").exists()
+    fit.main(state)
+    rows = [json.loads(line) for line in (state / "curve.jsonl").read_text().splitlines()]
+    assert [row["samples"] for row in rows] == sorted({row["samples"] for row in rows})
+    assert rows[-1]["samples"] >= 96
+
+    examine.main(out)
+    results = json.loads((out / "results.json").read_text())
+    assert results["counts"]["samples"] == rows[-1]["samples"]
+    assert results["speed"]["trained_per_second"] > 0
+    assert results["scores"]["own"]["not_drawn"] == 1
+    assert results["scores"]["own"]["normal_form"]["n"] == results["scores"]["own"]["as_given"]["n"] == 4
+    assert "image_exact" in results["scores"]["own"]["as_given"]
+    read = read_table(out / "predictions.parquet").to_pylist()
+    assert [row["label"] for row in read] == ["x ^ 2", "\\broken", "x^{2}", "\\frac a b"]
+    assert read[0]["reference"] == read[2]["reference"] == "x ^ { 2 }"
+    assert read[1]["hypothesis"] == ""
+
+    content = b"".join(path.read_bytes() for path in sorted(out.glob("weights.*")))
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        archive.extractall(prepared / "back", filter="data")
+    kept, whole = load_checkpoint(prepared / "back" / "checkpoint"), load_checkpoint(Path("data/train"))
+    for name, weight in whole.network.state_dict().items():
+        torch.testing.assert_close(kept.network.state_dict()[name].float(), weight.float(), rtol=1e-2, atol=1e-2)

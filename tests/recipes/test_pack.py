@@ -1,0 +1,83 @@
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+from typer.testing import CliRunner
+
+from im2latex.errors import InputError, ParamsError
+from im2latex.params import load_yaml
+from pipeline.fingerprint import ROOT
+from recipes import pack
+
+
+def test_changes_go_over_the_params_at_any_depth() -> None:
+    base = {"a": {"b": 1, "c": 2}, "d": [1]}
+    assert pack.merged(base, {"a": {"c": 3}, "d": [2, 3]}) == {"a": {"b": 1, "c": 3}, "d": [2, 3]}
+    assert base == {"a": {"b": 1, "c": 2}, "d": [1]}
+    encoder = {"encoder": {"name": "conv", "channels": 3}, "width": 1}
+    assert pack.merged(encoder, {"encoder": {"name": "conv", "blocks": 2}})["encoder"]["channels"] == 3
+    assert pack.merged(encoder, {"encoder": {"name": "vit", "patch": 8}})["encoder"] == {"name": "vit", "patch": 8}
+
+
+def test_a_value_is_set_by_its_path() -> None:
+    assert pack.assignment("train.budget.minutes=1.5") == {"train": {"budget": {"minutes": 1.5}}}
+    with pytest.raises(InputError, match="a changed value is written as"):
+        pack.assignment("train.budget")
+
+
+def test_a_set_without_a_name_is_refused() -> None:
+    with pytest.raises(InputError, match="labels.txt: a held-out set is written as NAME=FILE or NAME=FILE:COUNT"):
+        pack._labels("labels.txt")
+
+
+def test_the_recipe_fits_the_params() -> None:
+    params = pack.merged(load_yaml(ROOT / "params.yaml"), load_yaml(ROOT / "recipes/h200/changes.yaml"))
+    pack.checked(params)
+    with pytest.raises(ParamsError, match="train.sede is not a known key"):
+        pack.checked(pack.merged(params, {"train": {"sede": 1}}))
+
+
+def test_every_requirement_is_pinned() -> None:
+    pins = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    names = [line for line in pack.REQUIREMENTS.read_text().splitlines() if not line.startswith("#")]
+    assert names
+    assert set(names) <= pins
+
+
+def test_an_archive_holds_code_corpus_and_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(pack, "_wheels", lambda folder, python: folder.mkdir())
+    monkeypatch.setattr(
+        pack, "collect", lambda folder, renderers, formulas: asked.update(n=len(renderers), of=formulas)
+    )
+    for name, lines in (("train.txt", "a\nb\nc\n"), ("val.txt", "d\ne\n"), ("labels.txt", "x ^ 2\ny\nz\n")):
+        (tmp_path / name).write_text(lines)
+    out = tmp_path / "recipe.tar.xz"
+    options = ["--labels", f"bench={tmp_path / 'labels.txt'}:2", "--count", "2", "--val-count", "1"]
+    options += ["--labels", f"own={tmp_path / 'val.txt'}:1"]
+    files = [str(tmp_path / "train.txt"), str(tmp_path / "val.txt")]
+    app = typer.Typer()
+    app.command()(pack.main)
+    result = CliRunner().invoke(app, [*files, *options, "-S", "train.seed=9", "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    assert asked == {"n": 1, "of": ["a", "b", "e", "x ^ 2", "y", "d"]}
+    with tarfile.open(out) as archive:
+        archive.extractall(tmp_path / "there", filter="data")
+    project = tmp_path / "there" / "project"
+    assert yaml.safe_load((project / "params.yaml").read_text())["train"]["seed"] == 9
+    rows = [json.loads(line) for line in (project / "data/raw/packed/formulas.jsonl").read_text().splitlines()]
+    assert [(row["formula"], row["split"]) for row in rows] == [
+        ("a", "train"),
+        ("b", "train"),
+        ("e", "val"),
+        ("x ^ 2", "test"),
+        ("y", "test"),
+        ("d", "test"),
+    ]
+    assert (project / "sets/bench.txt").read_text() == "x ^ 2\ny\n"
+    assert (project / "im2latex/learning/loop.py").is_file()
+    assert not list(project.rglob("__pycache__"))

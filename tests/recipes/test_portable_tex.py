@@ -1,0 +1,45 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from im2latex.rendering import process
+from im2latex.rendering.engine import RenderParams, TexRenderer
+from recipes.portable_tex import _map_of, collect
+
+PARAMS = RenderParams(rasterizer="pdfium")
+FORMULAS = [r"x^{2} + \mathbb{R}", r"\int_{0}^{1} \mathfrak{g} \, dx"]
+OTHERS = [r"\mathscr{L} \leq \sum_{n} \mathbf{a}_{n}", r"\widehat{xyz} + \tiny"]
+
+
+@pytest.mark.needs_tex
+def test_it_draws_the_same_where_there_is_no_tex(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = TexRenderer(PARAMS)
+    expected, identity = here.render([*FORMULAS, *OTHERS]), here.identity
+    collect(tmp_path / "packed", [PARAMS], FORMULAS)
+    moved = tmp_path / "elsewhere" / "tex"
+    moved.parent.mkdir()
+    shutil.move(tmp_path / "packed", moved)
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    for name in ("sh", "dirname", "readlink"):
+        (bare / name).symlink_to(process.find(name))
+    monkeypatch.setenv("PATH", f"{moved / 'bin'}:{bare}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(moved / "cache"))
+    process.first_line.cache_clear()
+    there = TexRenderer(PARAMS)
+    found = there.render([*FORMULAS, *OTHERS])
+    assert there.identity == identity
+    for one, other in zip(expected, found, strict=True):
+        assert one.pixels is not None
+        assert other.pixels is not None, other
+        assert np.array_equal(one.pixels, other.pixels)
+    process.first_line.cache_clear()
+
+
+def test_the_font_map_names_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "pdftex.map"
+    path.write_text("cmr10 CMR10 <cmr10.pfb\nptm Times <8r.enc <utm.pfb\n% remark\nmsbm10 MSBM10 <msbm10.pfb\n")
+    kept = dict.fromkeys(("cmr10.pfb", "utm.pfb"), path)
+    assert _map_of(path, kept) == "cmr10 CMR10 <cmr10.pfb\n"
