@@ -34,13 +34,13 @@ def work(run: Run[SummaryParams]) -> None:
     run.ledger.see(judged.num_rows)
     run.ledger.keep(scores.num_rows)
     write_table(scores, run.out / "scores.parquet")
-    metrics = summarize(scores, run.params, _groups(predictions))
+    metrics = summarize(scores, run.params, groups_of(predictions))
     METRICS.write_text(json.dumps(metrics, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     run.outputs.append(METRICS)
     run.facts["renderer"] = renderer.identity
 
 
-def _groups(predictions: pa.Table) -> dict[str, str]:
+def groups_of(predictions: pa.Table) -> dict[str, str]:
     """The group of each formula that has one."""
     return {
         row["formula_id"]: row["group"]

@@ -71,13 +71,3 @@ def test_verdicts_are_those_of_the_renderer_whatever_the_neighbours() -> None:
     assert [one.reason for one in drawn] == [setting.reason for setting in settings]
     assert settings[-1].glyphs is not None
     assert settings[-1].glyphs.labels == labels("y")
-
-
-def test_a_formula_that_hangs_is_stopped_and_named() -> None:
-    reader = TexGlyphs(RenderParams(timeout_seconds=1))
-    hanging = r"\begin{array} { c } a \\ { { { \hline } } } \end{array}"
-    first, second, third = reader.read(["x", hanging, "y"])
-    assert second.glyphs is None
-    assert second.reason is not None
-    assert first.glyphs is not None
-    assert third.glyphs is not None
