@@ -53,6 +53,23 @@ def test_narrow_neighbours_that_change_places_are_forgiven_as_published() -> Non
     assert f1(row("abcdef", step=16), row("abdcef", step=16)) == 1
 
 
+def placed(**lefts: float) -> Glyphs:
+    """Symbols at these places, in this order; the first letter of a name is the label."""
+    boxes = np.array([[x, 0, x + 16, 20] for x in lefts.values()], np.float64)
+    return Glyphs(tuple(name[0] for name in lefts), boxes)
+
+
+def test_the_order_of_typesetting_decides_where_places_mislead() -> None:
+    reference = placed(a=0, p=30, q=60, x=940, y=970, a_last=1000)
+    hypothesis = placed(p=30, q=60, w=1000, x=340, y=370, a=400)
+    assert f1(reference, hypothesis) == pytest.approx(2 * 5 / 12), "the end moved as a whole, with its own a"
+
+
+def test_what_a_symbol_is_weighs_more_than_where_it_stands() -> None:
+    reference = placed(p=0, q=30, r=60, x=900, y=930, z=960)
+    assert f1(reference, placed(x=0, y=30, z=60, p=900, q=930, r=960)) == 1
+
+
 def test_too_many_symbols_are_not_matched_but_may_be_equal() -> None:
     large = row("ab" * (MOST_SYMBOLS // 2 + 1))
     assert f1(large, large) == 1
