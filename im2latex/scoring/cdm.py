@@ -19,8 +19,8 @@ What differs from the published program, and why:
 - F1 is not rounded to three decimals, so 1 means all symbols.
 - A reference that does not render counts 0 like a prediction that does not; there it is left out of the mean.
 
-Kept as it is: a pair may be off by 20 pixels, so two narrow neighbours that change places are forgiven, by both
-numbers; `image_exact` forgives nothing.
+Kept as it is: a pair may be off by 20 pixels. So both numbers forgive spaces, a subscript for a superscript and two
+narrow neighbours that change places (`benchmarks.scoring corruptions` shows how often); `image_exact` forgives nothing.
 """
 
 from collections.abc import Mapping, Sequence
