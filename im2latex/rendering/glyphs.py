@@ -1,7 +1,7 @@
 r"""Formulas in, the symbols of their typeset form and their boxes out, without drawing anything.
 
 The same preamble, screening, sandbox and verdicts as for pictures; TeX only writes DVI in place of PDF, which tells
-every character and rule with its place, exactly, and in a fifth of a millisecond a formula.
+every character and rule with its exact place.
 """
 
 from collections.abc import Iterator, Sequence

@@ -9,8 +9,8 @@ of samples where it is 1.
 What differs from the published program, and why:
 
 - Symbols and boxes come from TeX's own output, in place of one colour a token and a search of the drawn picture for
-  each: a thousand times faster, and exact. So a box is TeX's box of the character, not the bounds of its ink; `\\sin`
-  is three symbols there too. A rule is a symbol wherever it stands, so lines of a table count.
+  each, which is slow. So a box is TeX's box of the character, not the bounds of its ink. Names such as `\\sin` are a
+  symbol a letter there too. A rule is a symbol wherever it stands, so lines of a table count.
 - A symbol is a character of a font family: bold x is not x, while two commands that print the same are the same. The
   published program compares names of tokens, forgives fonts, and has a list of synonyms at a cost of 0.05.
 - Movements are found among all pairs of points, or 50 drawn with a fixed seed where there are more, and that of the

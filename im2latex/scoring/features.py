@@ -21,7 +21,7 @@ _FRACTIONS = frozenset(
 _TABLES = frozenset(name for name in ENVIRONMENTS if "matrix" in name or "cases" in name) | {"array", "subarray"}
 _FONTS = frozenset(name for name in COMMANDS if name.startswith("\\math") and COMMANDS[name] == "m") - frozenset(
     f"\\math{kind}" for kind in ("ord", "op", "bin", "rel", "open", "close", "punct", "inner", "clap", "llap", "rlap")
-) | frozenset(("\\boldsymbol", "\\bm", "\\pmb", *FONT_SWITCHES))
+) - ACCENTS | frozenset(("\\boldsymbol", "\\bm", "\\pmb", *FONT_SWITCHES))
 _TEXT = tuple(f"{name}{{" for name, kinds in COMMANDS.items() if kinds == "t")
 _SIZED = frozenset(("\\left", "\\middle")) | frozenset(name for name, kinds in COMMANDS.items() if kinds == "d")
 _OPERATORS = frozenset(

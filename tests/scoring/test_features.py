@@ -15,6 +15,7 @@ from im2latex.scoring.features import DEEPEST, FEATURES, features, fraction_dept
         (r"\begin{aligned}[t] a \\ b \end{aligned}", {"several_lines"}),
         (r"\hat { a } \mathbf { x }", {"accent", "font"}),
         (r"\mathop { x } \mathrel { y }", {"plain"}),
+        (r"\mathring { a }", {"accent"}),
         (r"\text{if} \sqrt { x }", {"text", "root"}),
         (r"\sum _ { i } \left ( x \right )", {"large_operator", "script", "sized_delimiter"}),
         (r"\big ( \frac { a } { b }", {"sized_delimiter", "fraction_depth_1"}),
