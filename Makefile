@@ -8,7 +8,7 @@ READY := .venv/.ready
 
 BENCH_FORMULAS ?= data/raw/sample/formulas.txt
 
-.PHONY: bench-data bench-render help setup repro test test-all lint types train evaluate small full accept lock
+.PHONY: bench-data bench-render bench-score help setup repro test test-all lint types train evaluate small full accept lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -72,3 +72,7 @@ bench-data: $(READY) ## the data stages at size, on BENCH_FORMULAS=file.jsonl.gz
 bench-render: $(READY) ## speed of the renderer beside the usual way, on BENCH_FORMULAS=file
 	python -m benchmarks.rendering speed $(BENCH_FORMULAS)
 	python -m benchmarks.rendering single $(BENCH_FORMULAS)
+
+bench-score: $(READY) ## speed of the scores, and how they fall as formulas are damaged, on BENCH_FORMULAS=file
+	python -m benchmarks.scoring speed $(BENCH_FORMULAS)
+	python -m benchmarks.scoring corruptions $(BENCH_FORMULAS)

@@ -193,15 +193,19 @@ def render(
 def score(
     references: Annotated[Path, typer.Argument(help="one formula a line")],
     hypotheses: Annotated[Path, typer.Argument(help="as many lines; blank where there is no prediction")],
-    images: Annotated[bool, typer.Option("--images", help="render both sides and compare the pictures too")] = False,
+    images: Annotated[bool, typer.Option("--images", help="typeset both sides, compare pictures and symbols")] = False,
+    baselines: Annotated[bool, typer.Option("--baselines", help="score trivial predictions too")] = False,
 ) -> None:
     """Judge one file of formulas by another; JSON on stdout."""
     from im2latex.rendering.engine import TexRenderer
-    from im2latex.rendering.pool import PooledRenderer
+    from im2latex.rendering.glyphs import TexGlyphs
+    from im2latex.rendering.pool import PooledGlyphs, PooledRenderer
     from im2latex.scoring.files import score_files
 
     renderer = PooledRenderer(TexRenderer(_renderer_params())) if images else None
-    typer.echo(json.dumps(score_files(references, hypotheses, renderer), indent=1))
+    reader = PooledGlyphs(TexGlyphs(_renderer_params())) if images else None
+    found = score_files(references, hypotheses, renderer, reader, baselines=baselines, progress=True)
+    typer.echo(json.dumps(found, indent=1))
 
 
 @app.command()

@@ -164,6 +164,8 @@ SCORES = pa.schema(
         ("image_match_nospace", pa.bool_()),
         ("image_edits", pa.int32()),
         ("image_columns", pa.int32()),
+        ("cdm", pa.float64()),
+        ("cdm_exact", pa.bool_()),
         ("failure", pa.string()),
         ("reference_failure", pa.string()),
     ]
@@ -171,7 +173,8 @@ SCORES = pa.schema(
 """One prediction judged; `edits` in tokens, `image_edits` of `image_columns` in pixel columns.
 
 `input` as in PREDICTIONS, or the name of a trivial baseline. The columns from `compiles` on are null where pictures
-were not judged; `failure` and `reference_failure` name why a side has no picture.
+were not judged, `cdm` and `cdm_exact` also where symbols were not; `failure` and `reference_failure` name why a side
+has no picture.
 """
 
 REJECTS = pa.schema(

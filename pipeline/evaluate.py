@@ -1,41 +1,55 @@
 """Predictions to scores, beside those of trivial baselines.
 
 reads   data/predict/predictions.parquet      records.PREDICTIONS
-        data/bucket/train/                    the most frequent training formula
+        data/bucket/                          the most frequent training formula; the group of each formula
 writes  data/evaluate/scores.parquet          records.SCORES
         reports/metrics.json                  what `dvc metrics diff` and the gate compare
 """
 
 import json
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from im2latex.dataset.shards import read_shards
 from im2latex.records import read_table, write_table
 from im2latex.scoring.baselines import most_frequent, with_baselines
 from im2latex.scoring.judge import judge
 from im2latex.scoring.summary import SummaryParams, summarize
-from pipeline.renderer import project_renderer
+from pipeline.renderer import project_glyphs, project_renderer
 from pipeline.stage import DATA, REPORTS, Run, run_stage
 
 METRICS = REPORTS / "metrics.json"
 
 
 def work(run: Run[SummaryParams]) -> None:
-    """Judge every prediction by its text and by its picture."""
+    """Judge every prediction by its text, its picture and its symbols."""
     predictions = read_table(DATA / "predict" / "predictions.parquet")
     labels = (
         label for shard in read_shards(DATA / "bucket", "train", ["latex"]) for label in shard["latex"].to_pylist()
     )
     judged = with_baselines(predictions, most_frequent(labels))
     renderer = project_renderer()
-    scores = judge(judged, renderer, progress=True)
+    scores = judge(judged, renderer, project_glyphs(), progress=True)
     run.ledger.see(judged.num_rows)
     run.ledger.keep(scores.num_rows)
     write_table(scores, run.out / "scores.parquet")
-    metrics = summarize(scores, run.params)
+    metrics = summarize(scores, run.params, groups_of(predictions))
     METRICS.write_text(json.dumps(metrics, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     run.outputs.append(METRICS)
     run.facts["renderer"] = renderer.identity
 
 
+def groups_of(predictions: pa.Table) -> dict[str, str]:
+    """The group of each formula that has one."""
+    return {
+        row["formula_id"]: row["group"]
+        for split in pc.unique(predictions["split"]).to_pylist()
+        for shard in read_shards(DATA / "bucket", split, ["formula_id", "group"])
+        for row in shard.to_pylist()
+        if row["group"]
+    }
+
+
 if __name__ == "__main__":
-    run_stage("evaluate", SummaryParams, work, ("pyarrow", "numpy", "sacrebleu", "rapidfuzz"))
+    run_stage("evaluate", SummaryParams, work, ("pyarrow", "numpy", "sacrebleu", "rapidfuzz", "scipy"))

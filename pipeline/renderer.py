@@ -3,8 +3,9 @@
 from im2latex.imaging.raster import PictureParams
 from im2latex.params import Params, load_section
 from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.glyphs import TexGlyphs
 from im2latex.rendering.looks import LooksParams
-from im2latex.rendering.pool import PooledRenderer
+from im2latex.rendering.pool import PooledGlyphs, PooledRenderer
 
 
 class RenderStageParams(Params):
@@ -18,3 +19,8 @@ class RenderStageParams(Params):
 def project_renderer() -> PooledRenderer:
     """The renderer of the data set, on all cores."""
     return PooledRenderer(TexRenderer(load_section("render", RenderStageParams).renderer))
+
+
+def project_glyphs() -> PooledGlyphs:
+    """The reader of symbols that typesets as that renderer does, on all cores."""
+    return PooledGlyphs(TexGlyphs(load_section("render", RenderStageParams).renderer))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from im2latex.rendering.engine import Rendering
+from im2latex.rendering.glyphs import Setting
+from im2latex.rendering.symbols import Glyphs
 
 
 class FakeRenderer:
@@ -32,3 +34,23 @@ class FakeRenderer:
             pixels[40 - height :, column : column + 2] = 0
         pixels[:, [0, -1]] = 0  # cropped to ink, as a renderer's pictures are
         return Rendering(pixels)
+
+
+class FakeGlyphs:
+    r"""Sets each token as a symbol of its own, one beside the other, without TeX.
+
+    Fails where `FakeRenderer` does.
+    """
+
+    def read(self, formulas: Sequence[str]) -> list[Setting]:
+        return [self._set(formula) for formula in formulas]
+
+    @staticmethod
+    def _set(formula: str) -> Setting:
+        if r"\broken" in formula:
+            return Setting(None, "undefined_macro", r"\broken")
+        if not formula.strip():
+            return Setting(None, "empty")
+        labels = tuple(formula.split())
+        lefts = 20.0 * np.arange(len(labels))
+        return Setting(Glyphs(labels, np.column_stack([lefts, lefts * 0, lefts + 16, lefts * 0 + 20])))

@@ -147,6 +147,31 @@ def test_score_prints_json(command: Command) -> None:
     assert set(scores["intervals"]["bleu"]) <= {0.0, 1.0} or len(scores["intervals"]["bleu"]) == 2
 
 
+def test_score_with_baselines_nests_them(command: Command) -> None:
+    Path("a.txt").write_text("x ^ { 2 }\ny\ny\n")
+    Path("b.txt").write_text("x ^ { 3 }\ny\n\n")
+    code, out, _ = command("score", "a.txt", "b.txt", "--baselines")
+    scores = json.loads(out)
+    assert code == 0
+    assert (scores["n"], scores["errors"]["replaced"]) == (3, [["2", "3", 1]])
+    exact = {name: block["exact"] for name, block in scores["baselines"].items()}
+    assert exact == {"empty": 0.0, "most_frequent": round(2 / 3, 6), "one_changed": 0.0}
+
+
+@pytest.mark.needs_tex
+def test_score_of_images_has_every_score(command: Command) -> None:
+    Path("a.txt").write_text("x ^ 2\ny\n")
+    Path("b.txt").write_text("x ^ { 2 }\nz\n")
+    code, out, _ = command("score", "a.txt", "b.txt", "--images")
+    scores = json.loads(out)
+    assert code == 0
+    assert (scores["exact"], scores["image_exact"], scores["cdm"], scores["cdm_exact"]) == (0.0, 0.5, 0.5, 0.5)
+    assert set(scores["intervals"]) == {
+        *("bleu", "edit", "token_error_rate", "cer", "exact", "image_exact", "image_match", "image_match_nospace"),
+        *("image_edit", "compiles", "cdm", "cdm_exact"),
+    }
+
+
 @pytest.mark.needs_tex
 def test_render_writes_a_row_a_formula(command: Command) -> None:
     import pyarrow.parquet as pq

@@ -2,7 +2,8 @@ import numpy as np
 
 from im2latex.imaging import raster
 from im2latex.rendering.engine import Renderer
-from tests.fakes import FakeRenderer
+from im2latex.rendering.glyphs import GlyphReader
+from tests.fakes import FakeGlyphs, FakeRenderer
 
 
 def test_fake_renderer_is_a_renderer() -> None:
@@ -13,3 +14,12 @@ def test_fake_renderer_is_a_renderer() -> None:
     assert np.array_equal(raster.crop(good.pixels), good.pixels)
     assert longer.pixels.shape[1] > good.pixels.shape[1]
     assert (broken.pixels, broken.reason) == (None, "undefined_macro")
+
+
+def test_fake_glyphs_are_a_reader_of_symbols() -> None:
+    reader: GlyphReader = FakeGlyphs()
+    good, broken, empty = reader.read(["x + y", r"\broken", " "])
+    assert good.glyphs is not None
+    assert good.glyphs.labels == ("x", "+", "y")
+    assert good.glyphs.boxes.shape == (3, 4)
+    assert (broken.reason, empty.reason) == ("undefined_macro", "empty")

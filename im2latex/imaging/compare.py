@@ -1,17 +1,19 @@
 """Are two pictures the same: exactly, by their columns, and by the rule of the published scores.
 
-Takes uint8 arrays (H, W), 255 paper and 0 ink. The first argument is the reference, and `match` is not symmetric.
+Takes uint8 arrays (H, W), 255 paper and 0 ink. The first argument is the reference, and a match is not symmetric.
 
 The column scores restate `scripts/evaluation/evaluate_image.py` of harvardnlp/im2markup (Deng et al., "Image-to-Markup
 Generation with Coarse-to-Fine Attention", ICML 2017), with its faults, so that numbers compare with those in papers:
 ink is a value of at most 128, and the lower picture is filled up with paper at the bottom.
 """
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from im2latex.imaging import raster
+from im2latex.imaging import alignment, raster
 
 Pixels = NDArray[np.uint8]
 
@@ -26,71 +28,72 @@ def same_ink(a: Pixels, b: Pixels) -> bool:
     return np.array_equal(first, second)
 
 
-def column_edit(a: Pixels, b: Pixels) -> int:
-    """Levenshtein distance of the sequences of columns, where only equal columns match; at most the larger width."""
-    first, second = _columns(a, b)
-    return _distance(first, second)
+class Columns:
+    """The columns of two pictures, of which the first is the reference, and the published judgements of them."""
+
+    def __init__(self, reference: Pixels, other: Pixels) -> None:
+        height = max(reference.shape[0], other.shape[0], 1)
+        self._reference, self._other = _columns(reference, height), _columns(other, height)
+        self._blank = bytes(-(-height // 8))
+
+    @cached_property
+    def edits(self) -> int:
+        """Levenshtein distance of the sequences, where only equal columns match; at most the larger width."""
+        return int(Levenshtein.distance(self._reference, self._other))
+
+    @cached_property
+    def match(self) -> bool:
+        """The published match "with spaces".
+
+        Columns that differ in fewer than five pixels from an earlier kind of column count as that kind. The pictures
+        match where every difference of the two sequences spans fewer than five columns *of the reference*: so any
+        amount of ink that the other picture has on top is forgiven, which is a fault, and kept.
+        """
+        return self.edits == 0 or _match(self._reference, self._other)
+
+    @cached_property
+    def match_nospace(self) -> bool:
+        """The published match "without spaces": as `match`, after all blank columns are dropped."""
+        if self.edits == 0:
+            return True
+        reference, other = (
+            [column for column in side if column != self._blank] for side in (self._reference, self._other)
+        )
+        if not reference or not other:
+            return len(reference) == len(other)
+        return _match(reference, other)
 
 
-def match(a: Pixels, b: Pixels) -> bool:
-    """The published match "with spaces".
-
-    Columns that differ in fewer than five pixels from an earlier kind of column count as that kind. The pictures
-    match where every difference of the two sequences spans fewer than five columns *of the reference*: so any
-    amount of ink that the other picture has on top is forgiven, which is a fault, and kept.
-    """
-    return _match(*_columns(a, b))
-
-
-def match_nospace(a: Pixels, b: Pixels) -> bool:
-    """The published match "without spaces": as `match`, after all blank columns are dropped."""
-    first, second = (columns[columns.any(axis=1)] for columns in _columns(a, b))
-    if not len(first) or not len(second):
-        return len(first) == len(second)
-    return _match(first, second)
+def _columns(picture: Pixels, height: int) -> list[bytes]:
+    """The columns as bits, ink set, filled up with paper at the bottom to `height`."""
+    ink = np.zeros((picture.shape[1], height), bool)
+    ink[:, : picture.shape[0]] = (picture < _PUBLISHED_INK_BELOW).T
+    bits = np.packbits(ink, axis=1)
+    data, size = bits.tobytes(), bits.shape[1]
+    return [data[start : start + size] for start in range(0, len(data), size)]
 
 
-def _columns(a: Pixels, b: Pixels) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The columns (W, H / 8) of both pictures as bits, ink set, in a common height."""
-    height = max(a.shape[0], b.shape[0], 1)
-
-    def bits(picture: Pixels) -> NDArray[np.uint8]:
-        ink = np.zeros((picture.shape[1], height), bool)
-        ink[:, : picture.shape[0]] = (picture < _PUBLISHED_INK_BELOW).T
-        return np.packbits(ink, axis=1)
-
-    return bits(a), bits(b)
-
-
-def _distance(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> int:
-    """Levenshtein distance of two sequences of columns."""
-    return int(Levenshtein.distance([row.tobytes() for row in first], [row.tobytes() for row in second]))
-
-
-def _match(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
-    if _distance(first, second) == 0:
+def _match(reference: list[bytes], other: list[bytes]) -> bool:
+    kinds = _kinds([*reference, *other])
+    first, second = kinds[: len(reference)], kinds[len(reference) :]
+    # So few differences in all make no block that is longer.
+    if Levenshtein.distance(first, second, score_cutoff=_TOLERANCE - 1) < _TOLERANCE:
         return True
-    kinds = _kinds(np.concatenate([first, second]))
-    operations = Levenshtein.opcodes(kinds[: len(first)], kinds[len(first) :])
-    return all(step.tag == "equal" or step.src_end - step.src_start < _TOLERANCE for step in operations)
+    return all(span < _TOLERANCE for span in alignment.reference_spans(first, second))
 
 
-def _kinds(columns: NDArray[np.uint8]) -> list[int]:
+def _kinds(columns: list[bytes]) -> list[int]:
     """A number for each column: that of the first kind it hardly differs from, or of a new kind."""
-    known: dict[bytes, int] = {}
-    kinds = np.empty_like(columns)
-    count = 0
-    result = []
-    for column in columns:
-        key = column.tobytes()
-        if key not in known:
-            differing = np.bitwise_count(kinds[:count] ^ column).sum(axis=1)
-            near = np.flatnonzero(differing < _TOLERANCE)
-            if len(near):
-                known[key] = int(near[0])
-            else:
-                known[key] = count
-                kinds[count] = column
-                count += 1
-        result.append(known[key])
-    return result
+    distinct = list(dict.fromkeys(columns))
+    bits = np.frombuffer(b"".join(distinct), np.uint8).reshape(len(distinct), -1)
+    kinds = np.empty(len(distinct), np.int64)
+    left = np.arange(len(distinct))
+    kind = 0
+    # The first column that is of no kind begins one, and takes all that are near and of no earlier one.
+    while len(left):
+        near = np.bitwise_count(bits[left] ^ bits[left[0]]).sum(axis=1) < _TOLERANCE
+        kinds[left[near]] = kind
+        left = left[~near]
+        kind += 1
+    number = dict(zip(distinct, kinds.tolist(), strict=True))
+    return [number[column] for column in columns]

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from im2latex.errors import LatexError
 from im2latex.imaging import raster
 from im2latex.rendering import document, inspection, process, rasterizers, screening, texformat, texrun
 from im2latex.rendering.process import LimitParams
@@ -95,15 +94,8 @@ class TexRenderer:
 
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
         """One rendering a formula, in order."""
-        results: dict[int, Rendering] = {}
-        accepted: dict[int, str] = {}
-        for number, formula in enumerate(formulas):
-            try:
-                screening.screen(formula)
-            except LatexError as error:
-                results[number] = Rendering(None, error.reason, error.detail)
-            else:
-                accepted[number] = screening.clean(formula)
+        accepted, refused = screening.sort(formulas)
+        results = {number: Rendering(None, error.reason, error.detail) for number, error in refused.items()}
         for number, rendering in self._draw(accepted):
             results[number] = rendering
         return [results[number] for number in range(len(formulas))]

@@ -1,15 +1,19 @@
-"""A renderer on all cores: spreads formulas over processes, each with the renderer it is given."""
+"""A renderer on all cores, and a reader of symbols: formulas are spread over processes, each with its own copy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import joblib
 
 from im2latex.lifetime import task
 from im2latex.parts import worker_count
 from im2latex.rendering.engine import Renderer, Rendering
+from im2latex.rendering.glyphs import GlyphReader, Setting
 
 CHUNK = 250
 """Formulas handed to a process at a time. Without influence on the pictures."""
+
+T = TypeVar("T")
 
 
 class PooledRenderer:
@@ -25,7 +29,23 @@ class PooledRenderer:
 
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
         """One rendering a formula, in order."""
-        chunks = [formulas[start : start + CHUNK] for start in range(0, len(formulas), CHUNK)]
-        workers = min(worker_count(), len(chunks)) or 1
-        drawn = joblib.Parallel(n_jobs=workers)(task(self._renderer.render)(chunk) for chunk in chunks)
-        return [rendering for part in drawn for rendering in part]
+        return _spread(self._renderer.render, formulas)
+
+
+class PooledGlyphs:
+    """Reads what `reader` reads, in the same order."""
+
+    def __init__(self, reader: GlyphReader) -> None:
+        self._reader = reader
+
+    def read(self, formulas: Sequence[str]) -> list[Setting]:
+        """One setting a formula, in order."""
+        return _spread(self._reader.read, formulas)
+
+
+def _spread(work: Callable[[Sequence[str]], list[T]], formulas: Sequence[str]) -> list[T]:
+    """The results of `work` on all chunks, in the order of the formulas."""
+    chunks = [formulas[start : start + CHUNK] for start in range(0, len(formulas), CHUNK)]
+    workers = min(worker_count(), len(chunks)) or 1
+    parts = joblib.Parallel(n_jobs=workers)(task(work)(chunk) for chunk in chunks)
+    return [result for part in parts for result in part]

@@ -15,6 +15,7 @@ program, and no label for a picture.
 """
 
 import re
+from collections.abc import Sequence
 
 from im2latex.errors import LatexError
 
@@ -72,6 +73,20 @@ def screen(formula: str) -> None:
             _screen_mark(mark, groups, at)
     if groups:
         raise LatexError("unbalanced", f"{_shown(groups[-1])} is never closed", len(formula))
+
+
+def sort(formulas: Sequence[str]) -> tuple[dict[int, str], dict[int, LatexError]]:
+    """The formulas that may be typeset, as TeX is given them, and why the others may not, both by their number."""
+    accepted: dict[int, str] = {}
+    refused: dict[int, LatexError] = {}
+    for number, formula in enumerate(formulas):
+        try:
+            screen(formula)
+        except LatexError as error:
+            refused[number] = error
+        else:
+            accepted[number] = clean(formula)
+    return accepted, refused
 
 
 def clean(formula: str) -> str:

@@ -1,8 +1,10 @@
 """Predictions that need no model and no picture: what a score is worth is seen beside them.
 
-`empty` predicts nothing; `most_frequent` predicts one training formula for every picture.
+`empty` predicts nothing; `most_frequent` predicts one training formula for every picture; `one_changed` is a copy of
+the reference in which one letter, digit or other token is another: what a score takes off for the smallest fault.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 
@@ -20,7 +22,11 @@ BLANK = "blank"
 
 EMPTY = "empty"
 MOST_FREQUENT = "most_frequent"
-BASELINES = (EMPTY, MOST_FREQUENT)
+ONE_CHANGED = "one_changed"
+BASELINES = (EMPTY, MOST_FREQUENT, ONE_CHANGED)
+
+_LETTERS = "abdefghijkmnoqstuvwxyz"  # no c, l, r and p, which may be columns of a table
+_DIGITS = "0123456789"
 
 
 def most_frequent(formulas: Iterable[str]) -> str:
@@ -31,14 +37,38 @@ def most_frequent(formulas: Iterable[str]) -> str:
     return min(counts, key=lambda formula: (-counts[formula], formula))
 
 
+def one_changed(formula: str) -> str:
+    """The formula with one of its small letters or digits replaced by another, chosen by its hash.
+
+    Where it has neither, one token of any kind becomes `x`, or `y` where it was that; nothing stays nothing.
+    """
+    tokens = formula.split()
+    if not tokens:
+        return ""
+    digest = hashlib.sha256(formula.encode("utf-8", "surrogatepass")).digest()
+    first, second = int.from_bytes(digest[:8]), int.from_bytes(digest[8:16])
+    places = [place for place, token in enumerate(tokens) if token in _LETTERS or token in _DIGITS]
+    if places:
+        place = places[first % len(places)]
+        alphabet = _LETTERS if tokens[place] in _LETTERS else _DIGITS
+        others = alphabet.replace(tokens[place], "")
+        tokens[place] = others[second % len(others)]
+    else:
+        place = first % len(tokens)
+        tokens[place] = "x" if tokens[place] != "x" else "y"
+    return " ".join(tokens)
+
+
 def with_baselines(predictions: pa.Table, frequent: str) -> pa.Table:
     """Append to PREDICTIONS the rows of the baselines, one for each picture and baseline."""
     pictures = predictions.filter(pc.equal(predictions["input"], PICTURE))
     rows = pictures.num_rows
     tables = [predictions]
-    for name, guess in ((EMPTY, ""), (MOST_FREQUENT, frequent)):
+    changed = [one_changed(reference or "") for reference in pictures["reference"].to_pylist()]
+    guesses = {EMPTY: [""] * rows, MOST_FREQUENT: [frequent] * rows, ONE_CHANGED: changed}
+    for name, hypotheses in guesses.items():
         columns = {column: pictures[column] for column in ("formula_id", "split", "reference")}
-        columns |= {"input": pa.array([name] * rows, pa.string()), "hypothesis": pa.array([guess] * rows, pa.string())}
+        columns |= {"input": pa.array([name] * rows, pa.string()), "hypothesis": pa.array(hypotheses, pa.string())}
         columns |= {"log_probability": pa.nulls(rows, pa.float32())}
         tables.append(pa.table([columns[column] for column in PREDICTIONS.names], schema=PREDICTIONS))
     return pa.concat_tables(tables)

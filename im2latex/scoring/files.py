@@ -11,19 +11,26 @@ import pyarrow as pa
 from im2latex.errors import InputError
 from im2latex.records import PREDICTIONS, formula_id
 from im2latex.rendering.engine import Renderer
-from im2latex.scoring.baselines import PICTURE
+from im2latex.rendering.glyphs import GlyphReader
+from im2latex.scoring.baselines import PICTURE, most_frequent, with_baselines
 from im2latex.scoring.judge import judge
-from im2latex.scoring.summary import SummaryParams, describe
+from im2latex.scoring.summary import SummaryParams, describe, summarize
 
 
 def score_files(
     references: Path,
     hypotheses: Path,
     renderer: Renderer | None = None,
+    reader: GlyphReader | None = None,
     params: SummaryParams | None = None,
+    baselines: bool = False,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Score line by line; image scores too where a renderer is given."""
+    """Score line by line; scores of pictures and symbols too where there is what they take.
+
+    With `baselines`, those of trivial predictions are nested under that name; the most frequent formula is that of the
+    references.
+    """
     params = params or SummaryParams()
     refs, hyps = read_lines(references), read_lines(hypotheses)
     if len(refs) != len(hyps):
@@ -40,7 +47,12 @@ def score_files(
         "hypothesis": hyps,
         "log_probability": [None] * rows,
     }
-    return describe(judge(pa.table(columns, schema=PREDICTIONS), renderer, progress), params)
+    table = pa.table(columns, schema=PREDICTIONS)
+    if baselines and rows:
+        found = summarize(judge(with_baselines(table, most_frequent(refs)), renderer, reader, progress), params)
+        del found["splits"]
+        return found
+    return describe(judge(table, renderer, reader, progress), params)
 
 
 def read_lines(path: Path) -> list[str]:

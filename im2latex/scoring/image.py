@@ -11,11 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import joblib
 import numpy as np
 from tqdm import tqdm
 
-from im2latex.imaging.compare import column_edit, match, match_nospace, same_ink
+from im2latex.imaging.compare import Columns as PictureColumns
+from im2latex.imaging.compare import same_ink
 from im2latex.imaging.raster import Pixels
+from im2latex.lifetime import task
+from im2latex.parts import worker_count
 from im2latex.rendering.engine import Renderer, Rendering
 from im2latex.scoring.sums import Column, Columns, Score, ratio, share
 
@@ -24,6 +28,9 @@ MISSING = "missing"
 
 BATCH = 1000
 """Formulas given to the renderer at once; bounds the pictures held as whole bytes."""
+
+CHUNK = 250
+"""Pairs handed to a process at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +72,20 @@ class _Picture:
 def judge_images(
     references: Sequence[str], hypotheses: Sequence[str], renderer: Renderer, progress: bool = False
 ) -> list[ImageJudgement]:
-    """Judge each pair; every distinct string is typeset once."""
+    """Judge each pair, on all cores; every distinct string is typeset once, every distinct pair compared once."""
     pictures = _typeset([*references, *hypotheses], renderer, progress)
-    pairs = zip(references, hypotheses, strict=True)
-    shown = tqdm(pairs, "compare", len(references), disable=None if progress else True)
-    return [_judge(pictures[reference], pictures[hypothesis]) for reference, hypothesis in shown]
+    pairs = list(zip(references, hypotheses, strict=True))
+    distinct = [(pictures[reference], pictures[hypothesis]) for reference, hypothesis in dict.fromkeys(pairs)]
+    chunks = [distinct[start : start + CHUNK] for start in range(0, len(distinct), CHUNK)]
+    pool = joblib.Parallel(n_jobs=min(worker_count(), len(chunks)) or 1, return_as="generator")
+    shown = tqdm(total=len(distinct), desc="compare", disable=None if progress else True)
+    judged: list[ImageJudgement] = []
+    with shown:
+        for part in pool(task(_judge_all)(chunk) for chunk in chunks):
+            judged += part
+            shown.update(len(part))
+    found = dict(zip(dict.fromkeys(pairs), judged, strict=True))
+    return [found[pair] for pair in pairs]
 
 
 def _typeset(formulas: Sequence[str], renderer: Renderer, progress: bool) -> dict[str, _Picture]:
@@ -83,6 +99,10 @@ def _typeset(formulas: Sequence[str], renderer: Renderer, progress: bool) -> dic
     return pictures
 
 
+def _judge_all(pairs: Sequence[tuple[_Picture, _Picture]]) -> list[ImageJudgement]:
+    return [_judge(*pair) for pair in pairs]
+
+
 def _judge(reference: _Picture, hypothesis: _Picture) -> ImageJudgement:
     compiles, reference_renders = hypothesis.reason is None, reference.reason is None
     if not (compiles and reference_renders):
@@ -93,7 +113,8 @@ def _judge(reference: _Picture, hypothesis: _Picture) -> ImageJudgement:
         verdicts = (True, True, True, 0, reference.width)
     else:
         a, b = reference.pixels(), hypothesis.pixels()
-        verdicts = (same_ink(a, b), match(a, b), match_nospace(a, b), column_edit(a, b), max(a.shape[1], b.shape[1]))
+        both = PictureColumns(a, b)
+        verdicts = (same_ink(a, b), both.match, both.match_nospace, both.edits, max(a.shape[1], b.shape[1]))
     return ImageJudgement(compiles, reference_renders, *verdicts, hypothesis.reason, reference.reason)
 
 

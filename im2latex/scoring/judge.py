@@ -2,19 +2,30 @@
 
 from dataclasses import asdict, fields
 
+import numpy as np
 import pyarrow as pa
 
 from im2latex.records import SCORES
 from im2latex.rendering.engine import Renderer
+from im2latex.rendering.glyphs import GlyphReader
+from im2latex.scoring.cdm import CDM_SCORES, judge_symbols
 from im2latex.scoring.image import ImageJudgement, judge_images
 from im2latex.scoring.text import text_columns
 
 IMAGE_COLUMNS = tuple(field.name for field in fields(ImageJudgement))
 """The columns of SCORES that only a renderer can fill."""
 
+CDM_COLUMNS = tuple(CDM_SCORES)
+"""Those that only a reader of symbols can fill."""
 
-def judge(predictions: pa.Table, renderer: Renderer | None = None, progress: bool = False) -> pa.Table:
-    """Judge every row by its strings and, given a renderer, by its pictures; null is a missing prediction."""
+
+def judge(
+    predictions: pa.Table,
+    renderer: Renderer | None = None,
+    reader: GlyphReader | None = None,
+    progress: bool = False,
+) -> pa.Table:
+    """Judge every row by its strings and, given what it takes, by its pictures and symbols; null is no prediction."""
     references, hypotheses = _strings(predictions, "reference"), _strings(predictions, "hypothesis")
     counts = text_columns(references, hypotheses)
     columns = {name: predictions[name] for name in ("formula_id", "split", "input")}
@@ -23,8 +34,11 @@ def judge(predictions: pa.Table, renderer: Renderer | None = None, progress: boo
     if renderer is not None:
         rows = [asdict(judgement) for judgement in judge_images(references, hypotheses, renderer, progress)]
         columns |= {name: pa.array([row[name] for row in rows], SCORES.field(name).type) for name in IMAGE_COLUMNS}
-    else:
-        columns |= {name: pa.nulls(len(references), SCORES.field(name).type) for name in IMAGE_COLUMNS}
+    if reader is not None:
+        matched = np.array(judge_symbols(references, hypotheses, reader, progress), np.float64)
+        columns |= {"cdm": pa.array(matched), "cdm_exact": pa.array(matched == 1)}
+    for name in (*IMAGE_COLUMNS, *CDM_COLUMNS):
+        columns.setdefault(name, pa.nulls(len(references), SCORES.field(name).type))
     return pa.table([columns[name] for name in SCORES.names], schema=SCORES)
 
 

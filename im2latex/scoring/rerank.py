@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from im2latex.imaging.compare import column_edit
+from im2latex.imaging.compare import Columns
 from im2latex.imaging.raster import PictureParams, Pixels, crop, decode, encode_png, prepare
 from im2latex.rendering.engine import Renderer
 from im2latex.scoring.image import BATCH
@@ -63,7 +63,7 @@ def _likeness(picture: Pixels, drawn: bytes | None) -> Likeness:
     if drawn is None:
         return Likeness(False, None)
     other = decode(drawn)
-    return Likeness(np.array_equal(picture, other), column_edit(picture, other))
+    return Likeness(np.array_equal(picture, other), Columns(picture, other).edits)
 
 
 def choose(likenesses: Sequence[Likeness]) -> int:

@@ -1,7 +1,11 @@
 """Judged rows (records.SCORES) to the published numbers, the content of reports/metrics.json.
 
-    {bleu, edit, ..., n, intervals: {NAME: [low, high]}, failures, reference_failures, by_length: {"0-20": {...}}}
-        of the headline split, and nested, each with its own scores, n and intervals:
+    {bleu, edit, ..., n, intervals: {NAME: [low, high]}, failures, reference_failures, errors}
+        of the headline split, `errors` being kinds of predictions and the most confused tokens (scoring.confusion);
+        and nested, each with its own scores, n and intervals:
+    by_length.<class>   of its samples by tokens of the reference
+    by_feature.<name>   of its samples by what is in the reference (scoring.features); a sample is in several
+    by_group.<group>    of its samples by group, the largest groups, where samples have any
     splits.<split>      every split, the headline included
     blank               the same model shown empty paper
     search_alone        the search's own choices, where hypotheses were ranked anew by their pictures
@@ -23,9 +27,12 @@ from pydantic import Field, field_validator
 from im2latex.errors import InputError
 from im2latex.params import Params
 from im2latex.scoring.baselines import BASELINES, BLANK, PICTURE
+from im2latex.scoring.cdm import CDM_SCORES
+from im2latex.scoring.confusion import KINDS, confusions, kind
+from im2latex.scoring.features import FEATURES, features
 from im2latex.scoring.image import IMAGE_SCORES
 from im2latex.scoring.intervals import intervals
-from im2latex.scoring.judge import IMAGE_COLUMNS
+from im2latex.scoring.judge import CDM_COLUMNS, IMAGE_COLUMNS
 from im2latex.scoring.rerank import SEARCH_ALONE
 from im2latex.scoring.sums import Column, Columns, Score, total
 from im2latex.scoring.text import TEXT_SCORES, text_columns
@@ -46,6 +53,8 @@ class SummaryParams(Params):
         description="last length, in reference tokens, of each class but the open one",
     )
 
+    listed: int = Field(default=20, ge=1, description="most confused tokens of each kind, and groups, that are listed")
+
     @field_validator("length_edges")
     @classmethod
     def _rising(cls, edges: tuple[int, ...]) -> tuple[int, ...]:
@@ -54,9 +63,9 @@ class SummaryParams(Params):
         return edges
 
 
-def summarize(scores: pa.Table, params: SummaryParams) -> dict[str, Any]:
-    """Publish a whole table; raises `InputError` where the headline split has no row."""
-    judged = _Judged(scores, params)
+def summarize(scores: pa.Table, params: SummaryParams, groups: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Publish a whole table; `groups` names the group of a formula_id. Raises `InputError` without a headline row."""
+    judged = _Judged(scores, params, groups or {})
     splits = {split: judged.block(judged.of(PICTURE, split)) for split in judged.splits}
     if params.headline not in splits:
         present = ", ".join(splits) or "none"
@@ -74,22 +83,25 @@ def describe(scores: pa.Table, params: SummaryParams) -> dict[str, Any]:
     """Publish the scores of all rows as one set, without splits and baselines; raises `InputError` for no rows."""
     if not scores.num_rows:
         raise InputError("there is nothing to score: no pair of reference and prediction was given")
-    return _Judged(scores, params).describe(np.ones(scores.num_rows, bool))
+    return _Judged(scores, params, {}).describe(np.ones(scores.num_rows, bool))
 
 
 class _Judged:
     """The table as columns of numbers, counted once and then cut by masks."""
 
-    def __init__(self, scores: pa.Table, params: SummaryParams) -> None:
-        references = scores["reference"].to_pylist()
+    def __init__(self, scores: pa.Table, params: SummaryParams, groups: Mapping[str, str]) -> None:
+        self._references: list[str] = scores["reference"].to_pylist()
+        self._hypotheses: list[str] = scores["hypothesis"].to_pylist()
         self._params = params
-        self._columns: dict[str, Column] = text_columns(references, scores["hypothesis"].to_pylist())
-        self._scores: Mapping[str, Score] = TEXT_SCORES
-        if scores["compiles"].null_count == 0:
-            self._scores = {**TEXT_SCORES, **IMAGE_SCORES}
-            for name in IMAGE_COLUMNS:
-                if not pa.types.is_string(scores[name].type):
-                    self._columns[name] = scores[name].to_numpy().astype(np.float64)
+        self._columns: dict[str, Column] = text_columns(self._references, self._hypotheses)
+        self._scores: dict[str, Score] = {**TEXT_SCORES}
+        for names, more in ((IMAGE_COLUMNS, IMAGE_SCORES), (CDM_COLUMNS, CDM_SCORES)):
+            if scores[names[0]].null_count == 0:
+                self._scores |= more
+                for name in names:
+                    if not pa.types.is_string(scores[name].type):
+                        self._columns[name] = scores[name].to_numpy().astype(np.float64)
+        self._groups = np.array([groups.get(name) or "" for name in scores["formula_id"].to_pylist()], dtype=object)
         self._inputs = np.array(scores["input"].to_pylist(), dtype=object)
         self._splits = np.array(scores["split"].to_pylist(), dtype=object)
         self._failures = {
@@ -117,16 +129,42 @@ class _Judged:
         }
 
     def describe(self, mask: Mask) -> dict[str, Any]:
-        """The block of some rows with what failed and how scores depend on length."""
+        """The block of some rows, with what failed and what was confused, and the blocks of parts of these rows."""
         failures = {name: _counts(reasons, mask) for name, reasons in self._failures.items()}
-        return self.block(mask) | failures | {"by_length": self._by_length(mask)}
+        parts = {"by_length": self._lengths(), "by_feature": self._features(mask), "by_group": self._groups_of(mask)}
+        blocks = {
+            by: {name: self.block(chosen & mask) for name, chosen in masks.items() if (chosen & mask).any()}
+            for by, masks in parts.items()
+        }
+        if not blocks["by_group"]:
+            del blocks["by_group"]
+        return self.block(mask) | failures | {"errors": self._errors(mask)} | blocks
 
-    def _by_length(self, mask: Mask) -> dict[str, dict[str, Any]]:
+    def _errors(self, mask: Mask) -> dict[str, Any]:
+        """How many predictions are of which kind, and which tokens are confused."""
+        rows = [int(row) for row in np.flatnonzero(mask)]
+        pairs = [(self._references[row], self._hypotheses[row]) for row in rows]
+        same = self._columns.get("image_exact", np.zeros(len(mask)))
+        renders = self._columns.get("compiles", np.ones(len(mask)))
+        kinds = Counter(kind(*pair, same[row] == 1, renders[row] == 0) for pair, row in zip(pairs, rows, strict=True))
+        counts = {name: kinds[name] for name in KINDS if kinds[name]}
+        return {"kinds": counts} | confusions(pairs, self._params.listed)
+
+    def _lengths(self) -> dict[str, Mask]:
         edges = (-1, *self._params.length_edges)
         names = [f"{low + 1}-{high}" for low, high in pairwise(edges)] + [f"{edges[-1] + 1}+"]
         classes = np.searchsorted(self._params.length_edges, self._columns["ref_tokens"])
-        masks = {name: mask & (classes == place) for place, name in enumerate(names)}
-        return {name: self.block(chosen) for name, chosen in masks.items() if chosen.any()}
+        return {name: classes == place for place, name in enumerate(names)}
+
+    def _features(self, mask: Mask) -> dict[str, Mask]:
+        found = [features(text) if chosen else () for text, chosen in zip(self._references, mask, strict=True)]
+        return {name: np.array([name in row for row in found], bool) for name in FEATURES}
+
+    def _groups_of(self, mask: Mask) -> dict[str, Mask]:
+        """The largest groups, those of equal size in order of name."""
+        counts = Counter(self._groups[mask & (self._groups != "")])
+        largest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: self._params.listed]
+        return {name: np.asarray(self._groups == name, bool) for name, _ in largest}
 
 
 def _counts(reasons: list[str | None], mask: Mask) -> dict[str, int]:

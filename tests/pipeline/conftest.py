@@ -12,7 +12,7 @@ import yaml
 from im2latex.latex.grammar import generate
 from im2latex.learning.presets import load_preset
 from pipeline.fingerprint import ROOT
-from tests.fakes import FakeRenderer
+from tests.fakes import FakeGlyphs, FakeRenderer
 
 GOOD = 60
 BAD_LINES = [b"}{", b"", b"\\text{caf\xe9}", b"\\broken + x", b"a" * 6000]
@@ -73,6 +73,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callabl
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
     monkeypatch.setattr("im2latex.rendering.engine.TexRenderer", lambda params: FakeRenderer())
+    monkeypatch.setattr("im2latex.rendering.glyphs.TexGlyphs", lambda params: FakeGlyphs())
     monkeypatch.setattr("im2latex.rendering.doctor.versions", lambda params: {"pdftex": "none"})
     set_params({})
     corpus = tmp_path / "data" / "raw" / "tiny"

@@ -60,6 +60,8 @@ def test_raw_formulas_to_report(project: Path) -> None:
     assert metrics["n"] == shards[2].num_rows
     assert 0 <= metrics["intervals"]["bleu"][0] <= metrics["bleu"] <= metrics["intervals"]["bleu"][1] <= 1
     assert metrics["blank"]["n"] == metrics["n"]
+    assert 0 <= metrics["cdm_exact"] <= metrics["cdm"] <= 1
+    assert metrics["baselines"]["one_changed"]["n"] == metrics["n"]
     assert b"</html>" in Path("reports/report.html").read_bytes()
     assert verify(Path("reports/manifest"))[1] == []
     assert not list(Path(".cache/train").iterdir()), "a finished run leaves no state behind"

@@ -3,8 +3,8 @@
 import pytest
 
 from im2latex.rendering.engine import Rendering
-from im2latex.rendering.pool import CHUNK, PooledRenderer
-from tests.fakes import FakeRenderer
+from im2latex.rendering.pool import CHUNK, PooledGlyphs, PooledRenderer
+from tests.fakes import FakeGlyphs, FakeRenderer
 
 
 def pixels(renderings: list[Rendering]) -> list[bytes | None]:
@@ -19,3 +19,9 @@ def test_draws_what_its_renderer_draws(monkeypatch: pytest.MonkeyPatch, workers:
     pool = PooledRenderer(FakeRenderer())
     assert pixels(pool.render(formulas)) == pixels(FakeRenderer().render(formulas))
     assert pool.identity == FakeRenderer.identity
+
+
+def test_symbols_come_in_the_order_of_formulas() -> None:
+    formulas = [f"x {number}" for number in range(CHUNK + 3)]
+    settings = PooledGlyphs(FakeGlyphs()).read(formulas)
+    assert [" ".join(one.glyphs.labels) for one in settings if one.glyphs] == formulas

@@ -13,12 +13,15 @@ from im2latex.reporting.collect import ReportParams, collect, histogram, read_le
 from im2latex.reporting.content import Learnt, Padding
 from im2latex.reporting.page import render_page
 from im2latex.scoring.audit import FAULTS, Tally
-from im2latex.scoring.baselines import with_baselines
+from im2latex.scoring.baselines import one_changed, with_baselines
 from im2latex.scoring.judge import judge
 from im2latex.scoring.summary import SummaryParams, summarize
 from tests.scoring.drawings import DrawnRenderer, drawing
 
-RENDERER = DrawnRenderer({"x": drawing("#.", "##"), "y": drawing("##", "##"), "k": drawing("#")})
+RENDERER = DrawnRenderer(
+    {"x": drawing("#.", "##"), "y": drawing("##", "##"), "k": drawing("#")}
+    | {one_changed(name): drawing("#", "#") for name in "xy"}
+)
 
 
 def written(path: Path, content: object) -> None:

@@ -33,7 +33,7 @@ def test_blank_predictions_are_wrong(tmp_path: Path) -> None:
 
 def test_pictures_are_scored_with_a_renderer(tmp_path: Path) -> None:
     renderer = DrawnRenderer({"x": drawing("#"), "{ x }": drawing("#")})
-    found = score_files(written(tmp_path, "r", "x\n"), written(tmp_path, "h", "{ x }\n"), renderer, PARAMS)
+    found = score_files(written(tmp_path, "r", "x\n"), written(tmp_path, "h", "{ x }\n"), renderer, params=PARAMS)
     assert (found["exact"], found["image_exact"]) == (0.0, 1.0)
 
 

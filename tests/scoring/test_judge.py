@@ -1,7 +1,8 @@
 import pyarrow as pa
 
 from im2latex.records import PREDICTIONS, SCORES
-from im2latex.scoring.judge import IMAGE_COLUMNS, judge
+from im2latex.scoring.judge import CDM_COLUMNS, IMAGE_COLUMNS, judge
+from tests.fakes import FakeGlyphs
 from tests.scoring.drawings import DrawnRenderer, drawing
 
 ROWS = [
@@ -22,8 +23,16 @@ def test_judge_keeps_every_row_and_fills_the_schema() -> None:
     assert (second["hypothesis"], second["edits"], second["failure"]) == ("", 1, "missing")
 
 
+def test_symbols_are_judged_where_there_is_a_reader() -> None:
+    table = judge(PREDICTED, reader=FakeGlyphs())
+    assert table.schema == SCORES
+    assert table["cdm"].to_pylist() == [0.75, 0.0]
+    assert table["cdm_exact"].to_pylist() == [False, False]
+    assert table["compiles"].null_count == 2
+
+
 def test_without_a_renderer_the_columns_of_pictures_are_null() -> None:
     table = judge(PREDICTED)
     assert table.schema == SCORES
-    assert all(table[name].null_count == 2 for name in IMAGE_COLUMNS)
+    assert all(table[name].null_count == 2 for name in (*IMAGE_COLUMNS, *CDM_COLUMNS))
     assert table["edits"].to_pylist() == [2, 1]

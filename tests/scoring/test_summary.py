@@ -7,10 +7,11 @@ from pydantic import ValidationError
 from im2latex.errors import InputError
 from im2latex.imaging.raster import Pixels
 from im2latex.records import PREDICTIONS
-from im2latex.scoring.baselines import with_baselines
+from im2latex.scoring.baselines import one_changed, with_baselines
 from im2latex.scoring.judge import judge
 from im2latex.scoring.summary import SummaryParams, describe, summarize
 from im2latex.scoring.text import text_scores
+from tests.fakes import FakeGlyphs
 from tests.scoring.drawings import DrawnRenderer, drawing
 
 PARAMS = SummaryParams(resamples=50, length_edges=(1, 6))
@@ -33,11 +34,14 @@ PREDICTED = [
 ]
 
 
-def scores(pictures: bool = True) -> pa.Table:
+PICTURES |= {one_changed(row[3]): "undrawn" for row in PREDICTED}
+
+
+def scores(pictures: bool = True, symbols: bool = False) -> pa.Table:
     names = ("formula_id", "split", "input", "reference", "hypothesis")
     rows = [dict(zip(names, row, strict=True)) for row in PREDICTED]
     table = with_baselines(pa.Table.from_pylist(rows, schema=PREDICTIONS), "k")
-    return judge(table, DrawnRenderer(PICTURES) if pictures else None)
+    return judge(table, DrawnRenderer(PICTURES) if pictures else None, FakeGlyphs() if symbols else None)
 
 
 def test_the_headline_split_stands_on_top() -> None:
@@ -66,7 +70,9 @@ def test_splits_lengths_and_controls_are_nested() -> None:
     assert {name: block["n"] for name, block in found["by_length"].items()} == {"0-1": 1, "2-6": 2, "7+": 1}
     assert found["by_length"]["7+"]["exact"] == 1.0
     assert (found["blank"]["n"], found["blank"]["exact"]) == (1, 0.0)
-    assert {name: block["exact"] for name, block in found["baselines"].items()} == {"empty": 0.0, "most_frequent": 0.25}
+    exact = {name: block["exact"] for name, block in found["baselines"].items()}
+    assert exact == {"empty": 0.0, "most_frequent": 0.25, "one_changed": 0.0}
+    assert found["baselines"]["one_changed"]["edit"] > 0.7
     assert found["baselines"]["empty"]["token_error_rate"] == 1.0
 
 
@@ -95,3 +101,33 @@ def test_describe_needs_a_row() -> None:
 def test_length_edges_must_rise(edges: tuple[int, ...]) -> None:
     with pytest.raises(ValidationError, match="rising"):
         SummaryParams(length_edges=edges)
+
+
+def test_kinds_and_confused_tokens_are_those_of_the_headline() -> None:
+    errors = summarize(scores(), PARAMS)["errors"]
+    assert errors["kinds"] == {"empty": 1, "exact": 1, "same_picture": 1, "no_picture": 1}
+    assert errors["edits"] == {"replaced": 2, "missing": 0, "extra": 1, "of_spacing": 0}
+    assert ["d", "e", 1] in errors["replaced"]
+
+
+def test_scores_by_feature_and_by_group() -> None:
+    found = summarize(scores(), PARAMS, {"1": "p", "2": "q", "3": "p", "5": "val only"})
+    assert {name: block["n"] for name, block in found["by_group"].items()} == {"p": 2, "q": 1}
+    assert found["by_group"]["q"]["exact"] == 1.0
+    assert {name: block["n"] for name, block in found["by_feature"].items()} == {"plain": 4}
+    assert "by_group" not in summarize(scores(), PARAMS)
+
+
+def test_only_the_largest_groups_are_listed() -> None:
+    params = SummaryParams(resamples=5, listed=1)
+    found = summarize(scores(), params, {"1": "b", "2": "a"})
+    assert list(found["by_group"]) == ["a"]
+
+
+def test_symbols_add_their_scores_and_change_no_other() -> None:
+    plain = summarize(scores(), PARAMS)
+    found = summarize(scores(symbols=True), PARAMS)
+    assert found["cdm"] == pytest.approx((0.75 + 1 + 0 + 0) / 4, abs=1e-6)
+    assert found["cdm_exact"] == 0.25
+    assert set(found["intervals"]) == set(plain["intervals"]) | {"cdm", "cdm_exact"}
+    assert {name: found[name] for name in plain["intervals"]} == {name: plain[name] for name in plain["intervals"]}

@@ -1,0 +1,167 @@
+"""Measure the scores: python -m benchmarks.scoring COMMAND --help
+
+speed        seconds for the scores of text, pictures and symbols of many pairs
+corruptions  real formulas damaged in known ways and strengths: does every score fall as the damage grows?
+symbols      how many symbols real formulas have
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import typer
+
+from benchmarks.corpus import lines, load, save
+from benchmarks.corruptions import DAMAGES, STRENGTHS, damaged
+from im2latex.errors import LatexError
+from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.records import PREDICTIONS, formula_id
+from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.glyphs import TexGlyphs
+from im2latex.rendering.pool import PooledGlyphs, PooledRenderer
+from im2latex.reporting.markdown import table
+from im2latex.reporting.scores import LABELS, LOWER_IS_BETTER
+from im2latex.scoring.baselines import PICTURE, one_changed
+from im2latex.scoring.cdm import judge_symbols
+from im2latex.scoring.image import judge_images
+from im2latex.scoring.intervals import intervals
+from im2latex.scoring.judge import judge
+from im2latex.scoring.summary import SummaryParams, describe
+from im2latex.scoring.text import TEXT_SCORES, text_columns
+
+_SEED = 1
+_ROUNDING = 1e-9
+
+app = typer.Typer(help=__doc__, add_completion=False)
+
+
+@app.command()
+def speed(
+    labels: Annotated[Path, typer.Argument(help="formulas, one a line")],
+    count: int = 10_000,
+    rasterizer: str = "ghostscript",
+) -> None:
+    """Seconds for `count` pairs, each formula beside itself with one token changed, and every fourth beside itself."""
+    given = [line for line in lines(labels) if line.strip()]
+    references = [given[number % len(given)] for number in range(count)]
+    hypotheses = [text if number % 4 == 0 else one_changed(f"{text} ") for number, text in enumerate(references)]
+    params = RenderParams.model_validate({"rasterizer": rasterizer})
+    renderer, reader = PooledRenderer(TexRenderer(params)), PooledGlyphs(TexGlyphs(params))
+    renderer.render(references[:500])  # so that no timing holds the preamble and the start of processes
+    reader.read(references[:500])
+
+    def text() -> None:
+        intervals(text_columns(references, hypotheses), TEXT_SCORES, 1000, 0)
+
+    works: Mapping[str, Callable[[], object]] = {
+        "text": text,
+        "pictures": lambda: judge_images(references, hypotheses, renderer),
+        "symbols": lambda: judge_symbols(references, hypotheses, reader),
+    }
+    result: dict[str, object] = {"pairs": count, "distinct": len({*references, *hypotheses}), "rasterizer": rasterizer}
+    result["load_before"] = round(os.getloadavg()[0], 1)
+    for name, work in works.items():
+        started, used = time.monotonic(), _cpu_seconds()
+        work()
+        result[name] = {
+            "seconds": round(time.monotonic() - started, 1),
+            "cpu_seconds": round(_cpu_seconds() - used, 1),
+        }
+    save(f"scoring-speed-{rasterizer}", result)
+
+
+@app.command()
+def corruptions(
+    file: Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")],
+    count: int = 200,
+    rasterizer: str = "pdfium",
+) -> None:
+    """Every score of every damage in rising strength, and whether each is in order."""
+    params = RenderParams.model_validate({"rasterizer": rasterizer})
+    renderer, reader = PooledRenderer(TexRenderer(params)), PooledGlyphs(TexGlyphs(params))
+    formulas = _that_typeset(load(file, 2 * count), renderer)[:count]
+    sets = [(name, strength) for name in DAMAGES for strength in STRENGTHS]
+    rows = [
+        {
+            "formula_id": formula_id(formula),
+            "split": SummaryParams().headline,
+            "input": PICTURE,
+            "reference": formula,
+            "hypothesis": damaged(formula, name, strength, _SEED),
+        }
+        for name, strength in sets
+        for formula in formulas
+    ]
+    judged = judge(pa.Table.from_pylist(rows, schema=PREDICTIONS), renderer, reader, progress=True)
+    few = SummaryParams(resamples=1)
+    found = [describe(judged.slice(place * len(formulas), len(formulas)), few) for place in range(len(sets))]
+    scores = {
+        name: {
+            score: [block[score] for (of, _), block in zip(sets, found, strict=True) if of == name] for score in LABELS
+        }
+        for name in DAMAGES
+    }
+    in_order = {
+        name: {score: _in_order(score, values) for score, values in row.items()} for name, row in scores.items()
+    }
+    total = sum(len(row) for row in in_order.values())
+    shown = table(["Damage", "Strength", *LABELS], _rows(scores), words=(0,))
+    result: dict[str, object] = {"formulas": len(formulas), "strengths": list(STRENGTHS), "table": shown.splitlines()}
+    result["in_order"] = f"{sum(sum(row.values()) for row in in_order.values())} of {total}"
+    result["not_in_order"] = [
+        f"{name}: {score}" for name, row in in_order.items() for score, good in row.items() if not good
+    ]
+    save("scoring-corruptions", result)
+
+
+@app.command()
+def symbols(
+    file: Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")], count: int = 0
+) -> None:
+    """Percentiles of the number of symbols, over the formulas that typeset."""
+    settings = PooledGlyphs(TexGlyphs()).read(load(file, count))
+    sizes = [len(one.glyphs.labels) for one in settings if one.glyphs is not None]
+    percentiles = {str(share): float(np.percentile(sizes, share)) for share in (50, 90, 99, 99.9, 100)}
+    save("scoring-symbols", {"formulas": len(settings), "typeset": len(sizes), "percentiles": percentiles})
+
+
+def _cpu_seconds() -> float:
+    """Of this process and all it started; on a machine that others use, more telling than the clock."""
+    us = psutil.Process()
+    return sum(sum(one.cpu_times()[:4]) for one in [us, *us.children(recursive=True)])
+
+
+def _that_typeset(raw: list[str], renderer: PooledRenderer) -> list[str]:
+    """Normalized forms of those that have a picture."""
+    normalizer = Normalizer(NormalizerParams())
+    normalized = []
+    for formula in raw:
+        try:
+            normalized.append(normalizer.normalize(formula))
+        except LatexError:
+            continue
+    return [text for text, one in zip(normalized, renderer.render(normalized), strict=True) if one.pixels is not None]
+
+
+def _in_order(score: str, values: list[float]) -> bool:
+    """Whether no stronger damage has a better score."""
+    sign = -1 if score in LOWER_IS_BETTER else 1
+    return all(sign * (stronger - weaker) <= _ROUNDING for weaker, stronger in pairwise(values))
+
+
+def _rows(scores: Mapping[str, Mapping[str, list[float]]]) -> list[list[str]]:
+    return [
+        [name, str(strength), *(f"{values[place]:.3f}" for values in row.values())]
+        for name, row in scores.items()
+        for place, strength in enumerate(STRENGTHS)
+    ]
+
+
+if __name__ == "__main__":
+    app()
