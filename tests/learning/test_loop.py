@@ -42,7 +42,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "plain": {},
     "accumulate": {"accumulate": 2},
     "best": {"keep": "best", "score": "val_token_error"},
-    "early": {"early_stop": 1, "drop_factor": 0.01, "decay": "plateau", "drop_patience": 0, "validation_samples": 1},
+    "early": {"early_stop": 2, "score": "val_exact", "decay": "plateau", "drop_patience": 0, "validation_samples": 1},
 }
 
 
@@ -89,6 +89,7 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_weights(
     whole, rows = finish("whole", set())
     resumed, again = finish("stopped", set(range(1, 99)))
     assert again == rows
+    assert (whole.counts["samples"] < 90) == (variant == "early"), "nothing is exact so soon"
     assert resumed.counts == whole.counts
     for part, weight in weights(whole).items():
         assert torch.equal(weight, weights(resumed)[part]), part
