@@ -115,12 +115,13 @@ class Run:
         batch = self._batch(position)
         mine = slice(rank, None, world) if rank < len(indices) else slice(1)  # none: one goes along, without weight
         own = self._size(indices[rank::world])
-        seed = step_seed(self.params.seed, position, rank)
-        torch.manual_seed(seed)
+        torch.manual_seed(step_seed(self.params.seed, position, rank))
         tokens = batch.tokens[mine]
         penalty = self.params.attention_penalty
-        own_words = replacements(tokens[:, :-1], self.params.scheduled_sampling, self.state.seen, seed)
-        output = self.network(batch.images[mine], tokens[:, :-1], own_words, attention=penalty is not None)
+        seed = step_seed(self.params.seed, position, 0)  # of the whole batch, so that each process has its rows of it
+        own_words = replacements(batch.tokens[:, :-1], self.params.scheduled_sampling, self.state.seen, seed)
+        mine_own = None if own_words is None else own_words[mine]
+        output = self.network(batch.images[mine], tokens[:, :-1], mine_own, attention=penalty is not None)
         by_token = sequence_loss(output.logits, tokens, self.params.label_smoothing)
         by_sample = torch.zeros_like(by_token)
         if self.params.ctc_weight:

@@ -43,8 +43,9 @@ VARIANTS: dict[str, dict[str, object]] = {
     "accumulate": {"accumulate": 2},
     "best": {"keep": "best", "score": "val_token_error"},
     "early": {
-        "early_stop": 1,
-        "schedule": {"warmup_samples": 20, "decay": "plateau", "drop_factor": 0.01, "drop_patience": 0},
+        "early_stop": 2,
+        "score": "val_exact",
+        "schedule": {"warmup_samples": 20, "decay": "plateau", "drop_patience": 0},
         "validation_samples": 1,
     },
 }
@@ -93,6 +94,7 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_weights(
     whole, rows = finish("whole", set())
     resumed, again = finish("stopped", set(range(1, 99)))
     assert again == rows
+    assert (whole.counts["samples"] < 90) == (variant == "early"), "nothing is exact so soon"
     assert resumed.counts == whole.counts
     for part, weight in weights(whole).items():
         assert torch.equal(weight, weights(resumed)[part]), part

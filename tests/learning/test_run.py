@@ -9,6 +9,7 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.learning.batches import Batch, Samples, collate
 from im2latex.learning.recipe import TrainParams
 from im2latex.learning.run import DivergedRunError, Run
+from im2latex.learning.validation import Validation
 
 Values = dict[str, object]
 
@@ -39,7 +40,7 @@ def test_accumulated_batches_are_one_large_batch(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("im2latex.learning.run.collate", centred)
+    monkeypatch.setattr("im2latex.learning.feed.collate", centred)
     short = [index for index, bucket in enumerate(Samples(shards, "train").bucket) if bucket == 0][:5]
     gradients = []
     for batches in ([short], [short[:2], short[2:]]):
@@ -77,3 +78,15 @@ def test_losses_are_looked_at_together(
     run.step()
     assert run.state.watch.pending == []
     assert len(run.state.watch.logged) == 20
+
+
+def test_only_a_validation_that_counts_begins_a_new_row(
+    values: dict[str, Values], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validation, "score", lambda *_: {"val_loss": 1.0})
+    run = make(values, shards, vocabulary, tmp_path)
+    validation = Validation(run.samples, 1, run.params.batches)
+    run.step()
+    assert run.look(validation) == run.validate(validation)
+    assert run.state.watch.logged == []
+    assert run.state.progress.best == 1.0
