@@ -22,8 +22,7 @@ ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "none": nn.Identity}
 
 BATCH_NORM_MOMENTUM = 0.02
 """What one batch weighs in the statistics that are used after training. A batch holds pictures of one shape, which
-differ from those of others; at PyTorch's 0.1 the last few decide, and a model that had learnt 50 formulas by heart
-(loss 0.005) read only 82 to 96 % of them."""
+differ from those of other shapes, so that the mean is taken over more of them than PyTorch's 0.1 does."""
 
 
 class LayerParams(Params):
