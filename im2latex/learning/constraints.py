@@ -48,7 +48,7 @@ class Grammar:
         push = torch.arange(len(numbers))[:, None, None].repeat(1, len(items), longest)
         count = torch.ones((len(numbers), len(items)), dtype=torch.long)
         rest = torch.zeros_like(count)
-        change = torch.full_like(count, NEVER)
+        change = torch.full_like(count, NEVER, dtype=torch.int32)
         change[:, items[_NOTHING]] = 0
         for place, row in outcomes.items():
             for item, (pushed, left) in row.items():
@@ -58,8 +58,10 @@ class Grammar:
                 cost = sum(costs[one] for one in pushed) - costs[place]
                 change[at] = -1 if item == (END,) else min(cost, NEVER)  # the end mark takes no room
         ids = torch.tensor([items[entry] for entry in entries])
-        barred = torch.tensor([NEVER if entry == _NOTHING else 0 for entry in entries])
-        self._first_change, self._first_rest = (change[:, ids] + barred).to(device), rest[:, ids].to(device)
+        barred = torch.tensor([NEVER if entry == _NOTHING else 0 for entry in entries], dtype=torch.int32)
+        deep = rest[:, ids].any(dim=0).nonzero()[:, 0]  # entries that can go on below the place they close
+        self._first_change, self._first_rest = (change[:, ids] + barred).to(device), rest[:, ids[deep]].to(device)
+        self._deep = deep.to(device)
         self._change, self._rest, self._ids = change.to(device), rest.to(device), ids.to(device)
         self._push, self._count = push.to(device), count.to(device)
         self._levels = _levels(outcomes)
@@ -70,7 +72,11 @@ class Grammar:
         """Empty formulas: stacks (B, height), their sizes (B,) and costs (B,)."""
         stack = torch.zeros((rows, self._height), dtype=torch.long, device=device)
         stack[:, :2] = self._bottom.to(device)
-        return [stack, torch.full((rows,), 2, device=device), torch.full((rows,), self._cost, device=device)]
+        return [
+            stack,
+            torch.full((rows,), 2, device=device),
+            torch.full((rows,), self._cost, dtype=torch.int32, device=device),
+        ]
 
     def allowed(self, state: State, room: int) -> Tensor:
         """Which entries may come next, bool (B, V), where `room` more may follow behind that one."""
@@ -78,10 +84,11 @@ class Grammar:
         top = stack.gather(1, size[:, None] - 1)[:, 0]
         after = cost[:, None] + self._first_change[top]
         left = self._first_rest[top]
+        more = torch.zeros_like(left, dtype=after.dtype)
         for level in range(1, self._levels):
             below = stack.gather(1, (size[:, None] - 1 - level).clamp(min=0))
-            after += self._change[below, left]
-            left = self._rest[below, left]
+            more, left = more + self._change[below, left], self._rest[below, left]
+        after[:, self._deep] += more
         return after <= min(room, MAX_DEPTH)
 
     def advance(self, state: State, tokens: Tensor) -> State:
