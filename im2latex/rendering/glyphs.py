@@ -17,11 +17,12 @@ from im2latex.rendering.process import Completed
 from im2latex.rendering.symbols import Glyphs, symbols
 from im2latex.rendering.typesetter import Printed, Typesetter
 
-# Colours are specials of PDF: without them nothing is set elsewhere. A command of the page set-up that names a colour
-# takes its argument away; \set@color still leaves what \mathcolor expects behind the group.
+# Colours and scaled boxes are specials of PDF, which pdfTeX refuses in DVI: without them nothing is set elsewhere, only
+# a scaled box has the size it had. \set@color still leaves what \mathcolor expects behind the group.
 _TO_DVI = (
     r"\pdfoutput=0 \catcode`\@=11 \let\reset@color\relax \def\set@color{\aftergroup\reset@color}"
-    r"\def\pdfcolorstack#1 set#2{}\catcode`\@=12 "
+    r"\def\pdfcolorstack#1 set#2{}\def\pdfliteral#1#{\@gobble}\let\pdfsetmatrix\@gobble"
+    r"\let\pdfsave\relax\let\pdfrestore\relax\catcode`\@=12 "
 )
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from im2latex.rendering.document import TemplateParams
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.glyphs import Setting, TexGlyphs
 
@@ -50,6 +51,14 @@ def test_colours_change_nothing(coloured: str) -> None:
     assert shown is not None
     assert plain.labels == shown.labels
     assert (plain.boxes == shown.boxes).all()
+
+
+def test_scaled_and_turned_boxes_are_set() -> None:
+    template = TemplateParams(packages=("amsmath", "graphicx"))
+    settings = TexGlyphs(RenderParams(template=template)).read(
+        [r"\scalebox{2}{$x$}", r"\reflectbox{a}", r"\rotatebox{9}{b}"]
+    )
+    assert [one.glyphs and one.glyphs.labels for one in settings] == [("cmmi/120",), ("cmr/97",), ("cmr/98",)]
 
 
 FAILING = {
