@@ -44,8 +44,8 @@ def test_accumulated_batches_are_one_large_batch(
     short = [index for index, bucket in enumerate(Samples(shards, "train").bucket) if bucket == 0][:5]
     gradients = []
     for batches in ([short], [short[:2], short[2:]]):
+        monkeypatch.setattr("im2latex.learning.run.Epochs", lambda *_, batches=batches: batches)
         run = make({**values, "accumulate": len(batches)}, shards, vocabulary, tmp_path)  # type: ignore[dict-item]
-        run.epochs = batches  # type: ignore[assignment]
         run.step()
         assert run.state.seen == 5
         gradients.append([weight.grad for weight in run.network.parameters()])
@@ -54,10 +54,10 @@ def test_accumulated_batches_are_one_large_batch(
 
 
 def test_a_loss_far_above_the_median_stops_the_run_and_its_batch_is_saved(
-    values: dict[str, Values], shards: Path, vocabulary: Vocabulary, tmp_path: Path
+    values: dict[str, Values], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("im2latex.learning.run.Epochs", lambda *_: [[0], [1], [2]])
     run = make({**values, "explode_factor": 10}, shards, vocabulary, tmp_path)  # type: ignore[dict-item]
-    run.epochs = [[0], [1], [2]]  # type: ignore[assignment]
     run.state.watch.judge([[0.01, 0.01]] * 50, 0)
     run.state.step = 1
     run.step()

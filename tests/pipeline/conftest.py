@@ -17,7 +17,7 @@ from tests.fakes import FakeGlyphs, FakeRenderer
 GOOD = 60
 BAD_LINES = [b"}{", b"", b"\\text{caf\xe9}", b"\\broken + x", b"a" * 6000]
 
-SMALLEST = load_preset("fast-small")
+SMALLEST = load_preset("fast-tiny")
 
 TINY: dict[str, Any] = {
     "corpus": "tiny",
