@@ -27,7 +27,12 @@ LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
 LOWER_IS_BETTER = frozenset({"token_error_rate", "cer"})
 
 CONTROLS: Mapping[str, str] = MappingProxyType(
-    {"blank": "Blank picture", "most_frequent": "Most frequent", "empty": "Empty"}
+    {
+        "blank": "Blank picture",
+        "most_frequent": "Most frequent",
+        "empty": "Empty",
+        "one_changed": "One token changed",
+    }
 )
 """What the model is compared with, in the order shown."""
 

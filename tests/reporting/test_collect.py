@@ -68,7 +68,7 @@ def project(tmp_path: Path) -> Path:
 def test_everything_on_disk_reaches_the_page(project: Path) -> None:
     content = collect(project / "data", project / "reports", project / "params.yaml", ReportParams(), RENDERER)
     assert (content.samples, content.split) == (2, "test")
-    assert content.controls == ("Blank picture", "Most frequent", "Empty")
+    assert content.controls == ("Blank picture", "Most frequent", "Empty", "One token changed")
     assert content.stages[0].reasons == (("too_wide", 1),)
     assert [line.name for line in content.curves[0].lines] == ["training", "validation"]
     assert [line.points for line in content.curves[1].lines] == [((20, 0.5),)]
