@@ -1,8 +1,8 @@
 """Searches beside each other, and the price of choosing by picture: python -m benchmarks.decoding --help
 
 `search` reads a split with a checkpoint in several ways: seconds a picture on one core, exact labels, and the shares
-that parse and render. `rerank` draws hypotheses for the pictures of many formulas: each formula and four that differ
-from it in one token. Processor seconds count the programs that were started, so that they hold on a busy machine too.
+that parse and render. `rerank` draws what a beam search found and looks for the picture that was read. Times are
+processor seconds, those of the programs that were started included, so that they hold on a busy machine too.
 """
 
 import random
@@ -10,28 +10,25 @@ import resource
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
 
 import torch
 import typer
-from tqdm import tqdm
 
-from benchmarks.corpus import load, save
+from benchmarks.corpus import save
 from im2latex.errors import LatexError
-from im2latex.imaging.raster import PictureParams, Pixels, prepare
+from im2latex.imaging.raster import PictureParams
 from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.latex.tokens import join, split
+from im2latex.latex.tokens import join
 from im2latex.learning.batches import Samples, collate, plan
 from im2latex.learning.beam import SearchParams
 from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
 from im2latex.learning.constraints import Grammar
 from im2latex.learning.predict import PredictParams, search
 from im2latex.learning.search import Hypothesis
-from im2latex.records import Split
+from im2latex.records import Split, read_table
 from im2latex.rendering.engine import TexRenderer
 from im2latex.rendering.pool import PooledRenderer
-from im2latex.scoring.image import BATCH
-from im2latex.scoring.rerank import Redrawing, choose
+from im2latex.scoring.rerank import Redrawing
 
 app = typer.Typer(add_completion=False)
 
@@ -43,8 +40,6 @@ WAYS = {
     "beam 5, wu": (SearchParams(beam=5, length_penalty="wu"), False),
     "beam 6 in 3 groups": (SearchParams(beam=6, groups=3), False),
 }
-MOST_TOKENS = 150
-HYPOTHESES = 5
 
 
 @app.command("search")
@@ -82,37 +77,30 @@ def compare_searches(checkpoint: Path, shards: Path, name: Split = "test") -> No
 
 
 @app.command()
-def rerank(
-    file: Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")], count: int = 10_000
-) -> None:
-    """Time the choice among five hypotheses for each of `count` pictures, on all cores."""
-    normalizer, generator = Normalizer(NormalizerParams()), random.Random(0)
-    labels = [text for text in (_normalized(normalizer, raw) for raw in load(file, 2 * count)) if text]
-    labels = [label for label in labels if len(split(label)) <= MOST_TOKENS][: count + count // 10]
-    letters = sorted({token for label in labels for token in split(label)})
-    renderer, picture = PooledRenderer(TexRenderer()), PictureParams()
-    pictures: list[Pixels] = []
-    hypotheses: list[list[str]] = []
-    for start in tqdm(range(0, len(labels), BATCH), "pictures", disable=None):
-        batch = labels[start : start + BATCH]
-        for label, rendering in zip(batch, renderer.render(batch), strict=True):
-            if rendering.pixels is not None and len(pictures) < count:
-                pictures.append(prepare(rendering.pixels, picture.padding_px, picture.downsample))
-                others = [_altered(label, letters, generator) for _ in range(HYPOTHESES - 1)]
-                hypotheses.append([*others, label])
+def rerank(hypotheses: Path, shards: Path, name: Split = "test", count: int = 10_000) -> None:
+    """Time the choice by picture, on one core, among what `im2latex evaluate --beam` wrote to .hypotheses.parquet."""
+    samples = Samples(shards, name)
+    several: dict[str, list[str]] = {}
+    for row in read_table(hypotheses, ["formula_id", "hypothesis"]).to_pylist():
+        several.setdefault(row["formula_id"], []).append(row["hypothesis"])
+    chosen = range(min(count, len(samples)))
+    pictures = [samples.picture(index).numpy() for index in chosen]
+    texts = [several[samples.ids[index]] for index in chosen]
+    renderer = TexRenderer()
+    renderer.prepare()
     wall, processor = time.monotonic(), _processor_seconds()
-    found = Redrawing(renderer, picture, progress=True).compare(pictures, hypotheses)
-    chosen = [choose(one) for one in found]
-    save(
-        "decoding-rerank",
-        {
-            "pictures": len(pictures),
-            "distinct hypotheses": len({one for several in hypotheses for one in several}),
-            "seconds": round(time.monotonic() - wall, 1),
-            "processor seconds of this process and what it ended": round(_processor_seconds() - processor, 1),
-            "the right picture is chosen": _share(row[place].same for row, place in zip(found, chosen, strict=True)),
-        },
-    )
+    found = Redrawing(renderer, PictureParams()).compare(pictures, texts)
+    spent = _processor_seconds() - processor
+    result: dict[str, object] = {
+        "pictures": len(pictures),
+        "distinct hypotheses": len({one for row in texts for one in row}),
+        "seconds": round(time.monotonic() - wall, 1),
+        "processor seconds": round(spent, 2),
+        "processor milliseconds a picture": round(1000 * spent / len(pictures), 2),
+        "the same picture was among them": _share(any(one.same for one in row) for row in found),
+        "it was the search's first": _share(row[0].same for row in found),
+    }
+    save("decoding-rerank", result)
 
 
 def _read(
@@ -145,21 +133,12 @@ def _share(verdicts: Iterable[bool]) -> float:
     return round(sum(answers) / len(answers), 4)
 
 
-def _normalized(normalizer: Normalizer, raw: str) -> str | None:
-    try:
-        return normalizer.normalize(raw)
-    except LatexError:
-        return None
-
-
 def _parses(normalizer: Normalizer, text: str) -> bool:
-    return _normalized(normalizer, text) is not None
-
-
-def _altered(label: str, letters: list[str], generator: random.Random) -> str:
-    tokens = split(label)
-    tokens[generator.randrange(len(tokens))] = generator.choice(letters)
-    return join(tokens)
+    try:
+        normalizer.normalize(text)
+    except LatexError:
+        return False
+    return True
 
 
 def _processor_seconds() -> float:
