@@ -1,7 +1,8 @@
 """Runs side by side: their scores, what they were trained on, and only those parameters in which they differ.
 
 reads  commits and DVC experiments of the project, or folders:
-       a project, or any folder with metrics.json and params.yaml      scores of the test split
+       a project, or any folder with metrics.json and params.yaml      scores of the test split; the last validation
+                                                                       where the model is newer than they are
        a checkpoint                                                    the last validation, from log.jsonl
 
 A run is a tree of files, on disk or in git; everything below reads both in the same way.
@@ -92,6 +93,8 @@ def read_run(name: str, read: Reader) -> Trained | None:
     """Put a run together from what is there; None where it has no scores."""
     checkpoint = _json(read, "checkpoint.json") or _json(read, "data/train/checkpoint.json") or {}
     metrics = _json(read, "reports/metrics.json") or _json(read, "metrics.json")
+    if metrics is not None and _is_stale(read("dvc.lock")):
+        metrics = _json(read, "reports/train/metrics.json") or {}
     if metrics is None:
         metrics = _last_validation(read("log.jsonl")) if checkpoint else {}
     scores = {key: metrics[key] for key in metrics if key in LABELS or key.startswith(VALIDATION)}
@@ -102,6 +105,14 @@ def read_run(name: str, read: Reader) -> Trained | None:
     text = read("params.yaml")
     params = yaml.safe_load(text) if text else _recipe(checkpoint)
     return Trained(name, metrics.get("n"), counts.get("samples"), scores, intervals, dict(_flat(params)))
+
+
+def _is_stale(lock: str | None) -> bool:
+    """Whether the model was trained anew since metrics.json was written: an experiment may stop after `train`."""
+    stages = yaml.safe_load(lock)["stages"] if lock else {}
+    made = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", ())}
+    taken = [dep for name in ("predict", "evaluate") for dep in stages.get(name, {}).get("deps", ())]
+    return any(made.get(dep["path"], dep["md5"]) != dep["md5"] for dep in taken)
 
 
 def _json(read: Reader, name: str) -> dict[str, Any] | None:

@@ -100,6 +100,17 @@ def test_best_first(found: list[Trained]) -> None:
         ranked(found, "speed")
 
 
+def test_scores_of_an_older_model_are_not_those_of_the_run(tmp_path: Path) -> None:
+    write_project(tmp_path, 0.7, {})
+    (tmp_path / "reports" / "train").mkdir()
+    (tmp_path / "reports" / "train" / "metrics.json").write_text('{"val_exact": 0.25}')
+    for trained, scores in (("old", {"bleu", "cer"}), ("new", {"val_exact"})):
+        train = {"outs": [{"path": "data/train", "md5": trained}]}
+        predict = {"deps": [{"path": "data/train", "md5": "old"}, {"path": "pipeline/predict.py", "md5": "x"}]}
+        (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"train": train, "predict": predict}}))
+        assert set(read_folder(tmp_path).scores) == scores
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no run"):
         read_folder(tmp_path)
