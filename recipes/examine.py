@@ -6,7 +6,8 @@ writes  OUT/results.json              scores of each set, speed, memory, share o
         OUT/weights.N                 the checkpoint with half precise weights, in pieces to be joined with `cat`
 
 A label is drawn as given. It is scored twice: against its normal form, which the model learned to write, and against
-the label as given, there by its picture too. A label that cannot be drawn counts as wrong.
+the label as given, there by its picture too. A label that cannot be drawn counts as wrong. `blank` is the same model
+shown white paper.
 """
 
 import io
@@ -26,11 +27,12 @@ from benchmarks.throughput import Machine, measure
 from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import LatexError
+from im2latex.evaluation import ReadoutParams
 from im2latex.latex.normalize import Normalizer
 from im2latex.learning.batches import Samples
 from im2latex.learning.checkpoint import load_checkpoint, save_checkpoint
 from im2latex.learning.devices import describe_devices
-from im2latex.learning.predict import PredictParams, predict
+from im2latex.learning.predict import predict
 from im2latex.learning.recipe import TrainParams
 from im2latex.params import load_section
 from im2latex.records import write_table
@@ -86,16 +88,23 @@ def _examined(path: Path, vocabulary: Vocabulary, renderer: Renderer) -> tuple[d
         load_section("render", RenderStageParams),
         load_section("bucket", BucketParams),
     )
-    read = [""] * len(labels)
-    for row in predict(CHECKPOINT, shards, "test", load_section("predict", PredictParams)):
-        read[int(str(row["formula_id"]))] = str(row["hypothesis"])
+    read, blind = (_read(shards, len(labels), blank) for blank in (False, True))
     score = {
         "normal_form": _score(normal, read, None),
         "as_given": _score(labels, read, renderer),
+        "blank": _score(normal, blind, None),
         "not_drawn": len(refused),
     }
     columns = {"set": [path.stem] * len(labels), "label": labels, "reference": normal, "hypothesis": read}
     return score, pa.table(columns)
+
+
+def _read(shards: Path, count: int, blank: bool) -> list[str]:
+    """What the model reads in each picture, or in blank paper of its size; nothing where there is no picture."""
+    read = [""] * count
+    for row in predict(CHECKPOINT, shards, "test", load_section("predict", ReadoutParams), blank):
+        read[int(str(row["formula_id"]))] = str(row["hypothesis"])
+    return read
 
 
 def _normal_forms(labels: Sequence[str]) -> list[str]:

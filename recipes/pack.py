@@ -26,7 +26,7 @@ from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.filters import FilterParams
 from im2latex.dataset.sources import read_file
 from im2latex.errors import Im2LatexError, InputError
-from im2latex.learning.predict import PredictParams
+from im2latex.evaluation import ReadoutParams
 from im2latex.learning.recipe import TrainParams
 from im2latex.params import Params, check, load_yaml
 from im2latex.records import RawFormula
@@ -108,7 +108,7 @@ def checked(params: dict[str, Any]) -> dict[str, Any]:
         "filter": FilterParams,
         "bucket": BucketParams,
         "train": TrainParams,
-        "predict": PredictParams,
+        "predict": ReadoutParams,
     }
     for section, kind in kinds.items():
         check(params[section], kind, section)
