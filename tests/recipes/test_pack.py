@@ -34,8 +34,9 @@ def test_a_set_without_a_name_is_refused() -> None:
         pack._labels("labels.txt")
 
 
-def test_the_recipe_fits_the_params() -> None:
-    params = pack.merged(load_yaml(ROOT / "params.yaml"), load_yaml(ROOT / "recipes/h200/changes.yaml"))
+@pytest.mark.parametrize("recipe", ["h200", "two_cores"])
+def test_a_recipe_fits_the_params(recipe: str) -> None:
+    params = pack.merged(load_yaml(ROOT / "params.yaml"), load_yaml(ROOT / f"recipes/{recipe}/changes.yaml"))
     pack.checked(params)
     with pytest.raises(ParamsError, match="train.sede is not a known key"):
         pack.checked(pack.merged(params, {"train": {"sede": 1}}))
