@@ -1,8 +1,12 @@
-"""Tests that run TeX are skipped, with the reason, where there is none."""
+"""Tests that run TeX are skipped, with the reason, where there is none; no property test is a stopwatch."""
 
 import shutil
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -82,7 +82,7 @@ TOKENS = split(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(TOKENS), max_size=14))
 def test_what_is_read_parses(tokens: list[str]) -> None:
     if balanced(tokens):

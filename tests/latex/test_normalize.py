@@ -52,7 +52,7 @@ def _is_balanced(line: str) -> bool:
 
 @pytest.mark.parametrize("params", [FAITHFUL, COMPACT], ids=["faithful", "compact"])
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_grammar_formulas_are_accepted_balanced_and_stable(seed: int, params: NormalizerParams) -> None:
     line = normalize(formula(Random(seed)), params)
     assert _is_balanced(line)
@@ -60,7 +60,7 @@ def test_grammar_formulas_are_accepted_balanced_and_stable(seed: int, params: No
 
 
 @given(source=st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=30).map("".join)))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_whatever_comes_it_is_normalized_or_refused(source: str) -> None:
     line = _attempt(source)
     if line is not None:
@@ -111,7 +111,7 @@ def test_explain_names_the_rules_that_changed_something() -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_triggers_only_save_time(seed: int) -> None:
     source = formula(Random(seed))
     assert explain(source, FAITHFUL)[-1][1] == normalize(source, FAITHFUL)

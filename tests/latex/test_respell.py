@@ -14,7 +14,7 @@ PARAMS = NormalizerParams()
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_respellings_of_the_grammar_return_to_one_string(seed: int) -> None:
     line = normalize(formula(Random(seed)), PARAMS)
     assert normalize(respell(line, seed), PARAMS) == line

@@ -50,7 +50,7 @@ TOKEN = re.compile(
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_token_is_of_a_kind_that_is_described(seed: int) -> None:
     line = normalize(respell(normalize(formula(Random(seed)), NormalizerParams()), seed), NormalizerParams())
     assert [token for token in split(line) if TOKEN.fullmatch(token) is None] == []

@@ -1,7 +1,7 @@
 import math
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from im2latex.learning.progress import Progress, badness
@@ -9,7 +9,6 @@ from im2latex.learning.progress import Progress, badness
 VALUES = st.lists(st.floats(0, 10) | st.just(math.nan), max_size=40)
 
 
-@settings(deadline=None)  # the first example waits for PyTorch to import its compiler
 @given(VALUES, st.integers(0, 4))
 def test_drops_are_those_of_pytorch(values: list[float], patience: int) -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)

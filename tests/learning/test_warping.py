@@ -42,7 +42,7 @@ def test_a_turn_lowers_the_right_side() -> None:
     assert float(heights[28] - heights[21]) == pytest.approx(7 * 0.268, abs=0.3)  # the tangent of 15 degrees
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.floats(0.5, 2.0),
     st.floats(-15, 15),
