@@ -25,7 +25,7 @@ note() { # note WHAT: how long the step took that has just ended
 begun=0
 
 if [ ! -e unpacked ]; then
-    "$PYTHON" -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(".", filter="data")' "$archive"
+    "$PYTHON" -m tarfile --extract "$archive" .
     "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --upgrade --target site wheels/*.whl
     touch unpacked
     note unpack

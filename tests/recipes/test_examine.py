@@ -67,7 +67,7 @@ def test_a_trained_model_is_examined(prepared: Path, monkeypatch: pytest.MonkeyP
 
     content = b"".join(path.read_bytes() for path in sorted(out.glob("weights.*")))
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        archive.extractall(prepared / "back", filter="data")
+        archive.extractall(prepared / "back")
     kept, whole = load_checkpoint(prepared / "back" / "checkpoint"), load_checkpoint(Path("data/train"))
     for name, weight in whole.network.state_dict().items():
         torch.testing.assert_close(kept.network.state_dict()[name].float(), weight.float(), rtol=1e-2, atol=1e-2)

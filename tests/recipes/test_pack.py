@@ -67,7 +67,7 @@ def test_an_archive_holds_code_corpus_and_sets(tmp_path: Path, monkeypatch: pyte
     assert result.exit_code == 0, result.output
     assert asked == {"n": 1, "of": ["a", "b", "e", "x ^ 2", "y", "d"]}
     with tarfile.open(out) as archive:
-        archive.extractall(tmp_path / "there", filter="data")
+        archive.extractall(tmp_path / "there")
     project = tmp_path / "there" / "project"
     assert yaml.safe_load((project / "params.yaml").read_text())["train"]["seed"] == 9
     rows = [json.loads(line) for line in (project / "data/raw/packed/formulas.jsonl").read_text().splitlines()]
