@@ -2,7 +2,7 @@
 
 All pictures of a batch are varied at once, on the device they are on. Every picture has a row of draws of its own, one
 for each variation: so what happens to it depends neither on the pictures beside it nor on which other variations are
-on. Only `padding` is drawn once for a batch, whose pages have one size.
+on. Only `padding` and the share of `resolution` are drawn once for a batch, whose pages have one size.
 """
 
 import torch
@@ -28,6 +28,9 @@ class AugmentationParams(Params):
     padding: int = Field(default=0, ge=0, description="paper of up to this many pixels is added on each side")
     stroke: float = Field(
         default=0, ge=0, lt=1, description="strokes grow or shrink by up to this share of a pixel on each side"
+    )
+    resolution: float = Field(
+        default=0, ge=0, lt=1, description="half the pictures lose up to this share of their rows and columns of pixels"
     )
     blur: float = Field(default=0, ge=0, le=1, description="up to this share of a 3 x 3 blur is mixed in")
     gamma: float = Field(
@@ -57,6 +60,8 @@ def augment(images: Tensor, params: AugmentationParams, generator: torch.Generat
         ink = warp(ink, (1 + params.scale) ** (2 * scale - 1), (2 * turn - 1) * params.rotation, moves)
     if params.stroke:
         ink = _redrawn(ink, (2 * stroke - 1) * params.stroke)
+    if params.resolution:
+        ink = _coarser(ink, params.resolution, generator)
     if params.blur:
         ink = ink.lerp(_blurred(ink), params.blur * blur)
     if params.gamma:
@@ -74,6 +79,15 @@ def _margins(most: int, generator: torch.Generator) -> tuple[int, int, int, int]
     draws = torch.rand(4, generator=_another(generator, 1, torch.device("cpu")))
     left, right, top, bottom = (PAGE_STEP_PX * (draws * (most // PAGE_STEP_PX + 1)).long()).tolist()
     return left, right, top, bottom
+
+
+def _coarser(ink: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """Half the pages as small pictures look that were enlarged: averaged over fewer pixels, and drawn between them."""
+    share = 1 - most * torch.rand(1, generator=_another(generator, 3, torch.device("cpu"))).item()
+    few = [max(1, round(share * side)) for side in ink.shape[-2:]]
+    coarse = F.interpolate(F.interpolate(ink, few, mode="area"), ink.shape[-2:], mode="bilinear")
+    own = _another(generator, 4, ink.device)
+    return torch.where(torch.rand((len(ink), 1, 1, 1), generator=own, device=ink.device) < 0.5, coarse, ink)
 
 
 def _another(generator: torch.Generator, number: int, device: torch.device) -> torch.Generator:

@@ -6,8 +6,8 @@ from im2latex.learning.augmentation import PAGE_STEP_PX, AugmentationParams, aug
 
 PAGES = torch.full((4, 1, 32, 64), 255, dtype=torch.uint8)
 PAGES[:, :, 10:20, 20:40] = torch.randint(0, 200, (4, 1, 10, 20), dtype=torch.uint8)
-NAMES = ("scale", "shift", "rotation", "padding", "stroke", "blur", "gamma", "contrast", "light", "noise")
-STRENGTHS: dict[str, float] = dict(zip(NAMES, (0.25, 4, 3, 16, 0.4, 1, 0.5, 0.3, 0.2, 0.1), strict=True))
+NAMES = ("scale", "shift", "rotation", "padding", "stroke", "resolution", "blur", "gamma", "contrast", "light", "noise")
+STRENGTHS: dict[str, float] = dict(zip(NAMES, (0.25, 4, 3, 16, 0.4, 0.6, 1, 0.5, 0.3, 0.2, 0.1), strict=True))
 
 every = pytest.mark.parametrize("name", NAMES)
 
@@ -71,6 +71,14 @@ def test_strokes_grow_and_shrink_and_never_vanish() -> None:
 
 def test_blur_keeps_the_amount_of_ink() -> None:
     torch.testing.assert_close((255 - draw(2, blur=1)).sum(), (255 - PAGES.float()).sum(), rtol=1e-4, atol=0)
+
+
+def test_lost_resolution_keeps_the_amount_of_ink_and_half_the_pictures_as_they_are() -> None:
+    many = PAGES.repeat(16, 1, 1, 1)
+    coarse = draw(2, many, resolution=0.6)
+    kept = ((coarse - many).abs() < 1e-3).flatten(1).all(dim=1).float().mean()
+    assert 0.3 < kept < 0.7
+    torch.testing.assert_close((255 - coarse).sum(), (255 - many.float()).sum(), rtol=0.02, atol=0)
 
 
 def test_padding_adds_whole_steps_of_paper() -> None:
