@@ -6,7 +6,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from im2latex.dataset.vocabulary import Vocabulary
-from tests.test_cli import Command, command
+from tests.cli.test_cli import Command, command
 
 __all__ = ["command"]
 

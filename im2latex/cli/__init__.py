@@ -1,0 +1,55 @@
+"""The command line: one command per verb, each a few lines over the room that does the work.
+
+Exit codes: 0 ok, 1 the work failed, 2 wrong usage. Errors are one sentence on stderr, never a traceback. Commands
+import what they need when they run, so that each starts fast.
+"""
+
+import sys
+
+import typer
+
+from im2latex.cli import formulas, pictures, scores, state, vocab
+from im2latex.cli.runs import runs
+from im2latex.errors import FULL_DISK, Im2LatexError, is_full
+
+app = typer.Typer(
+    help="Pictures of formulas to LaTeX: a reproducible data pipeline, models and honest scores.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+for command in (
+    formulas.generate,
+    formulas.fetch,
+    formulas.extract,
+    formulas.normalize,
+    pictures.render,
+    pictures.audit,
+    scores.score,
+    scores.evaluate,
+    runs,
+    state.verify,
+    state.doctor,
+):
+    app.command()(command)
+app.add_typer(vocab.app, name="vocab")
+
+
+def main() -> None:
+    """Run the command line; what `im2latex` calls."""
+    try:
+        app()
+    except Im2LatexError as error:
+        typer.echo(f"im2latex: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does; nothing more can be said to it.
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        typer.echo(f"im2latex: {FULL_DISK}", err=True)
+        sys.exit(1)

@@ -1,0 +1,5 @@
+"""`python -m im2latex.cli`."""
+
+from im2latex.cli import main
+
+main()

@@ -1,0 +1,102 @@
+"""Commands that take or make formulas: generate, fetch, extract, normalize."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from im2latex.cli.inputs import Formulas, rows
+from im2latex.errors import LatexError
+from im2latex.params import project_section
+from im2latex.records import BadRow
+
+
+def generate(
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="formulas to generate")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="the same seed, the same formulas")] = 0,
+    classics: Annotated[bool, typer.Option("--classics", help="put the list of classic formulas in front")] = False,
+) -> None:
+    """Write formulas from the grammar, one a line."""
+    from im2latex.latex.classics import load_classics
+    from im2latex.latex.grammar import generate as from_grammar
+
+    for formula in [*(load_classics() if classics else []), *from_grammar(count, seed)]:
+        typer.echo(formula)
+
+
+def fetch(
+    corpus: Annotated[
+        str, typer.Argument(help="im2latex-100k; or wandb:ENTITY/PROJECT/RUN, the checkpoint of a run there")
+    ],
+    into: Annotated[
+        Path | None, typer.Option("--into", help="folder; if not given data/raw/CORPUS, or models/RUN for a checkpoint")
+    ] = None,
+    url: Annotated[str | None, typer.Option("--url", help="folder of a mirror")] = None,
+    pictures: Annotated[bool, typer.Option("--pictures", help="the published pictures too")] = False,
+) -> None:
+    """Download a public corpus, going on where a download broke; checksums are checked. Or a trained checkpoint."""
+    if corpus.startswith("wandb:"):
+        from im2latex.learning.logs import download_checkpoint
+
+        run = corpus.removeprefix("wandb:")
+        typer.echo(download_checkpoint(run, into or Path("models") / Path(run).name))
+        return
+    from im2latex.dataset.fetch import fetch as bring
+
+    for path in bring(corpus, into or Path("data/raw") / corpus, url, pictures):
+        typer.echo(path)
+
+
+def extract(
+    papers: Annotated[list[Path], typer.Argument(help=".tex files, folders, .tar.gz, .gz")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="JSON lines, one formula a line")],
+    min_inline: Annotated[int, typer.Option("--min-inline", min=1, help="shortest inline formula, in characters")] = 25,
+    inline: Annotated[bool, typer.Option("--inline/--no-inline", help="keep inline formulas")] = True,
+    rejects: Annotated[Path | None, typer.Option("--rejects", help="list what was not kept, with its reason")] = None,
+    macros: Annotated[Path | None, typer.Option("--macros", help="TeX definitions known before each paper")] = None,
+) -> None:
+    """Take the formulas out of papers, their macros expanded: paper, file, line and environment of each."""
+    from im2latex.latex.papers.extract import extract as take
+
+    account = take(papers, out, min_inline if inline else None, rejects, macros)
+    for sentence in account.unreadable:
+        typer.echo(f"im2latex: {sentence}", err=True)
+    typer.echo(f"{out}: {account.line()}", err=True)
+    if not account.kept:
+        typer.echo("im2latex: no formula was found; --min-inline sets how short an inline one may be", err=True)
+    sys.exit(1 if account.unreadable else 0)
+
+
+def normalize(
+    file: Formulas = "-",
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="faithful, compact or none; that of params.yaml if not given")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help='{"id", "latex" or null, "reason"} a line')] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="show each rule that changed a formula, with the tokens after it")
+    ] = False,
+) -> None:
+    """Normalize formulas line by line: as many lines out as in, blank where a formula is refused."""
+    from im2latex.latex.normalize import Normalizer, NormalizerParams
+
+    normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer", {"profile": profile}))
+    for row in rows(file):
+        latex, reason, steps = None, None, []
+        if isinstance(row, BadRow):
+            reason = f"{row.reason}: {row.detail}"
+        else:
+            try:
+                steps = normalizer.explain(row.formula) if explain else []
+                latex = steps[-1][1] if explain else normalizer.normalize(row.formula)
+            except LatexError as error:
+                reason = error.sentence
+        if as_json:
+            answer = {"id": row.source_id, "latex": latex, "reason": reason} | ({"steps": steps} if explain else {})
+            typer.echo(json.dumps(answer, ensure_ascii=False))
+        elif explain:
+            typer.echo("".join(f"{rule:<18}{tokens}\n" for rule, tokens in steps or [("refused", reason or "")]))
+        else:
+            typer.echo(latex or "")

@@ -1,0 +1,34 @@
+"""What several commands take: formulas from a file or standard input, and the renderer of params.yaml."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from im2latex.params import project_section
+from im2latex.records import BadRow, RawFormula
+
+if TYPE_CHECKING:
+    from im2latex.rendering.engine import RenderParams
+
+Formulas = Annotated[
+    str, typer.Argument(metavar="[FILE|-]", help="formulas (.txt .jsonl .csv .parquet, .gz); - reads lines from stdin")
+]
+
+
+def rows(file: str) -> Iterator[RawFormula | BadRow]:
+    """The rows of a file, or the lines of standard input."""
+    from im2latex.dataset.sources import read_file, read_lines
+
+    return read_lines(sys.stdin.buffer, "stdin") if file == "-" else read_file(Path(file))
+
+
+def renderer_params() -> RenderParams:
+    """The renderer of ./params.yaml, or the default one where there is no such file."""
+    from im2latex.rendering.engine import RenderParams
+
+    return project_section(RenderParams, "render", "renderer")

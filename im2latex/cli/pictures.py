@@ -1,0 +1,50 @@
+"""Commands that draw formulas: render, audit."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from im2latex.cli.inputs import Formulas, renderer_params, rows
+from im2latex.params import project_section
+from im2latex.records import RawFormula
+
+
+def render(
+    out: Annotated[Path, typer.Option("-o", "--out", help="a .parquet file, or a folder for id.png and render.jsonl")],
+    file: Formulas = "-",
+    look: Annotated[str, typer.Option("--look", help="a look of params.yaml: render.looks.variants")] = "base",
+) -> None:
+    """Render formulas as given, with the renderer of params.yaml: one row a formula, in input order."""
+    from im2latex.rendering.export import render_rows, write_folder, write_parquet
+    from im2latex.rendering.looks import LooksParams, all_looks, find_look
+
+    looks = all_looks(renderer_params(), project_section(LooksParams, "render", "looks"))
+    drawn = render_rows(rows(file), find_look(look, looks).renderer)
+    count, failed = (write_parquet if out.suffix == ".parquet" else write_folder)(drawn, out)
+    typer.echo(f"{out}: {count:,} formulas, {failed:,} without a picture", err=True)
+
+
+def audit(
+    file: Formulas = "-",
+    count: Annotated[int, typer.Option("-n", "--count", min=0, help="formulas, drawn by hash; 0 for all")] = 0,
+) -> None:
+    """Render formulas as given and as normalized and compare the pictures; exit 1 where one changed. JSON on stdout."""
+    from im2latex.latex.normalize import Normalizer, NormalizerParams
+    from im2latex.rendering.engine import TexRenderer
+    from im2latex.rendering.pool import PooledRenderer
+    from im2latex.scoring.audit import Tally, sample
+    from im2latex.scoring.audit import audit as compare
+
+    formulas = sample([row.formula for row in rows(file) if isinstance(row, RawFormula)], count, 0)
+    normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer"))
+    tally, faults = Tally(), 0
+    for finding in compare(formulas, normalizer, PooledRenderer(TexRenderer(renderer_params()))):
+        tally.add(finding)
+        if finding.is_fault:
+            faults += 1
+            typer.echo(f"{finding.outcome}: {finding.raw}", err=True)
+    typer.echo(json.dumps(tally.summary(), indent=1))
+    sys.exit(1 if faults else 0)

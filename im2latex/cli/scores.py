@@ -1,0 +1,56 @@
+"""Commands that judge: score two files, evaluate a checkpoint."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from im2latex.cli.inputs import renderer_params
+from im2latex.params import project_section
+from im2latex.records import Split
+
+
+def score(
+    references: Annotated[Path, typer.Argument(help="one formula a line")],
+    hypotheses: Annotated[Path, typer.Argument(help="as many lines; blank where there is no prediction")],
+    images: Annotated[bool, typer.Option("--images", help="typeset both sides, compare pictures and symbols")] = False,
+    baselines: Annotated[bool, typer.Option("--baselines", help="score trivial predictions too")] = False,
+) -> None:
+    """Judge one file of formulas by another; JSON on stdout."""
+    from im2latex.rendering.engine import TexRenderer
+    from im2latex.rendering.glyphs import TexGlyphs
+    from im2latex.rendering.pool import PooledGlyphs, PooledRenderer
+    from im2latex.scoring.files import score_files
+
+    renderer = PooledRenderer(TexRenderer(renderer_params())) if images else None
+    reader = PooledGlyphs(TexGlyphs(renderer_params())) if images else None
+    found = score_files(references, hypotheses, renderer, reader, baselines=baselines, progress=True)
+    typer.echo(json.dumps(found, indent=1))
+
+
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="folder of a trained model, as data/train")],
+    data: Annotated[Path, typer.Option("--data", help="folder of shards, as data/bucket; any vocabulary")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="all predictions, as .parquet; others found beside them")],
+    split: Annotated[Split, typer.Option("--split", help="which part of the shards")] = "test",
+    beam: Annotated[
+        int | None, typer.Option("--beam", min=1, help="hypotheses kept; params.yaml's if not given")
+    ] = None,
+    rerank: Annotated[bool, typer.Option("--rerank", help="take the hypothesis that looks like the picture")] = False,
+    constrain: Annotated[bool, typer.Option("--constrain", help="write only what parses")] = False,
+    images: Annotated[bool, typer.Option("--images/--no-images", help="render both sides and compare them")] = True,
+) -> None:
+    """Read a split with any checkpoint: all predictions to a file, scores as JSON on stdout."""
+    from im2latex.evaluation import evaluate as read_and_judge
+    from im2latex.evaluation import readout_params
+    from im2latex.imaging.raster import PictureParams
+    from im2latex.rendering.engine import TexRenderer
+    from im2latex.rendering.pool import PooledRenderer
+    from im2latex.scoring.rerank import Redrawing
+
+    params = readout_params(beam, rerank, constrain)
+    renderer = PooledRenderer(TexRenderer(renderer_params()))
+    redrawing = Redrawing(renderer, project_section(PictureParams, "render", "picture"), progress=True)
+    scores = read_and_judge(checkpoint, data, split, out, params, redrawing, renderer if images else None)
+    typer.echo(json.dumps(scores, indent=1))
