@@ -185,7 +185,7 @@ def as_table(runs: Sequence[Trained], scores: Sequence[str]) -> Table:
         table.add_column(title, overflow="fold")
     for run in runs:
         counts = [f"{count:,}" if count is not None else "" for count in (run.n, run.samples)]
-        values = [_plain(run.params[name]) if name in run.params else "" for name in names]
+        values = [plain(run.params[name]) if name in run.params else "" for name in names]
         table.add_row(run.name, *counts, *(_score(run, name) for name in scores), *values)
     return table
 
@@ -197,7 +197,8 @@ def _score(run: Trained, name: str) -> str:
     return f"{value} ({'–'.join(f'{bound:.3f}' for bound in run.intervals[name])})" if name in run.intervals else value
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """The value of a parameter in one line."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
