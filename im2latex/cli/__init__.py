@@ -31,6 +31,7 @@ for command in (
     scores.evaluate,
     runs,
     comparison.compare,
+    comparison.gate,
     state.verify,
     state.doctor,
 ):

@@ -4,6 +4,7 @@ read   folders, commits and DVC experiments of the project, predictions.parquet 
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import typer
 
 from im2latex.cli.inputs import renderer_params
 from im2latex.cli.runs import console
+from im2latex.errors import InputError, UsageError
 from im2latex.records import Split
 
 A_SIDE = "a commit, an experiment, a folder, or a file of `im2latex evaluate`"
@@ -55,7 +57,7 @@ def compare(
         console().print(as_text(found, shown, 3 if examples is None else examples))
 
 
-def _judged(predictions: pa.Table, images: bool) -> pa.Table:
+def _judged(predictions: pa.Table, images: bool = True) -> pa.Table:
     """Predictions judged as the project judges them."""
     from im2latex.rendering.engine import TexRenderer
     from im2latex.rendering.glyphs import TexGlyphs
@@ -64,3 +66,40 @@ def _judged(predictions: pa.Table, images: bool) -> pa.Table:
 
     renderer = PooledRenderer(TexRenderer(renderer_params())) if images else None
     return judge(predictions, renderer, PooledGlyphs(TexGlyphs(renderer_params())) if images else None, progress=True)
+
+
+def gate(
+    base: Annotated[str | None, typer.Argument(metavar="[BASE]", help="what is compared with, as in compare")] = None,
+    named_base: Annotated[str | None, typer.Option("--base", help="the same; origin/main or main if not given")] = None,
+    score: Annotated[list[str] | None, typer.Option("--score", help="a score to watch, in place of the usual")] = None,
+    split: Annotated[Split, typer.Option("--split", help="whose samples are compared")] = "test",
+    ledger: Annotated[
+        float | None, typer.Option("--ledger", min=0, max=1, help="most by which a stage's share of kept may fall")
+    ] = None,
+    resamples: Annotated[int, typer.Option("--resamples", min=1, help="draws of the bootstrap")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="seed of the draws")] = 0,
+    markdown: Annotated[str | None, typer.Option("--markdown", metavar="FILE|-", help="the table as Markdown")] = None,
+) -> None:
+    """Fail, with exit code 1, where a score of the run here is worse than in BASE by more than luck explains."""
+    from im2latex.reporting import gate as gates
+    from im2latex.reporting.sides import read_side
+    from im2latex.reporting.trees import WORKSPACE
+
+    if base and named_base and base != named_base:
+        raise UsageError(f"two bases were given, {base} and --base {named_base}; give one")
+    against = base or named_base or gates.find_base()
+    try:
+        first = read_side(against, split, _judged)
+    except InputError as error:
+        raise UsageError(f"no base to compare with: {error}") from None
+    found = gates.gate(first, read_side(WORKSPACE, split, _judged), score or (), ledger, resamples, seed)
+    if markdown == "-":
+        typer.echo(gates.as_markdown(found), nl=False)
+    else:
+        if markdown:
+            Path(markdown).write_text(gates.as_markdown(found), encoding="utf-8")
+        console().print(gates.as_table(found))
+        for sentence in found.notes:
+            typer.echo(f"note: {sentence}")
+    typer.echo(f"im2latex gate: {found.sentence}", err=True)
+    sys.exit(1 if found.failed else 0)

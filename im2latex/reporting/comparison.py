@@ -82,13 +82,15 @@ def compare(a: Side, b: Side, resamples: int, seed: int) -> Comparison:
     if a.dataset != b.dataset and a.dataset and b.dataset:
         notes.append(f"the data sets differ: {a.dataset[:12]} in A, {b.dataset[:12]} in B")
     if a.judged is None or b.judged is None:
+        if not a.run.scores.keys() & b.run.scores.keys():
+            raise UsageError(f"{a.name} and {b.name} have no score in common: one was evaluated, one only validated")
         notes.append("compared by published scores and their intervals, which tell less than common samples would")
         return Comparison(a, b, published(a, b), None, (), (), tuple(notes))
     pairs = pair(a.judged.rows, b.judged.rows)
     scores = contrasted(a, b, pairs, resamples, seed)
     changed = sorted(_sample_pairs(a, b, pairs), key=lambda one: (-abs(one.gain), -_length(one), one.a["formula_id"]))
     better, worse = (tuple(one for one in changed if sign * one.gain > 0) for sign in (1, -1))
-    return Comparison(a, b, scores, pairs, better, worse, (*notes, *_differences(pairs)))
+    return Comparison(a, b, scores, pairs, better, worse, (*notes, *differences(pairs)))
 
 
 def contrasted(a: Side, b: Side, pairs: Pairs, resamples: int, seed: int) -> tuple[ScorePair, ...]:
@@ -105,8 +107,6 @@ def contrasted(a: Side, b: Side, pairs: Pairs, resamples: int, seed: int) -> tup
 def published(a: Side, b: Side) -> tuple[ScorePair, ...]:
     """The scores that both published."""
     both = [name for name in a.run.scores if name in b.run.scores]
-    if not both:
-        raise UsageError(f"{a.name} and {b.name} have no score in common: one was evaluated, the other only validated")
     order = [name for name in LABELS if name in both] + [name for name in both if name not in LABELS]
     return tuple(
         ScorePair(name, a.run.scores[name], b.run.scores[name], a.run.intervals.get(name), b.run.intervals.get(name))
@@ -128,14 +128,17 @@ def lower_is_better(name: str) -> bool:
     return name in LOWER_IS_BETTER or name.endswith(("_loss", "_error"))
 
 
-def _differences(pairs: Pairs) -> list[str]:
-    """Samples that are not the same on both sides, counted and named."""
-    found = [("only in A", pairs.only_a), ("only in B", pairs.only_b), ("with another reference", pairs.respelled)]
-    return [f"{named(names)} {words}" for words, names in found if names]
+def differences(pairs: Pairs, a: str = "A", b: str = "B") -> list[str]:
+    """Samples that are not the same on both sides, counted, and the first of them named."""
+    found = [
+        (f"only in {a}", pairs.only_a),
+        (f"only in {b}", pairs.only_b),
+        ("with another reference", pairs.respelled),
+    ]
+    return [f"{_named(names)} {words}" for words, names in found if names]
 
 
-def named(names: Sequence[str]) -> str:
-    """Formulas counted, and the first of them named."""
+def _named(names: Sequence[str]) -> str:
     first = ", ".join(name[:12] for name in names[:NAMED]) + (", …" if len(names) > NAMED else "")
     return f"{len(names):,} {'formulas' if len(names) > 1 else 'formula'} ({first})"
 

@@ -43,10 +43,15 @@ def write_comparison(found: Comparison, scores: Sequence[str], examples: int, re
         "label": lambda name: LABELS[name][0] if name in LABELS else name,
         "falls": lower_is_better,
     }
-    page = fill("comparison.html.j2", {"signed": "{:+.3f}".format, "plain": plain}, values)
+    page = fill("comparison.html.j2", {"signed": _signed, "plain": plain}, values)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(page)
     return len(page)
+
+
+def _signed(value: float) -> str:
+    """A change in three decimals, with a true minus."""
+    return f"{value:+.3f}".replace("-", "−")
 
 
 def _draw(pairs: Sequence[SamplePair], found: Comparison, renderer: Renderer) -> dict[str, Both]:
