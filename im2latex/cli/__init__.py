@@ -32,6 +32,7 @@ for command in (
     runs,
     comparison.compare,
     comparison.gate,
+    state.inspect,
     state.verify,
     state.doctor,
 ):
