@@ -81,8 +81,8 @@ class Side:
         names = pa.array(sorted(wanted), pa.string())
         found: dict[str, bytes] = {}
         for path in self.tree.names(f"data/bucket/{self.split}"):
-            file = self.tree.open(path)
-            if file is None or len(found) == len(names):
+            file = self.tree.open(path) if len(found) < len(names) else None
+            if file is None:
                 continue
             with file, pq.ParquetFile(file) as shard:
                 for batch in shard.iter_batches(1000, columns=["formula_id", "image"]):

@@ -8,6 +8,7 @@ from typing import BinaryIO, Protocol
 
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
+from dvc.repo import Repo
 from dvc.scm import SCMError
 from dvc_data.index import DataIndexError
 
@@ -64,6 +65,7 @@ class Revision:
     def __init__(self, name: str) -> None:
         self._name = name
         try:
+            Repo.find_root()  # outside a project, every name would be that of an empty tree
             self._files = DVCFileSystem(rev=name)
         except (DvcException, SCMError) as error:
             raise UsageError(
