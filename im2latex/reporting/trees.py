@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
-from dvc.scm import SCMError
+from dvc.scm import SCMError, resolve_rev
 from dvc_data.index import DataIndexError
 
 from im2latex.errors import UsageError
@@ -65,8 +65,10 @@ class Revision:
     def __init__(self, name: str) -> None:
         self._name = name
         try:
-            Repo.find_root()  # outside a project, every name would be that of an empty tree
-            self._files = DVCFileSystem(rev=name)
+            # A file system of an unknown revision is made without complaint, and is empty.
+            with Repo() as project:
+                revision = resolve_rev(project.scm, name)
+            self._files = DVCFileSystem(rev=revision)
         except (DvcException, SCMError) as error:
             raise UsageError(
                 f"{name}: neither a folder or file, nor a commit or experiment of the project here ({error})"
