@@ -35,7 +35,7 @@ def inspect(
         page.print(artifact_text.overview(artifact, artifact.first(rows), columns))
         return
     found = artifact.rows_of(sample)
-    name = str(found[0][artifact.key])
+    name = artifact.name_of(found[0])
     if out is None:
         page.print(artifact_text.sample(artifact, found, artifacts.elsewhere(file, name), columns))
         return

@@ -57,6 +57,10 @@ class Artifact:
         """The column that names its samples."""
         return next((name for name in NAMES if name in self.columns), None)
 
+    def name_of(self, row: Row) -> str:
+        """The id of the sample in a row; empty where the file has no ids."""
+        return str(row[self.key]) if self.key else ""
+
     def first(self, count: int) -> list[Row]:
         """Its first rows."""
         with pq.ParquetFile(self.path) as file:
@@ -99,7 +103,7 @@ def elsewhere(path: Path, name: str) -> dict[str, list[Row]]:
             artifact = Artifact.open(file)
             if file != path.resolve() and artifact.key:
                 title = f"{stage} (rejects)" if file.stem == "rejects" else stage
-                rows = [row for row in artifact.matching(name) if row[artifact.key] == name]
+                rows = [row for row in artifact.matching(name) if artifact.name_of(row) == name]
                 if rows:
                     found.setdefault(title, []).extend(rows)
     return found
