@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from im2latex.cli import formulas, pictures, scores, state, vocab
+from im2latex.cli import comparison, formulas, pictures, scores, state, vocab
 from im2latex.cli.runs import runs
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
 
@@ -30,6 +30,9 @@ for command in (
     scores.score,
     scores.evaluate,
     runs,
+    comparison.compare,
+    comparison.gate,
+    state.inspect,
     state.verify,
     state.doctor,
 ):

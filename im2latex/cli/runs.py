@@ -3,12 +3,17 @@
 reads  commits and DVC experiments of the project, or folders
 """
 
+from __future__ import annotations
+
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Folders = Annotated[list[Path] | None, typer.Argument(help="checkpoints or projects; without, the project's own runs")]
 
@@ -23,8 +28,6 @@ def runs(
     as_json: Annotated[bool, typer.Option("--json", help="all scores, as JSON")] = False,
 ) -> None:
     """Compare runs: scores with their intervals, and only the parameters that differ."""
-    from rich.console import Console
-
     from im2latex.reporting import runs as side_by_side
 
     found = [side_by_side.read_folder(folder) for folder in folders or ()] or side_by_side.read_project(commits)
@@ -34,6 +37,11 @@ def runs(
         typer.echo(json.dumps(side_by_side.as_json(found), indent=1, ensure_ascii=False))
         return
     table = side_by_side.as_table(found, side_by_side.shown_scores(found, metric or ()))
-    # A file or a pipe has no edge at which a row would have to be folded.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else UNFOLDED)
-    console.print(table)
+    console().print(table)
+
+
+def console() -> Console:
+    """Standard output as a page; a file or a pipe has no edge at which a row would have to be folded."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else UNFOLDED)

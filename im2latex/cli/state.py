@@ -1,4 +1,4 @@
-"""Commands that look at what is here: verify the artifacts, doctor the tools."""
+"""Commands that look at what is here: inspect an artifact, verify them all, doctor the tools."""
 
 import json
 import sys
@@ -8,6 +8,42 @@ from typing import Annotated
 import typer
 
 from im2latex.cli.inputs import renderer_params
+from im2latex.errors import InputError, UsageError
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(help="a .parquet file of the project")],
+    sample: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="formula_id of one sample, or the beginning of it")
+    ] = None,
+    rows: Annotated[int, typer.Option("-n", "--rows", min=0, help="first rows to show")] = 3,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="write the picture of the sample to this file")
+    ] = None,
+) -> None:
+    """Look at an artifact: its columns and first rows; or at one sample, with what other artifacts know of it."""
+    from im2latex.cli.runs import console
+    from im2latex.reporting import artifact as artifacts
+    from im2latex.reporting import artifact_text
+
+    page = console()
+    artifact = artifacts.Artifact.open(file)
+    columns = page.width if page.is_terminal else None
+    if sample is None:
+        if out:
+            raise UsageError(f"-o {out}: writes the picture of one sample; name it by its formula_id")
+        page.print(artifact_text.overview(artifact, artifact.first(rows), columns))
+        return
+    found = artifact.rows_of(sample)
+    name = artifact.name_of(found[0])
+    if out is None:
+        page.print(artifact_text.sample(artifact, found, artifacts.elsewhere(file, name), columns))
+        return
+    data = next((picture for row in found if (picture := artifacts.picture(row))), None)
+    if data is None:
+        raise InputError(f"{file}: holds no picture of {name}; data/render and data/bucket hold pictures")
+    out.write_bytes(data)
+    typer.echo(f"{out}: {len(data):,} bytes", err=True)
 
 
 def verify() -> None:

@@ -31,7 +31,7 @@ class GalleryParams(Params):
 def choose(rows: Sequence[Row], params: GalleryParams) -> dict[str, tuple[str, list[Row]]]:
     """Groups by title, each with the rule that chose it; no sample is in two groups."""
     left = sorted(rows, key=lambda row: row["formula_id"])
-    middle = sorted(map(_error, left))[len(left) // 2] if left else 0.0
+    middle = sorted(map(error_share, left))[len(left) // 2] if left else 0.0
     groups: dict[str, tuple[str, list[Row]]] = {}
 
     def take(title: str, rule: str, order: Callable[[Row], Any]) -> None:
@@ -46,12 +46,14 @@ def choose(rows: Sequence[Row], params: GalleryParams) -> dict[str, tuple[str, l
     take(
         "Typical",
         "Nearest to the median share of wrong tokens.",
-        lambda row: (abs(_error(row) - middle), -_length(row)),
+        lambda row: (abs(error_share(row) - middle), -_length(row)),
     )
     take(
-        "Best", "The longest formulas read without a fault.", lambda row: (not _right(row), _error(row), -_length(row))
+        "Best",
+        "The longest formulas read without a fault.",
+        lambda row: (not is_right(row), error_share(row), -_length(row)),
     )
-    take("Worst", "The largest share of wrong tokens.", lambda row: (_right(row), -_error(row), _length(row)))
+    take("Worst", "The largest share of wrong tokens.", lambda row: (is_right(row), -error_share(row), _length(row)))
     return groups
 
 
@@ -66,12 +68,13 @@ def draw(
     wanted = sorted(text for text in texts if text.strip())
     rendered = dict(zip(wanted, renderer.render(wanted), strict=True)) if renderer else {}
     return tuple(
-        Gallery(title, rule, tuple(_example(row, inputs.get(row["formula_id"]), rendered, params) for row in rows))
+        Gallery(title, rule, tuple(example(row, inputs.get(row["formula_id"]), rendered, params) for row in rows))
         for title, (rule, rows) in groups.items()
     )
 
 
-def _example(row: Row, png: bytes | None, rendered: Mapping[str, Rendering], params: GalleryParams) -> Example:
+def example(row: Row, png: bytes | None, rendered: Mapping[str, Rendering], params: GalleryParams) -> Example:
+    """One chosen row; `png` is what the model was shown, `rendered` holds both sides where they could be typeset."""
     reference, hypothesis = rendered.get(row["reference"]), rendered.get(row["hypothesis"])
     prediction: Picture | None = None
     difference: Picture | None = None
@@ -101,9 +104,11 @@ def _length(row: Row) -> int:
     return len(row["reference"].split())
 
 
-def _error(row: Row) -> float:
+def error_share(row: Row) -> float:
+    """Wrong tokens of one sample as a share of the longer side; 0 is perfect."""
     return float(row["edits"]) / max(_length(row), len(row["hypothesis"].split()), 1)
 
 
-def _right(row: Row) -> bool:
+def is_right(row: Row) -> bool:
+    """Whether the picture is that of the reference, or, where pictures were not judged, the string."""
     return bool(row["exact"] if row["image_exact"] is None else row["image_exact"])

@@ -7,13 +7,11 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from im2latex.reporting import charts
 from im2latex.reporting.content import Example, PageContent, StageCount
-from im2latex.reporting.difference import token_runs
-from im2latex.reporting.pictures import data_uri
+from im2latex.reporting.markup import fill
 
 MAX_BYTES = 2_000_000
 """A page that is sent by mail and opened on a telephone."""
@@ -33,26 +31,13 @@ def write_page(content: PageContent, out: Path) -> int:
 
 def render_page(content: PageContent, left_out: int = 0) -> bytes:
     """The page as UTF-8; `left_out` examples were taken away for its size."""
-    environment = Environment(
-        loader=PackageLoader("im2latex.reporting", "template"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"number": _number, "data_uri": data_uri, "percent": _percent}
-    environment.globals |= {
+    charts_of = {
         "histogram": lambda data: Markup(charts.histogram(data)),
         "curve": lambda data: Markup(charts.curve(data)),
         "by_length": lambda data: Markup(charts.by_length(data)),
-        "token_runs": token_runs,
-        "verdict": _verdict,
-        "breaks": _breaks(content.stages),
     }
-    style = Markup(environment.get_template("page.css").render())
-    text = environment.get_template("page.html.j2").render(content=content, style=style, left_out=left_out)
-    return text.encode("utf-8")
+    values = {"content": content, "left_out": left_out, "breaks": _breaks(content.stages)}
+    return fill("page.html.j2", {"percent": _percent}, charts_of | values)
 
 
 def _without_largest(content: PageContent) -> PageContent:
@@ -72,22 +57,6 @@ def _breaks(stages: tuple[StageCount, ...]) -> dict[str, int]:
     """Stages that saw another number of records than the one before kept, with that number."""
     pairs = pairwise(stages)
     return {after.stage: before.kept for before, after in pairs if after.seen != before.kept}
-
-
-def _verdict(example: Example) -> tuple[str, str]:
-    """What became of an example in words, and its kind: right, wrong or failed."""
-    if example.failure:
-        return example.failure.replace("_", " "), "failed"
-    tokens = f"{example.edits} wrong token{'s' * (example.edits != 1)}" if example.edits else "same string"
-    if example.same_picture is None:
-        return tokens, "wrong" if example.edits else "right"
-    return f"{'same picture' if example.same_picture else 'other picture'}, {tokens}", (
-        "right" if example.same_picture else "wrong"
-    )
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 def _percent(part: float, whole: float) -> str:

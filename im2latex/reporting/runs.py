@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from dvc.api import DVCFileSystem, exp_show
+from dvc.api import exp_show
 from dvc.exceptions import DvcException
 from dvc.scm import SCMError
 from rich.table import Table
 
 from im2latex.errors import ArtifactError, InputError, UsageError
 from im2latex.reporting.scores import LABELS, LOWER_IS_BETTER
+from im2latex.reporting.trees import WORKSPACE, Folder, Revision
 
 Reader = Callable[[str], str | None]
 """The text of a file by its path below a run's root; None where there is none."""
@@ -51,12 +52,7 @@ class Trained:
 
 def read_folder(folder: Path) -> Trained:
     """The run in a folder; raises `InputError` where there is none."""
-
-    def read(name: str) -> str | None:
-        path = folder / name
-        return path.read_text(encoding="utf-8") if path.is_file() else None
-
-    run = read_run(str(folder), read)
+    run = read_run(str(folder), Folder(folder).text)
     if run is None:
         raise InputError(f"{folder}: holds no run: neither metrics.json nor a checkpoint.json with its log.jsonl")
     return run
@@ -80,13 +76,11 @@ def read_project(commits: int) -> list[Trained]:
 def _read_revision(row: Mapping[str, Any]) -> Trained | None:
     """The run of one row of `exp_show`, of which only the names are used: it rounds numbers and drops intervals."""
     revision, experiment = row["rev"], row["Experiment"]
-    if revision == "workspace":
-        return read_run(revision, lambda name: Path(name).read_text("utf-8") if Path(name).is_file() else None)
+    if revision == WORKSPACE:
+        return read_run(revision, Folder(Path()).text)
     if row["State"] not in (None, "Success"):
         return None
-    files = DVCFileSystem(rev=revision)
-    name = f"{experiment} ({revision})" if experiment else revision
-    return read_run(name, lambda name: files.read_text(name, encoding="utf-8") if files.isfile(name) else None)
+    return read_run(f"{experiment} ({revision})" if experiment else revision, Revision(revision).text)
 
 
 def read_run(name: str, read: Reader) -> Trained | None:
@@ -191,7 +185,7 @@ def as_table(runs: Sequence[Trained], scores: Sequence[str]) -> Table:
         table.add_column(title, overflow="fold")
     for run in runs:
         counts = [f"{count:,}" if count is not None else "" for count in (run.n, run.samples)]
-        values = [_plain(run.params[name]) if name in run.params else "" for name in names]
+        values = [plain(run.params[name]) if name in run.params else "" for name in names]
         table.add_row(run.name, *counts, *(_score(run, name) for name in scores), *values)
     return table
 
@@ -203,7 +197,8 @@ def _score(run: Trained, name: str) -> str:
     return f"{value} ({'–'.join(f'{bound:.3f}' for bound in run.intervals[name])})" if name in run.intervals else value
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """The value of a parameter in one line."""
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -30,6 +30,11 @@ def intervals(
 ) -> dict[str, tuple[float, float]]:
     """The central 95 % of each score over the resamples, as (low, high)."""
     sums = resample(columns, resamples, seed)
+    return {name: central(score(sums)) for name, score in scores.items()}
+
+
+def central(values: Column) -> tuple[float, float]:
+    """The bounds of the central 95 % of some values."""
     tail = (1 - LEVEL) / 2
-    bounds = {name: np.quantile(score(sums), [tail, 1 - tail]) for name, score in scores.items()}
-    return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)

@@ -27,15 +27,12 @@ from pydantic import Field, field_validator
 from im2latex.errors import InputError
 from im2latex.params import Params
 from im2latex.scoring.baselines import BASELINES, BLANK, PICTURE
-from im2latex.scoring.cdm import CDM_SCORES
+from im2latex.scoring.columns import judged_columns
 from im2latex.scoring.confusion import KINDS, confusions, kind
 from im2latex.scoring.features import FEATURES, features
-from im2latex.scoring.image import IMAGE_SCORES
 from im2latex.scoring.intervals import intervals
-from im2latex.scoring.judge import CDM_COLUMNS, IMAGE_COLUMNS
 from im2latex.scoring.rerank import SEARCH_ALONE
-from im2latex.scoring.sums import Column, Columns, Score, total
-from im2latex.scoring.text import TEXT_SCORES, text_columns
+from im2latex.scoring.sums import Columns, total
 
 DECIMALS = 6
 
@@ -93,14 +90,7 @@ class _Judged:
         self._references: list[str] = scores["reference"].to_pylist()
         self._hypotheses: list[str] = scores["hypothesis"].to_pylist()
         self._params = params
-        self._columns: dict[str, Column] = text_columns(self._references, self._hypotheses)
-        self._scores: dict[str, Score] = {**TEXT_SCORES}
-        for names, more in ((IMAGE_COLUMNS, IMAGE_SCORES), (CDM_COLUMNS, CDM_SCORES)):
-            if scores[names[0]].null_count == 0:
-                self._scores |= more
-                for name in names:
-                    if not pa.types.is_string(scores[name].type):
-                        self._columns[name] = scores[name].to_numpy().astype(np.float64)
+        self._columns, self._scores = judged_columns(scores)
         self._groups = np.array([groups.get(name) or "" for name in scores["formula_id"].to_pylist()], dtype=object)
         self._inputs = np.array(scores["input"].to_pylist(), dtype=object)
         self._splits = np.array(scores["split"].to_pylist(), dtype=object)

@@ -24,6 +24,7 @@ from im2latex.reporting.content import (
     Score,
     StageCount,
 )
+from im2latex.reporting.markup import verdict
 from im2latex.reporting.page import render_page, write_page
 from im2latex.reporting.pictures import data_uri
 
@@ -130,4 +131,4 @@ def test_a_page_that_is_too_large_loses_examples_and_says_so(tmp_path: Path, mon
     ],
 )
 def test_verdicts_in_words(changes: dict[str, object], words: tuple[str, str]) -> None:
-    assert page._verdict(replace(EXAMPLE, **changes)) == words  # type: ignore[arg-type]
+    assert verdict(replace(EXAMPLE, **changes)) == words  # type: ignore[arg-type]

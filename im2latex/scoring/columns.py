@@ -1,0 +1,23 @@
+"""Judged rows (records.SCORES) as the numbers that scores are functions of, one column a count."""
+
+import numpy as np
+import pyarrow as pa
+
+from im2latex.scoring.cdm import CDM_SCORES
+from im2latex.scoring.image import IMAGE_SCORES
+from im2latex.scoring.judge import CDM_COLUMNS, IMAGE_COLUMNS
+from im2latex.scoring.sums import Column, Score
+from im2latex.scoring.text import TEXT_SCORES, text_columns
+
+
+def judged_columns(scores: pa.Table) -> tuple[dict[str, Column], dict[str, Score]]:
+    """Columns of shape (rows,), and the scores that can be had from them: those of pictures where all were judged."""
+    columns: dict[str, Column] = text_columns(scores["reference"].to_pylist(), scores["hypothesis"].to_pylist())
+    names: dict[str, Score] = {**TEXT_SCORES}
+    for counts, more in ((IMAGE_COLUMNS, IMAGE_SCORES), (CDM_COLUMNS, CDM_SCORES)):
+        if scores[counts[0]].null_count == 0:
+            names |= more
+            for name in counts:
+                if not pa.types.is_string(scores[name].type):
+                    columns[name] = scores[name].to_numpy().astype(np.float64)
+    return columns, names

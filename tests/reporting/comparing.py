@@ -1,0 +1,69 @@
+"""Small projects to be compared: judged predictions on disk, and what a run publishes beside them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from im2latex.dataset.shards import ShardWriter
+from im2latex.imaging.raster import encode_png
+from im2latex.records import PREDICTIONS, SAMPLES, write_table
+from im2latex.scoring.judge import judge
+from im2latex.scoring.summary import SummaryParams, summarize
+from tests.fakes import FakeRenderer
+from tests.scoring.drawings import drawing
+
+REFERENCES = [f"a ^ {{ {number} }} + b" for number in range(60)]
+
+
+def predictions(hypotheses: dict[int, str], first: int = 0, last: int = 60) -> pa.Table:
+    """What a model wrote that reads all but a few of the references."""
+    rows = [
+        {
+            "formula_id": f"{number:032x}",
+            "split": "test",
+            "input": "picture",
+            "reference": REFERENCES[number],
+            "hypothesis": hypotheses.get(number, REFERENCES[number]),
+        }
+        for number in range(first, last)
+    ]
+    return pa.Table.from_pylist(rows, schema=PREDICTIONS)
+
+
+def wrong(*numbers: int) -> dict[int, str]:
+    """Hypotheses with wrong tokens, of which one does not typeset."""
+    return {number: r"\broken" if number == 7 else f"a _ {{ {number} }} - c" for number in numbers}
+
+
+def write_project(folder: Path, table: pa.Table, dataset: str = "5c1e", **params: Any) -> Path:
+    """A finished run: samples, metrics, parameters, a ledger and the pictures of the test split."""
+    scores = judge(table, FakeRenderer())
+    write_table(scores, folder / "data" / "evaluate" / "scores.parquet")
+    write_json(folder / "reports" / "metrics.json", summarize(scores, SummaryParams(resamples=50)))
+    write_json(folder / "reports" / "manifest" / "bucket.json", {"dataset": {"hash": dataset}})
+    write_ledger(folder, kept=90)
+    (folder / "params.yaml").write_text(yaml.safe_dump({"train": {"seed": 1, **params}}))
+    picture = {"bytes": encode_png(drawing("#.", "##")), "path": None}
+    sample = {"source_id": None, "group": None, "look": "base", "tokens": [4], "bucket": 0, "width": 2, "height": 2}
+    rows = [
+        sample | {"formula_id": row["formula_id"], "latex": row["reference"], "image": picture}
+        for row in table.to_pylist()
+    ]
+    writer = ShardWriter(folder / "data" / "bucket", "test", rows=40)
+    writer.add(pa.Table.from_pylist(rows, schema=SAMPLES))
+    writer.close()
+    return folder
+
+
+def write_ledger(folder: Path, kept: int) -> None:
+    """The ledger of one stage that saw 100 records."""
+    write_json(folder / "reports" / "ledger" / "filter.json", {"seen": 100, "kept": kept, "dropped": 100 - kept})
+
+
+def write_json(path: Path, content: object) -> None:
+    """One file with the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))

@@ -1,0 +1,115 @@
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from im2latex.errors import InputError, UsageError
+from im2latex.records import write_table
+from im2latex.reporting.comparison import Comparison, as_json, chosen, compare
+from im2latex.reporting.comparison_text import as_text
+from im2latex.reporting.sides import SAMPLES, read_side
+from im2latex.scoring.judge import judge
+from tests.reporting.comparing import predictions, write_json, write_project, wrong
+
+BAD = wrong(*range(10, 40))
+
+
+def compared(a: Path, b: Path) -> Comparison:
+    return compare(read_side(str(a), "test", judge), read_side(str(b), "test", judge), resamples=100, seed=0)
+
+
+def shown(found: Comparison) -> str:
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(as_text(found, chosen(found, ()), 2))
+    return capture.get()
+
+
+@pytest.fixture
+def a(tmp_path: Path) -> Path:
+    return write_project(tmp_path / "a", predictions(wrong(3, 7)), rate=0.1)
+
+
+def test_a_run_is_equal_to_itself(a: Path) -> None:
+    found = compared(a, a)
+    assert {one.verdict for one in found.scores} == {"equal"}
+    assert {one.contrast.p for one in found.scores if one.contrast} == {1.0}
+    assert (found.better, found.worse, found.notes, found.params) == ((), (), (), {})
+    assert "60 formulas in both: 0 better in B, 0 worse, 60 as before" in shown(found)
+
+
+def test_a_worse_run_is_told_with_its_formulas(a: Path, tmp_path: Path) -> None:
+    found = compared(a, write_project(tmp_path / "b", predictions(wrong(3) | BAD), rate=0.2))
+    verdicts = {one.name: one.verdict for one in found.scores}
+    assert {verdicts[name] for name in ("bleu", "edit", "exact", "image_exact", "cer")} == {"worse"}
+    assert verdicts["compiles"] == "not told apart"
+    assert [one.a["formula_id"] for one in found.better] == [f"{7:032x}"]
+    assert len(found.worse) == 30
+    assert found.params == {"train.rate": (0.1, 0.2)}
+    text = shown(found)
+    assert "1 better in B, 30 worse, 29 as before" in text
+    assert r"\broken" in text
+    content = json.loads(json.dumps(as_json(found, 2)))
+    assert content["samples"] == {
+        **{"both": 60, "better": 1, "worse": 30, "same": 29},
+        **{"only_a": [], "only_b": [], "other_reference": []},
+    }
+    assert (len(content["worse"]), content["better"][0]["a"]) == (2, r"\broken")
+    assert content["scores"]["exact"]["change"] == pytest.approx(-29 / 60, abs=1e-6)
+    assert content["scores"]["exact"]["p_worse"] < 0.05
+
+
+def test_samples_that_one_side_lacks_are_counted_and_named(a: Path, tmp_path: Path) -> None:
+    b = write_project(tmp_path / "b", predictions({}, 2, 60), dataset="9999")
+    found = compared(a, b)
+    assert found.pairs
+    assert len(found.pairs.a) == 58
+    assert found.notes == (
+        "the data sets differ: 5c1e in A, 9999 in B",
+        f"2 formulas ({0:012x}, {0:012x}) only in A",
+    )
+    assert as_json(found, 0)["samples"]["only_a"] == [f"{number:032x}" for number in (0, 1)]
+
+
+def test_without_samples_the_published_scores_are_compared(a: Path, tmp_path: Path) -> None:
+    b = write_project(tmp_path / "b", predictions(BAD))
+    (b / SAMPLES).unlink()
+    found = compared(a, b)
+    verdicts = {one.name: one.verdict for one in found.scores}
+    assert found.pairs is None
+    assert (verdicts["exact"], verdicts["compiles"]) == ("worse", "not told apart")
+    assert found.notes[0].startswith(f"{b}: {SAMPLES} is not here; `dvc repro evaluate` makes them")
+    assert "compared by published scores" in shown(found)
+    assert as_json(found, 3)["samples"] is None
+
+
+def test_samples_of_another_run_are_doubted(a: Path) -> None:
+    metrics = json.loads((a / "reports/metrics.json").read_text())
+    write_json(a / "reports/metrics.json", metrics | {"bleu": 0.5})
+    assert "published is bleu 0.500000, but its samples" in (read_side(str(a), "test", judge).doubt or "")
+
+
+def test_files_of_predictions_and_of_scores(a: Path, tmp_path: Path) -> None:
+    write_table(predictions(BAD), tmp_path / "predictions.parquet")
+    found = compared(a / SAMPLES, tmp_path / "predictions.parquet")
+    assert found.notes == ()
+    assert "image_exact" not in {one.name for one in found.scores}
+    assert {one.name: one.verdict for one in found.scores}["exact"] == "worse"
+
+
+def test_mistakes(a: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="absent: neither a folder or file, nor a commit or experiment"):
+        read_side("absent", "test", judge)
+    with pytest.raises(InputError, match="no such file"):
+        read_side("absent.parquet", "test", judge)
+    with pytest.raises(InputError, match="holds no predictions, for it has no column split, input, reference"):
+        read_side(str(a / "data/bucket/test/shard-00000.parquet"), "test", judge)
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        read_side(str(a / "params.yaml"), "test", judge)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: holds no scores"):
+        read_side("empty", "test", judge)
+    with pytest.raises(UsageError, match="--score speed: not a score of both"):
+        chosen(compared(a, a), ["speed"])
