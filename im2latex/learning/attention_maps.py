@@ -34,7 +34,7 @@ def attention_maps(network: Network, images: Tensor, tokens: Tensor) -> Tensor:
 def _shares(spacing: Spacing, count: int, length: int) -> Tensor:
     """How the `count` cells along an axis lie over equal parts of `length` pixels: (parts, count), shares of a cell.
 
-    A single cell, such as a strip, holds all there is along its axis.
+    A cell at the edge is all within the picture; a single one, such as a strip, holds all there is along its axis.
     """
     if count == 1:
         return torch.ones(1, 1)
@@ -42,5 +42,6 @@ def _shares(spacing: Spacing, count: int, length: int) -> Tensor:
     parts = max(1, round(length / step))
     edges = torch.arange(parts + 1) * (length / parts)
     begins = first + 0.5 + step * (torch.arange(count) - 0.5)
-    low, high = torch.maximum(edges[:-1, None], begins), torch.minimum(edges[1:, None], begins + step)
-    return (high - low).clamp(min=0) / step
+    begins, ends = begins.clamp(min=0), (begins + step).clamp(max=length)
+    low, high = torch.maximum(edges[:-1, None], begins), torch.minimum(edges[1:, None], ends)
+    return (high - low).clamp(min=0) / (ends - begins).clamp(min=1)

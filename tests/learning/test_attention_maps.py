@@ -26,7 +26,9 @@ def test_every_family_tells_where_it_looked(name: str) -> None:
     assert not maps.requires_grad
     sums = maps.sum(dim=(2, 3))
     assert (sums > 0).all()
-    assert (sums <= 1 + 1e-6).all()
+    assert (sums <= 1 + 1e-5).all()
+    if network.encoder.grid(64, 128) == maps.shape[2:]:
+        torch.testing.assert_close(sums, torch.ones(2, 4))
     alone = attention_maps(network, images[1:], TOKENS[1:, :3])
     torch.testing.assert_close(alone[0], maps[1, :3], atol=1e-5, rtol=0)
 
