@@ -3,12 +3,19 @@
 One pass over finished formulas, whatever search found them; every decoder family answers.
 """
 
+from collections.abc import Iterable, Iterator
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.imaging.raster import encode_png
+from im2latex.learning.checkpoint import Checkpoint
 from im2latex.learning.encoders.contract import Spacing
 from im2latex.learning.network import Network
+from im2latex.learning.predict import page_of
 
 
 @torch.inference_mode()
@@ -29,6 +36,24 @@ def attention_maps(network: Network, images: Tensor, tokens: Tensor) -> Tensor:
     down, across = _shares(vertical, rows, height), _shares(horizontal, columns, width)
     grid = weights.unflatten(2, (columns, rows)).float().cpu()
     return torch.einsum("btij,yj,xi->btyx", grid, down, across)
+
+
+def look_back(
+    checkpoint: Checkpoint, readings: Iterable[tuple[str, NDArray[np.uint8], str]]
+) -> Iterator[dict[str, object]]:
+    """Rows of records.ATTENTION for (formula_id, picture (h, w), formula that was read in it), none of them empty."""
+    device = next(checkpoint.network.parameters()).device
+    for name, picture, latex in readings:
+        page, ids = page_of(checkpoint, picture), checkpoint.vocabulary.encode(latex.split())
+        maps = attention_maps(checkpoint.network, page.to(device), torch.tensor([ids], device=device))[0]
+        yield {
+            "formula_id": name,
+            "tokens": [" ".join(checkpoint.vocabulary.decode([index])) for index in ids],
+            "rows": maps.shape[1],
+            "columns": maps.shape[2],
+            "maps": maps.flatten().tolist(),
+            "page": {"bytes": encode_png(page[0, 0].numpy()), "path": None},
+        }
 
 
 def _shares(spacing: Spacing, count: int, length: int) -> Tensor:

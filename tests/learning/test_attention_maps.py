@@ -1,11 +1,17 @@
+import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.learning.attention_maps import attention_maps
+from im2latex.imaging.raster import decode
+from im2latex.learning.attention_maps import attention_maps, look_back
+from im2latex.learning.batches import Shape
+from im2latex.learning.checkpoint import Checkpoint
 from im2latex.learning.network import ModelParams, Network, Output
 from im2latex.learning.presets import load_preset, preset_names
 from im2latex.params import check
+from im2latex.records import ATTENTION
 
 TOKENS = torch.tensor([[5, 6, 7, 8], [9, 4, 4, 5]])
 
@@ -62,3 +68,22 @@ def test_cells_around_pixels_lie_half_a_step_higher() -> None:
     expected = torch.tensor([[far * far, far * near], [near * far, near * near]])
     torch.testing.assert_close(maps[0, 1, 1:3, :2], expected)
     assert maps[0, 1].sum() == 1
+
+
+def test_what_was_read_is_looked_up_token_by_token(
+    network: Network, model: ModelParams, vocabulary: Vocabulary
+) -> None:
+    checkpoint = Checkpoint(network, model, vocabulary, [Shape(16, 40, 4)], "a1", {}, {})
+    picture = np.zeros((12, 20), np.uint8)
+    rows = [*look_back(checkpoint, [("one", picture, "a c"), ("two", picture, "b")])]
+    table = pa.Table.from_pylist(rows, schema=ATTENTION).to_pylist()
+    assert [row["formula_id"] for row in table] == ["one", "two"]
+    assert table[0]["tokens"] == ["a", "c"]
+    assert (table[0]["rows"], table[0]["columns"]) == (2, 5)
+    assert len(table[0]["maps"]) == 2 * 2 * 5
+    page = decode(table[0]["page"]["bytes"])
+    assert page.shape == (16, 40)
+    assert (page[2:14, 10:30] == 0).all()
+    fed = torch.from_numpy(page.copy())[None, None]
+    maps = attention_maps(network, fed, torch.tensor([vocabulary.encode(["a", "c"])]))
+    torch.testing.assert_close(torch.tensor(table[0]["maps"]), maps.flatten())

@@ -6,24 +6,8 @@ from pathlib import Path
 import pytest
 
 from im2latex.reporting import page
-from im2latex.reporting.content import (
-    Audit,
-    ByLength,
-    Curve,
-    Example,
-    Fault,
-    Gallery,
-    Histogram,
-    Learnt,
-    LengthClass,
-    Line,
-    Padding,
-    PageContent,
-    Picture,
-    Provenance,
-    Score,
-    StageCount,
-)
+from im2latex.reporting.content import Audit, ByLength, Curve, Example, Fault, Gallery, Histogram, Learnt, Line, Padding, PageContent, Provenance, Score, StageCount
+from im2latex.reporting.findings import Part, Picture
 from im2latex.reporting.page import render_page, write_page
 from im2latex.reporting.pictures import data_uri
 
@@ -45,7 +29,7 @@ CONTENT = PageContent(
     padding=Padding(24, 0.7112, 0.7036),
     curves=(Curve("Loss", (Line("training", ((1, 2.0), (2, 1.0))),)),),
     learnt=(Learnt("cd", r"a < \beta", ((1, "c"), (2345, r"a < \gamma"))),),
-    by_length=(ByLength("Same picture", (LengthClass("0-20", 5, 0.5, (0.4, 0.6)),)),),
+    by_length=(ByLength("Same picture", (Part("0-20", 5, 0.5, (0.4, 0.6)),)),),
     galleries=(Gallery("Random", "By chance.", (EXAMPLE,)),),
     provenance=Provenance({"data set": "5c1e"}, {"numpy": "2.4"}, "seed: 1"),
 )
