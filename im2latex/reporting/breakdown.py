@@ -67,8 +67,9 @@ def errors(metrics: Mapping[str, Any]) -> Errors:
     """Kinds of predictions in the order of `KINDS`, and the most frequent edits."""
     found = metrics["errors"]
     edits = dict(found["edits"])
+    kinds = [(found["kinds"].get(name), *words) for name, words in KINDS.items()]
     return Errors(
-        kinds=tuple(Kind(label, found["kinds"][name], right) for name, (label, right) in KINDS.items() if name in found["kinds"]),
+        kinds=tuple(Kind(label, samples, right) for samples, label, right in kinds if samples),
         of_spacing=edits.pop("of_spacing"),
         edits=tuple(edits.items()),
         replaced=tuple((read[0], read[1], read[2]) for read in found["replaced"][:SHOWN]),

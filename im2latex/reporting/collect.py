@@ -21,7 +21,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from im2latex.dataset.manifest import read_manifest
 from im2latex.dataset.shards import read_dataset, read_pictures, read_shards
 from im2latex.records import SPLITS, read_json, read_table
 from im2latex.rendering.engine import Renderer
@@ -38,19 +37,14 @@ from im2latex.reporting.content import (
     Line,
     Padding,
     PageContent,
-    Provenance,
     StageCount,
 )
 from im2latex.reporting.coverage import read_coverage
+from im2latex.reporting.provenance import STAGES, WEIGHTS, read_provenance
 from im2latex.scoring.baselines import PICTURE
-
-STAGES = ("normalize", "audit", "render", "tokenize", "filter", "bucket", "train", "predict", "evaluate")
-"""The order of the graph."""
 
 FUNNEL = tuple(stage for stage in STAGES if stage not in ("audit", "train", "evaluate"))
 """Stages that records flow through; the audit looks on, and `train` and `evaluate` drop nothing."""
-
-WEIGHTS = "weights of the model"
 
 BARS = 24
 """Bars of a histogram, about."""
@@ -66,7 +60,7 @@ class ReportParams(gallery.GalleryParams):
 def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, renderer: Renderer) -> PageContent:
     """Read everything the page shows; raises `ArtifactError` where a stage has not run."""
     metrics = read_json(reports / "metrics.json")
-    provenance = _provenance(data / "bucket", reports / "manifest", params_file)
+    provenance = read_provenance(data / "bucket", reports / "manifest", params_file)
     return PageContent(
         title=params.title,
         split=params.split,
@@ -172,19 +166,3 @@ def _galleries(data: Path, params: ReportParams, renderer: Renderer) -> tuple[Ga
     groups = gallery.choose(table.filter(shown).to_pylist(), params)
     inputs = read_pictures(data / "bucket", params.split, gallery.ids(groups))
     return gallery.draw(groups, inputs, renderer, params)
-
-
-def _provenance(shards: Path, manifests: Path, params_file: Path) -> Provenance:
-    dataset = read_dataset(shards)
-    facts = {"data set": dataset["hash"]}
-    facts |= {f"{split} samples": f"{count:,}" for split, count in dataset["samples"].items()}
-    tools: dict[str, str] = {}
-    for stage in STAGES:
-        if (manifests / f"{stage}.json").is_file():
-            manifest = read_manifest(manifests / f"{stage}.json")
-            facts[f"code of {stage}"] = str(manifest["code"])
-            weights = [entry for name, entry in manifest.get("artifacts", {}).items() if name.endswith(".safetensors")]
-            facts |= {WEIGHTS: str(entry["sha256"]) for entry in weights}
-            tools |= {name: str(version) for name, version in manifest.get("versions", {}).items()}
-            facts |= {name: str(manifest[name]) for name in ("renderer",) if name in manifest}
-    return Provenance(facts, dict(sorted(tools.items())), params_file.read_text(encoding="utf-8"))

@@ -20,7 +20,7 @@ _RAREST = 12
 
 
 def read_coverage(folder: Path) -> VocabularyUse:
-    """Count what is unknown by split and what is rare in training; raises `ArtifactError` where the stage has not run."""
+    """What is unknown by split and what is rare in training; raises `ArtifactError` where the stage has not run."""
     counts = Vocabulary.load(folder / "vocabulary.json").counts
     labels = read_table(folder / "labels.parquet", ["split", "tokens", "unknown"])
     ranked = sorted(counts.items(), key=lambda item: (item[1], item[0]))

@@ -29,10 +29,8 @@ def definitions(look: Look, number: int) -> str:
     """The page and a map for each token, to be used by the drawings of look `number` on the page."""
     size = f'width="{look.page.width}" height="{look.page.height}"'
     image = f'<image id="page{number}" href="{data_uri(look.page.png)}" {size}/>'
-    maps = (
-        f'<g id="map{number}-{place}">{_paths(_shades(one), look)}</g>' for place, one in enumerate(look.maps)
-    )
-    return f'<svg class="parts" width="0" height="0" aria-hidden="true"><defs>{image}{"".join(maps)}</defs></svg>'
+    maps = (f'<g id="map{number}-{place}">{_paths(_shades(one), look)}</g>' for place, one in enumerate(look.maps))
+    return f'<svg class="parts-only" width="0" height="0" aria-hidden="true"><defs>{image}{"".join(maps)}</defs></svg>'
 
 
 def in_order(look: Look, number: int) -> str:
@@ -51,7 +49,11 @@ def in_order(look: Look, number: int) -> str:
 
 def frames(look: Look, number: int) -> str:
     """One map after the other; `--t` tells a style sheet when."""
-    uses = (f'<use href="#map{number}-{place}" style="--t:{place}"/>' for place in range(len(look.tokens)))
+    count = len(look.tokens)
+    uses = (
+        f'<use class="order-{order_of(place, count)}" href="#map{number}-{place}" style="--t:{place}"/>'
+        for place in range(count)
+    )
     return _svg(look, number, "The same, token by token, as an animation", f'<g class="frames">{"".join(uses)}</g>')
 
 
@@ -59,13 +61,15 @@ def single(look: Look, number: int, place: int) -> str:
     """The map of one token, which is told in words too."""
     y, x = _middle(look.maps[place])
     label = f"Token {place + 1}, {look.tokens[place]}: {x:.0f} % from the left, {y:.0f} % from the top"
-    return _svg(look, number, label, f'<use href="#map{number}-{place}"/>')
+    return _svg(
+        look, number, label, f'<use class="order-{order_of(place, len(look.tokens))}" href="#map{number}-{place}"/>'
+    )
 
 
 def _svg(look: Look, number: int, label: str, inner: str) -> str:
     width, height = look.page.width, look.page.height
-    head = f'<svg class="heat" viewBox="0 0 {width} {height}" style="--w:{width}" role="img" aria-label="{escape(label)}">'
-    return f'{head}<use class="page" href="#page{number}"/>{inner}</svg>'
+    head = f'class="heat" viewBox="0 0 {width} {height}" style="--w:{width}" role="img" aria-label="{escape(label)}"'
+    return f'<svg {head}><use class="page" href="#page{number}"/>{inner}</svg>'
 
 
 def _shades(weights: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -73,7 +77,8 @@ def _shades(weights: NDArray[np.float32]) -> NDArray[np.int64]:
     most = float(weights.max(initial=0.0))
     if most <= 0:
         return np.zeros(weights.shape, np.int64)
-    return np.clip(np.floor(np.sqrt(weights / most) * (STEPS + 2)) - 1, 0, STEPS).astype(np.int64)
+    shades: NDArray[np.int64] = np.clip(np.sqrt(weights / most) * (STEPS + 2) - 1, 0, STEPS).astype(np.int64)
+    return shades
 
 
 def _paths(shades: NDArray[np.int64], look: Look) -> str:
@@ -87,7 +92,7 @@ def _paths(shades: NDArray[np.int64], look: Look) -> str:
             for y, x in np.argwhere(shades == shade).tolist()
         ]
         if boxes:
-            paths.append(f'<path class="shade-{shade}" d="{"".join(boxes)}"/>')
+            paths.append(f'<path class="shade shade-{shade}" d="{"".join(boxes)}"/>')
     return "".join(paths)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from im2latex.reporting import charts
+from im2latex.reporting import charts, heat
 from im2latex.reporting.content import Example, PageContent, StageCount
 from im2latex.reporting.difference import token_runs
 from im2latex.reporting.pictures import data_uri
@@ -46,11 +46,12 @@ def render_page(content: PageContent, left_out: int = 0) -> bytes:
         "histogram": lambda data: Markup(charts.histogram(data)),
         "curve": lambda data: Markup(charts.curve(data)),
         "by_length": lambda data: Markup(charts.by_length(data)),
+        "heat": heat,
         "token_runs": token_runs,
         "verdict": _verdict,
         "breaks": _breaks(content.stages),
     }
-    style = Markup(environment.get_template("page.css").render())
+    style = Markup("".join(environment.get_template(name).render() for name in ("page.css", "parts.css")))
     text = environment.get_template("page.html.j2").render(content=content, style=style, left_out=left_out)
     return text.encode("utf-8")
 

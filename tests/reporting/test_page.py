@@ -6,7 +6,22 @@ from pathlib import Path
 import pytest
 
 from im2latex.reporting import page
-from im2latex.reporting.content import Audit, ByLength, Curve, Example, Fault, Gallery, Histogram, Learnt, Line, Padding, PageContent, Provenance, Score, StageCount
+from im2latex.reporting.content import (
+    Audit,
+    ByLength,
+    Curve,
+    Example,
+    Fault,
+    Gallery,
+    Histogram,
+    Learnt,
+    Line,
+    Padding,
+    PageContent,
+    Provenance,
+    Score,
+    StageCount,
+)
 from im2latex.reporting.findings import Part, Picture
 from im2latex.reporting.page import render_page, write_page
 from im2latex.reporting.pictures import data_uri
