@@ -18,13 +18,15 @@ from im2latex.reporting.pictures import data_uri
 MAX_BYTES = 2_000_000
 """A page that is sent by mail and opened on a telephone."""
 
+_LOOKS_KEPT = 2
+
 
 def write_page(content: PageContent, out: Path) -> int:
-    """Write the page and return its bytes; where it would be too large, the last examples go, and the page says so."""
+    """Write the page and return its bytes; where it would be too large, some examples go, and it says so."""
     page = render_page(content)
     left_out = 0
-    while len(page) > MAX_BYTES and any(gallery.examples for gallery in content.galleries):
-        content, left_out = _without_largest(content), left_out + 1
+    while len(page) > MAX_BYTES and (smaller := _smaller(content)):
+        content, left_out = smaller, left_out + 1
         page = render_page(content, left_out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(page)
@@ -32,7 +34,7 @@ def write_page(content: PageContent, out: Path) -> int:
 
 
 def render_page(content: PageContent, left_out: int = 0) -> bytes:
-    """The page as UTF-8; `left_out` examples were taken away for its size."""
+    """The page as UTF-8; `left_out` pictures and examples were taken away for its size."""
     environment = Environment(
         loader=PackageLoader("im2latex.reporting", "template"),
         autoescape=True,
@@ -54,6 +56,13 @@ def render_page(content: PageContent, left_out: int = 0) -> bytes:
     style = Markup("".join(environment.get_template(name).render() for name in ("page.css", "parts.css")))
     text = environment.get_template("page.html.j2").render(content=content, style=style, left_out=left_out)
     return text.encode("utf-8")
+
+
+def _smaller(content: PageContent) -> PageContent | None:
+    """Without one of many pictures that show attention; else without an example, if there is one left."""
+    if len(content.looks) > _LOOKS_KEPT:
+        return replace(content, looks=content.looks[:-1])
+    return _without_largest(content) if any(gallery.examples for gallery in content.galleries) else None
 
 
 def _without_largest(content: PageContent) -> PageContent:

@@ -1,0 +1,47 @@
+import csv
+from pathlib import Path
+
+import yaml
+
+from im2latex.scoring.plots import write_plots
+from pipeline.fingerprint import ROOT
+
+BLOCK = {"n": 3, "exact": 0.5, "image_exact": 0.25, "intervals": {}}
+METRICS = {
+    **BLOCK,
+    "intervals": {"exact": [0.4, 0.6], "image_exact": [0.2, 0.3]},
+    "by_length": {"0-20": BLOCK, "21-40": BLOCK},
+    "by_feature": {"matrix": BLOCK},
+    "errors": {
+        "kinds": {"exact": 2, "one_token": 1},
+        "replaced": [["r", "c", 2]],
+        "missing": [["}", 5]],
+        "extra": [["+", 1]],
+    },
+}
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
+def test_what_goes_wrong_most_comes_first(tmp_path: Path) -> None:
+    write_plots(METRICS, tmp_path)
+    found = [(row["confusion"], row["times"]) for row in rows(tmp_path / "confusions.tsv")]
+    assert found == [("} → nothing", "5"), ("r → c", "2"), ("nothing → +", "1")]
+    assert rows(tmp_path / "kinds.tsv")[1] == {"kind": "one_token", "predictions": "1"}
+
+
+def test_dvc_draws_columns_that_are_written(tmp_path: Path) -> None:
+    write_plots(METRICS, tmp_path)
+    plots = [next(iter(plot.values())) for plot in yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]]
+    drawn = set()
+    for plot in plots:
+        ((path, column),) = list(plot["y"].items())[:1] if plot["template"] == "bars" else [("", "")]
+        if path:
+            first = rows(tmp_path / Path(path).name)[0]
+            assert {column, plot["x"]} <= set(first)
+            drawn.add(Path(path).name)
+    assert drawn == {path.name for path in tmp_path.iterdir()}
+    assert (ROOT / ".dvc" / "plots" / "bars.json").is_file()
