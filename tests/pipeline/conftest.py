@@ -1,7 +1,6 @@
 """A small project in a folder of its own: parameters, a corpus, and a renderer that needs no TeX."""
 
 import runpy
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -77,8 +76,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callabl
     monkeypatch.setattr("im2latex.rendering.glyphs.TexGlyphs", lambda params: FakeGlyphs())
     monkeypatch.setattr("im2latex.rendering.doctor.versions", lambda params: {"pdftex": "none"})
     set_params({})
-    (tmp_path / "reports").mkdir()
-    shutil.copy(ROOT / "reports" / "conditions.json", tmp_path / "reports")
     corpus = tmp_path / "data" / "raw" / "tiny"
     corpus.mkdir(parents=True)
     formulas = [line.encode() for line in generate(GOOD, 5)]

@@ -19,10 +19,15 @@ def test_only_conditions_of_this_model_are_shown(tmp_path: Path) -> None:
     assert read_conditions(path, None) == ()
 
 
-def test_a_file_that_is_gone_comes_back_from_git(tmp_path: Path) -> None:
+def test_a_damaged_file_comes_back_from_git_and_one_that_is_gone_is_empty(tmp_path: Path) -> None:
+    path = tmp_path / "conditions.json"
+    assert read_conditions(path, "ab") == ()
+    path.write_text("{")
     with pytest.raises(ArtifactError, match="git checkout reports/conditions.json"):
-        read_conditions(tmp_path / "conditions.json", "ab")
+        read_conditions(path, "ab")
 
 
-def test_the_tracked_file_is_there_and_readable() -> None:
-    assert read_conditions(ROOT / "reports" / "conditions.json", "no such model") == ()
+def test_the_repository_holds_the_file() -> None:
+    path = ROOT / "reports" / "conditions.json"
+    assert path.is_file()
+    assert read_conditions(path, "no such model") == ()
