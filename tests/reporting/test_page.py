@@ -135,7 +135,6 @@ def test_everything_in_the_content_is_shown_and_escaped() -> None:
     shown += ["217 entries", "0.50 %", "0.03 %", "5 times <b>12</b>", r"<code>\neg</code> <b>3</b>"]
     shown += [
         "efefefefefef",
-        "@keyframes seen-2 { 0% { opacity: 1; } 50.00%",
         "--n: 2",
         "Token 2, \\beta: 80 % from the left",
     ]
