@@ -31,6 +31,9 @@ from pipeline.stage import DATA, Run, run_stage
 HELD_OUT: tuple[Split, ...] = ("test", "val")
 CHECKPOINT, SHARDS = DATA / "train", DATA / "bucket"
 
+_SEED = 0
+"""Decides which samples' attention is kept: a fair sample, and the same for every model."""
+
 
 def work(run: Run[ReadoutParams]) -> None:
     """Read every held-out picture; then the test split once more with the pictures blanked."""
@@ -56,7 +59,7 @@ def _attention(predictions: pa.Table, params: ReadoutParams) -> pa.Table:
     """Where the model looked in a few pictures of the test split, drawn from those in which it read something."""
     rows = predictions.filter(pc.equal(predictions["input"], PICTURE)).to_pylist()
     read = {row["formula_id"]: row["hypothesis"] for row in rows if row["hypothesis"]}
-    drawn = random.Random(0).sample(sorted(read), min(params.attention, len(read)))
+    drawn = random.Random(_SEED).sample(sorted(read), min(params.attention, len(read)))
     pictures = read_pictures(SHARDS, "test", drawn)
     checkpoint = load_checkpoint(CHECKPOINT)
     checkpoint.network.to(choose_device(params.device))
