@@ -1,14 +1,12 @@
 """The page's numbers as Markdown tables, for a pull request or a job summary."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from im2latex.reporting.content import Audit, ByLength, Padding, Provenance, StageCount
 from im2latex.reporting.findings import Breakdown, Condition, Errors, Part, VocabularyUse
 from im2latex.reporting.scores import CONTROLS, controls, scores
-
-_EDITS = 12
-"""Token edits that are listed."""
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> str:
@@ -47,12 +45,18 @@ def _part(part: Part) -> list[str]:
 def errors_table(errors: Errors, samples: int) -> str:
     """Kinds of predictions, then the most frequent token edits."""
     kinds = [[one.label, f"{one.samples:,}", f"{100 * one.samples / max(1, samples):.1f} %"] for one in errors.kinds]
-    edits = [(_code(printed), _code(read), count) for printed, read, count in errors.replaced]
-    edits += [(_code(token), "–", count) for token, count in errors.missing]
-    edits += [("–", _code(token), count) for token, count in errors.extra]
-    most = sorted(edits, key=lambda edit: -edit[2])[:_EDITS]
-    rows = [[printed, read, f"{count:,}"] for printed, read, count in most]
-    return table(["Predictions", "n", "Share"], kinds) + "\n" + table(["Printed", "Read", "Times"], rows, words={0, 1})
+    columns: list[list[tuple[str, ...]]] = [
+        [(_code(printed), _code(read), f"{count:,}") for printed, read, count in errors.replaced],
+        [(_code(token), f"{count:,}") for token, count in errors.missing],
+        [(_code(token), f"{count:,}") for token, count in errors.extra],
+    ]
+    blank = (("", "", ""), ("", ""), ("", ""))
+    rows = [
+        [cell for one, nothing in zip(row, blank, strict=True) for cell in one or nothing]
+        for row in zip_longest(*columns)
+    ]
+    head = ["Printed", "Read", "Times", "Missing", "Times", "Extra", "Times"]
+    return table(["Predictions", "n", "Share"], kinds) + "\n" + table(head, rows, words={0, 1, 3, 5})
 
 
 def coverage_table(vocabulary: VocabularyUse) -> str:

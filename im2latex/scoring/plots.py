@@ -3,16 +3,14 @@
 writes  <folder>/by_length.tsv    one line a class of length: its scores
         <folder>/by_feature.tsv   one line a feature: its scores
         <folder>/kinds.tsv        one line a kind of prediction: how many are of it
-        <folder>/confusions.tsv   one line a confusion: how often; what was printed, what was read
+        <folder>/edits.tsv        one line a kind of token edit: how many
+        <folder>/confusions.tsv   one line a pair of tokens: how often the one was read for the other
 """
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-NOTHING = "nothing"
-"""Stands for what was read where a token is missing, and for what was printed where one is extra."""
 
 CONFUSIONS = 20
 """Bars of a chart that are still told apart."""
@@ -28,16 +26,9 @@ def write_plots(metrics: Mapping[str, Any], folder: Path) -> None:
         _write(folder / f"{name}.tsv", [first, "samples", *titles], rows)
     errors = metrics["errors"]
     _write(folder / "kinds.tsv", ["kind", "predictions"], errors["kinds"].items())
-    _write(folder / "confusions.tsv", ["confusion", "times", "printed", "read"], _confusions(errors))
-
-
-def _confusions(errors: Mapping[str, Any]) -> list[list[Any]]:
-    """The most frequent edits of all three kinds."""
-    edits = [(printed, read, count) for printed, read, count in errors["replaced"]]
-    edits += [(printed, NOTHING, count) for printed, count in errors["missing"]]
-    edits += [(NOTHING, read, count) for read, count in errors["extra"]]
-    ranked = sorted(edits, key=lambda edit: (-edit[2], edit[0], edit[1]))[:CONFUSIONS]
-    return [[f"{printed} → {read}", count, printed, read] for printed, read, count in ranked]
+    _write(folder / "edits.tsv", ["edit", "times"], errors["edits"].items())
+    pairs = ([f"{printed} → {read}", times] for printed, read, times in errors["replaced"][:CONFUSIONS])
+    _write(folder / "confusions.tsv", ["confusion", "times"], pairs)
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

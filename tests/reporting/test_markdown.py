@@ -54,12 +54,12 @@ def test_parts_have_a_table_for_each_way_to_part() -> None:
     assert len(sources.splitlines()) == 4
 
 
-def test_the_most_frequent_edits_of_all_kinds_stand_together() -> None:
+def test_edits_of_all_kinds_stand_side_by_side() -> None:
     kinds = (Kind("Same string", 3, True),)
-    errors = Errors(kinds, (), 0, (("r", "c", 4),), (("|", 9),), (("`", 2),))
+    errors = Errors(kinds, (), 0, (("r", "c", 4),), (("|", 9), ("x", 1)), (("`", 2),))
     predictions, edits = errors_table(errors, 12).split("\n\n")
     assert predictions.splitlines()[2] == "| Same string | 3 | 25.0 % |"
-    assert edits.splitlines()[2:] == [r"| `\|` | – | 9 |", "| `r` | `c` | 4 |", "| – | `` ` `` | 2 |"]
+    assert edits.splitlines()[2:] == [r"| `r` | `c` | 4 | `\|` | 9 | `` ` `` | 2 |", "|  |  |  | `x` | 1 |  |  |"]
 
 
 def test_what_is_unknown_is_told_by_split() -> None:

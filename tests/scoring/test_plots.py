@@ -14,9 +14,8 @@ METRICS = {
     "by_feature": {"matrix": BLOCK},
     "errors": {
         "kinds": {"exact": 2, "one_token": 1},
+        "edits": {"replaced": 2, "missing": 5, "extra": 1, "of_spacing": 0},
         "replaced": [["r", "c", 2]],
-        "missing": [["}", 5]],
-        "extra": [["+", 1]],
     },
 }
 
@@ -26,10 +25,10 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream, delimiter="\t"))
 
 
-def test_what_goes_wrong_most_comes_first(tmp_path: Path) -> None:
+def test_what_goes_wrong_is_counted(tmp_path: Path) -> None:
     write_plots(METRICS, tmp_path)
-    found = [(row["confusion"], row["times"]) for row in rows(tmp_path / "confusions.tsv")]
-    assert found == [("} → nothing", "5"), ("r → c", "2"), ("nothing → +", "1")]
+    assert rows(tmp_path / "confusions.tsv") == [{"confusion": "r → c", "times": "2"}]
+    assert rows(tmp_path / "edits.tsv")[1] == {"edit": "missing", "times": "5"}
     assert rows(tmp_path / "kinds.tsv")[1] == {"kind": "one_token", "predictions": "1"}
 
 
