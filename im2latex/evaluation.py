@@ -30,6 +30,10 @@ class ReadoutParams(PredictParams):
         default="none", description="take the search's choice; or the hypothesis that looks like the picture"
     )
 
+    attention: int = Field(
+        default=6, ge=0, le=24, description="test samples, drawn by seed, whose attention the stage keeps"
+    )
+
     @model_validator(mode="after")
     def _there_is_a_choice(self) -> "ReadoutParams":
         if self.rerank == "render" and self.beam == 1:

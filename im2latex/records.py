@@ -148,6 +148,19 @@ HYPOTHESES = pa.schema(
 hypothesis, rendered, with the picture that was read: null where that was not asked, the edits also where it does not
 render. `chosen` is the one in PREDICTIONS."""
 
+ATTENTION = pa.schema(
+    [
+        ("formula_id", pa.string()),
+        ("tokens", pa.list_(pa.string())),
+        ("rows", pa.int32()),
+        ("columns", pa.int32()),
+        ("maps", pa.list_(pa.float32())),
+        ("page", IMAGE),
+    ]
+)
+"""Where a model looked. `tokens` are the T entries of the vocabulary that it wrote; `maps` the T * rows * columns
+shares of attention, token by token and row by row, that fell on equal parts of `page`: the paper as it was read."""
+
 SCORES = pa.schema(
     [
         ("formula_id", pa.string()),

@@ -4,6 +4,7 @@ reads   data/predict/predictions.parquet      records.PREDICTIONS
         data/bucket/                          the most frequent training formula; the group of each formula
 writes  data/evaluate/scores.parquet          records.SCORES
         reports/metrics.json                  what `dvc metrics diff` and the gate compare
+        reports/plots/                        what `dvc plots diff` draws of it
 """
 
 import json
@@ -15,11 +16,12 @@ from im2latex.dataset.shards import read_shards
 from im2latex.records import read_table, write_table
 from im2latex.scoring.baselines import most_frequent, with_baselines
 from im2latex.scoring.judge import judge
+from im2latex.scoring.plots import write_plots
 from im2latex.scoring.summary import SummaryParams, summarize
 from pipeline.renderer import project_glyphs, project_renderer
 from pipeline.stage import DATA, REPORTS, Run, run_stage
 
-METRICS = REPORTS / "metrics.json"
+METRICS, PLOTS = REPORTS / "metrics.json", REPORTS / "plots"
 
 
 def work(run: Run[SummaryParams]) -> None:
@@ -36,7 +38,8 @@ def work(run: Run[SummaryParams]) -> None:
     write_table(scores, run.out / "scores.parquet")
     metrics = summarize(scores, run.params, groups_of(predictions))
     METRICS.write_text(json.dumps(metrics, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    run.outputs.append(METRICS)
+    write_plots(metrics, PLOTS)
+    run.outputs += [METRICS, PLOTS]
     run.facts["renderer"] = renderer.identity
 
 

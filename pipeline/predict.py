@@ -5,23 +5,34 @@ reads   data/train/                           the checkpoint
         params.yaml: render                   how to draw, where hypotheses are compared by their pictures
 writes  data/predict/predictions.parquet      records.PREDICTIONS
         data/predict/hypotheses.parquet       records.HYPOTHESES, where more than one is found
+        data/predict/attention.parquet        records.ATTENTION, of a few samples
 """
 
+import random
+
 import pyarrow as pa
+import pyarrow.compute as pc
 from tqdm import tqdm
 
-from im2latex.dataset.shards import read_dataset
+from im2latex.dataset.shards import read_dataset, read_pictures
 from im2latex.errors import ArtifactError
 from im2latex.evaluation import ReadoutParams, read_out
-from im2latex.learning.predict import predict
+from im2latex.imaging.raster import decode
+from im2latex.learning.attention_maps import look_back
+from im2latex.learning.checkpoint import load_checkpoint
+from im2latex.learning.predict import choose_device, predict
 from im2latex.params import load_section
-from im2latex.records import PREDICTIONS, Split, write_table
+from im2latex.records import ATTENTION, PREDICTIONS, Split, write_table
+from im2latex.scoring.baselines import PICTURE
 from im2latex.scoring.rerank import Redrawing
 from pipeline.renderer import RenderStageParams, project_renderer
 from pipeline.stage import DATA, Run, run_stage
 
 HELD_OUT: tuple[Split, ...] = ("test", "val")
 CHECKPOINT, SHARDS = DATA / "train", DATA / "bucket"
+
+_SEED = 0
+"""Decides which samples' attention is kept: a fair sample, and the same for every model."""
 
 
 def work(run: Run[ReadoutParams]) -> None:
@@ -40,7 +51,20 @@ def work(run: Run[ReadoutParams]) -> None:
     write_table(pa.concat_tables(predictions), run.out / "predictions.parquet")
     if run.params.beam > 1:
         write_table(pa.concat_tables(one.hypotheses for one in found), run.out / "hypotheses.parquet")
+    write_table(_attention(predictions[0], run.params), run.out / "attention.parquet")
     run.facts["dataset"] = dataset["hash"]
+
+
+def _attention(predictions: pa.Table, params: ReadoutParams) -> pa.Table:
+    """Where the model looked in a few pictures of the test split, drawn from those in which it read something."""
+    rows = predictions.filter(pc.equal(predictions["input"], PICTURE)).to_pylist()
+    read = {row["formula_id"]: row["hypothesis"] for row in rows if row["hypothesis"]}
+    drawn = random.Random(_SEED).sample(sorted(read), min(params.attention, len(read)))
+    pictures = read_pictures(SHARDS, "test", drawn)
+    checkpoint = load_checkpoint(CHECKPOINT)
+    checkpoint.network.to(choose_device(params.device))
+    found = look_back(checkpoint, [(name, decode(pictures[name]), read[name]) for name in drawn])
+    return pa.Table.from_pylist(list(found), schema=ATTENTION)
 
 
 def _redrawing() -> Redrawing:

@@ -1,17 +1,18 @@
 """One page a researcher would send to a colleague, and the same as Markdown for CI.
 
-reads   data/evaluate/, data/bucket/, data/train/log.jsonl
+reads   data/evaluate/, data/predict/attention.parquet, data/tokenize/, data/bucket/, data/train/log.jsonl
         data/audit/, reports/audit.json
-        reports/metrics.json, reports/ledger/, reports/manifest/
+        reports/metrics.json, reports/conditions.json, reports/ledger/, reports/manifest/
 writes  reports/report.html, reports/report.md
 """
 
 from pathlib import Path
 
 from im2latex.records import read_json
-from im2latex.reporting.collect import STAGES, ReportParams, collect, read_ledgers
-from im2latex.reporting.markdown import audit_table, ledger_table, metrics_table, padding_table
+from im2latex.reporting import markdown
+from im2latex.reporting.collect import ReportParams, collect, read_ledgers
 from im2latex.reporting.page import write_page
+from im2latex.reporting.provenance import STAGES
 from pipeline.renderer import project_renderer
 from pipeline.stage import DATA, REPORTS, Run, run_stage
 
@@ -23,12 +24,17 @@ def work(run: Run[ReportParams]) -> None:
     content = collect(DATA, REPORTS, Path("params.yaml"), run.params, project_renderer())
     write_page(content, PAGE)
     tables = [
-        metrics_table(read_json(REPORTS / "metrics.json")),
-        audit_table(content.audit),
-        ledger_table(read_ledgers(REPORTS / "ledger", STAGES)),
-        padding_table(content.padding),
+        markdown.metrics_table(read_json(REPORTS / "metrics.json")),
+        markdown.parts_table(content.by_length, content.breakdowns),
+        markdown.errors_table(content.errors, content.samples),
+        markdown.conditions_table(content.conditions),
+        markdown.audit_table(content.audit),
+        markdown.ledger_table(read_ledgers(REPORTS / "ledger", STAGES)),
+        markdown.padding_table(content.padding),
+        markdown.coverage_table(content.vocabulary),
+        markdown.provenance_table(content.provenance),
     ]
-    SUMMARY.write_text("\n".join([f"# {run.params.title}\n", *tables]), encoding="utf-8")
+    SUMMARY.write_text("\n".join([f"# {run.params.title}\n", *filter(None, tables)]), encoding="utf-8")
     run.outputs += [PAGE, SUMMARY]
     run.ledger.see(content.samples)
     run.ledger.keep(content.samples)

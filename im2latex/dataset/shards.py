@@ -6,11 +6,12 @@ The logical hash covers ids, pixels and labels, not Parquet's bytes: a new pyarr
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from im2latex.errors import ArtifactError
 from im2latex.records import SAMPLES, image_schema, part_paths, read_json, read_table, write_table
@@ -64,6 +65,15 @@ def dataset_hash(rows: Iterable[tuple[str, str, str, str]]) -> str:
     for row in sorted(rows):
         digest.update("\0".join(row).encode() + b"\n")
     return digest.hexdigest()
+
+
+def read_pictures(folder: Path, split: str, wanted: Collection[str]) -> dict[str, bytes]:
+    """The encoded pictures of a few samples by formula_id, holding one shard at a time."""
+    found: dict[str, bytes] = {}
+    for shard in read_shards(folder, split, ["formula_id", "image"]):
+        chosen = shard.filter(pc.is_in(shard["formula_id"], pa.array(sorted(wanted), pa.string())))
+        found |= {row["formula_id"]: row["image"]["bytes"] for row in chosen.to_pylist()}
+    return found
 
 
 def read_dataset(folder: Path) -> dict[str, Any]:

@@ -97,11 +97,11 @@ def recognize(checkpoint: Checkpoint, pictures: Sequence[NDArray[np.uint8]], wid
     checkpoint is read at its own size.
     """
     device, params = next(checkpoint.network.parameters()).device, SearchParams(beam=width)
-    return [search(checkpoint, _padded(checkpoint, picture).to(device), params)[0][0] for picture in pictures]
+    return [search(checkpoint, page_of(checkpoint, picture).to(device), params)[0][0] for picture in pictures]
 
 
-def _padded(checkpoint: Checkpoint, picture: NDArray[np.uint8]) -> Tensor:
-    """A batch of one (1, 1, H, W)."""
+def page_of(checkpoint: Checkpoint, picture: NDArray[np.uint8]) -> Tensor:
+    """A picture (h, w) in the middle of the page that `recognize` reads, as a batch of one (1, 1, H, W)."""
     height, width = picture.shape
     fitting = [(s.height, s.width) for s in checkpoint.shapes if s.height >= height and s.width >= width]
     room = min(fitting, key=lambda size: size[0] * size[1], default=(-(-height // 16) * 16, -(-width // 32) * 32))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from im2latex.records import read_json, read_table
-from im2latex.reporting.content import Audit, Fault, Picture
+from im2latex.reporting.content import Audit, Fault
+from im2latex.reporting.findings import Picture
 from im2latex.reporting.pictures import stored_picture
 
 _SHOWN = 12

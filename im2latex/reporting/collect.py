@@ -4,7 +4,8 @@ reads   <data>/evaluate/scores.parquet     records.SCORES, for the gallery
         <data>/bucket/                     sizes and lengths of all splits, pictures of the chosen samples
         <data>/train/log.jsonl             the learning curve, where there is one
         <data>/train/samples.jsonl         what was read in a few pictures meanwhile, where it was kept
-        <data>/audit/, <reports>/audit.json
+        <data>/tokenize/, <data>/predict/attention.parquet, <data>/audit/, <reports>/audit.json
+        <reports>/conditions.json
         <reports>/metrics.json, ledger/*.json, manifest/*.json
         params.yaml                        shown as it stands
 No clock, commit or speed enters: the same artifacts give the same content.
@@ -20,13 +21,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from im2latex.dataset.manifest import read_manifest
-from im2latex.dataset.shards import read_dataset, read_shards
+from im2latex.dataset.shards import read_dataset, read_pictures, read_shards
 from im2latex.records import SPLITS, read_json, read_table
 from im2latex.rendering.engine import Renderer
-from im2latex.reporting import gallery, scores
+from im2latex.reporting import breakdown, gallery, scores
+from im2latex.reporting.attention import read_looks
 from im2latex.reporting.audit import read_audit
 from im2latex.reporting.charts import nice_ticks
+from im2latex.reporting.conditions import read_conditions
 from im2latex.reporting.content import (
     Curve,
     Gallery,
@@ -35,13 +37,11 @@ from im2latex.reporting.content import (
     Line,
     Padding,
     PageContent,
-    Provenance,
     StageCount,
 )
+from im2latex.reporting.coverage import read_coverage
+from im2latex.reporting.provenance import STAGES, WEIGHTS, read_provenance
 from im2latex.scoring.baselines import PICTURE
-
-STAGES = ("normalize", "audit", "render", "tokenize", "filter", "bucket", "train", "predict", "evaluate")
-"""The order of the graph."""
 
 FUNNEL = tuple(stage for stage in STAGES if stage not in ("audit", "train", "evaluate"))
 """Stages that records flow through; the audit looks on, and `train` and `evaluate` drop nothing."""
@@ -60,6 +60,7 @@ class ReportParams(gallery.GalleryParams):
 def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, renderer: Renderer) -> PageContent:
     """Read everything the page shows; raises `ArtifactError` where a stage has not run."""
     metrics = read_json(reports / "metrics.json")
+    provenance = read_provenance(data / "bucket", reports / "manifest", params_file)
     return PageContent(
         title=params.title,
         split=params.split,
@@ -75,8 +76,13 @@ def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, 
         curves=_curves(data / "train" / "log.jsonl"),
         learnt=_learnt(data / "train" / "samples.jsonl"),
         by_length=scores.by_length(metrics),
+        breakdowns=breakdown.breakdowns(metrics),
+        errors=breakdown.errors(metrics),
+        conditions=read_conditions(reports / "conditions.json", provenance.facts.get(WEIGHTS)),
+        vocabulary=read_coverage(data / "tokenize"),
+        looks=read_looks(data / "predict" / "attention.parquet", params.input_density),
         galleries=_galleries(data, params, renderer),
-        provenance=_provenance(data / "bucket", reports / "manifest", params_file),
+        provenance=provenance,
     )
 
 
@@ -158,28 +164,5 @@ def _galleries(data: Path, params: ReportParams, renderer: Renderer) -> tuple[Ga
     table = read_table(data / "evaluate" / "scores.parquet")
     shown = pc.and_(pc.equal(table["input"], PICTURE), pc.equal(table["split"], params.split))
     groups = gallery.choose(table.filter(shown).to_pylist(), params)
-    inputs = _pictures(data / "bucket", params.split, gallery.ids(groups))
+    inputs = read_pictures(data / "bucket", params.split, gallery.ids(groups))
     return gallery.draw(groups, inputs, renderer, params)
-
-
-def _pictures(shards: Path, split: str, wanted: set[str]) -> dict[str, bytes]:
-    """The encoded pictures of a few samples, holding one shard at a time."""
-    found: dict[str, bytes] = {}
-    for shard in read_shards(shards, split, ["formula_id", "image"]):
-        chosen = shard.filter(pc.is_in(shard["formula_id"], pa.array(sorted(wanted), pa.string())))
-        found |= {row["formula_id"]: row["image"]["bytes"] for row in chosen.to_pylist()}
-    return found
-
-
-def _provenance(shards: Path, manifests: Path, params_file: Path) -> Provenance:
-    dataset = read_dataset(shards)
-    facts = {"data set": dataset["hash"]}
-    facts |= {f"{split} samples": f"{count:,}" for split, count in dataset["samples"].items()}
-    tools: dict[str, str] = {}
-    for stage in STAGES:
-        if (manifests / f"{stage}.json").is_file():
-            manifest = read_manifest(manifests / f"{stage}.json")
-            facts[f"code of {stage}"] = str(manifest["code"])
-            tools |= {name: str(version) for name, version in manifest.get("versions", {}).items()}
-            facts |= {name: str(manifest[name]) for name in ("renderer",) if name in manifest}
-    return Provenance(facts, dict(sorted(tools.items())), params_file.read_text(encoding="utf-8"))

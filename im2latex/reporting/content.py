@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from im2latex.reporting.findings import Breakdown, Condition, Errors, Look, Part, Picture, VocabularyUse
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -73,30 +75,11 @@ class Learnt:
 
 
 @dataclass(frozen=True, slots=True)
-class LengthClass:
-    """One score of the references of some length."""
-
-    name: str
-    samples: int
-    value: float
-    interval: tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
 class ByLength:
     """One score over classes of reference length in tokens."""
 
     label: str
-    classes: tuple[LengthClass, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A PNG and the size it is shown at, in CSS pixels."""
-
-    png: bytes
-    width: int
-    height: int
+    classes: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,5 +159,10 @@ class PageContent:
     curves: tuple[Curve, ...]
     learnt: tuple[Learnt, ...]
     by_length: tuple[ByLength, ...]
+    breakdowns: tuple[Breakdown, ...]
+    errors: Errors
+    conditions: tuple[Condition, ...]
+    vocabulary: VocabularyUse
+    looks: tuple[Look, ...]
     galleries: tuple[Gallery, ...]
     provenance: Provenance

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from im2latex.params import Params
 from im2latex.rendering.engine import Renderer, Rendering
-from im2latex.reporting.content import Example, Gallery, Picture
+from im2latex.reporting.content import Example, Gallery
 from im2latex.reporting.difference import overlay
+from im2latex.reporting.findings import Picture
 from im2latex.reporting.pictures import grey_picture, overlay_picture, stored_picture
 
 Row = Mapping[str, Any]

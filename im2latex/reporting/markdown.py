@@ -1,9 +1,11 @@
-"""Metrics, the audit and ledgers as Markdown tables, for a pull request or a job summary."""
+"""The page's numbers as Markdown tables, for a pull request or a job summary."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
-from im2latex.reporting.content import Audit, Padding, StageCount
+from im2latex.reporting.content import Audit, ByLength, Padding, Provenance, StageCount
+from im2latex.reporting.findings import Breakdown, Condition, Errors, Part, VocabularyUse
 from im2latex.reporting.scores import CONTROLS, controls, scores
 
 
@@ -28,6 +30,63 @@ def ledger_table(stages: Iterable[StageCount]) -> str:
     return table(["Stage", "Seen", "Kept", "Dropped", "Reasons"], rows, words={0, 4})
 
 
+def parts_table(lengths: Iterable[ByLength], breakdowns: Iterable[Breakdown]) -> str:
+    """One score of parts of the samples: by length, by feature, by source."""
+    groups = [(f"{one.label} by length in tokens", one.classes) for one in list(lengths)[:1]]
+    groups += [(f"{one.label}, {one.title[0].lower()}{one.title[1:]}", one.parts) for one in breakdowns]
+    return "\n".join(table([title, "n", "Score", "95 % interval"], map(_part, parts)) for title, parts in groups)
+
+
+def _part(part: Part) -> list[str]:
+    low, high = part.interval
+    return [part.name, f"{part.samples:,}", f"{part.value:.3f}", f"{low:.3f} – {high:.3f}"]
+
+
+def errors_table(errors: Errors, samples: int) -> str:
+    """Kinds of predictions, then the most frequent token edits."""
+    kinds = [[one.label, f"{one.samples:,}", f"{100 * one.samples / max(1, samples):.1f} %"] for one in errors.kinds]
+    columns: list[list[tuple[str, ...]]] = [
+        [(_code(printed), _code(read), f"{count:,}") for printed, read, count in errors.replaced],
+        [(_code(token), f"{count:,}") for token, count in errors.missing],
+        [(_code(token), f"{count:,}") for token, count in errors.extra],
+    ]
+    blank = (("", "", ""), ("", ""), ("", ""))
+    rows = [
+        [cell for one, nothing in zip(row, blank, strict=True) for cell in one or nothing]
+        for row in zip_longest(*columns)
+    ]
+    head = ["Printed", "Read", "Times", "Missing", "Times", "Extra", "Times"]
+    return table(["Predictions", "n", "Share"], kinds) + "\n" + table(head, rows, words={0, 1, 3, 5})
+
+
+def coverage_table(vocabulary: VocabularyUse) -> str:
+    """What the vocabulary does not know, by split."""
+    rows = [
+        [
+            use.split,
+            f"{use.formulas:,}",
+            f"{100 * use.formulas_with_unknown / max(1, use.formulas):.2f} %",
+            f"{100 * use.unknown / max(1, use.tokens):.2f} %",
+        ]
+        for use in vocabulary.splits
+    ]
+    return table([f"{vocabulary.entries:,} entries", "Formulas", "with unknown", "Unknown tokens"], rows)
+
+
+def conditions_table(conditions: Sequence[Condition]) -> str:
+    """The same model on pictures spoilt on purpose; empty where none was measured."""
+    rows = [
+        [one.name, f"{one.samples:,}", f"{one.image_exact:.3f}", f"{one.bleu:.3f}", f"{100 * one.of_clean:.0f} %"]
+        for one in conditions
+    ]
+    return table(["Other conditions", "n", "Same picture", "BLEU-4", "Of clean"], rows) if rows else ""
+
+
+def provenance_table(provenance: Provenance) -> str:
+    """Hashes and counts."""
+    return table(["Provenance", ""], [[name, _code(value)] for name, value in provenance.facts.items()], words={0, 1})
+
+
 def padding_table(padding: Padding) -> str:
     """How much of a batch is not padding."""
     shares = [f"{100 * share:.1f} %" for share in (padding.pixels, padding.tokens)]
@@ -42,6 +101,10 @@ def audit_table(audit: Audit) -> str:
     counts = (audit.audited, audit.printable, audit.same, audit.changed, audit.broken, audit.not_idempotent)
     head = ["Audited", "Print as given", "Same picture", "Changed", "Broken", "Not idempotent", "Rate"]
     return table(head, [[*(f"{count:,}" for count in counts), rate]], words=())
+
+
+def _code(text: str) -> str:
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], words: Iterable[int] = (0,)) -> str:

@@ -11,8 +11,13 @@ from im2latex.reporting.difference import token_runs
 from im2latex.reporting.pictures import data_uri
 
 
-def fill(template: str, filters: dict[str, Callable[..., Any]], values: dict[str, Any]) -> bytes:
-    """The page as UTF-8; the same values give the same bytes."""
+def fill(
+    template: str,
+    filters: dict[str, Callable[..., Any]],
+    values: dict[str, Any],
+    sheets: tuple[str, ...] = ("page.css",),
+) -> bytes:
+    """The page as UTF-8, in the style of these sheets; the same values give the same bytes."""
     environment = Environment(
         loader=PackageLoader("im2latex.reporting", "template"),
         autoescape=True,
@@ -23,7 +28,7 @@ def fill(template: str, filters: dict[str, Callable[..., Any]], values: dict[str
     )
     environment.filters |= {"number": number, "data_uri": data_uri, **filters}
     environment.globals |= {"token_runs": token_runs, "verdict": verdict}
-    style = Markup(environment.get_template("page.css").render())
+    style = Markup("".join(environment.get_template(sheet).render() for sheet in sheets))
     return environment.get_template(template).render(style=style, **values).encode("utf-8")
 
 

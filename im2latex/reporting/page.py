@@ -9,20 +9,22 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from im2latex.reporting import charts
+from im2latex.reporting import charts, heat
 from im2latex.reporting.content import Example, PageContent, StageCount
 from im2latex.reporting.markup import fill
 
 MAX_BYTES = 2_000_000
 """A page that is sent by mail and opened on a telephone."""
 
+_LOOKS_KEPT = 2
+
 
 def write_page(content: PageContent, out: Path) -> int:
-    """Write the page and return its bytes; where it would be too large, the last examples go, and the page says so."""
+    """Write the page and return its bytes; where it would be too large, some examples go, and it says so."""
     page = render_page(content)
     left_out = 0
-    while len(page) > MAX_BYTES and any(gallery.examples for gallery in content.galleries):
-        content, left_out = _without_largest(content), left_out + 1
+    while len(page) > MAX_BYTES and (smaller := _smaller(content)):
+        content, left_out = smaller, left_out + 1
         page = render_page(content, left_out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(page)
@@ -30,14 +32,22 @@ def write_page(content: PageContent, out: Path) -> int:
 
 
 def render_page(content: PageContent, left_out: int = 0) -> bytes:
-    """The page as UTF-8; `left_out` examples were taken away for its size."""
+    """The page as UTF-8; `left_out` pictures and examples were taken away for its size."""
     charts_of = {
         "histogram": lambda data: Markup(charts.histogram(data)),
         "curve": lambda data: Markup(charts.curve(data)),
         "by_length": lambda data: Markup(charts.by_length(data)),
+        "heat": heat,
     }
     values = {"content": content, "left_out": left_out, "breaks": _breaks(content.stages)}
-    return fill("page.html.j2", {"percent": _percent}, charts_of | values)
+    return fill("page.html.j2", {"percent": _percent}, charts_of | values, ("page.css", "parts.css"))
+
+
+def _smaller(content: PageContent) -> PageContent | None:
+    """Without one of many pictures that show attention; else without an example, if there is one left."""
+    if len(content.looks) > _LOOKS_KEPT:
+        return replace(content, looks=content.looks[:-1])
+    return _without_largest(content) if any(gallery.examples for gallery in content.galleries) else None
 
 
 def _without_largest(content: PageContent) -> PageContent:

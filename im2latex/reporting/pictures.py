@@ -9,8 +9,8 @@ from PIL import Image
 
 from im2latex.errors import InputError
 from im2latex.imaging.raster import Pixels, decode
-from im2latex.reporting.content import Picture
 from im2latex.reporting.difference import Overlay
+from im2latex.reporting.findings import Picture
 
 MAX_WIDTH_PX = 1600
 MAX_HEIGHT_PX = 800

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from im2latex.reporting.content import ByLength, LengthClass, Score
+from im2latex.reporting.content import ByLength, Score
+from im2latex.reporting.findings import Part
 
 LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -69,7 +70,7 @@ def by_length(metrics: Mapping[str, Any]) -> tuple[ByLength, ...]:
         ByLength(
             LABELS[name][0],
             tuple(
-                LengthClass(length, block["n"], block[name], tuple(block["intervals"][name]))
+                Part(length, block["n"], block[name], tuple(block["intervals"][name]))
                 for length, block in classes.items()
             ),
         )

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from im2latex.dataset.shards import ShardWriter, dataset_hash, read_dataset, read_shards
+from im2latex.dataset.shards import ShardWriter, dataset_hash, read_dataset, read_pictures, read_shards
 from im2latex.errors import ArtifactError
 from im2latex.records import SAMPLES
 
@@ -49,6 +49,11 @@ def test_pandas_reads_them(tmp_path: Path) -> None:
     write(tmp_path, [3])
     frame = pd.read_parquet(tmp_path / "train" / "shard-00000.parquet")
     assert frame["image"][0] == {"bytes": b"png", "path": None}
+
+
+def test_pictures_are_found_in_whichever_shard_they_lie(tmp_path: Path) -> None:
+    write(tmp_path, [10])
+    assert read_pictures(tmp_path, "train", ["9", "2", "none"]) == {"9": b"png", "2": b"png"}
 
 
 def test_absent_splits_are_named(tmp_path: Path) -> None:

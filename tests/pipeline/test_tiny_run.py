@@ -62,6 +62,9 @@ def test_raw_formulas_to_report(project: Path) -> None:
     assert metrics["blank"]["n"] == metrics["n"]
     assert 0 <= metrics["cdm_exact"] <= metrics["cdm"] <= 1
     assert metrics["baselines"]["one_changed"]["n"] == metrics["n"]
+    looked = read_table(Path("data/predict/attention.parquet")).to_pylist()
+    assert 0 < len(looked) <= 6
+    assert {row["formula_id"] for row in looked} <= set(shards[2]["formula_id"].to_pylist())
     assert b"</html>" in Path("reports/report.html").read_bytes()
     assert verify(Path("reports/manifest"))[1] == []
     assert not list(Path(".cache/train").iterdir()), "a finished run leaves no state behind"

@@ -4,7 +4,8 @@ from xml.etree import ElementTree
 import pytest
 
 from im2latex.reporting.charts import by_length, curve, histogram, nice_ticks
-from im2latex.reporting.content import ByLength, Curve, Histogram, LengthClass, Line
+from im2latex.reporting.content import ByLength, Curve, Histogram, Line
+from im2latex.reporting.findings import Part
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_curves_fall_where_values_fall_and_names_are_escaped() -> None:
 
 
 def test_whiskers_span_the_interval() -> None:
-    svg = by_length(ByLength("Same picture", (LengthClass("0-20", 1234, 0.5, (0.25, 0.75)),)))
+    svg = by_length(ByLength("Same picture", (Part("0-20", 1234, 0.5, (0.25, 0.75)),)))
     whisker = re.search(r'd="M\S+ (\S+)V(\S+)"', svg)
     dot = re.search(r'cy="(\S+)"', svg)
     assert whisker

@@ -6,12 +6,14 @@ import pyarrow as pa
 import pytest
 
 from im2latex.dataset.shards import ShardWriter
+from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import ArtifactError
 from im2latex.imaging.raster import encode_png
-from im2latex.records import PREDICTIONS, SAMPLES, write_table
+from im2latex.records import ATTENTION, LABELS, PREDICTIONS, SAMPLES, write_table
 from im2latex.reporting.collect import ReportParams, collect, histogram, read_ledgers
 from im2latex.reporting.content import Learnt, Padding
 from im2latex.reporting.page import render_page
+from im2latex.reporting.provenance import WEIGHTS
 from im2latex.scoring.audit import FAULTS, Tally
 from im2latex.scoring.baselines import one_changed, with_baselines
 from im2latex.scoring.judge import judge
@@ -40,6 +42,11 @@ def project(tmp_path: Path) -> Path:
         rows = [sample | {"formula_id": name, "latex": name} for name in names]
         writer.add(pa.Table.from_pylist(rows, schema=SAMPLES))
         writer.close()
+    Vocabulary([*SPECIALS, "k"], {"k": 2}).save(data / "tokenize" / "vocabulary.json")
+    labels = [{"formula_id": name, "split": "test", "tokens": [3], "unknown": 1} for name in "xy"]
+    write_table(pa.Table.from_pylist(labels, schema=LABELS), data / "tokenize" / "labels.parquet")
+    look = {"formula_id": "x", "tokens": ["x"], "rows": 1, "columns": 2, "maps": [0.25, 0.75], "page": picture}
+    write_table(pa.Table.from_pylist([look], schema=ATTENTION), data / "predict" / "attention.parquet")
     dataset = {"hash": "5c1e", "samples": {"train": 2, "val": 0, "test": 2}, "shapes": 3}
     written(data / "bucket" / "dataset.json", dataset | {"efficiency": {"pixels": 0.5, "tokens": 0.75}})
     rows = [
@@ -57,6 +64,10 @@ def project(tmp_path: Path) -> Path:
     ledger = {"seen": 5, "kept": 4, "dropped": 1, "reasons": {"too_wide": 1}}
     written(reports / "ledger" / "filter.json", ledger)
     written(reports / "manifest" / "evaluate.json", {"code": "9f3c", "versions": {"numpy": "2"}, "renderer": "ab12"})
+    weights = {"data/train/model.safetensors": {"sha256": "77aa"}}
+    written(reports / "manifest" / "train.json", {"code": "11", "artifacts": weights})
+    condition = {"name": "noise", "n": 2, "image_exact": 0.5, "bleu": 0.25, "of_clean": 1.0}
+    written(reports / "conditions.json", {"checkpoint": "77aa", "conditions": [condition]})
     fault = {"formula_id": "z", "outcome": "changed", "rules": "synonym", "raw": "a", "latex": "b"}
     faults = [fault | {"before": picture, "after": None}]
     write_table(pa.Table.from_pylist(faults, schema=FAULTS), data / "audit" / "faults.parquet")
@@ -80,7 +91,14 @@ def test_everything_on_disk_reaches_the_page(project: Path) -> None:
     assert content.audit.faults[0].before is not None
     assert content.audit.faults[0].after is None
     assert content.padding == Padding(3, 0.5, 0.75)
+    assert [part.name for part in content.breakdowns[0].parts] == ["None of those below"]
+    assert [(kind.label, kind.samples) for kind in content.errors.kinds] == [("Same string", 1), ("One token wrong", 1)]
+    assert content.errors.replaced == (("y", "x", 1),)
+    assert [one.name for one in content.conditions] == ["noise"]
+    assert content.vocabulary.splits[0].unknown == 2
+    assert content.looks[0].maps.tolist() == [[[0.25, 0.75]]]
     assert content.provenance.facts["data set"] == "5c1e"
+    assert content.provenance.facts[WEIGHTS] == "77aa"
     assert content.provenance.facts["code of evaluate"] == "9f3c"
     assert content.provenance.tools == {"numpy": "2"}
     assert b"seed: 1" in render_page(content)

@@ -1,5 +1,18 @@
-from im2latex.reporting.content import Padding, StageCount
-from im2latex.reporting.markdown import ledger_table, metrics_table, padding_table, table
+from im2latex.reporting.content import ByLength, Padding, Provenance, StageCount
+from im2latex.reporting.findings import Breakdown, Condition, Errors, Kind, Part, SplitUse, VocabularyUse
+from im2latex.reporting.markdown import (
+    conditions_table,
+    coverage_table,
+    errors_table,
+    ledger_table,
+    metrics_table,
+    padding_table,
+    parts_table,
+    provenance_table,
+    table,
+)
+
+PART = Part("0-20", 1200, 0.5, (0.4, 0.6))
 
 
 def test_metrics_stand_beside_their_intervals_and_controls() -> None:
@@ -27,3 +40,39 @@ def test_bars_in_cells_do_not_cut_them() -> None:
 
 def test_padding_is_told_in_percent() -> None:
     assert padding_table(Padding(24, 0.7112, 0.7036)).splitlines()[-1] == "| 24 | 71.1 % | 70.4 % |"
+
+
+def test_parts_have_a_table_for_each_way_to_part() -> None:
+    found = parts_table(
+        [ByLength("Same picture", (PART,)), ByLength("Edit similarity", ())],
+        [Breakdown("By source", "", "Same picture", (PART, PART))],
+    )
+    lengths, sources = found.split("\n\n")
+    assert lengths.splitlines()[0] == "| Same picture by length in tokens | n | Score | 95 % interval |"
+    assert lengths.splitlines()[2] == "| 0-20 | 1,200 | 0.500 | 0.400 – 0.600 |"
+    assert sources.startswith("| Same picture, by source |")
+    assert len(sources.splitlines()) == 4
+
+
+def test_edits_of_all_kinds_stand_side_by_side() -> None:
+    kinds = (Kind("Same string", 3, True),)
+    errors = Errors(kinds, (), 0, (("r", "c", 4),), (("|", 9), ("x", 1)), (("`", 2),))
+    predictions, edits = errors_table(errors, 12).split("\n\n")
+    assert predictions.splitlines()[2] == "| Same string | 3 | 25.0 % |"
+    assert edits.splitlines()[2:] == [r"| `r` | `c` | 4 | `\|` | 9 | `` ` `` | 2 |", "|  |  |  | `x` | 1 |  |  |"]
+
+
+def test_what_is_unknown_is_told_by_split() -> None:
+    lines = coverage_table(VocabularyUse(217, (SplitUse("test", 400, 2, 9000, 3),), (), ())).splitlines()
+    assert lines[0].startswith("| 217 entries |")
+    assert lines[2] == "| test | 400 | 0.50 % | 0.03 % |"
+
+
+def test_conditions_only_where_there_are_any() -> None:
+    assert conditions_table([]) == ""
+    lines = conditions_table([Condition("noise", 50, 0.25, 0.5, 0.75)]).splitlines()
+    assert lines[2] == "| noise | 50 | 0.250 | 0.500 | 75 % |"
+
+
+def test_provenance_names_hashes() -> None:
+    assert provenance_table(Provenance({"data set": "5c1e"}, {}, "")).splitlines()[2] == "| data set | `5c1e` |"

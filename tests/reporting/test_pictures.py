@@ -3,8 +3,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from im2latex.reporting.content import Picture
 from im2latex.reporting.difference import Overlay
+from im2latex.reporting.findings import Picture
 from im2latex.reporting.pictures import (
     COLOURS,
     MAX_HEIGHT_PX,

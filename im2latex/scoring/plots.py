@@ -1,0 +1,38 @@
+"""Parts of metrics.json as small tables that `dvc plots show` and `dvc plots diff` draw.
+
+writes  <folder>/by_length.tsv    one line a class of length: its scores
+        <folder>/by_feature.tsv   one line a feature: its scores
+        <folder>/kinds.tsv        one line a kind of prediction: how many are of it
+        <folder>/edits.tsv        one line a kind of token edit: how many
+        <folder>/confusions.tsv   one line a pair of tokens: how often the one was read for the other
+"""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+CONFUSIONS = 20
+"""Bars of a chart that are still told apart."""
+
+
+def write_plots(metrics: Mapping[str, Any], folder: Path) -> None:
+    """Write all tables, over those of an earlier run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, first in (("by_length", "tokens"), ("by_feature", "feature")):
+        blocks: Mapping[str, Mapping[str, Any]] = metrics[name]
+        titles = [title for title in metrics["intervals"] if title in metrics]
+        rows = ([key, block["n"], *(block[title] for title in titles)] for key, block in blocks.items())
+        _write(folder / f"{name}.tsv", [first, "samples", *titles], rows)
+    errors = metrics["errors"]
+    _write(folder / "kinds.tsv", ["kind", "predictions"], errors["kinds"].items())
+    _write(folder / "edits.tsv", ["edit", "times"], errors["edits"].items())
+    pairs = ([f"{printed} → {read}", times] for printed, read, times in errors["replaced"][:CONFUSIONS])
+    _write(folder / "confusions.tsv", ["confusion", "times"], pairs)
+
+
+def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        writer.writerow(head)
+        writer.writerows(rows)
