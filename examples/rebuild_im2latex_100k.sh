@@ -11,4 +11,4 @@ export PATH="$PWD/.venv/bin:$PATH"
 im2latex fetch im2latex-100k
 dvc exp run -S corpus=im2latex-100k -S train.budget.samples=1000000 -S train.budget.minutes=60 "$@"
 im2latex verify
-im2latex runs -n 1
+cat reports/report.md

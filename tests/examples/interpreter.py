@@ -31,6 +31,7 @@ class Interpreter:
         self.extra, self.fetch = extra, fetch
         self.done: list[str] = []
         """The first two words of every command that was run."""
+        self._made: dict[str, str] = {}
 
     def script(self, path: Path) -> None:
         """Run every command of a shell script, in order."""
@@ -59,11 +60,11 @@ class Interpreter:
                 assert found.exit_code == 0, f"{words}: {found.output}"
                 return found.output
             case ["dvc", "exp", "run", *arguments]:
-                _stages(arguments)
+                self._stages(arguments)
             case ["dvc", "repro", *targets]:
-                _stages(targets)
+                self._stages(targets)
             case ["make", "repro"]:
-                _stages([])
+                self._stages([])
             case ["dvc", "metrics", "diff", *_]:
                 return Path("reports/metrics.json").read_text(encoding="utf-8")
             case ["make", "setup" | "test"]:
@@ -74,6 +75,24 @@ class Interpreter:
                 assert name in _SHELL_ONLY, f"{words}: no command that an example should need"
         return ""
 
+    def _stages(self, arguments: list[str]) -> None:
+        """Set what `-S` sets, then run all stages, or those up to the named one; as DVC does, none twice in vain."""
+        words = iter(arguments)
+        targets = []
+        for word in words:
+            if word == "-S":
+                set_value(next(words))
+            else:
+                targets.append(word)
+        names = list(STAGES)
+        params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+        before = str(params["corpus"])
+        for name in names[: names.index(targets[0]) + 1] if targets else names:
+            before += str(params[name])
+            if self._made.get(name) != before:
+                run(name)
+                self._made[name] = before
+
 
 def commands(text: str) -> Iterator[str]:
     """The commands of a shell script, each in one line."""
@@ -82,20 +101,8 @@ def commands(text: str) -> Iterator[str]:
             yield line.strip()
 
 
-def _stages(arguments: list[str]) -> None:
-    """Set what `-S` sets in params.yaml, then run all stages, or those up to the named one."""
-    rest = iter(arguments)
-    targets = []
-    for word in rest:
-        if word == "-S":
-            _set(next(rest))
-        else:
-            targets.append(word)
-    names = list(STAGES)
-    run(*(names[: names.index(targets[0]) + 1] if targets else names))
-
-
-def _set(text: str) -> None:
+def set_value(text: str) -> None:
+    """Change ./params.yaml as `-S` of DVC does, and refuse a key that is not there."""
     path = Path("params.yaml")
     values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     changes = assignment(text)
