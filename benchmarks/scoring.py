@@ -113,13 +113,17 @@ def corruptions(
 
 
 @app.command()
-def baselines(labels: Annotated[Path, typer.Argument(help="labels, one a line")], rasterizer: str = "pdfium") -> None:
+def baselines(
+    file: Annotated[Path, typer.Argument(help="labels: .txt, .jsonl, .csv or .parquet")],
+    count: int = 0,
+    rasterizer: str = "pdfium",
+) -> None:
     """Every score of predictions that take no model: what a score is worth is seen beside them.
 
     The most frequent label is that of the file. The labels themselves stand above them: those without a picture count
     as wrong there too.
     """
-    references = lines(labels)
+    references = load(file, count)
     params = RenderParams.model_validate({"rasterizer": rasterizer})
     renderer, reader = PooledRenderer(TexRenderer(params)), PooledGlyphs(TexGlyphs(params))
     judged = judge(
