@@ -119,7 +119,7 @@ def test_read_pictures(checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys
 @pytest.mark.needs_tex
 def test_train_in_a_notebook(sample: Path) -> None:
     notebook = nbformat.read(EXAMPLES / "train_in_a_notebook.ipynb", as_version=4)  # type: ignore[no-untyped-call]
-    nbformat.validate(notebook)  # type: ignore[no-untyped-call]
+    nbformat.validate(notebook)
     shell, names, printed = Interpreter(), dict[str, object](), io.StringIO()
     for cell in notebook.cells:
         assert cell.cell_type == "markdown" or not cell.outputs
