@@ -1,21 +1,27 @@
 """Searches beside each other, and the price of choosing by picture: python -m benchmarks.decoding --help
 
 `search` reads a split with a checkpoint in several ways: seconds a picture on one core, exact labels, and the shares
-that parse and render. `rerank` draws what a beam search found and looks for the picture that was read. Times are
-processor seconds, those of the programs that were started included, so that they hold on a busy machine too.
+that parse and render. `rerank` draws what a beam search found and looks for the picture that was read. Processor
+seconds are those of the programs that were started too, so that they hold on a busy machine.
 """
 
+import hashlib
+import json
+import os
 import random
-import resource
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
 import typer
 
-from benchmarks.corpus import save
+from benchmarks.corpus import load, save
+from benchmarks.processor import processor_seconds
+from im2latex.dataset.buckets import BucketParams
 from im2latex.errors import LatexError
+from im2latex.evaluation import ReadoutParams, read_out
 from im2latex.imaging.raster import PictureParams
 from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.latex.tokens import join
@@ -25,10 +31,13 @@ from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
 from im2latex.learning.constraints import Grammar
 from im2latex.learning.predict import PredictParams, search
 from im2latex.learning.search import Hypothesis
-from im2latex.records import Split, read_table
-from im2latex.rendering.engine import TexRenderer
+from im2latex.params import load_section
+from im2latex.records import Split, read_table, write_table
+from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.pool import PooledRenderer
 from im2latex.scoring.rerank import Redrawing
+from pipeline.labelled import Label, write_labelled
+from pipeline.renderer import RenderStageParams
 
 app = typer.Typer(add_completion=False)
 
@@ -77,30 +86,72 @@ def compare_searches(checkpoint: Path, shards: Path, name: Split = "test") -> No
 
 
 @app.command()
-def rerank(hypotheses: Path, shards: Path, name: Split = "test", count: int = 10_000) -> None:
-    """Time the choice by picture, on one core, among what `im2latex evaluate --beam` wrote to .hypotheses.parquet."""
-    samples = Samples(shards, name)
+def rerank(checkpoint: Path, formulas: Path, count: int = 10_000, beam: int = 5, rasterizer: str = "pdfium") -> None:
+    """Time the choice by picture on all cores, from hypotheses and pictures in memory to their likeness.
+
+    Draws the first formulas that the checkpoint could write, reads them with a beam, and keeps what was found in
+    .cache/benchmarks, so that a second run only ranks.
+    """
+    loaded = load_checkpoint(checkpoint)
+    chosen = list(islice(_writable(load(formulas), loaded), count))
+    render = _made_as(loaded.pictures, rasterizer)
+    weights = hashlib.sha256((checkpoint / "model.safetensors").read_bytes()).hexdigest()
+    key = hashlib.sha256(json.dumps([weights, chosen, beam, render.model_dump()]).encode()).hexdigest()
+    folder = Path(".cache/benchmarks/rerank") / key
+    found = folder / "hypotheses.parquet"
+    if not found.is_file():
+        labels = [Label(formula, formula) for formula in chosen]
+        write_labelled(labels, loaded.vocabulary, folder, "test", render, load_section("bucket", BucketParams))
+        write_table(read_out(checkpoint, folder, "test", ReadoutParams(beam=beam)).hypotheses, found)
+    samples = Samples(folder, "test")
     several: dict[str, list[str]] = {}
-    for row in read_table(hypotheses, ["formula_id", "hypothesis"]).to_pylist():
+    for row in read_table(found, ["formula_id", "hypothesis"]).to_pylist():
         several.setdefault(row["formula_id"], []).append(row["hypothesis"])
-    chosen = range(min(count, len(samples)))
-    pictures = [samples.picture(index).numpy() for index in chosen]
-    texts = [several[samples.ids[index]] for index in chosen]
-    renderer = TexRenderer()
-    renderer.prepare()
-    wall, processor = time.monotonic(), _processor_seconds()
-    found = Redrawing(renderer, PictureParams()).compare(pictures, texts)
-    spent = _processor_seconds() - processor
+    pictures = [samples.picture(index).numpy() for index in range(len(samples))]
+    texts = [several[name] for name in samples.ids]
+    redrawing = Redrawing(PooledRenderer(TexRenderer(render.renderer)), render.picture)
+    redrawing.compare(pictures[:1], texts[:1])  # so that no timing holds the preamble and the start of processes
+    load_before = round(os.getloadavg()[0], 1)
+    wall, processor = time.monotonic(), processor_seconds()
+    likenesses = redrawing.compare(pictures, texts)
+    spent = processor_seconds() - processor
     result: dict[str, object] = {
+        "beam": beam,
+        "rasterizer": rasterizer,
+        "load before": load_before,
         "pictures": len(pictures),
-        "distinct hypotheses": len({one for row in texts for one in row}),
+        "hypotheses": sum(map(len, texts)),
+        "distinct": len({one for row in texts for one in row}),
         "seconds": round(time.monotonic() - wall, 1),
-        "processor seconds": round(spent, 2),
+        "processor seconds": round(spent, 1),
         "processor milliseconds a picture": round(1000 * spent / len(pictures), 2),
-        "the same picture was among them": _share(any(one.same for one in row) for row in found),
-        "it was the search's first": _share(row[0].same for row in found),
+        "the same picture was among them": _share(any(one.same for one in row) for row in likenesses),
+        "it was the search's first": _share(row[0].same for row in likenesses),
     }
     save("decoding-rerank", result)
+
+
+def _made_as(pictures: dict[str, int], rasterizer: str) -> RenderStageParams:
+    """How the training pictures of a checkpoint were made, where it says so."""
+    dots = {"dpi": pictures["dpi"]} if pictures else {}
+    sizes = {name: value for name, value in pictures.items() if name != "dpi"}
+    renderer = RenderParams.model_validate({"rasterizer": rasterizer, **dots})
+    return RenderStageParams(renderer=renderer, picture=PictureParams.model_validate(sizes))
+
+
+def _writable(formulas: list[str], loaded: Checkpoint) -> Iterator[str]:
+    """Normal forms, each once, of those that are short enough and made of known tokens."""
+    normalizer, vocabulary = Normalizer(NormalizerParams()), loaded.vocabulary
+    seen: set[str] = set()
+    for formula in formulas:
+        try:
+            normal = normalizer.normalize(formula)
+        except LatexError:
+            continue
+        ids = vocabulary.encode(normal.split())
+        if normal not in seen and len(ids) < loaded.max_tokens and vocabulary.unk not in ids:
+            seen.add(normal)
+            yield normal
 
 
 def _read(
@@ -139,11 +190,6 @@ def _parses(normalizer: Normalizer, text: str) -> bool:
     except LatexError:
         return False
     return True
-
-
-def _processor_seconds() -> float:
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 speed        seconds for the scores of text, pictures and symbols of many pairs
 corruptions  real formulas damaged in known ways and strengths: does every score fall as the damage grows?
+baselines    what predictions score that take no model
 symbols      how many symbols real formulas have
 """
 
@@ -13,12 +14,13 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import psutil
 import pyarrow as pa
+import pyarrow.compute as pc
 import typer
 
 from benchmarks.corpus import lines, load, save
 from benchmarks.corruptions import DAMAGES, STRENGTHS, damaged
+from benchmarks.processor import processor_seconds
 from im2latex.errors import LatexError
 from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.records import PREDICTIONS, formula_id
@@ -27,7 +29,7 @@ from im2latex.rendering.glyphs import TexGlyphs
 from im2latex.rendering.pool import PooledGlyphs, PooledRenderer
 from im2latex.reporting.markdown import table
 from im2latex.reporting.scores import LABELS, LOWER_IS_BETTER
-from im2latex.scoring.baselines import PICTURE, one_changed
+from im2latex.scoring.baselines import BASELINES, EMPTY, PICTURE, most_frequent, one_changed, with_baselines
 from im2latex.scoring.cdm import judge_symbols
 from im2latex.scoring.image import judge_images
 from im2latex.scoring.intervals import intervals
@@ -67,11 +69,11 @@ def speed(
     result: dict[str, object] = {"pairs": count, "distinct": len({*references, *hypotheses}), "rasterizer": rasterizer}
     result["load_before"] = round(os.getloadavg()[0], 1)
     for name, work in works.items():
-        started, used = time.monotonic(), _cpu_seconds()
+        started, used = time.monotonic(), processor_seconds()
         work()
         result[name] = {
             "seconds": round(time.monotonic() - started, 1),
-            "cpu_seconds": round(_cpu_seconds() - used, 1),
+            "cpu_seconds": round(processor_seconds() - used, 1),
         }
     save(f"scoring-speed-{rasterizer}", result)
 
@@ -87,18 +89,8 @@ def corruptions(
     renderer, reader = PooledRenderer(TexRenderer(params)), PooledGlyphs(TexGlyphs(params))
     formulas = _that_typeset(load(file, 2 * count), renderer)[:count]
     sets = [(name, strength) for name in DAMAGES for strength in STRENGTHS]
-    rows = [
-        {
-            "formula_id": formula_id(formula),
-            "split": SummaryParams().headline,
-            "input": PICTURE,
-            "reference": formula,
-            "hypothesis": damaged(formula, name, strength, _SEED),
-        }
-        for name, strength in sets
-        for formula in formulas
-    ]
-    judged = judge(pa.Table.from_pylist(rows, schema=PREDICTIONS), renderer, reader, progress=True)
+    hypotheses = [damaged(formula, name, strength, _SEED) for name, strength in sets for formula in formulas]
+    judged = judge(_predictions(formulas * len(sets), hypotheses), renderer, reader, progress=True)
     few = SummaryParams(resamples=1)
     found = [describe(judged.slice(place * len(formulas), len(formulas)), few) for place in range(len(sets))]
     scores = {
@@ -121,6 +113,34 @@ def corruptions(
 
 
 @app.command()
+def baselines(
+    file: Annotated[Path, typer.Argument(help="labels: .txt, .jsonl, .csv or .parquet")],
+    count: int = 0,
+    rasterizer: str = "pdfium",
+) -> None:
+    """Every score of predictions that take no model: what a score is worth is seen beside them.
+
+    The most frequent label is that of the file. The labels themselves stand above them: those without a picture count
+    as wrong there too.
+    """
+    references = load(file, count)
+    params = RenderParams.model_validate({"rasterizer": rasterizer})
+    renderer, reader = PooledRenderer(TexRenderer(params)), PooledGlyphs(TexGlyphs(params))
+    judged = judge(
+        with_baselines(_predictions(references, references), most_frequent(references)), renderer, reader, True
+    )
+    few = SummaryParams(resamples=1)
+    found = {name: describe(judged.filter(pc.equal(judged["input"], name)), few) for name in (PICTURE, *BASELINES)}
+    found["the label itself"] = found.pop(PICTURE)
+    shown = table(
+        ["Prediction", *LABELS], [[name, *(f"{row[score]:.3f}" for score in LABELS)] for name, row in found.items()]
+    )
+    scores = {name: {score: row[score] for score in LABELS} for name, row in found.items()}
+    result: dict[str, object] = {"labels": len(references), "rasterizer": rasterizer, "table": shown.splitlines()}
+    save("baselines", result | {"scores": scores, "labels_without_picture": found[EMPTY]["reference_failures"]})
+
+
+@app.command()
 def symbols(
     file: Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")], count: int = 0
 ) -> None:
@@ -131,10 +151,18 @@ def symbols(
     save("scoring-symbols", {"formulas": len(settings), "typeset": len(sizes), "percentiles": percentiles})
 
 
-def _cpu_seconds() -> float:
-    """Of this process and all it started; on a machine that others use, more telling than the clock."""
-    us = psutil.Process()
-    return sum(sum(one.cpu_times()[:4]) for one in [us, *us.children(recursive=True)])
+def _predictions(references: list[str], hypotheses: list[str]) -> pa.Table:
+    rows = [
+        {
+            "formula_id": formula_id(reference),
+            "split": SummaryParams().headline,
+            "input": PICTURE,
+            "reference": reference,
+            "hypothesis": hypothesis,
+        }
+        for reference, hypothesis in zip(references, hypotheses, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=PREDICTIONS)
 
 
 def _that_typeset(raw: list[str], renderer: PooledRenderer) -> list[str]:

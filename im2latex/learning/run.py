@@ -112,13 +112,13 @@ class Run:
     def _loss(self, position: int, indices: list[int], whole: tuple[int, int]) -> Tensor:
         """What this process's rows of a batch add to the mean loss of a step of size `whole`."""
         rank, world = self.fabric.global_rank, self.fabric.world_size
-        batch = self._batch(position)
+        seed = step_seed(self.params.seed, position, 0)  # of the whole batch, so that each process has its rows of it
+        batch = self._batch(position, seed)
         mine = slice(rank, None, world) if rank < len(indices) else slice(1)  # none: one goes along, without weight
         own = self._size(indices[rank::world])
         torch.manual_seed(step_seed(self.params.seed, position, rank))
         tokens = batch.tokens[mine]
         penalty = self.params.attention_penalty
-        seed = step_seed(self.params.seed, position, 0)  # of the whole batch, so that each process has its rows of it
         own_words = replacements(batch.tokens[:, :-1], self.params.scheduled_sampling, self.state.seen, seed)
         mine_own = None if own_words is None else own_words[mine]
         output = self.network(batch.images[mine], tokens[:, :-1], mine_own, attention=penalty is not None)
@@ -140,9 +140,8 @@ class Run:
         """Tokens to be predicted, end marks included, and samples."""
         return sum(len(self.samples.tokens[index]) + 1 for index in indices), len(indices)
 
-    def _batch(self, position: int) -> Batch:
+    def _batch(self, position: int, seed: int) -> Batch:
         """A whole batch as the network sees it, on this process's device."""
-        seed = step_seed(self.params.seed, position, 0)
         batch = self.feed.batch(position, torch.Generator().manual_seed(seed))
         variation = self.params.augmentation.at(self.state.seen / self.state.total)
         chance = torch.Generator(batch.images.device).manual_seed(seed + 1)
@@ -167,7 +166,7 @@ class Run:
             return
         position += bad[0]
         indices = self.epochs[position]
-        batch = self._batch(position)
+        batch = self._batch(position, step_seed(self.params.seed, position, 0))
         path = self.folder / "bad_batch.pt"
         if self.fabric.is_global_zero:
             content = {"ids": batch.ids, "images": batch.images.cpu(), "tokens": batch.tokens.cpu()}

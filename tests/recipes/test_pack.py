@@ -1,8 +1,10 @@
 import json
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
 
+import grimp
 import pytest
 import typer
 import yaml
@@ -47,6 +49,22 @@ def test_every_requirement_is_pinned() -> None:
     names = [line for line in pack.REQUIREMENTS.read_text().splitlines() if not line.startswith("#")]
     assert names
     assert set(names) <= pins
+
+
+THERE = frozenset(
+    ("joblib", "numpy", "pandas", "pil", "pyarrow", "sacrebleu", "safetensors", "scipy", "tokenizers", "torch", "tqdm")
+) | {"typer", "yaml"}
+"""What the other machine has: requirements.txt says so in words."""
+
+
+def test_whatever_a_run_imports_is_packed_or_there_already() -> None:
+    graph = grimp.build_graph("im2latex", "pipeline", "recipes", "benchmarks", include_external_packages=True)
+    modules = [f"pipeline.{stage}" for stage in ("normalize", "render", "tokenize", "filter", "bucket")]
+    upstream = set[str]().union(*map(graph.find_upstream_modules, [*modules, "recipes.fit", "recipes.examine"]))
+    needed = {name for name in upstream if graph.is_module_squashed(name)} - sys.stdlib_module_names
+    packed = {line.lower().replace("-", "_") for line in pack.REQUIREMENTS.read_text().splitlines()}
+    assert {name.lower() for name in needed} - packed <= THERE
+    assert "lightning_fabric" in needed, "the graph holds what is imported"
 
 
 def test_an_archive_holds_code_corpus_and_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

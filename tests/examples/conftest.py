@@ -1,0 +1,20 @@
+"""A checkpoint that has learned nothing, for examples that read."""
+
+from pathlib import Path
+
+import pytest
+
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.learning.batches import Shape
+from im2latex.learning.checkpoint import Checkpoint, save_checkpoint
+from im2latex.learning.network import ModelParams, Network
+from tests.learning.conftest import model, network, recipe, values, vocabulary
+
+__all__ = ["checkpoint", "model", "network", "recipe", "values", "vocabulary"]
+
+
+@pytest.fixture
+def checkpoint(network: Network, model: ModelParams, vocabulary: Vocabulary, tmp_path: Path) -> Path:
+    """Its folder."""
+    save_checkpoint(Checkpoint(network, model, vocabulary, [Shape(64, 512, 9)], "a1", {}, {}), tmp_path / "checkpoint")
+    return tmp_path / "checkpoint"
