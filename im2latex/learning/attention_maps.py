@@ -12,10 +12,10 @@ from torch import Tensor
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.imaging.raster import encode_png
+from im2latex.learning.batches import page_of
 from im2latex.learning.checkpoint import Checkpoint
 from im2latex.learning.encoders.contract import Spacing
 from im2latex.learning.network import Network
-from im2latex.learning.predict import page_of
 
 
 @torch.inference_mode()
@@ -44,7 +44,7 @@ def look_back(
     """Rows of records.ATTENTION for (formula_id, picture (h, w), formula that was read in it), none of them empty."""
     device = next(checkpoint.network.parameters()).device
     for name, picture, latex in readings:
-        page, ids = page_of(checkpoint, picture), checkpoint.vocabulary.encode(latex.split())
+        page, ids = page_of(checkpoint.shapes, picture), checkpoint.vocabulary.encode(latex.split())
         maps = attention_maps(checkpoint.network, page.to(device), torch.tensor([ids], device=device))[0]
         yield {
             "formula_id": name,

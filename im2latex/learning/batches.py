@@ -8,6 +8,7 @@ put together here in the processor's memory; `feed` puts the same ones together 
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -205,3 +206,17 @@ def pad_tokens(samples: Samples, indices: list[int]) -> Tensor:
         row[1 : len(label) + 1] = label
         row[len(label) + 1] = Vocabulary.eos
     return torch.from_numpy(tokens)
+
+
+def page_of(shapes: Sequence[Shape], picture: NDArray[np.uint8]) -> Tensor:
+    """A picture (h, w) in the middle of the smallest shape it fits, as a batch of one (1, 1, H, W).
+
+    One larger than every shape gets a page of about its own size.
+    """
+    height, width = picture.shape
+    fitting = [(s.height, s.width) for s in shapes if s.height >= height and s.width >= width]
+    room = min(fitting, key=lambda size: size[0] * size[1], default=(-(-height // 16) * 16, -(-width // 32) * 32))
+    page = torch.full((1, 1, *room), 255, dtype=torch.uint8)
+    top, left = (room[0] - height) // 2, (room[1] - width) // 2
+    page[0, 0, top : top + height, left : left + width] = torch.from_numpy(np.array(picture))
+    return page

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from im2latex.learning.batches import BatchParams, Samples, collate, plan
+from im2latex.learning.batches import BatchParams, Samples, collate, page_of, plan
 from im2latex.learning.beam import SearchParams, beam
 from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
 from im2latex.learning.constraints import Grammar
@@ -97,18 +97,7 @@ def recognize(checkpoint: Checkpoint, pictures: Sequence[NDArray[np.uint8]], wid
     checkpoint is read at its own size.
     """
     device, params = next(checkpoint.network.parameters()).device, SearchParams(beam=width)
-    return [search(checkpoint, page_of(checkpoint, picture).to(device), params)[0][0] for picture in pictures]
-
-
-def page_of(checkpoint: Checkpoint, picture: NDArray[np.uint8]) -> Tensor:
-    """A picture (h, w) in the middle of the page that `recognize` reads, as a batch of one (1, 1, H, W)."""
-    height, width = picture.shape
-    fitting = [(s.height, s.width) for s in checkpoint.shapes if s.height >= height and s.width >= width]
-    room = min(fitting, key=lambda size: size[0] * size[1], default=(-(-height // 16) * 16, -(-width // 32) * 32))
-    page = torch.full((1, 1, *room), 255, dtype=torch.uint8)
-    top, left = (room[0] - height) // 2, (room[1] - width) // 2
-    page[0, 0, top : top + height, left : left + width] = torch.from_numpy(np.array(picture))
-    return page
+    return [search(checkpoint, page_of(checkpoint.shapes, picture).to(device), params)[0][0] for picture in pictures]
 
 
 def choose_device(name: str) -> torch.device:
