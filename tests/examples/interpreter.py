@@ -55,6 +55,8 @@ class Interpreter:
         match words:
             case ["im2latex", "fetch", name] if self.fetch:
                 self.fetch(name)
+            case ["im2latex", "gate", *_]:
+                pass  # needs the history of a project
             case ["im2latex", *arguments]:
                 found = CliRunner().invoke(app, arguments, catch_exceptions=False)
                 assert found.exit_code == 0, f"{words}: {found.output}"
