@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 64
 """Pictures that are in memory at one time."""
+FEW = 4
+"""So few pictures are read by one thread: several wait for each other at every token, long where others compute too."""
 RERANKED = 5
 """Candidates that are drawn where no other number was asked for."""
 
@@ -60,8 +62,12 @@ def predict(
     if not images and not clipboard:
         raise UsageError("predict: there is nothing to read; give pictures, - for standard input, or --clipboard")
     waiting = [*_sources(images or [], clipboard, page)]
+    import torch
+
     from im2latex.reading import Reader
 
+    if len(waiting) <= FEW:
+        torch.set_num_threads(1)
     reader = Reader.load(checkpoint, device)
     width = max(candidates, beam or (RERANKED if rerank else 1))
     failed = False
