@@ -1,10 +1,10 @@
-"""A checkpoint at work: on a split of shards, or on pictures as they come.
+"""A checkpoint at work on a split of shards.
 
 reads  a checkpoint folder (through checkpoint) and <shards>/<split>/shard-*.parquet (through batches)
 yields what it reads, also as rows of records.PREDICTIONS
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from im2latex.learning.batches import BatchParams, Samples, collate, page_of, plan
+from im2latex.learning.batches import BatchParams, Samples, collate, plan
 from im2latex.learning.beam import SearchParams, beam
 from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
 from im2latex.learning.constraints import Grammar
@@ -88,16 +88,6 @@ def search(
     if params.beam == 1:
         return [[one] for one in greedy(checkpoint.network, images, checkpoint.max_tokens, constraint)]
     return beam(checkpoint.network, images, checkpoint.max_tokens, params, constraint)
-
-
-def recognize(checkpoint: Checkpoint, pictures: Sequence[NDArray[np.uint8]], width: int = 1) -> list[Hypothesis]:
-    """Read pictures (h, w), 255 paper, one by one, each centred in the smallest shape it fits.
-
-    Pictures must have the resolution and margin of the training pictures. One larger than every shape of the
-    checkpoint is read at its own size.
-    """
-    device, params = next(checkpoint.network.parameters()).device, SearchParams(beam=width)
-    return [search(checkpoint, page_of(checkpoint.shapes, picture).to(device), params)[0][0] for picture in pictures]
 
 
 def choose_device(name: str) -> torch.device:
