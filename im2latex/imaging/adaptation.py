@@ -1,7 +1,8 @@
 """Any picture of a formula to the kind that a model was trained on: what lies between a user's file and a checkpoint.
 
-In this order: how much ink is at each pixel (`background`); the formula without specks and edges (`cropping`); the
-size of its type (`symbolsize`); the ink resized to the size that was trained on; dark ink on white, paper around it.
+In this order: how much ink is at each pixel (`background`); the formula without specks and edges (`cropping`) and
+upright (`skew`); the size of its type (`symbolsize`); the ink resized to the size that was trained on; dark ink on
+white, paper around it.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from im2latex.errors import PictureError
 from im2latex.imaging.background import Ink, ink_of
 from im2latex.imaging.cropping import crop_ink
 from im2latex.imaging.raster import PAPER, Pixels, pad
+from im2latex.imaging.skew import upright
 from im2latex.imaging.symbolsize import estimate
 
 POINTS_PER_INCH = 72.27
@@ -56,6 +58,7 @@ def adapt(pixels: NDArray[np.uint8], target: Target) -> Adapted:
     ink = crop_ink(ink_of(pixels)) if pixels.size else None
     if ink is None:
         raise PictureError("blank", "there is no ink on the picture; give one that shows a formula")
+    ink = upright(ink)
     drawn = resized(ink, target.em / estimate(ink).em, target)
     return Adapted(drawn.pixels, drawn.factor / halved)
 
