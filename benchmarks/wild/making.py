@@ -58,7 +58,8 @@ def make(
         folder.mkdir(parents=True, exist_ok=True)
         reasons: Counter[str] = Counter()
         for one, rendering in zip(formulas, renderings, strict=True):
-            row = {"condition": condition.name, "id": one.id, "length": one.length, "formula": one.formula}
+            row: dict[str, str | None] = {"condition": condition.name, "id": one.id}
+            row |= {"length": one.length, "formula": one.formula}
             if rendering.pixels is None:
                 reasons[rendering.reason or "unnamed"] += 1
                 rows.append(row | {"path": None, "reason": rendering.reason})

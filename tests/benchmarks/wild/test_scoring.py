@@ -77,8 +77,8 @@ def test_pictures_are_read_in_the_order_of_the_index_and_refusals_are_kept(tmp_p
     rows: list[dict[str, str | None]] = []
     for name, pixels in names.items():
         (tmp_path / f"{name}.png").write_bytes(encode_png(pixels))
-        row = {"condition": "clean", "id": name, "length": "short", "formula": "a"}
-        rows.append(row | {"path": f"{name}.png", "reason": None})
+        place: dict[str, str | None] = {"path": f"{name}.png", "reason": None}
+        rows.append(place | {"condition": "clean", "id": name, "length": "short", "formula": "a"})
     rows.append({**rows[0], "id": "three", "path": None, "reason": "not_understood"})
     write_table(pa.Table.from_pylist(rows, schema=INDEX), tmp_path / "index.parquet")
     reader = cast(Reader, DarkestReader())
