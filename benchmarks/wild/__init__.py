@@ -8,6 +8,7 @@
     sample.py       the held-out formulas
     making.py       all of them in all conditions, on disk
     scoring.py      read by a checkpoint, and scored
+    table.py        all scores as one result, and as a table
     sheet.py        a few of them in all conditions, for the eye
 
 `python -m benchmarks.wild --help` names the verbs.
