@@ -1,7 +1,8 @@
 """Any picture of a formula to the kind that a model was trained on: what lies between a user's file and a checkpoint.
 
-In this order: how much ink is at each pixel (`background`); the formula without specks and edges (`cropping`); the
-size of its type (`symbolsize`); the ink resized to the size that was trained on; dark ink on white, paper around it.
+In this order: how much ink is at each pixel (`background`); the formula without specks and edges (`cropping`) and
+upright (`skew`); the size of its type (`symbolsize`); the ink resized to the size that was trained on; dark ink on
+white, paper around it.
 """
 
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from im2latex.errors import PictureError
 from im2latex.imaging.background import Ink, ink_of
 from im2latex.imaging.cropping import crop_ink
 from im2latex.imaging.raster import PAPER, Pixels, pad
+from im2latex.imaging.skew import upright
 from im2latex.imaging.symbolsize import estimate
 
 POINTS_PER_INCH = 72.27
 
-AS_IT_IS = 1.08
-"""A picture that is to be resized by less than this is not: resizing blurs, and models bear more."""
+AS_IT_IS = (0.85, 1.4)
+"""A picture that is to be resized by a factor between these is not: what enlarging blurs costs a model more than type
+of another size, and the estimate of the size may be wrong by as much."""
 MOST_SHRUNK = 1.6
 """A formula that is too large for the largest page is drawn smaller by up to this, then it is refused."""
 _LARGE = 4_000_000
@@ -56,12 +59,15 @@ def adapt(pixels: NDArray[np.uint8], target: Target) -> Adapted:
     ink = crop_ink(ink_of(pixels)) if pixels.size else None
     if ink is None:
         raise PictureError("blank", "there is no ink on the picture; give one that shows a formula")
+    ink = upright(ink)
     drawn = resized(ink, target.em / estimate(ink).em, target)
     return Adapted(drawn.pixels, drawn.factor / halved)
 
 
 def resized(ink: Ink, factor: float, target: Target) -> Adapted:
     """Cropped ink (h, w) drawn `factor` times as large on white paper; raises `PictureError`: too_large."""
+    if AS_IT_IS[0] < factor < AS_IT_IS[1]:
+        factor = 1.0
     height, width = ink.shape
     most = min((target.height - 2 * target.padding) / height, (target.width - 2 * target.padding) / width)
     if factor > MOST_SHRUNK * most:
@@ -71,8 +77,6 @@ def resized(ink: Ink, factor: float, target: Target) -> Adapted:
             f"{round(factor * height)} pixels, and the model reads {target.width} x {target.height}; "
             "give the formula in parts",
         )
-    if 1 / AS_IT_IS < factor < AS_IT_IS:
-        factor = 1.0
     factor = min(factor, most)
     if factor != 1:
         size = max(1, round(factor * width)), max(1, round(factor * height))

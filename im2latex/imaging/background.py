@@ -17,6 +17,8 @@ UNEVEN = 6
 """Paper whose light varies by more than so many levels is levelled; below, nothing is changed for nothing."""
 DARK = 0.9
 """Ink that takes away so much of the light is left as it is: thin strokes of black ink are seldom darker."""
+IN_FULL = 0.97
+"""Where many pixels are as dark as the darkest, strokes are wide enough to show how dark the ink is."""
 _SAMPLES = 6_000
 _ROUNDS = 8
 
@@ -59,7 +61,8 @@ def _levelled(share: Ink, faintest: float) -> Ink:
         return np.zeros_like(share)
     rest = _sample(share[~strong])
     noise = 1.4826 * float(np.median(np.abs(rest))) if len(rest) else 0.0
-    full = min(1.0, float(np.quantile(share[strong], 0.95)) / DARK)
+    top = float(np.quantile(share[strong], 0.95))
+    full = min(1.0, top if top > IN_FULL * float(share.max()) else top / DARK)
     floor = min(3 * noise, full / 2)
     return ((share - floor) / max(full - floor, 1e-6)).clip(0, 1).astype(np.float32)
 

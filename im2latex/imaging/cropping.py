@@ -48,10 +48,10 @@ def crop_ink(ink: Ink) -> Ink | None:
         ink = np.where(gone & ~np.concatenate([[False], kept])[parts], np.float32(0), ink)
     top, bottom, left, right = _around(boxes[kept])
     soft = max(1, round(unit / 3))
-    return _tight(ink[max(0, top - soft) : bottom + soft, max(0, left - soft) : right + soft])
+    return tight(ink[max(0, top - soft) : bottom + soft, max(0, left - soft) : right + soft])
 
 
-def _tight(ink: Ink) -> Ink:
+def tight(ink: Ink) -> Ink:
     """Without the rows and columns at the sides in which there is nothing at all."""
     rows, columns = (np.flatnonzero((ink > _PAPER_INK).any(axis=axis)) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

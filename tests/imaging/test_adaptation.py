@@ -37,6 +37,20 @@ def test_a_picture_as_in_training_stays_as_it_is() -> None:
     assert likeness(CANONICAL, found.pixels) > 0.95
 
 
+def test_only_what_is_much_too_small_is_enlarged() -> None:
+    ink = crop_ink(ink_of(typed()))
+    assert ink is not None
+    assert resized(ink, 1.35, TARGET).factor == 1
+    assert resized(ink, 1.5, TARGET).factor == 1.5
+
+
+def test_a_picture_that_fits_as_it_is_is_not_refused() -> None:
+    ink = crop_ink(ink_of(typed()))
+    assert ink is not None
+    page = Target(em=16.6, padding=0, height=ink.shape[0], width=ink.shape[1])
+    assert resized(ink, 1.35, page).factor == 1
+
+
 def test_light_ink_on_dark_is_the_same() -> None:
     np.testing.assert_array_equal(adapt(255 - CANONICAL, TARGET).pixels, adapt(CANONICAL, TARGET).pixels)
 

@@ -1,0 +1,36 @@
+"""Formulas drawn by TeX: other letters, another type size, another resolution."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from im2latex.imaging.raster import PictureParams, pad, prepare
+from im2latex.rendering.document import FontSet
+from im2latex.rendering.engine import Rendering, RenderParams, TexRenderer
+from im2latex.rendering.looks import LooksParams, Size, VariantParams, all_looks
+
+PADDING_PX = 10
+"""Paper around a picture that is not made as the data set makes its own."""
+
+
+@dataclass(frozen=True)
+class Typeset:
+    """The base look with other letters, type size or resolution (null keeps them); and padded and shrunk as data is."""
+
+    fonts: FontSet | None = None
+    size: Size | None = None
+    dpi: int | None = None
+    as_data: bool = False
+
+    def draw(self, formulas: Sequence[str]) -> list[Rendering]:
+        """Pictures with paper around the ink, in order; needs TeX and Ghostscript."""
+        variant = VariantParams(name="other", fonts=self.fonts, size=self.size, dpi=self.dpi)
+        renderer = TexRenderer(all_looks(RenderParams(), LooksParams(variants=(variant,)))[1].renderer)
+        return [self._padded(rendering) for rendering in renderer.render(formulas)]
+
+    def _padded(self, rendering: Rendering) -> Rendering:
+        if rendering.pixels is None:
+            return rendering
+        if not self.as_data:
+            return Rendering(pad(rendering.pixels, PADDING_PX))
+        params = PictureParams()
+        return Rendering(prepare(rendering.pixels, params.padding_px, params.downsample))
