@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from im2latex.cli import formulas, pictures, scores, state, vocab
+from im2latex.cli import formulas, pictures, scores, serving, state, vocab
 from im2latex.cli.runs import runs
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
 
@@ -30,6 +30,7 @@ for command in (
     scores.score,
     scores.evaluate,
     runs,
+    serving.serve,
     state.verify,
     state.doctor,
 ):
