@@ -6,6 +6,7 @@ memory.
 """
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -26,6 +27,13 @@ class EncoderSettings(Params):
         return None
 
 
+class Spacing(NamedTuple):
+    """Cells along an axis: the middle of the first, and the step to the next, in pixels; 0 is a pixel's middle."""
+
+    first: float
+    step: float
+
+
 class Encoder(nn.Module, ABC):
     """What every encoder offers."""
 
@@ -40,9 +48,12 @@ class Encoder(nn.Module, ABC):
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """The rows and columns of the memory of a picture of that size in pixels; their product is P."""
 
-    def extent(self, height: int, width: int) -> tuple[int, int]:
-        """The height and width in pixels, from the picture's upper left corner, that the grid is spread over."""
-        return height, width
+    @abstractmethod
+    def lattice(self) -> tuple[Spacing, Spacing]:
+        """Where the cells of the grid lie in the picture, downwards and to the right.
+
+        Only what a cell is made of counts, not what self-attention or an LSTM adds from elsewhere.
+        """
 
 
 def columns_first(grid: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from im2latex.learning.attention import Attention, FeedForward
-from im2latex.learning.encoders.contract import Encoder, EncoderSettings, columns_first
+from im2latex.learning.encoders.contract import Encoder, EncoderSettings, Spacing, columns_first
 from im2latex.learning.encoders.positions import positions_2d
 
 
@@ -96,3 +96,7 @@ class ConvEncoder(Encoder):
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """The rows and columns of the memory of a picture of that size in pixels."""
         return -(-height // 8), -(-width // 8)
+
+    def lattice(self) -> tuple[Spacing, Spacing]:
+        """Where the cells lie: each convolution of stride 2 starts around the first pixel."""
+        return Spacing(0.0, 8.0), Spacing(0.0, 8.0)

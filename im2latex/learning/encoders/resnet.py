@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from im2latex.learning.encoders.contract import Encoder, EncoderSettings, columns_first
+from im2latex.learning.encoders.contract import Encoder, EncoderSettings, Spacing, columns_first
 from im2latex.learning.encoders.positions import positions_2d
 from im2latex.learning.encoders.tower import BATCH_NORM_MOMENTUM
 
@@ -91,3 +91,7 @@ class ResnetEncoder(Encoder):
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """The rows and columns of the memory of a picture of that size in pixels."""
         return -(-height // self.stride), -(-width // self.stride)
+
+    def lattice(self) -> tuple[Spacing, Spacing]:
+        """Where the cells lie: all that has stride 2 starts around the first pixel."""
+        return Spacing(0.0, self.stride), Spacing(0.0, self.stride)

@@ -9,8 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from im2latex.learning.encoders.contract import Encoder, EncoderSettings, columns_first
-from im2latex.learning.encoders.tower import LayerParams, Tower, grid_of
+from im2latex.learning.encoders.contract import Encoder, EncoderSettings, Spacing, columns_first
+from im2latex.learning.encoders.tower import LayerParams, Tower, grid_of, spacing_of
 
 
 class RowLstmEncoderParams(EncoderSettings):
@@ -52,3 +52,7 @@ class RowLstmEncoder(Encoder):
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """The rows and columns of the memory of a picture of that size in pixels."""
         return grid_of(self.tower.layers, height, width)
+
+    def lattice(self) -> tuple[Spacing, Spacing]:
+        """Where the cells lie."""
+        return spacing_of(self.tower.layers, 0), spacing_of(self.tower.layers, 1)

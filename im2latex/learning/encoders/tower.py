@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from im2latex.errors import InputError
-from im2latex.learning.encoders.contract import Encoder, EncoderSettings, columns_first
+from im2latex.learning.encoders.contract import Encoder, EncoderSettings, Spacing, columns_first
 from im2latex.learning.encoders.positions import positions_2d
 from im2latex.params import Params
 
@@ -64,6 +64,17 @@ def padded(layers: tuple[LayerParams, ...], length: int, axis: int) -> int:
 def grid_of(layers: tuple[LayerParams, ...], height: int, width: int) -> tuple[int, int]:
     """The rows and columns that layers make of a picture of that size in pixels."""
     return cells(layers, padded(layers, height, 0), 0), cells(layers, padded(layers, width, 1), 1)
+
+
+def spacing_of(layers: tuple[LayerParams, ...], axis: int) -> Spacing:
+    """Where the cells that layers make lie along an axis."""
+    first, step = 0.0, 1
+    for layer in layers:
+        first += step * ((layer.kernel[axis] - 1) / 2 - layer.padding(axis))
+        step *= layer.stride
+        first += step * (layer.pool[axis] - 1) / 2
+        step *= layer.pool[axis]
+    return Spacing(first, step)
 
 
 class Tower(nn.Module):
@@ -161,9 +172,13 @@ class TowerEncoder(Encoder):
         rows, columns = self.params.page_grid
         return (1 if self.params.strips else rows), columns
 
-    def extent(self, height: int, width: int) -> tuple[int, int]:
-        """The height and width in pixels that the grid is spread over: those of the page, where there is one."""
-        return self.params.page or (height, width)
+    def lattice(self) -> tuple[Spacing, Spacing]:
+        """Where the cells lie; a strip is one cell as high as the page."""
+        across = spacing_of(self.params.layers, 1)
+        if self.params.strips and self.params.page is not None:
+            height = self.params.page[0]
+            return Spacing((height - 1) / 2, height), across
+        return spacing_of(self.params.layers, 0), across
 
     def _check(self, height: int, width: int) -> None:
         page = self.params.page

@@ -57,7 +57,6 @@ def test_a_page_holds_every_picture_in_its_upper_left() -> None:
     ink = torch.rand(2, 1, 16, 20)
     memory, page = free(ink), bound(ink).unflatten(1, (32, 8))
     assert bound.grid(16, 20) == (8, 32)
-    assert bound.extent(16, 20) == (32, 64)
     torch.testing.assert_close(page[:, :10, :4], memory.unflatten(1, (10, 4)))
     assert page[:, 10:].abs().max() == page[:, :, 4:].abs().max() == 0
 
@@ -68,6 +67,7 @@ def test_strips_join_the_rows_of_a_column() -> None:
     columns = plain(ink).unflatten(1, (32, 8))
     assert strips.features == 64
     assert strips.grid(32, 64) == (1, 32)
+    assert strips.lattice() == ((15.5, 32), plain.lattice()[1])
     torch.testing.assert_close(strips(ink).unflatten(2, (8, 8)).transpose(2, 3), columns)
 
 

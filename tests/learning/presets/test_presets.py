@@ -9,6 +9,8 @@ import torch
 import yaml
 
 from im2latex.errors import ParamsError
+from im2latex.learning.encoders.conv import ConvEncoder
+from im2latex.learning.encoders.row_lstm import RowLstmEncoder
 from im2latex.learning.network import ModelParams, Network
 from im2latex.learning.presets import load_preset, preset_names, with_preset
 from im2latex.learning.recipe import TrainParams
@@ -137,6 +139,28 @@ def test_any_size_gives_the_grid_that_is_told(name: str, size: tuple[int, int]) 
     network = network_of(name).eval()
     rows, columns = network.encoder.grid(*size)
     assert network.encode(torch.full((1, 1, *size), 255.0)).shape == (1, rows * columns, network.encoder.features)
+
+
+@pytest.mark.parametrize("name", ["fast-small", "resnet-transformer-small", "i2l-nopool-small", "wygiwys-small"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_cells_lie_in_the_middle_of_the_pixels_they_are_made_of(name: str, axis: int) -> None:
+    encoder = network_of(name).double().encoder.eval()
+    if isinstance(encoder, ConvEncoder):
+        encoder.layers = torch.nn.ModuleList()  # they, and the LSTM below, mix all cells
+    first, step = encoder.lattice()[axis]
+    cell = round(128 / step)
+    ink = torch.rand((2, 1, 24, 256) if axis else (2, 1, 256, 24), dtype=torch.float64, requires_grad=True)
+    if isinstance(encoder, RowLstmEncoder):
+        grid = encoder.tower(ink)
+    else:
+        rows, columns = encoder.grid(*ink.shape[2:])
+        grid = encoder(ink).unflatten(1, (columns, rows)).permute(0, 3, 2, 1)
+    grid.select(2 + axis, cell).sum().backward()
+    assert ink.grad is not None
+    felt = ink.grad.abs().sum(dim=(0, 1, 3 - axis)).nonzero().flatten()
+    assert felt[0] > 0
+    assert felt[-1] < 255
+    assert (felt[0] + felt[-1]) / 2 == first + cell * step
 
 
 @pytest.mark.slow
