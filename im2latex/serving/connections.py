@@ -43,7 +43,9 @@ def impatient(seconds: float) -> type[H11Protocol]:
             if self.transport.is_closing() or (self.cycle is not None and not self.cycle.response_complete):
                 return
             if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and self.conn.their_state is h11.IDLE:
-                body = json.dumps({"error": f"The request's headers took over {seconds:g} s; send them faster"}).encode()
+                body = json.dumps(
+                    {"error": f"The request's headers took over {seconds:g} s; send them faster"}
+                ).encode()
                 head = f"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
                 self.transport.write(head.encode() + b"\r\nconnection: close\r\n\r\n" + body)
             self.transport.close()

@@ -33,5 +33,9 @@ def _kind(schema: dict[str, Any]) -> str:
         return " or ".join(_kind(one) for one in schema["anyOf"])
     if schema.get("type") == "array":
         return f"list of {_kind(schema['items'])}"
+    if schema.get("format") == "binary":
+        return "the bytes of a file"
+    if "properties" in schema:
+        return ", ".join(f"{name}: {_kind(one)}" for name, one in schema["properties"].items())
     bounds = [f"{schema[key]}" for key in ("minimum", "maximum") if key in schema]
     return str(schema.get("type", "any")) + (f", {' to '.join(bounds)}" if bounds else "")

@@ -100,7 +100,9 @@ class Limited:
                     work.cancel()
                     await asyncio.wait({work})
         except TimeoutError:
-            await answer.refuse(503, f"No answer was found within {limits.seconds:g} s; try again, or something smaller")
+            await answer.refuse(
+                503, f"No answer was found within {limits.seconds:g} s; try again, or something smaller"
+            )
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """The body, which is at most as large as allowed."""

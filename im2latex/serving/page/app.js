@@ -67,13 +67,13 @@ function showReading(found) {
   best = found.latex;
   readings.show(at("readings"), found.candidates, (candidate, place) => {
     setLatex(candidate.latex);
-    at("confidence").textContent = `${readings.percent(candidate.confidence)} sure`;
+    at("confidence").textContent = `confidence ${readings.percent(candidate.confidence)}`;
     at("attention-card").classList.toggle("other", place !== 0);
   });
   attention.show(found);
   at("attention-card").hidden = !found.attention;
   at("attention-card").classList.remove("other");
-  at("confidence").textContent = `${readings.percent(found.confidence)} sure`;
+  at("confidence").textContent = `confidence ${readings.percent(found.confidence)}`;
   setLatex(found.latex);
 }
 

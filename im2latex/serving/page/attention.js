@@ -1,12 +1,14 @@
 // Tokens as chips; each shows a map of where the model looked, over the picture as it saw it.
 
 const STEP_MS = 420;
+const MOST_ENLARGED = 3; // beyond this only the blur grows
 
 export class Attention {
   constructor({ seen, heat, chips, play }) {
     Object.assign(this, { seen, heat, chips, play });
     this.maps = null;
     this.timer = null;
+    seen.addEventListener("load", () => (seen.style.width = `${MOST_ENLARGED * seen.naturalWidth}px`));
     play.addEventListener("click", () => (this.timer ? this.pause() : this.#run()));
     for (const kind of ["pointerover", "focusin", "click"]) chips.addEventListener(kind, (event) => this.#point(event));
     chips.addEventListener("pointerleave", () => !this.timer && this.#mark(this.chips.querySelector(":focus-visible")));
