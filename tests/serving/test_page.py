@@ -17,6 +17,7 @@ from tests.serving.fakes import LATEX, OTHERS, FakeReader
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+_PATIENCE_MS = 60_000  # a busy machine is no fault of the page
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def browser() -> "Iterator[playwright.Browser]":
     with playwright.sync_playwright() as driver:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        playwright.expect.set_options(timeout=_PATIENCE_MS)
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()
@@ -37,7 +39,7 @@ def page(browser: "playwright.Browser", reader: FakeReader) -> "Iterator[playwri
         here = f"http://127.0.0.1:{port}"
         context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(_PATIENCE_MS)
         foreign: list[str] = []
         faults: list[str] = []
         page.on("request", lambda request: _note(foreign, request.url, here))
