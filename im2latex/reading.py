@@ -1,15 +1,16 @@
 """Pictures of formulas to LaTeX: the one way from any picture to what a checkpoint reads in it.
 
-    from im2latex.reading import Reader
-    Reader.load().read([pixels])[0].latex
+>>> from im2latex.reading import Reader
+>>> Reader.load().read([pixels])[0].latex
+'x ^ { 2 } + y ^ { 2 } = z ^ { 2 }'
 
 reads  a checkpoint folder; without one, that which comes with the package
 """
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,23 +18,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from im2latex.errors import PictureError
-from im2latex.imaging.adaptation import Target, adapt
-from im2latex.imaging.raster import Pixels
+from im2latex.errors import ArtifactError, PictureError
+from im2latex.imaging.adaptation import POINTS_PER_INCH, Target, adapt
+from im2latex.imaging.raster import PAPER, PictureParams, Pixels
+from im2latex.learning.attention_maps import attention_maps
 from im2latex.learning.beam import SearchParams
 from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
 from im2latex.learning.constraints import Grammar
 from im2latex.learning.predict import choose_device, search
 from im2latex.learning.search import Hypothesis
+from im2latex.scoring.rerank import Redrawing, choose
 
 RELEASED = Path(str(files("im2latex") / "released"))
 """The checkpoint that comes with the package: model.safetensors in half precision, checkpoint.json, README.md."""
-BATCH = 16
+
+MOST_PICTURES = 64
+MOST_PIXELS = 1_000_000
+"""What goes into one batch; changes speed and memory, not results."""
+_TYPE_POINTS = 12
+_DPI = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A formula, and the geometric mean of the probabilities of its tokens."""
+    """A formula, and the geometric mean of the probabilities of its tokens, end mark included, 0 to 1."""
 
     latex: str
     confidence: float
@@ -41,11 +49,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """What was read in one picture.
+    """What was read in one picture, or the `problem` for which nothing was.
 
-    `candidates` are the best first, and the first is `latex`; `picture` (h, w) is what the model saw; `attention`
-    (T, rows, columns) tells for each token where in it the model looked. A picture that could not be read has a
-    `problem`, and nothing else.
+    `candidates` are the best first, and the first is `latex`, of that `confidence`. `picture` (H, W) is the page as
+    the model saw it, 255 paper, the adapted picture in its middle. `attention` (T, rows, columns), where it was asked
+    for, tells for each token of the search's best where on that page the model looked. `seconds` are this picture's
+    share of the time.
     """
 
     latex: str = ""
@@ -62,14 +71,16 @@ class Reader:
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
         self.checkpoint = checkpoint
-        self.device = choose_device(device)
-        checkpoint.network.to(self.device)
         self.target = _target(checkpoint)
+        self._device = choose_device(device)
         self._grammar: Grammar | None = None
+        checkpoint.network.to(self._device)
 
     @classmethod
     def load(cls, folder: Path | None = None, device: str = "auto") -> "Reader":
         """Read a checkpoint folder, or the one of the package; raises `ArtifactError`."""
+        if folder is None and not RELEASED.is_dir():
+            raise ArtifactError(f"{RELEASED}: this copy of im2latex has no checkpoint; give one: --checkpoint FOLDER")
         return cls(load_checkpoint(folder or RELEASED), device)
 
     def read(
@@ -77,76 +88,108 @@ class Reader:
         pictures: Sequence[NDArray[np.uint8]],
         candidates: int = 1,
         constrain: bool = False,
-        attention: bool = False,  # noqa: ARG002
+        attention: bool = False,
+        beam: int | None = None,
     ) -> list[Formula]:
         """One formula a picture (H, W), (H, W, 3) or (H, W, 4), whatever its paper, ink and size.
 
-        With `candidates` above 1 by a beam of that width. With `constrain` only what parses is written.
+        Several `candidates` are found by a beam of that width, or of the width `beam`. With `constrain` only what
+        parses is written. A picture that cannot be read does not stop the others.
         """
-        found: list[Formula] = [Formula()] * len(pictures)
-        adapted: dict[int, Pixels] = {}
+        found: list[Formula] = []
+        waiting: dict[tuple[int, int], list[int]] = {}
         for place, pixels in enumerate(pictures):
+            began = time.perf_counter()
             try:
-                adapted[place] = adapt(pixels, self.target).pixels
+                page = self._page(adapt(pixels, self.target).pixels)
             except PictureError as problem:
-                found[place] = Formula(problem=problem)
-        pages: dict[tuple[int, int], list[int]] = {}
-        for place, picture in adapted.items():
-            pages.setdefault(self._page(picture), []).append(place)
-        for page, places in sorted(pages.items()):
-            for start in range(0, len(places), BATCH):
-                batch = places[start : start + BATCH]
-                read = self._read_page([adapted[place] for place in batch], page, candidates, constrain)
+                found.append(Formula(problem=problem))
+            else:
+                waiting.setdefault((page.shape[0], page.shape[1]), []).append(place)
+                found.append(Formula(picture=page, seconds=time.perf_counter() - began))
+        params = SearchParams(beam=max(candidates, beam or 1))
+        for shape, places in sorted(waiting.items()):
+            for batch in _batches(places, shape):
+                read = self._read([found[place] for place in batch], params, constrain, attention)
                 for place, formula in zip(batch, read, strict=True):
-                    found[place] = formula
+                    found[place] = replace(formula, candidates=formula.candidates[:candidates])
         return found
 
-    def _read_page(
-        self, pictures: Sequence[Pixels], page: tuple[int, int], candidates: int, constrain: bool
-    ) -> list[Formula]:
+    def _read(
+        self, pages: Sequence[Formula], params: SearchParams, constrain: bool, attention: bool
+    ) -> Iterator[Formula]:
+        """The formulas on pages of one shape."""
         began = time.perf_counter()
         if constrain and self._grammar is None:
-            self._grammar = Grammar(self.checkpoint.vocabulary, self.device)
-        images = torch.from_numpy(np.stack([_placed(picture, page) for picture in pictures])[:, None]).to(self.device)
-        hypotheses = search(
-            self.checkpoint, images, SearchParams(beam=candidates), self._grammar if constrain else None
-        )
-        each = (time.perf_counter() - began) / len(pictures)
-        return [self._formula(found, picture, each) for found, picture in zip(hypotheses, pictures, strict=True)]
+            self._grammar = Grammar(self.checkpoint.vocabulary, self._device)
+        images = torch.from_numpy(np.stack([page.picture for page in pages])[:, None]).to(self._device)
+        found = search(self.checkpoint, images, params, self._grammar if constrain else None)
+        maps = self._attention(images, [several[0].tokens for several in found]) if attention else [None] * len(pages)
+        seconds = (time.perf_counter() - began) / len(pages)
+        for page, several, its_map in zip(pages, found, maps, strict=True):
+            written = self._candidates(several)
+            latex, confidence = written[0].latex, written[0].confidence
+            yield Formula(latex, confidence, written, page.picture, its_map, page.seconds + seconds)
 
-    def _formula(self, found: Sequence[Hypothesis], picture: Pixels, seconds: float) -> Formula:
-        written = [
-            Candidate(" ".join(self.checkpoint.vocabulary.decode(one.tokens)), _confidence(one)) for one in found
-        ]
-        return Formula(written[0].latex, written[0].confidence, written, picture, None, seconds)
+    def _candidates(self, found: Sequence[Hypothesis]) -> list[Candidate]:
+        """Different ones, the best first: pieces of a vocabulary spell one formula in several ways."""
+        decode = self.checkpoint.vocabulary.decode
+        written: dict[str, Candidate] = {}
+        for one in found:
+            latex = " ".join(decode(one.tokens))
+            written.setdefault(latex, Candidate(latex, math.exp(one.log_probability / (len(one.tokens) + 1))))
+        return [*written.values()]
 
-    def _page(self, picture: Pixels) -> tuple[int, int]:
-        """Height and width of the smallest shape that the picture fits, or of one of its own."""
+    def _attention(self, images: torch.Tensor, formulas: Sequence[list[int]]) -> list[NDArray[np.float32] | None]:
+        """Maps (T, rows, columns) of each formula's own length; the tokens of one piece share a map."""
+        tokens = torch.full((len(formulas), max(1, *map(len, formulas))), self.checkpoint.vocabulary.eos)
+        for row, formula in zip(tokens, formulas, strict=True):
+            row[: len(formula)] = torch.tensor(formula, dtype=torch.long)
+        maps = attention_maps(self.checkpoint.network, images, tokens.to(images.device)).numpy()
+        sizes = np.array([entry.count(" ") + 1 for entry in self.checkpoint.vocabulary.tokens])
+        return [one[: len(formula)].repeat(sizes[formula], axis=0) for one, formula in zip(maps, formulas, strict=True)]
+
+    def _page(self, picture: Pixels) -> Pixels:
+        """The picture in the middle of a page of the smallest shape that it fits; of its own size, if it fits none."""
         height, width = picture.shape
         fitting = [(s.height, s.width) for s in self.checkpoint.shapes if s.height >= height and s.width >= width]
         own = (-(-height // 16) * 16, -(-width // 32) * 32)
-        return min(fitting, key=lambda size: size[0] * size[1], default=own)
+        page = np.full(min(fitting, key=lambda size: size[0] * size[1], default=own), PAPER, np.uint8)
+        top, left = (page.shape[0] - height) // 2, (page.shape[1] - width) // 2
+        page[top : top + height, left : left + width] = picture
+        return page
 
 
-def _placed(picture: Pixels, page: tuple[int, int]) -> Pixels:
-    """The picture in the middle of a white page (H, W)."""
-    placed = np.full(page, 255, np.uint8)
-    top, left = (page[0] - picture.shape[0]) // 2, (page[1] - picture.shape[1]) // 2
-    placed[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return placed
+def reranked(formulas: Sequence[Formula], redrawing: Redrawing) -> list[Formula]:
+    """The same formulas, with the candidate first that looks like the picture when it is drawn.
+
+    That holds for pictures that TeX drew in the letters of the data set; of others no drawing has the same pixels.
+    """
+    several = [[candidate.latex for candidate in formula.candidates] for formula in formulas]
+    beside = redrawing.compare([formula.picture for formula in formulas], several)
+    answers = []
+    for formula, likenesses in zip(formulas, beside, strict=True):
+        if formula.candidates:
+            first = formula.candidates[choose(likenesses)]
+            others = [candidate for candidate in formula.candidates if candidate is not first]
+            formula = replace(formula, latex=first.latex, confidence=first.confidence, candidates=[first, *others])
+        answers.append(formula)
+    return answers
 
 
-def _confidence(hypothesis: Hypothesis) -> float:
-    """Geometric mean of the tokens' probabilities, the end mark among them."""
-    return math.exp(hypothesis.log_probability / (len(hypothesis.tokens) + 1))
+def _batches(places: Sequence[int], shape: tuple[int, int]) -> Iterator[Sequence[int]]:
+    count = max(1, min(MOST_PICTURES, MOST_PIXELS // (shape[0] * shape[1])))
+    for start in range(0, len(places), count):
+        yield places[start : start + count]
 
 
 def _target(checkpoint: Checkpoint) -> Target:
-    """The pictures that a checkpoint was trained on."""
-    made = {"dpi": 200, "downsample": 2, "padding_px": 8} | checkpoint.pictures
+    """The pictures that a checkpoint was trained on; those of older ones, which do not say so, were made by default."""
+    made = PictureParams()
+    pictures = {"dpi": _DPI, "downsample": made.downsample, "padding_px": made.padding_px} | checkpoint.pictures
     return Target(
-        em=12 / 72.27 * made["dpi"] / made["downsample"],
-        padding=made["padding_px"] // made["downsample"],
+        em=_TYPE_POINTS / POINTS_PER_INCH * pictures["dpi"] / pictures["downsample"],
+        padding=pictures["padding_px"] // pictures["downsample"],
         height=max(shape.height for shape in checkpoint.shapes),
         width=max(shape.width for shape in checkpoint.shapes),
     )

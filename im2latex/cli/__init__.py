@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from im2latex.cli import formulas, pictures, scores, serving, state, vocab
+from im2latex.cli import formulas, pictures, reading, scores, serving, state, vocab
 from im2latex.cli.runs import runs
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
 
@@ -27,6 +27,7 @@ for command in (
     formulas.normalize,
     pictures.render,
     pictures.audit,
+    reading.predict,
     scores.score,
     scores.evaluate,
     runs,

@@ -1,10 +1,10 @@
-"""A checkpoint at work: on a split of shards, or on pictures as they come.
+"""A checkpoint at work on a split of shards.
 
 reads  a checkpoint folder (through checkpoint) and <shards>/<split>/shard-*.parquet (through batches)
 yields what it reads, also as rows of records.PREDICTIONS
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,27 +88,6 @@ def search(
     if params.beam == 1:
         return [[one] for one in greedy(checkpoint.network, images, checkpoint.max_tokens, constraint)]
     return beam(checkpoint.network, images, checkpoint.max_tokens, params, constraint)
-
-
-def recognize(checkpoint: Checkpoint, pictures: Sequence[NDArray[np.uint8]], width: int = 1) -> list[Hypothesis]:
-    """Read pictures (h, w), 255 paper, one by one, each centred in the smallest shape it fits.
-
-    Pictures must have the resolution and margin of the training pictures. One larger than every shape of the
-    checkpoint is read at its own size.
-    """
-    device, params = next(checkpoint.network.parameters()).device, SearchParams(beam=width)
-    return [search(checkpoint, _padded(checkpoint, picture).to(device), params)[0][0] for picture in pictures]
-
-
-def _padded(checkpoint: Checkpoint, picture: NDArray[np.uint8]) -> Tensor:
-    """A batch of one (1, 1, H, W)."""
-    height, width = picture.shape
-    fitting = [(s.height, s.width) for s in checkpoint.shapes if s.height >= height and s.width >= width]
-    room = min(fitting, key=lambda size: size[0] * size[1], default=(-(-height // 16) * 16, -(-width // 32) * 32))
-    page = torch.full((1, 1, *room), 255, dtype=torch.uint8)
-    top, left = (room[0] - height) // 2, (room[1] - width) // 2
-    page[0, 0, top : top + height, left : left + width] = torch.from_numpy(np.array(picture))
-    return page
 
 
 def choose_device(name: str) -> torch.device:

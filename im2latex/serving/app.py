@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
 from im2latex.errors import Im2LatexError, InputError, PictureError, ToolError
+from im2latex.imaging.files import FORMATS
 from im2latex.imaging.raster import encode_png, pad
 from im2latex.serving import docs, uploads
 from im2latex.serving.answers import MOST_CANDIDATES, Formula, Health, Prediction, Problem, Reading
@@ -42,7 +43,7 @@ _STATUS: tuple[tuple[type[Im2LatexError], int], ...] = (
 _PICTURE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": f"A picture ({', '.join(uploads.FORMATS)}): as a form's file, or as the body itself",
+        "description": f"A picture ({', '.join(FORMATS)}): as a form's file, or as the body itself",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -56,10 +57,10 @@ _PICTURE_BODY: dict[str, Any] = {
     }
 }
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "not a picture that can be read, or a damaged one"},
+    400: {"model": Problem, "description": "the request holds no picture"},
     408: {"model": Problem, "description": "the request came too slowly"},
     413: {"model": Problem, "description": "the request is too large"},
-    422: {"model": Problem, "description": "understood, but it cannot be done"},
+    422: {"model": Problem, "description": "not a picture that can be read, or not a formula that can be drawn"},
     503: {"model": Problem, "description": "too busy, or too slow; try again"},
 }
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from im2latex.errors import InputError
-from im2latex.serving.uploads import FORMATS, decode
+from im2latex.imaging.files import FORMATS
+from im2latex.serving.uploads import decode
 from tests.serving import pictures
 
 MOST = 1_000_000
@@ -45,10 +46,10 @@ def test_large_pictures_are_read_small() -> None:
 
 
 HOSTILE = {
-    "nothing": (b"", "no picture"),
-    "text": (b"import os\n", "not a picture"),
-    "a page": (b"%PDF-1.5\n", "not a picture"),
-    "a drawing": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a picture"),
+    "nothing": (b"", "holds no picture"),
+    "text": (b"import os\n", "no picture of a format"),
+    "a page": (b"%PDF-1.5\n", "no picture of a format"),
+    "a drawing": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "no picture of a format"),
     "a bomb": (pictures.bomb(), "pixels"),
     "a smaller bomb": (pictures.bomb(9000), "pixels"),
     "a bomb of text": (pictures.text_bomb(), "damaged"),

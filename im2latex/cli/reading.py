@@ -1,0 +1,128 @@
+"""Commands that read pictures: predict.
+
+reads   pictures, a checkpoint folder
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from im2latex.errors import PictureError, UsageError
+
+if TYPE_CHECKING:
+    from im2latex.cli.sources import Source
+    from im2latex.reading import Formula, Reader
+
+AT_ONCE = 64
+"""Pictures that are in memory at one time."""
+RERANKED = 5
+"""Candidates that are drawn where no other number was asked for."""
+
+
+def predict(
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGE...",
+            help="pictures of one formula each: PNG, JPEG, WebP, ...; folders, patterns; - is standard input; "
+            "all pages of FILE.pdf, or one: FILE.pdf#2",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="folder of a trained model; without, that of the package")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="an object a line: image, latex or null, confidence, candidates, ...")
+    ] = False,
+    candidates: Annotated[int, typer.Option("-n", "--candidates", min=1, help="formulas a picture in the JSON")] = 1,
+    beam: Annotated[
+        int | None, typer.Option("--beam", min=1, help="hypotheses kept while searching; if not given, as candidates")
+    ] = None,
+    constrain: Annotated[bool, typer.Option("--constrain", help="write only what parses")] = False,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="draw the hypotheses, prefer what looks like the picture (needs TeX)")
+    ] = False,
+    page: Annotated[int | None, typer.Option("--page", min=1, help="the one page of each PDF to read")] = None,
+    clipboard: Annotated[bool, typer.Option("--clipboard", help="read the picture that was copied last")] = False,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
+) -> None:
+    """Read pictures of formulas: one line of LaTeX each, in order; blank, and exit 1, where one cannot be read."""
+    from tqdm import tqdm
+
+    if not images and not clipboard:
+        raise UsageError("predict: there is nothing to read; give pictures, - for standard input, or --clipboard")
+    waiting = [*_sources(images or [], clipboard, page)]
+    from im2latex.reading import Reader
+
+    reader = Reader.load(checkpoint, device)
+    width = max(candidates, beam or (RERANKED if rerank else 1))
+    failed = False
+    with tqdm(total=len(waiting), desc="read", unit="picture", disable=True if quiet else None, delay=2) as bar:
+        remaining = iter(waiting)
+        while sources := [*islice(remaining, AT_ONCE)]:
+            for source, formula in zip(sources, _read(reader, sources, width, constrain, rerank), strict=True):
+                failed = failed or formula.problem is not None
+                if formula.problem is not None:
+                    tqdm.write(f"im2latex: {source.name}: {formula.problem.detail}", sys.stderr)
+                tqdm.write(_as_json(source.name, formula, candidates) if as_json else formula.latex, sys.stdout)
+                bar.update()
+    sys.exit(1 if failed else 0)
+
+
+def _sources(images: list[str], clipboard: bool, page: int | None) -> Iterator[Source]:
+    from im2latex.cli.sources import Source, find
+
+    if clipboard:
+        from im2latex.imaging.clipboard import from_clipboard
+
+        yield Source("clipboard", from_clipboard)
+    yield from find(images, page)
+
+
+def _read(reader: Reader, sources: list[Source], width: int, constrain: bool, rerank: bool) -> list[Formula]:
+    """One answer a source; those that cannot be loaded have a problem, as those have that cannot be read."""
+    from im2latex.reading import Formula
+
+    answers: list[Formula | None] = []
+    pictures = []
+    for source in sources:
+        try:
+            pictures.append(source.load())
+            answers.append(None)
+        except PictureError as problem:
+            answers.append(Formula(problem=problem))
+    read = reader.read(pictures, width, constrain)
+    found = iter(_reranked(read) if rerank else read)
+    return [answer or next(found) for answer in answers]
+
+
+def _reranked(formulas: list[Formula]) -> list[Formula]:
+    from im2latex.cli.inputs import renderer_params
+    from im2latex.imaging.raster import PictureParams
+    from im2latex.params import project_section
+    from im2latex.reading import reranked
+    from im2latex.rendering.engine import TexRenderer
+    from im2latex.rendering.pool import PooledRenderer
+    from im2latex.scoring.rerank import Redrawing
+
+    renderer = PooledRenderer(TexRenderer(renderer_params()))
+    return reranked(formulas, Redrawing(renderer, project_section(PictureParams, "render", "picture")))
+
+
+def _as_json(name: str, formula: Formula, candidates: int) -> str:
+    problem = formula.problem
+    answer: dict[str, object] = {"image": name, "latex": None, "confidence": None, "candidates": [], "seconds": None}
+    if problem is None:
+        several = [{"latex": one.latex, "confidence": round(one.confidence, 4)} for one in formula.candidates]
+        answer |= {"latex": formula.latex, "confidence": round(formula.confidence, 4)}
+        answer |= {"candidates": several[:candidates], "seconds": round(formula.seconds, 4)}
+    answer |= {"reason": problem and problem.reason, "detail": problem and problem.detail}
+    return json.dumps(answer, ensure_ascii=False)

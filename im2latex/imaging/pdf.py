@@ -1,0 +1,44 @@
+"""Pages of a PDF as pictures, drawn by pdfium.
+
+For the files of the person at the keyboard: the library is linked into this process, so that the server, whose
+files come from anyone, does not offer it.
+"""
+
+import numpy as np
+import pypdfium2
+from numpy.typing import NDArray
+
+from im2latex.errors import PictureError
+from im2latex.imaging.files import Limits, check_size
+
+DPI = 300
+"""Type of 10 points is then 42 pixels high, twice and more of what models read."""
+_POINTS_PER_INCH = 72
+
+
+def count_pages(data: bytes) -> int:
+    """How many pages there are; raises `PictureError` not_a_picture."""
+    with _opened(data) as document:
+        return len(document)
+
+
+def draw_page(data: bytes, number: int, limits: Limits | None = None) -> NDArray[np.uint8]:
+    """Page `number` (from 1) as pixels (H, W, 3); raises `PictureError`: not_a_picture, no_such_page, ..."""
+    with _opened(data) as document:
+        if not 1 <= number <= len(document):
+            raise PictureError("no_such_page", f"there is no page {number}; the file has {len(document)}")
+        try:
+            page = document[number - 1]
+            width, height = (round(side * DPI / _POINTS_PER_INCH) for side in page.get_size())
+            check_size(width, height, limits or Limits())
+            pixels = page.render(scale=DPI / _POINTS_PER_INCH, rev_byteorder=True).to_numpy()
+            return np.array(pixels[..., :3])
+        except pypdfium2.PdfiumError as error:
+            raise PictureError("not_a_picture", f"page {number} cannot be drawn: {error}") from None
+
+
+def _opened(data: bytes) -> pypdfium2.PdfDocument:
+    try:
+        return pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        raise PictureError("not_a_picture", f"not a PDF that can be read: {error}") from None
