@@ -38,7 +38,9 @@ def decode(data: bytes, most_pixels: int) -> NDArray[np.uint8]:
     pixels = files.decode(data, files.Limits(most_pixels, _LARGEST_SIDE))
     if min(pixels.shape[:2]) < _SMALLEST_SIDE:
         height, width = pixels.shape[:2]
-        raise PictureError("too_small", f"{width} x {height} pixels hold no formula; give {_SMALLEST_SIDE} or more a side")
+        raise PictureError(
+            "too_small", f"{width} x {height} pixels hold no formula; give {_SMALLEST_SIDE} or more a side"
+        )
     with Image.open(io.BytesIO(data), formats=files.FORMATS) as image:
         if getattr(image, "is_animated", False):
             raise PictureError("moving", "the picture moves, or has several pages; give a single one")

@@ -1,11 +1,14 @@
 """The page in a real browser, over stand-ins for the model and TeX."""
 
+from __future__ import annotations
+
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from im2latex.serving.app import create_app
 from im2latex.serving.engines import Engine
@@ -15,6 +18,9 @@ from tests.serving import pictures
 from tests.serving.conftest import listening
 from tests.serving.fakes import LATEX, OTHERS, FakeReader
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, LocatorAssertions, Page
+
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _PATIENCE_MS = 60_000  # a busy machine is no fault of the page
@@ -22,7 +28,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 
 @pytest.fixture(scope="module")
-def browser() -> "Iterator[playwright.Browser]":
+def browser() -> Iterator[Browser]:
     with playwright.sync_playwright() as driver:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         playwright.expect.set_options(timeout=_PATIENCE_MS)
@@ -32,7 +38,7 @@ def browser() -> "Iterator[playwright.Browser]":
 
 
 @pytest.fixture
-def page(browser: "playwright.Browser", reader: FakeReader) -> "Iterator[playwright.Page]":
+def page(browser: Browser, reader: FakeReader) -> Iterator[Page]:
     """The page, which loads nothing from elsewhere and breaks nothing."""
     limits = Limits()
     with listening(create_app(Engine(reader, FakeRenderer()), limits), limits) as port:
@@ -57,15 +63,15 @@ def _note(foreign: list[str], url: str, here: str) -> None:
         foreign.append(url)
 
 
-def _choose(page: "playwright.Page", data: bytes) -> None:
+def _choose(page: Page, data: bytes) -> None:
     page.locator("#file").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": data})
 
 
-def _expect(page: "playwright.Page", selector: str) -> "playwright.LocatorAssertions":
+def _expect(page: Page, selector: str) -> LocatorAssertions:
     return playwright.expect(page.locator(selector))
 
 
-def test_a_chosen_picture_is_read_drawn_and_its_readings_are_offered(page: "playwright.Page") -> None:
+def test_a_chosen_picture_is_read_drawn_and_its_readings_are_offered(page: Page) -> None:
     _choose(page, pictures.encoded(pictures.ink()))
     _expect(page, "#latex").to_have_value(f"{LATEX} 60")
     _expect(page, "#rendering").to_have_js_property("complete", True)
@@ -82,7 +88,7 @@ def test_a_chosen_picture_is_read_drawn_and_its_readings_are_offered(page: "play
     _expect(page, "#rendering-problem").to_contain_text("cannot be drawn")
 
 
-def test_an_edit_is_drawn_and_copied(page: "playwright.Page") -> None:
+def test_an_edit_is_drawn_and_copied(page: Page) -> None:
     _choose(page, pictures.encoded(pictures.ink()))
     _expect(page, "#latex").to_have_value(f"{LATEX} 60")
     page.locator("#latex").fill("a + b")
@@ -99,7 +105,7 @@ def test_an_edit_is_drawn_and_copied(page: "playwright.Page") -> None:
     _expect(page, "#rendering").to_have_class("stale")
 
 
-def test_tokens_show_where_the_model_looked(page: "playwright.Page") -> None:
+def test_tokens_show_where_the_model_looked(page: Page) -> None:
     _choose(page, pictures.encoded(pictures.ink()))
     chips = page.locator(".chip")
     playwright.expect(chips).to_have_text(f"{LATEX} 60".split())
@@ -123,7 +129,7 @@ def test_tokens_show_where_the_model_looked(page: "playwright.Page") -> None:
     assert not any(heat())
 
 
-def test_a_part_is_read_with_the_mouse_and_with_the_keyboard(page: "playwright.Page") -> None:
+def test_a_part_is_read_with_the_mouse_and_with_the_keyboard(page: Page) -> None:
     _choose(page, pictures.encoded(pictures.ink(400, 200)))
     _expect(page, "#latex").to_have_value(f"{LATEX} 400")
     box = page.locator("#picture").bounding_box()
@@ -141,7 +147,7 @@ def test_a_part_is_read_with_the_mouse_and_with_the_keyboard(page: "playwright.P
     _expect(page, "#latex").to_have_value(f"{LATEX} 328")
 
 
-def test_pasted_and_dropped_pictures_are_read(page: "playwright.Page") -> None:
+def test_pasted_and_dropped_pictures_are_read(page: Page) -> None:
     give = """([kind, base64]) => {
         const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
         const transfer = new DataTransfer();
@@ -154,10 +160,10 @@ def test_pasted_and_dropped_pictures_are_read(page: "playwright.Page") -> None:
         _expect(page, "#latex").to_have_value(f"{LATEX} {width}")
 
 
-def test_what_is_no_picture_and_what_is_blank_get_a_sentence(page: "playwright.Page") -> None:
+def test_what_is_no_picture_and_what_is_blank_get_a_sentence(page: Page) -> None:
     _choose(page, b"text")
     _expect(page, "#problem").to_contain_text("not a picture")
-    _choose(page, pictures.encoded(pictures.Image.new("L", (50, 50), 255)))
+    _choose(page, pictures.encoded(Image.new("L", (50, 50), 255)))
     _expect(page, "#problem").to_have_text("There is no ink on the picture")
     _choose(page, pictures.encoded(pictures.ink()))
     _expect(page, "#latex").to_have_value(f"{LATEX} 60")
@@ -165,9 +171,7 @@ def test_what_is_no_picture_and_what_is_blank_get_a_sentence(page: "playwright.P
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_is_wider_than_the_window_and_all_controls_have_names(
-    page: "playwright.Page", width: int, tmp_path: Path
-) -> None:
+def test_nothing_is_wider_than_the_window_and_all_controls_have_names(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.locator(".example").nth(3).click()
     _expect(page, "body[data-state=done]").to_have_count(1)
