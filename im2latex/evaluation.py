@@ -15,7 +15,6 @@ from pydantic import Field, model_validator
 from tqdm import tqdm
 
 from im2latex.learning.predict import PredictParams, Reading, read
-from im2latex.params import check, load_yaml
 from im2latex.records import HYPOTHESES, PREDICTIONS, Split, write_table
 from im2latex.rendering.engine import Renderer
 from im2latex.scoring.baselines import PICTURE
@@ -94,15 +93,6 @@ def _hypotheses(reading: Reading, split: Split, likeness: list[Likeness] | None,
         }
         for rank, (latex, one) in enumerate(reading.hypotheses)
     ]
-
-
-def readout_params(beam: int | None, rerank: bool, constrain: bool) -> ReadoutParams:
-    """Section `predict` of ./params.yaml, or the defaults where there is no such file, with options put before it."""
-    path = Path("params.yaml")
-    values = load_yaml(path).get("predict", {}) if path.is_file() else {}
-    given: dict[str, object] = {"beam": beam} if beam else {}
-    given |= ({"rerank": "render"} if rerank else {}) | ({"constrain": True} if constrain else {})
-    return check(values | given, ReadoutParams, "options" if given else f"{path}: predict")
 
 
 def evaluate(

@@ -45,12 +45,17 @@ def load_section(section: str, kind: type[P], path: Path = Path("params.yaml")) 
     return check(content[section], kind, f"{path}: {section}")
 
 
-def project_section(kind: type[P], stage: str, name: str, options: Mapping[str, str | None] | None = None) -> P:
-    """A part of ./params.yaml, or the defaults where there is no such file; options that are given go before it."""
+def project_section(kind: type[P], *names: str, options: Mapping[str, object] | None = None) -> P:
+    """A part of ./params.yaml, or the defaults where there is no such file; options that are given go before it.
+
+    `names` lead to the part, from the stage down; an option that is None was not given.
+    """
     path = Path("params.yaml")
-    values = load_yaml(path).get(stage, {}).get(name, {}) if path.is_file() else {}
+    values = load_yaml(path) if path.is_file() else {}
+    for name in names:
+        values = values.get(name, {})
     given = {key: value for key, value in (options or {}).items() if value is not None}
-    return check(values | given, kind, "options" if given else f"{path}: {stage}.{name}")
+    return check(values | given, kind, "options" if given else f"{path}: {'.'.join(names)}")
 
 
 def check(values: Any, kind: type[P], where: str) -> P:

@@ -8,12 +8,12 @@ import torch
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import ParamsError
-from im2latex.evaluation import ReadoutParams, evaluate, read_out, readout_params
+from im2latex.evaluation import ReadoutParams, evaluate, read_out
 from im2latex.imaging.raster import PictureParams, crop
 from im2latex.learning.batches import Samples, Shape
 from im2latex.learning.checkpoint import Checkpoint, save_checkpoint
 from im2latex.learning.network import ModelParams, Network
-from im2latex.params import check
+from im2latex.params import check, project_section
 from im2latex.records import HYPOTHESES, PREDICTIONS, read_table
 from im2latex.rendering.engine import Rendering
 from im2latex.scoring.baselines import PICTURE
@@ -100,10 +100,13 @@ def test_a_checkpoint_reads_shards_of_another_vocabulary(
 
 
 def test_options_go_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(**options: object) -> ReadoutParams:
+        return project_section(ReadoutParams, "predict", options=options)
+
     monkeypatch.chdir(tmp_path)
-    assert readout_params(None, False, False).beam == 1
+    assert asked(beam=None).beam == 1
     (tmp_path / "params.yaml").write_text("predict: {beam: 4, constrain: true}\n", encoding="utf-8")
-    assert readout_params(None, False, False) == ReadoutParams(beam=4, constrain=True)
-    assert readout_params(6, True, False) == ReadoutParams(beam=6, constrain=True, rerank="render")
+    assert asked() == ReadoutParams(beam=4, constrain=True)
+    assert asked(beam=6, rerank="render") == ReadoutParams(beam=6, constrain=True, rerank="render")
     with pytest.raises(ParamsError, match="beam = 1 gives only one"):
-        readout_params(1, True, False)
+        asked(beam=1, rerank="render")

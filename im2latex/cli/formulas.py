@@ -82,7 +82,7 @@ def normalize(
     """Normalize formulas line by line: as many lines out as in, blank where a formula is refused."""
     from im2latex.latex.normalize import Normalizer, NormalizerParams
 
-    normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer", {"profile": profile}))
+    normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer", options={"profile": profile}))
     for row in rows(file):
         latex, reason, steps = None, None, []
         if isinstance(row, BadRow):

@@ -42,14 +42,15 @@ def evaluate(
     images: Annotated[bool, typer.Option("--images/--no-images", help="render both sides and compare them")] = True,
 ) -> None:
     """Read a split with any checkpoint: all predictions to a file, scores as JSON on stdout."""
+    from im2latex.evaluation import ReadoutParams
     from im2latex.evaluation import evaluate as read_and_judge
-    from im2latex.evaluation import readout_params
     from im2latex.imaging.raster import PictureParams
     from im2latex.rendering.engine import TexRenderer
     from im2latex.rendering.pool import PooledRenderer
     from im2latex.scoring.rerank import Redrawing
 
-    params = readout_params(beam, rerank, constrain)
+    options = {"beam": beam, "rerank": "render" if rerank else None, "constrain": constrain or None}
+    params = project_section(ReadoutParams, "predict", options=options)
     renderer = PooledRenderer(TexRenderer(renderer_params()))
     redrawing = Redrawing(renderer, project_section(PictureParams, "render", "picture"), progress=True)
     scores = read_and_judge(checkpoint, data, split, out, params, redrawing, renderer if images else None)

@@ -1,0 +1,86 @@
+"""Put a trained checkpoint where `im2latex predict` looks for one: python -m recipes.release CHECKPOINT SHARDS
+
+reads   a checkpoint folder; shards with the split val, such as data/bucket
+writes  im2latex/released/model.safetensors   the weights, in half precision
+        im2latex/released/checkpoint.json
+
+Both are first written elsewhere and tried: they must be small enough for the repository, and read held-out pictures
+as the full weights do. Otherwise nothing is written, and it exits 1.
+"""
+
+import math
+import shutil
+import sys
+import tempfile
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from im2latex.errors import ArtifactError, Im2LatexError
+from im2latex.learning.checkpoint import load_checkpoint, save_checkpoint
+from im2latex.learning.predict import PredictParams, Reading, read
+from im2latex.reading import RELEASED
+
+MOST_BYTES = 15_000_000
+FEWEST_ALIKE = 0.98
+"""Share of pictures that must be read token by token as with full weights: where two tokens are as probable as each
+other, the smallest change decides, which makes the reading no worse."""
+MOST_OFF = 0.01
+"""How far the mean probability of a token may move, as a share."""
+
+
+def main(
+    checkpoint: Annotated[Path, typer.Argument(help="folder of a trained model, as data/train")],
+    shards: Annotated[Path, typer.Argument(help="folder of shards, as data/bucket")] = Path("data/bucket"),
+    out: Annotated[Path, typer.Option("--out", help="where the released checkpoint lies")] = RELEASED,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="pictures of val that are compared")] = 200,
+) -> None:
+    """Halve the weights, compare, and release."""
+    loaded = load_checkpoint(checkpoint)
+    with tempfile.TemporaryDirectory() as name:
+        draft = Path(name)
+        save_checkpoint(replace(loaded, network=loaded.network.to(torch.float16)), draft)
+        size = sum(path.stat().st_size for path in draft.iterdir())
+        if size > MOST_BYTES:
+            raise ArtifactError(f"{checkpoint}: {size / 1e6:.1f} MB in half precision; at most {MOST_BYTES / 1e6:.0f}")
+        full, half = (_readings(folder, shards, count) for folder in (checkpoint, draft))
+        alike, off = compare(full, half)
+        if alike < FEWEST_ALIKE or not off <= MOST_OFF:
+            raise ArtifactError(
+                f"{checkpoint}: with half precise weights {alike:.1%} of the pictures are read alike and a token's "
+                f"probability moves by {off:.2%}; {FEWEST_ALIKE:.0%} and {MOST_OFF:.0%} are asked for"
+            )
+        out.mkdir(parents=True, exist_ok=True)
+        for path in draft.iterdir():
+            shutil.copyfile(path, out / path.name)
+    typer.echo(f"{out}: {size / 1e6:.2f} MB, {alike:.1%} read alike, a token's probability moves by {off:.3%}")
+
+
+def compare(full: list[Reading], half: list[Reading]) -> tuple[float, float]:
+    """The share of readings with the same tokens, and the mean relative change of a token's mean probability."""
+    alike = [one.hypotheses[0][0] == other.hypotheses[0][0] for one, other in zip(full, half, strict=True)]
+    moved = [abs(_confidence(other) / _confidence(one) - 1) for one, other in zip(full, half, strict=True)]
+    return sum(alike) / len(alike), sum(moved) / len(moved)
+
+
+def _confidence(reading: Reading) -> float:
+    hypothesis = reading.hypotheses[0][1]
+    return math.exp(hypothesis.log_probability / (len(hypothesis.tokens) + 1))
+
+
+def _readings(checkpoint: Path, shards: Path, count: int) -> list[Reading]:
+    found = list(islice(read(checkpoint, shards, "val", PredictParams(device="cpu")), count))
+    if not found:
+        raise ArtifactError(f"{shards}: no pictures in the split val to compare the readings on")
+    return found
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except Im2LatexError as error:
+        sys.exit(f"release: {error}")

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from im2latex.errors import ArtifactError
+from im2latex.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from recipes import release
+from tests.learning.conftest import shards, vocabulary
+from tests.test_reading import fresh
+
+__all__ = ["shards", "vocabulary"]
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Checkpoint:
+    save_checkpoint(fresh(), tmp_path / "trained")
+    return load_checkpoint(tmp_path / "trained")
+
+
+def test_a_checkpoint_is_halved_and_reads_alike(trained: Checkpoint, tmp_path: Path, shards: Path) -> None:
+    out = tmp_path / "released"
+    out.mkdir()
+    (out / "README.md").write_text("the model card")
+    release.main(tmp_path / "trained", shards, out, 10)
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "checkpoint.json", "model.safetensors"]
+    whole, half = (folder / "model.safetensors" for folder in (tmp_path / "trained", out))
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    found = load_checkpoint(out)
+    assert (found.vocabulary.tokens, found.shapes) == (trained.vocabulary.tokens, trained.shapes)
+    for name, weight in found.network.state_dict().items():
+        torch.testing.assert_close(weight, trained.network.state_dict()[name], rtol=1e-3, atol=1e-6)
+
+
+def test_what_is_too_large_is_not_released(
+    trained: Checkpoint, tmp_path: Path, shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "MOST_BYTES", 1000)
+    with pytest.raises(ArtifactError, match="MB in half precision"):
+        release.main(tmp_path / "trained", shards, tmp_path / "released", 10)
+    assert not (tmp_path / "released").exists()
+
+
+def test_what_reads_otherwise_is_not_released(
+    trained: Checkpoint, tmp_path: Path, shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights too large for half precision become infinite."""
+    with torch.no_grad():
+        for weight in trained.network.decoder.output_matrices():
+            weight.mul_(1e9)
+    save_checkpoint(trained, tmp_path / "trained")
+    with pytest.raises(ArtifactError, match="read alike"):
+        release.main(tmp_path / "trained", shards, tmp_path / "released", 10)
+    assert not (tmp_path / "released").exists()
