@@ -1,8 +1,8 @@
 """Measure the server under load: python -m benchmarks.serving FORMULAS --help
 
 Starts `im2latex serve` on a free port of this machine, draws formulas to pictures, and lets clients send one after the
-other for a while, first one client alone, then all at once: milliseconds, throughput, memory at the start and the end,
-errors.
+other for a while, first one client alone, then all at once: milliseconds, throughput, processor time (which a busy
+machine changes least), memory at the start and the end, errors.
 """
 
 import asyncio
@@ -75,9 +75,9 @@ def measure(
         asyncio.run(_load(send, pictures, clients, _WARM_UP_SECONDS))
         alone = asyncio.run(_load(send, pictures, 1, min(seconds, 20)))
         process = psutil.Process(server.pid)
-        before = process.memory_info().rss
+        before, computed = process.memory_info().rss, process.cpu_times()
         together = asyncio.run(_load(send, pictures, clients, seconds))
-        after = process.memory_info().rss
+        after, cpu = process.memory_info().rss, process.cpu_times()
     finally:
         server.terminate()
         stopping = time.monotonic()
@@ -89,6 +89,9 @@ def measure(
         "query": query,
         "one_client": alone.summary(),
         "all_clients": together.summary(),
+        "server_cpu_ms_per_request": 1000
+        * (cpu.user + cpu.system - computed.user - computed.system)
+        / max(1, len(together.times)),
         "server_mb": {"start": before / _MB, "end": after / _MB},
         "stop": {"status": status, "seconds": time.monotonic() - stopping},
     }

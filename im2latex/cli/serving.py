@@ -1,5 +1,6 @@
 """The command that serves: the REST API and the web page."""
 
+import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -33,18 +34,21 @@ def serve(
     from im2latex.reading import RELEASED, Reader
     from im2latex.rendering.engine import RenderParams, TexRenderer
     from im2latex.serving.app import create_app
-    from im2latex.serving.engines import Engine, fingerprint
+    from im2latex.serving.engines import Engine
     from im2latex.serving.limits import Limits
-    from im2latex.serving.server import run
+    from im2latex.serving.server import listener, run
 
     given = {"body_mb": max_mb, "pixels": max_pixels, "requests": max_requests, "seconds": max_seconds}
     limits = check(given, Limits, "options")
+    listening = listener(host, port)
     reader = Reader.load(checkpoint, device)
     made = reader.checkpoint.pictures
     renderer = TexRenderer(RenderParams(rasterizer="pdfium", timeout_seconds=1, dpi=made.get("dpi", 200)), ready=2)
     picture = PictureParams.model_validate({key: made[key] for key in ("downsample", "padding_px") if key in made})
-    weights = fingerprint((checkpoint or RELEASED) / name for name in ("model.safetensors", "checkpoint.json"))
+    with ((checkpoint or RELEASED) / "model.safetensors").open("rb") as file:
+        weights = hashlib.file_digest(file, "sha256").hexdigest()
     engine = Engine(reader, renderer, picture, weights, renderer.close)
     if not quiet:
-        typer.echo(f"im2latex serves http://{host}:{port}/ and {host}:{port}/docs; Ctrl-C stops it", err=True)
-    run(create_app(engine, limits), limits, host, port, quiet)
+        url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+        typer.echo(f"im2latex serves {url}/ and {url}/docs; Ctrl-C stops it", err=True)
+    run(create_app(engine, limits), limits, listening)

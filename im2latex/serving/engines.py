@@ -4,11 +4,9 @@ Knows a reader and a renderer by what it asks of them only, so that it needs nei
 """
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
@@ -157,11 +155,3 @@ class Engines:
         return self._engine.reader.read(
             [task.pixels for task in tasks], candidates=first.candidates, attention=first.attention
         )
-
-
-def fingerprint(paths: Iterable[Path]) -> str:
-    """SHA-256 over the bytes of files."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -14,7 +14,7 @@ from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.serving.app import create_app
 from im2latex.serving.engines import Engine
 from im2latex.serving.limits import Limits
-from im2latex.serving.server import run
+from im2latex.serving.server import listener, run
 from tests.serving.fakes import FakeFormula, FakeReader
 
 
@@ -32,10 +32,5 @@ class SlowReader(FakeReader):
 
 if __name__ == "__main__":
     renderer = TexRenderer(RenderParams(rasterizer="pdfium"), ready=2)
-    run(
-        create_app(Engine(SlowReader(), renderer, close=renderer.close), Limits()),
-        Limits(),
-        "127.0.0.1",
-        int(sys.argv[1]),
-        True,
-    )
+    engine = Engine(SlowReader(), renderer, close=renderer.close)
+    run(create_app(engine, Limits()), Limits(), listener("127.0.0.1", int(sys.argv[1])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
@@ -19,7 +19,7 @@ from tests.serving.conftest import listening
 from tests.serving.fakes import LATEX, OTHERS, FakeReader
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, LocatorAssertions, Page
+    from playwright.sync_api import Browser, Page
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -67,7 +67,7 @@ def _choose(page: Page, data: bytes) -> None:
     page.locator("#file").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": data})
 
 
-def _expect(page: Page, selector: str) -> LocatorAssertions:
+def _expect(page: Page, selector: str) -> Any:
     return playwright.expect(page.locator(selector))
 
 

@@ -10,6 +10,8 @@ import httpx2
 import psutil
 import pytest
 
+from im2latex.errors import UsageError
+from im2latex.serving.server import listener
 from tests.serving import pictures
 
 PICTURE = pictures.encoded(pictures.ink())
@@ -78,3 +80,12 @@ def test_formulas_that_attack_meet_the_sandbox(server: subprocess.Popen[bytes], 
         assert answer.status_code == 422, formula[:40]
         assert reason in (None, answer.json()["reason"])
     assert httpx2.post(url, json={"latex": "x"}, timeout=60).status_code == 200
+
+
+def test_an_address_that_is_in_use_or_not_ours_is_one_sentence() -> None:
+    with listener("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"127.0.0.1, port {port}: address already in use; give another"):
+            listener("127.0.0.1", port)
+    with pytest.raises(UsageError, match=r"203\.0\.113\.1, port 0: .*; give another"):
+        listener("203.0.113.1", 0)  # of the block for documentation

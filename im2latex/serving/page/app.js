@@ -14,6 +14,11 @@ const EXAMPLES = [
   ["A field equation", "R _ { \\mu \\nu } - \\frac { 1 } { 2 } R g _ { \\mu \\nu } = 8 \\pi G T _ { \\mu \\nu }"],
 ];
 
+const NOTES = {
+  own: "Point at a token to see where the model looked when it wrote it.",
+  other: "The attention is that of the first reading.",
+};
+
 const at = (id) => document.getElementById(id);
 const attention = new Attention({ seen: at("seen"), heat: at("heat"), chips: at("chips"), play: at("play") });
 const crop = new Crop(at("stage"), at("box"), {
@@ -68,13 +73,19 @@ function showReading(found) {
   readings.show(at("readings"), found.candidates, (candidate, place) => {
     setLatex(candidate.latex);
     at("confidence").textContent = `confidence ${readings.percent(candidate.confidence)}`;
-    at("attention-card").classList.toggle("other", place !== 0);
+    showWhose(place === 0);
   });
   attention.show(found);
   at("attention-card").hidden = !found.attention;
-  at("attention-card").classList.remove("other");
+  showWhose(true);
   at("confidence").textContent = `confidence ${readings.percent(found.confidence)}`;
   setLatex(found.latex);
+}
+
+// Whether the attention belongs to the reading that is chosen.
+function showWhose(own) {
+  at("attention-card").classList.toggle("other", !own);
+  at("attention-note").textContent = own ? NOTES.own : NOTES.other;
 }
 
 function setLatex(latex) {
