@@ -26,7 +26,7 @@ def listener(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        why = str(error.strerror).partition(" (")[0].lower()
         raise UsageError(f"{host}, port {port}: {why}; give another --host or --port") from None
 
 
