@@ -15,7 +15,11 @@ const EXAMPLES = [
 ];
 
 const NOTES = {
-  own: "Point at a token to see where the model looked when it wrote it.",
+  crop: matchMedia("(pointer: coarse)").matches
+    ? "To read a part of it, press Crop and draw a box with a finger."
+    : "Drag over the picture to read a part of it.",
+  cropping: "Draw a box, or move it with the arrow keys, resize it with Shift, and press Enter.",
+  own: "Choose a token to see where the model looked when it wrote it.",
   other: "The attention is that of the first reading.",
 };
 
@@ -25,9 +29,7 @@ const crop = new Crop(at("stage"), at("box"), {
   chosen: (area) => readPart(area),
   changed: (active) => {
     at("crop").setAttribute("aria-pressed", active);
-    at("crop-note").textContent = active
-      ? "Draw a box, or move it with the arrow keys, resize it with Shift, and press Enter."
-      : "Drag over the picture to read a part of it.";
+    at("crop-note").textContent = active ? NOTES.cropping : NOTES.crop;
   },
 });
 let canvas = null;
