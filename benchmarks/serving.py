@@ -28,7 +28,7 @@ _MB = 1 << 20
 _PADDING_PX = 16
 _WARM_UP_SECONDS = 3  # allocations of the first requests are no leak
 _START_SECONDS = 120
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 90
 
 app = typer.Typer(help=__doc__, add_completion=False)
 
@@ -81,7 +81,7 @@ def measure(
     finally:
         server.terminate()
         stopping = time.monotonic()
-        status = server.wait(30)
+        status = server.wait(_PATIENCE_SECONDS)
     result: dict[str, object] = {
         "clients": clients,
         "seconds": seconds,

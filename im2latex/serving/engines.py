@@ -113,8 +113,8 @@ class Engines:
 
     async def __aenter__(self) -> "Engines":
         """Start both, and warm them up: what is loaded now is loaded for all."""
-        self._open.push_async_callback(asyncio.to_thread, self._engine.close)
         await self._open.enter_async_context(self._reading)
+        self._open.push_async_callback(asyncio.to_thread, self._engine.close)
         await self._open.enter_async_context(self._drawing)
         await self.read(np.pad(np.zeros((12, 24), np.uint8), 8, constant_values=255), 1, False)
         try:
