@@ -49,8 +49,7 @@ def opaque(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     weight = float(cover.sum())
     brightness = float((colours * cover).sum()) / (3 * weight) if weight else 0.0
     paper = np.float32(255 if brightness < 128 else 0)
-    laid: NDArray[np.float32] = colours * cover + paper * (1 - cover)
-    return laid
+    return (colours * cover + paper * (1 - cover)).astype(np.float32)
 
 
 def _levelled(share: Ink, faintest: float) -> Ink:

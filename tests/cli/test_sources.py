@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def levels(*arguments: str, page: int | None = None) -> list[tuple[str, int]]:
-    return [(one.name, round(float(np.median(one.load())), -1)) for one in find(arguments, page)]
+    return [(one.name, 10 * round(float(np.median(one.load())) / 10)) for one in find(arguments, page)]
 
 
 def test_folders_and_patterns_are_sorted() -> None:

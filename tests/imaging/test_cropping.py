@@ -10,7 +10,7 @@ ALONE = crop_ink(INK)
 
 def same(ink: np.ndarray) -> bool:
     found = crop_ink(ink)
-    return found is not None and np.array_equal(found, ALONE)
+    return found is not None and ALONE is not None and np.array_equal(found, ALONE)
 
 
 def test_the_crop_holds_all_ink_and_little_else() -> None:

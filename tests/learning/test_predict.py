@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -8,7 +7,7 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.learning.batches import BatchParams, Samples, Shape
 from im2latex.learning.checkpoint import Checkpoint, save_checkpoint
 from im2latex.learning.network import ModelParams, Network
-from im2latex.learning.predict import PredictParams, predict, recognize
+from im2latex.learning.predict import PredictParams, predict
 from im2latex.records import PREDICTIONS
 
 BATCHES = BatchParams(max_pictures=3, max_pixels=10_000, max_tokens=100)
@@ -43,19 +42,3 @@ def test_blank_pictures_of_one_shape_all_read_the_same(checkpoint: Checkpoint, s
     assert {row["input"] for row in rows} == {"blank"}
     assert len({row["hypothesis"] for row in rows}) <= 2
     assert len(rows) == 10
-
-
-def test_a_picture_is_read_as_in_its_shard(checkpoint: Checkpoint, shards: Path, tmp_path: Path) -> None:
-    save_checkpoint(checkpoint, tmp_path)
-    rows = {
-        row["formula_id"]: row
-        for row in predict(tmp_path, shards, "val", PredictParams(batches=BATCHES, beam=1, device="cpu"))
-    }
-    samples = Samples(shards, "val")
-    pictures = [samples.picture(index).numpy() for index in range(len(samples))]
-    for index, found in enumerate(recognize(checkpoint, pictures)):
-        assert " ".join(checkpoint.vocabulary.decode(found.tokens)) == rows[samples.ids[index]]["hypothesis"]
-
-
-def test_a_picture_larger_than_every_shape_is_read(checkpoint: Checkpoint) -> None:
-    assert len(recognize(checkpoint, [np.full((70, 90), 255, dtype=np.uint8)])) == 1
