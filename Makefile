@@ -8,7 +8,7 @@ READY := .venv/.ready
 
 BENCH_FORMULAS ?= data/raw/sample/formulas.txt
 
-.PHONY: bench-data bench-render bench-score help setup repro test test-all lint types train evaluate small full accept lock
+.PHONY: bench-data bench-render bench-score bench-serve help setup repro test test-all lint types train evaluate serve docker small full accept lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,6 +49,12 @@ train: $(READY) ## the data stages and the training
 evaluate: $(READY) ## everything up to the scores
 	dvc repro evaluate
 
+serve: $(READY) ## the REST API and the web page, on http://localhost:8000
+	im2latex serve
+
+docker: ## an image with all of this; its default command serves
+	docker build -t im2latex .
+
 small: repro ## the embedded corpus
 
 full: $(READY) ## im2latex-100k, fetched first
@@ -76,3 +82,6 @@ bench-render: $(READY) ## speed of the renderer beside the usual way, on BENCH_F
 bench-score: $(READY) ## speed of the scores, and how they fall as formulas are damaged, on BENCH_FORMULAS=file
 	python -m benchmarks.scoring speed $(BENCH_FORMULAS)
 	python -m benchmarks.scoring corruptions $(BENCH_FORMULAS)
+
+bench-serve: $(READY) ## the server under load, with pictures of BENCH_FORMULAS=file
+	python -m benchmarks.serving $(BENCH_FORMULAS)

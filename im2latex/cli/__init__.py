@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from im2latex.cli import comparison, formulas, pictures, reading, scores, state, vocab
+from im2latex.cli import comparison, formulas, pictures, reading, scores, serving, state, vocab
 from im2latex.cli.runs import runs
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
 
@@ -33,6 +33,7 @@ for command in (
     runs,
     comparison.compare,
     comparison.gate,
+    serving.serve,
     state.inspect,
     state.verify,
     state.doctor,

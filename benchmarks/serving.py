@@ -1,0 +1,152 @@
+"""Measure the server under load: python -m benchmarks.serving FORMULAS --help
+
+Starts `im2latex serve` on a free port of this machine, draws formulas to pictures, and lets clients send one after the
+other for a while, first one client alone, then all at once: milliseconds, throughput, processor time (which a busy
+machine changes least), memory at the start and the end, errors.
+"""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import httpx2
+import numpy as np
+import psutil
+import typer
+
+from benchmarks.corpus import load, save
+from im2latex.imaging.raster import encode_png, pad
+from im2latex.rendering.engine import RenderParams, TexRenderer
+
+_MB = 1 << 20
+_PADDING_PX = 16
+_WARM_UP_SECONDS = 3  # allocations of the first requests are no leak
+_START_SECONDS = 120
+_PATIENCE_SECONDS = 90
+
+app = typer.Typer(help=__doc__, add_completion=False)
+
+
+@dataclass
+class Tally:
+    """What one run of clients saw."""
+
+    seconds: float
+    times: list[float] = field(default_factory=list)
+    errors: Counter[str] = field(default_factory=Counter)
+
+    def summary(self) -> dict[str, object]:
+        """Milliseconds, requests a second, errors by kind."""
+        milliseconds = 1000 * np.array(self.times or [np.nan])
+        return {
+            "requests": len(self.times),
+            "per_second": len(self.times) / self.seconds,
+            "median_ms": float(np.median(milliseconds)),
+            "p95_ms": float(np.percentile(milliseconds, 95)),
+            "max_ms": float(milliseconds.max()),
+            "errors": dict(self.errors),
+        }
+
+
+@app.command()
+def measure(
+    formulas: Annotated[Path, typer.Argument(help="formulas to send pictures of: .txt, .jsonl, .csv or .parquet")],
+    checkpoint: Annotated[Path | None, typer.Option(help="that of the package if not given")] = None,
+    clients: int = 20,
+    seconds: float = 120,
+    count: Annotated[int, typer.Option(help="different pictures")] = 100,
+    query: Annotated[str, typer.Option(help="of the requests; the page's own")] = "candidates=5&attention=true",
+) -> None:
+    """One client alone, then `clients` at once, each for `seconds`."""
+    pictures = _drawn(load(formulas, count))
+    port = _free_port()
+    command = [sys.executable, "-m", "im2latex.cli", "serve", "--quiet", "--port", str(port)]
+    server = subprocess.Popen(command + (["--checkpoint", str(checkpoint)] if checkpoint else []))
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(url, server)
+        send = f"{url}/predict?{query}"
+        asyncio.run(_load(send, pictures, clients, _WARM_UP_SECONDS))
+        alone = asyncio.run(_load(send, pictures, 1, min(seconds, 20)))
+        process = psutil.Process(server.pid)
+        before, computed = process.memory_info().rss, process.cpu_times()
+        together = asyncio.run(_load(send, pictures, clients, seconds))
+        after, cpu = process.memory_info().rss, process.cpu_times()
+    finally:
+        server.terminate()
+        stopping = time.monotonic()
+        status = server.wait(_PATIENCE_SECONDS)
+    result: dict[str, object] = {
+        "clients": clients,
+        "seconds": seconds,
+        "pictures": len(pictures),
+        "query": query,
+        "one_client": alone.summary(),
+        "all_clients": together.summary(),
+        "server_cpu_ms_per_request": 1000
+        * (cpu.user + cpu.system - computed.user - computed.system)
+        / max(1, len(together.times)),
+        "server_mb": {"start": before / _MB, "end": after / _MB},
+        "stop": {"status": status, "seconds": time.monotonic() - stopping},
+    }
+    save("serving", result)
+
+
+async def _load(url: str, pictures: list[bytes], clients: int, seconds: float) -> Tally:
+    """Each client sends as soon as it was answered, until the time is over."""
+    tally = Tally(seconds)
+    until = time.monotonic() + seconds
+    async with httpx2.AsyncClient(timeout=_PATIENCE_SECONDS, limits=httpx2.Limits(max_connections=clients)) as http:
+
+        async def client(number: int) -> None:
+            place = number
+            while time.monotonic() < until:
+                began = time.perf_counter()
+                try:
+                    answer = await http.post(url, content=pictures[place % len(pictures)])
+                except httpx2.TransportError as error:
+                    tally.errors[type(error).__name__] += 1
+                    continue
+                if answer.status_code == 200:
+                    tally.times.append(time.perf_counter() - began)
+                else:
+                    tally.errors[f"{answer.status_code} {answer.json()['error']}"] += 1
+                place += clients
+
+        await asyncio.gather(*(client(number) for number in range(clients)))
+    return tally
+
+
+def _drawn(formulas: list[str]) -> list[bytes]:
+    """Pictures of those that typeset, as a screenshot shows them."""
+    drawn = TexRenderer(RenderParams(rasterizer="pdfium", dpi=150)).render(formulas)
+    return [encode_png(pad(one.pixels, _PADDING_PX)) for one in drawn if one.pixels is not None]
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _wait(url: str, server: "subprocess.Popen[bytes]") -> None:
+    """Until the server answers."""
+    for _ in range(10 * _START_SECONDS):
+        try:
+            httpx2.get(f"{url}/healthz").raise_for_status()
+            return
+        except httpx2.TransportError:
+            if server.poll() is not None:
+                raise SystemExit(f"the server ended with status {server.returncode}") from None
+            time.sleep(0.1)
+    raise SystemExit(f"the server did not answer within {_START_SECONDS} s")
+
+
+if __name__ == "__main__":
+    app()

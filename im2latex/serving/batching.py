@@ -1,0 +1,108 @@
+"""Work of many callers on one thread, in batches: what arrives while a batch is computed makes up the next one.
+
+So a single caller waits for nobody, and many share the cost of a batch. The queue is bounded; the work of a caller
+that has given up is dropped before it is begun.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from im2latex.errors import Im2LatexError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class BusyError(Im2LatexError):
+    """The queue is full, or closed."""
+
+
+class Batcher(Generic[Item, Result]):
+    """Calls `work` with at most `most` items of one kind, on a thread that lives as long as the context is open."""
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Item]], Sequence[Result]],
+        *,
+        most: int,
+        waiting: int,
+        kind: Callable[[Item], Hashable] = lambda _: None,
+    ) -> None:
+        """`work` gives one result an item, in order; at most `waiting` items queue; only equal kinds are joined."""
+        self._work = work
+        self._most = most
+        self._room = waiting
+        self._kind = kind
+        self._queue: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._filled = asyncio.Event()
+        self._open = False
+
+    async def __aenter__(self) -> "Batcher[Item, Result]":
+        """Start the thread."""
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._loop = asyncio.create_task(self._serve())
+        self._open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take nothing more, let the batch at work end, give up those that wait."""
+        self._open = False
+        self._loop.cancel()
+        for _, future in self._queue:
+            future.cancel()
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
+
+    @property
+    def waiting(self) -> int:
+        """Items in the queue, not those at work."""
+        return len(self._queue)
+
+    async def do(self, item: Item) -> Result:
+        """The result for one item; raises `BusyError`, and whatever the work raises for it."""
+        if not self._open or len(self._queue) >= self._room:
+            raise BusyError(f"{len(self._queue)} others are waiting; try again in a moment")
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._queue.append((item, future))
+        self._filled.set()
+        return await future
+
+    async def _serve(self) -> None:
+        while True:
+            await self._filled.wait()
+            batch = self._next_batch()
+            if batch:
+                await self._compute(batch)
+            else:
+                self._filled.clear()
+
+    def _next_batch(self) -> list[tuple[Item, "asyncio.Future[Result]"]]:
+        """The oldest item and those of its kind, in the order they came."""
+        living = [entry for entry in self._queue if not entry[1].done()]
+        batch = [entry for entry in living if self._kind(entry[0]) == self._kind(living[0][0])][: self._most]
+        chosen = {id(future) for _, future in batch}
+        self._queue = deque(entry for entry in living if id(entry[1]) not in chosen)
+        return batch
+
+    async def _compute(self, batch: list[tuple[Item, "asyncio.Future[Result]"]]) -> None:
+        """Give each its result; of a batch that fails, each is tried alone, so that only the culprit fails."""
+        items = [item for item, _ in batch]
+        done = asyncio.get_running_loop().run_in_executor(self._thread, self._work, items)
+        await asyncio.wait({done})
+        error = done.exception()
+        if error is not None and len(batch) > 1:
+            for entry in batch:
+                await self._compute([entry])
+            return
+        for place, (_, future) in enumerate(batch):
+            if future.done():
+                continue  # its caller has gone
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(done.result()[place])

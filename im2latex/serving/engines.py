@@ -1,0 +1,157 @@
+"""The two engines behind the API, each on a thread of its own: one reads pictures, one draws formulas.
+
+Knows a reader and a renderer by what it asks of them only, so that it needs neither torch nor TeX.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2latex.errors import PictureError, ToolError
+from im2latex.imaging.raster import PictureParams
+from im2latex.rendering.engine import Renderer, Rendering
+from im2latex.scoring.rerank import Redrawing, choose
+from im2latex.serving.batching import Batcher
+
+READ_TOGETHER = 8
+DRAW_TOGETHER = 16
+
+Pixels = NDArray[np.uint8]
+
+
+class Candidate(Protocol):
+    """As `im2latex.reading.Candidate`."""
+
+    @property
+    def latex(self) -> str:
+        """Its tokens."""
+
+    @property
+    def confidence(self) -> float:
+        """From 0 to 1."""
+
+
+class Formula(Candidate, Protocol):
+    """As `im2latex.reading.Formula`."""
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """The best first."""
+
+    @property
+    def picture(self) -> Pixels:
+        """As the model saw it, (h, w)."""
+
+    @property
+    def attention(self) -> NDArray[np.float32] | None:
+        """A map a token, (T, rows, columns)."""
+
+    @property
+    def problem(self) -> PictureError | None:
+        """Why there is none of the above."""
+
+
+class Reader(Protocol):
+    """As `im2latex.reading.Reader`."""
+
+    def read(
+        self, pictures: Sequence[Pixels], candidates: int = 1, constrain: bool = False, attention: bool = False
+    ) -> Sequence[Formula]:
+        """One formula a picture."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the server is made of.
+
+    `renderer` draws at the resolution of the reader's training pictures, which `picture` makes of its pixels;
+    `close` ends the renderer's processes; `checkpoint` is the SHA-256 of the weights.
+    """
+
+    reader: Reader
+    renderer: Renderer
+    picture: PictureParams = field(default_factory=PictureParams)
+    checkpoint: str = ""
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class _Task:
+    pixels: Pixels
+    candidates: int
+    attention: bool
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Drawings that have been made, as a renderer."""
+
+    drawings: dict[str, Rendering]
+    identity: str = ""
+
+    def render(self, formulas: Sequence[str]) -> list[Rendering]:
+        return [self.drawings[formula] for formula in formulas]
+
+
+class Engines:
+    """Reads and draws for many callers at once; `BusyError` where too many wait."""
+
+    def __init__(self, engine: Engine, waiting: int) -> None:
+        self._engine = engine
+        self._reading: Batcher[_Task, Formula] = Batcher(
+            self._read, most=READ_TOGETHER, waiting=waiting, kind=lambda task: (task.candidates, task.attention)
+        )
+        self._drawing: Batcher[str, Rendering] = Batcher(engine.renderer.render, most=DRAW_TOGETHER, waiting=waiting)
+        self._open = AsyncExitStack()
+        self.draws = False
+
+    async def __aenter__(self) -> "Engines":
+        """Start both, and warm them up: what is loaded now is loaded for all."""
+        await self._open.enter_async_context(self._reading)
+        self._open.push_async_callback(asyncio.to_thread, self._engine.close)
+        await self._open.enter_async_context(self._drawing)
+        await self.read(np.pad(np.zeros((12, 24), np.uint8), 8, constant_values=255), 1, False)
+        try:
+            await self.draw("x")
+            self.draws = True
+        except ToolError:
+            pass  # no TeX here: all but drawing works, and drawing says why it does not
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End both, and the renderer's processes."""
+        await self._open.aclose()
+
+    @property
+    def waiting(self) -> int:
+        """Pictures and formulas in the queues."""
+        return self._reading.waiting + self._drawing.waiting
+
+    async def read(self, pixels: Pixels, candidates: int, attention: bool) -> Formula:
+        """What a picture shows."""
+        return await self._reading.do(_Task(pixels, candidates, attention))
+
+    async def draw(self, latex: str) -> Rendering:
+        """A formula's picture; raises `ToolError` where there is no TeX."""
+        return await self._drawing.do(latex)
+
+    async def most_alike(self, picture: Pixels, formulas: Sequence[str]) -> int:
+        """The place of the formula whose drawing looks most like the picture."""
+        drawn = await asyncio.gather(*map(self.draw, formulas))
+        redrawing = Redrawing(_Known(dict(zip(formulas, drawn, strict=True))), self._engine.picture)
+        (likenesses,) = await asyncio.to_thread(redrawing.compare, [picture], [formulas])
+        return choose(likenesses)
+
+    def _read(self, tasks: Sequence[_Task]) -> Sequence[Formula]:
+        first = tasks[0]
+        return self._engine.reader.read(
+            [task.pixels for task in tasks], candidates=first.candidates, attention=first.attention
+        )

@@ -1,0 +1,56 @@
+"""What strangers send as a picture: taken out of the request, and decoded if it is one that can hold a formula.
+
+Takes the bytes of a file; gives pixels uint8 (H, W), (H, W, 3) or (H, W, 4), upright.
+"""
+
+import io
+
+import numpy as np
+from fastapi import Request
+from numpy.typing import NDArray
+from PIL import Image
+from starlette.datastructures import UploadFile
+
+from im2latex.errors import InputError, PictureError
+from im2latex.imaging import files
+
+_SMALLEST_SIDE = 4
+_LARGEST_SIDE = 16_384
+_ENOUGH_PIXELS = 4_000_000
+"""Larger pictures are shrunk to this: a formula over a third of such a page is still larger than a model reads it."""
+
+
+async def upload(request: Request) -> bytes:
+    """The picture in a request: the first file of a form, or the body itself; raises `InputError`."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await request.body()
+    async with request.form(max_files=1, max_fields=8) as form:
+        for value in form.values():
+            if isinstance(value, UploadFile):
+                return await value.read()
+    raise InputError("the form holds no file; send the picture as its field `file`")
+
+
+def decode(data: bytes, most_pixels: int) -> NDArray[np.uint8]:
+    """The pixels of a picture file; raises `InputError` where there is none, `PictureError` where it is of no use."""
+    if not data:
+        raise InputError("the request holds no picture; send one as the body, or as a form's field `file`")
+    pixels = files.decode(data, files.Limits(most_pixels, _LARGEST_SIDE))
+    if min(pixels.shape[:2]) < _SMALLEST_SIDE:
+        height, width = pixels.shape[:2]
+        raise PictureError(
+            "too_small", f"{width} x {height} pixels hold no formula; give {_SMALLEST_SIDE} or more a side"
+        )
+    with Image.open(io.BytesIO(data), formats=files.FORMATS) as image:
+        if getattr(image, "is_animated", False):
+            raise PictureError("moving", "the picture moves, or has several pages; give a single one")
+    return _shrunk(pixels)
+
+
+def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    factor = (_ENOUGH_PIXELS / (height * width)) ** 0.5
+    if factor >= 1:
+        return pixels
+    size = max(1, round(factor * width)), max(1, round(factor * height))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))

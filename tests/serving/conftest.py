@@ -1,0 +1,51 @@
+"""The application over stand-ins, called in this process or over a real socket."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from im2latex.serving.app import create_app
+from im2latex.serving.connections import impatient
+from im2latex.serving.engines import Engine
+from im2latex.serving.limits import Limits
+from tests.fakes import FakeRenderer
+from tests.serving.fakes import FakeReader
+
+Open = Callable[[FastAPI, Limits], AbstractContextManager[int]]
+
+
+@pytest.fixture
+def reader() -> FakeReader:
+    return FakeReader()
+
+
+@pytest.fixture
+def client(reader: FakeReader) -> Iterator[TestClient]:
+    app = create_app(Engine(reader, FakeRenderer(), checkpoint="abc"), Limits(body_mb=1, pixels=1_000_000))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+@contextmanager
+def listening(app: FastAPI, limits: Limits) -> Iterator[int]:
+    """A real server on a free port, in a thread of this process; yields the port."""
+    config = uvicorn.Config(
+        app, port=0, http=impatient(limits.header_seconds), ws="none", log_level="warning", timeout_graceful_shutdown=2
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(10)
+    assert not thread.is_alive()

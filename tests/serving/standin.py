@@ -1,0 +1,36 @@
+"""A server to be started and stopped as a process: python -m tests.serving.standin PORT
+
+Its reader takes a second for a picture; its renderer is the real one, with processes that wait.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.serving.app import create_app
+from im2latex.serving.engines import Engine
+from im2latex.serving.limits import Limits
+from im2latex.serving.server import listener, run
+from tests.serving.fakes import FakeFormula, FakeReader
+
+
+class SlowReader(FakeReader):
+    def read(
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        candidates: int = 1,
+        constrain: bool = False,
+        attention: bool = False,
+    ) -> list[FakeFormula]:
+        time.sleep(1)
+        return super().read(pictures, candidates, constrain, attention)
+
+
+if __name__ == "__main__":
+    renderer = TexRenderer(RenderParams(rasterizer="pdfium"), ready=2)
+    engine = Engine(SlowReader(), renderer, close=renderer.close)
+    run(create_app(engine, Limits()), Limits(), listener("127.0.0.1", int(sys.argv[1])))

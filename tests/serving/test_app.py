@@ -1,0 +1,143 @@
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from im2latex.errors import ToolError
+from im2latex.rendering.engine import Rendering
+from im2latex.serving.app import create_app
+from im2latex.serving.engines import Engine
+from im2latex.serving.limits import Limits
+from tests.fakes import FakeRenderer
+from tests.serving import pictures
+from tests.serving.fakes import LATEX, OTHERS, FakeReader
+from tests.serving.test_uploads import HOSTILE
+
+PICTURE = pictures.encoded(pictures.ink())
+
+
+def test_a_picture_as_the_body(client: TestClient) -> None:
+    answer = client.post("/predict?candidates=2", content=PICTURE, headers={"content-type": "image/png"})
+    assert answer.status_code == 200
+    found = answer.json()
+    assert found["latex"] == f"{LATEX} 60"
+    assert found["tokens"] == found["latex"].split()
+    assert [one["latex"] for one in found["candidates"]] == [f"{LATEX} 60", OTHERS[0]]
+    assert found["confidence"] == found["candidates"][0]["confidence"] == 0.9
+    assert found["attention"] is None
+    assert found["seconds"] > 0
+    head, _, data = found["picture"].partition(",")
+    assert head == "data:image/png;base64"
+    assert Image.open(io.BytesIO(base64.b64decode(data))).size == (60, 40)
+
+
+@pytest.mark.parametrize("field", ["file", "picture"])
+def test_a_picture_in_a_form(client: TestClient, field: str) -> None:
+    answer = client.post("/predict", files={field: ("a.png", PICTURE, "image/png")})
+    assert answer.json()["latex"] == f"{LATEX} 60"
+    assert len(answer.json()["candidates"]) == 3  # of five that were asked for
+
+
+def test_attention_is_a_map_of_thousandths_for_each_token(client: TestClient) -> None:
+    found = client.post("/predict?attention=true", content=PICTURE).json()
+    maps = np.array(found["attention"])
+    assert maps.shape == (len(found["tokens"]), 2, 6)
+    assert (maps.sum(axis=(1, 2)) == 1000).all()
+
+
+def test_rerank_prefers_the_reading_that_looks_like_the_picture(reader: FakeReader) -> None:
+    (drawn,) = FakeRenderer().render([OTHERS[0]])
+    assert drawn.pixels is not None
+    with TestClient(create_app(Engine(reader, FakeRenderer()), Limits())) as client:
+        picture = pictures.encoded(Image.fromarray(drawn.pixels[::2, ::2]))
+        found = client.post("/predict?rerank=true&attention=true&candidates=3", content=picture).json()
+    assert {one["latex"] for one in found["candidates"]} == {f"{LATEX} {drawn.pixels.shape[1] // 2}", *OTHERS}
+    assert found["latex"] == found["candidates"][0]["latex"] != OTHERS[1]
+    assert (found["attention"] is None) == (found["latex"] == OTHERS[0])
+
+
+def test_render_answers_a_picture_or_a_reason(client: TestClient) -> None:
+    answer = client.post("/render", json={"latex": "a + b"})
+    assert answer.headers["content-type"] == "image/png"
+    assert Image.open(io.BytesIO(answer.content)).mode == "L"
+    refused = client.post("/render", json={"latex": r"\broken"})
+    assert refused.status_code == 422
+    assert refused.json() == {
+        "error": r"The formula cannot be drawn: undefined macro (\broken)",
+        "reason": "undefined_macro",
+    }
+
+
+def test_health(client: TestClient) -> None:
+    found = client.get("/healthz").json()
+    assert found["status"] == "ok"
+    assert found["checkpoint"] == "abc"
+    assert found["rendering"] is True
+    assert found["waiting"] == 0
+    assert found["uptime_seconds"] > 0
+
+
+def test_without_tex_all_but_drawing_works(reader: FakeReader) -> None:
+    class NoTex(FakeRenderer):
+        def render(self, formulas: object) -> list[Rendering]:
+            raise ToolError("pdftex is not installed")
+
+    with TestClient(create_app(Engine(reader, NoTex()), Limits())) as client:
+        assert client.get("/healthz").json()["rendering"] is False
+        assert client.post("/predict", content=PICTURE).status_code == 200
+        answer = client.post("/render", json={"latex": "x"})
+        assert (answer.status_code, answer.json()) == (503, {"error": "Pdftex is not installed"})
+
+
+@pytest.mark.parametrize("form", [False, True])
+def test_hostile_pictures_are_refused_and_the_next_is_read(client: TestClient, form: bool) -> None:
+    for name, (data, _) in HOSTILE.items():
+        answer = client.post("/predict", **({"files": {"file": data}} if form else {"content": data}))
+        assert answer.status_code == (422 if data else 400), (name, answer.text)
+        assert answer.json()["error"].count(" ") > 3
+    assert client.post("/predict", content=PICTURE).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "words"),
+    [
+        (("GET", "/nothing", {}), 404, "nothing at /nothing"),
+        (("GET", "/predict", {}), 405, "does not answer GET"),
+        (("POST", "/predict?candidates=0", {"content": PICTURE}), 422, "Candidates: input should be greater"),
+        (("POST", "/predict", {"data": {"a": "b"}}), 422, "No picture"),
+        (("POST", "/predict", {"content": b"x", "headers": {"content-type": "multipart/form-data"}}), 400, "boundary"),
+        (("POST", "/render", {"content": b"{"}), 422, "valid dictionary"),
+        (("POST", "/render", {"json": {"latex": "x" * 20_000}}), 422, "at most 10000"),
+        (("POST", "/predict", {"content": pictures.encoded(Image.new("L", (50, 50), 255))}), 422, "no ink"),
+    ],
+)
+def test_every_refusal_is_one_sentence(
+    client: TestClient, request_: tuple[str, str, dict[str, object]], status: int, words: str
+) -> None:
+    method, path, options = request_
+    answer = client.request(method, path, **options)  # type: ignore[arg-type]
+    assert answer.status_code == status, answer.text
+    assert words in answer.json()["error"]
+
+
+def test_a_fault_of_ours_is_no_traceback_for_the_user(client: TestClient, reader: FakeReader) -> None:
+    reader.error = ArithmeticError("secret")
+    answer = client.post("/predict", content=PICTURE)
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert answer.json()["error"].startswith("Something broke")
+    reader.error = None
+    assert client.post("/predict", content=PICTURE).status_code == 200
+
+
+def test_the_page_and_all_that_it_needs_come_from_here(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.headers["content-security-policy"].startswith("default-src 'self';")
+    for name in ("style.css", "app.js", "api.js", "attention.js", "crop.js", "picture.js", "readings.js", "icon.svg"):
+        part = client.get(f"/page/{name}")
+        assert part.status_code == 200
+        assert "//" not in part.text.replace("http://www.w3.org/2000/svg", "").replace("// ", "").replace("//\n", "")
+    assert client.get("/page/../app.py").status_code == 404

@@ -1,0 +1,124 @@
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from im2latex.serving.batching import Batcher, BusyError
+
+
+class Doubling:
+    """Doubles numbers; waits while told to; cannot double 13."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.may_go = threading.Event()
+        self.may_go.set()
+        self.threads: set[int] = set()
+
+    def __call__(self, items: Sequence[int]) -> list[int]:
+        self.may_go.wait(10)
+        self.threads.add(threading.get_ident())
+        self.batches.append(list(items))
+        if 13 in items:
+            raise ArithmeticError("13")
+        return [2 * item for item in items]
+
+
+async def _submitted(batcher: "Batcher[int, int]", items: Sequence[int]) -> "list[asyncio.Task[int]]":
+    """Tasks that wait in the queue, in this order."""
+    tasks = [asyncio.create_task(batcher.do(item)) for item in items]
+    await asyncio.sleep(0.01)
+    return tasks
+
+
+def test_every_caller_gets_its_own_result_and_those_who_wait_share_batches() -> None:
+    async def scene() -> None:
+        work = Doubling()
+        async with Batcher(work, most=4, waiting=100) as batcher:
+            work.may_go.clear()
+            tasks = await _submitted(batcher, range(20, 30))
+            work.may_go.set()
+            assert await asyncio.gather(*tasks) == [2 * item for item in range(20, 30)]
+        assert work.batches == [[20, 21, 22, 23], [24, 25, 26, 27], [28, 29]]
+        assert len(work.threads) == 1
+
+    asyncio.run(scene())
+
+
+def test_only_equal_kinds_are_joined_and_the_oldest_goes_first() -> None:
+    async def scene() -> None:
+        work = Doubling()
+        async with Batcher(work, most=10, waiting=100, kind=lambda item: item % 2) as batcher:
+            work.may_go.clear()
+            tasks = await _submitted(batcher, [1, 2, 3, 4, 5])
+            work.may_go.set()
+            assert await asyncio.gather(*tasks) == [2, 4, 6, 8, 10]
+        assert work.batches == [[1, 3, 5], [2, 4]]
+
+    asyncio.run(scene())
+
+
+def test_the_queue_is_bounded() -> None:
+    async def scene() -> None:
+        work = Doubling()
+        async with Batcher(work, most=1, waiting=2) as batcher:
+            work.may_go.clear()
+            tasks = await _submitted(batcher, [1])
+            tasks += await _submitted(batcher, [2, 3])
+            with pytest.raises(BusyError, match="2 others"):
+                await batcher.do(4)
+            work.may_go.set()
+            assert await asyncio.gather(*tasks) == [2, 4, 6]
+            assert await batcher.do(4) == 8
+
+    asyncio.run(scene())
+
+
+def test_who_gives_up_while_waiting_costs_nothing() -> None:
+    async def scene() -> None:
+        work = Doubling()
+        async with Batcher(work, most=1, waiting=10) as batcher:
+            work.may_go.clear()
+            tasks = await _submitted(batcher, [1, 2, 3])
+            tasks[1].cancel()
+            await asyncio.sleep(0)
+            work.may_go.set()
+            assert (await tasks[0], await tasks[2]) == (2, 6)
+        assert work.batches == [[1], [3]]
+
+    asyncio.run(scene())
+
+
+def test_of_a_batch_that_fails_only_the_culprit_does() -> None:
+    async def scene() -> None:
+        work = Doubling()
+        async with Batcher(work, most=10, waiting=10) as batcher:
+            work.may_go.clear()
+            tasks = await _submitted(batcher, [12, 13, 14])
+            work.may_go.set()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            assert (results[0], results[2]) == (24, 28)
+            assert isinstance(results[1], ArithmeticError)
+            assert await batcher.do(1) == 2
+
+    asyncio.run(scene())
+
+
+def test_at_the_end_work_is_finished_and_the_waiting_are_given_up() -> None:
+    async def scene() -> None:
+        work = Doubling()
+        before = threading.active_count()
+        async with Batcher(work, most=1, waiting=10) as batcher:
+            work.may_go.clear()
+            tasks = await _submitted(batcher, [1, 2])
+            threading.Timer(0.05, work.may_go.set).start()
+        assert tasks[1].cancelled() or tasks[1].cancelling() or not tasks[1].done()
+        await asyncio.wait(tasks, timeout=1)
+        assert work.batches == [[1]]
+        assert tasks[1].cancelled()
+        with pytest.raises(BusyError):
+            await batcher.do(3)
+        assert threading.active_count() <= before + 1  # asyncio's own, for waiting
+
+    asyncio.run(scene())

@@ -1,0 +1,182 @@
+"""The page in a real browser, over stand-ins for the model and TeX."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from im2latex.serving.app import create_app
+from im2latex.serving.engines import Engine
+from im2latex.serving.limits import Limits
+from tests.fakes import FakeRenderer
+from tests.serving import pictures
+from tests.serving.conftest import listening
+from tests.serving.fakes import LATEX, OTHERS, FakeReader
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+_PATIENCE_MS = 60_000  # a busy machine is no fault of the page
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with playwright.sync_playwright() as driver:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        playwright.expect.set_options(timeout=_PATIENCE_MS)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, reader: FakeReader) -> Iterator[Page]:
+    """The page, which loads nothing from elsewhere and breaks nothing."""
+    limits = Limits()
+    with listening(create_app(Engine(reader, FakeRenderer()), limits), limits) as port:
+        here = f"http://127.0.0.1:{port}"
+        context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        page.set_default_timeout(_PATIENCE_MS)
+        foreign: list[str] = []
+        faults: list[str] = []
+        page.on("request", lambda request: _note(foreign, request.url, here))
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(here)
+        yield page
+        context.close()
+        assert foreign == []
+        assert [fault for fault in faults if "422" not in fault] == []  # of formulas that cannot be drawn
+
+
+def _note(foreign: list[str], url: str, here: str) -> None:
+    if not url.startswith((here, "data:", f"blob:{here}")):
+        foreign.append(url)
+
+
+def _choose(page: Page, data: bytes) -> None:
+    page.locator("#file").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": data})
+
+
+def _expect(page: Page, selector: str) -> Any:
+    return playwright.expect(page.locator(selector))
+
+
+def test_a_chosen_picture_is_read_drawn_and_its_readings_are_offered(page: Page) -> None:
+    _choose(page, pictures.encoded(pictures.ink()))
+    _expect(page, "#latex").to_have_value(f"{LATEX} 60")
+    _expect(page, "#rendering").to_have_js_property("complete", True)
+    _expect(page, "#rendering").to_have_attribute("alt", f"{LATEX} 60")
+    _expect(page, "#confidence").to_have_text("confidence 90 %")
+    _expect(page, ".reading").to_have_count(3)
+    _expect(page, ".reading .drawn").to_have_count(2)  # the third cannot be drawn, and is shown as code
+    _expect(page, ".reading code").to_have_text(OTHERS[1])
+    page.locator(".reading").nth(1).click()
+    _expect(page, "#latex").to_have_value(OTHERS[0])
+    _expect(page, "#rendering").to_have_attribute("alt", OTHERS[0])
+    page.keyboard.press("ArrowDown")
+    _expect(page, "#latex").to_have_value(OTHERS[1])
+    _expect(page, "#rendering-problem").to_contain_text("cannot be drawn")
+
+
+def test_an_edit_is_drawn_and_copied(page: Page) -> None:
+    _choose(page, pictures.encoded(pictures.ink()))
+    _expect(page, "#latex").to_have_value(f"{LATEX} 60")
+    page.locator("#latex").fill("a + b")
+    _expect(page, "#rendering").to_have_attribute("alt", "a + b")
+    _expect(page, "#readings :checked").to_have_count(0)
+    page.locator("#copy").click()
+    _expect(page, "#status").to_have_text("Copied")
+    assert page.evaluate("() => navigator.clipboard.readText()") == "a + b"
+    page.locator("#copy-display").click()
+    playwright.expect(page.locator("#status")).to_have_text("Copied")
+    assert page.evaluate("() => navigator.clipboard.readText()") == "$$a + b$$"
+    page.locator("#latex").fill(r"\broken")
+    _expect(page, "#rendering-problem").to_have_text(r"The formula cannot be drawn: undefined macro (\broken)")
+    _expect(page, "#rendering").to_have_class("stale")
+
+
+def test_tokens_show_where_the_model_looked(page: Page) -> None:
+    _choose(page, pictures.encoded(pictures.ink()))
+    chips = page.locator(".chip")
+    playwright.expect(chips).to_have_text(f"{LATEX} 60".split())
+
+    def heat() -> list[int]:
+        """The opacity of the cells of the map."""
+        cells: list[int] = page.locator("#heat").evaluate(
+            "(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((_, i) => i % 4 === 3)"
+        )
+        return cells
+
+    assert not any(heat())
+    chips.nth(3).hover()
+    assert [place for place, value in enumerate(heat()) if value] == [6 + 3]  # row 1, column 3 of two rows of six
+    chips.nth(0).focus()
+    page.keyboard.press("ArrowRight")
+    assert [place for place, value in enumerate(heat()) if value] == [6 + 1]
+    page.locator("#play").click()
+    _expect(page, "#play").to_have_text("Pause")
+    _expect(page, "#play").to_have_text("Play")  # at the end
+    assert not any(heat())
+
+
+def test_a_part_is_read_with_the_mouse_and_with_the_keyboard(page: Page) -> None:
+    _choose(page, pictures.encoded(pictures.ink(400, 200)))
+    _expect(page, "#latex").to_have_value(f"{LATEX} 400")
+    box = page.locator("#picture").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 3 * box["width"] / 4, box["y"] + box["height"] - 10)
+    page.mouse.up()
+    _expect(page, "#latex").to_have_value(f"{LATEX} 200")
+    page.locator("#whole").click()
+    _expect(page, "#latex").to_have_value(f"{LATEX} 400")
+    page.locator("#crop").click()  # a box of four fifths, one step wider, and read
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Enter")
+    _expect(page, "#latex").to_have_value(f"{LATEX} 328")
+
+
+def test_pasted_and_dropped_pictures_are_read(page: Page) -> None:
+    give = """([kind, base64]) => {
+        const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], "a.png", { type: "image/png" }));
+        const options = { clipboardData: transfer, dataTransfer: transfer, bubbles: true, cancelable: true };
+        document.dispatchEvent(kind === "paste" ? new ClipboardEvent(kind, options) : new DragEvent(kind, options));
+    }"""
+    for kind, width in (("paste", 90), ("drop", 120)):
+        page.evaluate(give, [kind, pictures.base64_of(pictures.ink(width))])
+        _expect(page, "#latex").to_have_value(f"{LATEX} {width}")
+
+
+def test_what_is_no_picture_and_what_is_blank_get_a_sentence(page: Page) -> None:
+    _choose(page, b"text")
+    _expect(page, "#problem").to_contain_text("not a picture")
+    _choose(page, pictures.encoded(Image.new("L", (50, 50), 255)))
+    _expect(page, "#problem").to_have_text("There is no ink on the picture")
+    _choose(page, pictures.encoded(pictures.ink()))
+    _expect(page, "#latex").to_have_value(f"{LATEX} 60")
+    _expect(page, "#problem").to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_window_and_all_controls_have_names(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.locator(".example").nth(3).click()
+    _expect(page, "body[data-state=done]").to_have_count(1)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    nameless = """() => [...document.querySelectorAll("button, input, textarea, img, [tabindex]")]
+        .filter((one) => one.offsetParent && !(one.textContent || one.alt || one.labels?.length || one.ariaLabel))
+        .map((one) => one.outerHTML)"""
+    assert page.evaluate(nameless) == []
