@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from im2latex.errors import InputError
-from im2latex.reporting.collect import STAGES
+from im2latex.reporting.provenance import STAGES
 
 NAMES = ("formula_id", "id")
 """Columns that name a sample: in the project's artifacts, in those of `im2latex render`."""
