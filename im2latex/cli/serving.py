@@ -30,7 +30,6 @@ def serve(
         import uvicorn  # noqa: F401
     except ModuleNotFoundError as error:
         raise UsageError(f"{error.name} is not installed; run: pip install 'im2latex[serve]'") from None
-    from im2latex.imaging.raster import PictureParams
     from im2latex.reading import RELEASED, Reader
     from im2latex.rendering.engine import RenderParams, TexRenderer
     from im2latex.serving.app import create_app
@@ -42,12 +41,11 @@ def serve(
     limits = check(given, Limits, "options")
     listening = listener(host, port)
     reader = Reader.load(checkpoint, device)
-    made = reader.checkpoint.pictures
-    renderer = TexRenderer(RenderParams(rasterizer="pdfium", timeout_seconds=1, dpi=made.get("dpi", 200)), ready=2)
-    picture = PictureParams.model_validate({key: made[key] for key in ("downsample", "padding_px") if key in made})
+    dpi = reader.checkpoint.pictures.get("dpi", 200)
+    renderer = TexRenderer(RenderParams(rasterizer="pdfium", timeout_seconds=1, dpi=dpi), ready=2)
     with ((checkpoint or RELEASED) / "model.safetensors").open("rb") as file:
         weights = hashlib.file_digest(file, "sha256").hexdigest()
-    engine = Engine(reader, renderer, picture, weights, renderer.close)
+    engine = Engine(reader, renderer, weights, renderer.close)
     if not quiet:
         url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
         typer.echo(f"im2latex serves {url}/ and {url}/docs; Ctrl-C stops it", err=True)

@@ -96,7 +96,6 @@ def create_app(engine: Engine, limits: Limits) -> FastAPI:
         request: Request,
         candidates: Annotated[int, Query(ge=1, le=MOST_CANDIDATES, description="readings to look for")] = 5,
         attention: Annotated[bool, Query(description="tell where the model looked")] = False,
-        rerank: Annotated[bool, Query(description="prefer the reading whose rendering looks like the picture")] = False,
     ) -> Prediction:
         began = time.perf_counter()
         data = await uploads.upload(request)
@@ -106,15 +105,13 @@ def create_app(engine: Engine, limits: Limits) -> FastAPI:
         if found.problem is not None:
             raise found.problem
         readings = [Reading(latex=one.latex, confidence=one.confidence) for one in found.candidates]
-        place = await engines.most_alike(found.picture, [one.latex for one in readings]) if rerank else 0
-        readings.insert(0, readings.pop(place))
         return Prediction(
-            latex=readings[0].latex,
-            confidence=readings[0].confidence,
+            latex=found.latex,
+            confidence=found.confidence,
             candidates=readings,
-            tokens=readings[0].latex.split(),
+            tokens=found.latex.split(),
             picture=_data_url(encode_png(found.picture)),
-            attention=_thousandths(found.attention) if found.attention is not None and place == 0 else None,
+            attention=_thousandths(found.attention) if found.attention is not None else None,
             seconds=time.perf_counter() - began,
         )
 

@@ -6,7 +6,7 @@ Knows a reader and a renderer by what it asks of them only, so that it needs nei
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2latex.errors import PictureError, ToolError
-from im2latex.imaging.raster import PictureParams
 from im2latex.rendering.engine import Renderer, Rendering
-from im2latex.scoring.rerank import Redrawing, choose
 from im2latex.serving.batching import Batcher
 
 READ_TOGETHER = 8
@@ -70,13 +68,11 @@ class Reader(Protocol):
 class Engine:
     """What the server is made of.
 
-    `renderer` draws at the resolution of the reader's training pictures, which `picture` makes of its pixels;
     `close` ends the renderer's processes; `checkpoint` is the SHA-256 of the weights.
     """
 
     reader: Reader
     renderer: Renderer
-    picture: PictureParams = field(default_factory=PictureParams)
     checkpoint: str = ""
     close: Callable[[], None] = lambda: None
 
@@ -86,17 +82,6 @@ class _Task:
     pixels: Pixels
     candidates: int
     attention: bool
-
-
-@dataclass(frozen=True)
-class _Known:
-    """Drawings that have been made, as a renderer."""
-
-    drawings: dict[str, Rendering]
-    identity: str = ""
-
-    def render(self, formulas: Sequence[str]) -> list[Rendering]:
-        return [self.drawings[formula] for formula in formulas]
 
 
 class Engines:
@@ -142,13 +127,6 @@ class Engines:
     async def draw(self, latex: str) -> Rendering:
         """A formula's picture; raises `ToolError` where there is no TeX."""
         return await self._drawing.do(latex)
-
-    async def most_alike(self, picture: Pixels, formulas: Sequence[str]) -> int:
-        """The place of the formula whose drawing looks most like the picture."""
-        drawn = await asyncio.gather(*map(self.draw, formulas))
-        redrawing = Redrawing(_Known(dict(zip(formulas, drawn, strict=True))), self._engine.picture)
-        (likenesses,) = await asyncio.to_thread(redrawing.compare, [picture], [formulas])
-        return choose(likenesses)
 
     def _read(self, tasks: Sequence[_Task]) -> Sequence[Formula]:
         first = tasks[0]

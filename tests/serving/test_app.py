@@ -48,17 +48,6 @@ def test_attention_is_a_map_of_thousandths_for_each_token(client: TestClient) ->
     assert (maps.sum(axis=(1, 2)) == 1000).all()
 
 
-def test_rerank_prefers_the_reading_that_looks_like_the_picture(reader: FakeReader) -> None:
-    (drawn,) = FakeRenderer().render([OTHERS[0]])
-    assert drawn.pixels is not None
-    with TestClient(create_app(Engine(reader, FakeRenderer()), Limits())) as client:
-        picture = pictures.encoded(Image.fromarray(drawn.pixels[::2, ::2]))
-        found = client.post("/predict?rerank=true&attention=true&candidates=3", content=picture).json()
-    assert {one["latex"] for one in found["candidates"]} == {f"{LATEX} {drawn.pixels.shape[1] // 2}", *OTHERS}
-    assert found["latex"] == found["candidates"][0]["latex"] != OTHERS[1]
-    assert (found["attention"] is None) == (found["latex"] == OTHERS[0])
-
-
 def test_render_answers_a_picture_or_a_reason(client: TestClient) -> None:
     answer = client.post("/render", json={"latex": "a + b"})
     assert answer.headers["content-type"] == "image/png"
