@@ -1,8 +1,9 @@
-"""Measure the model families: python -m benchmarks.families overfit FORMULAS.jsonl.gz | table FORMULAS.jsonl.gz
+"""Measure the model families: python -m benchmarks.families overfit FILE | table FILE | scores
 
 `overfit` trains the small size of each family on a few short formulas until greedy search reads every one of them
 without a fault, which any sound model and optimizer must reach. `table` counts weights, and times the training of
-the small sizes on the same formulas.
+the small sizes on the same formulas. `scores` trains each on as many of the project's own samples (data/bucket), with
+the settings of params.yaml, and scores what it reads in the split test.
 """
 
 import json
@@ -22,7 +23,9 @@ from benchmarks.corpus import RESULTS, load, save
 from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, save_shapes
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import LatexError
+from im2latex.evaluation import ReadoutParams, evaluate
 from im2latex.imaging.raster import encode_png, prepare
+from im2latex.learning.checkpoint import save_checkpoint
 from im2latex.learning.loop import train
 from im2latex.learning.network import ModelParams, Network
 from im2latex.learning.presets import load_preset, preset_names
@@ -30,13 +33,17 @@ from im2latex.learning.recipe import TrainParams
 from im2latex.params import check, load_section, load_yaml
 from im2latex.records import SAMPLES, formula_id, write_table
 from im2latex.rendering.engine import TexRenderer
+from im2latex.rendering.pool import PooledRenderer
+from im2latex.scoring.rerank import Redrawing
 from pipeline.normalizer import project_normalizer
 from pipeline.renderer import RenderStageParams
 
 LOOKED_AT = 2000
 SHORTEST, LONGEST = 5, 16
 SHAPES = 5
-OVERFIT = "families-overfit"
+OVERFIT, SCORES = "families-overfit", "families-scores"
+HEADLINE = ("bleu", "edit", "exact", "image_exact", "compiles")
+SHARDS = Path("data/bucket")
 PUBLISHED_ENTRIES = 500
 """Entries of the vocabulary with which weights are counted, about those of im2latex-100k."""
 
@@ -55,7 +62,7 @@ def overfit(file: File, count: int = 50, samples: int = 8_000, preset: Only = No
     with tempfile.TemporaryDirectory() as folder:
         vocabulary = _shards(file, count, Path(folder))
         for name in preset or _small():
-            found = _kept() | {name: _overfit(name, Path(folder), vocabulary, count, samples)}
+            found = _kept(OVERFIT) | {name: _overfit(name, Path(folder), vocabulary, count, samples)}
             save(OVERFIT, {"file": file.name, "presets": found})
 
 
@@ -70,9 +77,36 @@ def table(file: File, count: int = 50, samples: int = 100) -> None:
     save("families-table", {"file": file.name, "vocabulary": PUBLISHED_ENTRIES, "presets": rows})
 
 
-def _kept() -> dict[str, object]:
+@app.command()
+def scores(samples: int = 10_000, preset: Only = None) -> None:
+    """Train on `samples` samples of data/bucket and score the readings of its split test."""
+    for name in preset or ["fast-tiny", *_small()]:
+        found = _kept(SCORES) | {name: _scores(name, samples)}
+        save(SCORES, {"corpus": load_yaml(Path("params.yaml"))["corpus"], "presets": found})
+
+
+def _scores(name: str, samples: int) -> dict[str, object]:
+    """Headline scores with their intervals, and seconds of training, validations included."""
+    changes = {"preset": name, "budget": {"samples": samples, "minutes": None}, "validate_every_samples": samples}
+    recipe = check(load_yaml(Path("params.yaml"))["train"] | changes, TrainParams, "params.yaml: train")
+    vocabulary = Vocabulary.load(Path("data/tokenize/vocabulary.json"))
+    stage = load_section("render", RenderStageParams)
+    renderer = PooledRenderer(TexRenderer(stage.renderer))
+    started, processor = time.monotonic(), time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = train(recipe, SHARDS, vocabulary, "scores", Path(folder) / "state", lambda _: None)
+        seconds = {"seconds": time.monotonic() - started, "processor_seconds": time.process_time() - processor}
+        save_checkpoint(checkpoint, Path(folder) / "model")
+        out = Path(folder) / "predictions.parquet"
+        redrawing = Redrawing(renderer, stage.picture)
+        found = evaluate(Path(folder) / "model", SHARDS, "test", out, ReadoutParams(), redrawing, renderer)
+    values = {key: [found[key], *found["intervals"][key]] for key in HEADLINE}
+    return {"samples": samples, "n": found["n"], **{key: round(value, 1) for key, value in seconds.items()}, **values}
+
+
+def _kept(result: str) -> dict[str, object]:
     """The results of other presets, which stay."""
-    path = RESULTS / f"{OVERFIT}.json"
+    path = RESULTS / f"{result}.json"
     presets: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))["presets"] if path.is_file() else {}
     return presets
 
