@@ -69,8 +69,9 @@ def _judged(predictions: pa.Table, images: bool = True) -> pa.Table:
 
 
 def gate(
-    base: Annotated[str | None, typer.Argument(metavar="[BASE]", help="what is compared with, as in compare")] = None,
-    named_base: Annotated[str | None, typer.Option("--base", help="the same; origin/main or main if not given")] = None,
+    base: Annotated[
+        str | None, typer.Argument(metavar="[BASE]", help="as in compare; origin/main or main if not given")
+    ] = None,
     score: Annotated[list[str] | None, typer.Option("--score", help="a score to watch, in place of the usual")] = None,
     split: Annotated[Split, typer.Option("--split", help="whose samples are compared")] = "test",
     ledger: Annotated[
@@ -85,9 +86,7 @@ def gate(
     from im2latex.reporting.sides import read_side
     from im2latex.reporting.trees import WORKSPACE
 
-    if base and named_base and base != named_base:
-        raise UsageError(f"two bases were given, {base} and --base {named_base}; give one")
-    against = base or named_base or gates.find_base()
+    against = base or gates.find_base()
     try:
         first = read_side(against, split, _judged)
     except InputError as error:
