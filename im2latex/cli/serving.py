@@ -30,6 +30,8 @@ def serve(
         import uvicorn  # noqa: F401
     except ModuleNotFoundError as error:
         raise UsageError(f"{error.name} is not installed; run: pip install 'im2latex[serve]'") from None
+    import torch
+
     from im2latex.reading import RELEASED, Reader
     from im2latex.rendering.engine import RenderParams, TexRenderer
     from im2latex.serving.app import create_app
@@ -39,6 +41,8 @@ def serve(
 
     given = {"body_mb": max_mb, "pixels": max_pixels, "requests": max_requests, "seconds": max_seconds}
     limits = check(given, Limits, "options")
+    # Threads that share one picture wait for each other at every token, and the other cores are wanted for drawing.
+    torch.set_num_threads(1)
     listening = listener(host, port)
     reader = Reader.load(checkpoint, device)
     dpi = reader.checkpoint.pictures.get("dpi", 200)
