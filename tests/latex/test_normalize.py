@@ -4,7 +4,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from im2latex.errors import LatexError
@@ -60,6 +60,7 @@ def test_grammar_formulas_are_accepted_balanced_and_stable(seed: int, params: No
 
 
 @given(source=st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=30).map("".join)))
+@example(source=r"\not\rm=")
 @settings(max_examples=500)
 def test_whatever_comes_it_is_normalized_or_refused(source: str) -> None:
     line = _attempt(source)
