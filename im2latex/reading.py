@@ -42,7 +42,7 @@ _DPI = 200
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A formula, and the geometric mean of the probabilities of its tokens, end mark included, 0 to 1."""
+    """A formula, and how sure the model is of it: the `confidence` of its hypothesis."""
 
     latex: str
     confidence: float
@@ -129,8 +129,8 @@ class Reader:
         seconds = (time.perf_counter() - began) / len(pages)
         for page, several, its_map in zip(pages, found, maps, strict=True):
             written = self._candidates(several)
-            latex, confidence = written[0].latex, written[0].confidence
-            yield Formula(latex, confidence, written, page.picture, its_map, page.seconds + seconds)
+            best = written[0]
+            yield Formula(best.latex, best.confidence, written, page.picture, its_map, page.seconds + seconds)
 
     def _candidates(self, found: Sequence[Hypothesis]) -> list[Candidate]:
         """Different ones, the best first: pieces of a vocabulary spell one formula in several ways."""
@@ -138,7 +138,7 @@ class Reader:
         written: dict[str, Candidate] = {}
         for one in found:
             latex = " ".join(decode(one.tokens))
-            written.setdefault(latex, Candidate(latex, math.exp(one.log_probability / (len(one.tokens) + 1))))
+            written.setdefault(latex, Candidate(latex, confidence(one)))
         return [*written.values()]
 
     def _attention(self, images: torch.Tensor, formulas: Sequence[list[int]]) -> list[NDArray[np.float32] | None]:
@@ -149,6 +149,11 @@ class Reader:
         maps = attention_maps(self.checkpoint.network, images, tokens.to(images.device)).numpy()
         sizes = np.array([entry.count(" ") + 1 for entry in self.checkpoint.vocabulary.tokens])
         return [one[: len(formula)].repeat(sizes[formula], axis=0) for one, formula in zip(maps, formulas, strict=True)]
+
+
+def confidence(hypothesis: Hypothesis) -> float:
+    """The geometric mean of the probabilities of its tokens, end mark included, 0 to 1."""
+    return math.exp(hypothesis.log_probability / (len(hypothesis.tokens) + 1))
 
 
 def reranked(formulas: Sequence[Formula], redrawing: Redrawing) -> list[Formula]:

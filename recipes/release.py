@@ -8,7 +8,6 @@ Both are first written elsewhere and tried: they must be small enough for the re
 as the full weights do. Otherwise nothing is written, and it exits 1.
 """
 
-import math
 import shutil
 import sys
 import tempfile
@@ -23,7 +22,7 @@ import typer
 from im2latex.errors import ArtifactError, Im2LatexError
 from im2latex.learning.checkpoint import load_checkpoint, save_checkpoint
 from im2latex.learning.predict import PredictParams, Reading, read
-from im2latex.reading import RELEASED
+from im2latex.reading import RELEASED, confidence
 
 MOST_BYTES = 15_000_000
 FEWEST_ALIKE = 0.98
@@ -63,13 +62,12 @@ def main(
 def compare(full: list[Reading], half: list[Reading]) -> tuple[float, float]:
     """The share of readings with the same tokens, and the mean relative change of a token's mean probability."""
     alike = [one.hypotheses[0][0] == other.hypotheses[0][0] for one, other in zip(full, half, strict=True)]
-    moved = [abs(_confidence(other) / _confidence(one) - 1) for one, other in zip(full, half, strict=True)]
+    moved = [abs(_sureness(other) / _sureness(one) - 1) for one, other in zip(full, half, strict=True)]
     return sum(alike) / len(alike), sum(moved) / len(moved)
 
 
-def _confidence(reading: Reading) -> float:
-    hypothesis = reading.hypotheses[0][1]
-    return math.exp(hypothesis.log_probability / (len(hypothesis.tokens) + 1))
+def _sureness(reading: Reading) -> float:
+    return confidence(reading.hypotheses[0][1])
 
 
 def _readings(checkpoint: Path, shards: Path, count: int) -> list[Reading]:
