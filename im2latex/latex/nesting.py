@@ -13,7 +13,15 @@ functions on small tuples; `learning.constraints` compiles them to tables.
 import re
 from typing import NamedTuple
 
-from im2latex.latex.signatures import BRACKET_AFTER_SPACE, COMMANDS, DELIMITERS, ENVIRONMENTS, UNIT
+from im2latex.latex.signatures import (
+    BORDERED,
+    BRACKET_AFTER_SPACE,
+    COMMANDS,
+    DELIMITERS,
+    ENVIRONMENTS,
+    LENGTH,
+    SUBARRAYS,
+)
 
 
 class Sort(NamedTuple):
@@ -42,16 +50,15 @@ END = Sort("end of formula")
 START = Place("formula", "start")
 
 _ROWS = frozenset(["formula", "group", "lines", "fence", "bracket", "table"])
-_OWN_ROLE = {"{", "}", "[", "]", "_", "^", "&", "*", "\\left", "\\right", "\\middle", "\\hline"}
+_OWN_ROLE = {"{", "}", "[", "]", "_", "^", "&", "*", "'", "\\left", "\\right", "\\middle", "\\hline", "\\cr"}
 _SPANNING = re.compile(r"\\(?:multicolumn|hdotsfor)(?:\[[^]]*\])?\{(\d+)\}")
 _NAME = re.compile(r"\\(?:[A-Za-z]+\*?|.)")
-_ENVIRONMENT = re.compile(r"\\(begin|end)\{([A-Za-z]+\*?)\}")
-_LENGTH = re.compile(rf"[-+]?(?:\d+\.?\d*|\.\d+){UNIT}")
-_IN_TOKEN = frozenset("*brtp")
+_ENVIRONMENT = re.compile(r"\\(begin|end)\{([A-Za-z]+\*?)\}(\{[a-z]\})?")
+_IN_TOKEN = frozenset("*bkrtp")
 """Kinds that are written as part of the name's token, or stand for nothing."""
 
 MOST_CELLS = dict.fromkeys(["cases", "dcases", "rcases", "drcases", "split"], 2)
-MOST_CELLS |= dict.fromkeys(["gathered", "multlined", "lgathered", "rgathered", "subarray"], 1)
+MOST_CELLS |= dict.fromkeys(["gathered", "multlined", "lgathered", "rgathered", "subarray", "crampedsubarray"], 1)
 MOST_CELLS |= {f"{kind}matrix{star}": 10 for kind in ("", *"pbBvV") for star in ("", "*")}
 """Cells in a row of amsmath's and mathtools' tables; ten is MaxMatrixCols as amsmath sets it (user guide, 4.1)."""
 
@@ -67,20 +74,27 @@ def sort(token: str) -> Sort:
     if token.startswith("\\\\"):
         return Sort("\\\\")
     if environment := _ENVIRONMENT.match(token):
-        kinds = ENVIRONMENTS.get(environment[2], "")
+        kinds = ENVIRONMENTS.get(environment[2], "").replace("w", "" if environment[3] else "r")
         return Sort(f"\\{environment[1]}", kinds if environment[1] == "begin" else "", environment[2])
+    if LENGTH.fullmatch(token):
+        return Sort("length")
+    if token.startswith("\\noalign{"):
+        return Sort("\\hline")
     if token[0] != "\\":
         cells = 1 if token[0] in "lcrpmbwW" else 0 if token[0] in "|@!><" else None
         if len(token) == 1:
             return Sort("symbol", delimiter=delimiter, cells=cells if token in "lcr|" else None)
-        return Sort("length") if _LENGTH.fullmatch(token) else Sort("raw", cells=cells if "{" in token else None)
+        return Sort("raw", cells=cells if "{" in token else None)
     if spanning := _SPANNING.match(token):
         return Sort("span", "cm" if token.startswith("\\m") else "", cells=min(int(spanning[1]), COUNTED_COLUMNS))
     name = _NAME.match(token)
     kinds = COMMANDS.get(name[0], COMMANDS.get(name[0].rstrip("*"), "")) if name else ""
-    if token == "\\substack":
+    if token in SUBARRAYS:
         kinds = "s"
-    return Sort("symbol", "" if kinds.endswith("t") else "".join(k for k in kinds if k not in _IN_TOKEN), "", delimiter)
+    if token == BORDERED:
+        return Sort(BORDERED)
+    due = "" if kinds.endswith(("t", "v", "g")) else "".join(k for k in kinds if k not in _IN_TOKEN)
+    return Sort("symbol", due, "", delimiter)
 
 
 def step(place: Place, token: Sort) -> tuple[Place, ...] | None:
@@ -97,6 +111,8 @@ def step(place: Place, token: Sort) -> tuple[Place, ...] | None:
         "d": token.delimiter,
         "n": token.role == "length",
         "i": token.role == "raw",
+        "f": token.role in ("symbol", "[", "*") and not token.kinds,
+        "u": token.role == "symbol" and not token.kinds,
         "word": token.role == "symbol" and not token.kinds,
         "}": token.role == "}",
     }
@@ -106,13 +122,18 @@ def step(place: Place, token: Sort) -> tuple[Place, ...] | None:
 _GROUP = (Place("group"),)
 _OPENED: dict[str, dict[str, tuple[Place, ...]]] = {
     "m": {"{": _GROUP},
+    "f": {"{": _GROUP},
+    "h": {"{": _GROUP},
+    "u": {"{": _GROUP},
+    BORDERED: {"{": (Place("table", "\\begin", BORDERED),)},
     "s": {"{": (Place("lines"),)},
     "o": {"{": _GROUP, "[": (Place("m"), Place("bracket"))},
     "l": {"{": (Place("}"), Place("n"))},
     "r": {"{": (Place("}"), Place("word"))},
     "c": {"{": (Place("columns"),)},
 }
-r"""What is due: an argument, one that may have lines, one with an optional one before it, a length, a word, columns."""
+r"""What is due: an argument (f, u: or one symbol without braces), one that may have lines, one with an optional one
+before it, a length, a word, columns, the rows of a command."""
 
 
 def _in_row(place: Place, token: Sort) -> tuple[Place, ...] | None:
@@ -124,7 +145,7 @@ def _in_row(place: Place, token: Sort) -> tuple[Place, ...] | None:
     elif role == "{":
         found = (on, *_GROUP)
     elif role == "}":
-        found = () if place.kind in ("group", "lines") else None
+        found = () if place.kind in ("group", "lines") or place.name == BORDERED else None
     elif role == "_" or role == "^":
         double = place.after == "^" or place.after == role
         found = None if double else (place._replace(after=role), Place("m"))
@@ -134,8 +155,12 @@ def _in_row(place: Place, token: Sort) -> tuple[Place, ...] | None:
         found = None if place.after == "\\\\" and (role == "*" or _takes_bracket(place)) else (on,)
     elif role == "&":
         found = (place._replace(after="&", used=_counted(place, 1)),) if table and _has_room(place, 1) else None
+    elif role == BORDERED:
+        found = (on, Place(BORDERED))
+    elif role == "\\cr":
+        found = (place._replace(after="\\\\"),) if place.name == BORDERED else None
     elif role == "\\\\":
-        lines = table or place.kind in ("lines", "formula")
+        lines = (table and place.name != BORDERED) or place.kind in ("lines", "formula")
         found = (place._replace(after="\\\\", used=min(place.used, 1)),) if lines else None
     elif role == "\\left":  # a bracket in an optional argument would end it
         found = None if place.kind == "bracket" else (on, Place("fence"), Place("d"))
@@ -169,7 +194,7 @@ def _opened(token: Sort) -> tuple[Place, ...]:
         return (Place("array", name=token.name),)
     most = MOST_CELLS.get(token.name)
     rows = Place("table", "\\begin", token.name, used=1 if most else 0, most=most)
-    return (rows, Place("r")) if "r" in token.kinds else (rows,)
+    return (rows, *(Place(kind) for kind in token.kinds if kind in "rl"))
 
 
 def _takes_bracket(place: Place) -> bool:

@@ -6,13 +6,11 @@ pylatexenc's walker finds control sequences, brace groups, environments, comment
 
 import re
 from collections.abc import Mapping
-from functools import cache
 
-from pylatexenc.latexwalker import LatexMathNode, LatexWalker, LatexWalkerParseError
-from pylatexenc.macrospec import LatexContextDb
+from pylatexenc.latexwalker import LatexMathNode, LatexWalkerParseError
 
 from im2latex.errors import LatexError
-from im2latex.latex.cursor import Item, items
+from im2latex.latex.cursor import Item, items, walk
 from im2latex.latex.reader import Reader
 from im2latex.latex.signatures import COMMANDS
 from im2latex.latex.tree import Row
@@ -25,12 +23,6 @@ _END_COMMAND = re.compile(r"\\end((?:[pbBvV]|small)?matrix|cases|aligned|gathere
 _FOREIGN = re.compile(r"[^\x20-\x7e\t\n\r]")
 
 
-@cache
-def _plain_context() -> LatexContextDb:
-    """A context without macros: the reader takes all arguments."""
-    return LatexContextDb()
-
-
 def parse(source: str, commands: Mapping[str, str] = COMMANDS) -> Row:
     """Read one formula; `commands` maps names to the kinds they take; raises `LatexError` and nothing else."""
     _check_characters(source)
@@ -38,10 +30,8 @@ def parse(source: str, commands: Mapping[str, str] = COMMANDS) -> Row:
         source += " "  # a backslash at the end of a line is TeX's control space
     source = _with_environments(source)
     _check_nesting(source)
-    walker = LatexWalker(source, latex_context=_plain_context(), tolerant_parsing=False)
     try:
-        nodes, _, _ = walker.get_latex_nodes()
-        return Reader(source, _without_shifts(items(nodes)), commands).row()
+        return Reader(source, _without_shifts(items(walk(source))), commands).row()
     except LatexWalkerParseError as error:
         raise _translated(error) from None
     except RecursionError:

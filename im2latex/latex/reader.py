@@ -7,61 +7,66 @@ argument ends at the first bracket outside braces. What LaTeX does not know is r
 import re
 from collections.abc import Mapping
 
-from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexMathNode
+from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexMathNode, LatexNode
 
 from im2latex.errors import LatexError
-from im2latex.latex.columns import columns
-from im2latex.latex.cursor import Cursor, Item, items
+from im2latex.latex.cursor import Cursor, Item, items, walk
+from im2latex.latex.options import keyword, placement, row_break
+from im2latex.latex.raw import raw
 from im2latex.latex.signatures import (
-    BRACKET_AFTER_SPACE,
+    BORDERED,
     ENVIRONMENTS,
     FORBIDDEN,
+    LENGTH,
     NO_NUCLEUS,
     PLAIN_TABLES,
     SPACE_COMMANDS,
+    SUBARRAYS,
+    TEXT_COLUMNS,
     TEXT_ONLY,
     UNDELIMITED_BY,
-    UNIT,
 )
-from im2latex.latex.symbols import known
+from im2latex.latex.symbols import is_ordinary_symbol, known
 from im2latex.latex.textmode import read_text
 from im2latex.latex.tokens import squeeze
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Token
 
-_DIMENSION = rf"[-+]*(?:\d+[.,]?\d*|[.,]\d+){UNIT}"
-_LENGTH = re.compile(rf"=?({_DIMENSION}(?:plus{_DIMENSION})?(?:minus{_DIMENSION})?)")
 _INTEGER = re.compile(r"=?(`.|\"[0-9A-F]+|'[0-7]+|\d+)")
-_NO_LENGTH = re.compile(r"[{}^_&$#]|\\[^A-Za-z]")
-_COMMENT = re.compile(r"(?<!\\)%[^\n]*\n?")
+_WRITTEN_AS = {"h": "m", "v": "t"}
+"""Kinds that differ in how they are read only."""
 _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
-_ROW_BREAKS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
-_PLACEMENT = re.compile(r"\[[tbclr]\]")
+_ROW_ENDS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
+_BORDERED_ENDS = frozenset(["\\cr", "\\crcr"])
 _NO_FIELD = frozenset([*"^_'&", "\\right"])
 
 
 class Reader(Cursor):
     """Turns the items of one group, or of one cell, into a row; `commands` maps names to the kinds they take."""
 
-    def __init__(self, source: str, inside: list[Item], commands: Mapping[str, str]) -> None:
+    def __init__(self, source: str, inside: list[Item], commands: Mapping[str, str], table: str = "") -> None:
         super().__init__(source, inside)
         self.commands = commands
+        self.table = table
+        r"""The innermost environment, or command with rows, around these items: it decides what `\\` reads."""
+        self.stop = len(source)
+        """Where these items end in the source, where that matters."""
 
-    def over(self, inside: list[Item]) -> "Reader":
+    def over(self, inside: list[Item], table: str | None = None) -> "Reader":
         """A reader for a part of the same formula."""
-        return Reader(self.source, inside, self.commands)
+        return Reader(self.source, inside, self.commands, self.table if table is None else table)
 
-    def row(self) -> Row:
-        r"""Read everything; a `\right` left over is an error."""
-        row, closer = self._until_right()
+    def row(self, before: Row | None = None) -> Row:
+        r"""Read everything, behind the nodes `before`; a `\right` left over is an error."""
+        row, closer = self._until_right(before or [])
         if closer is not None:
             self.fail("unbalanced_left_right", "\\right without \\left")
         return row
 
-    def _until_right(self) -> tuple[Row, str | None]:
-        row: Row = []
+    def _until_right(self, row: Row) -> tuple[Row, str | None]:
         while (item := self.peek()) is not None:
             if item == "^" or item == "_":
                 self.at += 1
+                self._skip_relax()
                 self._attach(row, _SCRIPT_SLOTS[item], self._field())
             elif item == "'":
                 self._primes(row)
@@ -94,7 +99,7 @@ class Reader(Cursor):
         if name == "\\left":
             return self._fence(position)
         if name == "\\\\":
-            return Token(self._row_break(False, position))
+            return Token(row_break(self, self.table, position))
         if name in PLAIN_TABLES and not self.ended:
             return self._plain_table(PLAIN_TABLES[name])
         if name in UNDELIMITED_BY:
@@ -114,9 +119,13 @@ class Reader(Cursor):
                     self.at += 1
                     name += "*"
                 continue
+            if kind == "f":
+                self._skip_relax()
+            braced = not self.ended and isinstance(self.items[self.at][1], LatexGroupNode)
             body = self._argument(kind, name)
             if body is not None:
-                arguments.append(Argument(kind, body))
+                written = _WRITTEN_AS.get(kind, kind)
+                arguments.append(Argument("m" if kind == "f" and (braced or not _is_bare(body)) else written, body))
         return Command(name, arguments)
 
     def _argument(self, kind: str, name: str) -> Row | None:
@@ -124,11 +133,11 @@ class Reader(Cursor):
         if kind == "o":
             inside = self.bracketed()
             return None if inside is None else self.over(inside).row()
-        if kind == "b":
-            inside = self.bracketed()
-            return None if inside is None else [Token("".join(item for item, _, _ in inside))]
+        if kind in "bk":
+            word = keyword(self, name) if kind == "k" else self.option()
+            return None if word is None else [Token(squeeze(word))]
         if kind == "n":
-            length = self.characters(_LENGTH, "bad_length", f"{name} takes a length such as 2pt")
+            length = self.characters(LENGTH, "bad_length", f"{name} takes a length such as 2pt")
             return [Token(length.replace(",", "."))]
         if kind == "i":
             return [Token(self.characters(_INTEGER, "bad_number", f"{name} takes a number"))]
@@ -136,31 +145,26 @@ class Reader(Cursor):
             self.fail("missing_argument", name)
         if kind == "d":
             return [Token(self.delimiter())]
-        if kind == "m":
-            return self._field()
+        if kind in "mfhu":
+            return self._field(name if name in SUBARRAYS else None, hanging=kind == "h")
         return self._unread(kind, name)
 
     def _unread(self, kind: str, name: str) -> Row:
         """Read an argument that is no mathematics: a text, a raw word, or a column specification."""
         item, node, position = self.items[self.at]
         self.at += 1
-        if not isinstance(node, LatexGroupNode):
-            if node is not None:
-                self.fail("missing_argument", name, position)
-            if item[0] == "\\" and not self._is_known_in_text(item):
-                raise _refusal(item, position)
-            if kind == "l" and not item[1:].isalpha():
-                self.fail("bad_length", f"{name} takes a length such as 2pt", position)
-            return [Token(column) for column in columns(item)] if kind == "c" else [Token(item)]
-        if kind == "t":
-            return read_text(node.nodelist, self._inline, self._environment, self._is_known_in_text)
-        inside = _COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1])
-        if kind == "c":
-            return [Token(column) for column in columns(inside)]
-        word = squeeze(inside)
-        if kind == "l" and _NO_LENGTH.search(word):
+        if isinstance(node, LatexGroupNode):
+            if kind in "tv":
+                text = self._text(node.nodelist)
+                return text if kind == "t" else _breakable(text)
+            return raw(self, kind, name, self.source[node.pos + 1 : node.pos + node.len - 1], position)
+        if node is not None:
+            self.fail("missing_argument", name, position)
+        if item[0] == "\\" and not self._is_known_in_text(item):
+            raise _refusal(item, position)
+        if kind == "l" and not item[1:].isalpha():
             self.fail("bad_length", f"{name} takes a length such as 2pt", position)
-        return [Token(word)] if word else []
+        return [Token(item)] if kind in "tvl" else raw(self, kind, name, item, position)
 
     def _inline(self, node: LatexMathNode) -> Row:
         return self.over(items(node.nodelist)).row()
@@ -174,21 +178,27 @@ class Reader(Cursor):
             or name.startswith("\\text")
         )
 
-    def _field(self) -> Row:
+    def _field(self, table: str | None = None, hanging: bool = False) -> Row:
         """Read a script or an argument: the inside of a group, or one node."""
         if self.ended:
             self.fail("missing_argument", "the formula ends where an argument is due")
         inside = self.group()
         if inside is not None:
-            return self.over(inside).row()
+            row = self.over(inside, table).row([Token("")] if hanging else None)
+            return row[1:] if row and row[0] == Token("") else row
         item, _, position = self.items[self.at]
         if item in _NO_FIELD:
             self.fail("missing_argument", f"{item} where an argument is due", position)
         return [self._node()]
 
+    def _skip_relax(self) -> None:
+        r"""Pass over `\relax` where TeX scans a math field: the next non-blank, non-relax token (tex.web, 404)."""
+        while self.peek() == "\\relax":
+            self.at += 1
+
     def _fence(self, position: int) -> Fence:
         left = self.delimiter()
-        body, right = self._until_right()
+        body, right = self._until_right([])
         if right is None:
             self.fail("unbalanced_left_right", "\\left without \\right", position)
         return Fence(left, body, right)
@@ -233,8 +243,8 @@ class Reader(Cursor):
         position = self.items[self.at][2]
         inside = self.group()
         if inside is None:
-            self.fail("missing_argument", f"\\{name} takes its rows in braces", position)
-        rows, breaks = self.over(inside)._rows(name)
+            self.fail("missing_argument", f"{name} takes its rows in braces", position)
+        rows, breaks = self.over(inside, name)._rows()
         return Environment(name, "", [], rows, breaks)
 
     def _environment(self, node: LatexEnvironmentNode) -> Environment:
@@ -242,57 +252,56 @@ class Reader(Cursor):
         name: str = node.environmentname
         if name not in ENVIRONMENTS:
             self.fail("unknown_environment", name, node.pos)
-        inside = self.over(items(node.nodelist))
+        inside = self.over(items(node.nodelist), name)
+        inside.stop = node.pos + node.len - len(f"\\end{{{name}}}")
         option = ""
         arguments: list[Argument] = []
         for kind in ENVIRONMENTS[name]:
             if kind == "p":
-                option = inside._placement()
+                option = placement(inside, name, node.pos)
             else:
                 arguments.append(Argument(kind, inside._argument(kind, name) or []))
-        rows, breaks = inside._rows(name)
-        return Environment(name, option, arguments, rows, breaks)
+        rows, breaks = inside._rows()
+        return Environment(TEXT_COLUMNS.get(name, name), option, arguments, rows, breaks)
 
-    def _placement(self) -> str:
-        option = "".join(item for item, _, _ in self.items[self.at : self.at + 3])
-        if _PLACEMENT.fullmatch(option) is None:
-            return ""
-        self.at += 3
-        return option
-
-    def _rows(self, name: str) -> tuple[list[list[Row]], list[str]]:
+    def _rows(self) -> tuple[list[list[Row]], list[str]]:
         """Cut what is left into rows of cells and the breaks between the rows."""
         rows: list[list[Row]] = [[]]
         breaks: list[str] = []
+        ends = _BORDERED_ENDS if self.table == BORDERED else _ROW_ENDS
         start = self.at
         while not self.ended:
             item, _, position = self.items[self.at]
             here = self.at
             self.at += 1
-            if item == "&" or item in _ROW_BREAKS:
-                rows[-1].append(self.over(self.items[start:here]).row())
+            if item == "&" or item in ends:
+                rows[-1].append(self._cell(start, here, len(rows[-1])))
                 if item != "&":
-                    breaks.append(self._row_break(name in BRACKET_AFTER_SPACE, position) if item == "\\\\" else "\\\\")
+                    breaks.append(self._end_of_row(item, position))
                     rows.append([])
                 start = self.at
-        rows[-1].append(self.over(self.items[start:]).row())
+        rows[-1].append(self._cell(start, self.at, len(rows[-1])))
         return rows, breaks
 
-    def _row_break(self, after_space: bool, position: int) -> str:
-        r"""Read the star and the gap that may follow `\\`; `position` is that of the backslash."""
-        star = ""
-        if self.peek() == "*":
-            self.at += 1
-            star = "*"
-        if self.peek() != "[" or (not after_space and self.items[self.at][2] != position + 2 + len(star)):
-            return "\\\\" + star
-        start = self.at
-        inside = self.bracketed() or []
-        length = "".join(item for item, _, _ in inside)
-        if _LENGTH.fullmatch(length):
-            return f"\\\\{star}[{length}]"
-        self.at = start
-        return "\\\\" + star
+    def _end_of_row(self, item: str, position: int) -> str:
+        if item == "\\\\":
+            return row_break(self, self.table, position)
+        return "\\cr" if self.table == BORDERED else "\\\\"
+
+    def _cell(self, start: int, end: int, column: int) -> Row:
+        """Read the items between `start` and `end`, which are text in some columns of some environments."""
+        inside = self.items[start:end]
+        if self.table not in TEXT_COLUMNS or not inside:
+            return self.over(inside).row()
+        if not column:
+            style: Row = [Token("\\textstyle")] if self.table == "cases*" else []
+            return style + self.over(inside).row()
+        stop = self.items[end][2] if end < len(self.items) else self.stop
+        text = self._text(walk(self.source[:stop], inside[0][2]))
+        return [Command("\\mbox", [Argument("t", text)])]
+
+    def _text(self, nodes: list[LatexNode]) -> Row:
+        return read_text(nodes, self._inline, self._environment, self._is_known_in_text)
 
 
 def _refusal(name: str, position: int) -> LatexError:
@@ -302,6 +311,22 @@ def _refusal(name: str, position: int) -> LatexError:
     if name in TEXT_ONLY or name.startswith("\\text"):
         return LatexError("wrong_mode", f"{name} is for text", position)
     return LatexError("unknown_macro", name, position)
+
+
+def _is_bare(body: Row) -> bool:
+    """Whether the body of a math field is one symbol that TeX would not take out of braces (tex.web, section 1186)."""
+    return len(body) == 1 and isinstance(body[0], Token) and not is_ordinary_symbol(body[0].text)
+
+
+def _breakable(text: Row) -> Row:
+    r"""A text whose spaces may end a line, as `~` may not."""
+    changed: Row = []
+    for node in text:
+        if node == Token(" "):
+            changed += (Token("\\space"), Group([]))
+        else:
+            changed.append(Group(_breakable(node.body)) if isinstance(node, Group) else node)
+    return changed
 
 
 def _carries_scripts(node: Node) -> bool:

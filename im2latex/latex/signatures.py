@@ -4,20 +4,29 @@ Sources: the LaTeX2e reference, amsmath's user guide, and the documentation of a
 command that is listed neither here nor in symbols.txt is unknown.
 """
 
+import re
+
 from im2latex.latex.tokens import split
 
 KINDS = {
     "*": "a star, which joins the name",
     "o": "optional mathematics in brackets",
     "b": "an optional raw word in brackets",
+    "k": "an optional keyword in brackets, which the macro compares letter by letter: a space counts",
     "m": "mathematics",
+    "f": "a math field of TeX: a lone symbol that is not ordinary stands without braces, since they would be seen",
+    "h": "mathematics whose leading scripts hang on what the macro puts before it",
+    "u": "mathematics, a lone symbol without braces",
     "t": "text",
+    "v": "text that is set as a paragraph",
     "l": "a length",
     "r": "a raw word: a colour, a label",
     "d": "one delimiter, without braces",
     "n": "a length without braces, as TeX's primitives take it",
     "i": "an integer without braces",
     "c": "a column specification",
+    "w": "a keyword in braces, as k; of an environment",
+    "g": "vertical space or a rule between rows",
 }
 
 _COMMANDS = {
@@ -25,37 +34,49 @@ _COMMANDS = {
         \mathring \Hat \Check \Tilde \Acute \Grave \Dot \Ddot \Breve \Bar \Vec \overline \underline \overbrace
         \underbrace \overrightarrow \overleftarrow \overleftrightarrow \underrightarrow \underleftarrow
         \underleftrightarrow \mathrm \mathbf \mathit \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal
-        \mathds \mathbbm \mathpzc \mathbfcal \mathsfit \bm \boldsymbol \pmb \bold \Bbb \frak \mathord \mathop \mathbin
-        \mathrel \mathopen \mathclose \mathpunct \mathinner \boxed \phantom \hphantom \vphantom \substack \ensuremath
-        \pmod \pod \mod \cancel \bcancel \xcancel \mathclap \mathllap \mathrlap \slashed \lefteqn \widebar \underbar
-        \norm \abs \set \bra \ket \braket \Bra \Ket \Braket \varmathbb \EuFrak \mathbold \operatornamewithlimits
-        \MakeUppercase \MakeLowercase \uppercase \lowercase""",
-    "mm": r"""\frac \dfrac \tfrac \binom \dbinom \tbinom \overset \underset \stackrel \sideset \underaccent \nicefrac
+        \mathds \mathbbm \mathpzc \mathbfcal \mathsfit \bm \boldsymbol \pmb \bold \Bbb \frak
+        \boxed \phantom \hphantom \vphantom \substack \crampedsubstack \ensuremath \LaTeXoverbrace \LaTeXunderbrace
+        \pmod \pod \mod \cancel \bcancel \xcancel \slashed \lefteqn \widebar \underbar \mathmbox \vdotswithin
+        \sqrtsign \oldstylenums \norm \abs \set \bra \ket \braket \Bra \Ket \Braket \varmathbb \EuFrak \mathbold
+        \operatornamewithlimits \MakeUppercase \MakeLowercase \uppercase \lowercase""",
+    "f": r"\mathord \mathop \mathbin \mathrel \mathopen \mathclose \mathpunct \mathinner",
+    "mm": r"""\frac \dfrac \tfrac \binom \dbinom \tbinom \overset \underset \stackrel \underaccent \nicefrac
         \splitfrac \splitdfrac""",
-    "om": r"""\sqrt \smash \xrightarrow \xleftarrow \xleftrightarrow \xRightarrow \xLeftarrow \xLeftrightarrow \xmapsto
+    "hhu": r"\sideset",
+    "om": r"""\sqrt \xrightarrow \xleftarrow \xleftrightarrow \xRightarrow \xLeftarrow \xLeftrightarrow \xmapsto
         \xhookrightarrow \xhookleftarrow \xrightharpoonup \xrightharpoondown \xleftharpoonup \xleftharpoondown
-        \xrightleftharpoons \xleftrightharpoons \cramped \smashoperator""",
-    "omm": r"\cfrac",
+        \xrightleftharpoons \xleftrightharpoons \xlongrightarrow \xlongleftarrow""",
+    "km": r"""\smash \cramped \smashoperator \mathclap \mathllap \mathrlap \crampedclap \crampedllap \crampedrlap""",
+    "kmm": r"\cfrac",
     "mmm": r"\prescript \overunderset",
     "mmmm": r"\mathchoice",
     "rrrrmm": r"\genfrac",
-    "*m": r"\operatorname",
+    "*m": r"\operatorname \shortvdotswithin",
     "t": r"""\text \textrm \textbf \textit \textsf \texttt \textnormal \textup \textmd \textsc \textsl \emph \mbox \hbox
-        \fbox \textcircled \reflectbox \intertext \shortintertext \textsuperscript \textsubscript \rlap \llap \clap""",
+        \fbox \textcircled \reflectbox \intertext \shortintertext \textsuperscript \textsubscript \rlap \llap \clap
+        \frame \centerline \leftline \rightline""",
+    "tm": r"\TextOrMath",
     "*l": r"\hspace \vspace",
     "l": r"\mspace",
     "bll": r"\rule",
-    "bbm": r"\underbracket \overbracket \mathmakebox",
-    "bbt": r"\makebox \framebox",
-    "lt": r"\raisebox",
+    "bbm": r"\underbracket \overbracket",
+    "bkm": r"\mathmakebox",
+    "bkt": r"\makebox \framebox",
+    "kt": r"\shortstack",
+    "lbbt": r"\raisebox",
+    "kbklv": r"\parbox",
+    "br": r"\color \hdotsfor \xmathstrut",
     "*r": r"\tag",
-    "r": r"\label \cline \ref \eqref \cite",
+    "b": r"\MoveEqLeft \allowdisplaybreaks \nopagebreak",
+    "bm": r"\shoveleft \shoveright",
+    "*b": r"\ArrowBetweenLines",
+    "g": r"\noalign",
+    "r": r"\label \cline \ref \eqref \cite \leftroot \uproot \MultiIntegral",
     "rr": r"\fontsize",
     "rrm": r"\skew",
-    "brm": r"\textcolor",
+    "brm": r"\textcolor \mathcolor",
     "brt": r"\colorbox",
     "brrt": r"\fcolorbox",
-    "br": r"\color \hdotsfor",
     "rcm": r"\multicolumn",
     "i": r"\mathchar \char \mathaccent \delimiter \radical",
     "n": r"\hskip \kern \mkern \mskip \raise \lower \above",
@@ -67,7 +88,7 @@ COMMANDS = {name: kinds for kinds, names in _COMMANDS.items() for name in names.
 
 _ENVIRONMENTS = {
     "": """matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix psmallmatrix bsmallmatrix Bsmallmatrix
-        vsmallmatrix Vsmallmatrix cases dcases rcases drcases split align align*
+        vsmallmatrix Vsmallmatrix cases dcases rcases drcases cases* dcases* rcases* drcases* split align align*
         flalign flalign* gather gather* multline multline* eqnarray eqnarray* equation equation* displaymath
         math""",
     "p": """aligned gathered multlined lgathered rgathered matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix*
@@ -75,22 +96,34 @@ _ENVIRONMENTS = {
     "pc": "array",
     "pr": "alignedat",
     "r": "alignat alignat*",
-    "c": "subarray",
+    "w": "subarray crampedsubarray",
+    "l": "spreadlines",
 }
 ENVIRONMENTS = {name: kinds for kinds, names in _ENVIRONMENTS.items() for name in names.split()}
-"""As COMMANDS, with `p` for an optional placement such as `[t]`."""
+"""As COMMANDS, with `p` for an optional placement such as `[t]`: see `options`."""
+
+TEXT_COLUMNS = {"cases*": "dcases", "dcases*": "dcases", "rcases*": "rcases", "drcases*": "drcases"}
+r"""Environments whose second column is text, and those that print the same with `\mbox` there.
+
+See `\newcases` in mathtools.sty. The first column of `cases*` is in text style; `cases` itself has other distances.
+"""
 
 UNDELIMITED_BY = {"\\buildrel": "\\over", "\\root": "\\of"}
 r"""Plain TeX's commands whose first argument ends at a control sequence: `\root n \of x`."""
 
-PLAIN_TABLES = {"\\matrix": "matrix", "\\pmatrix": "pmatrix", "\\cases": "cases"}
-r"""Plain TeX's tables, whose rows stand in an argument and end in `\\cr`; amsmath has only the environments."""
+BORDERED = "\\bordermatrix"
+PLAIN_TABLES = {"\\matrix": "matrix", "\\pmatrix": "pmatrix", "\\cases": "cases", BORDERED: BORDERED}
+r"""Plain TeX's tables, whose rows stand in an argument and end in `\cr`; all but the last are amsmath environments."""
 
-BRACKET_AFTER_SPACE = frozenset(
-    split("""array matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix*
-    cases dcases rcases drcases eqnarray eqnarray*""")
-)
-r"""Environments whose `\\` finds its `[length]` behind spaces; in those of amsmath a space ends the search."""
+BRACKET_AFTER_SPACE = frozenset(split("array eqnarray eqnarray*"))
+r"""Environments whose `\\` finds its `[length]` behind spaces, as LaTeX's `\@ifnextchar` does.
+
+`\\` of amsmath's and mathtools' asks `\new@ifnextchar`, which a space ends: `\math@cr@` in amsmath.sty; in the matrices
+and `cases`, which are arrays, `\env@matrix` and `\env@cases` put it in the place of the other. A star is found behind
+spaces by none: amsgen.sty defines `\@ifstar` by `\new@ifnextchar`.
+"""
+SUBARRAYS = frozenset(split(r"\substack \crampedsubstack"))
+r"""Commands in whose argument `\\` is amsmath's."""
 
 FORBIDDEN = frozenset(
     split(r"""\def \gdef \edef \xdef \let \futurelet \newcommand \renewcommand \providecommand \DeclareMathOperator
@@ -133,7 +166,22 @@ TEXT_ONLY = frozenset(
     \ttfamily \upshape""")
 )
 """Accents, letters and switches that LaTeX knows in text and refuses in mathematics."""
+REGISTERS = frozenset(
+    split(r"""\jot \arraycolsep \arrayrulewidth \baselineskip \normalbaselineskip \lineskip \normallineskip \columnwidth
+    \doublerulesep \fboxrule \fboxsep \hsize \linewidth \medskipamount \bigskipamount \smallskipamount \parindent
+    \parskip \tabcolsep \textheight \textwidth \abovedisplayskip \belowdisplayskip \abovedisplayshortskip
+    \belowdisplayshortskip \topskip \nulldelimiterspace \scriptspace \delimitershortfall \mathsurround
+    \thinmuskip \medmuskip \thickmuskip""")
+)
+"""Lengths of TeX, LaTeX and amsmath that have names."""
 UNIT = r"(?:true)?(?:pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|px|mu)"
+_NUMBER = r"[-+]*(?:\d+[.,]?\d*|[.,]\d+)"
+_STRETCH = rf"{_NUMBER}(?:{UNIT}|fil{{1,3}})"
+_REGISTER = "|".join(re.escape(name) for name in sorted(REGISTERS))
+LENGTH = re.compile(
+    rf"=?({_NUMBER}{UNIT}(?:plus{_STRETCH})?(?:minus{_STRETCH})?|[-+]*(?:{_NUMBER})?(?:{_REGISTER})(?![A-Za-z]))"
+)
+"""A length without spaces, in the first group: a number and a unit, with stretch and shrink, or a register."""
 NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES | FONT_SWITCHES.keys() | {"\\\\"}
 """What makes no atom, so that a script behind it hangs on nothing."""
 DELIMITERS = frozenset("()[]<>|/.") | frozenset(

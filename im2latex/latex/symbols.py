@@ -3,6 +3,8 @@
 from functools import cache
 from importlib.resources import files
 
+_ORDINARY_CHARACTERS = frozenset("./|@")
+
 
 @cache
 def classes() -> dict[str, frozenset[str]]:
@@ -30,6 +32,11 @@ def known() -> frozenset[str]:
 def ordinary() -> frozenset[str]:
     """Symbols that make one ordinary atom: letters, digits, and the commands of class `ord` or `alpha`."""
     return classes()["ord"] | font_dependent()
+
+
+def is_ordinary_symbol(text: str) -> bool:
+    """Whether the character or command makes one ordinary atom."""
+    return text in ordinary() or text in _ORDINARY_CHARACTERS
 
 
 @cache

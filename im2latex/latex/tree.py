@@ -7,20 +7,9 @@ came first, where the spaces were; so those spellings are gone before any rule r
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum
 
-
-class Style(IntEnum):
-    """TeX's math styles, as far as the size of text depends on them."""
-
-    DISPLAY = 0
-    TEXT = 1
-    SCRIPT = 2
-
-    @property
-    def in_fraction(self) -> "Style":
-        """The style of a numerator or denominator."""
-        return Style(min(self + 1, Style.SCRIPT))
+from im2latex.latex import styles
+from im2latex.latex.styles import Style as Style
 
 
 @dataclass(slots=True)
@@ -91,31 +80,9 @@ class Inline:
 
 Node = Token | Group | Command | Scripts | Fence | Environment | Inline
 Row = list[Node]
+MATHEMATICS = frozenset("mofu")
+"""Kinds of argument that are rows of mathematics."""
 Rewrite = Callable[[Row, Style], Row]
-
-_NUMERATORS = {"\\frac", "\\binom", "\\genfrac"}
-_ARGUMENT_STYLES = {
-    "\\dfrac": Style.TEXT,
-    "\\dbinom": Style.TEXT,
-    "\\cfrac": Style.TEXT,
-    "\\tfrac": Style.SCRIPT,
-    "\\tbinom": Style.SCRIPT,
-    "\\substack": Style.SCRIPT,
-}
-_SCRIPT_ARGUMENTS = {"\\overset": 1, "\\underset": 1, "\\stackrel": 1, "\\xrightarrow": 2, "\\xleftarrow": 2}
-_STYLE_SWITCHES = {
-    "\\displaystyle": Style.DISPLAY,
-    "\\textstyle": Style.TEXT,
-    "\\scriptstyle": Style.SCRIPT,
-    "\\scriptscriptstyle": Style.SCRIPT,
-}
-_CELL_STYLES = {
-    "array": Style.TEXT,
-    "cases": Style.TEXT,
-    "rcases": Style.TEXT,
-    "smallmatrix": Style.SCRIPT,
-    "subarray": Style.SCRIPT,
-}
 
 
 def rewrite(row: Row, rule: Rewrite, style: Style = Style.DISPLAY, outside: frozenset[str] = frozenset()) -> None:
@@ -132,7 +99,7 @@ def styled(row: Row, style: Style) -> Iterator[tuple[Node, Style]]:
     r"""Each node with the style in force there, `\displaystyle` and its kin respected."""
     for node in row:
         if type(node) is Token:
-            style = _STYLE_SWITCHES.get(node.text, style)
+            style = styles.SWITCHES.get(node.text, style)
         yield node, style
 
 
@@ -152,23 +119,31 @@ def rows_of(node: Node, style: Style, outside: frozenset[str] = frozenset()) -> 
             if node.sup is not None:
                 yield node.sup, Style.SCRIPT
         case Command() if node.name not in outside:
-            for index, argument in enumerate(node.arguments):
-                if argument.kind in "mo":
-                    yield argument.body, _argument_style(node.name, index, style)
-                elif argument.kind == "t":
-                    yield from _rows_of_text(argument.body)
+            yield from _rows_of_arguments(node, style)
         case Environment():
-            cell_style = _CELL_STYLES.get(node.name, Style.TEXT if "matrix" in node.name else Style.DISPLAY)
+            cell_style = styles.CELLS.get(node.name, Style.DISPLAY)
             for row in node.rows:
                 for cell in row:
                     yield cell, cell_style
 
 
-def _rows_of_text(text: Row) -> Iterator[tuple[Row, Style]]:
-    """A text is no row of mathematics, but may hold some."""
+def _rows_of_arguments(command: Command, style: Style) -> Iterator[tuple[Row, Style]]:
+    bodies = [argument for argument in command.arguments if argument.kind in MATHEMATICS]
+    for place, argument in enumerate(bodies, -len(bodies)):
+        yield argument.body, _argument_style(command, place, style)
+    for argument in command.arguments:
+        if argument.kind == "t":
+            is_displayed = style == Style.DISPLAY and command.name in styles.DISPLAYED_TEXTS
+            yield from _rows_of_text(argument.body, Style.DISPLAY if is_displayed else Style.TEXT)
+
+
+def _rows_of_text(text: Row, style: Style) -> Iterator[tuple[Row, Style]]:
+    """A text is no row of mathematics, but may hold some between dollar signs, in this style."""
     for node in text:
         if isinstance(node, Group):
-            yield from _rows_of_text(node.body)
+            yield from _rows_of_text(node.body, style)
+        elif isinstance(node, Inline):
+            yield node.body, style
         elif not isinstance(node, Token):
             yield from rows_of(node, Style.TEXT)
 
@@ -179,9 +154,21 @@ def heads(row: Row) -> Iterator[Node]:
         yield node.nucleus if isinstance(node, Scripts) else node
 
 
-def _argument_style(name: str, index: int, style: Style) -> Style:
-    if name in _NUMERATORS:
-        return style.in_fraction
-    if index < _SCRIPT_ARGUMENTS.get(name, 0):
-        return Style.SCRIPT
-    return _ARGUMENT_STYLES.get(name, style)
+def _argument_style(command: Command, place: int, style: Style) -> Style:
+    """The style of an argument, counted from the last one, which is -1."""
+    name = command.name
+    if name in styles.NUMERATORS:
+        chosen = _text_of(command.arguments[3]) if name == "\\genfrac" else ""
+        return styles.GENFRAC.get(chosen, style.in_fraction)
+    known = styles.ARGUMENTS.get(name)
+    if known is not None:
+        found = known[place]
+        return style if found is None else found
+    option = command.arguments[0]
+    return styles.SWITCHES.get(_text_of(option), style) if option.kind == "k" else style
+
+
+def _text_of(argument: Argument) -> str:
+    """The raw word that is an argument, or nothing."""
+    word = argument.body[0] if argument.body else None
+    return word.text if isinstance(word, Token) else ""

@@ -4,13 +4,16 @@ Every argument and script stands in braces, the subscript before the superscript
 neighbours by one space. The result parses to the same tree.
 """
 
-from im2latex.latex.signatures import COMMANDS
+from im2latex.latex.signatures import BORDERED, BRACKET_AFTER_SPACE, COMMANDS, SUBARRAYS
 from im2latex.latex.tokens import CONTROL_WORD, squeeze
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Inline, Node, Row, Scripts, Token
 
 _BARE = frozenset("din")
-_RAW = frozenset("br")
+_RAW = frozenset("bkrg")
 """Kinds whose spaces would count, so that they are part of the name's token: `\\color{red}`."""
+_READ_BY_BREAK = frozenset("*[")
+_RIGHT_BEHIND_BRACKET = frozenset(["\\leftroot", "\\uproot"])
+r"""Commands that amsmath's `\root` finds by `\futurelet`, which meets a space first."""
 _SENTENCE_ENDS = frozenset(".?!:")
 
 
@@ -28,8 +31,10 @@ def _write_row(row: Row, out: list[str]) -> None:
 
 def _write_node(node: Node, out: list[str]) -> None:
     if type(node) is Token:  # the common case
-        # a star right behind a row break would belong to it
-        out.append("\\ast" if node.text == "*" and out and out[-1].startswith("\\\\") else node.text)
+        if node.text in _READ_BY_BREAK and out and out[-1].startswith("\\\\"):
+            out.append(_behind_break(node.text, out))
+        elif node.text:
+            out.append(node.text)
         return
     match node:
         case Group():
@@ -66,21 +71,58 @@ def _write_command(command: Command, out: list[str]) -> None:
     for argument in command.arguments:
         if argument.kind in _BARE:
             _write_row(argument.body, out)
+        elif argument.kind in "fu":
+            _write_field(argument, out)
         elif argument.kind in _RAW:
-            out[-1] += f"[{_raw(argument)}]" if argument.kind == "b" else f"{{{_raw(argument)}}}"
+            out[-1] += f"[{_raw(argument)}]" if argument.kind in "bk" else f"{{{_raw(argument)}}}"
         elif argument.kind == "o":
-            out.append("[")
-            shielded = any(type(node) is Token and node.text == "]" for node in argument.body)
-            (_write_braced if shielded else _write_row)(argument.body, out)
-            out.append("]")
+            _write_optional(argument.body, out)
         else:
             _write_braced(argument.body, out)
+
+
+def _write_optional(row: Row, out: list[str]) -> None:
+    """An optional argument; part of the name's token where the macro looks at what stands right behind the bracket."""
+    if row and isinstance(row[0], Command) and row[0].name in _RIGHT_BEHIND_BRACKET:
+        out[-1] += f"[{squeeze(' '.join(write(row)))}]"
+        return
+    out.append("[")
+    shielded = any(type(node) is Token and node.text == "]" for node in row)
+    (_write_braced if shielded else _write_row)(row, out)
+    out.append("]")
+
+
+def _write_field(argument: Argument, out: list[str]) -> None:
+    """A lone symbol as it is, all else in braces; a bracket might end an optional argument around it."""
+    alone = argument.body[0] if len(argument.body) == 1 else None
+    if isinstance(alone, Token) and (argument.kind == "f" or not alone.text.isalnum()):
+        out.append("\\rbrack" if alone.text == "]" else alone.text)
+    else:
+        _write_braced(argument.body, out)
+
+
+def _behind_break(text: str, out: list[str]) -> str:
+    r"""A star or bracket right behind a row break, under the name by which `\\` does not read it."""
+    if text == "*":
+        return "\\ast"
+    closed = 0
+    for index in range(len(out) - 1, -1, -1):
+        token = out[index]
+        if token == "}" or token.startswith("\\end{"):
+            closed += 1
+        elif token == "{" or token.startswith("\\begin{"):
+            if not closed and token != "{":
+                return "\\lbrack" if token[7:].partition("}")[0] in BRACKET_AFTER_SPACE else text
+            if not closed and index and out[index - 1] in SUBARRAYS:
+                return text
+            closed = max(closed - 1, 0)
+    return "\\lbrack"
 
 
 def _write_text_command(command: Command, out: list[str]) -> None:
     """One token, since a space would show; other arguments before the text are part of it."""
     before = "".join(
-        f"[{_raw(argument)}]" if argument.kind == "b" else f"{{{_raw(argument)}}}"
+        f"[{_raw(argument)}]" if argument.kind in "bk" else f"{{{_raw(argument)}}}"
         for argument in command.arguments[:-1]
     )
     out.append(f"{command.name}{before}{{{text(command.arguments[-1].body)}}}")
@@ -112,9 +154,17 @@ def text(row: Row) -> str:
 
 
 def _write_environment(environment: Environment, out: list[str]) -> None:
-    out.append(f"\\begin{{{environment.name}}}{environment.option}")
+    end = f"\\end{{{environment.name}}}"
+    if environment.name == BORDERED:
+        out += (BORDERED, "{")
+        end = "}"
+    else:
+        out.append(f"\\begin{{{environment.name}}}{environment.option}")
     for argument in environment.arguments:
-        _write_braced(argument.body, out)
+        if argument.kind == "w":
+            out[-1] += f"{{{_raw(argument)}}}"
+        else:
+            _write_braced(argument.body, out)
     for index, row in enumerate(environment.rows):
         for column, cell in enumerate(row):
             if column:
@@ -122,4 +172,4 @@ def _write_environment(environment: Environment, out: list[str]) -> None:
             _write_row(cell, out)
         if index < len(environment.breaks):
             out.append(environment.breaks[index])
-    out.append(f"\\end{{{environment.name}}}")
+    out.append(end)

@@ -37,7 +37,7 @@ from im2latex.latex.write import write
         (r"\text{a \undeclared}", "unknown_macro", 8),
         (r"a \~b", "wrong_mode", 2),
         (r"\begin{undeclared} a \end{undeclared}", "unknown_environment", 0),
-        (r"\begin{cases*} 1 & otherwise \end{cases*}", "unknown_environment", 0),
+        (r"\begin{tabular}{c} a \end{tabular}", "unknown_environment", 0),
         (r"\root n", "missing_argument", 0),
         (r"\begin{array}{*{999}{*{999}{c}}} a \end{array}", "bad_columns", None),
         ("#1", "parameter_character", 0),

@@ -1,7 +1,7 @@
 """What a node is to TeX's spacing: questions that several rules ask."""
 
 from im2latex.latex.signatures import COMMANDS, SPACE_COMMANDS, SPACES
-from im2latex.latex.symbols import ordinary
+from im2latex.latex.symbols import is_ordinary_symbol
 from im2latex.latex.tokens import split
 from im2latex.latex.tree import Command, Node, Scripts, Token
 
@@ -13,13 +13,12 @@ _ORDINARY_COMMANDS = ACCENTS | frozenset(
     \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal \mathds \mathbbm""")
 )
 TRANSPARENT = frozenset(split(r"\boldsymbol \bm \pmb"))
-_PLAIN_ORDINARY = frozenset("./|@")
 
 
 def is_ordinary(node: Node) -> bool:
     """Whether the node makes exactly one ordinary atom without scripts, so that braces around it change nothing."""
     if isinstance(node, Token):
-        return node.text in ordinary() or node.text in _PLAIN_ORDINARY
+        return is_ordinary_symbol(node.text)
     if not isinstance(node, Command):
         return False
     if node.name in ACCENTS:  # amsmath sets accents on accents, and scripts on them, in its own way

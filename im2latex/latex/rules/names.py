@@ -148,6 +148,8 @@ def usual_limits(row: Row, style: Style) -> Row:
 def _places(operator: Node, style: Style) -> Token | None:
     """Where TeX puts the limits of an operator; None for what is no operator."""
     limits, beside = _PLACINGS
+    if isinstance(operator, Command) and operator.name == "\\sideset":  # which is a \mathop
+        return limits if style == Style.DISPLAY else beside
     if isinstance(operator, Token):
         if operator.text in _FUNCTIONS - _LIMIT_FUNCTIONS or operator.text in _INTEGRALS:
             return beside

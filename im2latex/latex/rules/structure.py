@@ -8,8 +8,10 @@ from im2latex.latex.tokens import split
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Style, Token, heads
 
 INVISIBLE = frozenset(
-    split(r"\label \nonumber \notag \tag \tag* \empty \ignorespaces \relax \protect \leavevmode \unskip")
+    split(r"""\label \nonumber \notag \tag \tag* \empty \ignorespaces \relax \protect \leavevmode \unskip
+    \allowdisplaybreaks \nopagebreak""")
 )
+ENSURED = frozenset(["\\ensuremath", "\\TextOrMath"])
 _SWITCHES = STYLE_SWITCHES | FONT_SWITCHES.keys()
 _IN_TEXT_STYLE = {"\\frac": "\\tfrac", "\\binom": "\\tbinom"}
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
@@ -25,15 +27,15 @@ def invisible(row: Row, _: Style) -> Row:
 
 
 def ensured(row: Row, _: Style) -> Row:
-    r"""Where there is mathematics already, `\ensuremath` does nothing.
+    r"""Where there is mathematics already, `\ensuremath` does nothing and `\TextOrMath` takes its second argument.
 
-    >>> a + \ensuremath{b}
-    a + b
+    >>> a + \ensuremath{b} + \TextOrMath{text}{c}
+    a + b + c
     """
     changed: Row = []
     for node in row:
-        if isinstance(node, Command) and node.name == "\\ensuremath":
-            changed += node.arguments[0].body
+        if isinstance(node, Command) and node.name in ENSURED:
+            changed += node.arguments[-1].body
         else:
             changed.append(node)
     return changed

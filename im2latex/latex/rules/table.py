@@ -48,7 +48,7 @@ RULES = (
     Rule(structure.invisible, structure.INVISIBLE),
     Rule(environments.display, _words(r"\begin")),
     Rule(environments.last_row, _words(r"\begin")),
-    Rule(structure.ensured, _words(r"\ensuremath")),
+    Rule(structure.ensured, structure.ENSURED),
     Rule(structure.open_fraction, INFIX, everywhere=False),
     Rule(structure.infix_fraction, INFIX),
     Rule(names.synonym, frozenset(names.SYNONYMS)),
@@ -68,7 +68,7 @@ RULES = (
     Rule(environments.cell_braces, _words(r"\begin")),
     Rule(structure.redundant_braces, _FONTS | {"{"}),
     Rule(structure.accent_braces, ACCENTS, outside=ACCENTS),
-    Rule(fonts.text_letters, _TEXTS, outside=TRANSPARENT),
+    Rule(fonts.text_letters, _TEXTS | {"*"}, outside=TRANSPARENT),  # the starred cases hold text without a command
     Rule(lossy.no_space, _SPACES | _TEXTS, faithful=False),
     Rule(spacing.word_space, frozenset(["\\ ", "\\\n", "\\\t", "\\\r", CONTROL_SPACE])),
     Rule(structure.outermost, _FONTS | STYLE_SWITCHES | _SPACES | _TEXTS | {"{", "\\\\"}, everywhere=False),
