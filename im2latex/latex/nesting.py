@@ -54,7 +54,7 @@ _OWN_ROLE = {"{", "}", "[", "]", "_", "^", "&", "*", "'", "\\left", "\\right", "
 _SPANNING = re.compile(r"\\(?:multicolumn|hdotsfor)(?:\[[^]]*\])?\{(\d+)\}")
 _NAME = re.compile(r"\\(?:[A-Za-z]+\*?|.)")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\{([A-Za-z]+\*?)\}(\{[a-z]\})?")
-_IN_TOKEN = frozenset("*bkrtp")
+_IN_TOKEN = frozenset("*byrtp")
 """Kinds that are written as part of the name's token, or stand for nothing."""
 
 MOST_CELLS = dict.fromkeys(["cases", "dcases", "rcases", "drcases", "split"], 2)
@@ -93,7 +93,7 @@ def sort(token: str) -> Sort:
         kinds = "s"
     if token == BORDERED:
         return Sort(BORDERED)
-    due = "" if kinds.endswith(("t", "v", "g")) else "".join(k for k in kinds if k not in _IN_TOKEN)
+    due = "" if kinds.endswith(("t", "v", "q")) else "".join(k for k in kinds if k not in _IN_TOKEN)
     return Sort("symbol", due, "", delimiter)
 
 

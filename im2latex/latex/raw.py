@@ -24,7 +24,7 @@ def raw(cursor: Cursor, kind: str, name: str, inside: str, position: int) -> Row
     if kind == "w":
         return [Token(letter(cursor, name, inside))]
     word = squeeze(inside)
-    if kind == "g" and not _VERTICAL.fullmatch(word):
+    if kind == "q" and not _VERTICAL.fullmatch(word):
         cursor.fail("forbidden_command", f"{name} {{{word}}} is neither space nor a rule", position)
     if kind == "l" and _NO_LENGTH.search(word):
         cursor.fail("bad_length", f"{name} takes a length such as 2pt", position)

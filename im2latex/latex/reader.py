@@ -133,8 +133,8 @@ class Reader(Cursor):
         if kind == "o":
             inside = self.bracketed()
             return None if inside is None else self.over(inside).row()
-        if kind in "bk":
-            word = keyword(self, name) if kind == "k" else self.option()
+        if kind in "by":
+            word = keyword(self, name) if kind == "y" else self.option()
             return None if word is None else [Token(squeeze(word))]
         if kind == "n":
             length = self.characters(LENGTH, "bad_length", f"{name} takes a length such as 2pt")

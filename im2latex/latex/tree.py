@@ -165,7 +165,7 @@ def _argument_style(command: Command, place: int, style: Style) -> Style:
         found = known[place]
         return style if found is None else found
     option = command.arguments[0]
-    return styles.SWITCHES.get(_text_of(option), style) if option.kind == "k" else style
+    return styles.SWITCHES.get(_text_of(option), style) if option.kind == "y" else style
 
 
 def _text_of(argument: Argument) -> str:

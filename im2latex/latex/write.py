@@ -9,7 +9,7 @@ from im2latex.latex.tokens import CONTROL_WORD, squeeze
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Inline, Node, Row, Scripts, Token
 
 _BARE = frozenset("din")
-_RAW = frozenset("bkrg")
+_RAW = frozenset("byrq")
 """Kinds whose spaces would count, so that they are part of the name's token: `\\color{red}`."""
 _READ_BY_BREAK = frozenset("*[")
 _RIGHT_BEHIND_BRACKET = frozenset(["\\leftroot", "\\uproot"])
@@ -74,7 +74,7 @@ def _write_command(command: Command, out: list[str]) -> None:
         elif argument.kind in "fu":
             _write_field(argument, out)
         elif argument.kind in _RAW:
-            out[-1] += f"[{_raw(argument)}]" if argument.kind in "bk" else f"{{{_raw(argument)}}}"
+            out[-1] += f"[{_raw(argument)}]" if argument.kind in "by" else f"{{{_raw(argument)}}}"
         elif argument.kind == "o":
             _write_optional(argument.body, out)
         else:
@@ -122,7 +122,7 @@ def _behind_break(text: str, out: list[str]) -> str:
 def _write_text_command(command: Command, out: list[str]) -> None:
     """One token, since a space would show; other arguments before the text are part of it."""
     before = "".join(
-        f"[{_raw(argument)}]" if argument.kind in "bk" else f"{{{_raw(argument)}}}"
+        f"[{_raw(argument)}]" if argument.kind in "by" else f"{{{_raw(argument)}}}"
         for argument in command.arguments[:-1]
     )
     out.append(f"{command.name}{before}{{{text(command.arguments[-1].body)}}}")
