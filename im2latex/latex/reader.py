@@ -7,32 +7,31 @@ argument ends at the first bracket outside braces. What LaTeX does not know is r
 import re
 from collections.abc import Mapping
 
-from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexMathNode
+from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexNode
 
 from im2latex.errors import LatexError
 from im2latex.latex.columns import columns
-from im2latex.latex.cursor import Cursor, Item, items
+from im2latex.latex.cursor import COMMENT, Cursor, Item, items
+from im2latex.latex.depth import MAX_DEPTH, too_deep
+from im2latex.latex.quantities import LENGTH, QUANTITIES, letter
 from im2latex.latex.signatures import (
     BRACKET_AFTER_SPACE,
     ENVIRONMENTS,
     FORBIDDEN,
+    INFIX,
     NO_NUCLEUS,
+    PLAIN_CODES,
     PLAIN_TABLES,
     SPACE_COMMANDS,
     TEXT_ONLY,
     UNDELIMITED_BY,
-    UNIT,
 )
 from im2latex.latex.symbols import known
-from im2latex.latex.textmode import read_text
+from im2latex.latex.textmode import TextReader
 from im2latex.latex.tokens import squeeze
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Token
 
-_DIMENSION = rf"[-+]*(?:\d+[.,]?\d*|[.,]\d+){UNIT}"
-_LENGTH = re.compile(rf"=?({_DIMENSION}(?:plus{_DIMENSION})?(?:minus{_DIMENSION})?)")
-_INTEGER = re.compile(r"=?(`.|\"[0-9A-F]+|'[0-7]+|\d+)")
 _NO_LENGTH = re.compile(r"[{}^_&$#]|\\[^A-Za-z]")
-_COMMENT = re.compile(r"(?<!\\)%[^\n]*\n?")
 _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 _ROW_BREAKS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
 _PLACEMENT = re.compile(r"\[[tbclr]\]")
@@ -42,13 +41,21 @@ _NO_FIELD = frozenset([*"^_'&", "\\right"])
 class Reader(Cursor):
     """Turns the items of one group, or of one cell, into a row; `commands` maps names to the kinds they take."""
 
-    def __init__(self, source: str, inside: list[Item], commands: Mapping[str, str]) -> None:
+    def __init__(self, source: str, inside: list[Item], commands: Mapping[str, str], depth: int = 0) -> None:
         super().__init__(source, inside)
         self.commands = commands
+        self._depth = depth
+        self._plain_codes = False
 
-    def over(self, inside: list[Item]) -> "Reader":
+    def over(self, inside: list[Item], deeper: int = 1) -> "Reader":
         """A reader for a part of the same formula."""
-        return Reader(self.source, inside, self.commands)
+        reader = Reader(self.source, inside, self.commands, self._depth + deeper)
+        reader._plain_codes = self._plain_codes
+        return reader
+
+    def mathematics(self, nodes: list[LatexNode]) -> Row:
+        """Read nodes of the walker as mathematics."""
+        return self.over(items(nodes)).row()
 
     def row(self) -> Row:
         r"""Read everything; a `\right` left over is an error."""
@@ -59,11 +66,16 @@ class Reader(Cursor):
 
     def _until_right(self) -> tuple[Row, str | None]:
         row: Row = []
+        infix = ""
         while (item := self.peek()) is not None:
+            if item in INFIX:
+                if infix:
+                    self.fail("double_infix", f"{item} in one group with {infix}")
+                infix = item
             if item == "^" or item == "_":
                 self.at += 1
                 self._attach(row, _SCRIPT_SLOTS[item], self._field())
-            elif item == "'":
+            elif item == "'" and not self._plain_codes:
                 self._primes(row)
             elif item == "\\right":
                 self.at += 1
@@ -75,11 +87,16 @@ class Reader(Cursor):
     def _node(self) -> Node:
         """Read one node: a symbol, a group, an environment, or a command with its arguments."""
         item, node, position = self.items[self.at]
+        if self._depth > MAX_DEPTH:
+            raise too_deep(position)
         self.at += 1
         if isinstance(node, LatexGroupNode):
-            return Group(self.over(items(node.nodelist)).row())
+            body = self.mathematics(node.nodelist)
+            if self._plain_codes and body == [Token(".")]:  # a mark of punctuation there, and ordinary in braces
+                return Command("\\mathord", [Argument("m", body)])
+            return Group(body)
         if isinstance(node, LatexEnvironmentNode):
-            return self._environment(node)
+            return self.environment(node)
         if node is not None:
             self.fail("math_shift", "a formula holds no $", position)
         if item[0] == "\\":
@@ -88,6 +105,8 @@ class Reader(Cursor):
             self.fail("stray_alignment", "& outside a table", position)
         if item == "#":
             self.fail("parameter_character", "# stands for an argument of a definition", position)
+        if not item.isascii():
+            self.fail("non_ascii", f"U+{ord(item):04X}", position)
         return Token(item)
 
     def _command(self, name: str, position: int) -> Node:
@@ -117,6 +136,8 @@ class Reader(Cursor):
             body = self._argument(kind, name)
             if body is not None:
                 arguments.append(Argument(kind, body))
+        if name == "\\char" and (character := letter(str(getattr(arguments[0].body[0], "text", "")))):
+            return Token(character)
         return Command(name, arguments)
 
     def _argument(self, kind: str, name: str) -> Row | None:
@@ -127,52 +148,72 @@ class Reader(Cursor):
         if kind == "b":
             inside = self.bracketed()
             return None if inside is None else [Token("".join(item for item, _, _ in inside))]
-        if kind == "n":
-            length = self.characters(_LENGTH, "bad_length", f"{name} takes a length such as 2pt")
-            return [Token(length.replace(",", "."))]
-        if kind == "i":
-            return [Token(self.characters(_INTEGER, "bad_number", f"{name} takes a number"))]
+        if kind in QUANTITIES:
+            found = self.quantity(kind, name)
+            return [Token(found)] if found else []
         if self.ended:
             self.fail("missing_argument", name)
         if kind == "d":
             return [Token(self.delimiter())]
         if kind == "m":
-            return self._field()
+            return self._plain_field() if name in PLAIN_CODES else self._field()
         return self._unread(kind, name)
 
     def _unread(self, kind: str, name: str) -> Row:
         """Read an argument that is no mathematics: a text, a raw word, or a column specification."""
-        item, node, position = self.items[self.at]
+        item = self.items[self.at]
         self.at += 1
+        word, node, position = item
+        if kind == "t":
+            if isinstance(node, LatexGroupNode):
+                return TextReader(node.nodelist, self).row()
+            if name == "\\hbox":
+                self.fail("forbidden_command", f"{name} {word}", position)
+            text = TextReader([], self)
+            text.items = [item]
+            return text.row()
+        if kind == "c":
+            inside = items(node.nodelist) if isinstance(node, LatexGroupNode) else [item]
+            return columns(Cursor(self.source, inside), lambda part: self.over(part).row(), self._word)
+        return self.raw(item, kind, name)
+
+    def raw(self, item: Item, kind: str, name: str) -> Row:
+        """A length, or a raw word such as a colour."""
+        word, node, position = item
         if not isinstance(node, LatexGroupNode):
             if node is not None:
                 self.fail("missing_argument", name, position)
-            if item[0] == "\\" and not self._is_known_in_text(item):
-                raise _refusal(item, position)
-            if kind == "l" and not item[1:].isalpha():
+            if word[0] == "\\":
+                self.check_text_command(word, position)
+            if kind == "l" and not word[1:].isalpha():
                 self.fail("bad_length", f"{name} takes a length such as 2pt", position)
-            return [Token(column) for column in columns(item)] if kind == "c" else [Token(item)]
-        if kind == "t":
-            return read_text(node.nodelist, self._inline, self._environment, self._is_known_in_text)
-        inside = _COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1])
-        if kind == "c":
-            return [Token(column) for column in columns(inside)]
-        word = squeeze(inside)
+            return [Token(word)]
+        word = self._word(item)
         if kind == "l" and _NO_LENGTH.search(word):
             self.fail("bad_length", f"{name} takes a length such as 2pt", position)
         return [Token(word)] if word else []
 
-    def _inline(self, node: LatexMathNode) -> Row:
-        return self.over(items(node.nodelist)).row()
+    def _word(self, item: Item) -> str:
+        """An argument as it is written, without its spaces."""
+        word, node, position = item
+        if node is not None:
+            word = squeeze(COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1]))
+        if not word.isascii():
+            self.fail("non_ascii", word, position)
+        return word
 
-    def _is_known_in_text(self, name: str) -> bool:
-        return (
-            name in self.commands
-            or name in known()
-            or name in NO_NUCLEUS
-            or name in TEXT_ONLY
-            or name.startswith("\\text")
-        )
+    def check_text_command(self, name: str, position: int) -> None:
+        """Refuse a command that LaTeX does not know in text, or must not run there."""
+        known_in_text = name in self.commands or name in known() or name in NO_NUCLEUS or name in TEXT_ONLY
+        if name in FORBIDDEN or not (known_in_text or name.startswith("\\text")):
+            raise _refusal(name, position)
+
+    def _plain_field(self) -> Row:
+        """Read an argument in which a quote, a star and their like are the characters themselves."""
+        around, self._plain_codes = self._plain_codes, True
+        field = self._field()
+        self._plain_codes = around
+        return field
 
     def _field(self) -> Row:
         """Read a script or an argument: the inside of a group, or one node."""
@@ -184,11 +225,16 @@ class Reader(Cursor):
         item, _, position = self.items[self.at]
         if item in _NO_FIELD:
             self.fail("missing_argument", f"{item} where an argument is due", position)
-        return [self._node()]
+        self._depth += 1
+        node = self._node()
+        self._depth -= 1
+        return [node]
 
     def _fence(self, position: int) -> Fence:
         left = self.delimiter()
+        self._depth += 1
         body, right = self._until_right()
+        self._depth -= 1
         if right is None:
             self.fail("unbalanced_left_right", "\\left without \\right", position)
         return Fence(left, body, right)
@@ -237,7 +283,7 @@ class Reader(Cursor):
         rows, breaks = self.over(inside)._rows(name)
         return Environment(name, "", [], rows, breaks)
 
-    def _environment(self, node: LatexEnvironmentNode) -> Environment:
+    def environment(self, node: LatexEnvironmentNode) -> Environment:
         """Read placement, arguments and cells."""
         name: str = node.environmentname
         if name not in ENVIRONMENTS:
@@ -270,12 +316,12 @@ class Reader(Cursor):
             here = self.at
             self.at += 1
             if item == "&" or item in _ROW_BREAKS:
-                rows[-1].append(self.over(self.items[start:here]).row())
+                rows[-1].append(self.over(self.items[start:here], 0).row())
                 if item != "&":
                     breaks.append(self._row_break(name in BRACKET_AFTER_SPACE, position) if item == "\\\\" else "\\\\")
                     rows.append([])
                 start = self.at
-        rows[-1].append(self.over(self.items[start:]).row())
+        rows[-1].append(self.over(self.items[start:], 0).row())
         return rows, breaks
 
     def _row_break(self, after_space: bool, position: int) -> str:
@@ -289,7 +335,7 @@ class Reader(Cursor):
         start = self.at
         inside = self.bracketed() or []
         length = "".join(item for item, _, _ in inside)
-        if _LENGTH.fullmatch(length):
+        if LENGTH.fullmatch(length):
             return f"\\\\{star}[{length}]"
         self.at = start
         return "\\\\" + star

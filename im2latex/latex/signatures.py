@@ -16,6 +16,8 @@ KINDS = {
     "r": "a raw word: a colour, a label",
     "d": "one delimiter, without braces",
     "n": "a length without braces, as TeX's primitives take it",
+    "g": "the same with plus and minus",
+    "k": "the lengths of a rule behind their keywords, or nothing",
     "i": "an integer without braces",
     "c": "a column specification",
 }
@@ -27,7 +29,7 @@ _COMMANDS = {
         \underleftrightarrow \mathrm \mathbf \mathit \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal
         \mathds \mathbbm \mathpzc \mathbfcal \mathsfit \bm \boldsymbol \pmb \bold \Bbb \frak \mathord \mathop \mathbin
         \mathrel \mathopen \mathclose \mathpunct \mathinner \boxed \phantom \hphantom \vphantom \substack \ensuremath
-        \pmod \pod \mod \cancel \bcancel \xcancel \mathclap \mathllap \mathrlap \slashed \lefteqn \widebar \underbar
+        \pmod \pod \mod \cancel \bcancel \xcancel \mathclap \mathllap \mathrlap \slashed \lefteqn \widebar
         \norm \abs \set \bra \ket \braket \Bra \Ket \Braket \varmathbb \EuFrak \mathbold \operatornamewithlimits
         \MakeUppercase \MakeLowercase \uppercase \lowercase""",
     "mm": r"""\frac \dfrac \tfrac \binom \dbinom \tbinom \overset \underset \stackrel \sideset \underaccent \nicefrac
@@ -41,7 +43,8 @@ _COMMANDS = {
     "rrrrmm": r"\genfrac",
     "*m": r"\operatorname",
     "t": r"""\text \textrm \textbf \textit \textsf \texttt \textnormal \textup \textmd \textsc \textsl \emph \mbox \hbox
-        \fbox \textcircled \reflectbox \intertext \shortintertext \textsuperscript \textsubscript \rlap \llap \clap""",
+        \fbox \textcircled \reflectbox \intertext \shortintertext \textsuperscript \textsubscript \rlap \llap \clap
+        \underbar \textcommabelow""",
     "*l": r"\hspace \vspace",
     "l": r"\mspace",
     "bll": r"\rule",
@@ -58,7 +61,9 @@ _COMMANDS = {
     "br": r"\color \hdotsfor",
     "rcm": r"\multicolumn",
     "i": r"\mathchar \char \mathaccent \delimiter \radical",
-    "n": r"\hskip \kern \mkern \mskip \raise \lower \above",
+    "n": r"\kern \mkern \raise \lower \above",
+    "g": r"\hskip \mskip",
+    "k": r"\vrule",
     "ddn": r"\abovewithdelims",
     "dd": r"\overwithdelims \atopwithdelims",
     "d": r"\middle \big \Big \bigg \Bigg \bigl \Bigl \biggl \Biggl \bigr \Bigr \biggr \Biggr \bigm \Bigm \biggm \Biggm",
@@ -83,6 +88,12 @@ ENVIRONMENTS = {name: kinds for kinds, names in _ENVIRONMENTS.items() for name i
 UNDELIMITED_BY = {"\\buildrel": "\\over", "\\root": "\\of"}
 r"""Plain TeX's commands whose first argument ends at a control sequence: `\root n \of x`."""
 
+PLAIN_CODES = frozenset(split(r"\operatorname \operatorname* \operatornamewithlimits"))
+r"""Commands in whose argument `'`, `*`, `-`, `.`, `/`, `:` are the characters themselves (amsopn.sty, \newmcodes@)."""
+
+MATH_IN_TEXT = frozenset(split(r"\ensuremath \boxed"))
+"""Commands whose argument is mathematics in text too; all others take text there."""
+
 PLAIN_TABLES = {"\\matrix": "matrix", "\\pmatrix": "pmatrix", "\\cases": "cases"}
 r"""Plain TeX's tables, whose rows stand in an argument and end in `\\cr`; amsmath has only the environments."""
 
@@ -104,7 +115,9 @@ FORBIDDEN = frozenset(
     \addtocounter \includegraphics \pdfliteral \directlua \newlength \scantokens \ifx \ifnum \ifdim \ifcase \if \fi
     \else \ifmmode \iffalse \iftrue \romannumeral \number \the \unexpanded \string \arraycolsep \arraystretch
     \abovedisplayskip \belowdisplayskip \nulldelimiterspace \thinmuskip \medmuskip \thickmuskip \fam \baselineskip
-    \lineskip \footnote \url \href \eqno \leqno""")
+    \lineskip \footnote \url \href \eqno \leqno \hrule \moveleft \moveright \leaders \cleaders \xleaders \vskip \vfil
+    \vfill \vss \vfilneg \lastbox \unhbox \unvbox \unhcopy \unvcopy \vsplit \vadjust \insert \mark \noalign \omit
+    \span""")
 )
 """Definitions, assignments, files, conditionals and boxes: programs, not formulas."""
 
@@ -118,6 +131,11 @@ FONT_SWITCHES = {
     "\\cal": "\\mathcal",
     "\\mit": "\\mathnormal",
 }
+TEXT_SWITCHES = frozenset(
+    split(r"""\tiny \scriptsize \footnotesize \small \normalsize \large \Large \LARGE \huge \Huge \rmfamily \sffamily
+    \ttfamily \bfseries \mdseries \itshape \slshape \scshape \upshape \em \sc \sl \normalfont \boldmath""")
+)
+"""Switches that do nothing to mathematics but change the text behind them."""
 STYLE_SWITCHES = frozenset(split(r"\displaystyle \textstyle \scriptstyle \scriptscriptstyle"))
 SPACES = frozenset(
     split(r"""\, \: \; \! \> ~ \quad \qquad \enspace \enskip \thinspace \medspace \thickspace \negthinspace \negmedspace
@@ -129,11 +147,10 @@ SPACE_COMMANDS = frozenset(split(r"\hspace \hspace* \mspace \hskip \kern \mkern 
 
 TEXT_ONLY = frozenset(
     split(r"""\' \` \" \^ \~ \= \. \c \d \b \t \H \k \r \u \v \- \/ \@ \TeX \LaTeX \AA \AE \L \O \OE \SS \aa \ae \dh \i
-    \ij \j \l \o \oe \ss \th \copyright \bfseries \em \itshape \mdseries \rmfamily \scshape \sffamily \slshape
+    \ij \IJ \j \l \o \oe \ss \th \copyright \bfseries \em \itshape \mdseries \rmfamily \scshape \sffamily \slshape
     \ttfamily \upshape""")
 )
 """Accents, letters and switches that LaTeX knows in text and refuses in mathematics."""
-UNIT = r"(?:true)?(?:pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|px|mu)"
 NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES | FONT_SWITCHES.keys() | {"\\\\"}
 """What makes no atom, so that a script behind it hangs on nothing."""
 DELIMITERS = frozenset("()[]<>|/.") | frozenset(

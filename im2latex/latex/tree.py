@@ -157,7 +157,12 @@ def rows_of(node: Node, style: Style, outside: frozenset[str] = frozenset()) -> 
                     yield argument.body, _argument_style(node.name, index, style)
                 elif argument.kind == "t":
                     yield from _rows_of_text(argument.body)
+                elif argument.kind == "c":
+                    yield from _rows_of_columns(argument.body)
         case Environment():
+            for argument in node.arguments:
+                if argument.kind == "c":
+                    yield from _rows_of_columns(argument.body)
             cell_style = _CELL_STYLES.get(node.name, Style.TEXT if "matrix" in node.name else Style.DISPLAY)
             for row in node.rows:
                 for cell in row:
@@ -171,6 +176,12 @@ def _rows_of_text(text: Row) -> Iterator[tuple[Row, Style]]:
             yield from _rows_of_text(node.body)
         elif not isinstance(node, Token):
             yield from rows_of(node, Style.TEXT)
+
+
+def _rows_of_columns(columns: Row) -> Iterator[tuple[Row, Style]]:
+    """What `@{...}` and its like insert, in text style."""
+    for column in columns:
+        yield from rows_of(column, Style.TEXT)
 
 
 def heads(row: Row) -> Iterator[Node]:
