@@ -1,48 +1,53 @@
-r"""The column specification of an array: the argument of `\begin{array}`, cut into columns."""
+r"""The column specification of an array: the argument of `\begin{array}`, cut into columns.
+
+What `@{...}` and, with the package array, `!{...}`, `>{...}` and `<{...}` insert is mathematics in text style: LaTeX
+sets it between dollar signs of its own (latex.ltx, \@arrayclassiv; array.sty, \d@llarbegin).
+"""
+
+from collections.abc import Callable
 
 from im2latex.errors import LatexError
-from im2latex.latex.tokens import squeeze
+from im2latex.latex.cursor import Cursor, Item
+from im2latex.latex.tree import Argument, Command, Node, Row, Token
 
-_ARGUMENTS = dict.fromkeys("pmb@!><", 1) | dict.fromkeys("wW", 2)
+_WORDS = dict.fromkeys("pmb", 1) | dict.fromkeys("wW", 2)
+INSERTIONS = frozenset("@!><")
 _MOST_COLUMNS = 500
 
 
-def columns(specification: str) -> list[str]:
+def columns(cursor: Cursor, mathematics: Callable[[list[Item]], Row], word: Callable[[Item], str]) -> Row:
     r"""Cut a column specification: `l@{\,}p{2cm}*{2}{c}` is `l`, `@{\,}`, `p{2cm}`, `c`, `c`."""
-    found: list[str] = []
-    rest = specification
-    while rest := rest.lstrip():
-        head, rest = rest[0], rest[1:].lstrip()
+    found: list[Node] = []
+    while not cursor.ended:
+        head, _, position = cursor.items[cursor.at]
+        cursor.at += 1
         if head == "*":
-            count, rest = _braced(rest)
-            repeated, rest = _braced(rest)
+            count = word(_due(cursor, head))
             repeats = int(count) if count.isdecimal() and len(count) < 5 else 1
-            once = columns(repeated)
+            once = columns(Cursor(cursor.source, _group(cursor, head)), mathematics, word)
             if len(found) + repeats * len(once) > _MOST_COLUMNS:
-                raise LatexError("bad_columns", f"more than {_MOST_COLUMNS} columns")
-            found += once * repeats
-        elif head in _ARGUMENTS:
-            column = head
-            for _ in range(_ARGUMENTS[head]):
-                inside, rest = _braced(rest)
-                column += f"{{{squeeze(inside)}}}"
-            found.append(column)
-        elif head in "lcr|":
-            found.append(head)
+                raise LatexError("bad_columns", f"more than {_MOST_COLUMNS} columns", position)
+            for _ in range(repeats):
+                found += once
+        elif head in INSERTIONS:
+            found.append(Command(head, [Argument("m", mathematics(_group(cursor, head)))]))
+        elif head in _WORDS:
+            found.append(Token(head + "".join(f"{{{word(_due(cursor, head))}}}" for _ in range(_WORDS[head]))))
+        elif head and head in "lcr|":
+            found.append(Token(head))
         else:
-            raise LatexError("bad_columns", f"{head} in {{{specification}}} is no column")
+            raise LatexError("bad_columns", f"{head or 'a group'} is no column", position)
     return found
 
 
-def _braced(text: str) -> tuple[str, str]:
-    """The inside of the argument that leads the text (a brace group, or one character), and what follows it."""
-    if not text:
-        raise LatexError("bad_columns", "a column lacks its argument")
-    if not text.startswith("{"):
-        return text[0], text[1:].lstrip()
-    depth = 0
-    for index, character in enumerate(text):
-        depth += (character == "{") - (character == "}")
-        if depth == 0:
-            return text[1:index], text[index + 1 :].lstrip()
-    return text[1:], ""
+def _due(cursor: Cursor, head: str) -> Item:
+    if cursor.ended:
+        cursor.fail("bad_columns", f"{head} lacks its argument")
+    cursor.at += 1
+    return cursor.items[cursor.at - 1]
+
+
+def _group(cursor: Cursor, head: str) -> list[Item]:
+    """The items of the next argument: those of a group, or one."""
+    inside = cursor.group()
+    return [_due(cursor, head)] if inside is None else inside

@@ -19,14 +19,17 @@ from pylatexenc.latexwalker import (
 from pylatexenc.macrospec import LatexContextDb
 
 from im2latex.errors import LatexError
-from im2latex.latex.signatures import CONTROL_SPACE, DELIMITERS, REGISTERS
+from im2latex.latex.quantities import QUANTITIES, REGISTERS, written
+from im2latex.latex.signatures import CONTROL_SPACE, DELIMITERS
 
 Item = tuple[str, LatexNode | None, int]
 """What stands there (a character, a control sequence, or "" for a larger node), the larger node, its position."""
 
-_READ_AS = {"sb": "_", "sp": "^"}
-"""Plain TeX's names of the characters that begin scripts."""
-_COMMENT = re.compile(r"(?<!\\)%[^\n]*(?:\n[ \t]*|$)")
+COMMENT = re.compile(r"(?<!\\)%[^\n]*(?:\n[ \t]*|\Z)")
+_LONGEST_QUANTITY = 200
+_SPACES = frozenset(" \t\n\r")
+_READ_AS = {"sb": "_", "sp": "^", "\u00a0": "~"}
+"""Plain TeX's names of the characters that begin scripts, and the space that does not break."""
 
 
 @cache
@@ -48,7 +51,7 @@ def items(nodes: list[LatexNode]) -> list[Item]:
     for node in nodes:
         if isinstance(node, LatexCharsNode):
             position = node.pos
-            found += [(c, None, position + i) for i, c in enumerate(node.chars) if not c.isspace()]
+            found += [(_READ_AS.get(c, c), None, position + i) for i, c in enumerate(node.chars) if c not in _SPACES]
         elif isinstance(node, LatexMacroNode):
             name = node.macroname
             found.append((_READ_AS.get(name) or (CONTROL_SPACE if name.isspace() else "\\" + name), None, node.pos))
@@ -89,7 +92,7 @@ class Cursor:
         if self.ended:
             return False
         between = self.source[end : self.items[self.at][2]]
-        return not between or not _COMMENT.sub("", between)
+        return not between or not COMMENT.sub("", between)
 
     def option(self) -> str | None:
         """Take the source between brackets as TeX does, spaces kept and braces around all of it taken off.
@@ -100,7 +103,7 @@ class Cursor:
         inside = self.bracketed()
         if inside is None:
             return None
-        word = _COMMENT.sub("", self.source[start : self.end - 1])
+        word = COMMENT.sub("", self.source[start : self.end - 1])
         alone = len(inside) == 1 and isinstance(inside[0][1], LatexGroupNode)
         return word[1:-1] if alone and word[:1] + word[-1:] == "{}" else word
 
@@ -123,23 +126,35 @@ class Cursor:
                 return inside
         return None
 
-    def characters(self, pattern: re.Pattern[str], reason: str, detail: str) -> str:
-        """Take what matches the pattern's first group, spaces between its characters ignored."""
-        found = ""
-        for item, node, _ in self.items[self.at :]:
-            if node is not None or (len(item) != 1 and item not in REGISTERS):
-                break
-            found += item
-            if item in REGISTERS:
-                break
-        match = pattern.match(found)
+    def quantity(self, kind: str, name: str) -> str:
+        """Take a number or lengths without braces; `kind` as in `quantities.QUANTITIES`."""
+        given, ends = self._characters()
+        pattern, reason, example = QUANTITIES[kind]
+        match = pattern.match(given)
         if match is None:
-            self.fail(reason, detail)
-        taken = 0
-        while taken < match.end():
-            taken += len(self.items[self.at][0])
-            self.at += 1
-        return match[1]
+            self.fail(reason, f"{name} takes {example}")
+        self.at = ends[match.end() - 1] if match.end() else self.at
+        return written(kind, match[1])
+
+    def _characters(self) -> tuple[str, list[int]]:
+        """The characters that follow, runs of spaces as one, and for each the place in the items behind it.
+
+        The names of registers count, and a control sequence of one character behind the mark of a character's code.
+        """
+        text = ""
+        ends: list[int] = []
+        behind = self.items[self.at][2] if not self.ended else 0
+        for index in range(self.at, min(self.at + _LONGEST_QUANTITY, len(self.items))):
+            item, node, position = self.items[index]
+            if node is not None or not (len(item) == 1 or item in REGISTERS or (len(item) == 2 and text[-1:] == "`")):
+                break
+            if position > behind and not text.endswith(" ") and _holds_space(self.source[behind:position]):
+                text += " "
+                ends.append(index)
+            text += item
+            ends += [index + 1] * len(item)
+            behind = position + len(item)
+        return text, ends
 
     def delimiter(self) -> str:
         r"""Take one delimiter, which may stand in braces after `\big`."""
@@ -160,3 +175,8 @@ class Cursor:
         if position is None and self.items:
             position = self.items[min(self.at, len(self.items) - 1)][2]
         raise LatexError(reason, detail, position)
+
+
+def _holds_space(between: str) -> bool:
+    """Whether TeX sees a space there, and not only a comment with the line end that it swallows."""
+    return bool(COMMENT.sub("", between))

@@ -13,13 +13,13 @@ functions on small tuples; `learning.constraints` compiles them to tables.
 import re
 from typing import NamedTuple
 
+from im2latex.latex.quantities import LENGTH, UNIT
 from im2latex.latex.signatures import (
     BORDERED,
     BRACKET_AFTER_SPACE,
     COMMANDS,
     DELIMITERS,
     ENVIRONMENTS,
-    LENGTH,
     SUBARRAYS,
 )
 
@@ -54,7 +54,8 @@ _OWN_ROLE = {"{", "}", "[", "]", "_", "^", "&", "*", "'", "\\left", "\\right", "
 _SPANNING = re.compile(r"\\(?:multicolumn|hdotsfor)(?:\[[^]]*\])?\{(\d+)\}")
 _NAME = re.compile(r"\\(?:[A-Za-z]+\*?|.)")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\{([A-Za-z]+\*?)\}(\{[a-z]\})?")
-_IN_TOKEN = frozenset("*byrtp")
+_RULE = re.compile(rf"(?:(?:width|height|depth)[-+]*[\d.]+{UNIT})+")
+_IN_TOKEN = frozenset("*brtpky")
 """Kinds that are written as part of the name's token, or stand for nothing."""
 
 MOST_CELLS = dict.fromkeys(["cases", "dcases", "rcases", "drcases", "split"], 2)
@@ -84,6 +85,10 @@ def sort(token: str) -> Sort:
         cells = 1 if token[0] in "lcrpmbwW" else 0 if token[0] in "|@!><" else None
         if len(token) == 1:
             return Sort("symbol", delimiter=delimiter, cells=cells if token in "lcr|" else None)
+        if _RULE.fullmatch(token):
+            return Sort("symbol")
+        if token.count("{") != token.count("}"):  # a column in two tokens, between which a rule has its keywords
+            return Sort("raw", cells=0)
         return Sort("raw", cells=cells if "{" in token else None)
     if spanning := _SPANNING.match(token):
         return Sort("span", "cm" if token.startswith("\\m") else "", cells=min(int(spanning[1]), COUNTED_COLUMNS))
@@ -110,6 +115,7 @@ def step(place: Place, token: Sort) -> tuple[Place, ...] | None:
     fits = {
         "d": token.delimiter,
         "n": token.role == "length",
+        "g": token.role == "length",
         "i": token.role == "raw",
         "f": token.role in ("symbol", "[", "*") and not token.kinds,
         "u": token.role == "symbol" and not token.kinds,

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from im2latex.errors import LatexError, UsageError
+from im2latex.latex.depth import check_depth, guarded
 from im2latex.latex.papers.definitions import read_definitions
 from im2latex.latex.papers.lexer import visible
 from im2latex.latex.papers.macros import Macros
@@ -68,6 +69,7 @@ class Normalizer:
         )
         self._commands = COMMANDS | params.commands
 
+    @guarded
     def normalize(self, formula: str) -> str:
         """Write the formula in its canonical spelling, tokens apart by one space; raises `LatexError`, nothing else."""
         self._check_size(formula)
@@ -81,6 +83,7 @@ class Normalizer:
                 _run(rule, row)
         return _finish(row)
 
+    @guarded
     def explain(self, formula: str) -> list[tuple[str, str]]:
         """Normalize step by step: the name of each rule that changed the formula, and the tokens after it."""
         self._check_size(formula)
@@ -137,4 +140,6 @@ def _finish(row: Row) -> str:
     tokens = write(row)
     if set(tokens) <= {"{", "}"}:
         raise LatexError("empty", "nothing is left that prints")
-    return join(tokens)
+    normalized = join(tokens)
+    check_depth(normalized)  # the rules add braces, and what is accepted must be accepted again
+    return normalized

@@ -7,7 +7,8 @@ themselves. What each does was read from latex.ltx, amsmath.sty and mathtools.st
 import re
 
 from im2latex.latex.cursor import Cursor
-from im2latex.latex.signatures import BRACKET_AFTER_SPACE, LENGTH, REGISTERS, STYLE_SWITCHES
+from im2latex.latex.quantities import LENGTH, REGISTERS
+from im2latex.latex.signatures import BRACKET_AFTER_SPACE, STYLE_SWITCHES
 from im2latex.latex.tokens import split, squeeze
 
 _POSITIONS = re.compile(r"[tbc]")
@@ -104,4 +105,4 @@ def row_break(cursor: Cursor, table: str, position: int) -> str:
             cursor.fail("bad_length", f"[{option}] behind a row break", position)
         cursor.at = start
         return "\\\\" + star
-    return f"\\\\{star}[{length[1]}]"
+    return f"\\\\{star}[{length[0]}]"

@@ -10,32 +10,54 @@ from collections.abc import Mapping
 from pylatexenc.latexwalker import LatexMathNode, LatexWalkerParseError
 
 from im2latex.errors import LatexError
-from im2latex.latex.cursor import Item, items, walk
+from im2latex.latex.cursor import COMMENT, Item, items, walk
+from im2latex.latex.depth import check_depth, guarded
+from im2latex.latex.latin import spelled
 from im2latex.latex.reader import Reader
 from im2latex.latex.signatures import COMMANDS
 from im2latex.latex.tree import Row
 
-MAX_DEPTH = 40
-"""Deepest nesting of braces, environments and fences that is read."""
-
-_NEST = re.compile(r"\\\\|\\(?:begin|left)(?![A-Za-z])|\\(?:end|right)(?![A-Za-z])|\\.|[{}]", re.DOTALL)
 _END_COMMAND = re.compile(r"\\end((?:[pbBvV]|small)?matrix|cases|aligned|gathered|split|array)(?![A-Za-z])")
+_SHIFT = re.compile(r"\\.|%[^\n]*|[{}$]", re.DOTALL)
 _FOREIGN = re.compile(r"[^\x20-\x7e\t\n\r]")
 
 
+@guarded
 def parse(source: str, commands: Mapping[str, str] = COMMANDS) -> Row:
     """Read one formula; `commands` maps names to the kinds they take; raises `LatexError` and nothing else."""
     _check_characters(source)
     if (len(source) - len(source.rstrip("\\"))) % 2:
         source += " "  # a backslash at the end of a line is TeX's control space
-    source = _with_environments(source)
-    _check_nesting(source)
+    source = _with_environments(_without_empty_formulas(source))
+    check_depth(source)
     try:
         return Reader(source, _without_shifts(items(walk(source))), commands).row()
     except LatexWalkerParseError as error:
         raise _translated(error) from None
-    except RecursionError:
-        raise LatexError("too_deep", "the formula is nested too deeply") from None
+
+
+def _without_empty_formulas(source: str) -> str:
+    r"""`$$` in a text is an empty formula, as no display begins there (The TeXbook, chapter 25); `\@` does the same."""
+    if "$$" not in source:
+        return source
+    pieces: list[str] = []
+    in_formula = [False]
+    at = 0
+    while match := _SHIFT.search(source, at):
+        pieces.append(source[at : match.start()])
+        at = match.end()
+        piece = match[0]
+        if piece == "{":
+            in_formula.append(False)
+        elif piece == "}" and len(in_formula) > 1:
+            in_formula.pop()
+        elif piece == "$" and len(in_formula) > 1:
+            if not in_formula[-1] and source.startswith("$", at):
+                piece, at = "\\@", at + 1
+            else:
+                in_formula[-1] = not in_formula[-1]
+        pieces.append(piece)
+    return "".join(pieces) + source[at:]
 
 
 def _with_environments(source: str) -> str:
@@ -54,23 +76,12 @@ def _without_shifts(inside: list[Item]) -> list[Item]:
 
 
 def _check_characters(source: str) -> None:
-    foreign = _FOREIGN.search(source)
-    if foreign is None:
+    if _FOREIGN.search(source) is None:
         return
-    reason = "non_ascii" if ord(foreign[0]) > 0x9F else "control_character"
-    raise LatexError(reason, f"U+{ord(foreign[0]):04X}", foreign.start())
-
-
-def _check_nesting(source: str) -> None:
-    """Refuse what would exhaust the stack of a recursive reader."""
-    depth = 0
-    for match in _NEST.finditer(source):
-        if match[0] in ("{", "\\begin", "\\left"):
-            depth += 1
-        elif match[0] in ("}", "\\end", "\\right"):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise LatexError("too_deep", f"more than {MAX_DEPTH} levels", match.start())
+    for foreign in _FOREIGN.finditer(COMMENT.sub(lambda match: " " * len(match[0]), source)):
+        if foreign[0] not in spelled():
+            reason = "non_ascii" if ord(foreign[0]) > 0x9F else "control_character"
+            raise LatexError(reason, f"U+{ord(foreign[0]):04X}", foreign.start())
 
 
 def _translated(error: LatexWalkerParseError) -> LatexError:

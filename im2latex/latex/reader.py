@@ -7,18 +7,22 @@ argument ends at the first bracket outside braces. What LaTeX does not know is r
 import re
 from collections.abc import Mapping
 
-from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexMathNode, LatexNode
+from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexNode
 
 from im2latex.errors import LatexError
-from im2latex.latex.cursor import Cursor, Item, items, walk
-from im2latex.latex.options import keyword, placement, row_break
-from im2latex.latex.raw import raw
+from im2latex.latex.columns import columns
+from im2latex.latex.cursor import COMMENT, Cursor, Item, items, walk
+from im2latex.latex.depth import MAX_DEPTH, too_deep
+from im2latex.latex.options import keyword, letter, placement, row_break
+from im2latex.latex.quantities import LENGTH, QUANTITIES
+from im2latex.latex.quantities import letter as letter_of_code
 from im2latex.latex.signatures import (
     BORDERED,
     ENVIRONMENTS,
     FORBIDDEN,
-    LENGTH,
+    INFIX,
     NO_NUCLEUS,
+    PLAIN_CODES,
     PLAIN_TABLES,
     SPACE_COMMANDS,
     SUBARRAYS,
@@ -27,13 +31,16 @@ from im2latex.latex.signatures import (
     UNDELIMITED_BY,
 )
 from im2latex.latex.symbols import is_ordinary_symbol, known
-from im2latex.latex.textmode import read_text
+from im2latex.latex.textmode import TextReader
 from im2latex.latex.tokens import squeeze
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Token
 
-_INTEGER = re.compile(r"=?(`.|\"[0-9A-F]+|'[0-7]+|\d+)")
-_WRITTEN_AS = {"h": "m", "v": "t"}
+_WRITTEN_AS = {"h": "m"}
 """Kinds that differ in how they are read only."""
+_NO_LENGTH = re.compile(r"[{}^_&$#]|\\[^A-Za-z]")
+_VERTICAL = re.compile(
+    rf"(?:\\(?:vskip|kern){LENGTH.pattern}|\\hrule|\\(?:small|med|big)skip|\\nobreak|\\penalty-?\d+)+"
+)
 _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 _ROW_ENDS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
 _BORDERED_ENDS = frozenset(["\\cr", "\\crcr"])
@@ -43,17 +50,28 @@ _NO_FIELD = frozenset([*"^_'&", "\\right"])
 class Reader(Cursor):
     """Turns the items of one group, or of one cell, into a row; `commands` maps names to the kinds they take."""
 
-    def __init__(self, source: str, inside: list[Item], commands: Mapping[str, str], table: str = "") -> None:
+    def __init__(
+        self, source: str, inside: list[Item], commands: Mapping[str, str], table: str = "", depth: int = 0
+    ) -> None:
         super().__init__(source, inside)
         self.commands = commands
         self.table = table
         r"""The innermost environment, or command with rows, around these items: it decides what `\\` reads."""
         self.stop = len(source)
         """Where these items end in the source, where that matters."""
+        self._depth = depth
+        self._plain_codes = False
 
-    def over(self, inside: list[Item], table: str | None = None) -> "Reader":
+    def over(self, inside: list[Item], table: str | None = None, deeper: int = 1) -> "Reader":
         """A reader for a part of the same formula."""
-        return Reader(self.source, inside, self.commands, self.table if table is None else table)
+        around = self.table if table is None else table
+        reader = Reader(self.source, inside, self.commands, around, self._depth + deeper)
+        reader._plain_codes = self._plain_codes
+        return reader
+
+    def mathematics(self, nodes: list[LatexNode]) -> Row:
+        """Read nodes of the walker as mathematics."""
+        return self.over(items(nodes)).row()
 
     def row(self, before: Row | None = None) -> Row:
         r"""Read everything, behind the nodes `before`; a `\right` left over is an error."""
@@ -63,12 +81,17 @@ class Reader(Cursor):
         return row
 
     def _until_right(self, row: Row) -> tuple[Row, str | None]:
+        infix = ""
         while (item := self.peek()) is not None:
+            if item in INFIX:
+                if infix:
+                    self.fail("double_infix", f"{item} in one group with {infix}")
+                infix = item
             if item == "^" or item == "_":
                 self.at += 1
                 self._skip_relax()
                 self._attach(row, _SCRIPT_SLOTS[item], self._field())
-            elif item == "'":
+            elif item == "'" and not self._plain_codes:
                 self._primes(row)
             elif item == "\\right":
                 self.at += 1
@@ -80,11 +103,16 @@ class Reader(Cursor):
     def _node(self) -> Node:
         """Read one node: a symbol, a group, an environment, or a command with its arguments."""
         item, node, position = self.items[self.at]
+        if self._depth > MAX_DEPTH:
+            raise too_deep(position)
         self.at += 1
         if isinstance(node, LatexGroupNode):
-            return Group(self.over(items(node.nodelist)).row())
+            body = self.mathematics(node.nodelist)
+            if self._plain_codes and body == [Token(".")]:  # a mark of punctuation there, and ordinary in braces
+                return Command("\\mathord", [Argument("m", body)])
+            return Group(body)
         if isinstance(node, LatexEnvironmentNode):
-            return self._environment(node)
+            return self.environment(node)
         if node is not None:
             self.fail("math_shift", "a formula holds no $", position)
         if item[0] == "\\":
@@ -93,6 +121,8 @@ class Reader(Cursor):
             self.fail("stray_alignment", "& outside a table", position)
         if item == "#":
             self.fail("parameter_character", "# stands for an argument of a definition", position)
+        if not item.isascii():
+            self.fail("non_ascii", f"U+{ord(item):04X}", position)
         return Token(item)
 
     def _command(self, name: str, position: int) -> Node:
@@ -126,6 +156,8 @@ class Reader(Cursor):
             if body is not None:
                 written = _WRITTEN_AS.get(kind, kind)
                 arguments.append(Argument("m" if kind == "f" and (braced or not _is_bare(body)) else written, body))
+        if name == "\\char" and (character := letter_of_code(str(getattr(arguments[0].body[0], "text", "")))):
+            return Token(character)
         return Command(name, arguments)
 
     def _argument(self, kind: str, name: str) -> Row | None:
@@ -136,47 +168,79 @@ class Reader(Cursor):
         if kind in "by":
             word = keyword(self, name) if kind == "y" else self.option()
             return None if word is None else [Token(squeeze(word))]
-        if kind == "n":
-            length = self.characters(LENGTH, "bad_length", f"{name} takes a length such as 2pt")
-            return [Token(length.replace(",", "."))]
-        if kind == "i":
-            return [Token(self.characters(_INTEGER, "bad_number", f"{name} takes a number"))]
+        if kind in QUANTITIES:
+            found = self.quantity(kind, name)
+            return [Token(found)] if found else []
         if self.ended:
             self.fail("missing_argument", name)
         if kind == "d":
             return [Token(self.delimiter())]
         if kind in "mfhu":
+            if name in PLAIN_CODES:
+                return self._plain_field()
             return self._field(name if name in SUBARRAYS else None, hanging=kind == "h")
         return self._unread(kind, name)
 
     def _unread(self, kind: str, name: str) -> Row:
         """Read an argument that is no mathematics: a text, a raw word, or a column specification."""
-        item, node, position = self.items[self.at]
+        item = self.items[self.at]
         self.at += 1
-        if isinstance(node, LatexGroupNode):
-            if kind in "tv":
-                text = self._text(node.nodelist)
-                return text if kind == "t" else _breakable(text)
-            return raw(self, kind, name, self.source[node.pos + 1 : node.pos + node.len - 1], position)
-        if node is not None:
-            self.fail("missing_argument", name, position)
-        if item[0] == "\\" and not self._is_known_in_text(item):
-            raise _refusal(item, position)
-        if kind == "l" and not item[1:].isalpha():
+        word, node, position = item
+        if kind in "tv":
+            if isinstance(node, LatexGroupNode):
+                return TextReader(node.nodelist, self).row()
+            if name == "\\hbox":
+                self.fail("forbidden_command", f"{name} {word}", position)
+            text = TextReader([], self)
+            text.items = [item]
+            return text.row()
+        if kind == "c":
+            inside = items(node.nodelist) if isinstance(node, LatexGroupNode) else [item]
+            return columns(Cursor(self.source, inside), lambda part: self.over(part).row(), self._word)
+        if kind == "w":
+            given = self.source[node.pos + 1 : node.pos + node.len - 1] if isinstance(node, LatexGroupNode) else word
+            return [Token(letter(self, name, given))]
+        return self.raw(item, kind, name)
+
+    def raw(self, item: Item, kind: str, name: str) -> Row:
+        """A length, or a raw word such as a colour."""
+        word, node, position = item
+        if not isinstance(node, LatexGroupNode):
+            if node is not None:
+                self.fail("missing_argument", name, position)
+            if word[0] == "\\" and kind != "q":
+                self.check_text_command(word, position)
+            if kind == "l" and not word[1:].isalpha():
+                self.fail("bad_length", f"{name} takes a length such as 2pt", position)
+            return [Token(word)]
+        word = self._word(item)
+        if kind == "q" and not _VERTICAL.fullmatch(word):
+            self.fail("forbidden_command", f"{name} {{{word}}} is neither space nor a rule", position)
+        if kind == "l" and _NO_LENGTH.search(word):
             self.fail("bad_length", f"{name} takes a length such as 2pt", position)
-        return [Token(item)] if kind in "tvl" else raw(self, kind, name, item, position)
+        return [Token(word)] if word else []
 
-    def _inline(self, node: LatexMathNode) -> Row:
-        return self.over(items(node.nodelist)).row()
+    def _word(self, item: Item) -> str:
+        """An argument as it is written, without its spaces."""
+        word, node, position = item
+        if node is not None:
+            word = squeeze(COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1]))
+        if not word.isascii():
+            self.fail("non_ascii", word, position)
+        return word
 
-    def _is_known_in_text(self, name: str) -> bool:
-        return (
-            name in self.commands
-            or name in known()
-            or name in NO_NUCLEUS
-            or name in TEXT_ONLY
-            or name.startswith("\\text")
-        )
+    def check_text_command(self, name: str, position: int) -> None:
+        """Refuse a command that LaTeX does not know in text, or must not run there."""
+        known_in_text = name in self.commands or name in known() or name in NO_NUCLEUS or name in TEXT_ONLY
+        if name in FORBIDDEN or not (known_in_text or name.startswith("\\text")):
+            raise _refusal(name, position)
+
+    def _plain_field(self) -> Row:
+        """Read an argument in which a quote, a star and their like are the characters themselves."""
+        around, self._plain_codes = self._plain_codes, True
+        field = self._field()
+        self._plain_codes = around
+        return field
 
     def _field(self, table: str | None = None, hanging: bool = False) -> Row:
         """Read a script or an argument: the inside of a group, or one node."""
@@ -189,7 +253,10 @@ class Reader(Cursor):
         item, _, position = self.items[self.at]
         if item in _NO_FIELD:
             self.fail("missing_argument", f"{item} where an argument is due", position)
-        return [self._node()]
+        self._depth += 1
+        node = self._node()
+        self._depth -= 1
+        return [node]
 
     def _skip_relax(self) -> None:
         r"""Pass over `\relax` where TeX scans a math field: the next non-blank, non-relax token (tex.web, 404)."""
@@ -198,7 +265,9 @@ class Reader(Cursor):
 
     def _fence(self, position: int) -> Fence:
         left = self.delimiter()
+        self._depth += 1
         body, right = self._until_right([])
+        self._depth -= 1
         if right is None:
             self.fail("unbalanced_left_right", "\\left without \\right", position)
         return Fence(left, body, right)
@@ -247,7 +316,7 @@ class Reader(Cursor):
         rows, breaks = self.over(inside, name)._rows()
         return Environment(name, "", [], rows, breaks)
 
-    def _environment(self, node: LatexEnvironmentNode) -> Environment:
+    def environment(self, node: LatexEnvironmentNode) -> Environment:
         """Read placement, arguments and cells."""
         name: str = node.environmentname
         if name not in ENVIRONMENTS:
@@ -292,16 +361,13 @@ class Reader(Cursor):
         """Read the items between `start` and `end`, which are text in some columns of some environments."""
         inside = self.items[start:end]
         if self.table not in TEXT_COLUMNS or not inside:
-            return self.over(inside).row()
+            return self.over(inside, deeper=0).row()
         if not column:
             style: Row = [Token("\\textstyle")] if self.table == "cases*" else []
-            return style + self.over(inside).row()
+            return style + self.over(inside, deeper=0).row()
         stop = self.items[end][2] if end < len(self.items) else self.stop
-        text = self._text(walk(self.source[:stop], inside[0][2]))
+        text = TextReader(walk(self.source[:stop], inside[0][2]), self).row()
         return [Command("\\mbox", [Argument("t", text)])]
-
-    def _text(self, nodes: list[LatexNode]) -> Row:
-        return read_text(nodes, self._inline, self._environment, self._is_known_in_text)
 
 
 def _refusal(name: str, position: int) -> LatexError:
@@ -316,17 +382,6 @@ def _refusal(name: str, position: int) -> LatexError:
 def _is_bare(body: Row) -> bool:
     """Whether the body of a math field is one symbol that TeX would not take out of braces (tex.web, section 1186)."""
     return len(body) == 1 and isinstance(body[0], Token) and not is_ordinary_symbol(body[0].text)
-
-
-def _breakable(text: Row) -> Row:
-    r"""A text whose spaces may end a line, as `~` may not."""
-    changed: Row = []
-    for node in text:
-        if node == Token(" "):
-            changed += (Token("\\space"), Group([]))
-        else:
-            changed.append(Group(_breakable(node.body)) if isinstance(node, Group) else node)
-    return changed
 
 
 def _carries_scripts(node: Node) -> bool:

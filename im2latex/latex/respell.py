@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from random import Random
 
+from im2latex.latex.depth import guarded
 from im2latex.latex.parse import parse
 from im2latex.latex.rules.atoms import ACCENTS, is_ordinary
 from im2latex.latex.rules.names import SYNONYMS
@@ -31,6 +32,7 @@ _LONGEST_WORD = 60
 _SPACES = ["", "", "", " ", "  ", "\n", "\t", " % by the way\n"]
 
 
+@guarded
 def respell(formula: str, seed: int) -> str:
     """Write the formula in another way; the same seed, the same way. Raises `LatexError` for what is no formula."""
     speller = _Speller(Random(seed))
@@ -187,7 +189,7 @@ class _Speller:
         yield f"\\end{{{environment.name}}}"
 
     def _columns(self, argument: Argument) -> Iterator[str]:
-        columns = [_text(column) for column in argument.body]
+        columns = [_text(column) or " ".join(write([column])) for column in argument.body]
         if argument.kind == "c" and len(set(columns)) == 1 and self._wants():
             yield f"{{*{{{len(columns)}}}{{{columns[0]}}}}}"
         else:

@@ -4,8 +4,6 @@ Sources: the LaTeX2e reference, amsmath's user guide, and the documentation of a
 command that is listed neither here nor in symbols.txt is unknown.
 """
 
-import re
-
 from im2latex.latex.tokens import split
 
 KINDS = {
@@ -23,6 +21,8 @@ KINDS = {
     "r": "a raw word: a colour, a label",
     "d": "one delimiter, without braces",
     "n": "a length without braces, as TeX's primitives take it",
+    "g": "the same with plus and minus",
+    "k": "the lengths of a rule behind their keywords, or nothing",
     "i": "an integer without braces",
     "c": "a column specification",
     "w": "a keyword in braces, as y; of an environment",
@@ -36,7 +36,7 @@ _COMMANDS = {
         \underleftrightarrow \mathrm \mathbf \mathit \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal
         \mathds \mathbbm \mathpzc \mathbfcal \mathsfit \bm \boldsymbol \pmb \bold \Bbb \frak
         \boxed \phantom \hphantom \vphantom \substack \crampedsubstack \ensuremath \LaTeXoverbrace \LaTeXunderbrace
-        \pmod \pod \mod \cancel \bcancel \xcancel \slashed \lefteqn \widebar \underbar \mathmbox \vdotswithin
+        \pmod \pod \mod \cancel \bcancel \xcancel \slashed \lefteqn \widebar \mathmbox \vdotswithin
         \sqrtsign \oldstylenums \norm \abs \set \bra \ket \braket \Bra \Ket \Braket \varmathbb \EuFrak \mathbold
         \operatornamewithlimits \MakeUppercase \MakeLowercase \uppercase \lowercase""",
     "f": r"\mathord \mathop \mathbin \mathrel \mathopen \mathclose \mathpunct \mathinner",
@@ -54,7 +54,7 @@ _COMMANDS = {
     "*m": r"\operatorname \shortvdotswithin",
     "t": r"""\text \textrm \textbf \textit \textsf \texttt \textnormal \textup \textmd \textsc \textsl \emph \mbox \hbox
         \fbox \textcircled \reflectbox \intertext \shortintertext \textsuperscript \textsubscript \rlap \llap \clap
-        \frame \centerline \leftline \rightline""",
+        \frame \centerline \leftline \rightline \underbar \textcommabelow""",
     "tm": r"\TextOrMath",
     "*l": r"\hspace \vspace",
     "l": r"\mspace",
@@ -79,7 +79,9 @@ _COMMANDS = {
     "brrt": r"\fcolorbox",
     "rcm": r"\multicolumn",
     "i": r"\mathchar \char \mathaccent \delimiter \radical",
-    "n": r"\hskip \kern \mkern \mskip \raise \lower \above",
+    "n": r"\kern \mkern \raise \lower \above",
+    "g": r"\hskip \mskip",
+    "k": r"\vrule",
     "ddn": r"\abovewithdelims",
     "dd": r"\overwithdelims \atopwithdelims",
     "d": r"\middle \big \Big \bigg \Bigg \bigl \Bigl \biggl \Biggl \bigr \Bigr \biggr \Biggr \bigm \Bigm \biggm \Biggm",
@@ -115,6 +117,12 @@ BORDERED = "\\bordermatrix"
 PLAIN_TABLES = {"\\matrix": "matrix", "\\pmatrix": "pmatrix", "\\cases": "cases", BORDERED: BORDERED}
 r"""Plain TeX's tables, whose rows stand in an argument and end in `\cr`; all but the last are amsmath environments."""
 
+PLAIN_CODES = frozenset(split(r"\operatorname \operatorname* \operatornamewithlimits"))
+r"""Commands in whose argument `'`, `*`, `-`, `.`, `/`, `:` are the characters themselves (amsopn.sty, \newmcodes@)."""
+
+MATH_IN_TEXT = frozenset(split(r"\ensuremath \boxed"))
+"""Commands whose argument is mathematics in text too; all others take text there."""
+
 BRACKET_AFTER_SPACE = frozenset(split("array eqnarray eqnarray*"))
 r"""Environments whose `\\` finds its `[length]` behind spaces, as LaTeX's `\@ifnextchar` does.
 
@@ -137,7 +145,9 @@ FORBIDDEN = frozenset(
     \addtocounter \includegraphics \pdfliteral \directlua \newlength \scantokens \ifx \ifnum \ifdim \ifcase \if \fi
     \else \ifmmode \iffalse \iftrue \romannumeral \number \the \unexpanded \string \arraycolsep \arraystretch
     \abovedisplayskip \belowdisplayskip \nulldelimiterspace \thinmuskip \medmuskip \thickmuskip \fam \baselineskip
-    \lineskip \footnote \url \href \eqno \leqno""")
+    \lineskip \footnote \url \href \eqno \leqno \hrule \moveleft \moveright \leaders \cleaders \xleaders \vskip \vfil
+    \vfill \vss \vfilneg \lastbox \unhbox \unvbox \unhcopy \unvcopy \vsplit \vadjust \insert \mark \omit
+    \span""")
 )
 """Definitions, assignments, files, conditionals and boxes: programs, not formulas."""
 
@@ -151,6 +161,11 @@ FONT_SWITCHES = {
     "\\cal": "\\mathcal",
     "\\mit": "\\mathnormal",
 }
+TEXT_SWITCHES = frozenset(
+    split(r"""\tiny \scriptsize \footnotesize \small \normalsize \large \Large \LARGE \huge \Huge \rmfamily \sffamily
+    \ttfamily \bfseries \mdseries \itshape \slshape \scshape \upshape \em \sc \sl \normalfont \boldmath""")
+)
+"""Switches that do nothing to mathematics but change the text behind them."""
 STYLE_SWITCHES = frozenset(split(r"\displaystyle \textstyle \scriptstyle \scriptscriptstyle"))
 SPACES = frozenset(
     split(r"""\, \: \; \! \> ~ \quad \qquad \enspace \enskip \thinspace \medspace \thickspace \negthinspace \negmedspace
@@ -162,26 +177,10 @@ SPACE_COMMANDS = frozenset(split(r"\hspace \hspace* \mspace \hskip \kern \mkern 
 
 TEXT_ONLY = frozenset(
     split(r"""\' \` \" \^ \~ \= \. \c \d \b \t \H \k \r \u \v \- \/ \@ \TeX \LaTeX \AA \AE \L \O \OE \SS \aa \ae \dh \i
-    \ij \j \l \o \oe \ss \th \copyright \bfseries \em \itshape \mdseries \rmfamily \scshape \sffamily \slshape
+    \ij \IJ \j \l \o \oe \ss \th \copyright \bfseries \em \itshape \mdseries \rmfamily \scshape \sffamily \slshape
     \ttfamily \upshape""")
 )
 """Accents, letters and switches that LaTeX knows in text and refuses in mathematics."""
-REGISTERS = frozenset(
-    split(r"""\jot \arraycolsep \arrayrulewidth \baselineskip \normalbaselineskip \lineskip \normallineskip \columnwidth
-    \doublerulesep \fboxrule \fboxsep \hsize \linewidth \medskipamount \bigskipamount \smallskipamount \parindent
-    \parskip \tabcolsep \textheight \textwidth \abovedisplayskip \belowdisplayskip \abovedisplayshortskip
-    \belowdisplayshortskip \topskip \nulldelimiterspace \scriptspace \delimitershortfall \mathsurround
-    \thinmuskip \medmuskip \thickmuskip""")
-)
-"""Lengths of TeX, LaTeX and amsmath that have names."""
-UNIT = r"(?:true)?(?:pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|px|mu)"
-_NUMBER = r"[-+]*(?:\d+[.,]?\d*|[.,]\d+)"
-_STRETCH = rf"{_NUMBER}(?:{UNIT}|fil{{1,3}})"
-_REGISTER = "|".join(re.escape(name) for name in sorted(REGISTERS))
-LENGTH = re.compile(
-    rf"=?({_NUMBER}{UNIT}(?:plus{_STRETCH})?(?:minus{_STRETCH})?|[-+]*(?:{_NUMBER})?(?:{_REGISTER})(?![A-Za-z]))"
-)
-"""A length without spaces, in the first group: a number and a unit, with stretch and shrink, or a register."""
 NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES | FONT_SWITCHES.keys() | {"\\\\"}
 """What makes no atom, so that a script behind it hangs on nothing."""
 DELIMITERS = frozenset("()[]<>|/.") | frozenset(

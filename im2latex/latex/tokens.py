@@ -38,12 +38,13 @@ def lexemes(source: str) -> frozenset[str]:
 def squeeze(source: str) -> str:
     r"""Write LaTeX without whitespace, for one token.
 
-    A space that ends a control word before a letter becomes `{}`, which is invisible: `\in A` becomes `\in{}A`.
+    A space that ends a control word before a letter becomes `{}`, which is invisible: `\in A` becomes `\in{}A`. Before
+    a keyword, of several letters, it has to stay: `\vrule width2pt`.
     """
     pieces: list[str] = []
     for piece in source.split():
         if pieces and piece[0].isalpha() and ends_in_control_word(pieces[-1]):
-            pieces.append("{}")
+            pieces.append("{}" if len(piece) == 1 else " ")
         pieces.append(piece)
     return "".join(pieces)
 

@@ -121,6 +121,9 @@ def rows_of(node: Node, style: Style, outside: frozenset[str] = frozenset()) -> 
         case Command() if node.name not in outside:
             yield from _rows_of_arguments(node, style)
         case Environment():
+            for argument in node.arguments:
+                if argument.kind == "c":
+                    yield from _rows_of_columns(argument.body)
             cell_style = styles.CELLS.get(node.name, Style.DISPLAY)
             for row in node.rows:
                 for cell in row:
@@ -132,9 +135,11 @@ def _rows_of_arguments(command: Command, style: Style) -> Iterator[tuple[Row, St
     for place, argument in enumerate(bodies, -len(bodies)):
         yield argument.body, _argument_style(command, place, style)
     for argument in command.arguments:
-        if argument.kind == "t":
+        if argument.kind in "tv":
             is_displayed = style == Style.DISPLAY and command.name in styles.DISPLAYED_TEXTS
             yield from _rows_of_text(argument.body, Style.DISPLAY if is_displayed else Style.TEXT)
+        elif argument.kind == "c":
+            yield from _rows_of_columns(argument.body)
 
 
 def _rows_of_text(text: Row, style: Style) -> Iterator[tuple[Row, Style]]:
@@ -146,6 +151,12 @@ def _rows_of_text(text: Row, style: Style) -> Iterator[tuple[Row, Style]]:
             yield node.body, style
         elif not isinstance(node, Token):
             yield from rows_of(node, Style.TEXT)
+
+
+def _rows_of_columns(columns: Row) -> Iterator[tuple[Row, Style]]:
+    """What `@{...}` and its like insert, in text style."""
+    for column in columns:
+        yield from rows_of(column, Style.TEXT)
 
 
 def heads(row: Row) -> Iterator[Node]:

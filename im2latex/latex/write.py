@@ -4,19 +4,22 @@ Every argument and script stands in braces, the subscript before the superscript
 neighbours by one space. The result parses to the same tree.
 """
 
-from im2latex.latex.signatures import BORDERED, BRACKET_AFTER_SPACE, COMMANDS, SUBARRAYS
-from im2latex.latex.tokens import CONTROL_WORD, squeeze
+from im2latex.latex.depth import guarded
+from im2latex.latex.quantities import QUANTITIES
+from im2latex.latex.signatures import BORDERED, BRACKET_AFTER_SPACE, SUBARRAYS
+from im2latex.latex.tokens import squeeze
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Inline, Node, Row, Scripts, Token
+from im2latex.latex.write_text import TextWriter
 
-_BARE = frozenset("din")
+_BARE = frozenset("d") | QUANTITIES.keys()
 _RAW = frozenset("byrq")
 """Kinds whose spaces would count, so that they are part of the name's token: `\\color{red}`."""
 _READ_BY_BREAK = frozenset("*[")
 _RIGHT_BEHIND_BRACKET = frozenset(["\\leftroot", "\\uproot"])
 r"""Commands that amsmath's `\root` finds by `\futurelet`, which meets a space first."""
-_SENTENCE_ENDS = frozenset(".?!:")
 
 
+@guarded
 def write(row: Row) -> list[str]:
     """The tokens of a row."""
     tokens: list[str] = []
@@ -57,6 +60,16 @@ def _write_node(node: Node, out: list[str]) -> None:
             out.append(f"${squeeze(' '.join(write(node.body)))}$")
 
 
+def _holds_open_bracket(tokens: list[str]) -> bool:
+    """Whether a bracket in the tokens stands outside braces, where it would end an optional argument."""
+    depth = 0
+    for token in tokens:
+        depth += (token == "{") - (token == "}")
+        if depth == 0 and "]" in token:
+            return True
+    return False
+
+
 def _write_braced(row: Row, out: list[str]) -> None:
     out.append("{")
     _write_row(row, out)
@@ -64,7 +77,7 @@ def _write_braced(row: Row, out: list[str]) -> None:
 
 
 def _write_command(command: Command, out: list[str]) -> None:
-    if command.arguments and command.arguments[-1].kind == "t":
+    if command.arguments and command.arguments[-1].kind in "tv":
         _write_text_command(command, out)
         return
     out.append(command.name)
@@ -77,6 +90,8 @@ def _write_command(command: Command, out: list[str]) -> None:
             out[-1] += f"[{_raw(argument)}]" if argument.kind in "by" else f"{{{_raw(argument)}}}"
         elif argument.kind == "o":
             _write_optional(argument.body, out)
+        elif argument.kind == "c":
+            _write_columns(argument.body, out)
         else:
             _write_braced(argument.body, out)
 
@@ -86,10 +101,8 @@ def _write_optional(row: Row, out: list[str]) -> None:
     if row and isinstance(row[0], Command) and row[0].name in _RIGHT_BEHIND_BRACKET:
         out[-1] += f"[{squeeze(' '.join(write(row)))}]"
         return
-    out.append("[")
-    shielded = any(type(node) is Token and node.text == "]" for node in row)
-    (_write_braced if shielded else _write_row)(row, out)
-    out.append("]")
+    inside = write(row)
+    out += ["[", *(["{", *inside, "}"] if _holds_open_bracket(inside) else inside), "]"]
 
 
 def _write_field(argument: Argument, out: list[str]) -> None:
@@ -119,38 +132,33 @@ def _behind_break(text: str, out: list[str]) -> str:
     return "\\lbrack"
 
 
+def _write_columns(columns: Row, out: list[str]) -> None:
+    """One token a column; the keywords of a rule in one stay apart from its name, for nothing else can part them."""
+    out.append("{")
+    for column in columns:
+        if isinstance(column, Command):
+            out += f"{column.name}{{{squeeze(' '.join(write(column.arguments[0].body)))}}}".split(" ")
+        else:
+            _write_node(column, out)
+    out.append("}")
+
+
 def _write_text_command(command: Command, out: list[str]) -> None:
     """One token, since a space would show; other arguments before the text are part of it."""
     before = "".join(
         f"[{_raw(argument)}]" if argument.kind in "by" else f"{{{_raw(argument)}}}"
         for argument in command.arguments[:-1]
     )
-    out.append(f"{command.name}{before}{{{text(command.arguments[-1].body)}}}")
+    out.append(f"{command.name}{before}{{{text(command.arguments[-1])}}}")
 
 
 def _raw(argument: Argument) -> str:
     return squeeze(" ".join(write(argument.body)))
 
 
-def text(row: Row) -> str:
-    r"""A text without whitespace: `~` for a space, `\space{}` where the end of a sentence makes it wider."""
-    pieces: list[str] = []
-    for node in row:
-        previous = pieces[-1] if pieces else ""
-        match node:
-            case Token(text=" "):
-                pieces.append("\\space{}" if previous in _SENTENCE_ENDS or (previous in ")]'\"" and previous) else "~")
-            case Token():
-                if COMMANDS.get(previous) == "t" and node.text.isalnum():
-                    pieces.append(f"{{{node.text}}}")
-                else:
-                    separated = node.text[0].isalpha() and CONTROL_WORD.fullmatch(previous)
-                    pieces.append(f"{{}}{node.text}" if separated else node.text)
-            case Group():
-                pieces.append(f"{{{text(node.body)}}}")
-            case _:
-                pieces.append(squeeze(" ".join(write([node]))))
-    return "".join(pieces)
+def text(argument: Argument) -> str:
+    """A text as one word, as `TextWriter` writes it."""
+    return TextWriter(write, is_paragraph=argument.kind == "v").text(argument.body)
 
 
 def _write_environment(environment: Environment, out: list[str]) -> None:
@@ -163,6 +171,8 @@ def _write_environment(environment: Environment, out: list[str]) -> None:
     for argument in environment.arguments:
         if argument.kind == "w":
             out[-1] += f"{{{_raw(argument)}}}"
+        elif argument.kind == "c":
+            _write_columns(argument.body, out)
         else:
             _write_braced(argument.body, out)
     for index, row in enumerate(environment.rows):

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
+from im2latex.latex.depth import MAX_DEPTH
 from im2latex.latex.nesting import END, START, Place, Sort, sort, step
-from im2latex.latex.parse import MAX_DEPTH
 from im2latex.learning.decoders import State
 
 Item = tuple[Sort, ...]

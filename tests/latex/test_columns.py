@@ -1,7 +1,13 @@
 import pytest
 
 from im2latex.errors import LatexError
-from im2latex.latex.columns import columns
+from im2latex.latex.parse import parse
+from im2latex.latex.write import write
+
+
+def _columns(specification: str) -> list[str]:
+    tokens = write(parse(rf"\begin{{array}}{{{specification}}} a \end{{array}}"))
+    return tokens[2 : tokens.index("}")]
 
 
 @pytest.mark.parametrize(
@@ -11,13 +17,17 @@ from im2latex.latex.columns import columns
         (r"l@{\,}p{2 cm}", ["l", r"@{\,}", "p{2cm}"]),
         ("*{3}{c|}", ["c", "|"] * 3),
         ("w{c}{1 cm}", ["w{c}{1cm}"]),
+        (r"r@{\ =\ }l", ["r", r"@{\nobreakspace=\nobreakspace}", "l"]),
+        (r"r@ =l", ["r", "@{=}", "l"]),
+        (r"c!{\vrule width 2 pt}c", ["c", r"!{\vrule", "width2pt}", "c"]),
+        (r">{\in A}c", [r">{\in{}A}", "c"]),
     ],
 )
 def test_columns(specification: str, expected: list[str]) -> None:
-    assert columns(specification) == expected
+    assert _columns(specification) == expected
 
 
-@pytest.mark.parametrize("specification", ["cX", "p", "*{3}", "*{999}{*{999}{c}}"])
+@pytest.mark.parametrize("specification", ["cX", "p", "*{3}", "*{999}{*{999}{c}}", "{c}"])
 def test_bad_specifications_are_refused(specification: str) -> None:
     with pytest.raises(LatexError, match="bad_columns"):
-        columns(specification)
+        _columns(specification)

@@ -1,7 +1,8 @@
 import pytest
 
 from im2latex.errors import LatexError
-from im2latex.latex.parse import MAX_DEPTH, parse
+from im2latex.latex.depth import MAX_DEPTH
+from im2latex.latex.parse import parse
 from im2latex.latex.tree import Environment, Group, Scripts, Token
 from im2latex.latex.write import write
 
@@ -67,7 +68,7 @@ def test_refusals_have_a_reason(source: str, reason: str, position: int | None) 
         (r"\sqrt[{]}]x", r"\sqrt [ { ] } ] { x }"),
         (r"\big{(} \left\{ a \right.", r"\big ( \left \{ a \right ."),
         (r"\hskip -1.5 em plus 1 pt x", r"\hskip -1.5emplus1pt x"),
-        (r"\mathchar`-", r"\mathchar `-"),
+        (r"\mathchar`-", r"\mathchar 45"),
         (r"\operatorname*{arg\,max}_x", r"\operatorname* { a r g \, m a x } _ { x }"),
         (r"\root n \of x", r"\sqrt [ n ] { x }"),
         (r"\buildrel a \over = b", r"\mathrel { \overset { a } { = } } b"),

@@ -1,5 +1,6 @@
 r"""Rules for environments: displays, which no formula can hold, and tables."""
 
+from im2latex.latex.rules.structure import holds_infix
 from im2latex.latex.tree import Argument, Environment, Group, Row, Scripts, Style, Token, heads
 
 _INNER = {
@@ -78,6 +79,6 @@ def cell_braces(row: Row, _: Style) -> Row:
 def _stands_alone(row: Row) -> bool:
     """Whether nothing in the row acts on what is outside of it."""
     tokens = [node.text for node in heads(row) if isinstance(node, Token)]
-    if _FILLS.intersection(tokens):
+    if _FILLS.intersection(tokens) or holds_infix(row):
         return False
     return not row or (next(heads(row)) not in _READ_BY_BREAK and next(heads(row[-1:])) not in _DOTS)

@@ -3,9 +3,8 @@ r"""Rules for font switches and for text that mathematics sets alike."""
 from collections.abc import Iterable
 
 from im2latex.latex.rules.atoms import ACCENTS, has_ordinary_nucleus
-from im2latex.latex.signatures import FONT_SWITCHES
+from im2latex.latex.signatures import FONT_SWITCHES, INFIX, TEXT_SWITCHES
 from im2latex.latex.symbols import font_dependent
-from im2latex.latex.tokens import split
 from im2latex.latex.tree import Argument, Command, Group, Node, Row, Scripts, Style, Token, heads, styled
 
 OLD_NAMES = {
@@ -32,11 +31,6 @@ _TEXT_FONTS = {
 }
 _LETTER_FONTS = frozenset(FONT_SWITCHES.values())
 _UNSCALED = frozenset(["\\mbox", "\\hbox"])
-_TEXT_SWITCHES = frozenset(
-    split(r"""\tiny \scriptsize \footnotesize \small \normalsize \large \Large \LARGE \huge \Huge \rmfamily \sffamily
-    \ttfamily \bfseries \mdseries \itshape \slshape \scshape \upshape \em \sc \sl \normalfont \boldmath""")
-)
-"""Switches that do nothing to mathematics but change the text behind them."""
 _LIFTS = frozenset(["\\raise", "\\lower"])
 _CORRECTED = frozenset("fgvwyVWY")
 """Letters that Computer Modern's upright fonts give an italic correction, which only mathematics adds to the last."""
@@ -107,9 +101,16 @@ def _in_font(switch: Token, scope: Row, isolated: bool) -> Row:
     if not core:
         return scope
     rows_break = any(isinstance(node, Token) and node.text.startswith("\\\\") for node in core)
-    if rows_break or not (isolated or (_keeps_spacing(core[0]) and _keeps_spacing(core[-1]))):
+    cut_off = not isolated and any(map(_reaches_on, core))
+    if rows_break or cut_off or not (isolated or (_keeps_spacing(core[0]) and _keeps_spacing(core[-1]))):
         return [switch, *scope]
     return [*scope[:start], Command(FONT_SWITCHES[switch.text], [Argument("m", core)]), *scope[end:]]
+
+
+def _reaches_on(node: Node) -> bool:
+    """Whether braces around the node would cut off what it does to its neighbours."""
+    name = getattr(node, "text", getattr(node, "name", ""))
+    return name == "\\color" or name in INFIX
 
 
 def _has_no_font(node: Node) -> bool:
@@ -163,7 +164,7 @@ def text_letters(row: Row, style: Style) -> Row:
     >>> x_{\text{max}} \text{ for all } \textbf{any}
     x _ { \mathrm { m a x } } ~ \mathrm { f o r ~ a l l } ~ \textbf{any}
     """
-    if any(isinstance(node, Token) and node.text in _TEXT_SWITCHES for node in row):
+    if any(isinstance(node, Token) and node.text in TEXT_SWITCHES for node in row):
         return row
     changed: Row = []
     for index, (node, here) in enumerate(styled(row, style)):

@@ -73,7 +73,7 @@ def decimal(row: Row, _: Style) -> Row:
     for node in heads(row):
         if isinstance(node, Command):
             for argument in node.arguments:
-                if argument.kind in "ln":
+                if argument.kind in "lngk":
                     for part in argument.body:
                         assert isinstance(part, Token)
                         part.text = _NUMBER.sub(_decimal, part.text)

@@ -2,6 +2,7 @@ r"""Rules for fractions, braces and whatever prints nothing."""
 
 from collections.abc import Callable
 
+from im2latex.errors import LatexError
 from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT, has_ordinary_nucleus, is_ordinary, is_space
 from im2latex.latex.signatures import FONT_SWITCHES, INFIX, STYLE_SWITCHES
 from im2latex.latex.tokens import split
@@ -14,6 +15,7 @@ INVISIBLE = frozenset(
 ENSURED = frozenset(["\\ensuremath", "\\TextOrMath"])
 _SWITCHES = STYLE_SWITCHES | FONT_SWITCHES.keys()
 _IN_TEXT_STYLE = {"\\frac": "\\tfrac", "\\binom": "\\tbinom"}
+_WITHOUT_DELIMITERS = frozenset(["\\over", "\\atop", "\\above"])
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
 
 
@@ -41,20 +43,20 @@ def ensured(row: Row, _: Style) -> Row:
     return changed
 
 
-def open_fraction(row: Row, _: Style) -> Row:
+def open_fraction(row: Row, style: Style) -> Row:
     r"""A fraction that takes in the whole formula has the `\displaystyle` before it above its bar.
 
     >>> a \over b
     \tfrac { \displaystyle a } { b }
     """
-    if not any(_infix(node) for node in row):
+    changed = infix_fraction([Token("\\displaystyle"), *row], style)
+    fraction = changed[-1]
+    if len(changed) > len(row) or not isinstance(fraction, Command) or not any(map(_infix, row)):
         return row
-    (fraction,) = infix_fraction([Token("\\displaystyle"), *row], _)
-    assert isinstance(fraction, Command)
     fraction.name = _IN_TEXT_STYLE.get(fraction.name, fraction.name)
     if fraction.name == "\\genfrac":
         fraction.arguments[3].body = [Token("1")]
-    return [fraction]
+    return changed
 
 
 def _infix(node: Node) -> str:
@@ -64,18 +66,57 @@ def _infix(node: Node) -> str:
 
 
 def infix_fraction(row: Row, _: Style) -> Row:
-    r"""TeX's infix fractions become commands; a font switched on above the bar holds below it too.
+    r"""TeX's infix fractions become commands; a font or a colour switched on above the bar holds below it too.
 
-    >>> {\rm a \over b} + {n \choose k} + {i \atop j}
-    \frac { \mathrm { a } } { \mathrm { b } } + \binom { n } { k } + \genfrac{}{}{0pt}{} { i } { j }
+    A colour that begins above the bar also holds for what is drawn after that: for the bar, so that it moves before
+    the fraction if it is the first thing there, and for one of two delimiters, so that such a fraction stays.
+
+    >>> {\rm a \over b} + {i \atop j} + {\color{red} x \over y}
+    \frac { \mathrm { a } } { \mathrm { b } } + \genfrac{}{}{0pt}{} { i } { j } + { \color{red} \frac { x } { y } }
     """
-    for index, node in enumerate(row):
-        if name := _infix(node):
-            above, below = row[:index], row[index + 1 :]
-            switches = [node for node in above if isinstance(node, Token) and node.text in FONT_SWITCHES]
-            numerator, denominator = Argument("m", above), Argument("m", infix_fraction(switches[-1:] + below, _))
-            return [_fraction(name, node, numerator, denominator)]
-    return row
+    places = [index for index, node in enumerate(row) if _infix(node)]
+    if not places:
+        return row
+    if len(places) > 1:
+        raise LatexError("double_infix", f"{_infix(row[places[1]])} in one group with {_infix(row[places[0]])}")
+    node, above, below = row[places[0]], row[: places[0]], row[places[0] + 1 :]
+    colours = [index for index, part in enumerate(above) if _colours(part)]
+    leading = next((index for index, part in enumerate(above) if not (_colours(part) or _switches(part))), len(above))
+    if colours and (colours[-1] > leading or _infix(node) not in _WITHOUT_DELIMITERS):
+        return row
+    switches = [part for part in above if isinstance(part, Token) and part.text in FONT_SWITCHES]
+    numerator = Argument("m", [part for part in above if not _colours(part)])
+    fraction = _fraction(_infix(node), node, numerator, Argument("m", switches[-1:] + below))
+    return [*(above[index] for index in colours), fraction]
+
+
+def coloured_infix(row: Row, _: Style) -> Row:
+    r"""A fraction with delimiters that is all there is in a colour has the left one outside of it.
+
+    >>> \textcolor{red}{n \choose k}
+    { \color{red} n \choose k }
+    """
+    return [_opened(node) if isinstance(node, Command) and node.name == "\\textcolor" else node for node in row]
+
+
+def _opened(coloured: Command) -> Node:
+    *colour, content = coloured.arguments
+    if not any(_infix(node) and _infix(node) not in _WITHOUT_DELIMITERS for node in content.body):
+        return coloured
+    return Group([Command("\\color", colour), *content.body])
+
+
+def holds_infix(row: Row) -> bool:
+    """Whether the row has a fraction that no rule turned into a command, so that braces around it must stay."""
+    return any(map(_infix, row))
+
+
+def _colours(node: Node) -> bool:
+    return isinstance(node, Command) and node.name == "\\color"
+
+
+def _switches(node: Node) -> bool:
+    return isinstance(node, Token) and node.text in _SWITCHES
 
 
 def _fraction(name: str, node: Node, numerator: Argument, denominator: Argument) -> Command:
@@ -126,7 +167,7 @@ def accent_braces(row: Row, _: Style) -> Row:
 
 
 def _undouble_if(row: Row, may: Callable[[Group], bool]) -> None:
-    while len(row) == 1 and isinstance(row[0], Group) and may(row[0]):
+    while len(row) == 1 and isinstance(row[0], Group) and may(row[0]) and not holds_infix(row[0].body):
         row[:] = row[0].body
 
 
@@ -183,7 +224,7 @@ def _may_undouble(name: str, row: Row) -> bool:
 
 
 def _undouble(row: Row | None) -> None:
-    while row and len(row) == 1 and isinstance(row[0], Group):
+    while row and len(row) == 1 and isinstance(row[0], Group) and not holds_infix(row[0].body):
         row[:] = row[0].body
 
 
@@ -198,7 +239,7 @@ def outermost(row: Row, _: Style) -> Row:
     while row:
         if isinstance(row[0], Token) and row[0].text == "\\displaystyle":
             row = row[1:]
-        elif isinstance(row[0], Group) and len(row) == 1:
+        elif isinstance(row[0], Group) and len(row) == 1 and not holds_infix(row[0].body):
             row = row[0].body
         elif is_space(row[-1]) or _prints_nothing_at_the_end(row[-1]):
             row = row[:-1]

@@ -9,9 +9,11 @@ from im2latex.latex.signatures import (
     CONTROL_SPACE,
     FONT_SWITCHES,
     INFIX,
+    PLAIN_CODES,
     SPACE_COMMANDS,
     SPACES,
     STYLE_SWITCHES,
+    SUBARRAYS,
 )
 from im2latex.latex.tree import Rewrite
 
@@ -49,9 +51,10 @@ RULES = (
     Rule(environments.display, _words(r"\begin")),
     Rule(environments.last_row, _words(r"\begin")),
     Rule(structure.ensured, structure.ENSURED),
+    Rule(structure.coloured_infix, _words(r"\textcolor")),
     Rule(structure.open_fraction, INFIX, everywhere=False),
-    Rule(structure.infix_fraction, INFIX),
-    Rule(names.synonym, frozenset(names.SYNONYMS)),
+    Rule(structure.infix_fraction, INFIX, outside=SUBARRAYS),
+    Rule(names.synonym, frozenset(names.SYNONYMS), outside=PLAIN_CODES),
     Rule(names.delimiter_name, _SIZES),
     Rule(names.function_name, _words(r"\operatorname \operatornamewithlimits")),
     Rule(names.usual_limits, _words(r"\limits \nolimits")),
