@@ -84,8 +84,9 @@ class Cursor:
 
     @property
     def end(self) -> int:
-        """Where the last item that was taken ends, if it is one character."""
-        return self.items[self.at - 1][2] + 1
+        """Where the last item that was taken ends in the source."""
+        item, node, position = self.items[self.at - 1]
+        return position + (node.len if node is not None else len(item))
 
     def touches(self, end: int) -> bool:
         """Whether the next item stands at `end` in the source, nothing but comments between."""

@@ -46,13 +46,15 @@ def letter(cursor: Cursor, name: str, word: str) -> str:
     return "c" if word == "c" else "l"
 
 
-def placement(cursor: Cursor, name: str, begin: int) -> str:
+def placement(cursor: Cursor, name: str, begin: int, spaced: bool) -> str:
     r"""Take the option of an environment that begins at `begin` in the source, as it is written; "" for none.
+
+    `spaced` says whether LaTeX's `\@ifnextchar` passes over spaces around the environment.
 
     Aligned and alignedat set a bracket that holds no position as mathematics (`\ams@start@box` in amsmath.sty).
     """
     opened = _BEGIN.match(cursor.source, begin)
-    if name not in _AFTER_SPACE and (opened is None or not cursor.touches(opened.end())):
+    if not (spaced and name in _AFTER_SPACE) and (opened is None or not cursor.touches(opened.end())):
         return ""
     start, position = cursor.at, cursor.position
     word = cursor.option()
@@ -70,6 +72,8 @@ def placement(cursor: Cursor, name: str, begin: int) -> str:
         return f"[{word}]" if _POSITIONS.fullmatch(word) else ""
     if _POSITIONS.fullmatch(word.lstrip()):
         return f"[{word.lstrip()}]"
+    if name == "alignedat":
+        cursor.fail("bad_option", f"[{word}] of {name} is no position", position)
     cursor.at = start
     return ""
 
@@ -85,16 +89,17 @@ def _dimensions(cursor: Cursor, words: list[str], position: int) -> str:
     return option
 
 
-def row_break(cursor: Cursor, table: str, position: int) -> str:
-    r"""Take the star and the gap that may follow `\\`, whose backslash stands at `position`.
+def finds_gap_behind_space(table: str) -> bool:
+    r"""Whether `\\` finds its `[length]` behind spaces; outside of all tables it is LaTeX's own and does."""
+    return not table or table in BRACKET_AFTER_SPACE
 
-    `table` is the environment or command whose row it ends; outside of all tables `\\` is LaTeX's own.
-    """
+
+def row_break(cursor: Cursor, after_space: bool, position: int) -> str:
+    r"""Take the star and the gap that may follow `\\`, whose backslash stands at `position`."""
     star = ""
     if cursor.peek() == "*" and cursor.touches(position + 2):
         cursor.at += 1
         star = "*"
-    after_space = not table or table in BRACKET_AFTER_SPACE
     if not after_space and not cursor.touches(position + 2 + len(star)):
         return "\\\\" + star
     start = cursor.at

@@ -13,7 +13,7 @@ from im2latex.errors import LatexError
 from im2latex.latex.columns import columns
 from im2latex.latex.cursor import COMMENT, Cursor, Item, items, walk
 from im2latex.latex.depth import MAX_DEPTH, too_deep
-from im2latex.latex.options import keyword, letter, placement, row_break
+from im2latex.latex.options import finds_gap_behind_space, keyword, letter, placement, row_break
 from im2latex.latex.quantities import LENGTH, QUANTITIES
 from im2latex.latex.quantities import letter as letter_of_code
 from im2latex.latex.signatures import (
@@ -22,6 +22,7 @@ from im2latex.latex.signatures import (
     FORBIDDEN,
     INFIX,
     NO_NUCLEUS,
+    NO_SPACE_BEFORE_BRACKET,
     PLAIN_CODES,
     PLAIN_TABLES,
     SPACE_COMMANDS,
@@ -59,6 +60,8 @@ class Reader(Cursor):
         r"""The innermost environment, or command with rows, around these items: it decides what `\\` reads."""
         self.stop = len(source)
         """Where these items end in the source, where that matters."""
+        self.spaced = True
+        r"""Whether LaTeX's `\@ifnextchar` passes over spaces here."""
         self._depth = depth
         self._plain_codes = False
 
@@ -67,6 +70,7 @@ class Reader(Cursor):
         around = self.table if table is None else table
         reader = Reader(self.source, inside, self.commands, around, self._depth + deeper)
         reader._plain_codes = self._plain_codes
+        reader.spaced = self.spaced and around not in NO_SPACE_BEFORE_BRACKET
         return reader
 
     def mathematics(self, nodes: list[LatexNode]) -> Row:
@@ -129,7 +133,7 @@ class Reader(Cursor):
         if name == "\\left":
             return self._fence(position)
         if name == "\\\\":
-            return Token(row_break(self, self.table, position))
+            return Token(row_break(self, self.spaced and finds_gap_behind_space(self.table), position))
         if name in PLAIN_TABLES and not self.ended:
             return self._plain_table(PLAIN_TABLES[name])
         if name in UNDELIMITED_BY:
@@ -151,6 +155,8 @@ class Reader(Cursor):
                 continue
             if kind == "f":
                 self._skip_relax()
+            if kind in "by" and arguments and not self.spaced and not self.touches(self.end):
+                continue
             braced = not self.ended and isinstance(self.items[self.at][1], LatexGroupNode)
             body = self._argument(kind, name)
             if body is not None:
@@ -327,7 +333,7 @@ class Reader(Cursor):
         arguments: list[Argument] = []
         for kind in ENVIRONMENTS[name]:
             if kind == "p":
-                option = placement(inside, name, node.pos)
+                option = placement(inside, name, node.pos, self.spaced)
             else:
                 arguments.append(Argument(kind, inside._argument(kind, name) or []))
         rows, breaks = inside._rows()
@@ -354,7 +360,7 @@ class Reader(Cursor):
 
     def _end_of_row(self, item: str, position: int) -> str:
         if item == "\\\\":
-            return row_break(self, self.table, position)
+            return row_break(self, self.spaced and finds_gap_behind_space(self.table), position)
         return "\\cr" if self.table == BORDERED else "\\\\"
 
     def _cell(self, start: int, end: int, column: int) -> Row:

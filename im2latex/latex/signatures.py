@@ -130,6 +130,10 @@ r"""Environments whose `\\` finds its `[length]` behind spaces, as LaTeX's `\@if
 and `cases`, which are arrays, `\env@matrix` and `\env@cases` put it in the place of the other. A star is found behind
 spaces by none: amsgen.sty defines `\@ifstar` by `\new@ifnextchar`.
 """
+NO_SPACE_BEFORE_BRACKET = frozenset(
+    split("matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix* cases")
+)
+r"""Environments that redefine `\@ifnextchar` so, for all that is inside them: no option stands behind a space there."""
 SUBARRAYS = frozenset(split(r"\substack \crampedsubstack"))
 r"""Commands in whose argument `\\` is amsmath's."""
 

@@ -45,7 +45,7 @@ _ARGUMENTS: dict[tuple[Style | None, ...], str] = {
     (_S, None): r"\overset \underset \stackrel \underaccent \sqrt",
     (_S, _S, None): r"\overunderset \prescript",
     (_D, _T, _S, _S): r"\mathchoice",
-    (_T,): r"\multicolumn",
+    (_T,): r"\multicolumn \vdotswithin \shortvdotswithin",
 }
 ARGUMENTS = {name: styles for styles, names in _ARGUMENTS.items() for name in names.split()}
 r"""The styles of the arguments that are mathematics, None for the style around; the last argument by the last style.

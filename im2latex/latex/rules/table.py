@@ -57,7 +57,8 @@ RULES = (
     Rule(names.synonym, frozenset(names.SYNONYMS), outside=PLAIN_CODES),
     Rule(names.delimiter_name, _SIZES),
     Rule(names.function_name, _words(r"\operatorname \operatornamewithlimits")),
-    Rule(names.usual_limits, _words(r"\limits \nolimits")),
+    # a wide accent measures what is under it without the style that is in force there
+    Rule(names.usual_limits, _words(r"\limits \nolimits"), outside=ACCENTS),
     Rule(spacing.space_name, SPACES),
     Rule(spacing.space_length, SPACE_COMMANDS),
     Rule(spacing.decimal, SPACE_COMMANDS | _words(r"\rule \raisebox \\ \above")),

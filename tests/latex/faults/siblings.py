@@ -1,0 +1,68 @@
+r"""Formulas of one kind, drawn at random, and the assertion that normalizing keeps the picture of each.
+
+A generator draws the part under test; `Draw` puts it into rows, scripts, fractions, tables and texts, and spells it
+with other spaces where TeX ignores them.
+"""
+
+from collections.abc import Callable
+from random import Random
+
+from im2latex.latex.nesting import balanced
+from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.scoring.audit import Finding, audit
+
+COUNT = 40
+"""Siblings of one kind."""
+
+_PLACES = [
+    "{}",
+    "{}",
+    "a+{} b",
+    r"\frac{{{}}}{{2}}",
+    r"\sqrt{{ {} }}",
+    "x_{{ {} }}",
+    "{{ {}y }}^2",
+    r"\left( {} \right]",
+    r"\begin{{pmatrix}} {} & 1 \\ 2 & z \end{{pmatrix}}",
+    r"\begin{{aligned}} a &= {} \\ &\le b \end{{aligned}}",
+    r"\overline{{ {} }}",
+    r"\mathrel{{ {} }}",
+    r"\text{{if $ {} $}}",
+]
+_SYMBOLS = ["x", "y_1", "a^2", r"\alpha", "b+c", r"\frac12", "2", r"\sum_i j", r"\mathbf{v}", "-1", r"\beta'", "fg"]
+
+
+class Draw(Random):
+    """A seeded source of choices."""
+
+    def place(self, part: str, places: list[str] | None = None) -> str:
+        """The part somewhere in a formula."""
+        return self.choice(places or _PLACES).format(part)
+
+    def body(self) -> str:
+        """Some mathematics."""
+        return self.choice(_SYMBOLS) if self.random() < 0.6 else f"{self.choice(_SYMBOLS)} {self.choice(_SYMBOLS)}"
+
+    def space(self) -> str:
+        """Nothing, or spaces and comments that TeX ignores behind a control word."""
+        return self.choice(["", "", "", " ", "  ", "% by the way\n"])
+
+
+def findings(kind: Callable[[Draw], str], seed: int, count: int = COUNT) -> list[Finding]:
+    """The audit of `count` distinct formulas that `kind` draws."""
+    draw = Draw(seed)
+    formulas: dict[str, None] = {}
+    while len(formulas) < count:
+        formulas[kind(draw)] = None
+    return list(audit(formulas, Normalizer(NormalizerParams()), TexRenderer(RenderParams(rasterizer="pdfium"))))
+
+
+def assert_same(kind: Callable[[Draw], str], seed: int = 1, count: int = COUNT) -> None:
+    """Every formula prints, is accepted, and is normalized to the same picture, stably, in tokens that are balanced."""
+    wrong = [
+        (found.outcome, found.reason, found.raw, found.latex)
+        for found in findings(kind, seed, count)
+        if found.outcome != "same" or not found.idempotent or not balanced((found.latex or "").split())
+    ]
+    assert wrong == []
