@@ -166,7 +166,7 @@ def _in_row(place: Place, token: Sort) -> tuple[Place, ...] | None:
     elif role == "\\cr":
         found = (place._replace(after="\\\\"),) if place.name == BORDERED else None
     elif role == "\\\\":
-        lines = (table and place.name != BORDERED) or place.kind in ("lines", "formula")
+        lines = table or place.kind in ("lines", "formula")
         found = (place._replace(after="\\\\", used=min(place.used, 1)),) if lines else None
     elif role == "\\left":  # a bracket in an optional argument would end it
         found = None if place.kind == "bracket" else (on, Place("fence"), Place("d"))

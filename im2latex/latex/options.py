@@ -94,20 +94,20 @@ def finds_gap_behind_space(table: str) -> bool:
     return not table or table in BRACKET_AFTER_SPACE
 
 
-def row_break(cursor: Cursor, after_space: bool, position: int) -> str:
-    r"""Take the star and the gap that may follow `\\`, whose backslash stands at `position`."""
+def row_break(cursor: Cursor, after_space: bool, end: int) -> str:
+    r"""Take the star and the gap that may follow `\\`, which ends at `end` in the source."""
     star = ""
-    if cursor.peek() == "*" and cursor.touches(position + 2):
+    if cursor.peek() == "*" and cursor.touches(end):
         cursor.at += 1
         star = "*"
-    if not after_space and not cursor.touches(position + 2 + len(star)):
+    if not after_space and not cursor.touches(end + len(star)):
         return "\\\\" + star
     start = cursor.at
     option = cursor.option()
     length = None if option is None else LENGTH.fullmatch(squeeze(option))
     if length is None:
         if option and any(register in option for register in REGISTERS):
-            cursor.fail("bad_length", f"[{option}] behind a row break", position)
+            cursor.fail("bad_length", f"[{option}] behind a row break")
         cursor.at = start
         return "\\\\" + star
     return f"\\\\{star}[{length[0]}]"

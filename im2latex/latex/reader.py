@@ -11,14 +11,12 @@ from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexNo
 
 from im2latex.errors import LatexError
 from im2latex.latex.columns import columns
-from im2latex.latex.cursor import COMMENT, Cursor, Item, items, walk
+from im2latex.latex.cursor import COMMENT, Cursor, Item, items
 from im2latex.latex.depth import MAX_DEPTH, too_deep
-from im2latex.latex.options import finds_gap_behind_space, keyword, letter, placement, row_break
+from im2latex.latex.options import finds_gap_behind_space, keyword, letter, row_break
 from im2latex.latex.quantities import LENGTH, QUANTITIES
 from im2latex.latex.quantities import letter as letter_of_code
 from im2latex.latex.signatures import (
-    BORDERED,
-    ENVIRONMENTS,
     FORBIDDEN,
     INFIX,
     NO_NUCLEUS,
@@ -27,11 +25,11 @@ from im2latex.latex.signatures import (
     PLAIN_TABLES,
     SPACE_COMMANDS,
     SUBARRAYS,
-    TEXT_COLUMNS,
     TEXT_ONLY,
     UNDELIMITED_BY,
 )
 from im2latex.latex.symbols import is_ordinary_symbol, known
+from im2latex.latex.tables import read_environment, read_plain_table
 from im2latex.latex.textmode import TextReader
 from im2latex.latex.tokens import squeeze
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Token
@@ -43,8 +41,6 @@ _VERTICAL = re.compile(
     rf"(?:\\(?:vskip|kern){LENGTH.pattern}|\\hrule|\\(?:small|med|big)skip|\\nobreak|\\penalty-?\d+)+"
 )
 _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
-_ROW_ENDS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
-_BORDERED_ENDS = frozenset(["\\cr", "\\crcr"])
 _NO_FIELD = frozenset([*"^_'&", "\\right"])
 
 
@@ -58,8 +54,6 @@ class Reader(Cursor):
         self.commands = commands
         self.table = table
         r"""The innermost environment, or command with rows, around these items: it decides what `\\` reads."""
-        self.stop = len(source)
-        """Where these items end in the source, where that matters."""
         self.spaced = True
         r"""Whether LaTeX's `\@ifnextchar` passes over spaces here."""
         self._depth = depth
@@ -133,9 +127,9 @@ class Reader(Cursor):
         if name == "\\left":
             return self._fence(position)
         if name == "\\\\":
-            return Token(row_break(self, self.spaced and finds_gap_behind_space(self.table), position))
+            return Token(row_break(self, self.spaced and finds_gap_behind_space(self.table), position + 2))
         if name in PLAIN_TABLES and not self.ended:
-            return self._plain_table(PLAIN_TABLES[name])
+            return read_plain_table(self, PLAIN_TABLES[name])
         if name in UNDELIMITED_BY:
             return self._plain_command(name, position)
         kinds = self.commands.get(name)
@@ -158,7 +152,7 @@ class Reader(Cursor):
             if kind in "by" and arguments and not self.spaced and not self.touches(self.end):
                 continue
             braced = not self.ended and isinstance(self.items[self.at][1], LatexGroupNode)
-            body = self._argument(kind, name)
+            body = self.argument(kind, name)
             if body is not None:
                 written = _WRITTEN_AS.get(kind, kind)
                 arguments.append(Argument("m" if kind == "f" and (braced or not _is_bare(body)) else written, body))
@@ -166,7 +160,7 @@ class Reader(Cursor):
             return Token(character)
         return Command(name, arguments)
 
-    def _argument(self, kind: str, name: str) -> Row | None:
+    def argument(self, kind: str, name: str) -> Row | None:
         """Read one argument; None for an absent optional one."""
         if kind == "o":
             inside = self.bracketed()
@@ -314,66 +308,9 @@ class Reader(Cursor):
         stacked = Command("\\overset", [Argument("m", first), Argument("m", second)])
         return Command("\\mathrel", [Argument("m", [stacked])])
 
-    def _plain_table(self, name: str) -> Environment:
-        position = self.items[self.at][2]
-        inside = self.group()
-        if inside is None:
-            self.fail("missing_argument", f"{name} takes its rows in braces", position)
-        rows, breaks = self.over(inside, name)._rows()
-        return Environment(name, "", [], rows, breaks)
-
     def environment(self, node: LatexEnvironmentNode) -> Environment:
-        """Read placement, arguments and cells."""
-        name: str = node.environmentname
-        if name not in ENVIRONMENTS:
-            self.fail("unknown_environment", name, node.pos)
-        inside = self.over(items(node.nodelist), name)
-        inside.stop = node.pos + node.len - len(f"\\end{{{name}}}")
-        option = ""
-        arguments: list[Argument] = []
-        for kind in ENVIRONMENTS[name]:
-            if kind == "p":
-                option = placement(inside, name, node.pos, self.spaced)
-            else:
-                arguments.append(Argument(kind, inside._argument(kind, name) or []))
-        rows, breaks = inside._rows()
-        return Environment(TEXT_COLUMNS.get(name, name), option, arguments, rows, breaks)
-
-    def _rows(self) -> tuple[list[list[Row]], list[str]]:
-        """Cut what is left into rows of cells and the breaks between the rows."""
-        rows: list[list[Row]] = [[]]
-        breaks: list[str] = []
-        ends = _BORDERED_ENDS if self.table == BORDERED else _ROW_ENDS
-        start = self.at
-        while not self.ended:
-            item, _, position = self.items[self.at]
-            here = self.at
-            self.at += 1
-            if item == "&" or item in ends:
-                rows[-1].append(self._cell(start, here, len(rows[-1])))
-                if item != "&":
-                    breaks.append(self._end_of_row(item, position))
-                    rows.append([])
-                start = self.at
-        rows[-1].append(self._cell(start, self.at, len(rows[-1])))
-        return rows, breaks
-
-    def _end_of_row(self, item: str, position: int) -> str:
-        if item == "\\\\":
-            return row_break(self, self.spaced and finds_gap_behind_space(self.table), position)
-        return "\\cr" if self.table == BORDERED else "\\\\"
-
-    def _cell(self, start: int, end: int, column: int) -> Row:
-        """Read the items between `start` and `end`, which are text in some columns of some environments."""
-        inside = self.items[start:end]
-        if self.table not in TEXT_COLUMNS or not inside:
-            return self.over(inside, deeper=0).row()
-        if not column:
-            style: Row = [Token("\\textstyle")] if self.table == "cases*" else []
-            return style + self.over(inside, deeper=0).row()
-        stop = self.items[end][2] if end < len(self.items) else self.stop
-        text = TextReader(walk(self.source[:stop], inside[0][2]), self).row()
-        return [Command("\\mbox", [Argument("t", text)])]
+        """Read an environment."""
+        return read_environment(self, node)
 
 
 def _refusal(name: str, position: int) -> LatexError:

@@ -62,7 +62,6 @@ BAD = [
     r"\mathop",
     r"\mathop \frac",
     r"\bordermatrix a & b",
-    r"\bordermatrix { a \\ b }",
     r"\begin{matrix} a \cr b \end{matrix}",
     r"\smash [ b ] { x }",
     r"\begin{array} { c } a \hline \end{array}",

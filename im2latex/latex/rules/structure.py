@@ -10,7 +10,7 @@ from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, No
 
 INVISIBLE = frozenset(
     split(r"""\label \nonumber \notag \tag \tag* \empty \ignorespaces \relax \protect \leavevmode \unskip
-    \allowdisplaybreaks \nopagebreak""")
+    \allowdisplaybreaks \nopagebreak \smallskip \medskip \bigskip""")
 )
 ENSURED = frozenset(["\\ensuremath", "\\TextOrMath"])
 _SWITCHES = STYLE_SWITCHES | FONT_SWITCHES.keys()

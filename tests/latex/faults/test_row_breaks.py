@@ -44,6 +44,12 @@ def _gap_behind_space(draw: Draw) -> str:
     return _table(draw, rf"\\{draw.choice([' ', '* ', '*', '', '% so'])}[{length}]".replace("so", "so\n"), draw.body())
 
 
+def _other_names(draw: Draw) -> str:
+    row_break = draw.choice([r"\cr", r"\tabularnewline", r"\tabularnewline "]) + draw.choice(["[9pt]", "*", "*[1ex]", " [5pt]"])
+    name, argument = draw.choice([("array", "{c}"), ("matrix", ""), ("pmatrix", ""), ("cases", "")])
+    return draw.place(rf"\begin{{{name}}}{argument}{draw.body()}{row_break}{draw.body()}\end{{{name}}}", ["{}", "x_{{ {} }}"])
+
+
 def _outside(draw: Draw) -> str:
     around = draw.choice(["{}", "{{{}}}", r"x_{{\substack{{{}}}}}", r"\crampedsubstack{{{}}}"])
     behind = draw.choice(["*x", "[2pt]x", " [2pt] x", " *", "*[1ex] x", "* [1ex] x", r"\relax[1ex]x", "{[}1ex]x"])
@@ -61,7 +67,7 @@ def _nested(draw: Draw) -> str:
     return rf"\begin{{{outer}}} x {inside} \\ y \end{{{end.get(outer, outer)}}} {draw.body()}"
 
 
-@pytest.mark.parametrize("kind", [_star, _bracket, _gap, _gap_behind_space, _outside, _nested])
+@pytest.mark.parametrize("kind", [_star, _bracket, _gap, _gap_behind_space, _other_names, _outside, _nested])
 def test_row_breaks_read_what_they_read_in_tex(kind: Callable[[Draw], str]) -> None:
     assert_same(kind)
 
