@@ -16,6 +16,7 @@ from im2latex.latex.depth import MAX_DEPTH, too_deep
 from im2latex.latex.quantities import LENGTH, QUANTITIES, letter
 from im2latex.latex.signatures import (
     BRACKET_AFTER_SPACE,
+    CONTROL_SPACE,
     ENVIRONMENTS,
     FORBIDDEN,
     INFIX,
@@ -90,24 +91,29 @@ class Reader(Cursor):
         if self._depth > MAX_DEPTH:
             raise too_deep(position)
         self.at += 1
-        if isinstance(node, LatexGroupNode):
-            body = self.mathematics(node.nodelist)
-            if self._plain_codes and body == [Token(".")]:  # a mark of punctuation there, and ordinary in braces
-                return Command("\\mathord", [Argument("m", body)])
-            return Group(body)
-        if isinstance(node, LatexEnvironmentNode):
-            return self.environment(node)
         if node is not None:
-            self.fail("math_shift", "a formula holds no $", position)
+            return self._nested(node)
         if item[0] == "\\":
             return self._command(item, position)
         if item == "&":
             self.fail("stray_alignment", "& outside a table", position)
         if item == "#":
             self.fail("parameter_character", "# stands for an argument of a definition", position)
-        if not item.isascii():
-            self.fail("non_ascii", f"U+{ord(item):04X}", position)
-        return Token(item)
+        if item.isascii():
+            return Token(item)
+        if item == "\u00a0":
+            return Token(CONTROL_SPACE)
+        self.fail("non_ascii", f"U+{ord(item):04X}", position)
+
+    def _nested(self, node: LatexNode) -> Node:
+        if isinstance(node, LatexEnvironmentNode):
+            return self.environment(node)
+        if not isinstance(node, LatexGroupNode):
+            self.fail("math_shift", "a formula holds no $", node.pos)
+        body = self.mathematics(node.nodelist)
+        if self._plain_codes and body == [Token(".")]:  # a mark of punctuation there, and ordinary in braces
+            return Command("\\mathord", [Argument("m", body)])
+        return Group(body)
 
     def _command(self, name: str, position: int) -> Node:
         if name == "\\left":
