@@ -6,8 +6,9 @@ reads   .txt    one formula a line
         .parquet                       )  and `image`: a path inside the corpus, in Parquet also the picture itself
         a folder of these, or im2latex-100k's formula file with its index lists, or NAME2ID.json (picture to number)
         with ID2FORMULA.json (number to formula); these two with the pictures in formula_images/ or images/
-Text may be gzipped and may start with a UTF-8 byte-order mark; its lines end at \\n, \\r\\n or \\r. A row that cannot be read becomes a `BadRow`,
-so that every line of a file is accounted for; a file that cannot be read raises `InputError`.
+Text may be gzipped and may start with a UTF-8 byte-order mark; its lines end at \\n, \\r\\n or \\r. A row that cannot
+be read becomes a `BadRow`, so that every line of a file is accounted for; a file that cannot be read raises
+`InputError`.
 """
 
 import csv

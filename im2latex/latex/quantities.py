@@ -10,7 +10,7 @@ from typing import NamedTuple
 UNIT = r"(?:true ?)?(?:pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|px|mu)"
 _FACTOR = r"[-+ ]*(?:\d+[.,]?\d*|[.,]\d+)"
 _DIMENSION = rf"{_FACTOR} ?{UNIT}"
-_STRETCH = rf"(?:{_FACTOR} ?fil+|{_DIMENSION})"
+_STRETCH = rf"(?:{_FACTOR} ?fil(?: ?l){{0,2}}|{_DIMENSION})"
 _GLUE = rf"{_DIMENSION}(?: ?plus ?{_STRETCH})?(?: ?minus ?{_STRETCH})?"
 _RULE = rf"(?:(?:width|height|depth) ?{_DIMENSION} ?)*"
 _NUMBER = r"[-+ ]*(?:\"[0-9A-F]+|'[0-7]+|\d+|`\\?.)"

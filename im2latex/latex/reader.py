@@ -99,11 +99,11 @@ class Reader(Cursor):
             self.fail("stray_alignment", "& outside a table", position)
         if item == "#":
             self.fail("parameter_character", "# stands for an argument of a definition", position)
-        if item.isascii():
-            return Token(item)
-        if item == "\u00a0":
-            return Token(CONTROL_SPACE)
-        self.fail("non_ascii", f"U+{ord(item):04X}", position)
+        if not item.isascii():
+            if item == "\u00a0":
+                return Token(CONTROL_SPACE)
+            self.fail("non_ascii", f"U+{ord(item):04X}", position)
+        return Token(item)
 
     def _nested(self, node: LatexNode) -> Node:
         if isinstance(node, LatexEnvironmentNode):
@@ -229,7 +229,7 @@ class Reader(Cursor):
         if inside is not None:
             return self.over(inside).row()
         item, _, position = self.items[self.at]
-        if item in _NO_FIELD:
+        if item in _NO_FIELD and not (item == "'" and self._plain_codes):
             self.fail("missing_argument", f"{item} where an argument is due", position)
         self._depth += 1
         node = self._node()
