@@ -42,6 +42,9 @@ External = Annotated[
 ]
 NORMALIZER = Normalizer(NormalizerParams())
 _SHOWN = 12
+_SEEDS = Path(__file__).with_name("fuzz_seeds.txt")
+"""Small formulas of every kind that the normalizer knows, one a line."""
+_PIECE = re.compile(r"\\(?:[A-Za-z]+|.)\s*|[{}$&]|[^\\{}$&]+", re.DOTALL)
 
 
 @app.command()
@@ -130,23 +133,31 @@ def stress(cases: Path) -> None:
 @app.command()
 def fuzz(
     corpus: Corpus,
-    count: Annotated[int, typer.Option("-n", help="inputs of each of the three kinds")] = 70_000,
+    count: Annotated[int, typer.Option("-n", help="inputs of all kinds together")] = 200_000,
     seed: int = 0,
+    seeds: Annotated[
+        Path | None, typer.Option(help="JSON lines whose `input` is one more formula to grow from")
+    ] = None,
 ) -> None:
-    """Random bytes, random commands, and real formulas with something cut, doubled, swapped or put in."""
+    """Random bytes, random commands, real formulas with a few damages, and formulas grown from small seeds.
+
+    Half of all inputs are grown: pieces of the seeds put together, put into one another, doubled, cut and swapped.
+    """
     random = Random(seed)
     real = load(corpus)
+    grown_from = [*lines(_SEEDS), *(_inputs(seeds) if seeds else [])]
     words = [*sorted(COMMANDS), *sorted(known()), *"{}[]()^_'&~$%# 1ax", "\\left", "\\right", "\\\\", "2pt", "é", "\n"]
     words += [f"\\{end}{{{name}}}" for name in ENVIRONMENTS for end in ("begin", "end")]
-    makers: dict[str, Callable[[], str]] = {
-        "bytes": lambda: bytes(random.choices(range(256), k=random.randrange(200))).decode("latin-1"),
-        "commands": lambda: "".join(random.choices(words, k=random.randrange(60))),
-        "mutated": lambda: _mutated(random.choice(real), words, random),
+    makers: dict[str, tuple[int, Callable[[], str]]] = {
+        "bytes": (count // 6, lambda: bytes(random.choices(range(256), k=random.randrange(200))).decode("latin-1")),
+        "commands": (count // 6, lambda: "".join(random.choices(words, k=random.randrange(60)))),
+        "mutated": (count // 6, lambda: _mutated(random.choice(real), words, random)),
+        "grown": (count - count // 6 * 3, lambda: _mutated(_grown(grown_from, random), words, random)),
     }
     result: dict[str, object] = {}
-    for kind, make in makers.items():
+    for kind, (inputs, make) in makers.items():
         accepted, slowest, unstable = 0, (0.0, ""), []
-        for _ in range(count):
+        for _ in range(inputs):
             source = make()
             started = time.perf_counter()
             latex = _normalized(source)
@@ -156,7 +167,7 @@ def fuzz(
                 if _normalized(latex) != latex:
                     unstable.append(source)
         result[kind] = {
-            "inputs": count,
+            "inputs": inputs,
             "accepted": accepted,
             "not_idempotent": len(unstable),
             "slowest_seconds": round(slowest[0], 4),
@@ -203,6 +214,22 @@ def _mutated(formula: str, words: list[str], random: Random) -> str:
         piece = random.choice(["", formula[a:b] * 2, formula[a:b][::-1], random.choice(words)])
         formula = formula[:a] + piece + formula[b:]
     return formula
+
+
+def _grown(seeds: list[str], random: Random) -> str:
+    """A formula of pieces of the seeds, cut at spaces and braces; a piece may stand inside another one."""
+    formula = random.choice(seeds)
+    for _ in range(random.randrange(4)):
+        other = random.choice(seeds)
+        pieces = _PIECE.findall(random.choice(seeds))
+        part = random.choice([other, "".join(random.sample(pieces, min(len(pieces), 6))), f"{{{other}}}"])
+        place = random.choice([0, len(formula), *(match.end() for match in _PIECE.finditer(formula))])
+        formula = formula[:place] + part + formula[place:]
+    return formula
+
+
+def _inputs(path: Path) -> list[str]:
+    return [json.loads(line)["input"] for line in lines(path) if line]
 
 
 def _external_rate(command: str, pairs: list[tuple[str, str]]) -> float:

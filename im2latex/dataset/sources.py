@@ -1,18 +1,20 @@
 """Whatever a user brings, as a stream of formulas.
 
-reads   .txt    one formula a line; lines end at \\n or \\r\\n only
+reads   .txt    one formula a line
         .jsonl  one object a line      )  column `formula`,
         .csv    with a header          )  optional `id`, `group` or `paper`, `split`,
         .parquet                       )  and `image`: a path inside the corpus, in Parquet also the picture itself
         a folder of these, or im2latex-100k's formula file with its index lists, or NAME2ID.json (picture to number)
         with ID2FORMULA.json (number to formula); these two with the pictures in formula_images/ or images/
-Text may be gzipped and may start with a UTF-8 byte-order mark. A row that cannot be read becomes a `BadRow`,
-so that every line of a file is accounted for; a file that cannot be read raises `InputError`.
+Text may be gzipped and may start with a UTF-8 byte-order mark; its lines end at \\n, \\r\\n or \\r. A row that cannot
+be read becomes a `BadRow`, so that every line of a file is accounted for; a file that cannot be read raises
+`InputError`.
 """
 
 import csv
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
@@ -27,6 +29,10 @@ Row = RawFormula | BadRow
 
 MAX_LINE_BYTES = 1_000_000
 """A longer line is no formula; it is refused without being held in memory."""
+
+_ANY_LINE_END = re.compile(rb"\r\n|\n|\r")
+_LISTED_LINE_END = re.compile(rb"\r?\n")
+"""The index lists of im2latex-100k count the lines of its formula file so, and some of its formulas hold returns."""
 
 FORMATS = (".txt", ".jsonl", ".csv", ".parquet")
 
@@ -97,9 +103,9 @@ def file_format(path: Path) -> str:
     return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
 
 
-def read_lines(stream: IO[bytes], name: str) -> Iterator[Row]:
-    """One formula a line; an empty line is a row with an empty formula."""
-    for place, line in _lines(stream, name):
+def read_lines(stream: IO[bytes], name: str, line_end: re.Pattern[bytes] | None = None) -> Iterator[Row]:
+    """One formula a line; an empty line is a row with an empty formula. `line_end` defaults to that of any system."""
+    for place, line in _lines(stream, name, line_end or _ANY_LINE_END):
         yield line if isinstance(line, BadRow) else RawFormula(line, place)
 
 
@@ -197,7 +203,7 @@ def _text(value: object) -> str | None:
 def _lists(folder: Path) -> Iterator[Row]:
     """im2latex-100k as published: lists of `index image_name kind` rows point at lines of the formula file."""
     with (folder / LISTS_FORMULAS).open("rb") as stream:
-        formulas = list(read_lines(stream, LISTS_FORMULAS))
+        formulas = list(read_lines(stream, LISTS_FORMULAS, _LISTED_LINE_END))
     listed = [False] * len(formulas)
     pictures = _picture_folder(folder)
     present = {name: split for name, split in LISTS.items() if (folder / name).is_file()}
@@ -260,9 +266,11 @@ def _list_entry(line: str | BadRow, place: str, count: int) -> tuple[int, str]:
     return int(fields[0]), fields[1]
 
 
-def _lines(stream: IO[bytes], name: str, decode_strictly: bool = True) -> Iterator[tuple[str, str | BadRow]]:
+def _lines(
+    stream: IO[bytes], name: str, line_end: re.Pattern[bytes] = _ANY_LINE_END, decode_strictly: bool = True
+) -> Iterator[tuple[str, str | BadRow]]:
     """Place and text of every line, with bad lines as `BadRow`; memory is bounded by the longest good line."""
-    for number, line in enumerate(_byte_lines(stream), 1):
+    for number, line in enumerate(_byte_lines(stream, line_end), 1):
         place = f"{name}:{number}"
         if number == 1:
             if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -276,15 +284,18 @@ def _lines(stream: IO[bytes], name: str, decode_strictly: bool = True) -> Iterat
         yield place, text if broken is None else BadRow(place, "not_utf8", broken)
 
 
-def _byte_lines(stream: IO[bytes]) -> Iterator[bytes]:
+def _byte_lines(stream: IO[bytes], line_end: re.Pattern[bytes]) -> Iterator[bytes]:
     """Lines without their ends; of an overlong one only the first `MAX_LINE_BYTES` + 1 bytes."""
-    while line := stream.readline(MAX_LINE_BYTES + 2):
-        if not line.endswith(b"\n") and len(line) > MAX_LINE_BYTES:
-            while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
-                pass
-            yield line[: MAX_LINE_BYTES + 1]
-        else:
-            yield line.removesuffix(b"\n").removesuffix(b"\r")
+    rest = b""
+    ended_in_return = False
+    while part := stream.readline(MAX_LINE_BYTES + 2):
+        text = part[1:] if ended_in_return and part.startswith(b"\n") else part
+        *lines, rest = line_end.split(rest + text)
+        ended_in_return = part.endswith(b"\r") and not rest
+        yield from (line[: MAX_LINE_BYTES + 1] for line in lines)
+        rest = rest[: MAX_LINE_BYTES + 1]
+    if rest:
+        yield rest.removesuffix(b"\r")
 
 
 def _broken_text(text: str) -> str | None:

@@ -27,9 +27,8 @@ Item = tuple[str, LatexNode | None, int]
 
 COMMENT = re.compile(r"(?<!\\)%[^\n]*(?:\n[ \t]*|\Z)")
 _LONGEST_QUANTITY = 200
-_SPACES = frozenset(" \t\n\r")
-_READ_AS = {"sb": "_", "sp": "^", "\u00a0": "~"}
-"""Plain TeX's names of the characters that begin scripts, and the space that does not break."""
+_READ_AS = {"sb": "_", "sp": "^"}
+"""Plain TeX's names of the characters that begin scripts."""
 
 
 @cache
@@ -51,7 +50,7 @@ def items(nodes: list[LatexNode]) -> list[Item]:
     for node in nodes:
         if isinstance(node, LatexCharsNode):
             position = node.pos
-            found += [(_READ_AS.get(c, c), None, position + i) for i, c in enumerate(node.chars) if c not in _SPACES]
+            found += [(c, None, position + i) for i, c in enumerate(node.chars) if not c.isspace() or c == "\u00a0"]
         elif isinstance(node, LatexMacroNode):
             name = node.macroname
             found.append((_READ_AS.get(name) or (CONTROL_SPACE if name.isspace() else "\\" + name), None, node.pos))

@@ -17,6 +17,7 @@ from im2latex.latex.options import finds_gap_behind_space, keyword, letter, row_
 from im2latex.latex.quantities import LENGTH, QUANTITIES
 from im2latex.latex.quantities import letter as letter_of_code
 from im2latex.latex.signatures import (
+    CONTROL_SPACE,
     FORBIDDEN,
     INFIX,
     NO_NUCLEUS,
@@ -104,15 +105,8 @@ class Reader(Cursor):
         if self._depth > MAX_DEPTH:
             raise too_deep(position)
         self.at += 1
-        if isinstance(node, LatexGroupNode):
-            body = self.mathematics(node.nodelist)
-            if self._plain_codes and body == [Token(".")]:  # a mark of punctuation there, and ordinary in braces
-                return Command("\\mathord", [Argument("m", body)])
-            return Group(body)
-        if isinstance(node, LatexEnvironmentNode):
-            return self.environment(node)
         if node is not None:
-            self.fail("math_shift", "a formula holds no $", position)
+            return self._nested(node)
         if item[0] == "\\":
             return self._command(item, position)
         if item == "&":
@@ -120,8 +114,20 @@ class Reader(Cursor):
         if item == "#":
             self.fail("parameter_character", "# stands for an argument of a definition", position)
         if not item.isascii():
+            if item == "\u00a0":
+                return Token(CONTROL_SPACE)
             self.fail("non_ascii", f"U+{ord(item):04X}", position)
         return Token(item)
+
+    def _nested(self, node: LatexNode) -> Node:
+        if isinstance(node, LatexEnvironmentNode):
+            return self.environment(node)
+        if not isinstance(node, LatexGroupNode):
+            self.fail("math_shift", "a formula holds no $", node.pos)
+        body = self.mathematics(node.nodelist)
+        if self._plain_codes and body == [Token(".")]:  # a mark of punctuation there, and ordinary in braces
+            return Command("\\mathord", [Argument("m", body)])
+        return Group(body)
 
     def _command(self, name: str, position: int) -> Node:
         if name == "\\left":
@@ -251,7 +257,7 @@ class Reader(Cursor):
             row = self.over(inside, table).row([Token("")] if hanging else None)
             return row[1:] if row and row[0] == Token("") else row
         item, _, position = self.items[self.at]
-        if item in _NO_FIELD:
+        if item in _NO_FIELD and not (item == "'" and self._plain_codes):
             self.fail("missing_argument", f"{item} where an argument is due", position)
         self._depth += 1
         node = self._node()

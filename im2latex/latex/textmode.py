@@ -34,11 +34,16 @@ _SENTENCE_GOES_ON = Token("\\@")
 def text_items(nodes: list[LatexNode]) -> list[Item]:
     """As `cursor.items`, with every run of spaces as one item and letters outside ASCII as their commands."""
     found: list[Item] = []
+    before = ""
     for node in nodes:
         if isinstance(node, LatexCharsNode):
             for position, character in enumerate(node.chars, node.pos):
                 if not character.isspace() or character == "\u00a0":
-                    found += [(part, None, position) for part in spelled().get(character, (character,))]
+                    parts = spelled().get(character, (character,))
+                    if parts[0] == "-" and found and found[-1][0] == "-" and not (before + character).isascii():
+                        found.append((_SENTENCE_GOES_ON.text, None, position))  # two dashes do not join
+                    found += [(part, None, position) for part in parts]
+                    before = character
                 elif not found or found[-1][0] != " ":
                     found.append((" ", None, position))
         elif isinstance(node, LatexMacroNode):
@@ -133,6 +138,8 @@ class TextReader(Cursor):
                 arguments.append(Argument(kind, self._raw(kind, name)))
         if name == "\\char" and (character := letter(str(getattr(arguments[0].body[0], "text", "")))):
             return Token(character)
+        if name == "\\color":  # color.sty: \set@color\ignorespaces
+            self._skip_spaces()
         return Command(name, arguments)
 
     def _quantity(self, kind: str, name: str, position: int) -> Row:

@@ -88,8 +88,9 @@ Rewrite = Callable[[Row, Style], Row]
 def rewrite(row: Row, rule: Rewrite, style: Style = Style.DISPLAY, outside: frozenset[str] = frozenset()) -> None:
     """Apply `rule` in place to every row, the innermost first, but not inside the commands named by `outside`."""
     for node, here in styled(row, style):
-        for inner, inner_style in rows_of(node, here, outside):
-            rewrite(inner, rule, inner_style, outside)
+        if type(node) is not Token:
+            for inner, inner_style in rows_of(node, here, outside):
+                rewrite(inner, rule, inner_style, outside)
     changed = rule(row, style)
     if changed is not row:
         row[:] = changed

@@ -24,7 +24,28 @@ def write(path: Path, content: bytes) -> Path:
 
 def test_text_lines_end_at_newlines_only(tmp_path: Path) -> None:
     content = "a\r\nb\u2028c\x0bd\n\ne\rf".encode()
-    assert formulas(write(tmp_path / "f.txt", content)) == ["a", "b\u2028c\x0bd", "", "e\rf"]
+    assert formulas(write(tmp_path / "f.txt", content)) == ["a", "b\u2028c\x0bd", "", "e", "f"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("name", ["f.txt", "f.jsonl", "f.csv"])
+def test_lines_end_alike_in_all_text_formats(tmp_path: Path, name: str, end: str) -> None:
+    sources = ["x^2", "y^2", "z"]
+    lines = {"f.txt": sources, "f.jsonl": [f'{{"formula": "{s}"}}' for s in sources], "f.csv": ["formula", *sources]}
+    assert formulas(write(tmp_path / name, "".join(line + end for line in lines[name]).encode())) == sources
+
+
+@pytest.mark.parametrize("beyond", [-2, -1, 0, 1, 2, 3])
+def test_a_line_end_may_fall_between_two_reads(tmp_path: Path, beyond: int) -> None:
+    long = "y" * (MAX_LINE_BYTES + beyond)
+    expected = [long if beyond <= 0 else "<line_too_long>", "", "z"]
+    assert formulas(write(tmp_path / "f.txt", f"{long}\r\n\rz\r".encode())) == expected
+
+
+def test_the_formula_file_of_im2latex_100k_is_counted_at_line_feeds(tmp_path: Path) -> None:
+    write(tmp_path / "im2latex_formulas.lst", b"a\rb\nc\r\n")
+    write(tmp_path / "im2latex_train.lst", b"0 p basic\n1 q basic\n")
+    assert formulas(tmp_path) == ["a\rb", "c"]
 
 
 def test_byte_order_mark_is_no_part_of_the_formula(tmp_path: Path) -> None:

@@ -100,17 +100,16 @@ def _in_font(switch: Token, scope: Row, isolated: bool) -> Row:
     core = scope[start:end]
     if not core:
         return scope
-    rows_break = any(isinstance(node, Token) and node.text.startswith("\\\\") for node in core)
-    cut_off = not isolated and any(map(_reaches_on, core))
-    if rows_break or cut_off or not (isolated or (_keeps_spacing(core[0]) and _keeps_spacing(core[-1]))):
+    spaced_alike = isolated or (_keeps_spacing(core[0]) and _keeps_spacing(core[-1]))
+    if not spaced_alike or any(map(_reaches_on, core)):
         return [switch, *scope]
     return [*scope[:start], Command(FONT_SWITCHES[switch.text], [Argument("m", core)]), *scope[end:]]
 
 
 def _reaches_on(node: Node) -> bool:
     """Whether braces around the node would cut off what it does to its neighbours."""
-    name = getattr(node, "text", getattr(node, "name", ""))
-    return name == "\\color" or name in INFIX
+    name: str = getattr(node, "text", getattr(node, "name", ""))
+    return name == "\\color" or name in INFIX or name.startswith("\\\\")
 
 
 def _has_no_font(node: Node) -> bool:

@@ -68,8 +68,8 @@ def _infix(node: Node) -> str:
 def infix_fraction(row: Row, _: Style) -> Row:
     r"""TeX's infix fractions become commands; a font or a colour switched on above the bar holds below it too.
 
-    A colour that begins above the bar also holds for what is drawn after that: for the bar, so that it moves before
-    the fraction if it is the first thing there, and for one of two delimiters, so that such a fraction stays.
+    A colour holds for all that is drawn behind it, the bar and the delimiters too. One that begins above the bar moves
+    before the fraction if it is the first thing there; where that would be wrong, the fraction stays as it is.
 
     >>> {\rm a \over b} + {i \atop j} + {\color{red} x \over y}
     \frac { \mathrm { a } } { \mathrm { b } } + \genfrac{}{}{0pt}{} { i } { j } + { \color{red} \frac { x } { y } }
@@ -82,7 +82,7 @@ def infix_fraction(row: Row, _: Style) -> Row:
     node, above, below = row[places[0]], row[: places[0]], row[places[0] + 1 :]
     colours = [index for index, part in enumerate(above) if _colours(part)]
     leading = next((index for index, part in enumerate(above) if not (_colours(part) or _switches(part))), len(above))
-    if colours and (colours[-1] > leading or _infix(node) not in _WITHOUT_DELIMITERS):
+    if any(map(_colours, below)) or (colours and (colours[-1] > leading or _infix(node) not in _WITHOUT_DELIMITERS)):
         return row
     switches = [part for part in above if isinstance(part, Token) and part.text in FONT_SWITCHES]
     numerator = Argument("m", [part for part in above if not _colours(part)])

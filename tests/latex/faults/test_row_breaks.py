@@ -45,9 +45,13 @@ def _gap_behind_space(draw: Draw) -> str:
 
 
 def _other_names(draw: Draw) -> str:
-    row_break = draw.choice([r"\cr", r"\tabularnewline", r"\tabularnewline "]) + draw.choice(["[9pt]", "*", "*[1ex]", " [5pt]"])
+    row_break = draw.choice([r"\cr", r"\tabularnewline", r"\tabularnewline "]) + draw.choice(
+        ["[9pt]", "*", "*[1ex]", " [5pt]"]
+    )
     name, argument = draw.choice([("array", "{c}"), ("matrix", ""), ("pmatrix", ""), ("cases", "")])
-    return draw.place(rf"\begin{{{name}}}{argument}{draw.body()}{row_break}{draw.body()}\end{{{name}}}", ["{}", "x_{{ {} }}"])
+    return draw.place(
+        rf"\begin{{{name}}}{argument}{draw.body()}{row_break}{draw.body()}\end{{{name}}}", ["{}", "x_{{ {} }}"]
+    )
 
 
 def _outside(draw: Draw) -> str:

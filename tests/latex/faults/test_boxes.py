@@ -1,0 +1,81 @@
+r"""TeX's boxes, rules and glue with their keywords: kept, or refused by name; never printed as text."""
+
+from itertools import product
+
+import pytest
+
+from im2latex.errors import LatexError
+from im2latex.latex.parse import parse
+from tests.latex.faults.same_picture import assert_accepted, assert_same_pictures
+
+BOXES = [r"\hbox", r"\vbox", r"\vtop", r"\vcenter"]
+SIZES = ["to 2cm", " to 1.5 em", "to2cm", " spread 2pt", "spread-1pt ", " TO 1cm"]
+RULES = [
+    "width 2pt",
+    "height 3 pt",
+    "depth 1pt",
+    "width 2pt height 3pt depth 1pt",
+    "height 1em width .4 pt",
+    "width=2pt",
+    "",
+    "width 2pt width 5pt",
+    " Width 1 mm",
+    "height 0.5em depth -1pt width 1pt",
+]
+GLUE = [
+    "2pt",
+    "1 em",
+    "2pt plus 1pt",
+    "2pt plus 1fil",
+    "1em plus 1 fill minus 1fil",
+    "2pt minus 1 pt",
+    "-1.5 em plus 1 pt",
+    "0pt plus 1filll",
+    "1em plus 2pt minus .5pt",
+    "3 true pt",
+    "1,5pt",
+    ".5em",
+    "+2pt",
+    "- -2pt",
+    "1PT",
+]
+
+
+@pytest.mark.needs_tex
+def test_boxes_of_a_given_size_are_refused_or_kept() -> None:
+    formulas = [rf"a {box}{size}{{b\hfil c}} d" for box, size in product(BOXES, SIZES)]
+    formulas += [rf"\text{{a {box}{size}{{b\hfil c}}}}" for box, size in product(BOXES, SIZES)]
+    formulas += [
+        rf"a {lift} 2pt{box}{size}{{b}}" for lift, box, size in product([r"\raise", r"\lower"], BOXES, SIZES[:2])
+    ]
+    formulas += [rf"\mathop{{\vcenter{{\hbox{{a}}}}}} {move} 2pt\hbox{{b}}" for move in (r"\moveleft", r"\moveright")]
+    assert_same_pictures(formulas)
+
+
+@pytest.mark.parametrize(("box", "size"), list(product(BOXES, SIZES)))
+def test_the_refusal_names_the_box_and_its_place(box: str, size: str) -> None:
+    with pytest.raises(LatexError) as caught:
+        parse(rf"ab {box}{size}{{c}}")
+    assert caught.value.reason == "forbidden_command"
+    assert caught.value.position is not None
+    assert caught.value.position >= 3
+
+
+@pytest.mark.needs_tex
+def test_rules_keep_their_keywords() -> None:
+    spaced = [
+        rf"a\vrule{gap}{rule}{end}" for rule in RULES for gap in (" ", "\n") for end in (r"\, b", "{}c", r" \alpha")
+    ]
+    lifted = [rf"x {lift} {size}\hbox{{y}}^2" for lift in (r"\raise", r"\lower") for size in ("2pt", "-1 ex", ".5 em")]
+    ruled = [rf"a \rule{size} b" for size in ("{2pt}{3pt}", "[1 pt]{2 pt}{ 3pt}", "[-1pt] {1 em} {.4pt}")]
+    assert_accepted(spaced + lifted + ruled)
+
+
+@pytest.mark.needs_tex
+def test_glue_keeps_what_stretches_it() -> None:
+    maths = [rf"a \hskip {glue} {then}" for glue in GLUE for then in ("b", "2", r"\beta", "l", "plus")]
+    mu = [rf"a \mskip {glue.replace('pt', 'mu').replace('em', 'mu').lower()} b" for glue in GLUE]
+    in_text = [
+        rf"\text{{a\hskip {glue}{then} c}}" for glue in GLUE for then in (" b", "{}plus", r"\relax minus", "{}l")
+    ]
+    assert_accepted(maths + [formula for formula in mu if "true" not in formula] + in_text)
