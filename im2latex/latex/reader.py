@@ -33,6 +33,7 @@ from im2latex.latex.tokens import squeeze
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Token
 
 _NO_LENGTH = re.compile(r"[{}^_&$#]|\\[^A-Za-z]")
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 _ROW_BREAKS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
 _PLACEMENT = re.compile(r"\[[tbclr]\]")
@@ -203,7 +204,8 @@ class Reader(Cursor):
         """An argument as it is written, without its spaces."""
         word, node, position = item
         if node is not None:
-            word = squeeze(COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1]))
+            inside = COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1])
+            word = squeeze(_ESCAPED.sub(lambda escaped: "~" if escaped[0][1].isspace() else escaped[0], inside))
         if not word.isascii():
             self.fail("non_ascii", word, position)
         return word

@@ -66,7 +66,8 @@ class TextWriter:
             if argument.kind == "t":
                 self._pieces.append(f"{{{self._inner(argument.body) if transparent else self._apart(argument.body)}}}")
             elif argument.kind in QUANTITIES or argument.kind == "d":
-                self._add(_word(argument))
+                if argument.body:
+                    self._add(_word(argument))
             elif argument.kind == "b":
                 self._pieces.append(f"[{_word(argument)}]")
             else:
