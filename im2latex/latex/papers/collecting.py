@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from im2latex.errors import LatexError
 from im2latex.latex.papers.displays import typeset_inside
+from im2latex.latex.papers.inputs import INPUTS
 from im2latex.latex.papers.lexer import FROZEN, JOIN, tokens
 from im2latex.latex.papers.macros import Macros
 
@@ -83,7 +84,10 @@ class Collection:
             self.found.append(Found(file, line, env, raw, None, error.reason))
 
     def _formula(self, written: str, env: str) -> str:
-        formula = typeset_inside(self.macros.expand_tokens(tokens(written)), env)
+        expanded = self.macros.expand_tokens(tokens(written))
+        if not INPUTS.isdisjoint(expanded):
+            raise LatexError("missing_input", "holds a file that is not there")
+        formula = typeset_inside(expanded, env)
         if not formula:
             raise LatexError("empty")
         if _NO_FORMULA.search(formula):

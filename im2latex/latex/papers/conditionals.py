@@ -94,15 +94,22 @@ def unless(source: Source, meanings: Meanings, in_formula: bool) -> bool | None:
 def skip_branch(source: Source, meanings: Meanings, stops: tuple[str, ...] = ("\\else", "\\fi")) -> str:
     r"""Read up to the `\else` or `\fi` of the branch, conditionals in it whole; returns which one it is."""
     depth = 0
+    before = ""
     while token := source.next_control():
         name = meanings.primitive(token)
         if depth == 0 and name in stops:
             return name
         if name == "\\fi":
             depth -= 1
-        elif is_conditional(token, meanings) or (may_be_conditional(token, meanings) and source.peek() != "{"):
+        elif is_conditional(token, meanings) or _seems_conditional(token, before, source, meanings):
             depth += 1
+        before = name
     raise LatexError("unclosed_conditional", "a conditional is never closed")
+
+
+def _seems_conditional(token: str, before: str, source: Source, meanings: Meanings) -> bool:
+    unknown = may_be_conditional(token, meanings) and source.peek() != "{"
+    return unknown and before not in ("\\newif", "\\let")
 
 
 def _enter_case(source: Source, meanings: Meanings) -> bool | None:

@@ -7,9 +7,10 @@ from im2latex.latex.papers.collecting import Collection
 from im2latex.latex.papers.conditionals import is_conditional
 from im2latex.latex.papers.defining import READERS, define
 from im2latex.latex.papers.expansion import is_environment
-from im2latex.latex.papers.lexer import CONTROL
+from im2latex.latex.papers.inputs import INPUTS
+from im2latex.latex.papers.lexer import CONTROL, skip_spaces
 from im2latex.latex.papers.meanings import Meanings
-from im2latex.latex.papers.relevance import INPUTS, Relevance
+from im2latex.latex.papers.relevance import Relevance
 from im2latex.latex.papers.text import Text
 from im2latex.latex.papers.text_macros import TextMacros
 
@@ -77,6 +78,9 @@ class DisplayEnd:
             return -1, here
         if name == f"\\{target}":
             return 1, here
+        built = f"end{target}\\endcsname"
+        if name == "\\csname" and self._text.text.startswith(built, skip_spaces(self._text.text, here)):
+            return -1, self._text.text.index("\\endcsname", here) + len("\\endcsname")
         if name in READERS:
             return 0, define(name, self._text.text, here, Meanings())
         if name in INPUTS:

@@ -105,7 +105,10 @@ class Expansion:
         elif token == "}":
             self._close_brace()
         elif token[0] != "\\":
+            after_prime = token == "^" and self._done[-1:] == ["'"]
             self._done.append(token)
+            if after_prime:  # the macro behind an active ' takes the superscript as its argument (ltmath, pr@@@t)
+                self._arguments(token, "m")
         else:
             self._command(token.rstrip(FROZEN))
 

@@ -19,9 +19,9 @@ from im2latex.latex.papers.defining import READERS, define, end_of
 from im2latex.latex.papers.display_end import DisplayEnd, environment_at
 from im2latex.latex.papers.displays import DISPLAYS
 from im2latex.latex.papers.expansion import is_environment
-from im2latex.latex.papers.inputs import FILE, file_name
+from im2latex.latex.papers.inputs import FILE, IMPORTS, INPUTS, PACKAGES, file_name
 from im2latex.latex.papers.lexer import CONTROL, group_end, read_argument, untokenize
-from im2latex.latex.papers.relevance import IMPORTS, INPUTS, PACKAGES, Relevance
+from im2latex.latex.papers.relevance import Relevance
 from im2latex.latex.papers.text import Text
 from im2latex.latex.papers.text_macros import TextMacros
 

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 
 from im2latex.latex.papers.collecting import Collection, Found
 from im2latex.latex.papers.file_reader import FileReader
-from im2latex.latex.papers.inputs import included, is_document, main_files, resolve
+from im2latex.latex.papers.inputs import PACKAGES, included, is_document, main_files, resolve
 from im2latex.latex.papers.macros import Macros
-from im2latex.latex.papers.relevance import PACKAGES
 from im2latex.latex.papers.verbatim import verbatim_of
 
 _MOST_FILES = 200
@@ -82,6 +81,5 @@ class Walk:
         target = resolve(name, beside, self.files)
         self._inside[target] += 1
         if target is None or target in self._open or self._inside[target] > _MOST_INSIDE:
-            self._collection.count("missing_input" if target is None else "input_cycle")
             return None
         return self._text(target)

@@ -6,12 +6,20 @@ from collections.abc import Mapping
 
 from im2latex.latex.papers.verbatim import STANDARD_COMMENTS, line_ends
 
+INPUTS = frozenset(["\\input", "\\include", "\\subfile", "\\subfileinclude", "\\includestandalone", "\\@input"])
+IMPORTS = frozenset(["\\import", "\\subimport", "\\inputfrom", "\\includefrom", "\\subimportfrom"])
+PACKAGES = frozenset(
+    ["\\usepackage", "\\RequirePackage", "\\documentclass", "\\LoadClass", "\\RequirePackageWithOptions"]
+)
+
 FILE = re.compile(
     r"""[\s\1]*(?:\[[^]]*\])?[\s\1]*(?:\{(?P<braced>[^{}]*)\}|"(?P<quoted>[^"\n]*)"|(?P<bare>[^\s{}\\\1]+))"""
 )
 r"""The argument of `\input` and `\usepackage`: in braces, behind an option, in quotes, or bare."""
 _DOCUMENT = re.compile(r"\\document(?:class|style)(?![A-Za-z])")
-_INPUT = re.compile(r"\\(?:input|include|subfile|subfileinclude|includestandalone)(?![A-Za-z])" + FILE.pattern)
+_INPUT = re.compile(
+    r"\\(?:input|include|subfile|subfileinclude|includestandalone|InputIfFileExists)(?![A-Za-z])" + FILE.pattern
+)
 _INCLUDE_ONLY = re.compile(r"\\includeonly\s*\{([^{}]*)\}")
 
 

@@ -39,7 +39,9 @@ class Macro:
         """The body with its arguments in place; one that was not read is empty."""
         replaced: list[str] = []
         for token in self.body:
-            if token[0] == "#" and len(token) == 2 and token[1] in "123456789":
+            if token.startswith("##") and len(token) > 2:
+                replaced.append(token[len(token) // 2 :])  # half of the marks go (The TeXbook, chapter 20)
+            elif token[0] == "#" and len(token) == 2 and token[1] in "123456789":
                 replaced += arguments[int(token[1]) - 1] if int(token[1]) <= len(arguments) else []
             else:
                 replaced.append(token)

@@ -11,7 +11,7 @@ from im2latex.latex.papers.meanings import BRACKETS, NO_VALUE, Parameter, plain
 
 _SKIP = r"(?:[\s\1]|\\expandafter(?![A-Za-z@]))*"
 _DEFINED = re.compile(
-    rf"{_SKIP}(?P<brace>\{{{_SKIP})?(?:\\csname(?![A-Za-z@])(?P<built>[^\\{{}}]*)\\endcsname|(?P<name>\\(?:[A-Za-z@]+|.)))"
+    rf"{_SKIP}(?P<brace>\{{{_SKIP})?(?:\\csname(?![A-Za-z@])(?P<built>[^\\{{}}]*)\\endcsname|(?P<name>(?!\\expandafter(?![A-Za-z@]))\\(?:[A-Za-z@]+|.)))"
     rf"(?(brace){_SKIP}\}})",
     re.DOTALL,
 )

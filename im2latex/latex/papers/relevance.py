@@ -5,14 +5,10 @@ from im2latex.latex.papers.conditionals import is_conditional
 from im2latex.latex.papers.defining import READERS
 from im2latex.latex.papers.displays import DISPLAYS
 from im2latex.latex.papers.expansion import is_environment
+from im2latex.latex.papers.inputs import IMPORTS, INPUTS, PACKAGES
 from im2latex.latex.papers.lexer import FROZEN
 from im2latex.latex.papers.meanings import Macro, Meanings
 
-INPUTS = frozenset(["\\input", "\\include", "\\subfile", "\\subfileinclude", "\\includestandalone", "\\@input"])
-IMPORTS = frozenset(["\\import", "\\subimport", "\\inputfrom", "\\includefrom", "\\subimportfrom"])
-PACKAGES = frozenset(
-    ["\\usepackage", "\\RequirePackage", "\\documentclass", "\\LoadClass", "\\RequirePackageWithOptions"]
-)
 _READ_IN_TEXT = (
     READERS.keys()
     | CHOICES.keys()
@@ -22,6 +18,11 @@ _READ_IN_TEXT = (
     | {"$", "\\(", "\\)", "\\endinput", "\\csname", "\\unless", "\\else", "\\fi", "\\InputIfFileExists"}
 )
 _DISPLAY_MARKS = frozenset(["\\[", "\\]", *(f"\\{end}{name}" for name in DISPLAYS for end in ("", "end"))])
+
+
+def _built(behind: tuple[str, ...]) -> str:
+    r"""The name between `\csname` and `\endcsname`."""
+    return "\\" + "".join(behind[: behind.index("\\endcsname")] if "\\endcsname" in behind else ())
 
 
 class Relevance:
@@ -62,7 +63,7 @@ class Relevance:
                 continue
             elif name in ("\\begin", "\\end"):
                 display |= self._environment(macro.body[place + 1 :])
-            elif name in _DISPLAY_MARKS:
+            elif name in _DISPLAY_MARKS or (name == "\\csname" and _built(macro.body[place + 1 :]) in _DISPLAY_MARKS):
                 display = True
             elif name in _READ_IN_TEXT or is_conditional(name, self._macros):
                 text = True

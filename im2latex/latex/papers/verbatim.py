@@ -83,7 +83,7 @@ class Verbatim:
         names = "|".join(sorted(map(re.escape, self.environments), reverse=True))
         short = "|".join(rf"{re.escape(mark)}[^\n{re.escape(mark)}]*{re.escape(mark)}" for mark in sorted(self.short))
         return re.compile(
-            rf"""(?P<escape>\\[\\%{{}}$])
+            rf"""(?P<escape>\\[^A-Za-z\s])
             |(?P<comment>%[^\n]*(?:\n[ \t]*)?)
             |\\begin\s*\{{(?P<name>{names})\}}.*?(?:\\end\s*\{{(?P=name)\}}|\Z)
             |\\(?P<command>{commands})(?![A-Za-z@])"""
@@ -100,6 +100,8 @@ class Verbatim:
                 return "\n", match.end()
             return JOIN if "\n" in match[0] else "", match.end()
         end = match.end()
+        if match["name"] and _is_code_of_environment(source, match.start()):
+            return match[0][:1], match.start() + 1
         if match["command"]:
             if _BEING_DEFINED.search(source, max(0, match.start() - 40), match.start()):
                 return match[0], end
@@ -118,6 +120,12 @@ class Verbatim:
         if command in self.language:
             place = _delimited_end(source, place)
         return _delimited_end(source, place)
+
+
+def _is_code_of_environment(source: str, place: int) -> bool:
+    r"""Whether a `\begin` stands in the code of a `\newenvironment`, as behind `\VerbatimEnvironment`."""
+    start = source.rfind("newenvironment", max(0, place - 300), place)
+    return start >= 0 and source.count("{", start, place) > source.count("}", start, place)
 
 
 def _delimited_end(source: str, place: int) -> int:
