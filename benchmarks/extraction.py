@@ -122,6 +122,8 @@ def _with_macros(paper: Paper) -> tuple[list[Found], list[str]]:
         except LatexError:
             continue
         if source != item.formula:
+            if item.formula.startswith("{") and not source.startswith("{"):  # a fraction hides in a macro; see displays
+                source = f"{{{source}}}"
             items.append(item)
             written.append(source)
     return items, written

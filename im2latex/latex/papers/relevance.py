@@ -19,6 +19,9 @@ _READ_IN_TEXT = (
 )
 _DISPLAY_MARKS = frozenset(["\\[", "\\]", *(f"\\{end}{name}" for name in DISPLAYS for end in ("", "end"))])
 
+_MOST_NESTED = 50
+"""Macros in each other's bodies that are looked through."""
+
 
 def _built(behind: tuple[str, ...]) -> str:
     r"""The name between `\csname` and `\endcsname`."""
@@ -31,6 +34,7 @@ class Relevance:
     def __init__(self, macros: Meanings) -> None:
         self._macros = macros
         self._version = -1
+        self._depth = 0
         self._known: dict[str, tuple[bool, bool]] = {}
 
     def in_text(self, name: str) -> bool:
@@ -45,11 +49,16 @@ class Relevance:
         if self._version != self._macros.version:
             self._version = self._macros.version
             self._known.clear()
-        if name not in self._known:
-            self._known[name] = (False, False)  # where a macro stands in itself
-            macro = self._macros.known.get(name)
-            if macro is not None:
-                self._known[name] = self._of_macro(macro)
+        if name in self._known:
+            return self._known[name]
+        macro = self._macros.known.get(name)
+        if self._depth > _MOST_NESTED:
+            return True, True  # replaced step by step, as far as there are steps
+        self._known[name] = (False, False)  # where a macro stands in itself
+        if macro is not None:
+            self._depth += 1
+            self._known[name] = self._of_macro(macro)
+            self._depth -= 1
         return self._known[name]
 
     def _of_macro(self, macro: Macro) -> tuple[bool, bool]:

@@ -26,8 +26,8 @@ class TextMacros:
 
     def replace(self, name: str, start: int, end: int, before: str = "", behind: str = "") -> bool:
         """Put the meaning of a macro, with its arguments, in its place; False where that cannot be done."""
-        macro = self._collection.macros.known[name]
-        if name in macro.body:
+        macro = self._collection.macros.known.get(name)
+        if macro is None or name in macro.body:
             return False
         if not self._collection.shorthand_allowed(len(self._text.text)):
             self._collection.count("macro_bomb")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.lexer import FROZEN, JOIN, group_end, read_optional
+from im2latex.latex.papers.lexer import FROZEN, JOIN, read_optional
 
 _NAME = r"\s*\{?\s*\\([A-Za-z@]+)\s*\}?"
 _ENVIRONMENTS = [
@@ -49,6 +49,9 @@ _SHORT = re.compile(
     r"\\(?:MakeShortVerb\*?|DefineShortVerb|lstMakeShortInline)\s*(?:\[[^]]*\])?\s*\{?\\?([^A-Za-z{\s])"
 )
 _BEING_DEFINED = re.compile(r"\\(?:[a-zA-Z]*[cC]ommandx?\*?|[gex]?def|let|UrlCommand)\s*\{?\s*\Z")
+_BRACE = re.compile(r"\\[{}\\]|[{}]")
+_MOST_CHARACTERS = 2000
+"""Characters of one address or piece of code inside a line of text."""
 _PRINTED = re.compile(r"\\includecomment\s*\{([^{}\\]+)\}")
 
 
@@ -143,14 +146,13 @@ def _delimited_end(source: str, place: int) -> int:
 
 
 def _raw_group_end(source: str, place: int) -> int:
-    r"""Behind a group in which a backslash escapes nothing; one that is not balanced so ends as TeX's groups do."""
-    line = source.find("\n\n", place)
+    """The place behind a group that is closed within the characters allowed."""
     depth = 0
-    for match in re.compile("[{}]").finditer(source, place, line if line >= 0 else len(source)):
-        depth += 1 if match[0] == "{" else -1
+    for match in _BRACE.finditer(source, place, place + _MOST_CHARACTERS):
+        depth += (match[0] == "{") - (match[0] == "}")
         if depth == 0:
             return match.end()
-    return group_end(source, place)
+    raise LatexError("unbalanced_group", "verbatim text is never closed", place)
 
 
 def visible(source: str) -> str:
