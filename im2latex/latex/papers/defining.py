@@ -6,6 +6,7 @@ and etoolbox.
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from im2latex.errors import LatexError
@@ -79,7 +80,10 @@ def _def_named(name: str, source: str, place: int, macros: Meanings, expanded: b
     if text.endswith("#"):  # the brace delimits what is read and stays (The TeXbook, chapter 20)
         mark = Parameter("until" if parameters else "literal", ("{",))
         parameters, replacement = (*parameters[:-1], mark), [*replacement, "{"]
-    macros.define(name, Macro(parameters, tuple(_expanded(replacement, macros) if expanded else replacement)))
+    if expanded:
+        with suppress(LatexError):  # a macro that lacks its argument here stays as it is written
+            replacement = _expanded(replacement, macros)
+    macros.define(name, Macro(parameters, tuple(replacement)))
     return end
 
 

@@ -4,23 +4,20 @@ Groups, definitions, conditionals, inputs and user macros that hold any of these
 stand; all other text is passed over.
 """
 
-import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
 
-from im2latex.errors import LatexError
-from im2latex.latex.papers.arguments import TextSource
-from im2latex.latex.papers.choices import CHOICES, choose
+from im2latex.latex.papers.branches import Branches
+from im2latex.latex.papers.choices import CHOICES
 from im2latex.latex.papers.collecting import Collection
-from im2latex.latex.papers.conditionals import enter, is_conditional, may_be_conditional, skip_branch, unless
 from im2latex.latex.papers.defining import READERS, define, end_of
 from im2latex.latex.papers.display_end import DisplayEnd, environment_at
 from im2latex.latex.papers.displays import DISPLAYS
 from im2latex.latex.papers.expansion import is_environment
-from im2latex.latex.papers.inputs import FILE, IMPORTS, INPUTS, PACKAGES, file_name
-from im2latex.latex.papers.lexer import CONTROL, group_end, read_argument, untokenize
+from im2latex.latex.papers.file_inputs import MOST_FORMULA_CHARACTERS, FileInputs, Files
+from im2latex.latex.papers.inputs import IMPORTS, INPUTS, PACKAGES
+from im2latex.latex.papers.lexer import CONTROL
 from im2latex.latex.papers.relevance import Relevance
 from im2latex.latex.papers.text import Text
 from im2latex.latex.papers.text_macros import TextMacros
@@ -65,18 +62,6 @@ _GROUPING = frozenset(
 """Commands whose argument is a group, so that a definition in it is local; that of others may be read as it is."""
 _MOST_UNREADABLE = 100
 """What fails in one file for one reason is tried that often, each time perhaps over a whole page."""
-MOST_FORMULA_CHARACTERS = 20_000
-"""Longer formulas are no formulas but unclosed ones."""
-
-
-class Files(Protocol):
-    """The other files of the paper."""
-
-    def follow(self, command: str, name: str, beside: str, /) -> str | None:
-        """Read the file that a command in the file `beside` names; gives a reason where that cannot be done."""
-
-    def text_of(self, name: str, beside: str, /) -> str | None:
-        """The text of a file that stands inside a formula."""
 
 
 class FileReader:
@@ -86,13 +71,13 @@ class FileReader:
         self.path = path
         self.text = Text(text)
         self.collection = collection
-        self._files = files
         self._prints = not path.endswith((".sty", ".cls", ".def"))
         self._part = part
         self._macros = collection.macros
         self._relevance = Relevance(collection.macros)
         self._replacing = TextMacros(self.text, collection)
-        self._conditionals: list[bool] = []
+        self._branches = Branches(self.text, collection, self._prints)
+        self._inputs = FileInputs(path, self.text, collection, files)
         self._failures: Counter[str] = Counter()
         self._global = False
         self._ended = False
@@ -140,15 +125,16 @@ class FileReader:
         elif name[1:] in DISPLAYS:
             self._display(start, name[1:], name[1:])
         elif name in INPUTS:
-            self._input(name)
+            self._inputs.input(name)
         elif name in IMPORTS:
-            self._import(name)
+            self._inputs.import_(name)
         elif name in PACKAGES:
-            self._packages(name)
+            self._inputs.packages(name)
         elif name in CHOICES:
-            self._choice(name, start)
-        elif is_conditional(name, self._macros) or name == "\\unless" or self._may_be_conditional(name):
-            self._conditional(name)
+            self._branches.choice(name, start)
+            self._behind_command = self.text.place
+        elif self._branches.may_begin(name):
+            self._branches.conditional(name)
         elif name not in _GROUPING and name[1:2].isalpha():
             self._behind_command = self.text.place
         self._global = False
@@ -231,7 +217,7 @@ class FileReader:
         inside = self.text.place
         end = None
         if self._worth_trying("unclosed_display"):
-            finder = DisplayEnd(self.text, self.collection, self._relevance, self._replacing, self._input_text)
+            finder = DisplayEnd(self.text, self.collection, self._relevance, self._replacing, self._inputs.input_text)
             end = finder.find(target, MOST_FORMULA_CHARACTERS)
         if end is None:
             self._failed("unclosed_display")
@@ -269,60 +255,6 @@ class FileReader:
                 return None
         return None
 
-    def _may_be_conditional(self, name: str) -> bool:
-        behind = TextSource(self.text.text, self.text.place)
-        behind.skip_spaces()
-        return may_be_conditional(name, self._macros) and behind.peek() != "{"
-
-    def _conditional(self, name: str) -> None:
-        source = TextSource(self.text.text, self.text.place, None)
-        try:
-            if name == "\\unless":
-                holds = unless(source, self._macros, in_formula=False)
-            else:
-                holds = enter(name, source, self._macros, in_formula=False)
-        except LatexError:
-            self.collection.count("unclosed_conditional")
-            self.text.place = len(self.text.text)
-            return
-        if holds is None:
-            if self._prints:
-                self.collection.count("unresolved_conditional")
-            self._conditionals.append(False)
-            return
-        self.text.place = source.place
-        if holds:
-            self._conditionals.append(True)
-
-    def _else(self, _start: int) -> None:
-        """The branch that was read ends, and the other one is passed over; of an unknown one both are read."""
-        if not self._conditionals or not self._conditionals[-1]:
-            return
-        self._conditionals.pop()
-        source = TextSource(self.text.text, self.text.place, None)
-        try:
-            skip_branch(source, self._macros, ("\\fi",))
-        except LatexError:
-            self.collection.count("unclosed_conditional")
-        self.text.place = source.place
-
-    def _fi(self, _start: int) -> None:
-        if self._conditionals:
-            self._conditionals.pop()
-
-    def _choice(self, name: str, start: int) -> None:
-        source = TextSource(self.text.text, self.text.place)
-        try:
-            chosen = choose(name, source, self._macros)
-        except LatexError:
-            return
-        if chosen is not None and self.collection.shorthand_allowed(len(self.text.text)):
-            self.text.replace(start, source.place, f"{untokenize(chosen, keep_frozen=True)} ")
-            return
-        self._behind_command = self.text.place
-        if self._prints:
-            self.collection.count("unresolved_conditional")
-
     def _end_input(self, _start: int) -> None:
         self._ended = True
 
@@ -350,63 +282,18 @@ class FileReader:
         elif f"\\{name}" in self._macros.known and name.isalpha():
             self.text.replace(start, self.text.place, f"\\{name} ")
 
-    def _input(self, command: str) -> None:
-        match = FILE.match(self.text.text, self.text.place)
-        if match is not None:
-            self.text.place = match.end()
-            self._follow(command, file_name(match))
-
-    def _input_text(self, place: int) -> tuple[str, int] | None:
-        """The text of an input inside a formula, and the place behind its name."""
-        match = FILE.match(self.text.text, place)
-        text = self._files.text_of(file_name(match), self.path) if match else None
-        return (text, match.end()) if match and text is not None and len(text) <= MOST_FORMULA_CHARACTERS else None
-
-    def _import(self, command: str) -> None:
-        r"""`\import{folder/}{file}` of the package import."""
-        try:
-            folder, here = read_argument(self.text.text, self.text.place)
-            name, self.text.place = read_argument(self.text.text, here)
-        except LatexError:
-            return
-        self._follow(command, posixpath.join(folder.strip(), name.strip()))
-
-    def _follow(self, command: str, name: str) -> None:
-        if reason := self._files.follow(command, name, self.path):
-            self.collection.count(reason)
-
-    def _input_if_exists(self, start: int) -> None:
-        try:
-            name, place = read_argument(self.text.text, self.text.place)
-            ends = [place]
-            for _ in range(2):
-                ends.append(group_end(self.text.text, self.text.text.index("{", ends[-1])))
-        except (LatexError, ValueError):
-            return
-        found = self._files.follow("\\InputIfFileExists", name, self.path) is None
-        chosen = self.text.text[ends[0] : ends[1]] if found else self.text.text[ends[1] : ends[2]]
-        self.text.replace(start, ends[2], chosen.strip()[1:-1])
-
-    def _packages(self, command: str) -> None:
-        match = FILE.match(self.text.text, self.text.place)
-        if match is None:
-            return
-        self.text.place = match.end()
-        for package in file_name(match).split(","):
-            self._files.follow(command, package, self.path)
-
 
 _COMMANDS: dict[str, Callable[[FileReader, int], None]] = {
     "\\begin": FileReader._begin,
     "\\end": FileReader._end,
-    "\\else": FileReader._else,
-    "\\or": FileReader._else,
-    "\\fi": FileReader._fi,
+    "\\else": lambda reader, _: reader._branches.other_branch(),
+    "\\or": lambda reader, _: reader._branches.other_branch(),
+    "\\fi": lambda reader, _: reader._branches.end(),
     "\\endinput": FileReader._end_input,
     "\\begingroup": FileReader._open_environment_group,
     "\\endgroup": FileReader._close_environment_group,
     "\\bgroup": FileReader._open_implicit,
     "\\egroup": FileReader._close_implicit,
     "\\csname": FileReader._build_name,
-    "\\InputIfFileExists": FileReader._input_if_exists,
+    "\\InputIfFileExists": lambda reader, start: reader._inputs.input_if_exists(start),
 }
