@@ -24,7 +24,7 @@ from im2latex.latex.papers.text_macros import TextMacros
 
 _EVENT = re.compile(rf"{CONTROL}|\$\$?|[{{}}]", re.DOTALL)
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
-_INLINE = re.compile(r"\\.|[{}$]", re.DOTALL)
+_INLINE = re.compile(rf"{CONTROL}|[{{}}$]", re.DOTALL)
 _PICTURES = ("tikzpicture", "pgfpicture", "pspicture", "pspicture*")
 r"""Environments in which `$` may compute coordinates; what they hold is not read."""
 _GROUPING = frozenset(
@@ -117,11 +117,10 @@ class FileReader:
             return
         elif name in _COMMANDS:
             _COMMANDS[name](self, start)
-        elif name in ("\\[", "\\("):
-            if name == "\\[":
-                self._display(start, name, "\\]")
-            else:
-                self._inline(start, name)
+        elif name == "\\[":
+            self._display(start, name, "\\]")
+        elif name == "\\(":
+            self._inline(start, name)
         elif name[1:] in DISPLAYS:
             self._display(start, name[1:], name[1:])
         elif name in INPUTS:
@@ -250,6 +249,10 @@ class FileReader:
             token = match[0]
             if token == closer and depth == 0:
                 return match.start()
+            macro = self._macros.known.get(token)
+            hides_dollar = macro is not None and macro.body.count("$") % 2 == 1 and depth == 0
+            if hides_dollar and self._replacing.replace(token, match.start(), match.end()):
+                return self._inline_end(closer)
             depth += (token == "{") - (token == "}")
             if depth < 0:
                 return None
@@ -258,17 +261,8 @@ class FileReader:
     def _end_input(self, _start: int) -> None:
         self._ended = True
 
-    def _open_environment_group(self, _start: int) -> None:
-        self.collection.open_group("\\begingroup")
-
-    def _close_environment_group(self, _start: int) -> None:
-        self.collection.close_group("\\begingroup")
-
-    def _open_implicit(self, _start: int) -> None:
-        self.collection.open_group("{")
-
-    def _close_implicit(self, _start: int) -> None:
-        self.collection.close_group("{")
+    def _close(self, kind: str) -> None:
+        self.collection.close_group(kind)
 
     def _build_name(self, start: int) -> None:
         r"""`\csname`, where it is a macro of the paper or a display."""
@@ -290,10 +284,10 @@ _COMMANDS: dict[str, Callable[[FileReader, int], None]] = {
     "\\or": lambda reader, _: reader._branches.other_branch(),
     "\\fi": lambda reader, _: reader._branches.end(),
     "\\endinput": FileReader._end_input,
-    "\\begingroup": FileReader._open_environment_group,
-    "\\endgroup": FileReader._close_environment_group,
-    "\\bgroup": FileReader._open_implicit,
-    "\\egroup": FileReader._close_implicit,
+    "\\begingroup": lambda reader, _: reader.collection.open_group("\\begingroup"),
+    "\\endgroup": lambda reader, _: reader._close("\\begingroup"),
+    "\\bgroup": lambda reader, _: reader.collection.open_group("{"),
+    "\\egroup": lambda reader, _: reader._close("{"),
     "\\csname": FileReader._build_name,
     "\\InputIfFileExists": lambda reader, start: reader._inputs.input_if_exists(start),
 }

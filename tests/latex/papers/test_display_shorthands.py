@@ -105,6 +105,7 @@ def test_siblings(seed: int) -> None:
         (r"\newenvironment{q}{\[}{\]}\begin{q}a=1\end{q}$b$", ["a=1", "b"]),
         (r"\def\[{\begin{equation}}\def\]{\end{equation}}\[a=1\]$b$", ["a=1", "b"]),
         (r"\newcommand\bq{$$}\newcommand\eq{$$}\bq a=1\eq $b$", ["a=1", "b"]),
+        (r"\newcommand\m{$}\def\n{ b$ and }$x$ \m a\m $b$ \m c\n $d$", ["x", "a", "b", "cb", "d"]),
         (r"\NewEnviron{hidden}{}\begin{hidden}$a$\end{hidden}$b$", ["b"]),
         (
             r"\NewEnviron{q}{\begin{align}\BODY\end{align}}[$c$]\begin{q}a\end{q}$b$",
