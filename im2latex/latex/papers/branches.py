@@ -48,22 +48,29 @@ class Branches:
         if holds:
             self._conditionals.append(True)
 
-    def other_branch(self) -> None:
-        """The branch that was read ends, and the other one is passed over; of an unknown one both are read."""
-        if not self._conditionals or not self._conditionals[-1]:
-            return
+    def in_known_branch(self) -> bool:
+        """Whether the text is in a branch of a conditional that was resolved."""
+        return bool(self._conditionals) and self._conditionals[-1]
+
+    def behind(self, name: str, place: int) -> int:
+        r"""Where to go on behind an `\else`, an `\or` or a `\fi`; of an unknown conditional both branches are read."""
+        if name == "\\fi":
+            if self._conditionals:
+                self._conditionals.pop()
+            return place
+        if not self.in_known_branch():
+            return place
         self._conditionals.pop()
-        source = TextSource(self._text.text, self._text.place, None)
+        source = TextSource(self._text.text, place, None)
         try:
             skip_branch(source, self._macros, ("\\fi",))
         except LatexError:
             self._collection.count("unclosed_conditional")
-        self._text.place = source.place
+        return source.place
 
-    def end(self) -> None:
-        r"""A `\fi`."""
-        if self._conditionals:
-            self._conditionals.pop()
+    def leave(self, name: str) -> None:
+        r"""Read an `\else`, an `\or` or a `\fi`."""
+        self._text.place = self.behind(name, self._text.place)
 
     def choice(self, name: str, start: int) -> None:
         """Put the argument that is chosen in the place of a command; of an unknown choice all arguments are read."""

@@ -1,12 +1,13 @@
 r"""The end of a display, with what would hide it replaced on the way: shorthands, conditionals, inputs."""
 
 import re
-from collections.abc import Callable
 
+from im2latex.latex.papers.branches import Branches
 from im2latex.latex.papers.collecting import Collection
 from im2latex.latex.papers.conditionals import is_conditional
 from im2latex.latex.papers.defining import READERS, define
 from im2latex.latex.papers.expansion import is_environment
+from im2latex.latex.papers.file_inputs import FileInputs
 from im2latex.latex.papers.inputs import INPUTS
 from im2latex.latex.papers.lexer import CONTROL, skip_spaces
 from im2latex.latex.papers.meanings import Meanings
@@ -33,14 +34,17 @@ class DisplayEnd:
         collection: Collection,
         relevance: Relevance,
         replacing: TextMacros,
-        input_text: Callable[[int], tuple[str, int] | None],
+        inputs: FileInputs,
+        branches: Branches,
     ) -> None:
         self._text = text
         self._collection = collection
         self._macros = collection.macros
         self._relevance = relevance
         self._replacing = replacing
-        self._input_text = input_text
+        self._inputs = inputs
+        self._branches = branches
+        self._unknown = 0
 
     def find(self, target: str, most: int) -> tuple[int, int] | None:
         r"""Where the closer of `\]`, `$$` or an environment begins and ends; None where there is none in reach."""
@@ -84,12 +88,25 @@ class DisplayEnd:
         if name in READERS:
             return 0, define(name, self._text.text, here, Meanings())
         if name in INPUTS:
-            if found := self._input_text(here):
+            if found := self._inputs.input_text(here):
                 self._text.replace(at, found[1], f"{found[0]} ")
                 return 0, at
+        elif name in ("\\else", "\\or", "\\fi"):
+            return 0, self._branch_end(name, at, here)
         elif is_conditional(name, self._macros) or name == "\\unless":
-            return 0, at if self._replacing.resolve(token, at, here) else here
+            if self._replacing.resolve(token, at, here):
+                return 0, at
+            self._unknown += 1
         return 0, here
+
+    def _branch_end(self, name: str, at: int, here: int) -> int:
+        """End a branch that was open before the display; returns where to go on."""
+        if self._unknown:
+            self._unknown -= name == "\\fi"
+        elif self._branches.in_known_branch():
+            self._text.replace(at, self._branches.behind(name, here), "")
+            return at
+        return here
 
     def _environment(self, command: str, at: int, here: int, target: str) -> tuple[int, int] | None:
         found = environment_at(self._text.text, here)

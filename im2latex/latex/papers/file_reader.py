@@ -216,7 +216,9 @@ class FileReader:
         inside = self.text.place
         end = None
         if self._worth_trying("unclosed_display"):
-            finder = DisplayEnd(self.text, self.collection, self._relevance, self._replacing, self._inputs.input_text)
+            finder = DisplayEnd(
+                self.text, self.collection, self._relevance, self._replacing, self._inputs, self._branches
+            )
             end = finder.find(target, MOST_FORMULA_CHARACTERS)
         if end is None:
             self._failed("unclosed_display")
@@ -280,9 +282,9 @@ class FileReader:
 _COMMANDS: dict[str, Callable[[FileReader, int], None]] = {
     "\\begin": FileReader._begin,
     "\\end": FileReader._end,
-    "\\else": lambda reader, _: reader._branches.other_branch(),
-    "\\or": lambda reader, _: reader._branches.other_branch(),
-    "\\fi": lambda reader, _: reader._branches.end(),
+    "\\else": lambda reader, _: reader._branches.leave("\\else"),
+    "\\or": lambda reader, _: reader._branches.leave("\\else"),
+    "\\fi": lambda reader, _: reader._branches.leave("\\fi"),
     "\\endinput": FileReader._end_input,
     "\\begingroup": lambda reader, _: reader.collection.open_group("\\begingroup"),
     "\\endgroup": lambda reader, _: reader._close("\\begingroup"),

@@ -108,6 +108,8 @@ def test_siblings_in_displays_and_macros(seed: int) -> None:
             (rf"\newcommand{{\m}}[1]{{{choice} #1}} \[ \m z\]", [f"{chosen}z"]),
             (rf"\newcommand{{\m}}[1]{{{condition} #1\fi}} \m{{$c$}}", ["c"] if holds else []),
             (rf"\[ a {condition} u\]\else v\]\fi", [f"a{chosen}"]),
+            (rf"{condition}\begin{{equation}}u\else\begin{{equation}}v\fi +a\end{{equation}}", [f"{chosen}+a"]),
+            (rf"\newcommand{{\be}}{{{condition}\[\else$$\fi}}\be a{condition}\]\else$$\fi", ["a"]),
         ]
     )
     assert formulas(f"{definitions} {source} $w$") == [*found, "w"]
