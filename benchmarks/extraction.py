@@ -4,8 +4,10 @@ speed     megabytes of source a second
 macros    does the expanded formula print what the formula prints inside its paper's own definitions
 """
 
+import re
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -16,19 +18,23 @@ from benchmarks.corpus import save
 from im2latex.errors import LatexError, ToolError
 from im2latex.imaging.compare import same_ink
 from im2latex.latex.papers.archive import Paper, read_papers
-from im2latex.latex.papers.definitions import definitions, read_definitions
+from im2latex.latex.papers.collecting import Found
+from im2latex.latex.papers.defining import READERS, define
+from im2latex.latex.papers.definitions import read_definitions
 from im2latex.latex.papers.displays import typeset_inside
 from im2latex.latex.papers.extract import extract
-from im2latex.latex.papers.finding import Found, Walk
+from im2latex.latex.papers.finding import Walk
 from im2latex.latex.papers.inputs import main_files
-from im2latex.latex.papers.lexer import tokens, visible
+from im2latex.latex.papers.lexer import tokens
 from im2latex.latex.papers.macros import Macros
+from im2latex.latex.papers.verbatim import visible
 from im2latex.rendering.document import TemplateParams
 from im2latex.rendering.engine import RenderParams, TexRenderer
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None)
 Papers = Annotated[Path, typer.Argument(help="a folder or an archive of papers")]
 _SHOWN = 15
+_NAME = re.compile(r"\\[A-Za-z@]+")
 _LENIENT = r"""\makeatletter\long\def\@ifdefinable#1#2{#2}\makeatother\let\renewcommand\newcommand
 \let\NewDocumentCommand\DeclareDocumentCommand\let\RenewDocumentCommand\DeclareDocumentCommand
 """
@@ -116,6 +122,8 @@ def _with_macros(paper: Paper) -> tuple[list[Found], list[str]]:
         except LatexError:
             continue
         if source != item.formula:
+            if item.formula.startswith("{") and not source.startswith("{"):  # a fraction hides in a macro; see displays
+                source = f"{{{source}}}"
             items.append(item)
             written.append(source)
     return items, written
@@ -127,13 +135,25 @@ def _preamble(paper: Paper, formulas: list[str]) -> str:
     known = Macros()
     found = []
     for path in [*(path for path in sorted(paper.files) if path not in main), *main]:
-        for definition in definitions(visible(paper.files[path]), known):
+        for definition in _definitions(visible(paper.files[path]), known):
             names = read_definitions(definition).known.keys()
             found.append((names, definition.replace("\1", " ")))
     needed = {token for formula in formulas for token in tokens(formula)} & known.known.keys()
     while more := {token for name in needed for token in known.known[name].body} & known.known.keys() - needed:
         needed |= more
     return "\n".join(definition for names, definition in found if needed & names)
+
+
+def _definitions(source: str, macros: Macros) -> Iterator[str]:
+    """Take every definition of a source into `macros`, in groups or not; yields the source of each."""
+    place = 0
+    while match := _NAME.search(source, place):
+        place = match.end()
+        name = macros.primitive(match[0])
+        end = define(name, source, place, macros) if name in READERS else place
+        if end > place:
+            yield name + source[place:end]
+        place = end
 
 
 if __name__ == "__main__":

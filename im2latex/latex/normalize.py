@@ -13,8 +13,8 @@ from pydantic import Field, field_validator
 from im2latex.errors import LatexError, UsageError
 from im2latex.latex.depth import check_depth, guarded
 from im2latex.latex.papers.definitions import read_definitions
-from im2latex.latex.papers.lexer import visible
 from im2latex.latex.papers.macros import Macros
+from im2latex.latex.papers.verbatim import visible
 from im2latex.latex.parse import parse
 from im2latex.latex.rules.table import RULES, Rule
 from im2latex.latex.rules.team import load_rules

@@ -9,28 +9,38 @@ _INNER = {
     "align": "aligned",
     "flalign": "aligned",
     "alignat": "alignedat",
+    "xalignat": "alignedat",
+    "xxalignat": "alignedat",
     "gather": "gathered",
     "multline": "multlined",
 }
 _BARE = ("equation", "displaymath", "math", "dmath")
 _ARRAYS = ("eqnarray", "IEEEeqnarray")
-DISPLAYS = frozenset(name + star for name in (*_INNER, *_BARE, *_ARRAYS) for star in ("", "*"))
+_CASES = ("numcases", "subnumcases")
+DISPLAYS = frozenset(name + star for name in (*_INNER, *_BARE, *_ARRAYS, *_CASES, "empheq") for star in ("", "*"))
 r"""Environments that are displays; `equation` and its kin hold one formula, the others rows."""
+_EMPHEQ_SIDE = re.compile(r"(left|right)\s*=\s*(\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|[^,]*)")
+_EMPHEQ_BRACES = {"\\empheqlbrace": "\\left\\{", "\\empheqrbrace": "\\right\\}"}
 
 _SILENT_WITH_ARGUMENT = frozenset(["\\label", "\\tag"])
 _SILENT = frozenset(
     ["\\nonumber", "\\notag", "\\displaybreak", "\\allowdisplaybreaks", "\\qedhere", "\\IEEEeqnarraynumspace"]
 )
 _INFIX = frozenset(["\\over", "\\atop", "\\choose", "\\brack", "\\brace", "\\above"])
-_OPTION = re.compile(r"^\s*\[[^]]*\]")
 
 
 def typeset_inside(parts: list[str], env: str) -> str:
     r"""The expanded tokens of a display as one formula, typeset alike inside `$\displaystyle ...$`."""
     parts = _audible(parts)
     name = env.rstrip("*")
+    if name == "empheq":
+        return _empheq(parts)
+    if name in _CASES:
+        return _numbered_cases(parts)
+    if name == "dmath":
+        parts = _option(parts)[1]
     if name in _INNER:
-        argument, rows = _argument(parts) if name == "alignat" else ("", parts)
+        argument, rows = _argument(parts) if _INNER[name] == "alignedat" else ("", parts)
         inner = _INNER[name]
         return f"\\begin{{{inner}}}{argument} {_rows(rows)} \\end{{{inner}}}" if _rows(rows) else ""
     if name in _ARRAYS:
@@ -85,13 +95,70 @@ def _argument(parts: list[str]) -> tuple[str, list[str]]:
     return untokenize(parts[:end]), parts[end:]
 
 
+def _numbered_cases(parts: list[str]) -> str:
+    r"""cases.sty: text in front of a brace, then rows of a formula and a condition, which is text."""
+    front, rows = _argument(parts)
+    written = []
+    for row in _split(rows, "\\\\"):
+        cells = _split(row, "&")
+        condition = untokenize(part for cell in cells[1:] for part in cell).strip()
+        formula = untokenize(cells[0]).strip()
+        if formula or condition:
+            written.append(f"{formula} & \\text{{{condition}}}" if condition else formula)
+    between = " \\\\ ".join(written)
+    return f"{front[1:-1].strip()} \\begin{{dcases}} {between} \\end{{dcases}}".strip() if written else ""
+
+
+def _split(parts: list[str], mark: str) -> list[list[str]]:
+    """The parts between marks outside of groups and inner environments."""
+    pieces: list[list[str]] = [[]]
+    depth = 0
+    for token in parts:
+        depth += (token in ("{", "\\begin")) - (token in ("}", "\\end"))
+        if token == mark and depth == 0:
+            pieces.append([])
+        else:
+            pieces[-1].append(token)
+    return pieces
+
+
+def _empheq(parts: list[str]) -> str:
+    r"""empheq: `[left=..., box=...]{align}`; the sides are set, the box around all is not part of the formula."""
+    option, parts = _option(parts)
+    inner, rows = _argument(parts)
+    name, _, columns = inner[1:-1].strip().partition("=")
+    body = typeset_inside([*(("{", *columns, "}") if columns else ()), *rows], name.strip())
+    if name.strip() not in DISPLAYS or not body:
+        return body
+    sides = {}
+    for match in _EMPHEQ_SIDE.finditer(option):
+        text = match[2].strip()
+        text = text[1:-1] if text.startswith("{") else text
+        for command, delimiter in _EMPHEQ_BRACES.items():
+            text = text.replace(command, delimiter)
+        sides[match[1]] = text.strip()
+    left, right = sides.get("left", ""), sides.get("right", "")
+    left += "\\left." if "\\right" in right and "\\left" not in left else ""
+    right = ("\\right." if "\\left" in left and "\\right" not in right else "") + right
+    return " ".join(filter(None, (left, body, right)))
+
+
+def _option(parts: list[str]) -> tuple[str, list[str]]:
+    """The inside of brackets in front, and what stands behind them."""
+    place = next((i for i, token in enumerate(parts) if token != " "), len(parts))
+    if parts[place : place + 1] != ["["]:
+        return "", parts
+    depth = 0
+    for index in range(place + 1, len(parts)):
+        depth += (parts[index] == "{") - (parts[index] == "}")
+        if parts[index] == "]" and depth == 0:
+            return untokenize(parts[place + 1 : index]), parts[index + 1 :]
+    raise LatexError("unbalanced_group", "the option of a display is never closed")
+
+
 def _columns(parts: list[str]) -> tuple[str, list[str]]:
     """The columns of an IEEEeqnarray as those of an array."""
-    text = untokenize(parts)
-    match = _OPTION.match(text)
-    if match:
-        parts = parts[parts.index("]") + 1 :]
-    argument, rows = _argument(parts)
+    argument, rows = _argument(_option(parts)[1])
     return "".join(letter.lower() for letter in argument if letter in "lcrLCR") or "rcl", rows
 
 

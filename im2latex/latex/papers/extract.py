@@ -17,10 +17,11 @@ from tqdm import tqdm
 
 from im2latex.errors import InputError
 from im2latex.latex.papers.archive import Paper, read_papers, read_source
+from im2latex.latex.papers.collecting import Found
 from im2latex.latex.papers.definitions import read_definitions
-from im2latex.latex.papers.finding import Found, Walk
-from im2latex.latex.papers.lexer import visible
+from im2latex.latex.papers.finding import Walk
 from im2latex.latex.papers.macros import Macros
+from im2latex.latex.papers.verbatim import visible
 from im2latex.lifetime import task
 from im2latex.parts import worker_count
 

@@ -10,67 +10,49 @@ from collections.abc import Iterable
 from im2latex.errors import LatexError
 
 FROZEN = "\0"
-MOST_GROUP_CHARACTERS = 20_000
-"""A group or an option that is longer counts as never closed, so that many of those cost no more than their number."""
 JOIN = "\1"
 """Stands for a line end that a comment swallowed: it counts as a line and prints nothing."""
+MOST_GROUP_CHARACTERS = 20_000
+"""A group or an option that is longer counts as never closed, so that many of those cost no more than their number."""
 
-_TOKEN = re.compile(r"\\(?:[A-Za-z@]+|.)|#+\d|\s+|.", re.DOTALL)
+CONTROL = r"\\(?:[A-Za-z@]+|.)\0?"
+"""Pattern of a control sequence, frozen or not."""
+TOKEN = re.compile(rf"{CONTROL}|#+\d|[\s\1]+|.", re.DOTALL)
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BRACKET = re.compile(r"\\.|[][{}]", re.DOTALL)
-_OPAQUE = re.compile(
-    r"""(?P<escape>\\[\\%{}$])
-    |(?P<comment>%[^\n]*(?:\n[ \t]*)?)
-    |\\begin\{(?P<name>verbatim|lstlisting|comment|filecontents|minted|alltt|Verbatim|tikzpicture|thebibliography)(?P<star>\*?)\}
-     .*?(?:\\end\{(?P=name)(?P=star)\}|\Z)
-    |\\verb\*?(?P<mark>[^A-Za-z\s*]).*?(?P=mark)
-    |\\iffalse(?![A-Za-z]).*?(?:\\fi(?![A-Za-z])|\Z)""",
-    re.DOTALL | re.VERBOSE,
-)
-_END = re.compile(r"\\end\s*\{document\}")
-
-
-def visible(source: str) -> str:
-    r"""The source to `\end{document}` without comments, verbatim text and `\iffalse`; line ends keep their number."""
-    source = source.replace("\r\n", "\n").replace("\r", "\n").replace(FROZEN, "").replace(JOIN, "")
-    text = _OPAQUE.sub(_blank, source)
-    end = _END.search(text)
-    return text[: end.start()] if end else text
-
-
-def _blank(match: re.Match[str]) -> str:
-    if match["escape"]:
-        return match[0]
-    if match["comment"]:
-        return JOIN if "\n" in match[0] else ""
-    return " " + "\n" * match[0].count("\n")
 
 
 def tokens(source: str) -> list[str]:
     """Cut source into tokens; spaces behind a control word are gone, as TeX skips them."""
     found: list[str] = []
-    for token in _TOKEN.findall(source.replace(JOIN, "")):
+    for token in TOKEN.findall(source.replace(JOIN, "")):
         if not token.isspace():
             found.append(token)
-        elif not found or (found[-1] != " " and not _is_word(found[-1])):
+        elif not found or (found[-1] != " " and not is_word(found[-1])):
             found.append(" ")
     return found
 
 
-def untokenize(parts: Iterable[str]) -> str:
+def untokenize(parts: Iterable[str], keep_frozen: bool = False) -> str:
     """Write tokens as source, with a space where a control word would run into a letter."""
     text: list[str] = []
     word = False
     for token in parts:
         if word and (token[0].isalpha() or token[0] == "@"):
             text.append(" ")
-        word = _is_word(token)
-        text.append(token.rstrip(FROZEN))
+        word = is_word(token) and not (keep_frozen and token[-1] == FROZEN)
+        text.append(token if keep_frozen else token.rstrip(FROZEN))
     return "".join(text)
 
 
-def _is_word(token: str) -> bool:
+def is_word(token: str) -> bool:
+    """Whether a token is a control word, behind which TeX skips spaces."""
     return token[0] == "\\" and len(token) > 1 and (token[1].isalpha() or token[1] == "@")
+
+
+def is_space(token: str) -> bool:
+    """Whether a token is space, as cut by `tokens` or as it stands in source."""
+    return token[:1].isspace() or token[:1] == JOIN
 
 
 def group_end(source: str, start: int) -> int:
@@ -88,7 +70,7 @@ def group_end(source: str, start: int) -> int:
 
 def skip_spaces(source: str, start: int) -> int:
     """The place of the next character that is no space."""
-    while start < len(source) and (source[start].isspace() or source[start] == JOIN):
+    while start < len(source) and is_space(source[start]):
         start += 1
     return start
 
@@ -99,7 +81,7 @@ def read_argument(source: str, start: int) -> tuple[str, int]:
     if source[start : start + 1] == "{":
         end = group_end(source, start)
         return source[start + 1 : end - 1], end
-    match = _TOKEN.match(source, start)
+    match = TOKEN.match(source, start)
     if match is None:
         raise LatexError("missing_argument", "the source ends where an argument is due", start)
     return match[0], match.end()

@@ -59,4 +59,4 @@ def test_what_cannot_be_read_defines_nothing(source: str) -> None:
 
 def test_an_environment_of_the_paper() -> None:
     macros = read_definitions(r"\newenvironment{eq}{\begin{equation}}{\end{equation}}")
-    assert macros.known[r"\begin{eq}"].body == (r"\begin", "{", *"equation", "}")
+    assert macros.known[r"\eq"].body == (r"\begin", "{", *"equation", "}")

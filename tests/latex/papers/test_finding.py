@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from im2latex.latex.papers.finding import Found, Walk
+from im2latex.latex.papers.collecting import Found
+from im2latex.latex.papers.finding import Walk
 from im2latex.latex.papers.macros import Macros
 
 BEGIN, END = r"\begin{equation}", r"\end{equation}"

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2latex.latex.papers.lexer import JOIN, read_argument, read_optional, tokens, untokenize, visible
+from im2latex.latex.papers.lexer import JOIN, read_argument, read_optional, tokens, untokenize
+from im2latex.latex.papers.verbatim import visible
 
 
 @pytest.mark.parametrize(
@@ -13,8 +14,12 @@ from im2latex.latex.papers.lexer import JOIN, read_argument, read_optional, toke
         (r"\\% c", r"\\"),
         ("a\\begin{verbatim}\n$x$\n\\end{verbatim}b", "a \n\nb"),
         (r"\verb|$x$| y", "  y"),
-        (r"a \iffalse $x$ \fi b", "a   b"),
-        (r"a \end{document} b", "a "),
+        (r"\url{http://a.b/%7Ec} d", "  d"),
+        (r"\href{a%b}{$x$}", r"\href{$x$}"),
+        (r"\newcommand{\url}[1]{x}", r"\newcommand{\url}[1]{x}"),
+        (r"\lstinline[language=C]{a$b}c \mintinline{py}|$| \verb*+$+", " c    "),
+        ("a % b\n\nc", "a \n\nc"),
+        ("a\r% b\rc", f"a\n{JOIN}c"),
         ("% \\begin{verbatim}\na", f"{JOIN}a"),
     ],
 )

@@ -1,0 +1,219 @@
+"""Arguments of macros, read from the tokens of a formula or from the text of a paper, as TeX reads them."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from im2latex.errors import LatexError
+from im2latex.latex.papers.lexer import CONTROL, TOKEN, is_space, is_word
+from im2latex.latex.papers.meanings import FALSE, TRUE, Macro, Parameter
+
+MOST_TEXT = 20_000
+"""Characters of text that arguments of one macro may cover; a longer one counts as never closed."""
+
+
+class Source(ABC):
+    """Tokens that are still to be read."""
+
+    @abstractmethod
+    def peek(self) -> str:
+        """The next token, or nothing at the end."""
+
+    @abstractmethod
+    def pop(self) -> str:
+        """Read the next token; there is one."""
+
+    @abstractmethod
+    def push(self, tokens: Sequence[str]) -> None:
+        """Put tokens in front of what is to be read."""
+
+    @abstractmethod
+    def next_control(self) -> str:
+        """Read up to and with the next control sequence, or nothing where there is none."""
+
+    def skip_spaces(self) -> None:
+        """Read the spaces that come next."""
+        while is_space(self.peek()):
+            self.pop()
+
+    def takes(self, mark: str) -> bool:
+        """Read spaces and one token if it is that one."""
+        self.skip_spaces()
+        if self.peek() != mark:
+            return False
+        self.pop()
+        return True
+
+
+class TokenSource(Source):
+    """Tokens of a formula."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.rest = list(reversed(tokens))
+
+    def peek(self) -> str:
+        """The next token, or nothing."""
+        return self.rest[-1] if self.rest else ""
+
+    def pop(self) -> str:
+        """Read it."""
+        return self.rest.pop()
+
+    def push(self, tokens: Sequence[str]) -> None:
+        """Put tokens in front."""
+        self.rest += reversed(tokens)
+
+    def next_control(self) -> str:
+        """Read up to a control sequence."""
+        while self.rest:
+            token = self.rest.pop()
+            if token[0] == "\\":
+                return token
+        return ""
+
+
+class TextSource(Source):
+    """Text of a paper from `place` on, which moves with what is read; spaces keep their form."""
+
+    def __init__(self, text: str, place: int, most: int | None = MOST_TEXT) -> None:
+        self.place = place
+        self._text = text
+        self._end = len(text) if most is None else min(len(text), place + most)
+        self._pushed: list[str] = []
+
+    def peek(self) -> str:
+        """The next token, or nothing."""
+        if self._pushed:
+            return self._pushed[-1]
+        match = TOKEN.match(self._text, self.place, self._end)
+        return match[0] if match else ""
+
+    def pop(self) -> str:
+        """Read it."""
+        if self._pushed:
+            return self._pushed.pop()
+        token = self.peek()
+        self.place += len(token)
+        return token
+
+    def push(self, tokens: Sequence[str]) -> None:
+        """Put tokens in front."""
+        self._pushed += reversed(tokens)
+
+    def next_control(self) -> str:
+        """Read up to a control sequence."""
+        self._pushed.clear()
+        match = _CONTROL.search(self._text, self.place, self._end)
+        if match is None:
+            self.place = self._end
+            return ""
+        self.place = match.end()
+        return match[0]
+
+
+_CONTROL = re.compile(CONTROL, re.DOTALL)
+
+
+def read_arguments(name: str, macro: Macro, source: Source) -> list[list[str]]:
+    """All arguments of a macro; raises `LatexError` where one is missing or never closed."""
+    arguments = []
+    for parameter in macro.parameters:
+        argument = _read(name, parameter, source)
+        if argument is not None:
+            arguments.append(argument)
+    return arguments
+
+
+def _read(name: str, parameter: Parameter, source: Source) -> list[str] | None:
+    match parameter.kind:
+        case "plain":
+            return read_plain(name, source)
+        case "optional":
+            opening, closing = parameter.marks
+            if not source.takes(opening):
+                return list(parameter.default)
+            return _to_closing(name, opening, closing, source)
+        case "flag":
+            return [TRUE] if source.takes(parameter.marks[0]) else [FALSE]
+        case "until":
+            return _until(name, parameter.marks, source)
+    for token in parameter.marks:
+        if not source.takes(token):
+            raise LatexError("macro_argument", f"{name} is not used as it is defined")
+    return None
+
+
+def read_plain(name: str, source: Source) -> list[str]:
+    """The inside of the next group, or the next token."""
+    source.skip_spaces()
+    if source.peek() in ("", "}"):
+        raise LatexError("macro_argument", f"{name} lacks an argument")
+    token = source.pop()
+    return [token] if token != "{" else _to_closing(name, "{", "}", source)
+
+
+def _to_closing(name: str, opening: str, closing: str, source: Source) -> list[str]:
+    """Read up to the token that closes what has just been opened."""
+    found: list[str] = []
+    depth, braces = 1, 0
+    while source.peek():
+        token = source.pop()
+        if opening != "{":
+            braces += (token == "{") - (token == "}")
+        if braces == 0 or opening == "{":
+            depth += (token == opening != closing) - (token == closing)
+            if depth == 0:
+                return found
+        found.append(token)
+    raise LatexError("macro_argument", f"{name}: an argument is never closed")
+
+
+def _until(name: str, end: tuple[str, ...], source: Source) -> list[str]:
+    """Read up to the tokens `end` outside of braces; braces around all that was read are dropped."""
+    found: list[str] = []
+    depth = nested = 0
+    environment = end[0] == "\\end"  # the body of an environment, which may stand in itself
+    opening = ("\\begin", *end[1:])
+    while source.peek():
+        if depth == 0:
+            if _reads(end, source):
+                if not nested:
+                    whole = (
+                        not environment and len(found) > 1 and found[0] == "{" and _closes_at(found) == len(found) - 1
+                    )
+                    return found[1:-1] if whole else found
+                nested -= 1
+                found += end
+                continue
+            if environment and _reads(opening, source):
+                nested += 1
+                found += opening
+                continue
+        token = source.pop()
+        depth += (token == "{") - (token == "}")
+        found.append(token)
+    raise LatexError("macro_argument", f"{name} is not used as it is defined")
+
+
+def _reads(marks: tuple[str, ...], source: Source) -> bool:
+    """Read the marks if they come next, else nothing."""
+    if source.peek() != marks[0]:
+        return False
+    read: list[str] = []
+    for mark in marks:
+        if is_space(source.peek()) and read and is_word(read[-1]):
+            read.append(source.pop())
+        if source.peek() != mark:
+            source.push(read)
+            return False
+        read.append(source.pop())
+    return True
+
+
+def _closes_at(found: list[str]) -> int:
+    depth = 0
+    for index, token in enumerate(found):
+        depth += (token == "{") - (token == "}")
+        if depth == 0:
+            return index
+    return len(found)

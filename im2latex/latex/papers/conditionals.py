@@ -1,0 +1,263 @@
+r"""TeX's conditionals: which branch is read, where that can be known from the paper alone.
+
+Sources: The TeXbook, chapter 20; e-TeX's manual for `\ifdefined`, `\ifcsname` and `\unless`. `\newif\iffoo` is LaTeX's
+own (ltdefns): `\iffoo` is let to `\iftrue` or `\iffalse`. What depends on boxes, modes, lengths or files is unknown.
+"""
+
+import re
+from collections.abc import Callable
+
+from im2latex.errors import LatexError
+from im2latex.latex.papers.arguments import Source, read_arguments, read_plain
+from im2latex.latex.papers.lexer import is_space
+from im2latex.latex.papers.meanings import Meanings
+from im2latex.latex.signatures import COMMANDS
+
+_PRIMITIVES = frozenset(
+    [
+        r"\if",
+        r"\ifcat",
+        r"\ifnum",
+        r"\ifdim",
+        r"\ifodd",
+        r"\ifvmode",
+        r"\ifhmode",
+        r"\ifmmode",
+        r"\ifinner",
+        r"\ifvoid",
+        r"\ifhbox",
+        r"\ifvbox",
+        r"\ifx",
+        r"\ifeof",
+        r"\iftrue",
+        r"\iffalse",
+        r"\ifcase",
+        r"\ifdefined",
+        r"\ifcsname",
+        r"\iffontchar",
+        r"\ifpdf",
+        r"\ifxetex",
+        r"\ifluatex",
+        r"\ifPDFTeX",
+        r"\ifXeTeX",
+        r"\ifLuaTeX",
+        r"\ifpdftex",
+    ]
+)
+_OF_CLASSES = re.compile(r"\\if(?:@|CLASS|GPcolor|GPblack)")
+"""Conditionals that LaTeX, the class IEEEtran and gnuplot's pictures make with `\\newif`."""
+_UNKNOWN = re.compile(r"\\if(?!f(?:true|false)?$)[A-Za-z@]+")
+_UNDEFINED = ("\\undefined", "\\@undefined", "\\Undefined")
+_EMPTY = ("\\empty", "\\@empty")
+_MOST_EXPANSIONS = 100
+
+
+def is_conditional(token: str, meanings: Meanings) -> bool:
+    """Whether TeX counts a token as the begin of a conditional also in text that it skips."""
+    if not token.startswith("\\"):
+        return False
+    name = meanings.primitive(token)
+    return name in _PRIMITIVES or (name not in meanings.known and _OF_CLASSES.match(name) is not None)
+
+
+def may_be_conditional(token: str, meanings: Meanings) -> bool:
+    r"""Whether an unknown command looks like one made by `\newif` in a package: no argument may follow it."""
+    return _UNKNOWN.fullmatch(token) is not None and token not in meanings.known
+
+
+def enter(token: str, source: Source, meanings: Meanings, in_formula: bool) -> bool | None:
+    r"""Read a condition, and the branch that does not hold.
+
+    True: what comes next is read, and an `\else` or `\fi` belongs to it. False: nothing is left, not even the `\fi`.
+    None: the condition cannot be known. Raises `LatexError` where the source ends before.
+    """
+    name = meanings.primitive(token)
+    if name == "\\ifcase":
+        return _enter_case(source, meanings)
+    holds = _holds(name, source, meanings, in_formula)
+    if holds is None or holds:
+        return holds
+    return skip_branch(source, meanings) != "\\fi"
+
+
+def unless(source: Source, meanings: Meanings, in_formula: bool) -> bool | None:
+    r"""`\unless` in front of a conditional."""
+    source.skip_spaces()
+    if not source.peek():
+        raise LatexError("macro_argument", "\\unless stands alone")
+    holds = _holds(meanings.primitive(source.pop()), source, meanings, in_formula)
+    if holds is None or not holds:
+        return None if holds is None else True
+    return skip_branch(source, meanings) != "\\fi"
+
+
+def skip_branch(source: Source, meanings: Meanings, stops: tuple[str, ...] = ("\\else", "\\fi")) -> str:
+    r"""Read up to the `\else` or `\fi` of the branch, conditionals in it whole; returns which one it is."""
+    depth = 0
+    before = ""
+    while token := source.next_control():
+        name = meanings.primitive(token)
+        if depth == 0 and name in stops:
+            return name
+        if name == "\\fi":
+            depth -= 1
+        elif is_conditional(token, meanings) or _seems_conditional(token, before, source, meanings):
+            depth += 1
+        before = name
+    raise LatexError("unclosed_conditional", "a conditional is never closed")
+
+
+def _seems_conditional(token: str, before: str, source: Source, meanings: Meanings) -> bool:
+    unknown = may_be_conditional(token, meanings) and source.peek() != "{"
+    return unknown and before not in ("\\newif", "\\let")
+
+
+def _enter_case(source: Source, meanings: Meanings) -> bool | None:
+    number = _number(source, meanings)
+    if number is None:
+        return None
+    stop = "\\or" if number >= 0 else skip_branch(source, meanings)
+    while number > 0 and stop == "\\or":
+        stop = skip_branch(source, meanings, ("\\or", "\\else", "\\fi"))
+        number -= 1
+    return stop != "\\fi"
+
+
+def _holds(name: str, source: Source, meanings: Meanings, in_formula: bool) -> bool | None:
+    if name in ("\\iftrue", "\\iffalse"):
+        return name == "\\iftrue"
+    if name == "\\ifmmode":
+        return in_formula
+    if name in ("\\ifpdf", "\\ifpdftex", "\\ifPDFTeX", "\\ifxetex", "\\ifXeTeX", "\\ifluatex", "\\ifLuaTeX"):
+        return "pdf" in name.lower()  # arXiv runs pdfTeX, and so does the renderer
+    test = _TESTS.get(name)
+    return test(source, meanings) if test else None
+
+
+def _ifx(source: Source, meanings: Meanings) -> bool | None:
+    first, second = _one(source), _one(source)
+    return same_meaning(first, second, meanings)
+
+
+def same_meaning(first: str, second: str, meanings: Meanings) -> bool | None:
+    r"""What `\ifx` says of two tokens; None where a name is defined neither here nor known to be LaTeX's."""
+    names = [meanings.primitive(first), meanings.primitive(second)]
+    macros = [meanings.known.get(name) for name in names]
+    if names[0] == names[1]:
+        return True
+    if all(macros):
+        return macros[0] == macros[1]
+    for name, macro in zip(reversed(names), macros, strict=True):
+        if macro is not None:
+            return name in _EMPTY and not macro.body and not macro.parameters
+    if all(name in _UNDEFINED for name in names) or all(name in _EMPTY for name in names):
+        return True
+    return False if all(name in _UNDEFINED or _is_latex(name) for name in names) else None
+
+
+def _is_latex(name: str) -> bool:
+    return name[0] != "\\" or not name[1:2].isalpha() or name in COMMANDS or name in ("\\relax", *_EMPTY)
+
+
+def is_defined(name: str, meanings: Meanings) -> bool | None:
+    """Whether a control sequence is defined; None where it may be by LaTeX or a package."""
+    return True if name in meanings.known or _is_latex(name) else None
+
+
+def _ifdefined(source: Source, meanings: Meanings) -> bool | None:
+    return is_defined(_one(source), meanings)
+
+
+def _ifcsname(source: Source, meanings: Meanings) -> bool | None:
+    name = ""
+    while (token := source.peek()) and token != "\\endcsname":
+        name += source.pop()
+    if not token:
+        raise LatexError("macro_argument", "\\ifcsname is never closed")
+    source.pop()
+    return is_defined(f"\\{name}", meanings)
+
+
+def _ifnum(source: Source, meanings: Meanings) -> bool | None:
+    first = _number(source, meanings)
+    if first is None:
+        return None
+    source.skip_spaces()
+    relation = source.peek()
+    if relation not in ("<", ">", "="):
+        return None
+    source.pop()
+    second = _number(source, meanings)
+    return None if second is None else {"<": first < second, ">": first > second, "=": first == second}[relation]
+
+
+def _ifodd(source: Source, meanings: Meanings) -> bool | None:
+    number = _number(source, meanings)
+    return None if number is None else number % 2 == 1
+
+
+def _if(source: Source, meanings: Meanings) -> bool | None:
+    """Compare two characters; all control sequences that stay count as one (The TeXbook, chapter 20)."""
+    first = _unexpandable(source, meanings)
+    second = _unexpandable(source, meanings)
+    return None if first is None or second is None else first[0] == second[0]
+
+
+_TESTS: dict[str, Callable[[Source, Meanings], bool | None]] = {
+    "\\ifx": _ifx,
+    "\\ifdefined": _ifdefined,
+    "\\ifcsname": _ifcsname,
+    "\\ifnum": _ifnum,
+    "\\ifodd": _ifodd,
+    "\\if": _if,
+}
+
+
+def _one(source: Source) -> str:
+    source.skip_spaces()
+    if not source.peek():
+        raise LatexError("macro_argument", "the source ends inside a condition")
+    return source.pop()
+
+
+def _unexpandable(source: Source, meanings: Meanings) -> str | None:
+    """The next token when macros are expanded; None where that depends on more than macros."""
+    for _ in range(_MOST_EXPANSIONS):
+        source.skip_spaces()
+        token = source.peek()
+        if not token or is_conditional(token, meanings) or token in ("\\else", "\\fi", "\\csname", "\\expandafter"):
+            return None
+        source.pop()
+        macro = meanings.known.get(token)
+        if token == "\\detokenize":
+            source.push(list("".join(read_plain(token, source))))
+        elif macro is None or meanings.primitive(token) != token:
+            return token
+        else:
+            source.push(macro.replacement(read_arguments(token, macro, source)))
+    raise LatexError("macro_bomb", "a condition never ends")
+
+
+def _number(source: Source, meanings: Meanings) -> int | None:
+    """A literal integer, perhaps behind macros; a register or a counter is unknown."""
+    digits, sign = "", 1
+    for _ in range(_MOST_EXPANSIONS):
+        token = source.peek()
+        macro = meanings.known.get(token) if token else None
+        if macro is not None and not macro.parameters and meanings.primitive(token) == token:
+            source.pop()
+            source.push(macro.body)
+        elif token and is_space(token) and not digits:
+            source.pop()
+        elif token in ("+", "-") and not digits:
+            source.pop()
+            sign = -sign if token == "-" else sign
+        elif token.isdecimal() and token.isascii():
+            digits += source.pop()
+        elif token == "`" and not digits:
+            return None
+        else:
+            if token and is_space(token):
+                source.pop()
+            break
+    return sign * int(digits) if digits else None

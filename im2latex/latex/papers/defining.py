@@ -1,0 +1,274 @@
+r"""Commands that define: `\newcommand`, `\def`, `\let`, `\newif`, `\newenvironment` and their kin, read from source.
+
+Sources: LaTeX's ltdefns, The TeXbook, chapter 20, and the manuals of amsopn, mathtools, xparse, xargs, environ, ifthen
+and etoolbox.
+"""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from im2latex.errors import LatexError
+from im2latex.latex.papers.arguments import TokenSource, read_arguments
+from im2latex.latex.papers.choices import toggle_name
+from im2latex.latex.papers.lexer import FROZEN, read_argument, read_optional, skip_spaces, tokens
+from im2latex.latex.papers.meanings import Macro, Meanings, Parameter, frozen
+from im2latex.latex.papers.parameters import (
+    OPTION,
+    STAR,
+    latex_parameters,
+    read_name,
+    skip_star,
+    tex_parameters,
+    xargs_parameters,
+    xparse_parameters,
+)
+
+Reader = Callable[[str, int, Meanings], int]
+"""Reads what follows the defining command, defines, and gives the place behind it."""
+_MOST_EXPANSIONS = 1000
+_BODY_LAST = re.compile(r"[+!\s]*b\s*$")
+
+
+def define(command: str, source: str, place: int, macros: Meanings, everywhere: bool = False) -> int:
+    r"""Read the definition behind `command`, which ends before `place`; returns the place behind the definition.
+
+    The place stays where the definition cannot be read. `everywhere` is that of TeX's `\global`.
+    """
+    macros.everywhere = everywhere or command in _GLOBAL
+    try:
+        return READERS[command](source, place, macros)
+    except (LatexError, IndexError):
+        return place
+    finally:
+        macros.everywhere = False
+
+
+def end_of(environment: str) -> tuple[str, ...]:
+    r"""The tokens of `\end{environment}`."""
+    return ("\\end", "{", *environment, "}")
+
+
+def _newcommand(source: str, place: int, macros: Meanings, overwrite: bool = True, xargs: bool = False) -> int:
+    name, place = read_name(source, skip_star(source, place))
+    parameters, place = (xargs_parameters if xargs else latex_parameters)(source, place)
+    body, place = read_argument(source, place)
+    if overwrite or name not in macros.known:
+        macros.define(name, Macro(parameters, tuple(tokens(body))))
+    return place
+
+
+def _def(source: str, place: int, macros: Meanings, expanded: bool = False) -> int:
+    name, place = read_name(source, place)
+    return _def_named(name, source, place, macros, expanded)
+
+
+def _named_def(source: str, place: int, macros: Meanings, expanded: bool = False) -> int:
+    name, place = read_argument(source, place)
+    return _def_named(f"\\{name.strip()}", source, place, macros, expanded)
+
+
+def _def_named(name: str, source: str, place: int, macros: Meanings, expanded: bool) -> int:
+    brace = source.find("{", place, place + 200)
+    text = source[place:brace]
+    if brace < 0 or "}" in text:
+        raise LatexError("bad_definition", name, place)
+    body, end = read_argument(source, brace)
+    replacement = tokens(body)
+    parameters = tex_parameters(text.removesuffix("#"))
+    if text.endswith("#"):  # the brace delimits what is read and stays (The TeXbook, chapter 20)
+        mark = Parameter("until" if parameters else "literal", ("{",))
+        parameters, replacement = (*parameters[:-1], mark), [*replacement, "{"]
+    if expanded:
+        with suppress(LatexError):  # a macro that lacks its argument here stays as it is written
+            replacement = _expanded(replacement, macros)
+    macros.define(name, Macro(parameters, tuple(replacement)))
+    return end
+
+
+def _expanded(body: list[str], macros: Meanings) -> list[str]:
+    r"""The body of an `\edef`: macros replaced by what they mean now."""
+    source = TokenSource(body)
+    found: list[str] = []
+    for _ in range(_MOST_EXPANSIONS):
+        if not source.peek():
+            return found
+        token = source.pop()
+        macro = macros.known.get(token)
+        if token == "\\noexpand" and source.peek():
+            found.append(source.pop())
+        elif macro is None or macros.primitive(token) != token:
+            found.append(token)
+        else:
+            source.push(macro.replacement(read_arguments(token, macro, source)))
+    raise LatexError("macro_bomb", "the body of a definition never ends")
+
+
+def _let(source: str, place: int, macros: Meanings) -> int:
+    name, place = read_name(source, place)
+    place = skip_spaces(source, place)
+    if source[place : place + 1] == "=":
+        place = skip_spaces(source, place + 1)
+    if source[place : place + 1] == "{":
+        raise LatexError("bad_definition", name, place)
+    if source.startswith("\\csname", place):
+        target, end = read_name(source, place)
+    else:
+        target, end = read_argument(source, place)
+    macros.let(name, target)
+    return end
+
+
+def _named_let(source: str, place: int, macros: Meanings) -> int:
+    name, place = read_argument(source, place)
+    target, place = read_argument(source, place)
+    macros.let(f"\\{name.strip()}", target)
+    return place
+
+
+def _newif(source: str, place: int, macros: Meanings) -> int:
+    name, place = read_name(source, place)
+    _new_condition(name, macros)
+    return place
+
+
+def _new_condition(name: str, macros: Meanings) -> None:
+    if not name.startswith("\\if"):
+        raise LatexError("bad_definition", name)
+    macros.define(name, frozen("\\iffalse"))
+    for value in ("true", "false"):
+        macros.define(f"\\{name[3:]}{value}", Macro((), ("\\let" + FROZEN, name, f"\\if{value}" + FROZEN)))
+
+
+def _new_boolean(source: str, place: int, macros: Meanings, toggle: bool = False) -> int:
+    name, place = read_argument(source, place)
+    if toggle:
+        macros.define(toggle_name(name), frozen("\\iffalse"))
+    else:
+        _new_condition(f"\\if{name.strip()}", macros)
+    return place
+
+
+def _set_boolean(source: str, place: int, macros: Meanings, toggle: bool = False, value: str = "") -> int:
+    name, place = read_argument(source, place)
+    if not value:
+        value, place = read_argument(source, place)
+    if value.strip() not in ("true", "false"):
+        raise LatexError("bad_definition", name, place)
+    macros.define(toggle_name(name) if toggle else f"\\if{name.strip()}", frozen(f"\\if{value.strip()}"))
+    return place
+
+
+def _operator(source: str, place: int, macros: Meanings) -> int:
+    star = "*" if skip_star(source, place) != place else ""
+    name, place = read_name(source, skip_star(source, place))
+    body, place = read_argument(source, place)
+    macros.define(name, Macro((), ("\\operatorname", *star, "{", *tokens(body), "}")))
+    return place
+
+
+def _paired_delimiter(source: str, place: int, macros: Meanings) -> int:
+    r"""mathtools: `\abs{x}`, `\abs*{x}` that grows, `\abs[\big]{x}`."""
+    name, place = read_name(source, place)
+    left, place = read_argument(source, place)
+    right, place = read_argument(source, place)
+    opening, closing = tokens(left), tokens(right)
+    grown = ["\\mathopen", "{", "}", "\\mathclose", "{", "\\left", *opening, "#3", "\\right", *closing, "}"]
+    sized = ["\\mathopen", "{", "#2", *opening, "}", "#3", "\\mathclose", "{", "#2", *closing, "}"]
+    fixed = [*opening, "#3", *closing]
+    choice = ["\\IfNoValueTF", "{", "#2", "}", "{", *fixed, "}", "{", *sized, "}"]
+    body = ("\\IfBooleanTF", "{", "#1", "}", "{", *grown, "}", "{", *choice, "}")
+    macros.define(name, Macro((STAR, OPTION, Parameter("plain")), body))
+    return place
+
+
+def _document_command(source: str, place: int, macros: Meanings, overwrite: bool = True) -> int:
+    name, place = read_name(source, place)
+    specification, place = read_argument(source, place)
+    body, place = read_argument(source, place)
+    if overwrite or name not in macros.known:
+        macros.define(name, Macro(xparse_parameters(specification), tuple(tokens(body))))
+    return place
+
+
+def _environment(source: str, place: int, macros: Meanings, overwrite: bool = True, xargs: bool = False) -> int:
+    name, place = read_argument(source, skip_star(source, place))
+    parameters, place = (xargs_parameters if xargs else latex_parameters)(source, place)
+    opening, place = read_argument(source, place)
+    closing, place = read_argument(source, place)
+    if overwrite or f"\\{name}" not in macros.known:
+        macros.define(f"\\{name}", Macro(parameters, tuple(tokens(opening))))
+        macros.define(f"\\end{name}", Macro((), tuple(tokens(closing))))
+    return place
+
+
+def _environ(source: str, place: int, macros: Meanings) -> int:
+    r"""environ: `\NewEnviron{name}[2][default]{... \BODY ...}[at the end]`."""
+    name, place = read_argument(source, place)
+    parameters, place = latex_parameters(source, place)
+    body, place = read_argument(source, place)
+    closing, place = read_optional(source, place)
+    whole = f"#{len(parameters) + 1}"
+    replacement = [whole if token == "\\BODY" else token for token in tokens(body) + tokens(closing or "")]
+    macros.define(f"\\{name}", Macro((*parameters, Parameter("until", end_of(name))), tuple(replacement)))
+    return place
+
+
+def _document_environment(source: str, place: int, macros: Meanings, overwrite: bool = True) -> int:
+    """xparse: the closing code knows the arguments too, and an argument `b` is the body."""
+    name, place = read_argument(source, place)
+    specification, place = read_argument(source, place)
+    opening, place = read_argument(source, place)
+    closing, place = read_argument(source, place)
+    if not overwrite and f"\\{name}" in macros.known:
+        return place
+    with_body = _BODY_LAST.search(specification)
+    parameters = xparse_parameters(specification[: with_body.start()] if with_body else specification)
+    if not with_body and "#" not in closing:
+        macros.define(f"\\{name}", Macro(parameters, tuple(tokens(opening))))
+        macros.define(f"\\end{name}", Macro((), tuple(tokens(closing))))
+        return place
+    between = [] if with_body else [f"#{len(parameters) + 1}"]
+    replacement = (*tokens(opening), *between, *tokens(closing))
+    macros.define(f"\\{name}", Macro((*parameters, Parameter("until", end_of(name))), replacement))
+    return place
+
+
+READERS: dict[str, Reader] = {
+    **dict.fromkeys(
+        ["\\newcommand", "\\renewcommand", "\\DeclareRobustCommand", "\\newrobustcmd", "\\renewrobustcmd"], _newcommand
+    ),
+    **dict.fromkeys(["\\providecommand", "\\providerobustcmd"], partial(_newcommand, overwrite=False)),
+    **dict.fromkeys(["\\newcommandx", "\\renewcommandx", "\\DeclareRobustCommandx"], partial(_newcommand, xargs=True)),
+    "\\providecommandx": partial(_newcommand, overwrite=False, xargs=True),
+    **dict.fromkeys(["\\def", "\\gdef"], _def),
+    **dict.fromkeys(["\\edef", "\\xdef", "\\protected@edef", "\\protected@xdef"], partial(_def, expanded=True)),
+    **dict.fromkeys(["\\@namedef", "\\csdef", "\\csgdef"], _named_def),
+    **dict.fromkeys(["\\csedef", "\\csxdef"], partial(_named_def, expanded=True)),
+    "\\let": _let,
+    "\\cslet": _named_let,
+    "\\newif": _newif,
+    **dict.fromkeys(["\\newboolean", "\\newbool", "\\providebool"], _new_boolean),
+    "\\newtoggle": partial(_new_boolean, toggle=True),
+    **dict.fromkeys(["\\setboolean", "\\setbool"], _set_boolean),
+    "\\booltrue": partial(_set_boolean, value="true"),
+    "\\boolfalse": partial(_set_boolean, value="false"),
+    "\\settoggle": partial(_set_boolean, toggle=True),
+    "\\toggletrue": partial(_set_boolean, toggle=True, value="true"),
+    "\\togglefalse": partial(_set_boolean, toggle=True, value="false"),
+    "\\DeclareMathOperator": _operator,
+    "\\DeclarePairedDelimiter": _paired_delimiter,
+    **dict.fromkeys(["\\NewDocumentCommand", "\\RenewDocumentCommand", "\\DeclareDocumentCommand"], _document_command),
+    "\\ProvideDocumentCommand": partial(_document_command, overwrite=False),
+    **dict.fromkeys(["\\newenvironment", "\\renewenvironment"], _environment),
+    "\\provideenvironment": partial(_environment, overwrite=False),
+    **dict.fromkeys(["\\newenvironmentx", "\\renewenvironmentx"], partial(_environment, xargs=True)),
+    **dict.fromkeys(["\\NewEnviron", "\\RenewEnviron"], _environ),
+    **dict.fromkeys(
+        ["\\NewDocumentEnvironment", "\\RenewDocumentEnvironment", "\\DeclareDocumentEnvironment"],
+        _document_environment,
+    ),
+    "\\ProvideDocumentEnvironment": partial(_document_environment, overwrite=False),
+}
+_GLOBAL = frozenset(["\\gdef", "\\xdef", "\\protected@xdef", "\\csgdef", "\\csxdef"])

@@ -1,0 +1,124 @@
+r"""The end of a display, with what would hide it replaced on the way: shorthands, conditionals, inputs."""
+
+import re
+
+from im2latex.latex.papers.branches import Branches
+from im2latex.latex.papers.collecting import Collection
+from im2latex.latex.papers.conditionals import is_conditional
+from im2latex.latex.papers.defining import READERS, define
+from im2latex.latex.papers.expansion import is_environment
+from im2latex.latex.papers.file_inputs import FileInputs
+from im2latex.latex.papers.inputs import INPUTS
+from im2latex.latex.papers.lexer import CONTROL, skip_spaces
+from im2latex.latex.papers.meanings import Meanings
+from im2latex.latex.papers.relevance import Relevance
+from im2latex.latex.papers.text import Text
+from im2latex.latex.papers.text_macros import TextMacros
+
+_EVENT = re.compile(rf"{CONTROL}|\$\$?|[{{}}]", re.DOTALL)
+_ENVIRONMENT = re.compile(r"[\s\1]*\{[\s\1]*([^{}\\$]*?)[\s\1]*\}")
+
+
+def environment_at(text: str, place: int) -> tuple[str, int] | None:
+    r"""The name behind a `\begin` or `\end` that ends at `place`, and the place behind it."""
+    match = _ENVIRONMENT.match(text, place)
+    return (match[1], match.end()) if match else None
+
+
+class DisplayEnd:
+    """Looks for the end of one display."""
+
+    def __init__(
+        self,
+        text: Text,
+        collection: Collection,
+        relevance: Relevance,
+        replacing: TextMacros,
+        inputs: FileInputs,
+        branches: Branches,
+    ) -> None:
+        self._text = text
+        self._collection = collection
+        self._macros = collection.macros
+        self._relevance = relevance
+        self._replacing = replacing
+        self._inputs = inputs
+        self._branches = branches
+        self._unknown = 0
+
+    def find(self, target: str, most: int) -> tuple[int, int] | None:
+        r"""Where the closer of `\]`, `$$` or an environment begins and ends; None where there is none in reach."""
+        start = here = self._text.place
+        depth = nested = 0
+        while match := _EVENT.search(self._text.text, here):
+            if match.start() - start > most:
+                return None
+            token, at, here = match[0], match.start(), match.end()
+            depth += (token == "{") - (token == "}")
+            if token[0] == "$":
+                if target == "$$" and depth <= 0:
+                    return (at, here) if token == "$$" else None
+            elif token[0] == "\\":
+                step = self._step(token, at, here, target)
+                if step is None:
+                    return None
+                change, here = step
+                nested += change
+                if nested < 0:
+                    return at, here
+        return None
+
+    def _step(self, token: str, at: int, here: int, target: str) -> tuple[int, int] | None:
+        """Whether a command opens (1) or closes (-1) the display, and where to go on; None at the document's end."""
+        name = self._macros.primitive(token)
+        if name == token and token in self._macros.known:
+            replaced = self._relevance.in_display(token) and self._replacing.replace(token, at, here)
+            return 0, at if replaced else here
+        if name == "\\]":
+            return (-1 if target == name else 0), here
+        if name in ("\\begin", "\\end"):
+            return self._environment(name, at, here, target)
+        if name == f"\\end{target}":
+            return -1, here
+        if name == f"\\{target}":
+            return 1, here
+        built = f"end{target}\\endcsname"
+        if name == "\\csname" and self._text.text.startswith(built, skip_spaces(self._text.text, here)):
+            return -1, self._text.text.index("\\endcsname", here) + len("\\endcsname")
+        if name in READERS:
+            return 0, define(name, self._text.text, here, Meanings())
+        if name in INPUTS:
+            if found := self._inputs.input_text(here):
+                self._text.replace(at, found[1], f"{found[0]} ")
+                return 0, at
+        elif name in ("\\else", "\\or", "\\fi"):
+            return 0, self._branch_end(name, at, here)
+        elif is_conditional(name, self._macros) or name == "\\unless":
+            if self._replacing.resolve(token, at, here):
+                return 0, at
+            self._unknown += 1
+        return 0, here
+
+    def _branch_end(self, name: str, at: int, here: int) -> int:
+        """End a branch that was open before the display; returns where to go on."""
+        if self._unknown:
+            self._unknown -= name == "\\fi"
+        elif self._branches.in_known_branch():
+            self._text.replace(at, self._branches.behind(name, here), "")
+            return at
+        return here
+
+    def _environment(self, command: str, at: int, here: int, target: str) -> tuple[int, int] | None:
+        found = environment_at(self._text.text, here)
+        if found is None:
+            return 0, here
+        name, end = found
+        if name == target:
+            return (1 if command == "\\begin" else -1), end
+        if name == "document":
+            return None
+        if is_environment(name, self._macros) and self._relevance.environment(name):
+            key = f"\\{name}" if command == "\\begin" else f"\\end{name}"
+            if key in self._macros.known and self._replacing.replace(key, at, end):
+                return 0, at
+        return 0, end

@@ -1,0 +1,97 @@
+r"""Names and parameter lists of definitions, as source writes them.
+
+Sources: LaTeX's ltdefns for `[2][default]`, The TeXbook, chapter 20, for `#1...#2`, the manuals of xparse and xargs.
+"""
+
+import re
+
+from im2latex.errors import LatexError
+from im2latex.latex.papers.lexer import read_argument, read_optional, skip_spaces, tokens
+from im2latex.latex.papers.meanings import BRACKETS, NO_VALUE, Parameter, plain
+
+_SKIP = r"(?:[\s\1]|\\expandafter(?![A-Za-z@]))*"
+_DEFINED = re.compile(
+    rf"{_SKIP}(?P<brace>\{{{_SKIP})?(?:\\csname(?![A-Za-z@])(?P<built>[^\\{{}}]*)\\endcsname|(?P<name>(?!\\expandafter(?![A-Za-z@]))\\(?:[A-Za-z@]+|.)))"
+    rf"(?(brace){_SKIP}\}})",
+    re.DOTALL,
+)
+_PARAMETER = re.compile(r"#(\d)")
+STAR = Parameter("flag", ("*",))
+OPTION = Parameter("optional", BRACKETS, (NO_VALUE,))
+
+
+def read_name(source: str, place: int) -> tuple[str, int]:
+    r"""The control sequence that is defined, bare, in braces or built by `\csname`, and the place behind it."""
+    match = _DEFINED.match(source, place)
+    if match is None:
+        raise LatexError("bad_definition", "a name is due", place)
+    return match["name"] or f"\\{match['built'].strip()}", match.end()
+
+
+def skip_star(source: str, place: int) -> int:
+    """The place behind a star, if there is one."""
+    here = skip_spaces(source, place)
+    return here + 1 if source[here : here + 1] == "*" else place
+
+
+def count_of(text: str | None) -> int:
+    """A number of parameters; 0 where none is written."""
+    return int(text) if text and text.strip().isdecimal() else 0
+
+
+def latex_parameters(source: str, place: int) -> tuple[tuple[Parameter, ...], int]:
+    """`[2][default]`, and the place behind."""
+    count, place = read_optional(source, place)
+    default, place = read_optional(source, place) if count is not None else (None, place)
+    number = count_of(count)
+    if default is None:
+        return plain(number), place
+    return (Parameter("optional", BRACKETS, tuple(tokens(default))), *plain(number - 1)), place
+
+
+def xargs_parameters(source: str, place: int) -> tuple[tuple[Parameter, ...], int]:
+    """`[3][1=default, 3=default]` of the package xargs."""
+    count, place = read_optional(source, place)
+    defaults, place = read_optional(source, place) if count is not None else (None, place)
+    found = list(plain(count_of(count)))
+    for piece in re.split(r",(?=\s*\d\s*(?:=|$))", defaults or ""):
+        number, _, default = piece.partition("=")
+        if number.strip().isdecimal() and 1 <= int(number) <= len(found):
+            inside = default.strip()[1:-1] if default.strip().startswith("{") else default.strip()
+            found[int(number) - 1] = Parameter("optional", BRACKETS, tuple(tokens(inside)))
+    return tuple(found), place
+
+
+def tex_parameters(text: str) -> tuple[Parameter, ...]:
+    """`[#1]#2;`: text in front, then arguments, each up to the text behind it."""
+    pieces = _PARAMETER.split(text)
+    found: list[Parameter] = []
+    if pieces[0].strip():
+        found.append(Parameter("literal", tuple(token for token in tokens(pieces[0]) if token != " ")))
+    for delimiter in pieces[2::2]:
+        end = tuple(tokens(delimiter.strip()))
+        found.append(Parameter("until", end) if end else Parameter("plain"))
+    return tuple(found)
+
+
+def xparse_parameters(specification: str) -> tuple[Parameter, ...]:
+    """`s O{default} m`; raises `LatexError` for kinds that are not understood."""
+    found: list[Parameter] = []
+    place = skip_spaces(specification, 0)
+    while place < len(specification):
+        kind = specification[place]
+        place += 1
+        if kind in "mso":
+            found.append({"m": Parameter("plain"), "s": STAR, "o": OPTION}[kind])
+        elif kind == "t":
+            found.append(Parameter("flag", (specification[place],)))
+            place += 1
+        elif kind in "ODdRr":
+            marks = BRACKETS if kind == "O" else (specification[place], specification[place + 1])
+            place += 0 if kind == "O" else 2
+            default, place = (NO_VALUE, place) if kind.islower() else read_argument(specification, place)
+            found.append(Parameter("optional", marks, tuple(tokens(default))))
+        elif kind not in "+!":
+            raise LatexError("bad_definition", f"argument kind {kind}", place)
+        place = skip_spaces(specification, place)
+    return tuple(found)

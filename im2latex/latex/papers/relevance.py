@@ -1,0 +1,92 @@
+"""Which user macros have to be expanded in the text of a paper for its formulas to be found."""
+
+from im2latex.latex.papers.choices import CHOICES
+from im2latex.latex.papers.conditionals import is_conditional
+from im2latex.latex.papers.defining import READERS
+from im2latex.latex.papers.displays import DISPLAYS
+from im2latex.latex.papers.expansion import is_environment
+from im2latex.latex.papers.inputs import IMPORTS, INPUTS, PACKAGES
+from im2latex.latex.papers.lexer import FROZEN
+from im2latex.latex.papers.meanings import Macro, Meanings
+
+_READ_IN_TEXT = (
+    READERS.keys()
+    | CHOICES.keys()
+    | INPUTS
+    | IMPORTS
+    | PACKAGES
+    | {"$", "\\(", "\\)", "\\endinput", "\\csname", "\\unless", "\\else", "\\fi", "\\InputIfFileExists"}
+)
+_DISPLAY_MARKS = frozenset(["\\[", "\\]", *(f"\\{end}{name}" for name in DISPLAYS for end in ("", "end"))])
+
+_MOST_NESTED = 50
+"""Macros in each other's bodies that are looked through."""
+
+
+def _built(behind: tuple[str, ...]) -> str:
+    r"""The name between `\csname` and `\endcsname`."""
+    return "\\" + "".join(behind[: behind.index("\\endcsname")] if "\\endcsname" in behind else ())
+
+
+class Relevance:
+    """What the bodies of macros hold, remembered until a definition changes."""
+
+    def __init__(self, macros: Meanings) -> None:
+        self._macros = macros
+        self._version = -1
+        self._depth = 0
+        self._known: dict[str, tuple[bool, bool]] = {}
+
+    def in_text(self, name: str) -> bool:
+        """Whether a macro opens or closes a formula, defines, inputs, decides or drops an argument."""
+        return self._of(name)[0]
+
+    def in_display(self, name: str) -> bool:
+        """Whether a macro opens or closes a display."""
+        return self._of(name)[1]
+
+    def _of(self, name: str) -> tuple[bool, bool]:
+        if self._version != self._macros.version:
+            self._version = self._macros.version
+            self._known.clear()
+        if name in self._known:
+            return self._known[name]
+        macro = self._macros.known.get(name)
+        if self._depth > _MOST_NESTED:
+            return True, True  # replaced step by step, as far as there are steps
+        self._known[name] = (False, False)  # where a macro stands in itself
+        if macro is not None:
+            self._depth += 1
+            self._known[name] = self._of_macro(macro)
+            self._depth -= 1
+        return self._known[name]
+
+    def _of_macro(self, macro: Macro) -> tuple[bool, bool]:
+        text, display = macro.drops_an_argument(), False
+        for place, token in enumerate(macro.body):
+            name = self._macros.primitive(token)
+            if token == "$":
+                text = True
+                display |= macro.body[place + 1 : place + 2] == ("$",)
+            elif token[0] != "\\":
+                continue
+            elif name in ("\\begin", "\\end"):
+                display |= self._environment(macro.body[place + 1 :])
+            elif name in _DISPLAY_MARKS or (name == "\\csname" and _built(macro.body[place + 1 :]) in _DISPLAY_MARKS):
+                display = True
+            elif name in _READ_IN_TEXT or is_conditional(name, self._macros):
+                text = True
+            elif name in self._macros.known and token[-1] != FROZEN:
+                inner = self._of(name)
+                text, display = text | inner[0], display | inner[1]
+        return text or display, display
+
+    def _environment(self, behind: tuple[str, ...]) -> bool:
+        written = "".join(behind[: behind.index("}")] if "}" in behind else ()).strip().removeprefix("{")
+        if written in DISPLAYS or "#" in written:
+            return True
+        return is_environment(written, self._macros) and self.environment(written)
+
+    def environment(self, name: str) -> bool:
+        """Whether the begin or the end of an environment of the paper opens or closes a display."""
+        return self.in_display(f"\\{name}") or self.in_display(f"\\end{name}")

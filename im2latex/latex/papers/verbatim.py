@@ -1,0 +1,196 @@
+r"""Source without comments and verbatim text.
+
+Sources: LaTeX's `\verb` and verbatim (The LaTeX2e sources, ltmiscen), and the manuals of url, hyperref, listings,
+minted, fancyvrb, comment and alltt. What a paper defines by their means is gathered from all its files.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from im2latex.errors import LatexError
+from im2latex.latex.papers.lexer import FROZEN, JOIN, read_optional
+
+_NAME = r"\s*\{?\s*\\([A-Za-z@]+)\s*\}?"
+_ENVIRONMENTS = [
+    "verbatim",
+    "verbatim*",
+    "Verbatim",
+    "Verbatim*",
+    "BVerbatim",
+    "LVerbatim",
+    "SaveVerbatim",
+    "lstlisting",
+    "comment",
+    "filecontents",
+    "filecontents*",
+    "minted",
+    "alltt",
+    "spverbatim",
+]
+_PLAIN = ("verb", "Verb", "lstinline", "spverb")
+_URLS = ("url", "nolinkurl", "path", "burl")
+_LANGUAGE = ("mintinline", "mint")
+_INSIDE = ("verbatim", "Verbatim", "comment", "lstlisting", "minted", "alltt", "VerbatimEnvironment")
+_NEW_ENVIRONMENT = re.compile(
+    r"\\(?:lstnewenvironment|DefineVerbatimEnvironment|excludecomment|newtcblisting|DeclareTCBListing|newverbatim)"
+    r"\s*(?:\[[^]]*\]\s*)?\{([^{}\\]+)\}"
+)
+_WRAPPED = re.compile(
+    r"\\(?:re)?newenvironment\*?\s*\{([^{}\\]+)\}\s*(?:\[[^]]*\]\s*){0,2}\{[^$]{0,300}?\\(?:"
+    + "|".join(_INSIDE)
+    + r")(?![A-Za-z@])"
+)
+_MINTED = re.compile(r"\\newminted\s*(?:\[([^]]*)\])?\s*\{([^{}]*)\}")
+_MINT = re.compile(r"\\newmint(inline)?\s*(?:\[([^]]*)\])?\s*\{([^{}]*)\}")
+_URL_COMMAND = re.compile(r"\\DeclareUrlCommand" + _NAME)
+_SHORT = re.compile(
+    r"\\(?:MakeShortVerb\*?|DefineShortVerb|lstMakeShortInline)\s*(?:\[[^]]*\])?\s*\{?\\?([^A-Za-z{\s])"
+)
+_BEING_DEFINED = re.compile(r"\\(?:[a-zA-Z]*[cC]ommandx?\*?|[gex]?def|let|UrlCommand)\s*\{?\s*\Z")
+_BRACE = re.compile(r"\\[{}\\]|[{}]")
+_MOST_CHARACTERS = 2000
+"""Characters of one address or piece of code inside a line of text."""
+_PRINTED = re.compile(r"\\includecomment\s*\{([^{}\\]+)\}")
+
+
+@dataclass(frozen=True)
+class Verbatim:
+    """The environments and commands of one paper whose text TeX does not read, names without the backslash.
+
+    `plain` ones take `|...|` or a group behind an option, `language` ones a language in between, `urls` no option;
+    `short` holds the characters that stand for `\\verb`.
+    """
+
+    environments: frozenset[str] = frozenset(_ENVIRONMENTS)
+    plain: frozenset[str] = frozenset(_PLAIN)
+    language: frozenset[str] = frozenset(_LANGUAGE)
+    urls: frozenset[str] = frozenset(_URLS)
+    short: frozenset[str] = frozenset()
+
+    def visible(self, source: str) -> str:
+        """The source without comments and verbatim text; line ends keep their number."""
+        source = line_ends(source).replace(FROZEN, "").replace(JOIN, "")
+        found: list[str] = []
+        place = 0
+        while match := self._pattern.search(source, place):
+            found.append(source[place : match.start()])
+            text, place = self._replaced(source, match)
+            found.append(text)
+        return "".join([*found, source[place:]])
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        commands = "|".join(sorted(map(re.escape, {*self.plain, *self.language, *self.urls, "href"})))
+        names = "|".join(sorted(map(re.escape, self.environments), reverse=True))
+        short = "|".join(rf"{re.escape(mark)}[^\n{re.escape(mark)}]*{re.escape(mark)}" for mark in sorted(self.short))
+        return re.compile(
+            rf"""(?P<escape>\\[^A-Za-z\s])
+            |(?P<comment>%[^\n]*(?:\n[ \t]*)?)
+            |\\begin\s*\{{(?P<name>{names})\}}.*?(?:\\end\s*\{{(?P=name)\}}|\Z)
+            |\\(?P<command>{commands})(?![A-Za-z@])"""
+            + (rf"|(?P<short>{short})" if short else ""),
+            re.DOTALL | re.VERBOSE,
+        )
+
+    def _replaced(self, source: str, match: re.Match[str]) -> tuple[str, int]:
+        """What stands for a match, and the place behind all that it covers."""
+        if match["escape"]:
+            return match[0], match.end()
+        if match["comment"]:
+            if source[match.end() : match.end() + 1] == "\n":  # the next line is blank and ends the paragraph
+                return "\n", match.end()
+            return JOIN if "\n" in match[0] else "", match.end()
+        end = match.end()
+        if match["name"] and _is_code_of_environment(source, match.start()):
+            return match[0][:1], match.start() + 1
+        if match["command"]:
+            if _BEING_DEFINED.search(source, max(0, match.start() - 40), match.start()):
+                return match[0], end
+            try:
+                end = self._command_end(source, end, match["command"])
+            except LatexError:
+                return match[0], match.end()
+        kept = "\\href" if match["command"] == "href" else " "
+        return kept + "\n" * source.count("\n", match.start(), end), end
+
+    def _command_end(self, source: str, place: int, command: str) -> int:
+        if source[place : place + 1] == "*":
+            place += 1
+        if command not in self.urls:
+            _, place = read_optional(source, place)
+        if command in self.language:
+            place = _delimited_end(source, place)
+        return _delimited_end(source, place)
+
+
+def _is_code_of_environment(source: str, place: int) -> bool:
+    r"""Whether a `\begin` stands in the code of a `\newenvironment`, as behind `\VerbatimEnvironment`."""
+    start = source.rfind("newenvironment", max(0, place - 300), place)
+    return start >= 0 and source.count("{", start, place) > source.count("}", start, place)
+
+
+def _delimited_end(source: str, place: int) -> int:
+    """The place behind a group, or behind the next of the character that stands at `place`, in the same line."""
+    while source[place : place + 1] in (" ", "\t"):
+        place += 1
+    mark = source[place : place + 1]
+    if mark == "{":
+        return _raw_group_end(source, place)
+    delimits = mark and not mark.isspace() and not mark.isalpha() and mark not in "}([\\"
+    end = source.find(mark, place + 1) if delimits else -1
+    if end < 0 or "\n" in source[place:end]:
+        raise LatexError("unbalanced_group", "verbatim text is never closed", place)
+    return end + 1
+
+
+def _raw_group_end(source: str, place: int) -> int:
+    """The place behind a group that is closed within the characters allowed."""
+    depth = 0
+    for match in _BRACE.finditer(source, place, place + _MOST_CHARACTERS):
+        depth += (match[0] == "{") - (match[0] == "}")
+        if depth == 0:
+            return match.end()
+    raise LatexError("unbalanced_group", "verbatim text is never closed", place)
+
+
+def visible(source: str) -> str:
+    """The source without comments and what LaTeX and its packages know as verbatim text."""
+    return Verbatim().visible(source)
+
+
+def line_ends(source: str) -> str:
+    r"""The source with `\n` for every line end, also those of early Macintosh files."""
+    return source.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def verbatim_of(sources: Iterable[str]) -> Verbatim:
+    """What is verbatim in a paper with these files."""
+    text = STANDARD_COMMENTS.sub("", "\n".join(map(line_ends, sources)))
+    environments = set(_ENVIRONMENTS) | set(_NEW_ENVIRONMENT.findall(text)) | set(_WRAPPED.findall(text))
+    environments |= {name or f"{language}code" for name, language in _MINTED.findall(text)}
+    environments -= set(_PRINTED.findall(text))
+    plain = set(_PLAIN) | {name or language + inline for inline, name, language in _MINT.findall(text)}
+    return Verbatim(
+        frozenset(environments),
+        frozenset(plain | _aliases(text, plain)),
+        frozenset(set(_LANGUAGE) | _aliases(text, _LANGUAGE)),
+        frozenset(set(_URLS) | set(_URL_COMMAND.findall(text)) | _aliases(text, _URLS)),
+        frozenset() if "\\DeleteShortVerb" in text else frozenset(_SHORT.findall(text)),
+    )
+
+
+STANDARD_COMMENTS = re.compile(r"(?<!\\)%[^\n]*")
+
+
+def _aliases(text: str, commands: Iterable[str]) -> set[str]:
+    r"""Names by `\let`, or by a definition that holds nothing but the command and its option."""
+    names = "|".join(map(re.escape, commands))
+    let = re.findall(rf"\\let\s*\\([A-Za-z@]+)\s*=?\s*\\(?:{names})(?![A-Za-z@])", text)
+    new = re.findall(
+        rf"\\(?:(?:re|provide)?newcommand\*?|DeclareRobustCommand\*?|providecommand\*?|renewcommand\*?|def){_NAME}"
+        rf"\s*\{{\s*\\(?:{names})\s*(?:\[[^]]*\])?\s*\}}",
+        text,
+    )
+    return {*let, *new}
