@@ -18,9 +18,11 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from numpy.typing import NDArray
 
+import im2latex
 from im2latex.errors import ToolError
 from im2latex.rendering import pgm, process
 from im2latex.rendering.process import LimitParams
+from im2latex.rendering.sandbox import FileAccess
 
 Pixels = NDArray[np.uint8]
 Name = Literal["ghostscript", "pdfium", "poppler", "imagemagick"]
@@ -70,7 +72,7 @@ class Ghostscript:
         """All pages in one run."""
         wanted = f"-sPageList={_ranges(numbers)}"
         command = ["gs", "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", *self.flags, f"-r{dpi}", wanted, "-o", "-", pdf.name]
-        yield from _run(command, pdf, len(numbers), self._limits, {})
+        yield from _run(command, pdf, len(numbers), self._limits, FileAccess(), {})
 
 
 class Pdfium:
@@ -135,10 +137,12 @@ class Helper:
         """The wanted pages out of all."""
         child = [sys.executable, "-m", "im2latex.rendering.draw", self._name, pdf.name, str(dpi)]
         env = {"PYTHONPATH": os.pathsep.join(sys.path)}
-        yield from _run([*child, *map(str, numbers)], pdf, len(numbers), self._limits, env)
+        yield from _run([*child, *map(str, numbers)], pdf, len(numbers), self._limits, python_access(), env)
 
 
-def _run(command: list[str], pdf: Path, count: int, limits: LimitParams, env: dict[str, str]) -> Iterator[Pixels]:
+def _run(
+    command: list[str], pdf: Path, count: int, limits: LimitParams, access: FileAccess, env: dict[str, str]
+) -> Iterator[Pixels]:
     """Run a program beside the PDF, and read the pictures it writes to its output."""
     cpu_seconds = math.ceil(limits.timeout_seconds + count * _SECONDS_PER_PAGE)
     done = process.run(
@@ -148,6 +152,7 @@ def _run(command: list[str], pdf: Path, count: int, limits: LimitParams, env: di
         cpu_seconds=cpu_seconds,
         memory_mb=limits.memory_mb,
         file_mb=limits.file_mb,
+        access=access,
         env=env,
     )
     if done.timed_out:
@@ -162,6 +167,12 @@ def _run(command: list[str], pdf: Path, count: int, limits: LimitParams, env: di
     if len(found) != count:
         raise RasterError(f"{command[0]} drew {len(found)} pages of {count}")
     yield from found
+
+
+def python_access() -> FileAccess:
+    """What a Python process of this project imports: no file of a checkout but the package itself."""
+    read = (sys.prefix, sys.base_prefix, str(Path(im2latex.__file__).parent))
+    return FileAccess(read=tuple(map(Path, read)), listed=tuple(Path(place) for place in sys.path if place))
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -15,10 +15,12 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from im2latex.errors import ToolError
 from im2latex.rendering import process
+from im2latex.rendering.sandbox import FileAccess
 
 BUILD_SECONDS = 60
 # No program may be started, no file read or written outside the working folder, no font made at run time; lines of
@@ -38,6 +40,8 @@ TEX_ENVIRONMENT = {
     "FORCE_SOURCE_DATE": "1",
 }
 _NAME = "im2latex"
+_TREES = ("TEXMFMAIN", "TEXMFDIST", "TEXMFLOCAL", "TEXMFSYSVAR", "TEXMFSYSCONFIG", "SELFAUTODIR", "IM2LATEX_TEX")
+r"""Variables that hold the trees; the last is set by `recipes.portable_tex`."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,14 @@ def cache_folder() -> Path:
         folder = Path(tempfile.gettempdir()) / f"im2latex-formats-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+@cache
+def tex_trees() -> tuple[Path, ...]:
+    """The folders in which this TeX installation keeps its files, as kpathsea names them (kpathsea manual, 4.1)."""
+    done = process.ask("kpsewhich", "--expand-var", ":".join(f"${name}" for name in _TREES))
+    places = {Path(place.lstrip("!")) for place in done.stdout.decode("utf-8", "replace").strip().split(":") if place}
+    return tuple(sorted(place for place in places if place.is_absolute() and not Path.home().is_relative_to(place)))
 
 
 def load(preamble: str, cache: Path | None = None) -> Format:
@@ -93,6 +105,7 @@ def _build(preamble: str, folder: Path) -> Format:
             timeout_seconds=BUILD_SECONDS,
             memory_mb=2048,
             file_mb=256,
+            access=FileAccess(read=tex_trees()),
             env=TEX_ENVIRONMENT,
         )
         if not done.ok or not (work / f"{_NAME}.fmt").exists():
