@@ -104,12 +104,13 @@ class Child:
         file_mb: int,
         access: FileAccess | None,
         env: Mapping[str, str] | None = None,
+        inherited: tuple[int, ...] = (),
     ) -> None:
         """Start `command`; `env` is added to a minimal environment whose HOME and TMPDIR are `cwd`.
 
         With `access` it runs in a sandbox: it reads the system's files and what `access` names, and writes in `cwd`.
-        None is for programs whose input is trusted. The output is bounded by `file_mb`, since it is collected in
-        files. Raises `ToolError` where the program is missing.
+        None is for programs whose input is trusted. `inherited` are file descriptors that stay open. The output is
+        bounded by `file_mb`, since it is collected in files. Raises `ToolError` where the program is missing.
         """
         executable = find(command[0])
         self._folder = cwd
@@ -128,7 +129,7 @@ class Child:
                     env=_environment(cwd, env or {}),
                     start_new_session=True,
                     preexec_fn=limit if restrictions is None else _in_turn(limit, restrictions.enter),
-                    pass_fds=() if restrictions is None else restrictions.inherited,
+                    pass_fds=(*inherited, *(() if restrictions is None else restrictions.inherited)),
                 )
             self._files = stack.pop_all()
 

@@ -14,20 +14,17 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
-import pypdfium2
-import pypdfium2.raw as pdfium
 from numpy.typing import NDArray
 
-import im2latex
 from im2latex.errors import ToolError
-from im2latex.rendering import pgm, process
+from im2latex.rendering import pdfium, pgm, process
+from im2latex.rendering.pdfium import python_access
 from im2latex.rendering.process import LimitParams
 from im2latex.rendering.sandbox import FileAccess
 
 Pixels = NDArray[np.uint8]
 Name = Literal["ghostscript", "pdfium", "poppler", "imagemagick"]
 
-_POINTS_PER_INCH = 72  # of PDF
 _SECONDS_PER_PAGE = 0.1  # over six times what the slowest of them takes for a formula
 
 
@@ -76,45 +73,18 @@ class Ghostscript:
 
 
 class Pdfium:
-    """The PDF library of Chromium, in this process: its version comes with the Python wheel."""
+    """The PDF library of Chromium, in a worker process: its version comes with the Python wheel."""
 
     def identity(self) -> str:
         """Library and wheel version."""
         return f"pdfium {metadata.version('pypdfium2')}"
 
     def pages(self, pdf: Path, dpi: int, numbers: Sequence[int]) -> Iterator[Pixels]:
-        """Each page drawn into an array of our own."""
+        """All pages in one request to the worker."""
         try:
-            document = pypdfium2.PdfDocument(pdf)
-        except pypdfium2.PdfiumError as error:
-            raise RasterError(f"pdfium cannot read {pdf}: {error}") from None
-        try:
-            for number in numbers:
-                yield self._page(document[number - 1], dpi)
-        finally:
-            document.close()
-
-    @staticmethod
-    def _page(page: pypdfium2.PdfPage, dpi: int) -> Pixels:
-        """The crop box of a page, as a window on the whole sheet.
-
-        All pages share the sheet, so all are drawn at exactly one scale. Were each drawn at a scale computed from its
-        own size, scales would differ in the last bit, and the library's cache of glyphs would carry the one of the
-        page drawn first over to the others. Its own helper besides rounds sizes up, and stretches the page.
-        """
-        scale = dpi / _POINTS_PER_INCH
-        left, bottom, right, top = (round(edge * scale) for edge in page.get_cropbox())
-        sheet = page.get_mediabox()
-        page.set_cropbox(*sheet)
-        width, height = (round(edge * scale) for edge in sheet[2:])
-        pixels = np.full((top - bottom, right - left), 255, np.uint8)
-        bitmap = pdfium.FPDFBitmap_CreateEx(
-            right - left, top - bottom, pdfium.FPDFBitmap_Gray, pixels.ctypes.data, right - left
-        )
-        pdfium.FPDF_RenderPageBitmap(bitmap, page, -left, top - height, width, height, 0, pdfium.FPDF_GRAYSCALE)
-        pdfium.FPDFBitmap_Destroy(bitmap)
-        page.close()
-        return pixels
+            yield from pdfium.shared().draw(pdf, dpi, numbers)
+        except pdfium.WorkerError as error:
+            raise RasterError(str(error)) from None
 
 
 class Helper:
@@ -167,12 +137,6 @@ def _run(
     if len(found) != count:
         raise RasterError(f"{command[0]} drew {len(found)} pages of {count}")
     yield from found
-
-
-def python_access() -> FileAccess:
-    """What a Python process of this project imports: no file of a checkout but the package itself."""
-    read = (sys.prefix, sys.base_prefix, str(Path(im2latex.__file__).parent))
-    return FileAccess(read=tuple(map(Path, read)), listed=tuple(Path(place) for place in sys.path if place))
 
 
 def _ranges(numbers: Sequence[int]) -> str:

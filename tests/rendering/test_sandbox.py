@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from im2latex.rendering import process, sandbox
-from im2latex.rendering.rasterizers import python_access
+from im2latex.rendering.pdfium import python_access
 from im2latex.rendering.sandbox import FileAccess
 
 pytestmark = pytest.mark.skipif(not sandbox.support().complete, reason="this kernel cannot restrict processes")
