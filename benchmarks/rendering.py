@@ -27,7 +27,7 @@ from im2latex.imaging.raster import crop, encode_png, prepare
 from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.params import load_section
 from im2latex.parts import Job, PartCache, run_jobs, worker_count
-from im2latex.rendering import document, draw, inspection, rasterizers, screening, texformat
+from im2latex.rendering import document, draw, pdfium, rasterizers, screening, texformat
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.process import throwaway_folder
 from im2latex.rendering.texrun import Fresh
@@ -203,7 +203,7 @@ def _steps(formulas: Sequence[str], params: RenderStageParams) -> dict[str, floa
             lap("tex")
             pages = [verdict.page for verdict in printed.verdicts.values() if verdict.page is not None]
             if printed.pdf is not None and pages:
-                inspection.unfit(printed.pdf, pages)
+                pdfium.shared().inspect(printed.pdf, pages)
                 lap("inspection")
                 pixels = list(rasterizer.pages(printed.pdf, renderer.dpi, pages))
                 lap("rasterizer")

@@ -21,7 +21,7 @@ from pathlib import Path
 from im2latex.errors import ToolError
 from im2latex.rendering import document, process, texformat
 from im2latex.rendering.engine import RenderParams
-from im2latex.rendering.process import throwaway_folder
+from im2latex.rendering.sandbox import FileAccess
 
 _PROGRAMS = ("pdftex", "kpsewhich")
 _MAP = "pdftex.map"
@@ -81,7 +81,13 @@ def _recorded(made: texformat.Format, renderer: RenderParams, formulas: Sequence
             work = Path(name)
             (work / "batch.tex").write_text(source, encoding="utf-8")
             process.run(
-                command, cwd=work, timeout_seconds=60, memory_mb=2048, file_mb=64, env=texformat.TEX_ENVIRONMENT
+                command,
+                cwd=work,
+                timeout_seconds=60,
+                memory_mb=2048,
+                file_mb=64,
+                access=FileAccess(read=(made.path, *texformat.tex_trees())),
+                env=texformat.TEX_ENVIRONMENT,
             )
             found |= _inputs(work / "batch.fls", work)
     return found
@@ -129,8 +135,7 @@ def _all_there(names: list[str], kept: dict[str, Path]) -> bool:
 
 def _located(names: Sequence[str]) -> list[Path]:
     """Where the installation keeps files, as far as it has them."""
-    with throwaway_folder() as work:
-        done = process.run(["kpsewhich", *names], cwd=work, timeout_seconds=20, memory_mb=1024, file_mb=1)
+    done = process.ask("kpsewhich", *names)
     return [Path(line) for line in done.stdout.decode().splitlines()]
 
 
@@ -138,8 +143,7 @@ def _programs(folder: Path) -> None:
     """Programs, their libraries, wrappers and settings."""
     for name in ("bin", "lib", "web2c/0"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    with throwaway_folder() as work:
-        told = process.run(["kpsewhich", "-a", "texmf.cnf"], cwd=work, timeout_seconds=20, memory_mb=1024, file_mb=1)
+    told = process.ask("kpsewhich", "-a", "texmf.cnf")
     settings = [Path(line) for line in told.stdout.decode().splitlines()]
     own = "".join(f"{name} = .:$IM2LATEX_TEX/files//\n" for name in _VARIABLES)
     (folder / "web2c/0/texmf.cnf").write_text(f"TEXMFDBS = /nonexistent\n{own}", encoding="utf-8")
@@ -159,7 +163,6 @@ def _programs(folder: Path) -> None:
 
 def _libraries(program: Path) -> list[Path]:
     """The shared libraries that a program loads and a bare machine may lack."""
-    with throwaway_folder() as work:
-        told = process.run(["ldd", str(program)], cwd=work, timeout_seconds=20, memory_mb=1024, file_mb=1)
+    told = process.ask("ldd", str(program))
     found = re.findall(r"(\S+) => (/\S+)", told.stdout.decode())
     return [Path(path) for name, path in found if not _SYSTEM.match(name)]

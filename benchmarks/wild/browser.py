@@ -148,7 +148,9 @@ def _shoot(document: str, scale: int) -> tuple[NDArray[np.uint8], list[Box]]:
         command += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=10000", "--dump-dom"]
         command += [f"--screenshot={folder / 'page.png'}", (folder / "page.html").as_uri()]
         # It reserves address space by the terabyte, and keeps pictures in files that are no files.
-        done = process.run(command, cwd=folder, timeout_seconds=400, cpu_seconds=120, memory_mb=1 << 26, file_mb=4096)
+        done = process.run(
+            command, cwd=folder, timeout_seconds=400, cpu_seconds=120, memory_mb=1 << 26, file_mb=4096, access=None
+        )
         found = re.search(r'data-boxes="([^"]*)"', done.stdout.decode("utf-8", "replace"))
         if not done.ok or not found or not (folder / "page.png").is_file():
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()

@@ -16,7 +16,6 @@ from typing import get_args
 from im2latex.errors import InputError, ToolError
 from im2latex.rendering import document, process, rasterizers
 from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.process import throwaway_folder
 
 WHEELS = ("numpy", "pillow", "pyarrow", "pypdfium2", "pylatexenc", "tokenizers")
 _FONTS = ("cmr12.pfb", "cmmi12.pfb", "cmsy10.pfb", "cmex10.pfb", "msam10.pfb", "msbm10.pfb", "eufm10.pfb", "rsfs10.pfb")
@@ -98,8 +97,7 @@ def _template_files(params: RenderParams) -> list[str]:
 
 def _locate(names: tuple[str, ...]) -> dict[str, Path | None]:
     """Where TeX finds each file, in one question to it."""
-    with throwaway_folder() as folder:
-        done = process.run(["kpsewhich", *names], cwd=folder, timeout_seconds=20, memory_mb=1024, file_mb=1)
+    done = process.ask("kpsewhich", *names)
     paths = {path.name: path for path in map(Path, done.stdout.decode().splitlines())}
     return {name: paths.get(name) for name in names}
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from im2latex.imaging import raster
-from im2latex.rendering import document, inspection, process, rasterizers, screening, texformat, texrun
+from im2latex.rendering import document, pdfium, process, rasterizers, screening, texformat, texrun
+from im2latex.rendering.pdfium_worker import MOST_COVER, MOST_OBJECTS
 from im2latex.rendering.process import LimitParams
 from im2latex.rendering.transcript import Verdict
 from im2latex.rendering.typesetter import Typesetter, cpu_seconds
@@ -26,7 +27,7 @@ from im2latex.rendering.typesetter import Typesetter, cpu_seconds
 _PIXELS_PER_MB = 1 << 20
 _DETAILS = {
     "clipped": "ink lies over {margin} px outside the box",
-    "too_complex": f"over {inspection.MOST_OBJECTS:,} pieces of ink, or the page covered {inspection.MOST_COVER} times",
+    "too_complex": f"over {MOST_OBJECTS:,} pieces of ink, or the page covered {MOST_COVER} times",
 }
 
 
@@ -154,7 +155,7 @@ class TexRenderer:
                 else:
                     good.append((position, verdict))
             if printed.pdf is not None and good:
-                unfit = inspection.unfit(printed.pdf, [verdict.page or 0 for _, verdict in good])
+                unfit = pdfium.shared().inspect(printed.pdf, [verdict.page or 0 for _, verdict in good])
                 for position, verdict in good:
                     if reason := unfit.get(verdict.page or 0):
                         yield position, Rendering(None, reason, _DETAILS[reason].format(margin=margin_px))

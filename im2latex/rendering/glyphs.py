@@ -11,8 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from im2latex.rendering import document, dvi, inspection, screening, texformat, texrun, tfm
+from im2latex.rendering import document, dvi, screening, texformat, texrun, tfm
 from im2latex.rendering.engine import RenderParams
+from im2latex.rendering.pdfium_worker import MOST_OBJECTS
 from im2latex.rendering.process import Completed
 from im2latex.rendering.symbols import Glyphs, symbols
 from im2latex.rendering.typesetter import Printed, Typesetter
@@ -87,14 +88,14 @@ def _settings(printed: Printed) -> Iterator[tuple[int, Setting]]:
     pages = []
     if printed.pdf is not None and any(verdict.page for verdict in printed.verdicts.values()):
         data = printed.pdf.with_suffix(".dvi").read_bytes()
-        pages = list(dvi.pages(data, tfm.load, inspection.MOST_OBJECTS))
+        pages = list(dvi.pages(data, tfm.load, MOST_OBJECTS))
     for position, verdict in printed.verdicts.items():
         if verdict.page is None:
             yield position, Setting(None, verdict.reason, verdict.detail)
             continue
         marks = pages[verdict.page - 1]
         if marks is None:
-            yield position, Setting(None, "too_complex", f"over {inspection.MOST_OBJECTS:,} pieces of ink")
+            yield position, Setting(None, "too_complex", f"over {MOST_OBJECTS:,} pieces of ink")
         elif not marks:
             yield position, Setting(None, "blank")
         else:

@@ -2,7 +2,8 @@
 
 The one file of the project that starts programs. A program runs in its own process group with hard limits on
 processor time, address space and file size, in a minimal environment and a throw-away folder, and dies with its
-parent. It knows nothing of TeX or pictures.
+parent. A program that is given untrusted input also runs in a `sandbox`: it reads the system's files and what `access`
+names, and writes in its folder. This module knows nothing of TeX or pictures.
 
 The number of processes is not limited: that limit counts all processes of the user, so that a busy machine would
 fail a good run. The programs here get by without children, and a child they start anyway dies with the group.
@@ -17,7 +18,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from pydantic import Field
 from im2latex.errors import FULL_DISK, ToolError
 from im2latex.lifetime import follower
 from im2latex.params import Params
+from im2latex.rendering.sandbox import FileAccess, Sandbox, sandbox
 
 DEBIAN_PACKAGES = {
     "pdftex": "texlive-latex-base",
@@ -100,28 +102,35 @@ class Child:
         cpu_seconds: int,
         memory_mb: int,
         file_mb: int,
+        access: FileAccess | None,
         env: Mapping[str, str] | None = None,
+        inherited: tuple[int, ...] = (),
     ) -> None:
         """Start `command`; `env` is added to a minimal environment whose HOME and TMPDIR are `cwd`.
 
-        The output is bounded by `file_mb`, since it is collected in files. Raises `ToolError` where the program is
-        missing.
+        With `access` it runs in a sandbox: it reads the system's files and what `access` names, and writes in `cwd`.
+        None is for programs whose input is trusted. `inherited` are file descriptors that stay open. The output is
+        bounded by `file_mb`, since it is collected in files. Raises `ToolError` where the program is missing.
         """
         executable = find(command[0])
         self._folder = cwd
+        limit = _limits(cpu_seconds, memory_mb * _MB, file_mb * _MB)
         with contextlib.ExitStack() as stack:
             self._out = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
             self._err = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
-            self._process = subprocess.Popen(
-                [str(executable), *command[1:]],
-                cwd=cwd,
-                stdin=subprocess.PIPE,
-                stdout=self._out,
-                stderr=self._err,
-                env=_environment(cwd, env or {}),
-                start_new_session=True,
-                preexec_fn=_limits(cpu_seconds, memory_mb * _MB, file_mb * _MB),
-            )
+            with _restrictions(access, cwd) as restrictions:
+                full = [str(executable), *command[1:]]
+                self._process = subprocess.Popen(
+                    full if restrictions is None else restrictions.command(full),
+                    cwd=cwd,
+                    stdin=subprocess.PIPE,
+                    stdout=self._out,
+                    stderr=self._err,
+                    env=_environment(cwd, env or {}),
+                    start_new_session=True,
+                    preexec_fn=limit if restrictions is None else _in_turn(limit, restrictions.enter),
+                    pass_fds=(*inherited, *(() if restrictions is None else restrictions.inherited)),
+                )
             self._files = stack.pop_all()
 
     @property
@@ -177,6 +186,7 @@ def run(
     cpu_seconds: int | None = None,
     memory_mb: int,
     file_mb: int,
+    access: FileAccess | None,
     env: Mapping[str, str] | None = None,
 ) -> Completed:
     """Run `command` to its end, or kill it and its whole group at the time limit.
@@ -185,19 +195,32 @@ def run(
     `timed_out` is set too. The rest as for `Child`.
     """
     cpu = cpu_seconds if cpu_seconds is not None else max(1, round(timeout_seconds + 0.5))
-    child = Child(command, cwd=cwd, cpu_seconds=cpu, memory_mb=memory_mb, file_mb=file_mb, env=env)
+    child = Child(command, cwd=cwd, cpu_seconds=cpu, memory_mb=memory_mb, file_mb=file_mb, access=access, env=env)
     return child.finish(timeout_seconds)
 
 
 @cache
 def first_line(program: str, *arguments: str) -> str:
     """The first line a program prints, for its version; raises `ToolError` where it is missing or fails."""
-    with tempfile.TemporaryDirectory() as folder:
-        done = run([program, *arguments], cwd=Path(folder), timeout_seconds=20, memory_mb=2048, file_mb=1)
+    done = ask(program, *arguments)
     lines = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
     if done.returncode != 0 or not lines:
         raise ToolError(f"{program} {' '.join(arguments)} failed with status {done.returncode}; reinstall it")
     return lines[0].strip()
+
+
+def ask(program: str, *arguments: str, env: Mapping[str, str] | None = None) -> Completed:
+    """Run a program that answers at once, on trusted arguments; raises `ToolError` where it is missing."""
+    with tempfile.TemporaryDirectory() as folder:
+        return run(
+            [program, *arguments],
+            cwd=Path(folder),
+            timeout_seconds=20,
+            memory_mb=2048,
+            file_mb=1,
+            access=None,
+            env=env,
+        )
 
 
 def _wait(child: "subprocess.Popen[bytes]", timeout_seconds: float) -> bool:
@@ -223,6 +246,24 @@ def _wait(child: "subprocess.Popen[bytes]", timeout_seconds: float) -> bool:
 
 def _free_mb(folder: Path) -> int:
     return shutil.disk_usage(folder).free // _MB
+
+
+@contextlib.contextmanager
+def _restrictions(access: FileAccess | None, folder: Path) -> Iterator[Sandbox | None]:
+    """The sandbox of a program that writes in `folder`; None without `access`."""
+    if access is None:
+        yield None
+        return
+    with sandbox(replace(access, write=(*access.write, folder))) as prepared:
+        yield prepared
+
+
+def _in_turn(*functions: Callable[[], None]) -> Callable[[], None]:
+    def apply() -> None:
+        for function in functions:
+            function()
+
+    return apply
 
 
 def _environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:

@@ -14,18 +14,17 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
-import pypdfium2
-import pypdfium2.raw as pdfium
 from numpy.typing import NDArray
 
 from im2latex.errors import ToolError
-from im2latex.rendering import pgm, process
+from im2latex.rendering import pdfium, pgm, process
+from im2latex.rendering.pdfium import python_access
 from im2latex.rendering.process import LimitParams
+from im2latex.rendering.sandbox import FileAccess
 
 Pixels = NDArray[np.uint8]
 Name = Literal["ghostscript", "pdfium", "poppler", "imagemagick"]
 
-_POINTS_PER_INCH = 72  # of PDF
 _SECONDS_PER_PAGE = 0.1  # over six times what the slowest of them takes for a formula
 
 
@@ -70,49 +69,22 @@ class Ghostscript:
         """All pages in one run."""
         wanted = f"-sPageList={_ranges(numbers)}"
         command = ["gs", "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", *self.flags, f"-r{dpi}", wanted, "-o", "-", pdf.name]
-        yield from _run(command, pdf, len(numbers), self._limits, {})
+        yield from _run(command, pdf, len(numbers), self._limits, FileAccess(), {})
 
 
 class Pdfium:
-    """The PDF library of Chromium, in this process: its version comes with the Python wheel."""
+    """The PDF library of Chromium, in a worker process: its version comes with the Python wheel."""
 
     def identity(self) -> str:
         """Library and wheel version."""
         return f"pdfium {metadata.version('pypdfium2')}"
 
     def pages(self, pdf: Path, dpi: int, numbers: Sequence[int]) -> Iterator[Pixels]:
-        """Each page drawn into an array of our own."""
+        """All pages in one request to the worker."""
         try:
-            document = pypdfium2.PdfDocument(pdf)
-        except pypdfium2.PdfiumError as error:
-            raise RasterError(f"pdfium cannot read {pdf}: {error}") from None
-        try:
-            for number in numbers:
-                yield self._page(document[number - 1], dpi)
-        finally:
-            document.close()
-
-    @staticmethod
-    def _page(page: pypdfium2.PdfPage, dpi: int) -> Pixels:
-        """The crop box of a page, as a window on the whole sheet.
-
-        All pages share the sheet, so all are drawn at exactly one scale. Were each drawn at a scale computed from its
-        own size, scales would differ in the last bit, and the library's cache of glyphs would carry the one of the
-        page drawn first over to the others. Its own helper besides rounds sizes up, and stretches the page.
-        """
-        scale = dpi / _POINTS_PER_INCH
-        left, bottom, right, top = (round(edge * scale) for edge in page.get_cropbox())
-        sheet = page.get_mediabox()
-        page.set_cropbox(*sheet)
-        width, height = (round(edge * scale) for edge in sheet[2:])
-        pixels = np.full((top - bottom, right - left), 255, np.uint8)
-        bitmap = pdfium.FPDFBitmap_CreateEx(
-            right - left, top - bottom, pdfium.FPDFBitmap_Gray, pixels.ctypes.data, right - left
-        )
-        pdfium.FPDF_RenderPageBitmap(bitmap, page, -left, top - height, width, height, 0, pdfium.FPDF_GRAYSCALE)
-        pdfium.FPDFBitmap_Destroy(bitmap)
-        page.close()
-        return pixels
+            yield from pdfium.shared().draw(pdf, dpi, numbers)
+        except pdfium.WorkerError as error:
+            raise RasterError(str(error)) from None
 
 
 class Helper:
@@ -135,10 +107,12 @@ class Helper:
         """The wanted pages out of all."""
         child = [sys.executable, "-m", "im2latex.rendering.draw", self._name, pdf.name, str(dpi)]
         env = {"PYTHONPATH": os.pathsep.join(sys.path)}
-        yield from _run([*child, *map(str, numbers)], pdf, len(numbers), self._limits, env)
+        yield from _run([*child, *map(str, numbers)], pdf, len(numbers), self._limits, python_access(), env)
 
 
-def _run(command: list[str], pdf: Path, count: int, limits: LimitParams, env: dict[str, str]) -> Iterator[Pixels]:
+def _run(
+    command: list[str], pdf: Path, count: int, limits: LimitParams, access: FileAccess, env: dict[str, str]
+) -> Iterator[Pixels]:
     """Run a program beside the PDF, and read the pictures it writes to its output."""
     cpu_seconds = math.ceil(limits.timeout_seconds + count * _SECONDS_PER_PAGE)
     done = process.run(
@@ -148,6 +122,7 @@ def _run(command: list[str], pdf: Path, count: int, limits: LimitParams, env: di
         cpu_seconds=cpu_seconds,
         memory_mb=limits.memory_mb,
         file_mb=limits.file_mb,
+        access=access,
         env=env,
     )
     if done.timed_out:

@@ -15,6 +15,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from im2latex.errors import ToolError
@@ -38,6 +39,8 @@ TEX_ENVIRONMENT = {
     "FORCE_SOURCE_DATE": "1",
 }
 _NAME = "im2latex"
+_TREES = ("TEXMFMAIN", "TEXMFDIST", "TEXMFLOCAL", "TEXMFSYSVAR", "TEXMFSYSCONFIG", "SELFAUTODIR", "IM2LATEX_TEX")
+r"""Variables that hold the trees; the last is set by `recipes.portable_tex`."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,14 @@ def cache_folder() -> Path:
         folder = Path(tempfile.gettempdir()) / f"im2latex-formats-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+@cache
+def tex_trees() -> tuple[Path, ...]:
+    """The folders in which this TeX installation keeps its files, as kpathsea names them (kpathsea manual, 4.1)."""
+    done = process.ask("kpsewhich", "--expand-var", ":".join(f"${name}" for name in _TREES))
+    places = {Path(place.lstrip("!")) for place in done.stdout.decode("utf-8", "replace").strip().split(":") if place}
+    return tuple(sorted(place for place in places if place.is_absolute() and not Path.home().is_relative_to(place)))
 
 
 def load(preamble: str, cache: Path | None = None) -> Format:
@@ -93,6 +104,7 @@ def _build(preamble: str, folder: Path) -> Format:
             timeout_seconds=BUILD_SECONDS,
             memory_mb=2048,
             file_mb=256,
+            access=None,  # the preamble is the user's own, and may load packages from anywhere
             env=TEX_ENVIRONMENT,
         )
         if not done.ok or not (work / f"{_NAME}.fmt").exists():

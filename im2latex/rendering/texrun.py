@@ -15,6 +15,7 @@ from typing import Protocol
 
 from im2latex.rendering import process, texformat
 from im2latex.rendering.process import Completed, LimitParams, throwaway_folder
+from im2latex.rendering.sandbox import FileAccess
 
 JOB = "batch"
 MOST_PDF_MB = 16
@@ -54,6 +55,7 @@ class Fresh:
             cpu_seconds=cpu_seconds,
             memory_mb=self._limits.memory_mb,
             file_mb=min(self._limits.file_mb, MOST_PDF_MB),
+            access=FileAccess(read=(self._preamble.path, *texformat.tex_trees())),
             env=texformat.TEX_ENVIRONMENT,
         )
 

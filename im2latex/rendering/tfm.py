@@ -7,7 +7,6 @@ symbol of many shapes: the next larger character, and the pieces of a delimiter 
 
 import re
 import struct
-import tempfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -109,15 +108,7 @@ def load(font: str) -> Metrics:
     """The metrics of a font of this TeX installation; raises `ToolError` where it has none of that name."""
     if not _NAME.fullmatch(font):
         raise ToolError(f"{font!r}: no name of a TeX font")
-    with tempfile.TemporaryDirectory() as folder:
-        done = process.run(
-            ["kpsewhich", f"{font}.tfm"],
-            cwd=Path(folder),
-            timeout_seconds=20,
-            memory_mb=2048,
-            file_mb=1,
-            env=TEX_ENVIRONMENT,
-        )
+    done = process.ask("kpsewhich", f"{font}.tfm", env=TEX_ENVIRONMENT)
     path = done.stdout.decode("utf-8", "replace").strip()
     if not done.ok or not path:
         raise ToolError(f"{font}.tfm: not found in this TeX installation; reinstall its fonts")

@@ -28,6 +28,7 @@ def python(tmp_path: Path) -> Start:
             cpu_seconds=cpu_seconds,
             memory_mb=512,
             file_mb=file_mb,
+            access=None,
             env={"EXTRA": "1"},
         )
 
@@ -44,7 +45,7 @@ def test_output_input_and_folder_pass_through(python: Start, tmp_path: Path) -> 
 def test_a_child_waits_for_its_input_and_can_be_ended_unheard(tmp_path: Path) -> None:
     def start() -> Child:
         code = "import sys; print(sys.stdin.readline() * 2)"
-        return Child([sys.executable, "-c", code], cwd=tmp_path, cpu_seconds=20, memory_mb=512, file_mb=10)
+        return Child([sys.executable, "-c", code], cwd=tmp_path, cpu_seconds=20, memory_mb=512, file_mb=10, access=None)
 
     child = start()
     assert child.alive
@@ -102,7 +103,7 @@ def test_an_exception_of_ours_kills_the_program(tmp_path: Path) -> None:
     signal.setitimer(signal.ITIMER_REAL, 0.5)
     try:
         with pytest.raises(KeyboardInterrupt):
-            process.run(["sleep", "60"], cwd=tmp_path, timeout_seconds=60, memory_mb=512, file_mb=1)
+            process.run(["sleep", "60"], cwd=tmp_path, timeout_seconds=60, memory_mb=512, file_mb=1, access=None)
     finally:
         signal.signal(signal.SIGALRM, before)
     names = [child.name() for child in psutil.Process().children()]
@@ -113,7 +114,7 @@ def test_the_program_dies_with_its_parent(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from im2latex.rendering import process\n"
         f"process.run(['sh', '-c', 'echo $$ > pid; exec sleep 60'], cwd=Path({str(tmp_path)!r}),"
-        " timeout_seconds=60, memory_mb=512, file_mb=1)"
+        " timeout_seconds=60, memory_mb=512, file_mb=1, access=None)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     file = tmp_path / "pid"

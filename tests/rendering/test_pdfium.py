@@ -1,6 +1,6 @@
 import pytest
 
-from im2latex.rendering import document, inspection, texformat
+from im2latex.rendering import document, pdfium, texformat
 from im2latex.rendering.process import LimitParams
 from im2latex.rendering.texrun import Fresh
 from im2latex.rendering.typesetter import Typesetter
@@ -28,4 +28,4 @@ def test_ink_outside_the_page_and_too_much_of_it_are_seen() -> None:
     for printed in Typesetter(template, Fresh(preamble, LimitParams()), 3).typeset(list(FORMULAS), 24):
         assert printed.pdf is not None
         expected = {number: fault for number, fault in enumerate(FORMULAS.values(), 1) if fault}
-        assert inspection.unfit(printed.pdf, range(1, len(FORMULAS) + 1)) == expected
+        assert pdfium.shared().inspect(printed.pdf, range(1, len(FORMULAS) + 1)) == expected
