@@ -147,6 +147,27 @@ def test_score_prints_json(command: Command) -> None:
     assert set(scores["intervals"]["bleu"]) <= {0.0, 1.0} or len(scores["intervals"]["bleu"]) == 2
 
 
+def test_score_says_how_the_formulas_were_cut(command: Command) -> None:
+    Path("params.yaml").write_text("normalize: {normalizer: {profile: compact}}\n")
+    Path("a.txt").write_text("x^2\n\\frac12 \\, y\n\n}\n")
+    Path("b.txt").write_text("x ^ {2}\n\\frac 1 {2}\\thinspace y\n\n}\n")
+    found = {}
+    for options in ((), ("--tokenizer", "whitespace"), ("--normalize",)):
+        code, out, err = command("score", "a.txt", "b.txt", *options)
+        assert (code, err) == (0, "")
+        scores = json.loads(out)
+        assert scores["blank_lines"] == {"references": 1, "hypotheses": 1}
+        found[options] = scores
+    summary = {key: (one["tokenizer"], one["normalized"], one["exact"]) for key, one in found.items()}
+    assert list(summary.values()) == [("latex", None, 0.5), ("whitespace", None, 0.25), ("latex", "faithful", 0.75)]
+    assert found["--normalize",]["refused"] == {
+        "references": {"unbalanced_group": 1},
+        "hypotheses": {"unbalanced_group": 1},
+    }
+    code, _, err = command("score", "a.txt", "b.txt", "--tokenizer", "bpe")
+    assert (code, "'bpe'" in err) == (2, True)
+
+
 def test_score_with_baselines_nests_them(command: Command) -> None:
     Path("a.txt").write_text("x ^ { 2 }\ny\ny\n")
     Path("b.txt").write_text("x ^ { 3 }\ny\n\n")
@@ -162,7 +183,7 @@ def test_score_with_baselines_nests_them(command: Command) -> None:
 def test_score_of_images_has_every_score(command: Command) -> None:
     Path("a.txt").write_text("x ^ 2\ny\n")
     Path("b.txt").write_text("x ^ { 2 }\nz\n")
-    code, out, _ = command("score", "a.txt", "b.txt", "--images")
+    code, out, _ = command("score", "a.txt", "b.txt", "--images", "--tokenizer", "whitespace")
     scores = json.loads(out)
     assert code == 0
     assert (scores["exact"], scores["image_exact"], scores["cdm"], scores["cdm_exact"]) == (0.0, 0.5, 0.5, 0.5)

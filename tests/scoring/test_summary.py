@@ -50,6 +50,7 @@ def test_the_headline_split_stands_on_top() -> None:
     expected = text_scores([row[3] for row in test], [row[4] for row in test])
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
     assert found["n"] == 4
+    assert found["tokenizer"] == "whitespace", "the pipeline's formulas are normalized"
     assert (found["image_exact"], found["compiles"]) == (0.5, 0.5)
     assert found["image_edit"] == pytest.approx(1 - (0 + 0 + 1 + 1) / (1 + 3 + 1 + 1), abs=1e-6)
     assert found["failures"] == {"missing": 1, "undefined_macro": 1}
