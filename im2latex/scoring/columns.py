@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from im2latex.scoring.cdm import CDM_SCORES
 from im2latex.scoring.image import IMAGE_SCORES
-from im2latex.scoring.judge import CDM_COLUMNS, IMAGE_COLUMNS
+from im2latex.scoring.judge import IMAGE_COLUMNS
 from im2latex.scoring.sums import Column, Score
 from im2latex.scoring.text import scores_of, text_columns
 from im2latex.scoring.tokenizer import Tokenizer
@@ -18,7 +18,8 @@ def judged_columns(scores: pa.Table, tokenizer: Tokenizer = "whitespace") -> tup
     """
     columns: dict[str, Column] = text_columns(scores["reference"].to_pylist(), scores["hypothesis"].to_pylist())
     names: dict[str, Score] = {**scores_of(tokenizer)}
-    for counts, more in ((IMAGE_COLUMNS, IMAGE_SCORES), (CDM_COLUMNS, CDM_SCORES)):
+    of_symbols = [((name,), {name: score}) for name, score in CDM_SCORES.items()]  # an older table lacks some
+    for counts, more in ((IMAGE_COLUMNS, IMAGE_SCORES), *of_symbols):
         if scores[counts[0]].null_count == 0:
             names |= more
             for name in counts:

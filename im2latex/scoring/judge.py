@@ -42,8 +42,9 @@ def judge(
         rows = [asdict(judgement) for judgement in judge_images(references, hypotheses, renderer, progress)]
         columns |= {name: pa.array([row[name] for row in rows], SCORES.field(name).type) for name in IMAGE_COLUMNS}
     if reader is not None:
-        matched = np.array(judge_symbols(references, hypotheses, reader, progress), np.float64)
-        columns |= {"cdm": pa.array(matched), "cdm_exact": pa.array(matched == 1)}
+        matched = np.array(judge_symbols(references, hypotheses, reader, progress), np.float64).reshape(-1, 2)
+        columns |= {"cdm": pa.array(matched[:, 0]), "cdm_exact": pa.array(matched[:, 0] == 1)}
+        columns["cdm_strict"] = pa.array(matched[:, 1])
     for name in (*IMAGE_COLUMNS, *CDM_COLUMNS):
         columns.setdefault(name, pa.nulls(len(references), SCORES.field(name).type))
     return pa.table([columns[name] for name in SCORES.names], schema=SCORES)

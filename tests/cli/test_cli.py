@@ -189,7 +189,7 @@ def test_score_of_images_has_every_score(command: Command) -> None:
     assert (scores["exact"], scores["image_exact"], scores["cdm"], scores["cdm_exact"]) == (0.0, 0.5, 0.5, 0.5)
     assert set(scores["intervals"]) == {
         *("bleu", "edit", "token_error_rate", "cer", "exact", "image_exact", "image_match", "image_match_nospace"),
-        *("image_edit", "compiles", "cdm", "cdm_exact"),
+        *("image_edit", "compiles", "cdm", "cdm_exact", "cdm_strict"),
     }
 
 
