@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from im2latex.dataset.sources import Row, read_corpus
+from im2latex.dataset.layouts import read_corpus
+from im2latex.dataset.sources import Row
 from im2latex.dataset.splits import precedence, split_of
 from im2latex.errors import InputError, LatexError
 from im2latex.latex.normalize import Normalizer, NormalizerParams

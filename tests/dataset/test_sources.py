@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from im2latex.dataset.sources import MAX_LINE_BYTES, read_corpus, read_file
+from im2latex.dataset.layouts import read_corpus
+from im2latex.dataset.sources import MAX_LINE_BYTES, read_file
 from im2latex.errors import InputError
 from im2latex.records import BadRow, RawFormula
 
