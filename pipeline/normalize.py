@@ -13,9 +13,10 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import typer
 
 from im2latex.dataset.layouts import read_corpus
-from im2latex.dataset.sources import Row
+from im2latex.dataset.sources import Row, read_as_lines
 from im2latex.dataset.splits import precedence, split_of
 from im2latex.errors import InputError, LatexError
 from im2latex.latex.normalize import Normalizer, NormalizerParams
@@ -88,6 +89,8 @@ def _jobs(params: NormalizeParams) -> Iterator[tuple[list[Row], Job]]:
 def work(run: Run[NormalizeParams]) -> None:
     """Normalize the corpus in parts; account for every row."""
     corpus = corpus_folder()
+    if note := read_as_lines(corpus):
+        typer.echo(f"normalize: {note}", err=True)
     kept_by = owners(read_corpus(corpus))
     if not kept_by:
         raise InputError(f"{corpus}: holds no formula; put one a line into a .txt file there")

@@ -13,6 +13,7 @@ import csv
 import gzip
 import json
 from collections.abc import Iterator, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, cast
 
@@ -26,6 +27,10 @@ Row = RawFormula | BadRow
 
 MAX_LINE_BYTES = 1_000_000
 """A longer line is no formula; it is refused without being held in memory."""
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_SNIFFED = 8192
+"""Bytes of a file of unknown format in which a NUL says that it is no text."""
 
 FORMATS = (".txt", ".jsonl", ".csv", ".parquet")
 
@@ -42,22 +47,35 @@ SPLIT_NAMES: Mapping[str, Split] = {
 
 
 def read_file(path: Path) -> Iterator[Row]:
-    """All formulas of one file; the format goes by the extension, `.gz` may follow it."""
+    """All formulas of one file; the format goes by the extension, `.gz` may follow it.
+
+    A file of another extension is read as lines, see `read_as_lines`; raises `InputError` where it is no text.
+    """
     kind = file_format(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder where a file is due; name one of its files")
-    if kind not in FORMATS:
-        raise InputError(f"{path}: unknown format '{kind}'; rename it to one of {', '.join(FORMATS)}")
     try:
         if kind == ".parquet":
             yield from _parquet(path)
             return
-        with cast(IO[bytes], gzip.open(path) if path.suffix == ".gz" else path.open("rb")) as stream:
-            yield from {".txt": read_lines, ".jsonl": _jsonl, ".csv": _csv}[kind](stream, path.name)
+        with cast(BufferedReader, gzip.open(path) if path.suffix == ".gz" else path.open("rb")) as stream:
+            head = b"" if kind in FORMATS else stream.peek(_SNIFFED)[:_SNIFFED]
+            if b"\0" in head and not head.startswith(_UTF16):
+                raise InputError(f"{path}: is no text; formulas come as {', '.join(FORMATS)}")
+            yield from {".jsonl": _jsonl, ".csv": _csv}.get(kind, read_lines)(stream, path.name)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name") from None
     except (OSError, EOFError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
+
+
+def read_as_lines(path: Path) -> str | None:
+    """Say that a file will be read as lines of text since its extension names no format; None where it names one."""
+    kind = file_format(path)
+    if kind in FORMATS or not path.is_file():
+        return None
+    what = f"the suffix '{kind}' names no format" if kind else "the name has no suffix"
+    return f"{path}: {what}; read as text, one formula a line"
 
 
 def file_format(path: Path) -> str:
@@ -167,7 +185,7 @@ def numbered_lines(stream: IO[bytes], name: str, decode_strictly: bool = True) -
     for number, line in enumerate(_byte_lines(stream), 1):
         place = f"{name}:{number}"
         if number == 1:
-            if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            if line.startswith(_UTF16):
                 raise InputError(f"{name}: is UTF-16; save it as UTF-8")
             line = line.removeprefix(b"\xef\xbb\xbf")
         if len(line) > MAX_LINE_BYTES:
