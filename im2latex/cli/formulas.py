@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -96,6 +97,7 @@ def normalize(
     from im2latex.latex.normalize import Normalizer, NormalizerParams
 
     normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer", options={"profile": profile}))
+    replaced: Counter[str] = Counter()
     for row in rows(file):
         latex, reason, steps = None, None, []
         if isinstance(row, BadRow):
@@ -103,7 +105,8 @@ def normalize(
         else:
             try:
                 steps = normalizer.explain(row.formula) if explain else []
-                latex = steps[-1][1] if explain else normalizer.normalize(row.formula)
+                latex, made = normalizer.normalize_counted(row.formula)
+                replaced += made
             except LatexError as error:
                 reason = error.sentence
         if as_json:
@@ -113,3 +116,5 @@ def normalize(
             typer.echo("".join(f"{rule:<18}{tokens}\n" for rule, tokens in steps or [("refused", reason or "")]))
         else:
             typer.echo(latex or "")
+    for left, count in sorted(replaced.items()):
+        typer.echo(f"replaced {count:,}: {left}", err=True)

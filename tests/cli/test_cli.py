@@ -102,6 +102,21 @@ def test_normalize_follows_the_parameters_of_the_folder(command: Command) -> Non
     assert command("normalize", "--profile", "faithful", stdin=b"\\epsilon\n")[1] == "\\epsilon\n"
 
 
+def test_normalize_counts_and_explains_replacements(command: Command) -> None:
+    Path("r.txt").write_text("\\bm -> \\mathbf\n\\quad ->\n")
+    Path("params.yaml").write_text("normalize: {normalizer: {replacements: r.txt, rules_on: [no_left_right]}}\n")
+    source = b"\\bm x\\quad\\left(\\bm y\\right)\ny\n"
+    code, out, err = command("normalize", stdin=source)
+    assert (code, out) == (0, "\\mathbf { x } ( \\mathbf { y } )\ny\n")
+    assert err == "replaced 2: \\boldsymbol\nreplaced 1: \\quad\n"
+    steps = [line.split(maxsplit=1) for line in command("normalize", "--explain", stdin=source)[1].splitlines() if line]
+    assert [name for name, _ in steps] == ["parse", "no_left_right", "old_font_name", "replacements", "parse"]
+    assert steps[-2][1] == "\\mathbf { x } ( \\mathbf { y } )"
+    Path("r.txt").write_text("a -> b\nb -> a\n")
+    code, _, err = command("normalize", stdin=source)
+    assert (code, err.count("\n")) == (2, 1)
+
+
 def test_normalize_profiles(command: Command) -> None:
     assert command("normalize", "--profile", "none", stdin=b" a  b \n")[1] == "a b\n"
     code, _, err = command("normalize", "--profile", "exact", stdin=b"x\n")
