@@ -122,13 +122,16 @@ class Normalizer:
         raise LatexError("replaced_for_ever", "rules and replacements undo each other")
 
     def _ruled(self, formula: str) -> str:
+        return _line(write(self._tree(formula)))
+
+    def _tree(self, formula: str) -> Row:
         formula = self._expanded(formula)
         row = parse(formula, self._commands)
         seen = lexemes(formula + " ")  # a backslash at the end is a control space
         for rule in self._rules:
             if not rule.triggers or not rule.triggers.isdisjoint(seen):
                 _run(rule, row)
-        return _line(write(row))
+        return row
 
     def _named(self, token: str) -> str | None:
         """The name that the rules give a token: that of its synonyms; None where they leave it out."""
