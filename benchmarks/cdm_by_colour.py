@@ -64,7 +64,7 @@ def main(labels: Path, count: int = 60) -> None:
     ]
     found = _symbols([*formulas, *others])
     theirs = np.array([f1(*pair) for pair in zip(found[: len(formulas)], found[len(formulas) :], strict=True)])
-    ours = np.array(judge_symbols(formulas, others, TexGlyphs()))
+    ours = np.array([found.cdm for found in judge_symbols(formulas, others, TexGlyphs())])
     apart = np.abs(ours - theirs)
     worst = [(round(float(apart[at]), 3), formulas[at], others[at]) for at in np.argsort(-apart)[:3]]
     result: dict[str, object] = {

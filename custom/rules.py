@@ -12,7 +12,8 @@ example in its docstring. A team that writes `\varepsilon` for every epsilon wou
     RULES = (Rule(one_epsilon, triggers=frozenset(["\\epsilon"]), faithful=False),)
 
 `faithful=False` says that the picture changes, so that the rule runs in the profile `compact` only. Keep rules
-idempotent: what a rule writes, it must leave alone. A changed file makes `dvc repro` normalize anew.
+idempotent: what a rule writes, it must leave alone. A changed file makes `dvc repro` normalize anew. To write one
+sequence of tokens for another no rule is needed: see replacements.txt.
 """
 
 from im2latex.latex.rules.table import Rule

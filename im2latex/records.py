@@ -179,6 +179,7 @@ SCORES = pa.schema(
         ("image_columns", pa.int32()),
         ("cdm", pa.float64()),
         ("cdm_exact", pa.bool_()),
+        ("cdm_strict", pa.float64()),
         ("failure", pa.string()),
         ("reference_failure", pa.string()),
     ]
@@ -186,7 +187,7 @@ SCORES = pa.schema(
 """One prediction judged; `edits` in tokens, `image_edits` of `image_columns` in pixel columns.
 
 `input` as in PREDICTIONS, or the name of a trivial baseline. The columns from `compiles` on are null where pictures
-were not judged, `cdm` and `cdm_exact` also where symbols were not; `failure` and `reference_failure` name why a side
+were not judged, those of `cdm` also where symbols were not; `failure` and `reference_failure` name why a side
 has no picture.
 """
 

@@ -5,7 +5,7 @@ writes  data/normalize/part-NNNNN.parquet     records.FORMULAS, in input order
 """
 
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,8 +13,10 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import typer
 
-from im2latex.dataset.sources import Row, read_corpus
+from im2latex.dataset.layouts import read_corpus
+from im2latex.dataset.sources import Row, read_as_lines
 from im2latex.dataset.splits import precedence, split_of
 from im2latex.errors import InputError, LatexError
 from im2latex.latex.normalize import Normalizer, NormalizerParams
@@ -25,7 +27,14 @@ from pipeline.fingerprint import fingerprint
 from pipeline.normalizer import NormalizeParams
 from pipeline.stage import Run, cache_root, run_stage
 
-VERDICTS = pa.schema([("latex", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
+VERDICTS = pa.schema(
+    [
+        ("latex", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("replaced", pa.list_(pa.string())),
+    ]
+)
 GIVEN_SPLIT_RANK = {"test": 0, "val": 1, "train": 2, None: 3}
 
 
@@ -41,9 +50,10 @@ class Normalizing:
         return pa.Table.from_pylist([_verdict(formula, normalizer) for formula in formulas], schema=VERDICTS)
 
 
-def _verdict(formula: str, normalizer: Normalizer) -> dict[str, str]:
+def _verdict(formula: str, normalizer: Normalizer) -> dict[str, str | list[str]]:
     try:
-        return {"latex": normalizer.normalize(formula)}
+        latex, replaced = normalizer.normalize_counted(formula)
+        return {"latex": latex, "replaced": sorted(replaced.elements())}
     except LatexError as error:
         return {"reason": error.reason, "detail": error.sentence}
 
@@ -71,6 +81,7 @@ def jobs(params: NormalizeParams) -> Iterator[Job]:
 
 def _jobs(params: NormalizeParams) -> Iterator[tuple[list[Row], Job]]:
     """Each part with its rows, those that hold no formula included."""
+    Normalizer(params.normalizer)  # a team's file that is missing or wrong is refused here, before any work
     recipe = {
         "params": params.normalizer.model_dump(mode="json"),
         "custom": _custom_files(params.normalizer),
@@ -87,6 +98,8 @@ def _jobs(params: NormalizeParams) -> Iterator[tuple[list[Row], Job]]:
 def work(run: Run[NormalizeParams]) -> None:
     """Normalize the corpus in parts; account for every row."""
     corpus = corpus_folder()
+    if note := read_as_lines(corpus):
+        typer.echo(f"normalize: {note}", err=True)
     kept_by = owners(read_corpus(corpus))
     if not kept_by:
         raise InputError(f"{corpus}: holds no formula; put one a line into a .txt file there")
@@ -98,24 +111,35 @@ def work(run: Run[NormalizeParams]) -> None:
             yield job
 
     number = 0
+    replaced: Counter[str] = Counter()
     for index, verdicts in enumerate(run_jobs(waited(), "normalize", len(kept_by))):
         chunk = waiting.popleft()
-        table = _account(run, chunk, verdicts, kept_by, number)
+        table = _account(run, chunk, verdicts, kept_by, number, replaced)
         write_table(table, run.out / f"part-{index:05d}.parquet")
         number += len(chunk)
+    run.facts["replaced"] = dict(sorted(replaced.items()))
     if not run.ledger.kept:
         raise InputError(f"{corpus}: no formula was accepted: {run.ledger.line()}")
 
 
 def _custom_files(params: NormalizerParams) -> dict[str, str]:
     """SHA-256 of the files that the parameters name: what the team added to the normalizer."""
-    return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in (params.macros, params.rules) if path}
+    return {
+        path: hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        for path in (params.macros, params.rules, params.replacements)
+        if path
+    }
 
 
 def _account(
-    run: Run[NormalizeParams], chunk: list[Row], verdicts: pa.Table, kept_by: dict[str, int], first: int
+    run: Run[NormalizeParams],
+    chunk: list[Row],
+    verdicts: pa.Table,
+    kept_by: dict[str, int],
+    first: int,
+    replaced: Counter[str],
 ) -> pa.Table:
-    """Keep or drop each row of a part; returns the kept ones (FORMULAS)."""
+    """Keep or drop each row of a part; returns the kept ones (FORMULAS), and counts their replacements."""
     outcome = iter(verdicts.to_pylist())
     kept: list[dict[str, str | None]] = []
     run.ledger.see(len(chunk))
@@ -133,6 +157,7 @@ def _account(
             split = row.split or split_of(row.group or verdict["latex"], run.params.split)
             values = (name, row.source_id, row.group, split, row.formula, verdict["latex"], row.image)
             kept.append(dict(zip(FORMULAS.names, values, strict=True)))
+            replaced.update(verdict["replaced"])
             run.ledger.keep()
     return pa.Table.from_pylist(kept, schema=FORMULAS)
 

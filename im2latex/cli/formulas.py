@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,12 @@ def generate(
 
 def fetch(
     corpus: Annotated[
-        str, typer.Argument(help="im2latex-100k; or wandb:ENTITY/PROJECT/RUN, the checkpoint of a run there")
+        str,
+        typer.Argument(
+            help="im2latex-100k, as published; im2latex-100k-processed, as im2markup normalized and filtered it; "
+            "im2latex-100k-held-out, its validation and test formulas; or wandb:ENTITY/PROJECT/RUN, the checkpoint of "
+            "a run there"
+        ),
     ],
     into: Annotated[
         Path | None, typer.Option("--into", help="folder; if not given data/raw/CORPUS, or models/RUN for a checkpoint")
@@ -36,17 +42,25 @@ def fetch(
     url: Annotated[str | None, typer.Option("--url", help="folder of a mirror")] = None,
     pictures: Annotated[bool, typer.Option("--pictures", help="the published pictures too")] = False,
 ) -> None:
-    """Download a public corpus, going on where a download broke; checksums are checked. Or a trained checkpoint."""
+    """Download a public corpus, going on where a download broke. Or a trained checkpoint.
+
+    Checksums are checked. Where none was published, the SHA-256 of the first download is written to SHA256SUMS, said,
+    and checked from then on.
+    """
     if corpus.startswith("wandb:"):
         from im2latex.learning.logs import download_checkpoint
 
         run = corpus.removeprefix("wandb:")
         typer.echo(download_checkpoint(run, into or Path("models") / Path(run).name))
         return
+    from im2latex.dataset.fetch import SUMS, without_checksum
     from im2latex.dataset.fetch import fetch as bring
 
-    for path in bring(corpus, into or Path("data/raw") / corpus, url, pictures):
+    folder = into or Path("data/raw") / corpus
+    for path in bring(corpus, folder, url, pictures):
         typer.echo(path)
+    if unsure := without_checksum(corpus, pictures):
+        typer.echo(f"no checksum was published of {', '.join(unsure)}; {folder / SUMS} has what came first", err=True)
 
 
 def extract(
@@ -83,6 +97,7 @@ def normalize(
     from im2latex.latex.normalize import Normalizer, NormalizerParams
 
     normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer", options={"profile": profile}))
+    replaced: Counter[str] = Counter()
     for row in rows(file):
         latex, reason, steps = None, None, []
         if isinstance(row, BadRow):
@@ -90,7 +105,8 @@ def normalize(
         else:
             try:
                 steps = normalizer.explain(row.formula) if explain else []
-                latex = steps[-1][1] if explain else normalizer.normalize(row.formula)
+                latex, made = normalizer.normalize_counted(row.formula)
+                replaced += made
             except LatexError as error:
                 reason = error.sentence
         if as_json:
@@ -100,3 +116,5 @@ def normalize(
             typer.echo("".join(f"{rule:<18}{tokens}\n" for rule, tokens in steps or [("refused", reason or "")]))
         else:
             typer.echo(latex or "")
+    for left, count in sorted(replaced.items()):
+        typer.echo(f"replaced {count:,}: {left}", err=True)

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from im2latex.rendering.engine import RenderParams
 
 Formulas = Annotated[
-    str, typer.Argument(metavar="[FILE|-]", help="formulas (.txt .jsonl .csv .parquet, .gz); - reads lines from stdin")
+    str,
+    typer.Argument(
+        metavar="[FILE|-]",
+        help="formulas (.txt .jsonl .csv .parquet, .gz; another suffix is read as lines); - reads lines from stdin",
+    ),
 ]
 
 
@@ -24,7 +28,18 @@ def rows(file: str) -> Iterator[RawFormula | BadRow]:
     """The rows of a file, or the lines of standard input."""
     from im2latex.dataset.sources import read_file, read_lines
 
-    return read_lines(sys.stdin.buffer, "stdin") if file == "-" else read_file(Path(file))
+    if file == "-":
+        return read_lines(sys.stdin.buffer, "stdin")
+    note_format(Path(file))
+    return read_file(Path(file))
+
+
+def note_format(path: Path) -> None:
+    """Say on standard error where a file will be read as lines for want of a known suffix."""
+    from im2latex.dataset.sources import read_as_lines
+
+    if note := read_as_lines(path):
+        typer.echo(f"im2latex: {note}", err=True)
 
 
 def renderer_params() -> RenderParams:

@@ -9,6 +9,7 @@ import typer
 from im2latex.cli.inputs import renderer_params
 from im2latex.params import project_section
 from im2latex.records import Split
+from im2latex.scoring.tokenizer import Tokenizer
 
 
 def score(
@@ -16,8 +17,29 @@ def score(
     hypotheses: Annotated[Path, typer.Argument(help="as many lines; blank where there is no prediction")],
     images: Annotated[bool, typer.Option("--images", help="typeset both sides, compare pictures and symbols")] = False,
     baselines: Annotated[bool, typer.Option("--baselines", help="score trivial predictions too")] = False,
+    tokenizer: Annotated[
+        Tokenizer,
+        typer.Option(
+            "--tokenizer",
+            help="latex: tokens as TeX reads them, whatever the spaces and the braces of arguments; a file against "
+            "itself has bleu 1 at any length. whitespace: the published definitions (Moses, sacreBLEU), bleu 0 where "
+            "no formula has four tokens",
+        ),
+    ] = "latex",
+    normalize: Annotated[
+        bool,
+        typer.Option(
+            "--normalize",
+            help="normalize both sides (faithful) before the text scores; what is refused is scored as it is, counted",
+        ),
+    ] = False,
 ) -> None:
-    """Judge one file of formulas by another; JSON on stdout."""
+    """Judge one file of formulas by another; JSON on stdout.
+
+    The text scores (bleu, edit, token_error_rate, cer, exact) compare tokens; how they were cut is printed as
+    `tokenizer`.
+    """
+    from im2latex.latex.normalize import Normalizer, NormalizerParams
     from im2latex.rendering.engine import TexRenderer
     from im2latex.rendering.glyphs import TexGlyphs
     from im2latex.rendering.pool import PooledGlyphs, PooledRenderer
@@ -25,7 +47,20 @@ def score(
 
     renderer = PooledRenderer(TexRenderer(renderer_params())) if images else None
     reader = PooledGlyphs(TexGlyphs(renderer_params())) if images else None
-    found = score_files(references, hypotheses, renderer, reader, baselines=baselines, progress=True)
+    options = {"profile": "faithful"}
+    normalizer = (
+        Normalizer(project_section(NormalizerParams, "normalize", "normalizer", options=options)) if normalize else None
+    )
+    found = score_files(
+        references,
+        hypotheses,
+        renderer,
+        reader,
+        baselines=baselines,
+        progress=True,
+        tokenizer=tokenizer,
+        normalizer=normalizer,
+    )
     typer.echo(json.dumps(found, indent=1))
 
 

@@ -1,6 +1,6 @@
 """`im2latex vocab`: build, look at and compare the vocabularies of a team.
 
-reads   formulas in any format, normalized as params.yaml says; vocabulary.json
+reads   formulas in any format, normalized as params.yaml says, or what the pipeline has normalized; vocabulary.json
 writes  vocabulary.json, and tokenizer.json beside it
 """
 
@@ -10,12 +10,22 @@ from typing import Annotated
 
 import typer
 
+from im2latex.cli.inputs import note_format
 from im2latex.errors import InputError, LatexError, UsageError
 from im2latex.params import check, project_section
 from im2latex.records import RawFormula
 
+ALL = "all"
+"""The split of formulas that are given none."""
+
 app = typer.Typer(help="Vocabularies of your own.", no_args_is_help=True, rich_markup_mode=None)
-Formulas = Annotated[Path, typer.Argument(help="formulas (.txt .jsonl .csv .parquet, .gz), `split` optional")]
+Formulas = Annotated[
+    Path,
+    typer.Argument(
+        help="formulas (.txt .jsonl .csv .parquet, .gz, `split` optional), a folder of these, or an artifact: "
+        "data/normalize, data/render, data/filter, data/bucket"
+    ),
+]
 Given = Annotated[Path, typer.Argument(help="vocabulary.json; that of the pipeline lies in data/tokenize")]
 Tokens = Annotated[list[str] | None, typer.Option(help="a token; may be repeated")]
 Kind = Annotated[str, typer.Option(help="symbols: an id for each token; bpe: also for frequent runs of tokens")]
@@ -36,7 +46,10 @@ def build(
     exclude: Tokens = None,
     start: Annotated[Path | None, typer.Option(help="vocabulary.json whose tokens keep their ids")] = None,
 ) -> None:
-    """Fit a vocabulary on the formulas of the split `train`, or on all where no split is given."""
+    """Fit a vocabulary on the formulas of the split `train`, or on all where no split is given.
+
+    As the pipeline does, which counts those of data/normalize that have a picture: data/render.
+    """
     from im2latex.dataset.synonyms import tally
     from im2latex.dataset.tokenizer_file import save_tokenizer, tokenizer_path
     from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
@@ -45,7 +58,11 @@ def build(
     lists = {"include": include or (), "exclude": exclude or (), "start": str(start) if start else None}
     params = check(values | lists, VocabularyParams, "options")
     rows = _tokenized(formulas)
-    training = [tokens for split, tokens in rows if split in ("train", "all")]
+    splits = {split for split, _ in rows}
+    training = [tokens for split, tokens in rows if split == "train" or splits == {ALL}]
+    if not training:
+        present = ", ".join(sorted(splits))
+        raise InputError(f"{formulas}: no formula is in the split train; there are {present}")
     vocabulary = Vocabulary.fit(training, params)
     vocabulary.save(out)
     save_tokenizer(vocabulary, tokenizer_path(out))
@@ -53,7 +70,10 @@ def build(
         typer.echo(f"merged {count:,}: {token} -> {vocabulary.merges[token]}", err=True)
     pieces = f" and {len(vocabulary.pieces):,} pieces" if vocabulary.pieces else ""
     tokens = len(vocabulary) - len(vocabulary.pieces)
-    typer.echo(f"{out}: {tokens:,} tokens{pieces} from {len(training):,} formulas", err=True)
+    others = f"the split train; {len(rows) - len(training):,} of other splits were not counted"
+    counted = "no split is given, so all were counted" if splits == {ALL} else others
+    where = ": " if splits == {ALL} else " of "
+    typer.echo(f"{out}: {tokens:,} tokens{pieces} from {len(training):,} formulas{where}{counted}", err=True)
 
 
 @app.command()
@@ -118,18 +138,23 @@ def _pairs(merges: Iterable[str]) -> dict[str, str]:
 
 
 def _tokenized(path: Path) -> list[tuple[str, list[str]]]:
-    """Split and tokens of each formula that the normalizer accepts; the split is `all` where none is given."""
-    from im2latex.dataset.sources import read_file
+    """Split and tokens of each formula that the normalizer accepts, or has accepted; `ALL` where no split is given."""
+    from im2latex.dataset.labels import read_labels
+    from im2latex.dataset.layouts import read_corpus
     from im2latex.latex.normalize import Normalizer, NormalizerParams
     from im2latex.latex.tokens import split as split_tokens
 
+    labels = read_labels(path)
+    if labels is not None:
+        return [(split or ALL, split_tokens(latex)) for split, latex in labels]
+    note_format(path)
     normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer"))
     rows: list[tuple[str, list[str]]] = []
     refused = 0
-    for row in read_file(path):
+    for row in read_corpus(path):
         try:
             if isinstance(row, RawFormula):
-                rows.append((row.split or "all", split_tokens(normalizer.normalize(row.formula))))
+                rows.append((row.split or ALL, split_tokens(normalizer.normalize(row.formula))))
                 continue
         except LatexError:
             pass

@@ -1,11 +1,10 @@
-"""Whatever a user brings, as a stream of formulas.
+"""A file of formulas that a user brings, as a stream of rows.
 
 reads   .txt    one formula a line
         .jsonl  one object a line      )  column `formula`,
         .csv    with a header          )  optional `id`, `group` or `paper`, `split`,
         .parquet                       )  and `image`: a path inside the corpus, in Parquet also the picture itself
-        a folder of these, or im2latex-100k's formula file with its index lists, or NAME2ID.json (picture to number)
-        with ID2FORMULA.json (number to formula); these two with the pictures in formula_images/ or images/
+        other   one formula a line
 Text may be gzipped and may start with a UTF-8 byte-order mark; its lines end at \\n, \\r\\n or \\r. A row that cannot
 be read becomes a `BadRow`, so that every line of a file is accounted for; a file that cannot be read raises
 `InputError`.
@@ -16,6 +15,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterator, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, cast
 
@@ -31,8 +31,11 @@ MAX_LINE_BYTES = 1_000_000
 """A longer line is no formula; it is refused without being held in memory."""
 
 _ANY_LINE_END = re.compile(rb"\r\n|\n|\r")
-_LISTED_LINE_END = re.compile(rb"\r?\n")
+LISTED_LINE_END = re.compile(rb"\r?\n")
 """The index lists of im2latex-100k count the lines of its formula file so, and some of its formulas hold returns."""
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_SNIFFED = 8192
+"""Bytes of a file of unknown format in which a NUL says that it is no text."""
 
 FORMATS = (".txt", ".jsonl", ".csv", ".parquet")
 
@@ -47,55 +50,37 @@ SPLIT_NAMES: Mapping[str, Split] = {
     "test": "test",
 }
 
-LISTS_FORMULAS = "im2latex_formulas.lst"
-LISTS: Mapping[str, Split] = {
-    "im2latex_train.lst": "train",
-    "im2latex_validate.lst": "val",
-    "im2latex_test.lst": "test",
-}
-
-
-NAME_TO_ID, ID_TO_FORMULA = "NAME2ID.json", "ID2FORMULA.json"
-PICTURE_FOLDERS = ("formula_images", "images")
-
-
-def read_corpus(path: Path) -> Iterator[Row]:
-    """All formulas of a file or folder; the files of a folder in the order of their names."""
-    if not path.exists():
-        raise InputError(f"{path}: no such corpus; put your formulas there, or see `im2latex fetch --help`")
-    if path.is_file():
-        yield from read_file(path)
-        return
-    if (path / LISTS_FORMULAS).is_file():
-        yield from _lists(path)
-        return
-    if (path / NAME_TO_ID).is_file() and (path / ID_TO_FORMULA).is_file():
-        yield from _pairs(path)
-        return
-    files = sorted(file for file in path.iterdir() if file.is_file() and file_format(file) in FORMATS)
-    if not files:
-        raise InputError(f"{path}: holds no {', '.join(FORMATS)} file; put one formula a line into formulas.txt")
-    for file in files:
-        yield from read_file(file)
-
 
 def read_file(path: Path) -> Iterator[Row]:
-    """All formulas of one file; the format goes by the extension, `.gz` may follow it."""
+    """All formulas of one file; the format goes by the extension, `.gz` may follow it.
+
+    A file of another extension is read as lines, see `read_as_lines`; raises `InputError` where it is no text.
+    """
     kind = file_format(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder where a file is due; name one of its files")
-    if kind not in FORMATS:
-        raise InputError(f"{path}: unknown format '{kind}'; rename it to one of {', '.join(FORMATS)}")
     try:
         if kind == ".parquet":
             yield from _parquet(path)
             return
-        with cast(IO[bytes], gzip.open(path) if path.suffix == ".gz" else path.open("rb")) as stream:
-            yield from {".txt": read_lines, ".jsonl": _jsonl, ".csv": _csv}[kind](stream, path.name)
+        with cast(BufferedReader, gzip.open(path) if path.suffix == ".gz" else path.open("rb")) as stream:
+            head = b"" if kind in FORMATS else stream.peek(_SNIFFED)[:_SNIFFED]
+            if b"\0" in head and not head.startswith(_UTF16):
+                raise InputError(f"{path}: is no text; formulas come as {', '.join(FORMATS)}")
+            yield from {".jsonl": _jsonl, ".csv": _csv}.get(kind, read_lines)(stream, path.name)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name") from None
     except (OSError, EOFError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
+
+
+def read_as_lines(path: Path) -> str | None:
+    """Say that a file will be read as lines of text since its extension names no format; None where it names one."""
+    kind = file_format(path)
+    if kind in FORMATS or not path.is_file():
+        return None
+    what = f"the suffix '{kind}' names no format" if kind else "the name has no suffix"
+    return f"{path}: {what}; read as text, one formula a line"
 
 
 def file_format(path: Path) -> str:
@@ -103,14 +88,14 @@ def file_format(path: Path) -> str:
     return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
 
 
-def read_lines(stream: IO[bytes], name: str, line_end: re.Pattern[bytes] | None = None) -> Iterator[Row]:
+def read_lines(stream: IO[bytes], name: str, line_end: re.Pattern[bytes] = _ANY_LINE_END) -> Iterator[Row]:
     """One formula a line; an empty line is a row with an empty formula. `line_end` defaults to that of any system."""
-    for place, line in _lines(stream, name, line_end or _ANY_LINE_END):
+    for place, line in numbered_lines(stream, name, line_end):
         yield line if isinstance(line, BadRow) else RawFormula(line, place)
 
 
 def _jsonl(stream: IO[bytes], name: str) -> Iterator[Row]:
-    for place, line in _lines(stream, name):
+    for place, line in numbered_lines(stream, name):
         if isinstance(line, BadRow):
             yield line
             continue
@@ -120,7 +105,7 @@ def _jsonl(stream: IO[bytes], name: str) -> Iterator[Row]:
             yield BadRow(place, "malformed_json", str(error))
             continue
         if isinstance(values, dict):
-            yield _row(values, place)
+            yield table_row(values, place)
         else:
             yield BadRow(place, "malformed_json", f"an object is due, found {type(values).__name__}")
 
@@ -129,7 +114,7 @@ def _csv(stream: IO[bytes], name: str) -> Iterator[Row]:
     """CSV with a header. Quoted fields may span lines, so a broken quote ends the file, with its line named."""
 
     def lines() -> Iterator[str]:
-        for place, line in _lines(stream, name, decode_strictly=False):
+        for place, line in numbered_lines(stream, name, decode_strictly=False):
             if isinstance(line, BadRow):
                 raise InputError(f"{place}: {line.detail}; split or remove the line")
             yield line.replace("\0", "\N{REPLACEMENT CHARACTER}") + "\n"
@@ -148,7 +133,7 @@ def _csv(stream: IO[bytes], name: str) -> Iterator[Row]:
             if len(fields) != len(header):
                 yield BadRow(place, "malformed_csv", f"{len(fields)} fields where the header has {len(header)}")
             else:
-                yield _row(dict(zip(header, fields, strict=True)), place)
+                yield table_row(dict(zip(header, fields, strict=True)), place)
     except csv.Error as error:
         raise InputError(f"{name}:{reader.line_num}: {error}; check the quotes") from None
 
@@ -166,7 +151,7 @@ def _parquet(path: Path) -> Iterator[Row]:
             for values in batch.to_pylist():
                 image = _cell(values.get("image"), f"{path.name}#{number}")
                 number += 1
-                yield _row(values | {"image": image}, f"{path.name}:{number}")
+                yield table_row(values | {"image": image}, f"{path.name}:{number}")
     except pa.ArrowInvalid as error:
         raise InputError(f"{path}: not a readable Parquet file ({error})") from None
 
@@ -178,7 +163,7 @@ def _cell(value: object, place: str) -> object:
     return place if isinstance(value, bytes) else value
 
 
-def _row(values: Mapping[str, object], place: str) -> Row:
+def table_row(values: Mapping[str, object], place: str) -> Row:
     """One row of a table, its optional columns checked."""
     source_id = _text(values.get("id"))
     formula = values.get("formula")
@@ -200,80 +185,14 @@ def _text(value: object) -> str | None:
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
-def _lists(folder: Path) -> Iterator[Row]:
-    """im2latex-100k as published: lists of `index image_name kind` rows point at lines of the formula file."""
-    with (folder / LISTS_FORMULAS).open("rb") as stream:
-        formulas = list(read_lines(stream, LISTS_FORMULAS, _LISTED_LINE_END))
-    listed = [False] * len(formulas)
-    pictures = _picture_folder(folder)
-    present = {name: split for name, split in LISTS.items() if (folder / name).is_file()}
-    if not present:
-        raise InputError(f"{folder}: {LISTS_FORMULAS} has no index list beside it; add {', '.join(LISTS)}")
-    for name, split in present.items():
-        with (folder / name).open("rb") as stream:
-            for place, line in _lines(stream, name):
-                index, image = _list_entry(line, place, len(formulas))
-                listed[index] = True
-                row = formulas[index]
-                if isinstance(row, RawFormula):
-                    picture = pictures and _picture_file(pictures, image)
-                    yield RawFormula(row.formula, row.place, source_id=image, split=split, image=picture)
-                else:
-                    yield BadRow(row.place, row.reason, row.detail, source_id=image)
-    for row, found in zip(formulas, listed, strict=True):
-        if not found:
-            yield BadRow(row.place, "unlisted", "no index list names this line")
-
-
-def _pairs(folder: Path) -> Iterator[Row]:
-    """Two JSON objects: from the name of a picture to a number, and from the number to the formula."""
-    names, formulas = (_json_object(folder / name) for name in (NAME_TO_ID, ID_TO_FORMULA))
-    pictures = _picture_folder(folder)
-    for name, number in names.items():
-        values = {"formula": formulas.get(str(number)), "id": name}
-        yield _row(values | {"image": pictures and _picture_file(pictures, name)}, f"{NAME_TO_ID}:{name}")
-
-
-def _json_object(path: Path) -> dict[str, object]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: an object is due, found {type(content).__name__}")
-    return content
-
-
-def _picture_folder(folder: Path) -> str | None:
-    """The folder that holds the pictures of a corpus, if there is one."""
-    return next((name for name in PICTURE_FOLDERS if (folder / name).is_dir()), None)
-
-
-def _picture_file(folder: str, name: str) -> str:
-    """A picture's path inside the corpus; the lists leave the usual extension out."""
-    return f"{folder}/{name}" if Path(name).suffix else f"{folder}/{name}.png"
-
-
-def _list_entry(line: str | BadRow, place: str, count: int) -> tuple[int, str]:
-    """Line number (from 0) and picture name of one entry of an index list."""
-    fields = line.split() if isinstance(line, str) else []
-    if len(fields) < 2 or not fields[0].isdecimal():
-        raise InputError(f"{place}: an entry is `index image_name kind`; correct the line")
-    if int(fields[0]) >= count:
-        raise InputError(
-            f"{place}: line {fields[0]} is asked for, {LISTS_FORMULAS} has {count}; the files do not match"
-        )
-    return int(fields[0]), fields[1]
-
-
-def _lines(
+def numbered_lines(
     stream: IO[bytes], name: str, line_end: re.Pattern[bytes] = _ANY_LINE_END, decode_strictly: bool = True
 ) -> Iterator[tuple[str, str | BadRow]]:
     """Place and text of every line, with bad lines as `BadRow`; memory is bounded by the longest good line."""
     for number, line in enumerate(_byte_lines(stream, line_end), 1):
         place = f"{name}:{number}"
         if number == 1:
-            if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            if line.startswith(_UTF16):
                 raise InputError(f"{name}: is UTF-16; save it as UTF-8")
             line = line.removeprefix(b"\xef\xbb\xbf")
         if len(line) > MAX_LINE_BYTES:

@@ -1,21 +1,25 @@
 r"""Raw LaTeX in, one canonical line of tokens out, or a named reason why not.
 
 `faithful` keeps the picture: the formula as given and the result typeset alike as `$\displaystyle ...$`. `compact`
-also drops explicit space, delimiter sizes and styles. `none` only splits at whitespace, for formulas that are
-normalized already. What a token is stands in `tokens`; what is changed, in `rules.table`.
+also drops explicit space, delimiter sizes and styles, each by a rule of its own (`rules.lossy`) that can be switched on
+alone. `none` only splits at whitespace, for formulas that are normalized already. What a token is stands in `tokens`;
+what is changed, in `rules.table`. Last, a team's own replacements are made (`rules.replacements`).
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from im2latex.errors import LatexError, UsageError
 from im2latex.latex.depth import check_depth, guarded
+from im2latex.latex.lexer import lex
 from im2latex.latex.papers.definitions import read_definitions
 from im2latex.latex.papers.macros import Macros
 from im2latex.latex.papers.verbatim import visible
 from im2latex.latex.parse import parse
+from im2latex.latex.rules.replacements import NONE, load_replacements
 from im2latex.latex.rules.table import RULES, Rule
 from im2latex.latex.rules.team import load_rules
 from im2latex.latex.signatures import COMMANDS, KINDS
@@ -24,6 +28,12 @@ from im2latex.latex.tree import Row, Style, rewrite
 from im2latex.latex.write import write
 from im2latex.params import Params
 
+_MOST_PASSES = 5
+"""Most times that rules and replacements run on each other's results."""
+
+LOSSY = tuple(rule.name for rule in RULES if not rule.faithful)
+"""The rules that change the picture."""
+
 
 class NormalizerParams(Params):
     """How formulas are normalized."""
@@ -31,19 +41,32 @@ class NormalizerParams(Params):
     profile: Literal["faithful", "compact", "none"] = Field(default="faithful", description="which rules run")
     max_characters: int = Field(default=5000, ge=1, description="longer formulas are refused as too_long")
     rules_off: tuple[str, ...] = Field(default=(), description="names of rules that do not run")
+    rules_on: tuple[str, ...] = Field(default=(), description="names of lossy rules that run in faithful too")
     macros: str | None = Field(default=None, description="TeX file of definitions that are expanded before all else")
     rules: str | None = Field(default=None, description="Python file whose RULES run after the built-in ones")
+    replacements: str | None = Field(default=None, description="text file of `TOKENS -> TOKENS` lines, made last")
     commands: dict[str, str] = Field(
         default={}, description="further commands and the kinds of argument that they take, as in latex/signatures.py"
     )
 
-    @field_validator("rules_off")
+    @field_validator("rules_off", "rules_on")
     @classmethod
     def _are_rules(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         known = [rule.name for rule in RULES]
         unknown = [name for name in names if name not in known]
         if unknown:
             raise ValueError(f"{', '.join(unknown)}: no such rule; there are {', '.join(known)}")
+        return names
+
+    @field_validator("rules_on")
+    @classmethod
+    def _are_lossy(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        both = [name for name in names if name in info.data.get("rules_off", ())]
+        if both:
+            raise ValueError(f"{', '.join(both)}: is in rules_off too; keep it in one of them")
+        needless = [rule.name for rule in RULES if rule.faithful and rule.name in names]
+        if needless:
+            raise ValueError(f"{', '.join(needless)}: runs in every profile; lossy are {', '.join(LOSSY)}")
         return names
 
     @field_validator("commands")
@@ -65,23 +88,64 @@ class Normalizer:
         self._rules = tuple(
             rule
             for rule in (*RULES, *own)
-            if (rule.faithful or params.profile == "compact") and rule.name not in params.rules_off
+            if (rule.faithful or params.profile == "compact" or rule.name in params.rules_on)
+            and rule.name not in params.rules_off
         )
         self._commands = COMMANDS | params.commands
+        self._replacements = load_replacements(params.replacements, self._named) if params.replacements else NONE
 
     @guarded
     def normalize(self, formula: str) -> str:
         """Write the formula in its canonical spelling, tokens apart by one space; raises `LatexError`, nothing else."""
+        return self.normalize_counted(formula)[0]
+
+    def normalize_counted(self, formula: str) -> tuple[str, Counter[str]]:
+        """As `normalize`, with how often each left side of the replacements was replaced."""
         self._check_size(formula)
         if self.params.profile == "none":
-            return join(split(formula))
+            return join(split(formula)), Counter()
+        latex = self._ruled(formula)
+        if not self._replacements.table:
+            return latex, Counter()
+        tokens, made = self._replacements.apply(split(latex))
+        return (self._settled(_line(tokens)), made) if made else (latex, made)
+
+    def _settled(self, latex: str) -> str:
+        """What rules and replacements leave as it is: the rules run on what was replaced, such as braces left empty."""
+        for _ in range(_MOST_PASSES):
+            before = latex
+            try:
+                tokens, _ = self._replacements.apply(split(self._ruled(latex)))
+            except LatexError as error:
+                raise LatexError(error.reason, f"after the replacements: {error.detail}") from None
+            latex = _line(tokens)
+            if latex == before:
+                return latex
+        raise LatexError("replaced_for_ever", "rules and replacements undo each other")
+
+    def _ruled(self, formula: str) -> str:
+        return _line(write(self._tree(formula)))
+
+    def _tree(self, formula: str) -> Row:
         formula = self._expanded(formula)
         row = parse(formula, self._commands)
         seen = lexemes(formula + " ")  # a backslash at the end is a control space
         for rule in self._rules:
             if not rule.triggers or not rule.triggers.isdisjoint(seen):
                 _run(rule, row)
-        return _finish(row)
+        return row
+
+    def _named(self, token: str) -> str | None:
+        """The name that the rules give a token: that of its synonyms; None where they leave it out."""
+        source = f"a {token} b"
+        given = lex(source)
+        try:
+            found = split(self._ruled(source))
+        except LatexError:  # a part that stands alone nowhere
+            return token
+        if token in found:
+            return token
+        return found[1] if len(found) == len(given) and found[2:] == given[2:] else None
 
     @guarded
     def explain(self, formula: str) -> list[tuple[str, str]]:
@@ -98,7 +162,10 @@ class Normalizer:
             after = join(write(row))
             if after != steps[-1][1]:
                 steps.append((rule.name, after))
-        _finish(row)
+        made = self._replacements.apply(write(row))[1]
+        if made:
+            steps.append(("replacements", self.normalize(formula)))
+        _line(write(row))
         return steps
 
     def _expanded(self, formula: str) -> str:
@@ -136,8 +203,7 @@ def _run(rule: Rule, row: Row) -> None:
         row[:] = rule.apply(row, Style.DISPLAY)
 
 
-def _finish(row: Row) -> str:
-    tokens = write(row)
+def _line(tokens: list[str]) -> str:
     if set(tokens) <= {"{", "}"}:
         raise LatexError("empty", "nothing is left that prints")
     normalized = join(tokens)

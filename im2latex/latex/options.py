@@ -15,7 +15,7 @@ _POSITIONS = re.compile(r"[tbc]")
 _COLUMNS = re.compile(r"[lcr|]+")
 _IGNORED = frozenset(split("array gathered lgathered rgathered"))
 r"""Environments that set anything but `[t]` and `[b]` as `[c]`, even `[ t ]` (`\@array`; mathtools' `gathered`)."""
-_AFTER_SPACE = frozenset(split("array alignedat"))
+OPTION_AFTER_SPACE = frozenset(split("array alignedat"))
 """Environments that find the option behind spaces; the bracket is mathematics in the others."""
 _WITH_COLUMNS = re.compile(r"[pbBvV]?(?:small)?matrix\*")
 _KEYWORD = re.compile(r"[A-Za-z]*")
@@ -54,7 +54,7 @@ def placement(cursor: Cursor, name: str, begin: int, spaced: bool) -> str:
     Aligned and alignedat set a bracket that holds no position as mathematics (`\ams@start@box` in amsmath.sty).
     """
     opened = _BEGIN.match(cursor.source, begin)
-    if not (spaced and name in _AFTER_SPACE) and (opened is None or not cursor.touches(opened.end())):
+    if not (spaced and name in OPTION_AFTER_SPACE) and (opened is None or not cursor.touches(opened.end())):
         return ""
     start, position = cursor.at, cursor.position
     word = cursor.option()

@@ -19,7 +19,7 @@ from im2latex.reporting.trees import Revision
 from im2latex.scoring.intervals import LEVEL
 from im2latex.scoring.pairs import Pairs, pair
 
-HEADLINE = ("bleu", "edit", "exact", "image_exact", "compiles", "cdm")
+HEADLINE = ("bleu", "edit", "exact", "image_exact", "compiles", "cdm", "cdm_strict")
 """Scores that are watched unless others are asked for."""
 
 BASES = ("origin/main", "main")

@@ -20,6 +20,7 @@ LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "image_match_nospace": ("Tolerant match, no spaces", "the same, blank columns removed"),
         "cdm": ("CDM", "matched glyph boxes, F1"),
         "cdm_exact": ("CDM exact", "all glyph boxes matched"),
+        "cdm_strict": ("CDM strict", "the same, in place and size to half a pixel at 200 dpi"),
         "compiles": ("Typesets", "the prediction is valid LaTeX"),
     }
 )

@@ -6,7 +6,7 @@ the reference in which one letter, digit or other token is another: what a score
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -59,12 +59,16 @@ def one_changed(formula: str) -> str:
     return " ".join(tokens)
 
 
-def with_baselines(predictions: pa.Table, frequent: str) -> pa.Table:
-    """Append to PREDICTIONS the rows of the baselines, one for each picture and baseline."""
+def with_baselines(predictions: pa.Table, frequent: str, tokens: Mapping[str, str] | None = None) -> pa.Table:
+    """Append to PREDICTIONS the rows of the baselines, one for each picture and baseline.
+
+    `tokens` maps each reference to its tokens, joined by spaces, where references are not that already.
+    """
     pictures = predictions.filter(pc.equal(predictions["input"], PICTURE))
     rows = pictures.num_rows
     tables = [predictions]
-    changed = [one_changed(reference or "") for reference in pictures["reference"].to_pylist()]
+    references = [reference or "" for reference in pictures["reference"].to_pylist()]
+    changed = [one_changed(tokens[reference] if tokens else reference) for reference in references]
     guesses = {EMPTY: [""] * rows, MOST_FREQUENT: [frequent] * rows, ONE_CHANGED: changed}
     for name, hypotheses in guesses.items():
         columns = {column: pictures[column] for column in ("formula_id", "split", "reference")}

@@ -5,16 +5,21 @@ import pyarrow as pa
 
 from im2latex.scoring.cdm import CDM_SCORES
 from im2latex.scoring.image import IMAGE_SCORES
-from im2latex.scoring.judge import CDM_COLUMNS, IMAGE_COLUMNS
+from im2latex.scoring.judge import IMAGE_COLUMNS
 from im2latex.scoring.sums import Column, Score
-from im2latex.scoring.text import TEXT_SCORES, text_columns
+from im2latex.scoring.text import scores_of, text_columns
+from im2latex.scoring.tokenizer import Tokenizer
 
 
-def judged_columns(scores: pa.Table) -> tuple[dict[str, Column], dict[str, Score]]:
-    """Columns of shape (rows,), and the scores that can be had from them: those of pictures where all were judged."""
+def judged_columns(scores: pa.Table, tokenizer: Tokenizer = "whitespace") -> tuple[dict[str, Column], dict[str, Score]]:
+    """Columns of shape (rows,), and the scores that can be had from them: those of pictures where all were judged.
+
+    `tokenizer` is what cut the strings of the table, which are tokens already.
+    """
     columns: dict[str, Column] = text_columns(scores["reference"].to_pylist(), scores["hypothesis"].to_pylist())
-    names: dict[str, Score] = {**TEXT_SCORES}
-    for counts, more in ((IMAGE_COLUMNS, IMAGE_SCORES), (CDM_COLUMNS, CDM_SCORES)):
+    names: dict[str, Score] = {**scores_of(tokenizer)}
+    of_symbols = [((name,), {name: score}) for name, score in CDM_SCORES.items()]  # an older table lacks some
+    for counts, more in ((IMAGE_COLUMNS, IMAGE_SCORES), *of_symbols):
         if scores[counts[0]].null_count == 0:
             names |= more
             for name in counts:

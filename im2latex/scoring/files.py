@@ -1,20 +1,29 @@
 """Two files, one formula a line, to scores: what `im2latex score` prints.
 
 A line ends at \\n or \\r\\n only, never at another Unicode separator. A blank line is a missing formula and counts.
+
+The text scores compare tokens. `latex`, the default, cuts raw LaTeX as TeX reads it, so that spaces and the braces of
+arguments do not matter and a file judged by itself has 1 at any length; `whitespace` is the published definitions. With
+a normalizer both sides are normalized first, so that synonyms, the order of scripts and needless braces do not matter
+either; a formula that it refuses is cut as it is, and counted. Pictures are those of the formulas as given.
 """
 
+from collections import Counter
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from im2latex.errors import InputError
+from im2latex.errors import InputError, LatexError
+from im2latex.latex.normalize import Normalizer
 from im2latex.records import PREDICTIONS, formula_id
 from im2latex.rendering.engine import Renderer
 from im2latex.rendering.glyphs import GlyphReader
 from im2latex.scoring.baselines import PICTURE, most_frequent, with_baselines
 from im2latex.scoring.judge import judge
 from im2latex.scoring.summary import SummaryParams, describe, summarize
+from im2latex.scoring.tokenizer import Tokenizer, tokenized
 
 
 def score_files(
@@ -25,11 +34,13 @@ def score_files(
     params: SummaryParams | None = None,
     baselines: bool = False,
     progress: bool = False,
+    tokenizer: Tokenizer = "latex",
+    normalizer: Normalizer | None = None,
 ) -> dict[str, Any]:
     """Score line by line; scores of pictures and symbols too where there is what they take.
 
     With `baselines`, those of trivial predictions are nested under that name; the most frequent formula is that of the
-    references.
+    references. The result also says how many lines of each side are blank and, with a normalizer, were refused.
     """
     params = params or SummaryParams()
     refs, hyps = read_lines(references), read_lines(hypotheses)
@@ -47,12 +58,38 @@ def score_files(
         "hypothesis": hyps,
         "log_probability": [None] * rows,
     }
+    normal, refused = _normalized({*refs, *hyps}, normalizer)
+    tokens = {line: tokenized(normal.get(line, line), tokenizer) for line in ("", *refs, *hyps)}
+    counts: dict[str, Any] = {"tokenizer": tokenizer, "normalized": normalizer.params.profile if normalizer else None}
+    sides = {"references": refs, "hypotheses": hyps}
+    counts["blank_lines"] = {side: sum(not line.strip() for line in lines) for side, lines in sides.items()}
+    if normalizer:
+        counts["refused"] = {
+            side: dict(Counter(refused[line] for line in lines if line in refused)) for side, lines in sides.items()
+        }
     table = pa.table(columns, schema=PREDICTIONS)
-    if baselines and rows:
-        found = summarize(judge(with_baselines(table, most_frequent(refs)), renderer, reader, progress), params)
-        del found["splits"]
-        return found
-    return describe(judge(table, renderer, reader, progress), params)
+    if not (baselines and rows):
+        return counts | describe(judge(table, renderer, reader, progress, tokens), params, tokenizer)
+    table = with_baselines(table, most_frequent(refs), tokens)
+    tokens = {line: line for line in table["hypothesis"].to_pylist()} | tokens  # what a baseline changed is tokens
+    found = counts | summarize(judge(table, renderer, reader, progress, tokens), params, tokenizer=tokenizer)
+    del found["splits"]
+    return found
+
+
+def _normalized(lines: Set[str], normalizer: Normalizer | None) -> tuple[dict[str, str], dict[str, str]]:
+    """The normalized form of each line that has one, and the reason of each other that is not blank."""
+    normal: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    if normalizer is None:
+        return normal, refused
+    for line in lines:
+        try:
+            normal[line] = normalizer.normalize(line)
+        except LatexError as error:
+            if line.strip():
+                refused[line] = error.reason
+    return normal, refused
 
 
 def read_lines(path: Path) -> list[str]:

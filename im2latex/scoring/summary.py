@@ -1,6 +1,6 @@
 """Judged rows (records.SCORES) to the published numbers, the content of reports/metrics.json.
 
-    {bleu, edit, ..., n, intervals: {NAME: [low, high]}, failures, reference_failures, errors}
+    {tokenizer, bleu, edit, ..., n, intervals: {NAME: [low, high]}, failures, reference_failures, errors}
         of the headline split, `errors` being kinds of predictions and the most confused tokens (scoring.confusion);
         and nested, each with its own scores, n and intervals:
     by_length.<class>   of its samples by tokens of the reference
@@ -10,6 +10,9 @@
     blank               the same model shown empty paper
     search_alone        the search's own choices, where hypotheses were ranked anew by their pictures
     baselines.<name>    predictions that need no model
+
+`tokenizer` says what cut the formulas into the tokens of the text scores. The pipeline's are normalized, so that
+`whitespace` separates them and the text scores are the published definitions.
 
 Fractions in 0..1, rounded so that the last bits of a processor do not show.
 """
@@ -33,6 +36,7 @@ from im2latex.scoring.features import FEATURES, features
 from im2latex.scoring.intervals import intervals
 from im2latex.scoring.rerank import SEARCH_ALONE
 from im2latex.scoring.sums import Columns, total
+from im2latex.scoring.tokenizer import Tokenizer
 
 DECIMALS = 6
 
@@ -60,9 +64,14 @@ class SummaryParams(Params):
         return edges
 
 
-def summarize(scores: pa.Table, params: SummaryParams, groups: Mapping[str, str] | None = None) -> dict[str, Any]:
+def summarize(
+    scores: pa.Table,
+    params: SummaryParams,
+    groups: Mapping[str, str] | None = None,
+    tokenizer: Tokenizer = "whitespace",
+) -> dict[str, Any]:
     """Publish a whole table; `groups` names the group of a formula_id. Raises `InputError` without a headline row."""
-    judged = _Judged(scores, params, groups or {})
+    judged = _Judged(scores, params, groups or {}, tokenizer)
     splits = {split: judged.block(judged.of(PICTURE, split)) for split in judged.splits}
     if params.headline not in splits:
         present = ", ".join(splits) or "none"
@@ -76,21 +85,24 @@ def summarize(scores: pa.Table, params: SummaryParams, groups: Mapping[str, str]
     return published | {"baselines": blocks}
 
 
-def describe(scores: pa.Table, params: SummaryParams) -> dict[str, Any]:
+def describe(scores: pa.Table, params: SummaryParams, tokenizer: Tokenizer = "whitespace") -> dict[str, Any]:
     """Publish the scores of all rows as one set, without splits and baselines; raises `InputError` for no rows."""
     if not scores.num_rows:
         raise InputError("there is nothing to score: no pair of reference and prediction was given")
-    return _Judged(scores, params, {}).describe(np.ones(scores.num_rows, bool))
+    return _Judged(scores, params, {}, tokenizer).describe(np.ones(scores.num_rows, bool))
 
 
 class _Judged:
     """The table as columns of numbers, counted once and then cut by masks."""
 
-    def __init__(self, scores: pa.Table, params: SummaryParams, groups: Mapping[str, str]) -> None:
+    def __init__(
+        self, scores: pa.Table, params: SummaryParams, groups: Mapping[str, str], tokenizer: Tokenizer
+    ) -> None:
         self._references: list[str] = scores["reference"].to_pylist()
         self._hypotheses: list[str] = scores["hypothesis"].to_pylist()
         self._params = params
-        self._columns, self._scores = judged_columns(scores)
+        self._tokenizer = tokenizer
+        self._columns, self._scores = judged_columns(scores, tokenizer)
         self._groups = np.array([groups.get(name) or "" for name in scores["formula_id"].to_pylist()], dtype=object)
         self._inputs = np.array(scores["input"].to_pylist(), dtype=object)
         self._splits = np.array(scores["split"].to_pylist(), dtype=object)
@@ -128,7 +140,7 @@ class _Judged:
         }
         if not blocks["by_group"]:
             del blocks["by_group"]
-        return self.block(mask) | failures | {"errors": self._errors(mask)} | blocks
+        return {"tokenizer": self._tokenizer} | self.block(mask) | failures | {"errors": self._errors(mask)} | blocks
 
     def _errors(self, mask: Mask) -> dict[str, Any]:
         """How many predictions are of which kind, and which tokens are confused."""

@@ -102,6 +102,21 @@ def test_normalize_follows_the_parameters_of_the_folder(command: Command) -> Non
     assert command("normalize", "--profile", "faithful", stdin=b"\\epsilon\n")[1] == "\\epsilon\n"
 
 
+def test_normalize_counts_and_explains_replacements(command: Command) -> None:
+    Path("r.txt").write_text("\\bm -> \\mathbf\n\\quad ->\n")
+    Path("params.yaml").write_text("normalize: {normalizer: {replacements: r.txt, rules_on: [no_left_right]}}\n")
+    source = b"\\bm x\\quad\\left(\\bm y\\right)\ny\n"
+    code, out, err = command("normalize", stdin=source)
+    assert (code, out) == (0, "\\mathbf { x } ( \\mathbf { y } )\ny\n")
+    assert err == "replaced 2: \\boldsymbol\nreplaced 1: \\quad\n"
+    steps = [line.split(maxsplit=1) for line in command("normalize", "--explain", stdin=source)[1].splitlines() if line]
+    assert [name for name, _ in steps] == ["parse", "no_left_right", "old_font_name", "replacements", "parse"]
+    assert steps[-2][1] == "\\mathbf { x } ( \\mathbf { y } )"
+    Path("r.txt").write_text("a -> b\nb -> a\n")
+    code, _, err = command("normalize", stdin=source)
+    assert (code, err.count("\n")) == (2, 1)
+
+
 def test_normalize_profiles(command: Command) -> None:
     assert command("normalize", "--profile", "none", stdin=b" a  b \n")[1] == "a b\n"
     code, _, err = command("normalize", "--profile", "exact", stdin=b"x\n")
@@ -147,6 +162,27 @@ def test_score_prints_json(command: Command) -> None:
     assert set(scores["intervals"]["bleu"]) <= {0.0, 1.0} or len(scores["intervals"]["bleu"]) == 2
 
 
+def test_score_says_how_the_formulas_were_cut(command: Command) -> None:
+    Path("params.yaml").write_text("normalize: {normalizer: {profile: compact}}\n")
+    Path("a.txt").write_text("x^2\n\\frac12 \\, y\n\n}\n")
+    Path("b.txt").write_text("x ^ {2}\n\\frac 1 {2}\\thinspace y\n\n}\n")
+    found = {}
+    for options in ((), ("--tokenizer", "whitespace"), ("--normalize",)):
+        code, out, err = command("score", "a.txt", "b.txt", *options)
+        assert (code, err) == (0, "")
+        scores = json.loads(out)
+        assert scores["blank_lines"] == {"references": 1, "hypotheses": 1}
+        found[options] = scores
+    summary = {key: (one["tokenizer"], one["normalized"], one["exact"]) for key, one in found.items()}
+    assert list(summary.values()) == [("latex", None, 0.5), ("whitespace", None, 0.25), ("latex", "faithful", 0.75)]
+    assert found["--normalize",]["refused"] == {
+        "references": {"unbalanced_group": 1},
+        "hypotheses": {"unbalanced_group": 1},
+    }
+    code, _, err = command("score", "a.txt", "b.txt", "--tokenizer", "bpe")
+    assert (code, "'bpe'" in err) == (2, True)
+
+
 def test_score_with_baselines_nests_them(command: Command) -> None:
     Path("a.txt").write_text("x ^ { 2 }\ny\ny\n")
     Path("b.txt").write_text("x ^ { 3 }\ny\n\n")
@@ -162,13 +198,13 @@ def test_score_with_baselines_nests_them(command: Command) -> None:
 def test_score_of_images_has_every_score(command: Command) -> None:
     Path("a.txt").write_text("x ^ 2\ny\n")
     Path("b.txt").write_text("x ^ { 2 }\nz\n")
-    code, out, _ = command("score", "a.txt", "b.txt", "--images")
+    code, out, _ = command("score", "a.txt", "b.txt", "--images", "--tokenizer", "whitespace")
     scores = json.loads(out)
     assert code == 0
     assert (scores["exact"], scores["image_exact"], scores["cdm"], scores["cdm_exact"]) == (0.0, 0.5, 0.5, 0.5)
     assert set(scores["intervals"]) == {
         *("bleu", "edit", "token_error_rate", "cer", "exact", "image_exact", "image_match", "image_match_nospace"),
-        *("image_edit", "compiles", "cdm", "cdm_exact"),
+        *("image_edit", "compiles", "cdm", "cdm_exact", "cdm_strict"),
     }
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer
 
@@ -54,6 +56,32 @@ def test_pieces_and_merges(command: Command) -> None:
     said = command("vocab", "coverage", "w.json", "f.txt")[1]
     assert "all: 12 formulas, 0.000 % of tokens unknown, in 0.00 % of formulas, 4.50 tokens an id" in said
     assert "tokens an id" not in command("vocab", "coverage", "v.json", "f.txt")[1]
+
+
+def test_the_training_split_is_counted_and_said(command: Command) -> None:
+    folder = Path("corpus")
+    folder.mkdir()
+    rows = [("x", "train"), ("x", "train"), ("y", "val"), ("y", "test"), ("}", "train"), ("z z", None)]
+    table = pa.table({"formula": [row[0] for row in rows], "split": [row[1] for row in rows]})
+    pq.write_table(table, folder / "t.parquet")
+    labels = table.rename_columns(["latex", "split"]).append_column("formula_id", pa.array(list("123456")))
+    pq.write_table(labels, "part.parquet")
+    for source, refused in ((folder, True), (folder / "t.parquet", True), (Path("part.parquet"), False)):
+        code, _, err = command("vocab", "build", str(source), "-o", "v.json")
+        assert code == 0
+        assert ("1 formulas refused" in err) == refused
+        assert f"from {2 if refused else 3} formulas of the split train; 3 of other splits were not counted" in err
+        assert Vocabulary.load(Path("v.json")).counts["x"] == 2
+        assert {"y", "z"}.isdisjoint(Vocabulary.load(Path("v.json")).tokens)
+    Path("f.lst").write_bytes(LINES)
+    code, _, err = command("vocab", "build", "f.lst", "-o", "v.json")
+    assert code == 0
+    assert "read as text, one formula a line" in err
+    assert "from 4 formulas: no split is given, so all were counted" in err
+    pq.write_table(table.slice(2, 2), "held_out.parquet")
+    code, _, err = command("vocab", "build", "held_out.parquet", "-o", "w.json")
+    assert (code, Path("w.json").exists()) == (1, False)
+    assert "no formula is in the split train; there are test, val" in err
 
 
 def test_a_start_keeps_its_ids_whatever_the_kind(command: Command) -> None:

@@ -65,6 +65,8 @@ def corpus(monkeypatch: pytest.MonkeyPatch) -> None:
             "good": Corpus("", "http://unused", {"a.lst": right}, {}),
             "bad": Corpus("", "http://unused", {"a.lst": wrong}, {}),
             "gone": Corpus("", "http://unused", {"missing.lst": right}, {}),
+            "sha256": Corpus("", "http://unused", {"a.lst": hashlib.sha256(BODY).hexdigest()}, {}),
+            "unpublished": Corpus("", "http://unused", {"a.lst": None, "b.lst": None}, {"c.tar.gz": None}),
         },
     )
 
@@ -108,5 +110,39 @@ def test_refuses_a_wrong_checksum(server: Server, tmp_path: Path) -> None:
 def test_names_what_failed(server: Server, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="missing.lst: download failed"):
         fetch("gone", tmp_path, url(server))
-    with pytest.raises(UsageError, match="known are good, bad, gone"):
+    with pytest.raises(UsageError, match="known are good, bad, gone, sha256, unpublished"):
         fetch("im2latex-1k", tmp_path, url(server))
+
+
+def test_a_checksum_may_be_sha256(server: Server, tmp_path: Path) -> None:
+    fetch("sha256", tmp_path, url(server))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.lst"]
+    (tmp_path / "a.lst").write_bytes(b"other")
+    fetch("sha256", tmp_path, url(server))
+    assert (tmp_path / "a.lst").read_bytes() == BODY
+
+
+def test_without_a_published_checksum_the_first_download_is_written_down(server: Server, tmp_path: Path) -> None:
+    assert fetching.without_checksum("good") == []
+    assert fetching.without_checksum("unpublished", pictures=True) == ["a.lst", "b.lst", "c.tar.gz"]
+    fetch("unpublished", tmp_path, url(server))
+    digest = hashlib.sha256(BODY).hexdigest()
+    assert (tmp_path / "SHA256SUMS").read_text() == f"{digest}  a.lst\n{digest}  b.lst\n"
+    fetch("unpublished", tmp_path, url(server))
+    assert server.sent == 2 * len(BODY), "what is there and right is left alone"
+    (tmp_path / "a.lst").write_bytes(b"changed")
+    fetch("unpublished", tmp_path, url(server))
+    assert (tmp_path / "a.lst").read_bytes() == BODY
+    (tmp_path / "a.lst").unlink()
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  a.lst\n")
+    with pytest.raises(InputError, match="has SHA-256 .* is due"):
+        fetch("unpublished", tmp_path, url(server))
+    (tmp_path / "SHA256SUMS").write_text("nonsense\n")
+    with pytest.raises(InputError, match="SHA256SUMS: a line is"):
+        fetch("unpublished", tmp_path, url(server))
+
+
+def test_an_archive_without_a_checksum_must_unpack(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"c\.tar\.gz: does not unpack"):
+        fetch("unpublished", tmp_path, url(server), pictures=True)
+    assert not (tmp_path / "c.tar.gz").exists()

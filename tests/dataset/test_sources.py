@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from im2latex.dataset.sources import MAX_LINE_BYTES, read_corpus, read_file
+from im2latex.dataset.layouts import read_corpus
+from im2latex.dataset.sources import MAX_LINE_BYTES, read_as_lines, read_file
 from im2latex.errors import InputError
 from im2latex.records import BadRow, RawFormula
 
@@ -155,8 +156,30 @@ def test_wrong_paths_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "d.txt").mkdir()
     with pytest.raises(InputError, match="is a folder where a file is due"):
         list(read_file(tmp_path / "d.txt"))
-    with pytest.raises(InputError, match=r"unknown format '\.doc'"):
-        list(read_file(write(tmp_path / "x.doc", b"")))
+
+
+@pytest.mark.parametrize("name", ["f.lst", "f", "f.formulas", "f.tex.gz", "f.norm.lst.gz"])
+def test_a_file_of_another_suffix_is_lines_of_text(tmp_path: Path, name: str) -> None:
+    content = b'x^2\r\n\n\\text{caf\xe9}\n{"formula": 1}\n'
+    path = write(tmp_path / name, gzip.compress(content) if name.endswith(".gz") else content)
+    assert formulas(path) == ["x^2", "", "<not_utf8>", '{"formula": 1}']
+    assert str(path) in (read_as_lines(path) or "")
+
+
+@pytest.mark.parametrize("name", ["f.txt", "f.jsonl.gz", "f.csv", "f.parquet", "absent.lst", "folder.lst"])
+def test_a_known_suffix_needs_no_note(tmp_path: Path, name: str) -> None:
+    if "folder" in name:
+        (tmp_path / name).mkdir()
+    elif "absent" not in name:
+        write(tmp_path / name, b"")
+    assert read_as_lines(tmp_path / name) is None
+
+
+def test_what_is_no_text_is_refused_unless_its_name_says_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"f\.png: is no text"):
+        formulas(write(tmp_path / "f.png", b"\x89PNG\r\n\0\0"))
+    with pytest.raises(InputError, match="is UTF-16"):
+        formulas(write(tmp_path / "f.lst", "x\n".encode("utf-16")))
 
 
 def lists(folder: Path, train: str, test: str) -> None:

@@ -21,7 +21,10 @@ SMALLEST = load_preset("fast-tiny")
 
 TINY: dict[str, Any] = {
     "corpus": "tiny",
-    "normalize": {"part_rows": 25, "normalizer": {"macros": None, "rules": None, "commands": {r"\broken": ""}}},
+    "normalize": {
+        "part_rows": 25,
+        "normalizer": {"macros": None, "rules": None, "replacements": None, "commands": {r"\broken": ""}},
+    },
     "render": {"picture": {"downsample": 8}},
     "tokenize": {"vocabulary": {"min_count": 1}},
     "filter": {"unknown_tokens": "keep", "max_width_px": 2000, "max_tokens": 34},

@@ -51,13 +51,27 @@ def lists() -> None:
     (CORPUS / "im2latex_train.lst").write_text("\n".join(entries))
 
 
+def filtered_lists() -> None:
+    write_pictures(CORPUS / "formula_images_processed")
+    (CORPUS / "im2latex_formulas.norm.lst").write_text("\n".join(FORMULAS))
+    entries = [f"p{number}.png {number}" for number in range(len(FORMULAS))]
+    (CORPUS / "im2latex_train_filter.lst").write_text("\n".join(entries))
+
+
+def matching() -> None:
+    write_pictures(CORPUS / "images_train")
+    (CORPUS / "train.formulas.norm.txt").write_text("\n".join(FORMULAS))
+    entries = [f"p{number}.png {number}" for number in range(len(FORMULAS))]
+    (CORPUS / "train.matching.txt").write_text("\n".join(entries))
+
+
 def pairs() -> None:
     names = write_pictures(CORPUS / "images")
     (CORPUS / "NAME2ID.json").write_text(json.dumps({name: number for number, name in enumerate(names)}))
     (CORPUS / "ID2FORMULA.json").write_text(json.dumps(dict(enumerate(FORMULAS))))
 
 
-@pytest.mark.parametrize("layout", [table, cells, lists, pairs])
+@pytest.mark.parametrize("layout", [table, cells, lists, filtered_lists, matching, pairs])
 def test_every_layout_reaches_the_shards(project: Path, layout: Callable[[], None]) -> None:
     (CORPUS / "formulas.txt").unlink()
     CORPUS.rmdir()

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
+from typer.testing import CliRunner
 
+from im2latex.cli import app
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.records import read_parts, read_table
 from tests.pipeline.conftest import run
@@ -40,3 +42,14 @@ def test_the_vocabulary_knows_the_training_split_alone(
     training = labels[labels["split"] == "train"]["tokens"].explode().value_counts()
     vocabulary = Vocabulary.load(Path("data/tokenize/vocabulary.json"))
     assert {index: vocabulary.counts[vocabulary.tokens[index]] for index in training.index} == training.to_dict()
+
+
+def test_the_command_makes_the_vocabulary_of_the_pipeline(project: Path) -> None:
+    run("normalize", "render", "tokenize", "filter", "bucket")
+    fitted = json.loads(Path("data/tokenize/vocabulary.json").read_text())
+    for source in ("data/render", "data/normalize", "data/filter", "data/bucket"):
+        done = CliRunner().invoke(app, ["vocab", "build", source, "-o", "v.json", "--min-count", "1"])
+        assert done.exit_code == 0, done.output
+        assert "of the split train" in done.output
+        if source == "data/render":
+            assert json.loads(Path("v.json").read_text()) == fitted

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from im2latex.rendering.glyphs import TexGlyphs
 from im2latex.rendering.symbols import Glyphs
-from im2latex.scoring.cdm import MOST_SYMBOLS, f1, judge_symbols
+from im2latex.scoring.cdm import MOST_SYMBOLS, judge_symbols, match
 from tests.fakes import FakeGlyphs
 
 
@@ -22,6 +22,10 @@ def row(labels: str, step: float = 30, top: float = 0) -> Glyphs:
     places = [(label, step * place) for place, label in enumerate(labels) if label != " "]
     boxes = np.array([[x, top, x + 16, top + 20] for _, x in places], np.float64).reshape(len(places), 4)
     return Glyphs(tuple(label for label, _ in places), boxes)
+
+
+def f1(reference: Glyphs, hypothesis: Glyphs) -> float:
+    return match(reference, hypothesis).cdm
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,7 @@ def test_the_pairs_are_the_cheapest_of_all(reference: str, hypothesis: str) -> N
 def test_every_sample_counts_and_every_pair_is_judged_once() -> None:
     references = ["a b", r"\broken", "a b", "", "a b"]
     hypotheses = ["a b", "x", r"\broken", "", "  "]
-    assert judge_symbols(references, hypotheses, FakeGlyphs()) == [1.0, 0.0, 0.0, 0.0, 0.0]
+    assert judge_symbols(references, hypotheses, FakeGlyphs()) == [(1.0, 1.0), *[(0.0, 0.0)] * 4]
 
 
 @pytest.mark.needs_tex
@@ -124,7 +128,9 @@ def test_every_sample_counts_and_every_pair_is_judged_once() -> None:
     ],
 )
 def test_formulas(reference: str, hypothesis: str, expected: float) -> None:
-    assert judge_symbols([reference], [hypothesis], TexGlyphs()) == [pytest.approx(expected)]
+    (found,) = judge_symbols([reference], [hypothesis], TexGlyphs())
+    assert found.cdm == pytest.approx(expected)
+    assert found.cdm_strict <= found.cdm
 
 
 ARXIV = Path(__file__).parents[3] / "shared/data/arxiv_formulas_val.jsonl.gz"

@@ -20,7 +20,7 @@ PARAMS = RenderParams(rasterizer="pdfium", timeout_seconds=0.1, template=TEMPLAT
 RENDERER, READER = TexRenderer(PARAMS), TexGlyphs(PARAMS)
 WORST = {"bleu": 0, "edit": 0, "exact": 0}
 NO_PICTURE = dict.fromkeys(
-    ("image_exact", "image_match", "image_match_nospace", "image_edit", "cdm", "cdm_exact", "compiles"), 0
+    ("image_exact", "image_match", "image_match_nospace", "image_edit", "cdm", "cdm_exact", "cdm_strict", "compiles"), 0
 )
 RIGHT_PICTURE = dict.fromkeys(NO_PICTURE, 1)
 SUM = "a + b + c + d"
@@ -64,7 +64,7 @@ def test_predictions(reference: str, hypothesis: str | None, expected: dict[str,
 
 def test_a_prediction_that_hangs_is_stopped_and_wrong() -> None:
     # Symbols only: that pictures of such a formula end with the reason `timeout` is a test of the renderer.
-    assert judge_symbols([SUM, SUM], [r"\forever", SUM], READER) == [0.0, 1.0]
+    assert judge_symbols([SUM, SUM], [r"\forever", SUM], READER) == [(0.0, 0.0), (1.0, 1.0)]
 
 
 @pytest.mark.parametrize(

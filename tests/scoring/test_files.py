@@ -1,8 +1,10 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from im2latex.errors import InputError
+from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.scoring.files import read_lines, score_files
 from im2latex.scoring.summary import SummaryParams
 from tests.scoring.drawings import DrawnRenderer, drawing
@@ -50,3 +52,45 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
     path.write_bytes(b"\xe9")
     with pytest.raises(InputError, match="UTF-8"):
         read_lines(path)
+
+
+def scored(folder: Path, references: str, hypotheses: str, **options: Any) -> dict[str, Any]:
+    files = written(folder, "ref.txt", references), written(folder, "hyp.txt", hypotheses)
+    return score_files(*files, params=PARAMS, **options)
+
+
+def test_two_spellings_of_one_formula_are_one_text(tmp_path: Path) -> None:
+    raw, other = "x^2\n\\frac12\n", "x ^ {2}\n\\frac {1} 2\n"
+    found = scored(tmp_path, raw, other)
+    assert (found["tokenizer"], found["bleu"], found["exact"], found["edit"]) == ("latex", 1.0, 1.0, 1.0)
+    plain = scored(tmp_path, raw, other, tokenizer="whitespace")
+    assert (plain["tokenizer"], plain["bleu"], plain["exact"]) == ("whitespace", 0.0, 0.0)
+
+
+def test_with_a_normalizer_the_normal_forms_are_compared(tmp_path: Path) -> None:
+    raw, other = "x_i^2 \\le y\na\n\n\\nosuch x^2\n", "x^2_i\\leq{y}\n}{\n\n\\nosuch x ^ {2}\n"
+    assert scored(tmp_path, raw, other)["exact"] == 0.25
+    found = scored(tmp_path, raw, other, normalizer=Normalizer(NormalizerParams()))
+    assert (found["exact"], found["normalized"]) == (0.5, "faithful"), "what is refused on both sides is cut as it is"
+    assert found["blank_lines"] == {"references": 1, "hypotheses": 1}
+    assert found["refused"] == {
+        "references": {"unknown_macro": 1},
+        "hypotheses": {"unbalanced_group": 1, "unknown_macro": 1},
+    }
+
+
+def test_pictures_are_those_of_the_formulas_as_given(tmp_path: Path) -> None:
+    renderer = DrawnRenderer({"x^2": drawing("#"), "x^{2}": drawing("#"), "x ^ { 3 }": drawing("##")})
+    with pytest.raises(KeyError):
+        renderer.render(["x ^ { 2 }"])
+    found = scored(tmp_path, "x^2\n", "x^{2}\n", renderer=renderer)
+    assert (found["image_exact"], found["exact"]) == (1.0, 1.0)
+    assert renderer.asked == ["x ^ { 2 }", "x^2", "x^{2}"]
+
+
+def test_baselines_are_made_of_tokens(tmp_path: Path) -> None:
+    found = scored(tmp_path, "x^2y\nx^2y\na+b\n", "a\nb\nc\n", baselines=True)
+    one_changed = found["baselines"]["one_changed"]
+    assert one_changed["edit"] == pytest.approx(1 - 3 / 15, abs=1e-6)
+    assert found["baselines"]["most_frequent"]["exact"] == pytest.approx(2 / 3, abs=1e-6)
+    assert found["tokenizer"] == "latex"

@@ -50,6 +50,7 @@ def test_the_headline_split_stands_on_top() -> None:
     expected = text_scores([row[3] for row in test], [row[4] for row in test])
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
     assert found["n"] == 4
+    assert found["tokenizer"] == "whitespace", "the pipeline's formulas are normalized"
     assert (found["image_exact"], found["compiles"]) == (0.5, 0.5)
     assert found["image_edit"] == pytest.approx(1 - (0 + 0 + 1 + 1) / (1 + 3 + 1 + 1), abs=1e-6)
     assert found["failures"] == {"missing": 1, "undefined_macro": 1}
@@ -129,5 +130,13 @@ def test_symbols_add_their_scores_and_change_no_other() -> None:
     found = summarize(scores(symbols=True), PARAMS)
     assert found["cdm"] == pytest.approx((0.75 + 1 + 0 + 0) / 4, abs=1e-6)
     assert found["cdm_exact"] == 0.25
-    assert set(found["intervals"]) == set(plain["intervals"]) | {"cdm", "cdm_exact"}
+    assert found["cdm_strict"] == pytest.approx((0.75 + 1 + 0 + 0) / 4, abs=1e-6)
+    assert set(found["intervals"]) == set(plain["intervals"]) | {"cdm", "cdm_exact", "cdm_strict"}
     assert {name: found[name] for name in plain["intervals"]} == {name: plain[name] for name in plain["intervals"]}
+
+
+def test_a_table_without_a_newer_score_has_the_others() -> None:
+    old = scores(symbols=True).drop_columns(["cdm_strict"])
+    found = summarize(old.append_column("cdm_strict", pa.nulls(old.num_rows, pa.float64())), PARAMS)
+    assert "cdm" in found
+    assert "cdm_strict" not in found

@@ -4,8 +4,11 @@ from collections import Counter
 
 import pytest
 import sacrebleu
+from hypothesis import given
+from hypothesis import strategies as st
 
-from im2latex.scoring.text import text_scores
+from im2latex.scoring.sums import total
+from im2latex.scoring.text import bleu, bleu_of_any_length, text_columns, text_scores
 
 WORDS = [r"\frac", "{", "}", "x", "^", "_", "2", r"\alpha", "+", "="]
 
@@ -104,3 +107,35 @@ def test_without_any_token_every_score_is_its_worst(lines: list[str]) -> None:
 def test_pairs_must_pair() -> None:
     with pytest.raises(ValueError, match="shorter"):
         text_scores(["a", "b"], ["a"])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_where_a_reference_has_four_tokens_both_definitions_of_bleu_are_one(seed: int) -> None:
+    columns = text_columns(*corrupted(seed))
+    for sums in (total(columns), {name: column[:1] + column[-1:] for name, column in columns.items()}):
+        if sums["ref_ngrams_4"][0]:
+            assert bleu_of_any_length(sums)[0] == bleu(sums)[0], "to the last bit"
+
+
+@given(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join), min_size=1, max_size=4))
+def test_formulas_of_any_length_read_right_have_one(lines: list[str]) -> None:
+    assert text_scores(lines, lines, "latex") == {
+        "bleu": 1.0,
+        "edit": 1.0,
+        "token_error_rate": 0.0,
+        "cer": 0.0,
+        "exact": 1.0,
+    }
+
+
+def test_the_published_bleu_of_short_formulas_stays_zero() -> None:
+    lines = ["x", r"\frac { a }"]
+    theirs = sacrebleu.corpus_bleu(["x"], [["x"]], tokenize="none", smooth_method="none", use_effective_order=False)
+    assert theirs.score == text_scores(["x"], ["x"])["bleu"] == 0.0
+    assert text_scores(lines, lines)["bleu"] == pytest.approx(1.0), "one of them has four tokens"
+
+
+def test_bleu_of_any_length_rewards_no_shortness() -> None:
+    assert text_scores(["a b c d e f"], ["a b c"], "latex")["bleu"] == 0.0
+    assert text_scores(["a b c"], ["a"], "latex")["bleu"] == 0.0
+    assert text_scores(["a b c"], ["a b c a b c"], "latex")["bleu"] == pytest.approx((3 / 6 * 2 / 5 * 1 / 4) ** (1 / 3))

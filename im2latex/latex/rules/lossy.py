@@ -1,33 +1,97 @@
-r"""Rules of the profile `compact`, which drop what a reader of a formula cannot judge; the picture changes."""
+r"""Rules that drop what a reader of a formula may not be asked for; the picture changes.
 
-from im2latex.latex.rules.atoms import is_space
+The profile `compact` runs all of them, `faithful` those that `rules_on` names; `rules_off` switches any of them off.
+"""
+
 from im2latex.latex.rules.structure import redundant_braces
-from im2latex.latex.signatures import COMMANDS, STYLE_SWITCHES
+from im2latex.latex.signatures import COMMANDS, CONTROL_SPACE, SPACE_COMMANDS, SPACES, STYLE_SWITCHES
 from im2latex.latex.tree import Command, Fence, Group, Node, Row, Scripts, Style, Token, heads
 
-_FRACTIONS = {"\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\dbinom": "\\binom", "\\tbinom": "\\binom"}
-_SIZES = frozenset(name for name, kinds in COMMANDS.items() if kinds == "d")
+FRACTIONS = {"\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\dbinom": "\\binom", "\\tbinom": "\\binom"}
+SIZES = frozenset(name for name, kinds in COMMANDS.items() if kinds == "d") - {"\\middle"}
+QUADS = frozenset(["\\quad", "\\qquad", "\\enspace", "\\enskip"])
+WORD_SPACES = frozenset(["~", "\\space", CONTROL_SPACE])
+FILLS = frozenset(["\\hfill", "\\hfil"])
+THIN_SPACES = SPACES - QUADS - WORD_SPACES - FILLS
 
 
-def no_space(row: Row, style: Style) -> Row:
-    r"""Drop explicit space, and the braces that then hold one atom.
+def no_thin_space(row: Row, style: Style) -> Row:
+    r"""Drop the spaces of a few mu, and the braces that then hold one atom.
 
-    >>> a \, b \quad c \hspace{1cm} d
+    >>> a \, b \! c \; d
     a b c d
     """
-    return redundant_braces([node for node in row if not is_space(node)], style)
+    return _without(row, style, THIN_SPACES)
 
 
-def no_size(row: Row, _: Style) -> Row:
-    r"""Drop the sizes of delimiters, and those that are not seen.
+def no_quad(row: Row, style: Style) -> Row:
+    r"""Drop the spaces of an em, its half and its double.
 
-    >>> \left( \big[ x \big] \right)^2 + \left. y \right|_0
-    ( [ x ] ) ^ { 2 } + y | _ { 0 }
+    >>> a \quad b \enspace c
+    a b c
     """
+    return _without(row, style, QUADS)
+
+
+def no_word_space(row: Row, style: Style) -> Row:
+    r"""Drop the spaces between words.
+
+    >>> a~b\ c
+    a b c
+    """
+    return _without(row, style, WORD_SPACES)
+
+
+def no_length(row: Row, style: Style) -> Row:
+    r"""Drop the spaces of a given length.
+
+    >>> a \hspace{1cm} b \mkern-3mu c
+    a b c
+    """
+    return _without(row, style, SPACE_COMMANDS)
+
+
+def no_fill(row: Row, style: Style) -> Row:
+    r"""Drop the spaces that stretch.
+
+    >>> a \hfill b
+    a b
+    """
+    return _without(row, style, FILLS)
+
+
+def _without(row: Row, style: Style, names: frozenset[str]) -> Row:
+    def dropped(node: Node) -> bool:
+        return (isinstance(node, Token) and node.text in names) or (isinstance(node, Command) and node.name in names)
+
+    return redundant_braces([node for node in row if not dropped(node)], style)
+
+
+def no_left_right(row: Row, _: Style) -> Row:
+    r"""Let delimiters not grow with what they enclose, and drop those that are not seen.
+
+    >>> \left( x \middle| y \right)^2 + \left. z \right|_0
+    ( x | y ) ^ { 2 } + z | _ { 0 }
+    """
+    return _unsized(row, frozenset(["\\middle"]), fences=True)
+
+
+def no_delimiter_size(row: Row, _: Style) -> Row:
+    r"""Drop the given sizes of delimiters.
+
+    >>> \big[ x \bigr]^2
+    [ x ] ^ { 2 }
+    """
+    return _unsized(row, SIZES, fences=False)
+
+
+def _unsized(row: Row, names: frozenset[str], fences: bool) -> Row:
+    """The row with plain delimiters in place of the commands of these names and, if asked, of fences."""
     changed: Row = []
     for node in row:
         head = node.nucleus if isinstance(node, Scripts) else node
-        plain = _plain(head)
+        sized = fences if isinstance(head, Fence) else isinstance(head, Command) and head.name in names
+        plain = _plain(head) if sized else None
         if plain and isinstance(node, Scripts):
             changed += plain[:-1]
             node.nucleus = plain[-1]
@@ -41,7 +105,7 @@ def no_size(row: Row, _: Style) -> Row:
 
 def _plain(node: Node) -> Row | None:
     """The nodes that take the place of a sized delimiter or a fence; None for any other node."""
-    if isinstance(node, Command) and node.name in _SIZES:
+    if isinstance(node, Command):
         return [_visible(str(getattr(node.arguments[0].body[0], "text", ".")))]
     if isinstance(node, Fence):
         left = [] if node.left == "." else [_visible(node.left)]
@@ -53,13 +117,22 @@ def _visible(delimiter: str) -> Node:
     return Group([]) if delimiter == "." else Token(delimiter)
 
 
-def no_style(row: Row, _: Style) -> Row:
-    r"""Drop the style switches and the styles of fractions.
+def no_style_switch(row: Row, _: Style) -> Row:
+    r"""Drop the style switches.
 
-    >>> \dfrac{a}{b} + \displaystyle\sum_i x_i
-    \frac { a } { b } + \sum _ { i } x _ { i }
+    >>> x \textstyle\sum_i x_i
+    x \sum _ { i } x _ { i }
+    """
+    return [node for node in row if not (isinstance(node, Token) and node.text in STYLE_SWITCHES)]
+
+
+def no_fraction_style(row: Row, _: Style) -> Row:
+    r"""Drop the styles of fractions and binomials.
+
+    >>> \dfrac{a}{b} + \tbinom{n}{k}
+    \frac { a } { b } + \binom { n } { k }
     """
     for node in heads(row):
         if isinstance(node, Command):
-            node.name = _FRACTIONS.get(node.name, node.name)
-    return [node for node in row if not (isinstance(node, Token) and node.text in STYLE_SWITCHES)]
+            node.name = FRACTIONS.get(node.name, node.name)
+    return row

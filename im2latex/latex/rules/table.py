@@ -35,7 +35,7 @@ class Rule:
     outside: frozenset[str] = frozenset()
     """Commands whose arguments the rule leaves alone."""
     faithful: bool = True
-    """False for a rule that changes the picture."""
+    """False for a rule that changes the picture; it runs in the profile `compact`, or where `rules_on` names it."""
 
     @property
     def name(self) -> str:
@@ -63,8 +63,10 @@ RULES = (
     Rule(spacing.space_name, SPACES),
     Rule(spacing.space_length, SPACE_COMMANDS),
     Rule(spacing.decimal, SPACE_COMMANDS | _words(r"\rule \raisebox \\ \above")),
-    Rule(lossy.no_style, STYLE_SWITCHES | _words(r"\dfrac \tfrac \dbinom \tbinom"), faithful=False),
-    Rule(lossy.no_size, _SIZES, faithful=False),
+    Rule(lossy.no_style_switch, STYLE_SWITCHES, faithful=False),
+    Rule(lossy.no_fraction_style, frozenset(lossy.FRACTIONS), faithful=False),
+    Rule(lossy.no_left_right, _words(r"\left \middle"), faithful=False),
+    Rule(lossy.no_delimiter_size, lossy.SIZES, faithful=False),
     Rule(fonts.old_font_name, frozenset(fonts.OLD_NAMES)),
     Rule(fonts.accented_switch, frozenset(FONT_SWITCHES), outside=ACCENTS),
     Rule(fonts.font_switch, frozenset(FONT_SWITCHES)),
@@ -74,7 +76,11 @@ RULES = (
     Rule(structure.redundant_braces, _FONTS | {"{"}),
     Rule(structure.accent_braces, ACCENTS, outside=ACCENTS),
     Rule(fonts.text_letters, _TEXTS | {"*"}, outside=TRANSPARENT),  # the starred cases hold text without a command
-    Rule(lossy.no_space, _SPACES | _TEXTS, faithful=False),
+    Rule(lossy.no_thin_space, lossy.THIN_SPACES, faithful=False),
+    Rule(lossy.no_quad, lossy.QUADS, faithful=False),
+    Rule(lossy.no_word_space, lossy.WORD_SPACES | _CONTROL_SPACES | _TEXTS, faithful=False),
+    Rule(lossy.no_length, SPACE_COMMANDS | {"\\hspace", "\\vspace"}, faithful=False),
+    Rule(lossy.no_fill, lossy.FILLS, faithful=False),
     Rule(spacing.word_space, _CONTROL_SPACES),
     Rule(structure.outermost, _FONTS | STYLE_SWITCHES | _SPACES | _TEXTS | {"{", "\\\\"}, everywhere=False),
 )

@@ -1,0 +1,193 @@
+"""Whole corpora: a file, a folder of files, or a folder laid out as an earlier project published it.
+
+reads  im2latex_formulas.lst       im2latex_{train,validate,test}.lst           im2latex-100k (Zenodo 56198)
+       im2latex_formulas.norm.lst  im2latex_{train,validate,test}_filter.lst    harvardnlp/im2markup and who follows it
+       SPLIT.formulas.norm.txt     SPLIT.matching.txt                           guillaumegenthial/im2latex
+       NAME2ID.json                ID2FORMULA.json                              picture to number, number to formula
+
+An index list names a line of the formula file, from 0, and a picture: `index image kind` in the first, `image index` in
+the others. Names may lack the prefix `im2latex_` and the suffix `_filter`, as in im2markup's own sample. The pictures
+lie in one of the folders below; those of SPLIT.matching.txt in images_SPLIT or SPLIT. A line that no list names is
+accounted for as `unlisted`; a picture that is not there gets its reason where pictures are read (`given`). Without
+SPLIT.matching.txt all lines are read, without pictures.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from im2latex.dataset.sources import (
+    FORMATS,
+    LISTED_LINE_END,
+    SPLIT_NAMES,
+    Row,
+    file_format,
+    numbered_lines,
+    read_file,
+    read_lines,
+    table_row,
+)
+from im2latex.errors import InputError
+from im2latex.records import BadRow, RawFormula, Split
+
+NAME_TO_ID, ID_TO_FORMULA = "NAME2ID.json", "ID2FORMULA.json"
+PICTURE_FOLDERS = ("formula_images", "images")
+PROCESSED_FOLDERS = ("formula_images_processed", "images_processed", *PICTURE_FOLDERS)
+
+_RAW_FORMULAS = ("im2latex_formulas.lst", "formulas.lst")
+_NORMALIZED_FORMULAS = ("im2latex_formulas.norm.lst", "formulas.norm.lst")
+_LIST = re.compile(rf"(?:im2latex_)?(?P<split>{'|'.join(SPLIT_NAMES)})(?P<filtered>_filter)?\.lst")
+_FORMULAS = re.compile(r"(?P<name>.+)\.formulas(?:\.norm)?\.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """One index list: the formula file it points into, the split of its rows, where their pictures lie.
+
+    Without a `path` it lists all lines.
+    """
+
+    path: Path | None
+    formulas: Path
+    split: Split | None
+    pictures: str | None
+    image_first: bool
+
+
+def read_corpus(path: Path) -> Iterator[Row]:
+    """All formulas of a file or folder; the files of a folder in the order of their names."""
+    if not path.exists():
+        raise InputError(f"{path}: no such corpus; put your formulas there, or see `im2latex fetch --help`")
+    if path.is_file():
+        yield from read_file(path)
+        return
+    indices = list(_indices(path))
+    if indices:
+        yield from _indexed(indices)
+        return
+    if (path / NAME_TO_ID).is_file() and (path / ID_TO_FORMULA).is_file():
+        yield from _pairs(path)
+        return
+    files = sorted(file for file in path.iterdir() if file.is_file() and file_format(file) in FORMATS)
+    if not files:
+        raise InputError(f"{path}: holds no {', '.join(FORMATS)} file; put one formula a line into formulas.txt")
+    for file in files:
+        yield from read_file(file)
+
+
+def _indices(folder: Path) -> Iterator[_Index]:
+    """The index lists of a folder: those of the raw formulas where they are there, else of normalized ones."""
+    for names, pictures in ((_RAW_FORMULAS, PICTURE_FOLDERS), (_NORMALIZED_FORMULAS, PROCESSED_FOLDERS)):
+        raw = names is _RAW_FORMULAS
+        lists = _lists(folder, filtered=not raw)
+        for formulas in (folder / name for name in names if (folder / name).is_file()):
+            if not lists and formulas.name == names[0]:
+                due = [f"im2latex_{split}{'' if raw else '_filter'}.lst" for split in ("train", "validate", "test")]
+                raise InputError(f"{folder}: {formulas.name} has no index list beside it; add {', '.join(due)}")
+            place = _picture_folder(folder, pictures)
+            yield from (_Index(path, formulas, split, place, image_first=not raw) for path, split in lists.items())
+            if lists:
+                return
+    named = {match["name"] for path in folder.glob("*.txt") if (match := _FORMULAS.fullmatch(path.name))}
+    for name in sorted(named):
+        found = [folder / f"{name}.formulas{kind}.txt" for kind in (".norm", "")]
+        formulas = next(file for file in found if file.is_file())
+        matching = folder / f"{name}.matching.txt"
+        place = _picture_folder(folder, (f"images_{name}", name))
+        yield _Index(matching if matching.is_file() else None, formulas, SPLIT_NAMES.get(name), place, image_first=True)
+
+
+def _lists(folder: Path, filtered: bool) -> dict[Path, Split]:
+    """The index lists in the order of the splits; filtered ones go before the others where both are there."""
+    found: dict[Split, Path] = {}
+    for path in sorted(folder.glob("*.lst")):
+        match = _LIST.fullmatch(path.name)
+        if match and (filtered or not match["filtered"]):
+            split = SPLIT_NAMES[match["split"]]
+            if split not in found or match["filtered"]:
+                found[split] = path
+    return {found[split]: split for split in ("train", "val", "test") if split in found}
+
+
+def _indexed(indices: list[_Index]) -> Iterator[Row]:
+    """The formulas that the lists name, list by list, then the lines that none names."""
+    files = {index.formulas: _formulas(index.formulas) for index in indices}
+    listed = {path: [False] * len(rows) for path, rows in files.items()}
+    for index in indices:
+        rows = files[index.formulas]
+        for number, image in _entries(index, len(rows)):
+            listed[index.formulas][number] = True
+            row = rows[number]
+            if isinstance(row, RawFormula):
+                picture = _picture_file(index.pictures, image) if index.pictures and image else None
+                yield RawFormula(row.formula, row.place, source_id=image, split=index.split, image=picture)
+            else:
+                yield BadRow(row.place, row.reason, row.detail, source_id=image)
+    for path, rows in files.items():
+        for row, found in zip(rows, listed[path], strict=True):
+            if not found:
+                yield BadRow(row.place, "unlisted", "no index list names this line")
+
+
+def _entries(index: _Index, count: int) -> Iterator[tuple[int, str | None]]:
+    """The line numbers (from 0) of one list, each with the name of its picture."""
+    if index.path is None:
+        yield from ((number, None) for number in range(count))
+        return
+    with index.path.open("rb") as stream:
+        for place, line in numbered_lines(stream, index.path.name):
+            yield _entry(line, place, index, count)
+
+
+def _formulas(path: Path) -> list[Row]:
+    with path.open("rb") as stream:
+        return list(read_lines(stream, path.name, LISTED_LINE_END))
+
+
+def _entry(line: str | BadRow, place: str, index: _Index, count: int) -> tuple[int, str]:
+    """Line number (from 0) and picture name of one entry of an index list.
+
+    Three fields are Zenodo's, whatever the list is called: im2markup reads its lists too.
+    """
+    fields = line.split() if isinstance(line, str) else []
+    image_first = index.image_first and len(fields) == 2
+    number, image = (fields[1::-1] if image_first else fields[:2]) if len(fields) > 1 else ("", "")
+    if not (number.isascii() and number.isdecimal()):
+        due = "image_name index" if index.image_first else "index image_name kind"
+        raise InputError(f"{place}: an entry is `{due}`; correct the line")
+    if int(number) >= count:
+        raise InputError(
+            f"{place}: line {number} is asked for, {index.formulas.name} has {count}; the files do not match"
+        )
+    return int(number), image
+
+
+def _pairs(folder: Path) -> Iterator[Row]:
+    """Two JSON objects: from the name of a picture to a number, and from the number to the formula."""
+    names, formulas = (_json_object(folder / name) for name in (NAME_TO_ID, ID_TO_FORMULA))
+    pictures = _picture_folder(folder, PICTURE_FOLDERS)
+    for name, number in names.items():
+        values = {"formula": formulas.get(str(number)), "id": name}
+        yield table_row(values | {"image": pictures and _picture_file(pictures, name)}, f"{NAME_TO_ID}:{name}")
+
+
+def _json_object(path: Path) -> Mapping[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: an object is due, found {type(content).__name__}")
+    return content
+
+
+def _picture_folder(folder: Path, names: tuple[str, ...]) -> str | None:
+    """The folder that holds the pictures of a corpus, if there is one."""
+    return next((name for name in names if (folder / name).is_dir()), None)
+
+
+def _picture_file(folder: str, name: str) -> str:
+    """A picture's path inside the corpus; the lists leave the usual extension out."""
+    return f"{folder}/{name}" if Path(name).suffix else f"{folder}/{name}.png"
