@@ -152,7 +152,7 @@ def fuzz(
         "bytes": (count // 6, lambda: bytes(random.choices(range(256), k=random.randrange(200))).decode("latin-1")),
         "commands": (count // 6, lambda: "".join(random.choices(words, k=random.randrange(60)))),
         "mutated": (count // 6, lambda: _mutated(random.choice(real), words, random)),
-        "grown": (count - count // 6 * 3, lambda: _mutated(_grown(grown_from, random), words, random)),
+        "grown": (count - count // 6 * 3, lambda: _grown(grown_from, words, random)),
     }
     result: dict[str, object] = {}
     for kind, (inputs, make) in makers.items():
@@ -216,7 +216,7 @@ def _mutated(formula: str, words: list[str], random: Random) -> str:
     return formula
 
 
-def _grown(seeds: list[str], random: Random) -> str:
+def _grown(seeds: list[str], words: list[str], random: Random) -> str:
     """A formula of pieces of the seeds, cut at spaces and braces; a piece may stand inside another one."""
     formula = random.choice(seeds)
     for _ in range(random.randrange(4)):
@@ -225,7 +225,7 @@ def _grown(seeds: list[str], random: Random) -> str:
         part = random.choice([other, "".join(random.sample(pieces, min(len(pieces), 6))), f"{{{other}}}"])
         place = random.choice([0, len(formula), *(match.end() for match in _PIECE.finditer(formula))])
         formula = formula[:place] + part + formula[place:]
-    return formula
+    return _mutated(formula, words, random) if random.random() < 0.3 else formula
 
 
 def _inputs(path: Path) -> list[str]:

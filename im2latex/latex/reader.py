@@ -41,6 +41,7 @@ _NO_LENGTH = re.compile(r"[{}^_&$#]|\\[^A-Za-z]")
 _VERTICAL = re.compile(
     rf"(?:\\(?:vskip|kern){LENGTH.pattern}|\\hrule|\\(?:small|med|big)skip|\\nobreak|\\penalty-?\d+)+"
 )
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 _NO_FIELD = frozenset([*"^_'&", "\\right"])
 
@@ -230,7 +231,8 @@ class Reader(Cursor):
         """An argument as it is written, without its spaces."""
         word, node, position = item
         if node is not None:
-            word = squeeze(COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1]))
+            inside = COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1])
+            word = squeeze(_ESCAPED.sub(lambda escaped: "~" if escaped[0][1].isspace() else escaped[0], inside))
         if not word.isascii():
             self.fail("non_ascii", word, position)
         return word

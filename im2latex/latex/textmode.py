@@ -210,7 +210,7 @@ def _without_idle_ends(row: Row) -> Row:
     for node, after in zip(row, [*row[1:], None], strict=False):
         if node == _SENTENCE_GOES_ON:
             narrow = after in _WORD_SPACES
-            if narrow or (_is_character(after) and not (kept and _is_character(kept[-1]))):
+            if narrow or after == node or (_is_character(after) and not (kept and _is_character(kept[-1]))):
                 continue
         elif narrow and node in _WORD_SPACES:
             node = Token("~")

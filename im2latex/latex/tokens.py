@@ -16,7 +16,7 @@ Spaces would show inside a text, hence the last kind. Most text is not of it: se
 import re
 from collections.abc import Iterable
 
-LEXEME = re.compile(r"\\(?:[A-Za-z]+|.)|\S", re.DOTALL)
+LEXEME = re.compile(r"\\(?:[A-Za-z]+|.)|\S|\xa0", re.DOTALL)
 CONTROL_WORD = re.compile(r"\\[A-Za-z]+")
 
 

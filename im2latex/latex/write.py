@@ -4,6 +4,7 @@ Every argument and script stands in braces, the subscript before the superscript
 neighbours by one space. The result parses to the same tree.
 """
 
+from im2latex.errors import LatexError
 from im2latex.latex.depth import guarded
 from im2latex.latex.quantities import QUANTITIES
 from im2latex.latex.signatures import BORDERED, BRACKET_AFTER_SPACE, SUBARRAYS
@@ -157,8 +158,11 @@ def _raw(argument: Argument) -> str:
 
 
 def text(argument: Argument) -> str:
-    """A text as one word, as `TextWriter` writes it."""
-    return TextWriter(write, is_paragraph=argument.kind == "v").text(argument.body)
+    """A text as one word, as `TextWriter` writes it; refuses a rule whose keywords need a space before them."""
+    word = TextWriter(write, is_paragraph=argument.kind == "v").text(argument.body)
+    if " " in word:
+        raise LatexError("forbidden_command", f"{word.split(' ')[1]} inside a text")
+    return word
 
 
 def _write_environment(environment: Environment, out: list[str]) -> None:

@@ -67,7 +67,8 @@ class TextWriter:
             if argument.kind in "tv":
                 self._pieces.append(f"{{{self._inner(argument.body) if transparent else self._apart(argument)}}}")
             elif argument.kind in QUANTITIES or argument.kind == "d":
-                self._add(_word(argument))
+                if argument.body:
+                    self._add(_word(argument))
             elif argument.kind in "by":
                 self._pieces.append(f"[{_word(argument)}]")
             else:

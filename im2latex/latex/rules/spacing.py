@@ -13,7 +13,7 @@ NAMES = {
     "\\thickspace": "\\;",
     "\\negthinspace": "\\!",
 }
-_NUMBER = re.compile(r"(?<![\d.])0*(\d+)(?:\.(\d*?)0*)?(?![\d.])|(?<![\d.])\.(\d*?)0*(?!\d)")
+_NUMBER = re.compile(r"(?<![\d.])0*(\d+)(?:\.(\d*?)0*)?(?![\d.])|(?<![\d.])\.(?=\d)(\d*?)0*(?!\d)")
 _LENGTHS = {"\\hskip": "\\hspace", "\\kern": "\\hspace", "\\mkern": "\\mspace", "\\mskip": "\\mspace"}
 
 

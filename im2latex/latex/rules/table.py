@@ -17,7 +17,8 @@ from im2latex.latex.signatures import (
 )
 from im2latex.latex.tree import Rewrite
 
-_SPACES = SPACES | SPACE_COMMANDS | {"\\hspace", "\\vspace", "\\ ", "\\\n", "\\\t", "\\\r"}
+_CONTROL_SPACES = frozenset(["\\ ", "\\\n", "\\\t", "\\\r", "\u00a0", CONTROL_SPACE])
+_SPACES = SPACES | SPACE_COMMANDS | {"\\hspace", "\\vspace"} | _CONTROL_SPACES
 _SIZES = frozenset(name for name, kinds in COMMANDS.items() if kinds == "d") | {"\\left"}
 _FONTS = frozenset(FONT_SWITCHES) | frozenset(FONT_SWITCHES.values()) | frozenset(fonts.OLD_NAMES)
 _TEXTS = frozenset(name for name, kinds in COMMANDS.items() if kinds == "t")
@@ -74,6 +75,6 @@ RULES = (
     Rule(structure.accent_braces, ACCENTS, outside=ACCENTS),
     Rule(fonts.text_letters, _TEXTS | {"*"}, outside=TRANSPARENT),  # the starred cases hold text without a command
     Rule(lossy.no_space, _SPACES | _TEXTS, faithful=False),
-    Rule(spacing.word_space, frozenset(["\\ ", "\\\n", "\\\t", "\\\r", CONTROL_SPACE])),
+    Rule(spacing.word_space, _CONTROL_SPACES),
     Rule(structure.outermost, _FONTS | STYLE_SWITCHES | _SPACES | _TEXTS | {"{", "\\\\"}, everywhere=False),
 )

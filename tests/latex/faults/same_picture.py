@@ -34,12 +34,12 @@ def assert_accepted(formulas: Sequence[str]) -> None:
 def _is_right(finding: Finding) -> bool:
     if finding.latex is None:
         return finding.reason != ""
-    if finding.before.pixels is None:
+    before, after = finding.before.pixels, finding.after.pixels
+    if before is None:
         return finding.idempotent
-    if finding.after.pixels is None or not finding.idempotent:
+    if after is None or not finding.idempotent or finding.outcome != "same":
         return False
-    before, after = (raster.crop(side.pixels, _PAPER) for side in (finding.before, finding.after))
-    return finding.outcome == "same" and np.array_equal(before, after)
+    return np.array_equal(raster.crop(before, _PAPER), raster.crop(after, _PAPER))
 
 
 def _shown(finding: Finding) -> tuple[str, str | None, str, bool]:

@@ -43,10 +43,10 @@ GLUE = [
 
 @pytest.mark.needs_tex
 def test_boxes_of_a_given_size_are_refused_or_kept() -> None:
-    formulas = [rf"a {box}{size}{{b\hfil c}} d" for box, size in product(BOXES, SIZES)]
-    formulas += [rf"\text{{a {box}{size}{{b\hfil c}}}}" for box, size in product(BOXES, SIZES)]
+    formulas = [rf"a {box} {size}{{b\hfil c}} d" for box, size in product(BOXES, SIZES)]
+    formulas += [rf"\text{{a {box} {size}{{b\hfil c}}}}" for box, size in product(BOXES, SIZES)]
     formulas += [
-        rf"a {lift} 2pt{box}{size}{{b}}" for lift, box, size in product([r"\raise", r"\lower"], BOXES, SIZES[:2])
+        rf"a {lift} 2pt{box} {size}{{b}}" for lift, box, size in product([r"\raise", r"\lower"], BOXES, SIZES[:2])
     ]
     formulas += [rf"\mathop{{\vcenter{{\hbox{{a}}}}}} {move} 2pt\hbox{{b}}" for move in (r"\moveleft", r"\moveright")]
     assert_same_pictures(formulas)
@@ -55,7 +55,7 @@ def test_boxes_of_a_given_size_are_refused_or_kept() -> None:
 @pytest.mark.parametrize(("box", "size"), list(product(BOXES, SIZES)))
 def test_the_refusal_names_the_box_and_its_place(box: str, size: str) -> None:
     with pytest.raises(LatexError) as caught:
-        parse(rf"ab {box}{size}{{c}}")
+        parse(rf"ab {box} {size}{{c}}")
     assert caught.value.reason == "forbidden_command"
     assert caught.value.position is not None
     assert caught.value.position >= 3
