@@ -30,8 +30,8 @@ from benchmarks.corpus import save
 from im2latex.imaging.background import ink_of
 from im2latex.imaging.cropping import crop_ink
 from im2latex.imaging.symbolsize import COEFFICIENTS, NAMES, estimate, measure
-from im2latex.rendering.document import FontSet
 from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.fonts import FontSet
 from im2latex.rendering.looks import LooksParams, Size, VariantParams, all_looks
 
 POINTS_PER_INCH = 72.27

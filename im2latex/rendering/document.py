@@ -20,6 +20,8 @@ from pydantic import Field
 
 from im2latex.errors import ParamsError
 from im2latex.params import Params
+from im2latex.rendering import kernel
+from im2latex.rendering.fonts import FONTS, FontSet
 
 POINTS_PER_INCH = 72.27
 _SP_PER_INCH = round(POINTS_PER_INCH * 65536)
@@ -60,17 +62,6 @@ DEFINITIONS = r"""
 """
 
 
-FontSet = Literal["computer-modern", "times", "txfonts", "palatino", "pxfonts", "euler"]
-_FONT_PACKAGES: dict[FontSet, tuple[str, ...]] = {
-    "computer-modern": (),
-    "times": ("mathptmx",),
-    "txfonts": ("txfonts",),
-    "palatino": ("mathpazo",),
-    "pxfonts": ("pxfonts",),
-    "euler": ("euler",),
-}
-
-
 class TemplateParams(Params):
     """The document in which every formula is set."""
 
@@ -81,10 +72,19 @@ class TemplateParams(Params):
         description="packages in order of loading, as name or [options]{name}",
     )
     fonts: FontSet = Field(default="computer-modern", description="letters and symbols, by packages loaded last")
+    sizes: Literal["amsmath", "kernel"] = Field(
+        default="amsmath",
+        description="large symbols, \\big, dots and matrices as amsmath has them, or as LaTeX has them without it",
+    )
     definitions: bool = Field(default=True, description="define frequent commands of packages that are not loaded")
     extra_preamble: str = Field(default="", description="TeX code after packages and definitions")
     math_style: str = Field(
         default="displaystyle", pattern=r"^(display|text|script)style$", description="style of the formula"
+    )
+    line_width: str | None = Field(
+        default=None,
+        pattern=r"^[1-9][0-9]*pt$",
+        description="wider formulas are squeezed to it, as TeX squeezes displays to the line; null for none",
     )
     margin_px: int = Field(default=24, ge=2, le=400, description="paper around the box, for ink that leaves it")
     room_px: int = Field(default=1000, ge=2, le=4000, description="the same for formulas whose ink leaves that paper")
@@ -100,12 +100,16 @@ class PageParams(Params):
 
 def packages(template: TemplateParams) -> tuple[str, ...]:
     """All that is loaded, in order: the packages of the template and those of its font set."""
-    return template.packages + _FONT_PACKAGES[template.fonts]
+    return template.packages + FONTS[template.fonts].packages
 
 
 def preamble(template: TemplateParams, page: PageParams) -> str:
     """The part of the document that is the same for all batches, up to and with \\begin{document}."""
-    loaded = "".join(f"\\usepackage{p if p.startswith('[') else f'{{{p}}}'}\n" for p in packages(template))
+    fonts = FONTS[template.fonts]
+    loaded = _loading(template.packages)
+    if template.sizes == "kernel":
+        loaded = f"{kernel.KEEP}{loaded}{kernel.RESTORE}"
+    loaded += f"{_loading(fonts.packages)}{fonts.code}"
     return (
         # Nothing in the PDF may tell when, where or under which name it was made.
         "\\pdfoutput=1 \\pdfinfoomitdate=1 \\pdftrailerid{} \\pdfsuppressptexinfo=-1\n"
@@ -128,6 +132,11 @@ def body(formulas: Sequence[str], template: TemplateParams, margin_px: int) -> t
         lines.append("$}\\stopformula")
     lines.append("\\finishformulas")
     return "\n".join(lines) + "\n", mark
+
+
+def _loading(names: Sequence[str]) -> str:
+    """The lines that load packages."""
+    return "".join(f"\\usepackage{name if name.startswith('[') else f'{{{name}}}'}\n" for name in names)
 
 
 def _page_setup(template: TemplateParams, page: PageParams) -> str:
@@ -154,6 +163,7 @@ def _page_setup(template: TemplateParams, page: PageParams) -> str:
         "@DPI@": str(page.dpi),
         "@INCH@": str(_SP_PER_INCH),
         "@BP@": str(_BP_PER_INCH * 10_000),
+        "@SQUEEZE@": _SQUEEZE.replace("@LINE@", template.line_width) if template.line_width else "",
     }
     text = _PAGE_SETUP
     for name, value in names.items():
@@ -165,6 +175,10 @@ def _length(pixels: int, dpi: int) -> str:
     """A length of whole pixels in TeX's smallest unit."""
     return f"{round(pixels * _SP_PER_INCH / dpi)}sp"
 
+
+# TeX packs a display that is wider than the line into a box of its width (The TeXbook, page 189); its glue shrinks.
+_SQUEEZE = r"""  \ifdim\wd\formulabox>@LINE@ \setbox\formulabox\hbox to@LINE@{\unhbox\formulabox}\fi
+"""
 
 # Names that the body of a batch needs are letters only, and screening refuses them in formulas; the others have an @,
 # which is no letter there. The primitives come by \pdfprimitive, as LaTeX hangs hooks of its own on the plain names.
@@ -199,7 +213,7 @@ _PAGE_SETUP = r"""
   \im@say{start #1}}
 \def\stopformula{%
   \im@guard
-  \im@wd=\numexpr\im@clip{\wd\formulabox}*@DPI@/@INCH@+1\relax
+@SQUEEZE@  \im@wd=\numexpr\im@clip{\wd\formulabox}*@DPI@/@INCH@+1\relax
   \im@ht=\numexpr\im@clip{\ht\formulabox}*@DPI@/@INCH@+1\relax
   \im@dp=\numexpr\im@clip{\dp\formulabox}*@DPI@/@INCH@+1\relax
   \ifnum\im@wd>@MAXWIDTH@ \im@say{wide \the\im@wd}%

@@ -15,8 +15,8 @@ from pydantic import Field, field_validator
 
 from im2latex.errors import UsageError
 from im2latex.params import Params
-from im2latex.rendering.document import FontSet
 from im2latex.rendering.engine import RenderParams
+from im2latex.rendering.fonts import FontSet
 
 BASE = "base"
 GIVEN = "given"
