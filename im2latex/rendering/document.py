@@ -23,6 +23,9 @@ from im2latex.params import Params
 from im2latex.rendering import kernel
 from im2latex.rendering.fonts import FONTS, FontSet
 
+MathStyle = Literal["displaystyle", "textstyle", "scriptstyle"]
+Sizes = Literal["amsmath", "kernel"]
+LINE_WIDTH = r"^[1-9][0-9]*pt$"
 POINTS_PER_INCH = 72.27
 _SP_PER_INCH = round(POINTS_PER_INCH * 65536)
 _BP_PER_INCH = 72
@@ -72,18 +75,16 @@ class TemplateParams(Params):
         description="packages in order of loading, as name or [options]{name}",
     )
     fonts: FontSet = Field(default="computer-modern", description="letters and symbols, by packages loaded last")
-    sizes: Literal["amsmath", "kernel"] = Field(
+    sizes: Sizes = Field(
         default="amsmath",
         description="large symbols, \\big, dots and matrices as amsmath has them, or as LaTeX has them without it",
     )
     definitions: bool = Field(default=True, description="define frequent commands of packages that are not loaded")
     extra_preamble: str = Field(default="", description="TeX code after packages and definitions")
-    math_style: str = Field(
-        default="displaystyle", pattern=r"^(display|text|script)style$", description="style of the formula"
-    )
+    math_style: MathStyle = Field(default="displaystyle", description="style of the formula")
     line_width: str | None = Field(
         default=None,
-        pattern=r"^[1-9][0-9]*pt$",
+        pattern=LINE_WIDTH,
         description="wider formulas are squeezed to it, as TeX squeezes displays to the line; null for none",
     )
     margin_px: int = Field(default=24, ge=2, le=400, description="paper around the box, for ink that leaves it")
