@@ -25,9 +25,10 @@ from im2latex.rendering.fonts import FONTS, FontSet
 
 MathStyle = Literal["displaystyle", "textstyle", "scriptstyle"]
 Sizes = Literal["amsmath", "kernel"]
+Output = Literal["pdf", "dvi"]
 LINE_WIDTH = r"^[1-9][0-9]*pt$"
 POINTS_PER_INCH = 72.27
-_SP_PER_INCH = round(POINTS_PER_INCH * 65536)
+SP_PER_INCH = round(POINTS_PER_INCH * 65536)
 _BP_PER_INCH = 72
 _LONGEST_POINTS = 16383
 
@@ -104,7 +105,7 @@ def packages(template: TemplateParams) -> tuple[str, ...]:
     return template.packages + FONTS[template.fonts].packages
 
 
-def preamble(template: TemplateParams, page: PageParams) -> str:
+def preamble(template: TemplateParams, page: PageParams, output: Output = "pdf") -> str:
     """The part of the document that is the same for all batches, up to and with \\begin{document}."""
     fonts = FONTS[template.fonts]
     loaded = _loading(template.packages)
@@ -113,12 +114,12 @@ def preamble(template: TemplateParams, page: PageParams) -> str:
     loaded += f"{_loading(fonts.packages)}{fonts.code}"
     return (
         # Nothing in the PDF may tell when, where or under which name it was made.
-        "\\pdfoutput=1 \\pdfinfoomitdate=1 \\pdftrailerid{} \\pdfsuppressptexinfo=-1\n"
+        f"\\pdfoutput={int(output == 'pdf')} \\pdfinfoomitdate=1 \\pdftrailerid{{}} \\pdfsuppressptexinfo=-1\n"
         "\\pdfcompresslevel=0 \\pdfobjcompresslevel=0 \\pdfdecimaldigits=4 \\pdfminorversion=5\n"
         f"\\documentclass[{template.class_options}]{{{template.document_class}}}\n"
         f"{loaded}{DEFINITIONS if template.definitions else ''}{template.extra_preamble}\n"
         "\\nofiles\n\\begin{document}\n"
-        f"{_page_setup(template, page)}"
+        f"{_page_setup(template, page, output)}"
     )
 
 
@@ -140,7 +141,7 @@ def _loading(names: Sequence[str]) -> str:
     return "".join(f"\\usepackage{name if name.startswith('[') else f'{{{name}}}'}\n" for name in names)
 
 
-def _page_setup(template: TemplateParams, page: PageParams) -> str:
+def _page_setup(template: TemplateParams, page: PageParams, output: Output) -> str:
     """Sheet, counters and the commands around each formula; raises `ParamsError` for a sheet too large for TeX."""
     room = template.room_px
     longest_px = 2 * room + max(page.max_width_px, 2 * page.max_height_px)
@@ -162,11 +163,11 @@ def _page_setup(template: TemplateParams, page: PageParams) -> str:
         "@MAXWIDTH@": str(page.max_width_px),
         "@MAXHEIGHT@": str(page.max_height_px),
         "@DPI@": str(page.dpi),
-        "@INCH@": str(_SP_PER_INCH),
+        "@INCH@": str(SP_PER_INCH),
         "@BP@": str(_BP_PER_INCH * 10_000),
         "@SQUEEZE@": _SQUEEZE.replace("@LINE@", template.line_width) if template.line_width else "",
     }
-    text = _PAGE_SETUP
+    text = _PAGE_SETUP.replace("@SHIP@", _SHIP[output].removeprefix("\n"))
     for name, value in names.items():
         text = text.replace(name, value)
     return text
@@ -174,12 +175,27 @@ def _page_setup(template: TemplateParams, page: PageParams) -> str:
 
 def _length(pixels: int, dpi: int) -> str:
     """A length of whole pixels in TeX's smallest unit."""
-    return f"{round(pixels * _SP_PER_INCH / dpi)}sp"
+    return f"{round(pixels * SP_PER_INCH / dpi)}sp"
 
 
 # TeX packs a display that is wider than the line into a box of its width (The TeXbook, page 189); its glue shrinks.
 _SQUEEZE = r"""  \ifdim\wd\formulabox>@LINE@ \setbox\formulabox\hbox to@LINE@{\unhbox\formulabox}\fi
 """
+
+# In PDF, a page has a crop box, and a colour that an earlier formula failed to close is closed. In DVI, what draws a
+# page finds the ink, and colours begin anew.
+_SHIP: dict[Output, str] = {
+    "pdf": r"""
+  \edef\im@crop{\pdfpageattr{/CropBox [\im@tobp{@ROOM@-\formulamargin} \im@tobp{@BOTTOM@-\im@dp-\formulamargin}
+    \im@tobp{@ROOM@+\im@wd+\formulamargin} \im@tobp{@BOTTOM@+\im@ht+\formulamargin}]}}\im@crop
+  \ht\formulabox=@RISE@ \dp\formulabox=0sp
+  % A colour that an earlier formula failed to close is closed here.
+  \setbox\formulabox\hbox{\pdfcolorstack0 set{0 g 0 G}\box\formulabox}%
+""",
+    "dvi": r"""
+  \ht\formulabox=@RISE@ \dp\formulabox=0sp
+""",
+}
 
 # Names that the body of a batch needs are letters only, and screening refuses them in formulas; the others have an @,
 # which is no letter there. The primitives come by \pdfprimitive, as LaTeX hangs hooks of its own on the plain names.
@@ -222,12 +238,7 @@ _PAGE_SETUP = r"""
   \else \im@ship \fi\fi}
 \def\im@clip#1{\ifdim#1<\z@ 0\else\number#1\fi}
 \def\im@ship{%
-  \edef\im@crop{\pdfpageattr{/CropBox [\im@tobp{@ROOM@-\formulamargin} \im@tobp{@BOTTOM@-\im@dp-\formulamargin}
-    \im@tobp{@ROOM@+\im@wd+\formulamargin} \im@tobp{@BOTTOM@+\im@ht+\formulamargin}]}}\im@crop
-  \ht\formulabox=@RISE@ \dp\formulabox=0sp
-  % A colour that an earlier formula failed to close is closed here.
-  \setbox\formulabox\hbox{\pdfcolorstack0 set{0 g 0 G}\box\formulabox}%
-  \im@say{page \the\numexpr\im@wd+2*\formulamargin\relax\space \the\numexpr\im@ht+\im@dp+2*\formulamargin\relax}%
+@SHIP@  \im@say{page \the\numexpr\im@wd+2*\formulamargin\relax\space \the\numexpr\im@ht+\im@dp+2*\formulamargin\relax}%
   \pdfprimitive\shipout\box\formulabox}
 % Whole pixels as PostScript points with four decimals; \numexpr rounds where TeX's \divide would cut.
 \def\im@tobp#1{\im@decimal{\numexpr(#1)*@BP@/@DPI@\relax}}

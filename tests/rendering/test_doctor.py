@@ -43,7 +43,7 @@ def test_a_missing_package_is_found_missing() -> None:
 
 
 def test_missing_programs_are_findings_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    process.first_line.cache_clear()
+    process.printed.cache_clear()
     monkeypatch.setenv("PATH", "/nonexistent")
     for finding in doctor.examine():
         if finding.tool != "pdfium":
