@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from im2latex.errors import ToolError
 from im2latex.imaging import raster
 from im2latex.rendering import document, inspection, process, rasterizers, screening, texformat, texrun
+from im2latex.rendering.fonts import RECOMMENDED
 from im2latex.rendering.process import LimitParams
 from im2latex.rendering.transcript import Verdict
 from im2latex.rendering.typesetter import Typesetter, cpu_seconds
@@ -113,7 +115,13 @@ class TexRenderer:
 
     @cached_property
     def _format(self) -> texformat.Format:
-        return texformat.load(self._preamble, self._cache)
+        try:
+            return texformat.load(self._preamble, self._cache)
+        except ToolError as error:
+            fonts = self.params.template.fonts
+            if fonts in RECOMMENDED:
+                raise
+            raise ToolError(f"{error}; `make styles` installs the fonts {fonts}") from None
 
     @cached_property
     def _tex(self) -> texrun.TexRun:

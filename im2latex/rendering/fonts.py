@@ -1,8 +1,8 @@
 r"""Sets of fonts for formulas: the packages that bring them, and TeX code after these.
 
-Every set but `times`, whose package has no bold mathematics, keeps bold letters and symbols (`\mathbf`,
-`\boldsymbol`) apart from regular ones; none needs a font that is there as bitmaps only. The sets of `RECOMMENDED` come
-with the Debian packages of `make setup`, the others with those of `make styles`.
+Every set but `times` keeps bold letters and symbols (`\mathbf`, `\boldsymbol`) apart from regular ones, and none needs
+a font that is there as bitmaps only. The package of `times` has no bold mathematics; `mathptmx` is the same with it. The
+sets of `RECOMMENDED` come with the Debian packages of `make setup`, the others with those of `make styles`.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import Literal
 FontSet = Literal[
     "computer-modern",
     "times",
+    "mathptmx",
     "txfonts",
     "palatino",
     "pxfonts",
@@ -51,6 +52,7 @@ _POOR = "\\let\\boldsymbol\\pmb\n"
 FONTS: dict[FontSet, Fonts] = {
     "computer-modern": Fonts(),
     "times": Fonts(("mathptmx",)),
+    "mathptmx": Fonts(("mathptmx",), _POOR),
     "txfonts": Fonts(("txfonts",)),
     "palatino": Fonts(("mathpazo",)),
     "pxfonts": Fonts(("pxfonts",)),
@@ -76,6 +78,7 @@ FONTS: dict[FontSet, Fonts] = {
 RECOMMENDED: tuple[FontSet, ...] = (
     "computer-modern",
     "times",
+    "mathptmx",
     "txfonts",
     "palatino",
     "pxfonts",

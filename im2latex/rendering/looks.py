@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from im2latex.errors import UsageError
+from im2latex.imaging.raster import PictureParams
 from im2latex.params import Params
 from im2latex.rendering import rasterizers
 from im2latex.rendering.document import LINE_WIDTH, MathStyle, Sizes
@@ -42,6 +43,9 @@ class VariantParams(Params):
     line_width: str | None = Field(default=None, pattern=LINE_WIDTH, description="wider formulas are squeezed to it")
     rasterizer: rasterizers.Name | None = Field(default=None, description="the program that draws the pages")
     renderer: Literal["tex"] = Field(default="tex", description="what sets the formula")
+    downsample: int | None = Field(
+        default=None, ge=1, le=8, description="pixels at dpi that make one pixel of the picture, a side"
+    )
     share: float = Field(default=1, gt=0, description="weight of the look beside `base_share` and the other shares")
 
 
@@ -75,11 +79,19 @@ class Look:
     name: str
     renderer: RenderParams
     share: float = 1
+    downsample: int | None = None
+
+    def picture(self, base: PictureParams) -> PictureParams:
+        """How the renderer's pixels become pictures; the paper around the ink is as wide as in the base look's."""
+        if self.downsample is None:
+            return base
+        padding_px = _scaled(base.padding_px, self.downsample, base.downsample)
+        return base.model_copy(update={"downsample": self.downsample, "padding_px": padding_px})
 
 
 def all_looks(base: RenderParams, params: LooksParams) -> list[Look]:
     """The base look and every variant of it."""
-    variants = (Look(variant.name, _changed(base, variant), variant.share) for variant in params.variants)
+    variants = [Look(look.name, _changed(base, look), look.share, look.downsample) for look in params.variants]
     return [Look(BASE, base, params.base_share), *variants]
 
 
@@ -135,5 +147,6 @@ def _with_size(options: str, size: str) -> str:
     return f"{options},{size}".lstrip(",")
 
 
-def _scaled(pixels: int, dpi: int, base_dpi: int) -> int:
-    return -(-pixels * dpi // base_dpi)
+def _scaled(pixels: int, to: int, base: int) -> int:
+    """So many pixels at another resolution, rounded up."""
+    return -(-pixels * to // base)

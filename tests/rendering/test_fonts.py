@@ -1,6 +1,6 @@
 import re
 from functools import cache
-from itertools import combinations, product
+from itertools import combinations
 from pathlib import Path
 from typing import get_args
 
@@ -56,20 +56,3 @@ def test_bold_is_told_from_regular(fonts: FontSet) -> None:
         ]
     upright = {rf"\mathrm{{{letter}}}" for letter in LETTERS}
     assert [pair for pair in alike if not upright & set(pair)] == []
-
-
-@pytest.mark.needs_tex
-@pytest.mark.parametrize("fonts", get_args(FontSet))
-def test_pictures_do_not_depend_on_neighbours(fonts: FontSet) -> None:
-    renderer = _renderer(fonts)
-    accents = ("hat", "vec", "overline", "boldsymbol", "mathcal", "mathbb", "mathfrak", "mathsf", "mathtt", "mathit")
-    formulas = [rf"\{name}{{{letter}}}_2" for name, letter in product(accents, "AR")]
-    formulas += [r"\int_0^\infty \frac{\sin x}{\sqrt{y}} \, dx", r"\text{if } \left\{ \sum_i \log a_i \right\}"]
-    together = renderer.render([*formulas, r"\undefinedthing", *formulas[::-1]])
-    first, second = together[: len(formulas)], together[len(formulas) + 1 :][::-1]
-    assert [(formula, one.detail) for formula, one in zip(formulas, first, strict=True) if one.pixels is None] == []
-    alone = [renderer.render_one(formula) for formula in formulas[:: len(accents) // 2]]
-    for one, other in [*zip(first, second, strict=True), *zip(first[:: len(accents) // 2], alone, strict=True)]:
-        assert one.pixels is not None
-        assert other.pixels is not None
-        assert np.array_equal(one.pixels, other.pixels)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from im2latex.errors import ParamsError
+from im2latex.imaging.raster import PictureParams
 from im2latex.params import check
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.looks import BASE, Look, LooksParams, all_looks, chosen
@@ -37,6 +38,14 @@ def test_a_variant_sets_style_sizes_line_and_rasterizer() -> None:
     assert (old.renderer.template.sizes, old.renderer.template.line_width) == ("kernel", "390pt")
     assert (old.renderer.template.math_style, old.renderer.rasterizer, old.share) == ("textstyle", "pdfium", 2)
     assert (base.renderer, base.share) == (RenderParams(), 1)
+
+
+@pytest.mark.parametrize(("downsample", "padding_px"), [(None, 8), (1, 4), (2, 8), (3, 12)])
+def test_a_variant_may_keep_the_pixels_it_is_drawn_in(downsample: int | None, padding_px: int) -> None:
+    looks = check({"variants": [{"name": "own", "downsample": downsample}]}, LooksParams, "looks")
+    base, own = all_looks(RenderParams(), looks)
+    assert base.picture(PictureParams()) == PictureParams()
+    assert own.picture(PictureParams()) == PictureParams(downsample=downsample or 2, padding_px=padding_px)
 
 
 @pytest.mark.parametrize(
