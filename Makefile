@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt setup/system.sh
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-styles: ## fonts and dvipng that further looks may name: 580 MB to fetch, 1.7 GB on disk
+styles: ## fonts and dvipng that further looks may name: 590 MB to fetch, 1.7 GB on disk
 	PYTHON=$(PYTHON) setup/system.sh styles
 
 repro: $(READY) ## raw formulas to report; a second run does nothing

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # System programs the pipeline needs: finds what is missing and installs it with apt-get, as root or through sudo.
 # Elsewhere, or without either, it prints what to install and stops. Does nothing, quickly, where all is there.
-# setup/system.sh styles: also the fonts and dvipng that further looks may name (580 MB to fetch, 1.7 GB on disk).
+# setup/system.sh styles: also the fonts and dvipng that further looks may name (590 MB to fetch, 1.7 GB on disk).
 set -eu
 
 missing=()
@@ -28,6 +28,7 @@ if [ "${1:-}" = styles ]; then
     need texlive-fonts-extra latex_has stix2.sty
     need texlive-latex-extra latex_has fontaxes.sty
     need texlive-plain-generic latex_has xstring.sty
+    need lmodern latex_has lmodern.sty
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -18,6 +18,9 @@ MACROS = ("hat", "vec", "overline", "boldsymbol", "mathcal", "mathbb", "mathfrak
 FORMULAS = [rf"\{name}{{{letter}}}_2" for name, letter in product(MACROS, "AR")] + [
     r"\int_0^\infty \frac{\sin x}{\sqrt{y}} \, dx \cdots",
     r"\text{if } \left\{ \sum_i \log a_i \right\} \ldots ,",
+    r"\text{\sf a \tt b \it c \bf d \textsc{e}} \textnormal{\sf{}M} \mbox{\boldmath$X$} \textbf{\textit{u}}",
+    r"\| x \| \parallel \lVert y \rVert \left| \frac{a}{b} \right\rangle \not\in \ell \wp \Re \imath",
+    r"\bar{\textbf{u}} \widetilde{\text{\boldmath$X$}} \overbrace{x} \mathscr{A} \lesssim \square \mathring{x} \oint",
     r"\begin{pmatrix} a & b \\ c & d \end{pmatrix} = \begin{cases} \hbar & x \\ 1 & y \end{cases}",
 ]
 
