@@ -154,15 +154,17 @@ def _examine_file(name: str) -> Finding:
 
 
 def _examine_fonts() -> Finding:
-    """The packages of the further sets of fonts."""
-    files = [_package_file(name) for key, fonts in FONTS.items() if key not in RECOMMENDED for name in fonts.packages]
+    """The packages of the further sets of fonts, all or nothing."""
+    further = [fonts for name, fonts in FONTS.items() if name not in RECOMMENDED]
+    files = tuple(dict.fromkeys(_package_file(package) for fonts in further for package in fonts.packages))
     try:
-        missing = [name for name, path in _locate(tuple(files)).items() if path is None]
+        missing = [name for name, path in _locate(files).items() if path is None]
     except ToolError:
-        missing = files
-    note = f"for looks of further fonts: {', '.join(missing)} missing" if missing else ""
-    found, remedy = len(missing) < len(files), _STYLES if missing else ""
-    return Finding("further fonts", found, f"{len(files) - len(missing)} packages", not missing, remedy, note, False)
+        missing = list(files)
+    if not missing:
+        return Finding("further fonts", found=True, version=f"{len(files)} packages", works=True, needed=False)
+    note = f"for looks of further fonts: {', '.join(missing)} missing"
+    return Finding("further fonts", found=False, version="", works=False, remedy=_STYLES, note=note, needed=False)
 
 
 def _examine_rasterizer(name: rasterizers.Name, params: RenderParams) -> Finding:
