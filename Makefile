@@ -8,7 +8,7 @@ READY := .venv/.ready
 
 BENCH_FORMULAS ?= data/raw/sample/formulas.txt
 
-.PHONY: bench-data bench-render bench-score bench-serve help setup repro test test-all lint types train evaluate serve docker small full accept lock
+.PHONY: styles bench-data bench-render bench-score bench-serve help setup repro test test-all lint types train evaluate serve docker small full accept lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,6 +20,9 @@ $(READY): pyproject.toml constraints.txt setup/system.sh
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
+
+styles: ## fonts and dvipng that further looks may name: 590 MB to fetch, 1.7 GB on disk
+	PYTHON=$(PYTHON) setup/system.sh styles
 
 repro: $(READY) ## raw formulas to report; a second run does nothing
 	@im2latex doctor --against tools.lock

@@ -73,7 +73,7 @@ def work(run: Run[RenderStageParams]) -> None:
 
 def _parts(params: RenderStageParams) -> Iterator[Part]:
     looks = all_looks(params.renderer, params.looks)
-    drawings = [Drawing(look.renderer, params.picture) for look in looks]
+    drawings = [Drawing(look.renderer, look.picture(params.picture)) for look in looks]
     caches = [drawing.cache() for drawing in drawings]
     taking = Taking(corpus_folder(), params.picture)
     for path in part_paths(DATA / "normalize"):

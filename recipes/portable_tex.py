@@ -48,6 +48,8 @@ def collect(folder: Path, renderers: Sequence[RenderParams], formulas: Sequence[
 
     Raises `ToolError` where it would be larger than any set of mathematical fonts has reason to be.
     """
+    if any(renderer.rasterizer == "dvipng" for renderer in renderers):
+        raise ToolError("dvipng cannot be carried along: take looks with `rasterizer: dvipng` out of render.looks")
     files: set[Path] = set(_located(_ASKED))
     for renderer in renderers:
         preamble = document.preamble(renderer.template, renderer)

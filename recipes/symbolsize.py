@@ -16,7 +16,7 @@ import random
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -30,12 +30,13 @@ from benchmarks.corpus import save
 from im2latex.imaging.background import ink_of
 from im2latex.imaging.cropping import crop_ink
 from im2latex.imaging.symbolsize import COEFFICIENTS, NAMES, estimate, measure
-from im2latex.rendering.document import FontSet
 from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.fonts import FontSet
 from im2latex.rendering.looks import LooksParams, Size, VariantParams, all_looks
 
 POINTS_PER_INCH = 72.27
 DPI = 600
+FONT_SETS: tuple[FontSet, ...] = ("computer-modern", "times", "txfonts", "palatino", "pxfonts", "euler")
 SIZES: tuple[Size, ...] = ("8pt", "10pt", "12pt", "17pt")
 SMALLEST_EM, LARGEST_EM = 8.0, 60.0
 HIDDEN = (48, 24)
@@ -57,7 +58,7 @@ def draw(formulas: Path, drawn: Path, skip: int = 4000, count: int = 5000, seed:
     chosen += [(text, text) for text in _short(draws, count - len(chosen))]
     looks = [
         VariantParams(name=f"{fonts}-{size}", fonts=fonts, size=size, dpi=DPI)
-        for fonts, size in product(get_args(FontSet), SIZES)
+        for fonts, size in product(FONT_SETS, SIZES)
     ]
     base = RenderParams(rasterizer="pdfium")
     variants = all_looks(base, LooksParams(variants=tuple(looks)))[1:]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # System programs the pipeline needs: finds what is missing and installs it with apt-get, as root or through sudo.
 # Elsewhere, or without either, it prints what to install and stops. Does nothing, quickly, where all is there.
+# setup/system.sh styles: also the fonts and dvipng that further looks may name (590 MB to fetch, 1.7 GB on disk).
 set -eu
 
 missing=()
@@ -22,6 +23,13 @@ need texlive-fonts-recommended latex_has rsfs10.pfb
 need ghostscript command -v gs
 need imagemagick library libMagickWand
 need poppler-utils command -v pdftoppm
+if [ "${1:-}" = styles ]; then
+    need dvipng command -v dvipng
+    need texlive-fonts-extra latex_has stix2.sty
+    need texlive-latex-extra latex_has fontaxes.sty
+    need texlive-plain-generic latex_has xstring.sty
+    need lmodern latex_has lmodern.sty
+fi
 
 if [ ${#missing[@]} -gt 0 ]; then
     list="${missing[*]}"

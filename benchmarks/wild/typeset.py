@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from im2latex.imaging.raster import PictureParams, pad, prepare
-from im2latex.rendering.document import FontSet
 from im2latex.rendering.engine import Rendering, RenderParams, TexRenderer
+from im2latex.rendering.fonts import FontSet
 from im2latex.rendering.looks import LooksParams, Size, VariantParams, all_looks
 
 PADDING_PX = 10

@@ -14,6 +14,7 @@ from im2latex.records import BadRow, RawFormula
 
 if TYPE_CHECKING:
     from im2latex.rendering.engine import RenderParams
+    from im2latex.rendering.looks import Look
 
 Formulas = Annotated[
     str,
@@ -47,3 +48,10 @@ def renderer_params() -> RenderParams:
     from im2latex.rendering.engine import RenderParams
 
     return project_section(RenderParams, "render", "renderer")
+
+
+def project_looks() -> list[Look]:
+    """The looks of ./params.yaml, the base look first."""
+    from im2latex.rendering.looks import LooksParams, all_looks
+
+    return all_looks(renderer_params(), project_section(LooksParams, "render", "looks"))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from im2latex.cli.inputs import Formulas, renderer_params, rows
+from im2latex.cli.inputs import Formulas, project_looks, renderer_params, rows
 from im2latex.params import project_section
 from im2latex.records import RawFormula
 
@@ -19,10 +19,9 @@ def render(
 ) -> None:
     """Render formulas as given, with the renderer of params.yaml: one row a formula, in input order."""
     from im2latex.rendering.export import render_rows, write_folder, write_parquet
-    from im2latex.rendering.looks import LooksParams, all_looks, find_look
+    from im2latex.rendering.looks import find_look
 
-    looks = all_looks(renderer_params(), project_section(LooksParams, "render", "looks"))
-    drawn = render_rows(rows(file), find_look(look, looks).renderer)
+    drawn = render_rows(rows(file), find_look(look, project_looks()).renderer)
     count, failed = (write_parquet if out.suffix == ".parquet" else write_folder)(drawn, out)
     typer.echo(f"{out}: {count:,} formulas, {failed:,} without a picture", err=True)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from im2latex.cli.inputs import renderer_params
+from im2latex.cli.inputs import project_looks, renderer_params
 from im2latex.errors import InputError, UsageError
 
 
@@ -78,8 +78,8 @@ def doctor(
         return
     from im2latex.learning.devices import describe_devices
 
-    findings = examination.examine(renderer_params())
+    findings = examination.examine(renderer_params(), [look.renderer for look in project_looks()])
     for finding in findings:
         typer.echo(examination.line(finding))
     typer.echo(f"{'':8}{describe_devices()}")
-    sys.exit(0 if all(finding.works for finding in findings) else 1)
+    sys.exit(0 if all(finding.works or not finding.needed for finding in findings) else 1)

@@ -7,7 +7,7 @@ bytes of the data set, for the tracked lock file and for the check that each sta
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import get_args
 from im2latex.errors import InputError, ToolError
 from im2latex.rendering import document, process, rasterizers
 from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.fonts import FONTS, RECOMMENDED
 
 WHEELS = ("numpy", "pillow", "pyarrow", "pypdfium2", "pylatexenc", "tokenizers")
 _FONTS = ("cmr12.pfb", "cmmi12.pfb", "cmsy10.pfb", "cmex10.pfb", "msam10.pfb", "msbm10.pfb", "eufm10.pfb", "rsfs10.pfb")
@@ -30,12 +31,18 @@ _PACKAGES: dict[rasterizers.Name, str] = {
     "pdfium": "",
     "poppler": "poppler-utils",
     "imagemagick": "imagemagick ghostscript",
+    "dvipng": "dvipng",
 }
+_OPTIONAL: tuple[rasterizers.Name, ...] = ("dvipng",)
+_STYLES = "make styles"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One tool: whether it is there, which version, whether its self-test passed, what to do, what else to know."""
+    """One tool: whether it is there, which version, whether its self-test passed, what to do, what else to know.
+
+    One that is not `needed` may be missing: only looks that params.yaml does not have would use it.
+    """
 
     tool: str
     found: bool
@@ -43,15 +50,21 @@ class Finding:
     works: bool
     remedy: str = ""
     note: str = ""
+    needed: bool = True
 
 
-def examine(params: RenderParams | None = None) -> list[Finding]:
-    """Every tool of rendering, the optional rasterizers too, each tested with one formula."""
+def examine(params: RenderParams | None = None, looks: Sequence[RenderParams] = ()) -> list[Finding]:
+    """Every tool of rendering and of the looks, the optional rasterizers too, each tested with one formula."""
     params = params or RenderParams()
     findings = [_examine_tex(params)]
-    findings += [_examine_file(name) for name in _template_files(params)]
-    findings += [_examine_rasterizer(name, params) for name in get_args(rasterizers.Name)]
-    return findings
+    findings += [
+        _examine_file(name) for name in dict.fromkeys(file for one in (params, *looks) for file in _template_files(one))
+    ]
+    used = {look.rasterizer for look in (params, *looks)}
+    for name in get_args(rasterizers.Name):
+        finding = _examine_rasterizer(name, params)
+        findings.append(replace(finding, needed=name in used or name not in _OPTIONAL))
+    return [*findings, _examine_fonts()]
 
 
 def versions(params: RenderParams | None = None) -> dict[str, str]:
@@ -84,15 +97,19 @@ def differences(lock: Path, params: RenderParams | None = None) -> list[str]:
 
 def line(finding: Finding) -> str:
     """A finding for a person: verdict, tool, version; then what to do and what else to know."""
-    verdict = "ok" if finding.works else "FAILS" if finding.found else "MISSING"
+    verdict = "ok" if finding.works else "FAILS" if finding.found else "MISSING" if finding.needed else "none"
     told = [f"{verdict:8}{finding.tool}", finding.version, finding.note, finding.remedy and f"remedy: {finding.remedy}"]
     return "  ".join(part for part in told if part)
 
 
 def _template_files(params: RenderParams) -> list[str]:
     """The class and package files that the template names."""
-    names = [re.sub(r"^\[.*\]|[{}]", "", package) for package in document.packages(params.template)]
-    return [f"{params.template.document_class}.cls", *(f"{name}.sty" for name in names)]
+    return [f"{params.template.document_class}.cls", *map(_package_file, document.packages(params.template))]
+
+
+def _package_file(package: str) -> str:
+    """The file of a package that is named as \\usepackage takes it."""
+    return re.sub(r"^\[.*\]|[{}]", "", package) + ".sty"
 
 
 def _locate(names: tuple[str, ...]) -> dict[str, Path | None]:
@@ -128,8 +145,24 @@ def _examine_file(name: str) -> Finding:
         path = _locate((name,))[name]
     except ToolError:
         path = None
-    remedy = "" if path else f"sudo apt-get install {_TEX_PACKAGES}, or take it out of the template"
+    optional = any(name in map(_package_file, fonts.packages) for key, fonts in FONTS.items() if key not in RECOMMENDED)
+    install = _STYLES if optional else f"sudo apt-get install {_TEX_PACKAGES}"
+    remedy = "" if path else f"{install}, or take it out of the template"
     return Finding(name, found=path is not None, version=_file_version(path), works=path is not None, remedy=remedy)
+
+
+def _examine_fonts() -> Finding:
+    """The packages of the further sets of fonts, all or nothing."""
+    further = [fonts for name, fonts in FONTS.items() if name not in RECOMMENDED]
+    files = tuple(dict.fromkeys(_package_file(package) for fonts in further for package in fonts.packages))
+    try:
+        missing = [name for name, path in _locate(files).items() if path is None]
+    except ToolError:
+        missing = list(files)
+    if not missing:
+        return Finding("further fonts", found=True, version=f"{len(files)} packages", works=True, needed=False)
+    note = f"for looks of further fonts: {', '.join(missing)} missing"
+    return Finding("further fonts", found=False, version="", works=False, remedy=_STYLES, note=note, needed=False)
 
 
 def _examine_rasterizer(name: rasterizers.Name, params: RenderParams) -> Finding:

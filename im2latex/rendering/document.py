@@ -20,9 +20,15 @@ from pydantic import Field
 
 from im2latex.errors import ParamsError
 from im2latex.params import Params
+from im2latex.rendering import kernel
+from im2latex.rendering.fonts import FONTS, FontSet
 
+MathStyle = Literal["displaystyle", "textstyle", "scriptstyle"]
+Sizes = Literal["amsmath", "kernel"]
+Output = Literal["pdf", "dvi"]
+LINE_WIDTH = r"^[1-9][0-9]*pt$"
 POINTS_PER_INCH = 72.27
-_SP_PER_INCH = round(POINTS_PER_INCH * 65536)
+SP_PER_INCH = round(POINTS_PER_INCH * 65536)
 _BP_PER_INCH = 72
 _LONGEST_POINTS = 16383
 
@@ -60,17 +66,6 @@ DEFINITIONS = r"""
 """
 
 
-FontSet = Literal["computer-modern", "times", "txfonts", "palatino", "pxfonts", "euler"]
-_FONT_PACKAGES: dict[FontSet, tuple[str, ...]] = {
-    "computer-modern": (),
-    "times": ("mathptmx",),
-    "txfonts": ("txfonts",),
-    "palatino": ("mathpazo",),
-    "pxfonts": ("pxfonts",),
-    "euler": ("euler",),
-}
-
-
 class TemplateParams(Params):
     """The document in which every formula is set."""
 
@@ -81,10 +76,17 @@ class TemplateParams(Params):
         description="packages in order of loading, as name or [options]{name}",
     )
     fonts: FontSet = Field(default="computer-modern", description="letters and symbols, by packages loaded last")
+    sizes: Sizes = Field(
+        default="amsmath",
+        description="large symbols, \\big, dots and matrices as amsmath has them, or as LaTeX has them without it",
+    )
     definitions: bool = Field(default=True, description="define frequent commands of packages that are not loaded")
     extra_preamble: str = Field(default="", description="TeX code after packages and definitions")
-    math_style: str = Field(
-        default="displaystyle", pattern=r"^(display|text|script)style$", description="style of the formula"
+    math_style: MathStyle = Field(default="displaystyle", description="style of the formula")
+    line_width: str | None = Field(
+        default=None,
+        pattern=LINE_WIDTH,
+        description="wider formulas are squeezed to it, as TeX squeezes displays to the line; null for none",
     )
     margin_px: int = Field(default=24, ge=2, le=400, description="paper around the box, for ink that leaves it")
     room_px: int = Field(default=1000, ge=2, le=4000, description="the same for formulas whose ink leaves that paper")
@@ -100,20 +102,24 @@ class PageParams(Params):
 
 def packages(template: TemplateParams) -> tuple[str, ...]:
     """All that is loaded, in order: the packages of the template and those of its font set."""
-    return template.packages + _FONT_PACKAGES[template.fonts]
+    return template.packages + FONTS[template.fonts].packages
 
 
-def preamble(template: TemplateParams, page: PageParams) -> str:
+def preamble(template: TemplateParams, page: PageParams, output: Output = "pdf") -> str:
     """The part of the document that is the same for all batches, up to and with \\begin{document}."""
-    loaded = "".join(f"\\usepackage{p if p.startswith('[') else f'{{{p}}}'}\n" for p in packages(template))
+    fonts = FONTS[template.fonts]
+    loaded = _loading(template.packages)
+    if template.sizes == "kernel":
+        loaded = f"{kernel.KEEP}{loaded}{kernel.RESTORE}"
+    loaded += f"{_loading(fonts.packages)}{fonts.code}"
     return (
         # Nothing in the PDF may tell when, where or under which name it was made.
-        "\\pdfoutput=1 \\pdfinfoomitdate=1 \\pdftrailerid{} \\pdfsuppressptexinfo=-1\n"
+        f"\\pdfoutput={int(output == 'pdf')} \\pdfinfoomitdate=1 \\pdftrailerid{{}} \\pdfsuppressptexinfo=-1\n"
         "\\pdfcompresslevel=0 \\pdfobjcompresslevel=0 \\pdfdecimaldigits=4 \\pdfminorversion=5\n"
         f"\\documentclass[{template.class_options}]{{{template.document_class}}}\n"
         f"{loaded}{DEFINITIONS if template.definitions else ''}{template.extra_preamble}\n"
         "\\nofiles\n\\begin{document}\n"
-        f"{_page_setup(template, page)}"
+        f"{_page_setup(template, page, output)}"
     )
 
 
@@ -130,7 +136,12 @@ def body(formulas: Sequence[str], template: TemplateParams, margin_px: int) -> t
     return "\n".join(lines) + "\n", mark
 
 
-def _page_setup(template: TemplateParams, page: PageParams) -> str:
+def _loading(names: Sequence[str]) -> str:
+    """The lines that load packages."""
+    return "".join(f"\\usepackage{name if name.startswith('[') else f'{{{name}}}'}\n" for name in names)
+
+
+def _page_setup(template: TemplateParams, page: PageParams, output: Output) -> str:
     """Sheet, counters and the commands around each formula; raises `ParamsError` for a sheet too large for TeX."""
     room = template.room_px
     longest_px = 2 * room + max(page.max_width_px, 2 * page.max_height_px)
@@ -152,10 +163,11 @@ def _page_setup(template: TemplateParams, page: PageParams) -> str:
         "@MAXWIDTH@": str(page.max_width_px),
         "@MAXHEIGHT@": str(page.max_height_px),
         "@DPI@": str(page.dpi),
-        "@INCH@": str(_SP_PER_INCH),
+        "@INCH@": str(SP_PER_INCH),
         "@BP@": str(_BP_PER_INCH * 10_000),
+        "@SQUEEZE@": _SQUEEZE.replace("@LINE@", template.line_width) if template.line_width else "",
     }
-    text = _PAGE_SETUP
+    text = _PAGE_SETUP.replace("@SHIP@", _SHIP[output].removeprefix("\n"))
     for name, value in names.items():
         text = text.replace(name, value)
     return text
@@ -163,8 +175,27 @@ def _page_setup(template: TemplateParams, page: PageParams) -> str:
 
 def _length(pixels: int, dpi: int) -> str:
     """A length of whole pixels in TeX's smallest unit."""
-    return f"{round(pixels * _SP_PER_INCH / dpi)}sp"
+    return f"{round(pixels * SP_PER_INCH / dpi)}sp"
 
+
+# TeX packs a display that is wider than the line into a box of its width (The TeXbook, page 189); its glue shrinks.
+_SQUEEZE = r"""  \ifdim\wd\formulabox>@LINE@ \setbox\formulabox\hbox to@LINE@{\unhbox\formulabox}\fi
+"""
+
+# In PDF, a page has a crop box, and a colour that an earlier formula failed to close is closed. In DVI, what draws a
+# page finds the ink, and colours begin anew.
+_SHIP: dict[Output, str] = {
+    "pdf": r"""
+  \edef\im@crop{\pdfpageattr{/CropBox [\im@tobp{@ROOM@-\formulamargin} \im@tobp{@BOTTOM@-\im@dp-\formulamargin}
+    \im@tobp{@ROOM@+\im@wd+\formulamargin} \im@tobp{@BOTTOM@+\im@ht+\formulamargin}]}}\im@crop
+  \ht\formulabox=@RISE@ \dp\formulabox=0sp
+  % A colour that an earlier formula failed to close is closed here.
+  \setbox\formulabox\hbox{\pdfcolorstack0 set{0 g 0 G}\box\formulabox}%
+""",
+    "dvi": r"""
+  \ht\formulabox=@RISE@ \dp\formulabox=0sp
+""",
+}
 
 # Names that the body of a batch needs are letters only, and screening refuses them in formulas; the others have an @,
 # which is no letter there. The primitives come by \pdfprimitive, as LaTeX hangs hooks of its own on the plain names.
@@ -199,7 +230,7 @@ _PAGE_SETUP = r"""
   \im@say{start #1}}
 \def\stopformula{%
   \im@guard
-  \im@wd=\numexpr\im@clip{\wd\formulabox}*@DPI@/@INCH@+1\relax
+@SQUEEZE@  \im@wd=\numexpr\im@clip{\wd\formulabox}*@DPI@/@INCH@+1\relax
   \im@ht=\numexpr\im@clip{\ht\formulabox}*@DPI@/@INCH@+1\relax
   \im@dp=\numexpr\im@clip{\dp\formulabox}*@DPI@/@INCH@+1\relax
   \ifnum\im@wd>@MAXWIDTH@ \im@say{wide \the\im@wd}%
@@ -207,12 +238,7 @@ _PAGE_SETUP = r"""
   \else \im@ship \fi\fi}
 \def\im@clip#1{\ifdim#1<\z@ 0\else\number#1\fi}
 \def\im@ship{%
-  \edef\im@crop{\pdfpageattr{/CropBox [\im@tobp{@ROOM@-\formulamargin} \im@tobp{@BOTTOM@-\im@dp-\formulamargin}
-    \im@tobp{@ROOM@+\im@wd+\formulamargin} \im@tobp{@BOTTOM@+\im@ht+\formulamargin}]}}\im@crop
-  \ht\formulabox=@RISE@ \dp\formulabox=0sp
-  % A colour that an earlier formula failed to close is closed here.
-  \setbox\formulabox\hbox{\pdfcolorstack0 set{0 g 0 G}\box\formulabox}%
-  \im@say{page \the\numexpr\im@wd+2*\formulamargin\relax\space \the\numexpr\im@ht+\im@dp+2*\formulamargin\relax}%
+@SHIP@  \im@say{page \the\numexpr\im@wd+2*\formulamargin\relax\space \the\numexpr\im@ht+\im@dp+2*\formulamargin\relax}%
   \pdfprimitive\shipout\box\formulabox}
 % Whole pixels as PostScript points with four decimals; \numexpr rounds where TeX's \divide would cut.
 \def\im@tobp#1{\im@decimal{\numexpr(#1)*@BP@/@DPI@\relax}}

@@ -5,11 +5,12 @@ point), x to the right and y downwards. The format is section 14 of Fuchs and Kn
 Colours and other specials are passed over.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from im2latex.rendering.tfm import FIX, Metrics
 
+_POST = 248
 RULE = ""
 """The `font` of a rule."""
 
@@ -43,6 +44,22 @@ def pages(data: bytes, load: Callable[[str], Metrics], most: int) -> Iterator[li
         raise ValueError(f"not a whole DVI file: {error!r}") from None
 
 
+def select(data: bytes, load: Callable[[str], Metrics], numbers: Sequence[int]) -> bytes:
+    """A file of only the pages `numbers`, counted from 1, in that order, for programs that follow no pointer in it.
+
+    The fonts, which are defined on the page where TeX first uses them, are defined before all. Raises `ValueError`
+    where the bytes are no whole DVI file.
+    """
+    reader = _Reader(data, load, 0)
+    try:
+        end = sum(1 for _ in reader.pages()) and reader.spans[-1][1]
+        pages = [data[slice(*reader.spans[number - 1])] for number in numbers]
+    except (IndexError, KeyError) as error:
+        raise ValueError(f"not a whole DVI file: {error!r}") from None
+    start = reader.spans[0][0] if end else 0
+    return b"".join([data[:start], *reader.definitions.values(), *pages, data[end:]])
+
+
 class _Reader:
     """A place in the bytes, and the registers of the machine that section 15 describes."""
 
@@ -52,13 +69,17 @@ class _Reader:
         self._load = load
         self._most = most
         self._fonts: dict[int, _Font] = {}
+        self.definitions: dict[int, bytes] = {}
+        self.spans: list[tuple[int, int]] = []
 
     def pages(self) -> Iterator[list[Mark] | None]:
         """Run the file from its preamble to its postamble."""
-        while (operation := self._byte()) != 248:
+        while (operation := self._byte()) != _POST:
             if operation == 139:
+                start = self._at - 1
                 self._at += 44
                 marks = self._page()
+                self.spans.append((start, self._at))
                 yield marks if len(marks) <= self._most else None
             else:
                 self._between(operation)
@@ -116,6 +137,7 @@ class _Reader:
             length = self._number(operation - 238)
             self._at += length
         elif 243 <= operation <= 246:
+            start = self._at - 1
             number = self._number(operation - 242)
             self._at += 4
             size = self._number(4)
@@ -125,6 +147,7 @@ class _Reader:
             self._at += length
             if number not in self._fonts:
                 self._fonts[number] = _Font(name, size, self._load(name))
+                self.definitions[number] = self._data[start : self._at]
         elif operation == 247:
             self._at += 13
             length = self._byte()

@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from im2latex.errors import ToolError
 from im2latex.imaging import raster
-from im2latex.rendering import document, pdfium, process, rasterizers, screening, texformat, texrun
+from im2latex.rendering import document, inspection, pdfium, process, rasterizers, screening, texformat, texrun
+from im2latex.rendering.fonts import RECOMMENDED
 from im2latex.rendering.pdfium_worker import MOST_COVER, MOST_OBJECTS
 from im2latex.rendering.process import LimitParams
 from im2latex.rendering.transcript import Verdict
@@ -27,6 +29,8 @@ from im2latex.rendering.typesetter import Typesetter, cpu_seconds
 _PIXELS_PER_MB = 1 << 20
 _DETAILS = {
     "clipped": "ink lies over {margin} px outside the box",
+    "too_wide": "its ink",
+    "too_tall": "its ink",
     "too_complex": f"over {MOST_OBJECTS:,} pieces of ink, or the page covered {MOST_COVER} times",
 }
 
@@ -108,11 +112,17 @@ class TexRenderer:
 
     @cached_property
     def _preamble(self) -> str:
-        return document.preamble(self.params.template, self.params)
+        return document.preamble(self.params.template, self.params, self._rasterizer.reads)
 
     @cached_property
     def _format(self) -> texformat.Format:
-        return texformat.load(self._preamble, self._cache)
+        try:
+            return texformat.load(self._preamble, self._cache)
+        except ToolError as error:
+            fonts = self.params.template.fonts
+            if fonts in RECOMMENDED:
+                raise
+            raise ToolError(f"{error}; `make styles` installs the fonts {fonts}") from None
 
     @cached_property
     def _tex(self) -> texrun.TexRun:
@@ -155,12 +165,21 @@ class TexRenderer:
                 else:
                     good.append((position, verdict))
             if printed.pdf is not None and good:
-                unfit = pdfium.shared().inspect(printed.pdf, [verdict.page or 0 for _, verdict in good])
+                pages = printed.pdf.with_suffix(f".{self._rasterizer.reads}")
+                unfit = self._unfit(pages, [verdict.page or 0 for _, verdict in good])
                 for position, verdict in good:
                     if reason := unfit.get(verdict.page or 0):
                         yield position, Rendering(None, reason, _DETAILS[reason].format(margin=margin_px))
                 for run in self._runs([item for item in good if item[1].page not in unfit]):
-                    yield from self._rasterize(printed.pdf, run)
+                    yield from self._rasterize(pages, run)
+
+    def _unfit(self, pages: Path, numbers: Sequence[int]) -> dict[int, str]:
+        """Those pages that cannot be drawn as they are, and why."""
+        if self._rasterizer.reads == "pdf":
+            return pdfium.shared().inspect(pages, numbers)
+        most = (self.params.max_height_px, self.params.max_width_px)
+        height, width = (round(pixels * document.SP_PER_INCH / self.params.dpi) for pixels in most)
+        return inspection.unfit_dvi(pages, numbers, (height, width))
 
     def _runs(self, good: Sequence[tuple[int, Verdict]]) -> Iterator[list[tuple[int, Verdict]]]:
         """Pages in groups whose pixels fit into the file that the rasterizer may write."""
@@ -195,7 +214,7 @@ class TexRenderer:
 
     def _judge(self, page: NDArray[np.uint8], verdict: Verdict) -> Rendering:
         """The cropped picture of a page, or what is wrong with it."""
-        height, width = verdict.size
+        height, width = page.shape if self._rasterizer.reads == "dvi" else verdict.size
         # Poppler rounds a page of whole pixels up by one at times; the row or column too many is the last.
         if height <= page.shape[0] <= height + 1 and width <= page.shape[1] <= width + 1:
             page = page[:height, :width]

@@ -1,22 +1,27 @@
-"""Several looks of one formula: which font set, type size and resolution it is drawn in.
+"""Several looks of one formula: which fonts, type size, resolution, style of mathematics and rasterizer draw it.
 
 Params and formula ids in, renderer params out; draws nothing. The base look is the renderer of params.yaml as it
 stands, and the only one of validation and test, so that scores compare. A training formula is drawn in the base look
-or in variants of it, chosen by its id: the choice depends on no other formula, and another variant moves few others.
+or in variants of it, chosen by its id and their shares: the choice depends on no other formula, and another variant
+moves no formula between the old ones.
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from im2latex.errors import UsageError
+from im2latex.imaging.raster import PictureParams
 from im2latex.params import Params
-from im2latex.rendering.document import FontSet
+from im2latex.rendering import rasterizers
+from im2latex.rendering.document import LINE_WIDTH, MathStyle, Sizes
 from im2latex.rendering.engine import RenderParams
+from im2latex.rendering.fonts import FontSet
 
 BASE = "base"
 GIVEN = "given"
@@ -33,12 +38,22 @@ class VariantParams(Params):
     fonts: FontSet | None = Field(default=None, description="letters and symbols")
     size: Size | None = Field(default=None, description="type size")
     dpi: int | None = Field(default=None, ge=20, le=1200, description="pixels per inch")
+    math_style: MathStyle | None = Field(default=None, description="style of the formula, as of display or text")
+    sizes: Sizes | None = Field(default=None, description="large symbols, dots and matrices, of amsmath or the kernel")
+    line_width: str | None = Field(default=None, pattern=LINE_WIDTH, description="wider formulas are squeezed to it")
+    rasterizer: rasterizers.Name | None = Field(default=None, description="the program that draws the pages")
+    renderer: Literal["tex"] = Field(default="tex", description="what sets the formula")
+    downsample: int | None = Field(
+        default=None, ge=1, le=8, description="pixels at dpi that make one pixel of the picture, a side"
+    )
+    share: float = Field(default=1, gt=0, description="weight of the look beside `base_share` and the other shares")
 
 
 class LooksParams(Params):
     """The looks of training pictures."""
 
     per_formula: int = Field(default=1, ge=1, description="looks drawn of each training formula, at most all")
+    base_share: float = Field(default=1, ge=0, description="weight of the base look; 0: no training formula has it")
     variants: tuple[VariantParams, ...] = Field(default=(), description="looks beside the base look")
 
     @field_validator("variants")
@@ -50,18 +65,34 @@ class LooksParams(Params):
                 raise ValueError(f"two looks have the name {name!r}; '{BASE}' and '{GIVEN}' are taken")
         return variants
 
+    @model_validator(mode="after")
+    def _one_has_a_share(self) -> "LooksParams":
+        if not self.base_share and not self.variants:
+            raise ValueError("base_share is 0 and there is no variant: no look is left for training formulas")
+        return self
+
 
 @dataclass(frozen=True)
 class Look:
-    """A name, and the renderer that draws it."""
+    """A name, the renderer that draws it, and its weight among all."""
 
     name: str
     renderer: RenderParams
+    share: float = 1
+    downsample: int | None = None
+
+    def picture(self, base: PictureParams) -> PictureParams:
+        """How the renderer's pixels become pictures; the paper around the ink is as wide as in the base look's."""
+        if self.downsample is None:
+            return base
+        padding_px = _scaled(base.padding_px, self.downsample, base.downsample)
+        return base.model_copy(update={"downsample": self.downsample, "padding_px": padding_px})
 
 
 def all_looks(base: RenderParams, params: LooksParams) -> list[Look]:
     """The base look and every variant of it."""
-    return [Look(BASE, base), *(Look(variant.name, _changed(base, variant)) for variant in params.variants)]
+    variants = [Look(look.name, _changed(base, look), look.share, look.downsample) for look in params.variants]
+    return [Look(BASE, base, params.base_share), *variants]
 
 
 def find_look(name: str, looks: Sequence[Look]) -> Look:
@@ -78,18 +109,27 @@ def chosen(formula_id: str, split: str, looks: Sequence[Look], per_formula: int)
     """Names of the looks that a formula is drawn in.
 
     Each look draws a lot from the formula's id, and the smallest win (rendezvous hashing, Thaler and Ravishankar 1998).
+    A lot is the time to an event whose rate is the share, so that the look wins as often as its share says (weighted
+    sampling without replacement, Efraimidis and Spirakis 2006); equal shares leave the order of the hashes.
     """
     if split != "train":
         return {BASE}
-    lots = sorted((hashlib.sha256(f"{look.name}\0{formula_id}".encode()).digest(), look.name) for look in looks)
-    return {name for _, name in lots[:per_formula]}
+    lots = sorted(_lot(look, formula_id) for look in looks if look.share)
+    return {name for _, _, name in lots[:per_formula]}
+
+
+def _lot(look: Look, formula_id: str) -> tuple[float, bytes, str]:
+    digest = hashlib.sha256(f"{look.name}\0{formula_id}".encode()).digest()
+    part = (int.from_bytes(digest[:8]) >> 11) / 2**53  # in [0, 1)
+    return -math.log1p(-part) / look.share, digest, look.name
 
 
 def _changed(base: RenderParams, variant: VariantParams) -> RenderParams:
     """The base with other letters, size and resolution; the limits in pixels keep their length on paper."""
     dpi = variant.dpi or base.dpi
     template = base.template.model_dump()
-    template["fonts"] = variant.fonts or base.template.fonts
+    for name in ("fonts", "math_style", "sizes", "line_width"):
+        template[name] = getattr(variant, name) or template[name]
     for name in ("margin_px", "room_px"):
         template[name] = _scaled(template[name], dpi, base.dpi)
     if variant.size:
@@ -97,7 +137,8 @@ def _changed(base: RenderParams, variant: VariantParams) -> RenderParams:
         if base.template.document_class == "article" and variant.size not in _OF_ARTICLE:
             template["document_class"] = "extarticle"
     limits = {name: _scaled(getattr(base, name), dpi, base.dpi) for name in ("max_width_px", "max_height_px")}
-    return RenderParams.model_validate(base.model_dump() | limits | {"dpi": dpi, "template": template})
+    changes = limits | {"dpi": dpi, "template": template, "rasterizer": variant.rasterizer or base.rasterizer}
+    return RenderParams.model_validate(base.model_dump() | changes)
 
 
 def _with_size(options: str, size: str) -> str:
@@ -106,5 +147,6 @@ def _with_size(options: str, size: str) -> str:
     return f"{options},{size}".lstrip(",")
 
 
-def _scaled(pixels: int, dpi: int, base_dpi: int) -> int:
-    return -(-pixels * dpi // base_dpi)
+def _scaled(pixels: int, to: int, base: int) -> int:
+    """So many pixels at another resolution, rounded up."""
+    return -(-pixels * to // base)

@@ -36,6 +36,7 @@ DEBIAN_PACKAGES = {
     "gs": "ghostscript",
     "pdftoppm": "poppler-utils",
     "convert": "imagemagick",
+    "dvipng": "dvipng",
 }
 _MEMORY_FOLDER = Path("/dev/shm")
 _ROOM_MB = 512  # of which two runs at once use a part; containers often have 64
@@ -199,14 +200,19 @@ def run(
     return child.finish(timeout_seconds)
 
 
-@cache
 def first_line(program: str, *arguments: str) -> str:
     """The first line a program prints, for its version; raises `ToolError` where it is missing or fails."""
+    return printed(program, *arguments)[0]
+
+
+@cache
+def printed(program: str, *arguments: str) -> tuple[str, ...]:
+    """The lines a program prints, at least one; raises `ToolError` where it is missing or fails."""
     done = ask(program, *arguments)
     lines = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
     if done.returncode != 0 or not lines:
         raise ToolError(f"{program} {' '.join(arguments)} failed with status {done.returncode}; reinstall it")
-    return lines[0].strip()
+    return tuple(line.strip() for line in lines)
 
 
 def ask(program: str, *arguments: str, env: Mapping[str, str] | None = None) -> Completed:

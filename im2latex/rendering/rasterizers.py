@@ -1,14 +1,15 @@
-"""PDF pages to pixels, by one of four programs behind one interface.
+"""Pages to pixels, by one of five programs behind one interface.
 
-Reads a PDF that our own TeX run wrote, never one from elsewhere. Yields uint8 arrays (H, W), 255 paper and 0 ink,
-the page's crop box at `dpi`. The four differ in nearly every grey pixel: a data set is made with one of them, and
-`identity` (program, device, flags, version) is part of the identity of its pictures.
+Reads a file that our own TeX run wrote, never one from elsewhere: PDF, or DVI for dvipng. Yields uint8 arrays (H, W),
+255 paper and 0 ink, at `dpi`: the crop box of a page of PDF, the ink of one of DVI. The programs differ in nearly every
+grey pixel: a look is drawn with one of them, and `identity` (program, device, flags, version) is part of the identity
+of its pictures.
 """
 
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Literal, Protocol
@@ -17,13 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2latex.errors import ToolError
-from im2latex.rendering import pdfium, pgm, process
+from im2latex.imaging.raster import decode
+from im2latex.rendering import dvi, pdfium, pgm, process, tfm
+from im2latex.rendering.document import Output
 from im2latex.rendering.pdfium import python_access
-from im2latex.rendering.process import LimitParams
+from im2latex.rendering.process import Completed, LimitParams
 from im2latex.rendering.sandbox import FileAccess
+from im2latex.rendering.texformat import TEX_ENVIRONMENT, tex_trees
 
 Pixels = NDArray[np.uint8]
-Name = Literal["ghostscript", "pdfium", "poppler", "imagemagick"]
+Name = Literal["ghostscript", "pdfium", "poppler", "imagemagick", "dvipng"]
 
 _SECONDS_PER_PAGE = 0.1  # over six times what the slowest of them takes for a formula
 
@@ -33,10 +37,13 @@ class RasterError(ToolError):
 
 
 class Rasterizer(Protocol):
-    """Turns pages of a PDF into pixels."""
+    """Turns pages into pixels."""
+
+    reads: Output
+    """What TeX must write for it."""
 
     def identity(self) -> str:
-        """What decides the pixels, besides the PDF: program, device, flags, version."""
+        """What decides the pixels, besides the pages: program, device, flags, version."""
 
     def pages(self, pdf: Path, dpi: int, numbers: Sequence[int]) -> Iterator[Pixels]:
         """The pages `numbers` (ascending, from 1); raises `RasterError` where one cannot be drawn."""
@@ -49,6 +56,7 @@ def create(name: Name, limits: LimitParams) -> Rasterizer:
         "pdfium": Pdfium,
         "poppler": lambda: Helper("poppler", limits),
         "imagemagick": lambda: Helper("imagemagick", limits),
+        "dvipng": lambda: Dvipng(limits),
     }
     return makers[name]()
 
@@ -56,6 +64,7 @@ def create(name: Name, limits: LimitParams) -> Rasterizer:
 class Ghostscript:
     """Ghostscript's raw grey device: its PNG device gives greys that differ by one, and is slower."""
 
+    reads: Output = "pdf"
     flags = ("-sDEVICE=pgmraw", "-dTextAlphaBits=4", "-dGraphicsAlphaBits=4", "-dUseCropBox")
 
     def __init__(self, limits: LimitParams) -> None:
@@ -75,6 +84,8 @@ class Ghostscript:
 class Pdfium:
     """The PDF library of Chromium, in a worker process: its version comes with the Python wheel."""
 
+    reads: Output = "pdf"
+
     def identity(self) -> str:
         """Library and wheel version."""
         return f"pdfium {metadata.version('pypdfium2')}"
@@ -89,6 +100,8 @@ class Pdfium:
 
 class Helper:
     """Poppler through pdf2image, or ImageMagick through wand, each in a child process of its own."""
+
+    reads: Output = "pdf"
 
     def __init__(self, name: Literal["poppler", "imagemagick"], limits: LimitParams) -> None:
         self._name = name
@@ -110,10 +123,62 @@ class Helper:
         yield from _run([*child, *map(str, numbers)], pdf, len(numbers), self._limits, python_access(), env)
 
 
+class Dvipng:
+    """dvipng, with the gamma of Sphinx and of the old MediaWiki: glyphs at whole pixels, strokes bolder than others'.
+
+    A page with anything it does not know, such as a scaled box, is not drawn.
+    """
+
+    reads: Output = "dvi"
+    flags = ("-q", "--picky", "--nogs", "--norawps", "-T", "tight", "-bg", "rgb 1 1 1", "-gamma", "1.5")
+
+    def __init__(self, limits: LimitParams) -> None:
+        self._limits = limits
+
+    def identity(self) -> str:
+        """Program, version, FreeType's version and flags."""
+        said = process.printed("dvipng", "--version")
+        freetype = " ".join(line for line in said if line.startswith("Using libft"))
+        return f"{said[1]} {freetype} {' '.join(self.flags)}"
+
+    def pages(self, pdf: Path, dpi: int, numbers: Sequence[int]) -> Iterator[Pixels]:
+        """All pages in one run, which writes a file for each.
+
+        They get a file of their own: what dvipng objects to on a page that it skips costs the next one that it draws.
+        """
+        wanted = pdf.with_name("wanted.dvi")
+        try:
+            wanted.write_bytes(dvi.select(pdf.read_bytes(), tfm.load, numbers))
+        except ValueError as error:
+            raise RasterError(f"{pdf}: {error}") from None
+        files = [pdf.parent / f"{place:09d}.png" for place, _ in enumerate(numbers, 1)]
+        command = ["dvipng", *self.flags, "-D", str(dpi), "-o", "%09d.png", wanted.name]
+        done = _finished(command, pdf, len(numbers), self._limits, FileAccess(read=tex_trees()), TEX_ENVIRONMENT)
+        if not all(file.exists() for file in files):
+            raise RasterError(f"dvipng drew not all pages: {_said(done)}")
+        for file in files:
+            yield decode(file.read_bytes())
+            file.unlink()
+
+
 def _run(
     command: list[str], pdf: Path, count: int, limits: LimitParams, access: FileAccess, env: dict[str, str]
 ) -> Iterator[Pixels]:
     """Run a program beside the PDF, and read the pictures it writes to its output."""
+    done = _finished(command, pdf, count, limits, access, env)
+    try:
+        found = list(pgm.pictures(done.stdout))
+    except ValueError as error:
+        raise RasterError(f"{command[0]}: {error}") from None
+    if len(found) != count:
+        raise RasterError(f"{command[0]} drew {len(found)} pages of {count}")
+    yield from found
+
+
+def _finished(
+    command: list[str], pdf: Path, count: int, limits: LimitParams, access: FileAccess, env: Mapping[str, str]
+) -> Completed:
+    """Run a program beside the pages to a good end."""
     cpu_seconds = math.ceil(limits.timeout_seconds + count * _SECONDS_PER_PAGE)
     done = process.run(
         command,
@@ -128,15 +193,12 @@ def _run(
     if done.timed_out:
         raise RasterError(f"{command[0]} was stopped at the time limit")
     if not done.ok:
-        said = " ".join(done.stderr.decode("utf-8", "replace").split())[-300:]
-        raise RasterError(f"{command[0]} failed with status {done.returncode}: {said}")
-    try:
-        found = list(pgm.pictures(done.stdout))
-    except ValueError as error:
-        raise RasterError(f"{command[0]}: {error}") from None
-    if len(found) != count:
-        raise RasterError(f"{command[0]} drew {len(found)} pages of {count}")
-    yield from found
+        raise RasterError(f"{command[0]} failed with status {done.returncode}: {_said(done)}")
+    return done
+
+
+def _said(done: Completed) -> str:
+    return " ".join(done.stderr.decode("utf-8", "replace").split())[-300:]
 
 
 def _ranges(numbers: Sequence[int]) -> str:

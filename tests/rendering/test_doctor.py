@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,24 @@ def test_a_missing_package_is_found_missing() -> None:
     assert "nosuchpackage" in findings["pdftex"].note
 
 
+@pytest.mark.needs_tex
+def test_what_only_other_looks_would_need_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name, which=shutil.which: None if name == "dvipng" else which(name))
+    process.printed.cache_clear()
+    usual = {finding.tool: finding for finding in doctor.examine()}
+    assert all(finding.works for finding in usual.values() if finding.needed)
+    assert not usual["dvipng"].found
+    assert not usual["dvipng"].needed
+    assert not usual["further fonts"].needed
+    look = RenderParams(rasterizer="dvipng", template=TemplateParams(fonts="stix2"))
+    named = {finding.tool: finding for finding in doctor.examine(looks=[look])}
+    assert named["dvipng"].needed
+    assert named["stix2.sty"].needed
+    assert named["stix2.sty"].found or "make styles" in named["stix2.sty"].remedy
+
+
 def test_missing_programs_are_findings_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    process.first_line.cache_clear()
+    process.printed.cache_clear()
     monkeypatch.setenv("PATH", "/nonexistent")
     for finding in doctor.examine():
         if finding.tool != "pdfium":

@@ -70,6 +70,18 @@ def test_a_broken_file_is_a_value_error(data: bytes) -> None:
         list(dvi.pages(data, {"cm": FONT}.__getitem__, most=9))
 
 
+def test_selected_pages_are_the_same_in_a_file_of_their_own() -> None:
+    load = {"cm": FONT}.__getitem__
+    bodies = [DEFINITION + bytes([178, 65]), bytes([178, 128, 200]), bytes([178, 65, 65])]
+    data = PREAMBLE + b"".join(BEGIN + body + END for body in bodies) + POST
+    every = list(dvi.pages(data, load, most=9))
+    for numbers in ([1], [2], [2, 3], [1, 2, 3], [3, 1]):
+        selected = dvi.select(data, load, numbers)
+        assert list(dvi.pages(selected, load, most=9)) == [every[number - 1] for number in numbers]
+    with pytest.raises(ValueError, match="not a whole DVI file"):
+        dvi.select(data, load, [4])
+
+
 @pytest.mark.needs_tex
 @pytest.mark.skipif(shutil.which("dvitype") is None, reason="dvitype not installed")
 def test_real_pages_are_read_as_dvitype_reads_them(tmp_path: Path) -> None:

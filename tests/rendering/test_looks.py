@@ -1,4 +1,6 @@
+import hashlib
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -6,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from im2latex.errors import ParamsError
+from im2latex.imaging.raster import PictureParams
 from im2latex.params import check
 from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.looks import BASE, LooksParams, all_looks, chosen
+from im2latex.rendering.looks import BASE, Look, LooksParams, all_looks, chosen
 
-VARIANTS = [
+VARIANTS: list[dict[str, object]] = [
     {"name": "times", "fonts": "times"},
     {"name": "small", "size": "9pt", "dpi": 100},
     {"name": "euler", "fonts": "euler", "size": "10pt", "dpi": 300},
@@ -26,6 +29,39 @@ def test_a_variant_changes_what_it_names_and_keeps_lengths_on_paper() -> None:
     assert (small.max_width_px, small.template.margin_px) == (base.max_width_px // 2, base.template.margin_px // 2)
     assert (euler.template.document_class, euler.template.class_options) == ("article", "10pt")
     assert euler.template.fonts == "euler"
+
+
+def test_a_variant_sets_style_sizes_line_and_rasterizer() -> None:
+    variant = {"name": "old", "sizes": "kernel", "line_width": "390pt", "math_style": "textstyle"}
+    looks = check({"variants": [variant | {"rasterizer": "pdfium", "share": 2}]}, LooksParams, "looks")
+    base, old = all_looks(RenderParams(), looks)
+    assert (old.renderer.template.sizes, old.renderer.template.line_width) == ("kernel", "390pt")
+    assert (old.renderer.template.math_style, old.renderer.rasterizer, old.share) == ("textstyle", "pdfium", 2)
+    assert (base.renderer, base.share) == (RenderParams(), 1)
+
+
+@pytest.mark.parametrize(("downsample", "padding_px"), [(None, 8), (1, 4), (2, 8), (3, 12)])
+def test_a_variant_may_keep_the_pixels_it_is_drawn_in(downsample: int | None, padding_px: int) -> None:
+    looks = check({"variants": [{"name": "own", "downsample": downsample}]}, LooksParams, "looks")
+    base, own = all_looks(RenderParams(), looks)
+    assert base.picture(PictureParams()) == PictureParams()
+    assert own.picture(PictureParams()) == PictureParams(downsample=downsample or 2, padding_px=padding_px)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"base_share": 0},
+        {"base_share": -1},
+        {"variants": [{"name": "a", "share": 0}]},
+        {"variants": [{"name": "a", "renderer": "crayon"}]},
+        {"variants": [{"name": "a", "line_width": "390pt \\evil"}]},
+        {"variants": [{"name": "a", "fonts": "comic"}]},
+    ],
+)
+def test_wrong_values_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ParamsError):
+        check(wrong, LooksParams, "looks")
 
 
 @pytest.mark.parametrize("name", [BASE, "twice", "No/Path"])
@@ -48,6 +84,35 @@ def test_another_look_moves_no_formula_between_the_old(name: str) -> None:
 def test_looks_are_spread_evenly() -> None:
     counts = Counter(next(iter(chosen(f"{number:032x}", "train", LOOKS, 1))) for number in range(4000))
     assert all(900 < counts[look.name] < 1100 for look in LOOKS)
+
+
+def _with_shares(*shares: float) -> list[Look]:
+    return [Look(str(number), RenderParams(), share) for number, share in enumerate(shares)]
+
+
+def _first(number: int, looks: Sequence[Look]) -> str:
+    return next(iter(chosen(f"{number:032x}", "train", looks, 1)))
+
+
+def test_looks_are_drawn_as_often_as_their_shares_say() -> None:
+    shares = (1, 5, 0, 2, 0.5)
+    counts = Counter(_first(number, _with_shares(*shares)) for number in range(8000))
+    assert all(abs(counts[str(i)] / 8000 - share / sum(shares)) < 0.02 for i, share in enumerate(shares))
+
+
+@given(IDS, st.lists(st.floats(0.01, 100), min_size=1, max_size=8), st.floats(0.01, 100))
+def test_another_share_moves_formulas_only_to_and_from_its_look(name: str, shares: list[float], other: float) -> None:
+    before, grown = _with_shares(*shares), _with_shares(*shares, other)
+    assert chosen(name, "train", grown, 1) in (chosen(name, "train", before, 1), {str(len(shares))})
+    [first] = chosen(name, "train", before, 1)
+    [second] = chosen(name, "train", _with_shares(shares[0] + other, *shares[1:]), 1)
+    assert second in (first, "0")
+
+
+@given(IDS, st.integers(1, 6))
+def test_equal_shares_keep_the_choice_of_the_hashes_alone(name: str, per_formula: int) -> None:
+    lots = sorted((hashlib.sha256(f"{look.name}\0{name}".encode()).digest(), look.name) for look in LOOKS)
+    assert chosen(name, "train", LOOKS, per_formula) == {look for _, look in lots[:per_formula]}
 
 
 @pytest.mark.needs_tex

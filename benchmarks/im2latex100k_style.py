@@ -1,0 +1,92 @@
+"""Compare the style of im2latex-100k with images of the data set: python -m benchmarks.im2latex100k_style FOLDER
+
+reads   FOLDER/items.jsonl    one object a line: image (a file in FOLDER), latex (the raw formula)
+writes  benchmarks/results/im2latex100k-style.json: figures only
+
+Each formula is normalized, drawn from the normalized text in two styles, and compared with the image as it was
+published, both cropped to ink below 128. A formula that has no label or no image counts as not alike, and is named.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from benchmarks.corpus import save
+from im2latex.errors import LatexError
+from im2latex.imaging.raster import crop, decode
+from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.rendering.document import TemplateParams
+from im2latex.rendering.engine import RenderParams, TexRenderer
+
+STYLES = {
+    "amsmath": TemplateParams(),
+    "im2latex-100k": TemplateParams(sizes="kernel", line_width="390pt"),
+}
+INK = 128
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="images of the data set, with items.jsonl")],
+    show: Annotated[bool, typer.Option(help="print the formulas whose size differs")] = False,
+) -> None:
+    """Count the images of the same ink size within a pixel, and the pixels that differ where it is the same."""
+    items = [json.loads(line) for line in (folder / "items.jsonl").read_text(encoding="utf-8").splitlines()]
+    originals = [crop(decode((folder / item["image"]).read_bytes()), INK) for item in items]
+    labels, refused = _labels([item["latex"] for item in items])
+    result: dict[str, object] = {"images": len(items), "labels_refused": refused}
+    for name, template in STYLES.items():
+        drawn = TexRenderer(RenderParams(template=template)).render(labels)
+        reasons = [rendering.reason for rendering in drawn if rendering.reason and rendering.reason != "empty"]
+        images = [None if rendering.pixels is None else crop(rendering.pixels, INK) for rendering in drawn]
+        if show:
+            for item, original, image in zip(items, originals, images, strict=True):
+                if image is None or not _alike(original, image):
+                    print(name, item["image"], original.shape, None if image is None else image.shape, item["latex"])
+        result[name] = {"not_drawn": reasons, **_compared(originals, images)}
+    save("im2latex100k-style", result)
+
+
+def _labels(formulas: list[str]) -> tuple[list[str], list[str]]:
+    """The normalized formulas, empty where one is refused, and the reasons."""
+    normalizer = Normalizer(NormalizerParams())
+    labels, refused = [], []
+    for formula in formulas:
+        try:
+            labels.append(normalizer.normalize(formula))
+        except LatexError as error:
+            labels.append("")
+            refused.append(error.reason)
+    return labels, refused
+
+
+def _compared(originals: list[NDArray[np.uint8]], images: list[NDArray[np.uint8] | None]) -> dict[str, object]:
+    """How alike the images are: all counts are of all originals, the pixels of those of the same size."""
+    pairs = [
+        (original, image) for original, image in zip(originals, images, strict=True) if image is not None and image.size
+    ]
+    same = [(original, image) for original, image in pairs if original.shape == image.shape]
+    ink = sum(int((original < INK).sum()) for original, _ in same)
+    differing = sum(int(((original < INK) != (image < INK)).sum()) for original, image in same)
+    grey = [float(np.abs(original.astype(int) - image).mean()) for original, image in same]
+    return {
+        "size_within_1_px": sum(_alike(original, image) for original, image in pairs),
+        "size_equal": len(same),
+        "pixels_equal": sum(bool((original == image).all()) for original, image in same),
+        "ink_equal": sum(bool(((original < INK) == (image < INK)).all()) for original, image in same),
+        "ink_pixels": ink,
+        "ink_pixels_that_differ": differing,
+        "mean_grey_difference": round(sum(grey) / max(1, len(grey)), 2),
+    }
+
+
+def _alike(original: NDArray[np.uint8], image: NDArray[np.uint8]) -> bool:
+    """Whether height and width agree within a pixel."""
+    return all(abs(one - other) <= 1 for one, other in zip(original.shape, image.shape, strict=True))
+
+
+if __name__ == "__main__":
+    typer.run(main)

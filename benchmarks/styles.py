@@ -1,0 +1,64 @@
+"""Draw a few formulas in every look of a parameter file, for the eye: python -m benchmarks.styles FILE -o SHEET.png
+
+reads   FILE           parameters with render.looks, such as recipes/styles/all.yaml
+writes  SHEET.png      a row for each look, a column for each formula, as the data set holds the images
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL import Image, ImageDraw
+
+from im2latex.imaging.raster import PAPER, PictureParams, prepare
+from im2latex.params import check, load_yaml
+from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.looks import Look, LooksParams, all_looks
+
+FORMULAS = (
+    r"\Bigl( \sum _ { n = 1 } ^ { \infty } a _ { n } e ^ { - i k \cdot x } \Bigr) = \frac { \psi ^ { 2 } } { 2 }",
+    r"\int _ { 0 } ^ { \pi } \hat { f } ( \theta ) \, d \theta \leq \sqrt { \beta _ { 1 } ^ { \prime 2 } + \hbar }",
+    r"\mathbf { B } \, \boldsymbol { \alpha } \neq B \alpha \in \mathcal { L } ( \mathbb { R } , \mathfrak { g } )",
+    r"\begin{pmatrix} a & b \\ c & d \end{pmatrix} \text { if } g ( x , \ldots , z ) > 0",
+)
+_NAME_PX, _GAP_PX = 130, 10
+
+
+def main(
+    file: Annotated[Path, typer.Argument(help="parameters with render.looks")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="the PNG to write")] = Path("sheet.png"),
+) -> None:
+    """Draw the sheet; print what could not be drawn."""
+    render = load_yaml(file)["render"]
+    looks = all_looks(
+        check(render.get("renderer", {}), RenderParams, "render.renderer"),
+        check(render["looks"], LooksParams, "render.looks"),
+    )
+    rows = [_row(look) for look in looks]
+    columns = [max(row[place].width for row in rows) + _GAP_PX for place in range(len(FORMULAS))]
+    heights = [max(image.height for image in row) + _GAP_PX for row in rows]
+    sheet = Image.new("L", (_NAME_PX + sum(columns), sum(heights)), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    for line, (look, row) in enumerate(zip(looks, rows, strict=True)):
+        top = sum(heights[:line])
+        pen.text((4, top + heights[line] // 2 - 6), look.name, fill=0)
+        for place, image in enumerate(row):
+            sheet.paste(image, (_NAME_PX + sum(columns[:place]), top))
+    sheet.save(out)
+
+
+def _row(look: Look) -> list[Image.Image]:
+    """The formulas in one look; an empty image for one that is not drawn."""
+    picture = look.picture(PictureParams())
+    images = []
+    for formula, drawn in zip(FORMULAS, TexRenderer(look.renderer).render(FORMULAS), strict=True):
+        if drawn.pixels is None:
+            print(f"{look.name}: {drawn.reason} {drawn.detail}: {formula}")
+            images.append(Image.new("L", (1, 1), PAPER))
+        else:
+            images.append(Image.fromarray(prepare(drawn.pixels, picture.padding_px, picture.downsample)))
+    return images
+
+
+if __name__ == "__main__":
+    typer.run(main)
