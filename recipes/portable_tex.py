@@ -75,20 +75,28 @@ def collect(folder: Path, renderers: Sequence[RenderParams], formulas: Sequence[
 def _recorded(made: texformat.Format, renderer: RenderParams, formulas: Sequence[str]) -> set[Path]:
     """What TeX opens while it sets the formulas; a batch that dies tells what it opened until then."""
     found: set[Path] = set()
-    command = ["pdftex", f"-fmt={made.path}", "-recorder", "-no-shell-escape", "-interaction=nonstopmode", "batch.tex"]
+    command = [
+        "pdftex",
+        f"-fmt={made.path.name}",
+        "-recorder",
+        "-no-shell-escape",
+        "-interaction=nonstopmode",
+        "batch.tex",
+    ]
     for start in range(0, len(formulas), _BATCH):
         source, _ = document.body(formulas[start : start + _BATCH], renderer.template, renderer.template.margin_px)
         # On a disk: TeX leaves no record in a folder that lives in memory.
         with tempfile.TemporaryDirectory() as name:
             work = Path(name)
             (work / "batch.tex").write_text(source, encoding="utf-8")
+            shutil.copyfile(made.path, work / made.path.name)  # TeX begins its record beside the format
             process.run(
                 command,
                 cwd=work,
                 timeout_seconds=60,
                 memory_mb=2048,
                 file_mb=64,
-                access=FileAccess(read=(made.path, *texformat.tex_trees())),
+                access=FileAccess(read=texformat.tex_trees()),
                 env=texformat.TEX_ENVIRONMENT,
             )
             found |= _inputs(work / "batch.fls", work)

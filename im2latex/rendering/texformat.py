@@ -63,10 +63,14 @@ def cache_folder() -> Path:
     return folder
 
 
-@cache
 def tex_trees() -> tuple[Path, ...]:
     """The folders in which this TeX installation keeps its files, as kpathsea names them (kpathsea manual, 4.1)."""
-    done = process.ask("kpsewhich", "--expand-var", ":".join(f"${name}" for name in _TREES))
+    return _trees(process.find("kpsewhich"))
+
+
+@cache
+def _trees(program: Path) -> tuple[Path, ...]:
+    done = process.ask(str(program), "--expand-var", ":".join(f"${name}" for name in _TREES))
     places = {Path(place.lstrip("!")) for place in done.stdout.decode("utf-8", "replace").strip().split(":") if place}
     return tuple(sorted(place for place in places if place.is_absolute() and not Path.home().is_relative_to(place)))
 
