@@ -70,16 +70,28 @@ class Normalizer:
 
     def normalize(self, formula: str) -> str:
         """Write the formula in its canonical spelling, tokens apart by one space; raises `LatexError`, nothing else."""
-        self._check_size(formula)
         if self.params.profile == "none":
+            self._check_size(formula)
             return join(split(formula))
+        return _finish(self.tree(formula))
+
+    def tree(self, formula: str) -> Row:
+        """The formula as the tree that its canonical spelling is written from; raises `LatexError`, nothing else."""
+        self._check_size(formula)
         formula = self._expanded(formula)
         row = parse(formula, self._commands)
-        seen = lexemes(formula + " ")  # a backslash at the end is a control space
+        self._rewrite(row, lexemes(formula + " "))  # a backslash at the end is a control space
+        return row
+
+    def write(self, row: Row) -> str:
+        """The canonical spelling of a tree, which is rewritten in place; as `normalize` of what `write` makes of it."""
+        self._rewrite(row, lexemes(join(write(row)) + " "))
+        return _finish(row)
+
+    def _rewrite(self, row: Row, seen: frozenset[str]) -> None:
         for rule in self._rules:
             if not rule.triggers or not rule.triggers.isdisjoint(seen):
                 _run(rule, row)
-        return _finish(row)
 
     def explain(self, formula: str) -> list[tuple[str, str]]:
         """Normalize step by step: the name of each rule that changed the formula, and the tokens after it."""

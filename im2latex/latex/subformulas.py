@@ -8,7 +8,7 @@ a row break or rule without its table, a space or a style at either end. The ins
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from im2latex.latex.rules.atoms import is_space
@@ -55,15 +55,18 @@ class Run:
 def runs(row: Row, most: int) -> Iterator[Run]:
     """Every run of at most `most` tokens that can stand alone, in this row and in all rows inside it."""
     lengths = [len(write([node])) for node in row]
+    trimmed = [_is_trimmed(node) for node in row]
+    brackets = [delimiter(node) for node in row]
     for start, first in enumerate(row):
-        if _is_trimmed(first) or _hangs(first):
+        if trimmed[start] or lengths[start] > most or _hangs(first):
             continue
         total = 0
+        due: list[str] = []
         for end in range(start, len(row)):
             total += lengths[end]
-            if total > most or _is_bound(row[end]):
+            if total > most or _is_bound(row[end]) or not _pairs(brackets[end], due):
                 break
-            if not _is_trimmed(row[end]) and _is_paired(row[start : end + 1]):
+            if not due and not trimmed[end]:
                 yield Run(row, start, end + 1, total)
     for node in row:
         if not _is_word(node):
@@ -71,22 +74,21 @@ def runs(row: Row, most: int) -> Iterator[Run]:
                 yield from runs(inner, most)
 
 
-def sample(row: Row, least: int, most: int, count: int, generator: random.Random) -> list[Row]:
-    """Up to `count` runs of `least` to `most` tokens: each time a length that occurs, all alike, then a run of it."""
+def by_length(row: Row, most: int) -> dict[int, list[Run]]:
+    """The same runs by their number of tokens."""
     found: defaultdict[int, list[Run]] = defaultdict(list)
     for run in runs(row, most):
-        if run.tokens >= least:
-            found[run.tokens].append(run)
-    chosen = []
-    for _ in range(count):
-        if not found:
-            break
-        length = generator.choice(sorted(found))
-        group = found[length]
-        chosen.append(group.pop(generator.randrange(len(group))).nodes)
-        if not group:
-            del found[length]
-    return chosen
+        found[run.tokens].append(run)
+    return dict(found)
+
+
+def choose(found: Mapping[int, Sequence[Run]], least: int, most: int, generator: random.Random) -> Row | None:
+    """A run of `least` to `most` tokens: a length that occurs, all alike, then a run of it. None where there is none.
+
+    Its nodes are those of the formula, and not to be changed.
+    """
+    lengths = [length for length in range(least, most + 1) if length in found]
+    return generator.choice(found[generator.choice(lengths)]).nodes if lengths else None
 
 
 def _is_trimmed(node: Node) -> bool:
@@ -110,18 +112,14 @@ def _is_bound(node: Node) -> bool:
     return False
 
 
-def _is_paired(nodes: Row) -> bool:
-    """Whether every bracket of the run closes in it; bars are not looked at."""
-    due: list[str] = []
-    for node in nodes:
-        token = delimiter(node)
-        if token is None:
-            continue
-        if token.text in _CLOSERS:
-            due.append(_CLOSERS[token.text])
-        elif token.text in _ALL_CLOSERS and (not due or token.text not in due.pop()):
-            return False
-    return not due
+def _pairs(bracket: Token | None, due: list[str]) -> bool:
+    """Whether a run may go on here: no bracket closes that was not opened in it; `due` is what must still close."""
+    if bracket is None:
+        return True
+    if bracket.text in _CLOSERS:
+        due.append(_CLOSERS[bracket.text])
+        return True
+    return bracket.text not in _ALL_CLOSERS or (bool(due) and bracket.text in due.pop())
 
 
 def delimiter(node: Node) -> Token | None:

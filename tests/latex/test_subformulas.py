@@ -8,7 +8,7 @@ from im2latex.latex.grammar import generate
 from im2latex.latex.nesting import balanced
 from im2latex.latex.normalize import NormalizerParams, normalize
 from im2latex.latex.parse import parse
-from im2latex.latex.subformulas import delimiter, runs, sample
+from im2latex.latex.subformulas import by_length, choose, delimiter, runs
 from im2latex.latex.tree import Token
 from im2latex.latex.write import write
 
@@ -61,14 +61,16 @@ def test_what_belongs_to_its_surroundings_is_left_out() -> None:
     assert "[ a , b )" in texts(BOUND[7])
 
 
-def test_sampled_runs_have_all_lengths() -> None:
-    row = parse(r"a + b_{i} - \frac{x + y}{z} = c^{2} ( d - e ) + f")
-    found = [len(write(nodes)) for seed in range(300) for nodes in sample(row, 1, 12, 1, Random(seed))]
-    shares = [found.count(length) for length in sorted(set(found))]
+def test_chosen_runs_have_all_lengths() -> None:
+    found = by_length(parse(r"a + b_{i} - \frac{x + y}{z} = c^{2} ( d - e ) + f"), 12)
+    chosen = [choose(found, 1, 12, Random(seed)) for seed in range(300)]
+    lengths = [len(write(nodes)) for nodes in chosen if nodes is not None]
+    shares = [lengths.count(length) for length in sorted(set(lengths))]
+    assert len(lengths) == 300
     assert len(shares) >= 8
     assert min(shares) > 300 / len(shares) / 3
-    assert sample(row, 1, 12, 5, Random(1)) == sample(row, 1, 12, 5, Random(1))
-    assert sample(row, 90, 99, 1, Random(1)) == []
+    assert choose(found, 2, 9, Random(1)) == choose(found, 2, 9, Random(1))
+    assert choose(found, 90, 99, Random(1)) is None
 
 
 def test_delimiters() -> None:
