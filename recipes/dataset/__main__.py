@@ -1,5 +1,6 @@
 """Labels of a training set from formulas of several sources: python -m recipes.dataset COMMAND --help
 
+papers   the formulas of the listed papers, from those of a whole archive of papers
 build    a dataset folder from a file of shares and a folder of inputs
 report   what a dataset folder is made of, and what came out of the pipeline
 """
@@ -15,9 +16,24 @@ from im2latex.errors import Im2LatexError
 from pipeline.fingerprint import ROOT
 from recipes.dataset.build import Builder
 from recipes.dataset.config import load
+from recipes.dataset.papers import divide, read_list
 from recipes.dataset.report import as_text, describe
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def papers(
+    formulas: Annotated[Path, typer.Argument(help="formulas of papers, as `im2latex extract` writes them")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder of inputs")] = Path("data/inputs"),
+) -> None:
+    """Write the formulas of the listed papers by split."""
+    try:
+        counts = divide(formulas, out, read_list())
+    except Im2LatexError as error:
+        typer.echo(f"dataset: {error}", err=True)
+        sys.exit(error.exit_code)
+    typer.echo("  ".join(f"{name} {count:,}" for name, count in sorted(counts.items())))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from recipes.dataset.config import CoverageParams
 from recipes.dataset.held_out import key
 from recipes.dataset.selection import Candidate
 
-TRIES = 4
+TRIES = 2
 """Uses made for each label wanted; some come out alike."""
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from im2latex.errors import InputError
-from im2latex.records import read_json
+from im2latex.dataset.shards import SHARDS
+from im2latex.records import part_paths, read_json
 from recipes.dataset.statistics import Statistics
 
 MOST_LISTED = 60
@@ -61,11 +61,7 @@ def _coverage(counts: Counter[str], before: Mapping[str, int], least: int) -> di
 
 def _images(shards: Path, least: int) -> dict[str, Any]:
     """Images of the split train by style, source and length, and the tokens of their labels."""
-    paths = sorted(shards.glob("**/train-*.parquet")) or sorted(shards.glob("train/**/*.parquet"))
-    if not paths:
-        raise InputError(
-            f"{shards}: holds no shards of the split train; run `dvc repro bucket`, or leave --shards away"
-        )
+    paths = part_paths(shards / "train", SHARDS)
     styles: Counter[str] = Counter()
     sources: Counter[str] = Counter()
     labels = Statistics()
