@@ -11,10 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from im2latex.dataset.shards import SHARDS
-from im2latex.records import part_paths, read_json
+from im2latex.records import part_paths, read_json, read_table
 from recipes.dataset.statistics import Statistics
 
 MOST_LISTED = 60
@@ -66,7 +64,7 @@ def _images(shards: Path, least: int) -> dict[str, Any]:
     sources: Counter[str] = Counter()
     labels = Statistics()
     for path in paths:
-        columns = pq.read_table(path, columns=["look", "source_id", "latex"]).to_pydict()
+        columns = read_table(path, ["look", "source_id", "latex"]).to_pydict()
         styles.update(columns["look"])
         sources.update((name or "").partition(":")[0] for name in columns["source_id"])
         labels.merge(Statistics.of(columns["latex"]))

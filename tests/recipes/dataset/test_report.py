@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from im2latex.errors import ArtifactError
 from im2latex.latex.randomize import BOLD
+from im2latex.records import write_table
 from recipes.dataset.report import as_text, describe
 from recipes.dataset.statistics import CLASSES, Statistics, class_of
 from tests.recipes.dataset.conftest import CONFIG, rows
@@ -32,6 +35,21 @@ def test_statistics() -> None:
     found.merge(Statistics.of(["y"]))
     assert found.summary(2)["labels"] == 6
     assert found.summary(2)["bold"]["4-12"] == 0.25
+
+
+def test_images_by_style_and_source(tmp_path: Path, dataset: Path) -> None:
+    columns = {
+        "look": ["base", "times", "times", "times"],
+        "source_id": ["whole:0:a", "pieces:1:b", "pieces:2:c", None],
+        "latex": ["x", "x _ { i }", r"\mathbf { x }", "y"],
+    }
+    write_table(pa.table(columns), tmp_path / "train" / "shard-00000.parquet")
+    images = describe(dataset, tmp_path, least=2)["images"]
+    assert images["styles"] == {"base": 0.25, "times": 0.75}
+    assert images["sources"] == {"": 0.25, "pieces": 0.5, "whole": 0.25}
+    assert images["labels"] == 4
+    with pytest.raises(ArtifactError):
+        describe(dataset, tmp_path / "none")
 
 
 def test_report(dataset: Path) -> None:
