@@ -6,6 +6,9 @@ spelled in several ways that mean the same (`\frac12` and `\frac{1}{2}`, `{\rm x
 normalizer has work to do.
 
 Pure functions of a `random.Random`: the same seed gives the same formulas on every machine.
+
+With `flat_symbols` of `grammar_symbols` the same productions are filled with every symbol of symbols.txt, each as often
+as any other of its kind: formulas whose content cannot be guessed.
 """
 
 import random
@@ -13,23 +16,15 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from im2latex.latex.grammar_symbols import Symbols
+
 T = TypeVar("T")
 
 _LEXEME = re.compile(r"\\(?:begin|end)\{\w+\}|\\(?:[A-Za-z]+|.)|\S", re.DOTALL)
 
-LETTERS = "x a n k y b t f z i c m p u v r s g d j"
-CAPITALS = "A X B F P M V S T E G K N H"
-GREEK = r"\alpha \beta \lambda \theta \mu \pi \gamma \phi \sigma \epsilon \omega \delta \rho \tau \psi \xi"
-GREEK_CAPITALS = r"\Omega \Gamma \Delta \Phi \Lambda"
-DIGITS = "1 2 0 3 4 5 6 8 7 9"
-CONSTANTS = r"\infty \hbar \ell"
-SUMS = r"+ - + - \cdot \times \pm \otimes \oplus \circ \cup \wedge"
-RELATIONS = r"= = = < > \leq \geq \neq \approx \equiv \sim \in \subset \to \mapsto \propto \notin"
-FUNCTIONS = r"\sin \cos \log \exp \ln \max \det \min \ker"
 OPERATORS = "tr rank sgn Hom"
 ARROWS = r"\Rightarrow \Leftrightarrow"
 QUANTIFIERS = r"\forall \exists"
-ACCENTS = r"\hat \bar \tilde \vec \dot \overline \widehat"
 SYNONYMS = {
     r"\leq": r"\le",
     r"\geq": r"\ge",
@@ -38,13 +33,6 @@ SYNONYMS = {
     r"\wedge": r"\land",
     r"\vee": r"\lor",
 }
-FONTS = (
-    (r"\mathbf", "A x v B u"),
-    (r"\mathcal", "L F H M A"),
-    (r"\mathbb", "R N C Z E"),
-    (r"\mathrm", "d T e i"),
-    (r"\mathfrak", "g a m"),
-)
 OLD_FONTS = {r"\mathbf": r"\bf", r"\mathcal": r"\cal", r"\mathrm": r"\rm"}
 MATRICES = ("pmatrix", "bmatrix", "vmatrix", "array")
 
@@ -58,19 +46,19 @@ SHORT_TOKENS, SHORT_KEPT = 12, 0.7
 """Formulas shorter than this are thinned out, to this share."""
 
 
-def generate(count: int, seed: int) -> list[str]:
-    """`count` distinct formulas."""
+def generate(count: int, seed: int, symbols: Symbols | None = None) -> list[str]:
+    """`count` distinct formulas; of the symbols that papers use most, unless others are given."""
     generator = random.Random(seed)
     found: dict[str, None] = {}
     while len(found) < count:
-        found[formula(generator)] = None
+        found[formula(generator, symbols)] = None
     return list(found)
 
 
-def formula(generator: random.Random) -> str:
+def formula(generator: random.Random, symbols: Symbols | None = None) -> str:
     """One formula of bounded length."""
     while True:
-        text = Writer(generator).statement()
+        text = Writer(generator, symbols).statement()
         tokens = len(_LEXEME.findall(text))
         if MIN_TOKENS <= tokens <= MAX_TOKENS and (tokens >= SHORT_TOKENS or generator.random() < SHORT_KEPT):
             return text
@@ -79,8 +67,9 @@ def formula(generator: random.Random) -> str:
 class Writer:
     """Writes the productions of the grammar; `depth` bounds what may still be nested."""
 
-    def __init__(self, generator: random.Random) -> None:
+    def __init__(self, generator: random.Random, symbols: Symbols | None = None) -> None:
         self._random = generator
+        self._symbols = symbols or Symbols()
 
     def statement(self) -> str:
         """A whole formula."""
@@ -249,7 +238,7 @@ class Writer:
             (12, lambda: self._fraction(self.expression(depth - 1), self.expression(depth - 1))),
             (5, lambda: self._root(depth)),
             (9, lambda: f"{self._function_name()}({self.expression(depth - 1)})"),
-            (6, lambda: self._drawn(FUNCTIONS.split()) + self._argument(depth)),
+            (6, lambda: self._drawn(self._symbols.functions.split()) + self._argument(depth)),
             (2, lambda: rf"\operatorname{{{self._drawn(OPERATORS.split())}}}({self._capital()})"),
             (10, lambda: self._fenced(depth)),
             (3, self._binomial),
@@ -262,10 +251,10 @@ class Writer:
         kinds: list[tuple[int, Callable[[], str]]] = [
             (42, self._letter),
             (18, self._greek),
-            (16, lambda: self._weighted(DIGITS)),
+            (16, lambda: self._weighted(self._symbols.digits)),
             (9, self._capital),
             (3, self._greek_capital),
-            (4, lambda: self._drawn(CONSTANTS.split())),
+            (4, lambda: self._drawn(self._symbols.constants.split())),
             (6, self._accented),
             (8, self._font),
             (1, lambda: self._drawn(["10", "12", "2n", "100", "0.5"])),
@@ -291,7 +280,9 @@ class Writer:
             return f"{{{self.expression(depth - 2)}}}"
         if self._chance(0.25):
             return "{" + self._drawn(["i+1", "n-1", "k+1", "ij", "n+1", "2n", "-1", "jk", "0,1", r"\mu\nu"]) + "}"
-        symbol = self._one_of([(5, self._letter), (3, lambda: self._weighted(DIGITS)), (2, self._greek)])()
+        symbol = self._one_of(
+            [(5, self._letter), (3, lambda: self._weighted(self._symbols.digits)), (2, self._greek)]
+        )()
         return symbol if self._chance(0.6) else f"{{{symbol}}}"
 
     def _fraction(self, top: str, bottom: str) -> str:
@@ -303,7 +294,7 @@ class Writer:
         return f"{command}{{{top}}}{{{bottom}}}"
 
     def _binomial(self) -> str:
-        top, bottom = self._letter(), self._drawn([self._letter(), self._weighted(DIGITS)])
+        top, bottom = self._letter(), self._drawn([self._letter(), self._weighted(self._symbols.digits)])
         return self._drawn([rf"\binom{{{top}}}{{{bottom}}}", rf"{{{top} \choose {bottom}}}"])
 
     def _root(self, depth: int) -> str:
@@ -336,12 +327,12 @@ class Writer:
         return self._drawn([f"({self.expression(depth - 1)})", rf"\left({self.expression(depth - 1)}\right)"])
 
     def _accented(self) -> str:
-        accent = self._weighted(ACCENTS)
+        accent = self._weighted(self._symbols.accents)
         symbol = self._drawn([self._letter(), self._capital(), self._greek()])
         return f"{accent}{{{symbol}}}" if self._chance(0.7) or accent[1] in "ou" else f"{accent} {symbol}"
 
     def _font(self) -> str:
-        command, letters = self._drawn(FONTS)
+        command, letters = self._drawn(self._symbols.fonts)
         letter = self._weighted(letters)
         if command in OLD_FONTS and self._chance(0.2):
             return f"{{{OLD_FONTS[command]} {letter}}}"
@@ -359,33 +350,35 @@ class Writer:
         return rf"{self._letter()} \in {self._drawn([self._capital(), self._font()])}"
 
     def _relation(self) -> str:
-        return self._spelled(self._weighted(RELATIONS))
+        return self._spelled(self._weighted(self._symbols.relations))
 
     def _sum(self) -> str:
-        return self._spelled(self._weighted(SUMS))
+        return self._spelled(self._weighted(self._symbols.sums))
 
     def _function_name(self) -> str:
         return self._drawn(["f", "f", "g", "h", "F", "P", r"\phi", r"\psi", "u"])
 
     def _letter(self) -> str:
-        return self._weighted(LETTERS)
+        return self._weighted(self._symbols.letters)
 
     def _capital(self) -> str:
-        return self._weighted(CAPITALS)
+        return self._weighted(self._symbols.capitals)
 
     def _greek(self) -> str:
-        return self._weighted(GREEK)
+        return self._weighted(self._symbols.greek)
 
     def _greek_capital(self) -> str:
-        return self._weighted(GREEK_CAPITALS)
+        return self._weighted(self._symbols.greek_capitals)
 
     def _spelled(self, command: str) -> str:
         """The command or a synonym of it."""
         return SYNONYMS[command] if command in SYNONYMS and self._chance(0.4) else command
 
     def _weighted(self, words: str) -> str:
-        """A word, the earlier ones more often."""
+        """A word; the earlier ones more often, unless all symbols are alike."""
         choices = words.split()
+        if self._symbols.flat:
+            return self._random.choice(choices)
         return self._random.choices(choices, [1 / (place + 4) for place in range(len(choices))])[0]
 
     def _drawn(self, choices: Sequence[T]) -> T:

@@ -124,16 +124,26 @@ class Normalizer:
         raise LatexError("replaced_for_ever", "rules and replacements undo each other")
 
     def _ruled(self, formula: str) -> str:
-        return _line(write(self._tree(formula)))
+        return _line(write(self.tree(formula)))
 
-    def _tree(self, formula: str) -> Row:
+    @guarded
+    def tree(self, formula: str) -> Row:
+        """The formula as the tree that its canonical spelling is written from; raises `LatexError`, nothing else."""
+        self._check_size(formula)
         formula = self._expanded(formula)
         row = parse(formula, self._commands)
-        seen = lexemes(formula + " ")  # a backslash at the end is a control space
+        self._rewrite(row, lexemes(formula + " "))  # a backslash at the end is a control space
+        return row
+
+    def write(self, row: Row) -> str:
+        """The canonical spelling of a tree, which is rewritten in place; as `normalize` of what `write` makes of it."""
+        self._rewrite(row, lexemes(join(write(row)) + " "))
+        return _line(write(row))
+
+    def _rewrite(self, row: Row, seen: frozenset[str]) -> None:
         for rule in self._rules:
             if not rule.triggers or not rule.triggers.isdisjoint(seen):
                 _run(rule, row)
-        return row
 
     def _named(self, token: str) -> str | None:
         """The name that the rules give a token: that of its synonyms; None where they leave it out."""

@@ -160,6 +160,35 @@ def _rows_of_columns(columns: Row) -> Iterator[tuple[Row, Style]]:
         yield from rows_of(column, Style.TEXT)
 
 
+def copied(row: Row) -> Row:
+    """A row of the same nodes that shares none of them."""
+    return [_copy(node) for node in row]
+
+
+def _copy(node: Node) -> Node:
+    match node:
+        case Token():
+            return Token(node.text)
+        case Group():
+            return Group(copied(node.body))
+        case Inline():
+            return Inline(copied(node.body))
+        case Command():
+            return Command(node.name, _arguments(node.arguments))
+        case Scripts():
+            scripts = (script if script is None else copied(script) for script in (node.sub, node.sup))
+            return Scripts(_copy(node.nucleus), *scripts)
+        case Fence():
+            return Fence(node.left, copied(node.body), node.right)
+        case Environment():
+            rows = [[copied(cell) for cell in cells] for cells in node.rows]
+            return Environment(node.name, node.option, _arguments(node.arguments), rows, list(node.breaks))
+
+
+def _arguments(arguments: list[Argument]) -> list[Argument]:
+    return [Argument(argument.kind, copied(argument.body)) for argument in arguments]
+
+
 def heads(row: Row) -> Iterator[Node]:
     """The nodes of a row, a scripted one by its nucleus."""
     for node in row:

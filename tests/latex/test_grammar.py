@@ -5,7 +5,10 @@ from random import Random
 from statistics import median
 
 from im2latex.latex.grammar import formula, generate
+from im2latex.latex.grammar_symbols import flat_symbols
 from im2latex.latex.normalize import NormalizerParams, normalize
+from im2latex.latex.randomize import BOLD
+from im2latex.latex.tokens import LEXEME
 
 
 def test_the_seed_decides() -> None:
@@ -26,3 +29,12 @@ def test_the_corpus_suits_a_small_model() -> None:
     assert lengths[len(lengths) * 95 // 100] <= 45
     counts = Counter(token for text in normalized for token in text.split())
     assert sum(count >= 15 for count in counts.values()) >= 180
+
+
+def test_flat_symbols_are_equally_frequent() -> None:
+    symbols = flat_symbols()
+    counts = Counter(token for text in generate(3000, 1, symbols) for token in LEXEME.findall(text))
+    relations = sorted(counts[name] for name in symbols.relations.split())
+    assert relations[0] > 0
+    assert relations[len(relations) * 95 // 100] < 5 * median(relations)  # the productions themselves bring some
+    assert not any(font in BOLD for font, _ in symbols.fonts)

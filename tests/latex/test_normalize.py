@@ -8,10 +8,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from im2latex.errors import LatexError
-from im2latex.latex.grammar import formula
-from im2latex.latex.normalize import NormalizerParams, explain, normalize
+from im2latex.latex.grammar import formula, generate
+from im2latex.latex.normalize import Normalizer, NormalizerParams, explain, normalize
+from im2latex.latex.rules.atoms import is_space
 from im2latex.latex.rules.table import RULES
 from im2latex.latex.tokens import LEXEME, split
+from im2latex.latex.tree import copied
+from im2latex.latex.write import write
 
 FAITHFUL = NormalizerParams()
 COMPACT = NormalizerParams(profile="compact")
@@ -133,3 +136,12 @@ def test_real_formulas_are_accepted_balanced_and_stable() -> None:
     for line in accepted:
         assert _is_balanced(line), line
         assert normalize(line, FAITHFUL) == line
+
+
+def test_a_tree_is_written_as_its_text_is_normalized() -> None:
+    normalizer = Normalizer(NormalizerParams())
+    for text in [r"{a + b}", r"\left< x \right>^{2} \leq {\rm y}", *generate(200, 8)]:
+        whole = normalizer.normalize(text)
+        assert " ".join(write(normalizer.tree(text))) == whole
+        for node in (node for node in normalizer.tree(text) if not is_space(node)):
+            assert normalizer.write(copied([node])) == normalizer.normalize(" ".join(write([node])))

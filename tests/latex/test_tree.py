@@ -1,5 +1,6 @@
 from im2latex.latex.parse import parse
-from im2latex.latex.tree import Row, Style, Token, heads, rewrite
+from im2latex.latex.tree import Row, Style, Token, copied, heads, rewrite
+from im2latex.latex.write import write
 
 
 def _styles_of(source: str) -> dict[str, Style]:
@@ -43,3 +44,17 @@ def test_rewrite_goes_innermost_first() -> None:
 
     rewrite(parse("{a {b}}"), note)
     assert seen == [1, 2, 1]
+
+
+def test_a_copy_shares_no_node() -> None:
+    for text in [
+        r"a_{i}^{2} \frac{x}{y}",
+        r"\begin{array}{c|c} a & b \\ c & d \end{array}",
+        r"\left( \text{if $x$} \right) {z}",
+    ]:
+        row = parse(text)
+        before = write(row)
+        copy = copied(row)
+        assert write(copy) == before
+        rewrite(copy, lambda inner, style: [])
+        assert write(row) == before

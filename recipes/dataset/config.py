@@ -1,0 +1,144 @@
+"""The file of shares that a dataset is built from, read and checked."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from im2latex.errors import ParamsError
+from im2latex.latex.normalize import NormalizerParams
+from im2latex.params import Params, check, load_yaml
+
+Kind = Literal["whole", "subformulas", "randomized", "randomized-subformulas", "tables", "grammar"]
+"""How a source makes labels: formulas as they are; cut from them; with other symbols in them; both; put into the cells
+of tables; written by the grammar with flat symbol frequencies."""
+Share = Annotated[float, Field(gt=0, le=1)]
+_RANGE = re.compile(r"(\d+)-(\d+)")
+
+
+class InputParams(Params):
+    """A file of formulas, of labels, or of papers."""
+
+    file: str = Field(description="path below the folder of inputs")
+    sha256: str | None = Field(default=None, description="checksum that the file must have; null for any")
+    share: Share = Field(default=1, description="share of its papers that is used, by hash; for small trials")
+    column: str | None = Field(default=None, description="key of the formula in a .jsonl file; null for `formula`")
+
+
+class SourceParams(Params):
+    """One source of labels. `shares` are parts of all labels, by length in tokens."""
+
+    kind: Kind
+    input: str | None = Field(default=None, description="name of the input; null for the grammar")
+    shares: dict[str, Share] = Field(min_length=1, description="share of all labels by length: {13-45: 0.2}")
+    multiline: bool = Field(default=False, description="only labels with several rows")
+    even_lengths: bool = Field(default=False, description="each length of a range alike, as far as there are labels")
+    rate: float = Field(default=1, gt=0, description="candidates made of each formula of the input, on average")
+
+    @field_validator("shares")
+    @classmethod
+    def _are_ranges(cls, shares: dict[str, float]) -> dict[str, float]:
+        for text in shares:
+            found = _RANGE.fullmatch(text)
+            if not found or not 1 <= int(found[1]) <= int(found[2]):
+                raise ValueError(f"{text!r} is no range of lengths; write it as 13-45")
+        return shares
+
+    @model_validator(mode="after")
+    def _has_input(self) -> "SourceParams":
+        if (self.kind == "grammar") == (self.input is not None):
+            raise ValueError("input is the name of an input, and null for the kind grammar")
+        return self
+
+    @property
+    def ranges(self) -> list[tuple[int, int, float]]:
+        """Shortest and longest label, and share, of each range."""
+        return [(*map(int, text.split("-")), share) for text, share in self.shares.items()]  # type: ignore[misc]
+
+
+class FontParams(Params):
+    """Most labels with font commands among the short ones, so that plain letters are the rule."""
+
+    tokens: int = Field(default=12, ge=1, description="labels up to this length are short")
+    bold: float = Field(default=0.03, ge=0, le=1, description="most of the short labels that hold bold letters")
+    any: float = Field(default=0.2, ge=0, le=1, description="most of the short labels that hold a letter font")
+
+
+class HeldOutParams(Params):
+    """Labels and papers that are never trained on."""
+
+    labels: tuple[str, ...] = Field(default=(), description="names of inputs whose labels are excluded")
+    groups: tuple[str, ...] = Field(default=(), description="names of inputs whose papers are excluded")
+    common_below: int = Field(default=5, ge=1, description="labels shorter than this may stand where they are common")
+    common_papers: int = Field(default=2, ge=1, description="papers of the inputs that make such a label common")
+
+
+class CoverageParams(Params):
+    """Labels that show the symbols which are rare in all sources."""
+
+    least: int = Field(default=200, ge=0, description="labels that every symbol of the vocabulary is to stand in")
+    min_count: int = Field(default=20, ge=1, description="labels with a token that make it part of the vocabulary")
+    skip: tuple[str, ...] = Field(default=(), description="symbols that need no labels of their own")
+
+
+class ValidationParams(Params):
+    """Labels of the split val, made by the same shares from other papers."""
+
+    labels: int = Field(default=0, ge=0)
+    inputs: dict[str, str] = Field(default={}, description="input that stands for another one: {arxiv: arxiv-val}")
+    share: float = Field(default=0.02, ge=0, lt=1, description="formulas without papers that go to val, by hash")
+
+
+class TestParams(Params):
+    """Labels of the split test, as given."""
+
+    input: str
+    count: int | None = Field(default=None, ge=1, description="first labels; null for all")
+
+
+class DatasetParams(Params):
+    """The whole file."""
+
+    seed: int = Field(ge=0)
+    labels: int = Field(ge=1, description="labels of the split train, those of `coverage` aside")
+    max_tokens: int = Field(default=200, ge=1, description="longest label")
+    per_group: int = Field(default=400, ge=1, description="most formulas of one paper that are used")
+    changes: str | None = Field(default=None, description="changes of params.yaml beside this file: normalizer, merges")
+    inputs: dict[str, InputParams]
+    held_out: HeldOutParams = HeldOutParams()
+    sources: dict[str, SourceParams]
+    fonts: FontParams = FontParams()
+    coverage: CoverageParams = CoverageParams()
+    validation: ValidationParams = ValidationParams()
+    test: tuple[TestParams, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "DatasetParams":
+        used = [source.input for source in self.sources.values()] + [test.input for test in self.test]
+        used += [*self.held_out.labels, *self.held_out.groups, *self.validation.inputs.values()]
+        for name in used:
+            if name is not None and name not in self.inputs:
+                raise ValueError(f"{name!r} is no input; there are {', '.join(self.inputs)}")
+        total = sum(share for source in self.sources.values() for share in source.shares.values())
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"the shares of all sources must add up to 1, they are {total:.4f}")
+        for name in self.sources:
+            if not re.fullmatch(r"[a-z0-9-]+", name) or name in ("coverage", "val", "test"):
+                raise ValueError(f"{name!r}: a source is named by small letters, digits and hyphens")
+        return self
+
+
+def load(path: Path, root: Path) -> tuple[DatasetParams, NormalizerParams, dict[str, str]]:
+    """The file, the normalizer of params.yaml at `root` with the recipe's changes, and the merges of its vocabulary."""
+    params = check(load_yaml(path), DatasetParams, str(path))
+    project = load_yaml(root / "params.yaml")
+    changes = load_yaml(path.parent / params.changes) if params.changes else {}
+    normalizer = project["normalize"]["normalizer"] | changes.get("normalize", {}).get("normalizer", {})
+    merges = changes.get("tokenize", {}).get("vocabulary", {}).get("merges", {})
+    if not isinstance(merges, dict):
+        raise ParamsError(f"{params.changes}: tokenize.vocabulary.merges must be a mapping")
+    for key in ("macros", "rules"):
+        if normalizer[key]:
+            normalizer[key] = str(root / normalizer[key])
+    return params, check(normalizer, NormalizerParams, "normalize.normalizer"), merges
