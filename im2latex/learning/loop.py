@@ -41,12 +41,14 @@ def train(
     tell: Tell = quiet,
     show: Show = quiet,
     start: Start | None = None,
+    saved: Callable[[], None] = quiet,
 ) -> Checkpoint:
     """Train to the end of the budget or of progress; returns averaged weights as a checkpoint, the last or the best.
 
     `log` is given plain rows: losses, learning rate and scores by samples seen, without clocks; `tell` what is only
     for the eye; `show` the samples seen, and what the network now reads in a few fixed samples of the split val. They
-    are called by the first process alone. `start` is the checkpoint that `params.start` names. The run is saved in
+    are called by the first process alone, and so is `saved` when a validation and its weights have been written.
+    `start` is the checkpoint that `params.start` names. The run is saved in
     the folder `state` every few minutes, before and after every validation, and when a signal asks for it. Raises
     `InterruptedRunError` when one asks to stop, and `DivergedRunError` when the loss is not finite or explodes.
     """
@@ -56,7 +58,7 @@ def train(
     idle = params.ctc_weight == 0 or params.ctc_until < 1
     fabric = launch(params.accelerator, params.devices, precision, idle_weights=idle)
     if not fabric.is_global_zero:
-        log = tell = show = quiet
+        log = tell = show = saved = quiet
     run = Run(fabric, params, Samples(shards, "train"), vocabulary, dataset_hash, state, start)
     validation = Validation(Samples(shards, "val"), params.validation_samples, params.batches, params.logs.examples)
     resumed = run.state.resume(state, identity)
@@ -72,6 +74,7 @@ def train(
                 log(run.validate(validation))
                 show(run.state.seen, validation.readings)
                 run.save(identity)
+                saved()
             if run.finished:
                 break
             request = run.requested(requests)
@@ -93,7 +96,12 @@ def in_words(row: dict[str, float]) -> str:
 
 
 def run_identity(params: TrainParams, vocabulary: Vocabulary, dataset_hash: str, start: Start | None) -> str:
-    """A hash of all that must be equal for a saved state to be taken up; a larger budget goes on with it."""
+    """A hash of all that must be equal for a saved state to be taken up.
+
+    Budget and schedule are left out: a larger budget, or a last stretch of falling rates, goes on with a state.
+    """
     words = [vocabulary.tokens, vocabulary.merges]
-    content = json.dumps([params.deciding() | {"budget": None}, words, dataset_hash, start.weights if start else None])
+    content = json.dumps(
+        [params.deciding() | {"budget": None, "schedule": None}, words, dataset_hash, start.weights if start else None]
+    )
     return hashlib.sha256(content.encode()).hexdigest()

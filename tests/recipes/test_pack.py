@@ -36,7 +36,7 @@ def test_a_set_without_a_name_is_refused() -> None:
         pack._labels("labels.txt")
 
 
-@pytest.mark.parametrize("recipe", ["h200", "two_cores"])
+@pytest.mark.parametrize("recipe", ["two_cores", "released"])
 def test_a_recipe_fits_the_params(recipe: str) -> None:
     params = pack.merged(load_yaml(ROOT / "params.yaml"), load_yaml(ROOT / f"recipes/{recipe}/changes.yaml"))
     pack.checked(params)
@@ -69,7 +69,7 @@ def test_whatever_a_run_imports_is_packed_or_there_already() -> None:
 
 def test_an_archive_holds_code_corpus_and_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
-    monkeypatch.setattr(pack, "_wheels", lambda folder, python: folder.mkdir())
+    monkeypatch.setattr(pack, "wheels", lambda folder, python: folder.mkdir())
     monkeypatch.setattr(
         pack, "collect", lambda folder, renderers, formulas: asked.update(n=len(renderers), of=formulas)
     )
@@ -100,3 +100,4 @@ def test_an_archive_holds_code_corpus_and_sets(tmp_path: Path, monkeypatch: pyte
     assert (project / "sets/bench.txt").read_text() == "x ^ 2\ny\n"
     assert (project / "im2latex/learning/loop.py").is_file()
     assert not list(project.rglob("__pycache__"))
+    assert not list(project.rglob("released/model.safetensors")), "a run needs no checkpoint"
