@@ -125,7 +125,7 @@ def split(whole: Path, pieces: Path) -> None:
 
 
 def join(state: Path, folder: Path) -> None:
-    """Put pieces together to a checkpoint folder; raises `ArtifactError` where there are none."""
+    """Put pieces together to a checkpoint folder, the momentum where there is any; raises `ArtifactError` without one."""
     if not (state / "checkpoint.json").is_file() and (state.with_name(f"{state.name}-newer")).is_dir():
         state = state.with_name(f"{state.name}-newer")
     if not (state / "checkpoint.json").is_file():
@@ -134,9 +134,9 @@ def join(state: Path, folder: Path) -> None:
     shutil.copyfile(state / "checkpoint.json", folder / "checkpoint.json")
     for piece, file in _PIECES.items():
         paths = sorted(state.glob(f"{piece}-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-        with (folder / file).open("wb") as whole:
-            for path in paths:
-                whole.write(path.read_bytes())
+        (folder / file).unlink(missing_ok=True)
+        if paths:
+            (folder / file).write_bytes(b"".join(path.read_bytes() for path in paths))
 
 
 if __name__ == "__main__":

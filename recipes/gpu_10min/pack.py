@@ -97,7 +97,7 @@ def main(
         if out.stat().st_size > room:
             raise InputError(
                 f"{out}: {out.stat().st_size / 2**20:.1f} MiB; of {CARRIED_BYTES >> 20} MiB {room / 2**20:.1f} are "
-                "left beside tracked files and state: pack fewer formulas (--count)"
+                "left beside tracked files and state: pack fewer formulas (--count), or remove the state's momentum-*"
             )
     except Im2LatexError as error:
         typer.echo(f"pack: {error}", err=True)

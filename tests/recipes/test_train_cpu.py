@@ -15,6 +15,7 @@ from im2latex.learning.checkpoint import load_checkpoint
 from im2latex.learning.recipe import TrainParams
 from im2latex.params import check
 from pipeline.fingerprint import ROOT
+from pipeline.stage import state_root
 from recipes import train_cpu
 from recipes.pack import merged
 from tests.learning.conftest import shards, values, vocabulary
@@ -49,7 +50,7 @@ def go(data: Path, samples: int, **options: Any) -> Path:
     given: dict[str, Any] = {"state": None, "minutes": None, "decay_samples": None, "threads": None} | options
     budget = [f"train.budget={{samples: {samples}}}"]
     train_cpu.main(data, Path("changes.yaml"), set_value=budget, **given)
-    [folder] = Path("kept/train").iterdir()
+    [folder] = (state_root() / "train").iterdir()
     return folder
 
 
@@ -61,8 +62,10 @@ def test_stretches_add_up_to_one_run(data: Path, monkeypatch: pytest.MonkeyPatch
     whole = weights(go(data, 160))
     shutil.rmtree("kept")
     go(data, 40)
-    shutil.copytree(".", "../another", dirs_exist_ok=True)  # another checkout, with the state where it was
-    monkeypatch.chdir("../another")
+    shutil.copytree("data", "another/data")  # another checkout, with the state where it was
+    for name in ("params.yaml", "changes.yaml"):
+        shutil.copy(name, "another")
+    monkeypatch.chdir("another")
     folder = go(data, 160)
     assert all(torch.equal(weight, weights(folder)[name]) for name, weight in whole.items())
     rows = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]

@@ -214,5 +214,9 @@ def test_pieces_are_joined_in_their_order(tmp_path: Path, monkeypatch: pytest.Mo
     output.split(whole, tmp_path / "pieces")
     join(tmp_path / "pieces", tmp_path / "again")
     assert {name: (tmp_path / "again" / name).read_bytes() for name in content} == content
+    for path in (tmp_path / "pieces").glob("momentum-*"):
+        path.unlink()
+    join(tmp_path / "pieces", tmp_path / "again")
+    assert not (tmp_path / "again" / "momentum.safetensors").exists(), "weights alone will do"
     with pytest.raises(ArtifactError, match="holds no checkpoint.json"):
         join(tmp_path / "nothing", tmp_path / "again")
