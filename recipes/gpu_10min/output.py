@@ -125,7 +125,7 @@ def split(whole: Path, pieces: Path) -> None:
 
 
 def join(state: Path, folder: Path) -> None:
-    """Put pieces together to a checkpoint folder, the momentum where there is any; raises `ArtifactError` without one."""
+    """Put pieces together to a checkpoint folder, momentum where there is any; raises `ArtifactError` without."""
     if not (state / "checkpoint.json").is_file() and (state.with_name(f"{state.name}-newer")).is_dir():
         state = state.with_name(f"{state.name}-newer")
     if not (state / "checkpoint.json").is_file():

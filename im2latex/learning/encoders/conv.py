@@ -53,8 +53,8 @@ class ConvNextBlock(nn.Module):
     """A 7x7 convolution of each channel, then a feed-forward of each pixel, around a skip.
 
     After Liu et al. 2022 (arXiv 2201.03545, figure 4), with the batch norm of the other blocks in the place of a layer
-    norm, and twice instead of four times the channels inside: it costs a processor half as much as two 3x3
-    convolutions.
+    norm, and twice instead of four times the channels inside. In a trial of fast-small with 3,000 samples on a
+    processor it was no faster in bfloat16 than two 3x3 convolutions, and learned less.
     """
 
     def __init__(self, channels: int, momentum: float) -> None:
