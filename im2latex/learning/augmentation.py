@@ -70,11 +70,11 @@ def augment(images: Tensor, params: AugmentationParams, generator: torch.Generat
     if params.scale or params.shift or params.rotation:
         moves = torch.stack([(2 * down - 1) * params.shift, (2 * right - 1) * params.shift]).round()
         ink = warp(ink, (1 + params.scale) ** (2 * scale - 1), (2 * turn - 1) * params.rotation, moves)
-    if params.slivers:
-        ink = surroundings.slivers(ink, params.slivers, _draws(generator, 5, ink, 4))
     if params.rule or params.box or params.highlight:
         draws = _draws(generator, 6, ink, 6)
         ink = surroundings.frames(ink, params.rule, params.box, params.highlight, draws)
+    if params.slivers:
+        ink = surroundings.slivers(ink, params.slivers, _draws(generator, 5, ink, 4))
     if params.keystone:
         ink = surroundings.keystone(ink, params.keystone, _draws(generator, 7, ink, 4))
     if params.stroke:
