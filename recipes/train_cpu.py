@@ -89,23 +89,33 @@ def run(
     def export() -> None:
         _save_half(load_checkpoint(folder / "last"), folder, pictures)
 
-    timer = threading.Timer(60 * (minutes or 0), os.kill, (os.getpid(), signal.SIGUSR1))
-    timer.daemon = True
+    ended, over = threading.Event(), threading.Event()
     if minutes:
-        timer.start()
+        threading.Thread(target=_stop_after, args=(60 * minutes, ended, over), daemon=True).start()
     try:
         checkpoint = train(
             params, data / "bucket", vocabulary, dataset, folder, log, typer.echo, start=start, saved=export
         )
     except InterruptedRunError as stopped:
-        if not minutes or timer.is_alive():
+        if not over.is_set():
             raise
         typer.echo(str(stopped))
         return
     finally:
-        timer.cancel()
+        ended.set()
     _save_half(checkpoint, folder, pictures)
     (folder / FINISHED).write_text(json.dumps(checkpoint.counts) + "\n", encoding="utf-8")
+
+
+def _stop_after(seconds: float, ended: threading.Event, over: threading.Event) -> None:
+    """Ask the training to stop when its time is over; before it listens, the signal would end the process."""
+    if ended.wait(seconds):
+        return
+    while signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+        if ended.wait(0.05):
+            return
+    over.set()
+    os.kill(os.getpid(), signal.SIGUSR1)
 
 
 def last_stretch(folder: Path, params: TrainParams, samples: int) -> tuple[Path, TrainParams]:

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +19,16 @@ from torch import Tensor
 from im2latex.learning.batches import Batch, Epochs, Samples, Shape, collate, corners, pad_tokens
 
 _PAPER = 255
+
+
+class Source(Protocol):
+    """Batches by their place in an endless sequence."""
+
+    def indices(self, place: int) -> list[int]:
+        """The samples of the batch, by their place among the samples."""
+
+    def batch(self, place: int, placing: torch.Generator | None) -> Batch:
+        """The batch on the device that trains; images lie at random corners from `placing`, centred without."""
 
 
 class Resident:

@@ -13,7 +13,6 @@ import copy
 import time
 from dataclasses import replace as replaced
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -27,7 +26,7 @@ from im2latex.learning.augmentation import augment
 from im2latex.learning.batches import Batch, Epochs, Samples
 from im2latex.learning.batchnorm import estimate, share_batch_norms
 from im2latex.learning.checkpoint import Checkpoint, save_checkpoint
-from im2latex.learning.feed import Feed
+from im2latex.learning.feed import Feed, Source
 from im2latex.learning.files import replace
 from im2latex.learning.finetune import Start, adopt, adopt_momentum
 from im2latex.learning.losses import attention_penalty, reading_loss, sequence_loss
@@ -48,16 +47,6 @@ WATCHED_STEPS = 20
 
 class DivergedRunError(Im2LatexError):
     """The loss is not finite, or far from what it was."""
-
-
-class Source(Protocol):
-    """Batches by their place in an endless sequence."""
-
-    def indices(self, place: int) -> list[int]:
-        """The samples of the batch, by their place among the samples."""
-
-    def batch(self, place: int, placing: torch.Generator | None) -> Batch:
-        """The batch on the device that trains; images lie at random corners from `placing`, centred without."""
 
 
 class Run:
@@ -147,12 +136,8 @@ class Run:
     def _look_at_the_clock(self) -> None:
         """Note how much of the deadline has passed, the same for all processes."""
         deadline = self.params.budget.deadline_seconds
-        if deadline is None or self._began is None:
-            return
-        share = (time.monotonic() - self._began) / deadline
-        if self.fabric.world_size > 1:
-            share = self.fabric.broadcast(share)
-        self._clock_share = share
+        if deadline is not None and self._began is not None:
+            self._clock_share = self.fabric.broadcast((time.monotonic() - self._began) / deadline)
 
     def _loss(self, position: int, indices: list[int], whole: tuple[int, int]) -> Tensor:
         """What this process's rows of a batch add to the mean loss of a step of size `whole`."""
