@@ -39,7 +39,7 @@ def drawn(packed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def go(start: Path | None = None) -> None:
-    train.main(OUT, WORK, 1060.0, start, first=30, reserve=5, every=3)
+    train.main(OUT, WORK, 1035.0, start, first=30, reserve=5, every=3)
 
 
 def events() -> list[str]:
