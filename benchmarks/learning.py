@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from im2latex.errors import LatexError
 from im2latex.imaging.raster import encode_png
 from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.learning.batches import Epochs, Samples, collate, decode, plan
-from im2latex.learning.devices import describe_devices
+from im2latex.learning.devices import Precision, describe_devices
 from im2latex.learning.feed import Feed, Way
 from im2latex.learning.recipe import TrainParams
 from im2latex.params import load_section
@@ -92,6 +92,12 @@ def sheet(
     out.write_bytes(encode_png(draw_sheet(load_section("render", RenderStageParams), seed)))
 
 
+def _precision(name: str) -> Precision:
+    if name not in get_args(Precision):
+        raise typer.BadParameter(f"{name}: known are {', '.join(get_args(Precision))}")
+    return cast(Precision, name)
+
+
 @app.command()
 def throughput(
     file: File,
@@ -108,7 +114,9 @@ def throughput(
     sizes = [int(size) for size in batch_sizes.split(",")]
     with _shards(file, count) as (folder, vocabulary):
         result: dict[str, object] = {
-            precision: measure(params, precision, Samples(folder, "train"), vocabulary, machine, sizes, seconds)
+            precision: measure(
+                params, _precision(precision), Samples(folder, "train"), vocabulary, machine, sizes, seconds
+            )
             for precision in precisions.split(",")
         }
     model = params.model.model_dump(mode="json")

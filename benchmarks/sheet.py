@@ -27,6 +27,13 @@ ROWS: tuple[tuple[str, dict[str, float]], ...] = (
     ("contrast 0.2", {"contrast": 0.2}),
     ("light 0.05", {"light": 0.05}),
     ("noise 0.02", {"noise": 0.02}),
+    ("slivers 1", {"slivers": 1}),
+    ("rule 1", {"rule": 1}),
+    ("box 1", {"box": 1}),
+    ("highlight 1", {"highlight": 1}),
+    ("keystone 0.3", {"keystone": 0.3}),
+    ("shadow 0.4", {"shadow": 0.4}),
+    ("jpeg 0.9", {"jpeg": 0.9}),
     (
         "all",
         {

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.learning.batches import BatchParams, Samples, collate, plan
+from im2latex.learning.devices import Precision, choose_precision
 from im2latex.learning.network import Network
 from im2latex.learning.recipe import TrainParams
 from im2latex.learning.run import Run
@@ -72,7 +73,7 @@ class Machine:
 
 def measure(
     params: TrainParams,
-    precision: str,
+    precision: Precision,
     samples: Samples,
     vocabulary: Vocabulary,
     machine: Machine,
@@ -81,9 +82,10 @@ def measure(
 ) -> dict[str, object]:
     """All figures of one arithmetic; shares are of the measured matrix product in the same one."""
     accelerator = "gpu" if machine.kind == "cuda" else "cpu"
-    chosen = params.model_copy(update={"precision": precision, "accelerator": accelerator, "devices": 1})
-    fabric = Fabric(accelerator=accelerator, devices=1, precision=chosen.precision)
-    peak = machine.matmul_peak(precision)
+    arithmetic = choose_precision(precision, accelerator)
+    chosen = params.model_copy(update={"precision": arithmetic, "accelerator": accelerator, "devices": 1})
+    fabric = Fabric(accelerator=accelerator, devices=1, precision=arithmetic)
+    peak = machine.matmul_peak(arithmetic)
     machine.forget()
     run = Run(fabric, chosen, samples, vocabulary, dataset_hash="", folder=Path())  # nothing is saved
     run.state.total = sys.maxsize
@@ -116,7 +118,7 @@ def _flops_per_sample(run: Run, samples: Samples, params: TrainParams) -> float:
     batches = plan(samples, params.batches, [params.seed, 0])[:COUNTED_BATCHES]
     with FlopCounterMode(display=False) as counter:
         for place in range(len(batches)):
-            batch = run.feed.batch(place, None)
+            batch = run.source.batch(place, None)
             scores: list[Tensor] = [
                 part for part in run.network(batch.images, batch.tokens[:, :-1])[:2] if part is not None
             ]

@@ -40,22 +40,30 @@ _TYPE_POINTS = 12
 _DPI = 200
 
 
+CUT = "cut"
+"""The reason for a formula that is only a beginning: the model reached its greatest length before an end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A formula, and how sure the model is of it: the `confidence` of its hypothesis."""
+    """A formula, and how sure the model is of it: the `confidence` of its hypothesis.
+
+    `reason` is `CUT` where the formula is only the beginning of what the model would have written.
+    """
 
     latex: str
     confidence: float
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Formula:
     """What was read in one picture, or the `problem` for which nothing was.
 
-    `candidates` are the best first, and the first is `latex`, of that `confidence`. `picture` (H, W) is the page as
-    the model saw it, 255 paper, the adapted picture in its middle. `attention` (T, rows, columns), where it was asked
-    for, tells for each token of the search's best where on that page the model looked. `seconds` are this picture's
-    share of the time.
+    `candidates` are the best first, and the first is `latex`, of that `confidence` and `reason`. `picture` (H, W) is
+    the page as the model saw it, 255 paper, the adapted picture in its middle. `attention` (T, rows, columns), where
+    it was asked for, tells for each token of the search's best where on that page the model looked. `seconds` are
+    this picture's share of the time.
     """
 
     latex: str = ""
@@ -65,6 +73,7 @@ class Formula:
     attention: NDArray[np.float32] | None = None
     seconds: float = 0.0
     problem: PictureError | None = None
+    reason: str | None = None
 
 
 class Reader:
@@ -130,7 +139,9 @@ class Reader:
         for page, several, its_map in zip(pages, found, maps, strict=True):
             written = self._candidates(several)
             best = written[0]
-            yield Formula(best.latex, best.confidence, written, page.picture, its_map, page.seconds + seconds)
+            yield Formula(
+                best.latex, best.confidence, written, page.picture, its_map, page.seconds + seconds, reason=best.reason
+            )
 
     def _candidates(self, found: Sequence[Hypothesis]) -> list[Candidate]:
         """Different ones, the best first: pieces of a vocabulary spell one formula in several ways."""
@@ -138,7 +149,7 @@ class Reader:
         written: dict[str, Candidate] = {}
         for one in found:
             latex = " ".join(decode(one.tokens))
-            written.setdefault(latex, Candidate(latex, confidence(one)))
+            written.setdefault(latex, Candidate(latex, confidence(one), None if one.finished else CUT))
         return [*written.values()]
 
     def _attention(self, images: torch.Tensor, formulas: Sequence[list[int]]) -> list[NDArray[np.float32] | None]:
@@ -152,7 +163,12 @@ class Reader:
 
 
 def confidence(hypothesis: Hypothesis) -> float:
-    """The geometric mean of the probabilities of its tokens, end mark included, 0 to 1."""
+    """The geometric mean of the probabilities of its tokens, end mark included, 0 to 1.
+
+    Of one that was cut, the product: hardly more than the probability that it ends where it was cut.
+    """
+    if not hypothesis.finished:
+        return math.exp(hypothesis.log_probability)
     return math.exp(hypothesis.log_probability / (len(hypothesis.tokens) + 1))
 
 
@@ -168,7 +184,13 @@ def reranked(formulas: Sequence[Formula], redrawing: Redrawing) -> list[Formula]
         if formula.candidates:
             first = formula.candidates[choose(likenesses)]
             others = [candidate for candidate in formula.candidates if candidate is not first]
-            formula = replace(formula, latex=first.latex, confidence=first.confidence, candidates=[first, *others])
+            formula = replace(
+                formula,
+                latex=first.latex,
+                confidence=first.confidence,
+                reason=first.reason,
+                candidates=[first, *others],
+            )
         answers.append(formula)
     return answers
 

@@ -51,6 +51,11 @@ def cache_root() -> Path:
     return Path(os.environ.get("IM2LATEX_CACHE", ".cache"))
 
 
+def state_root() -> Path:
+    """Where unfinished trainings live: IM2LATEX_STATE, a folder that outlasts this checkout, else the cache."""
+    return Path(os.environ.get("IM2LATEX_STATE") or cache_root())
+
+
 def run_stage(
     stage: str, kind: type[P], work: Callable[[Run[P]], None], packages: tuple[str, ...] = ("pyarrow",)
 ) -> None:

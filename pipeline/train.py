@@ -6,12 +6,12 @@ reads   data/bucket/                          shards, shapes, dataset hash
 writes  data/train/model.safetensors, checkpoint.json
         data/train/log.jsonl, samples.jsonl   losses and scores, and what was read in a few pictures, by samples seen
         reports/train/                        the learning curves, for `dvc plots`
-        <cache>/train/<key>/                  state of an unfinished run, and its checkpoints last/ and best/
+        <state>/train/<key>/                  state of an unfinished run, and its checkpoints last/ and best/
         <cache>/tensorboard/, <cache>/wandb/  where train.logs asks for them
 
 DVC deletes outputs before a run and takes exit 0 for done. So outputs are written by a finished run only, a stopped
-one exits 1, and its state waits in the cache, where the next `dvc repro` finds it. Of several processes, started by
-`devices` or by `torchrun -m pipeline.train`, only the first writes.
+one exits 1, and its state waits in IM2LATEX_STATE, else the cache, where the next `dvc repro` finds it. Of several
+processes, started by `devices` or by `torchrun -m pipeline.train`, only the first writes.
 """
 
 import hashlib
@@ -35,11 +35,10 @@ from im2latex.learning.logs import Sink, open_sinks
 from im2latex.learning.loop import in_words, quiet, train
 from im2latex.learning.recipe import TrainParams
 from im2latex.learning.run import DivergedRunError
-from im2latex.learning.state import InterruptedRunError
+from im2latex.learning.state import FORMAT, InterruptedRunError
 from im2latex.learning.validation import Reading
 from im2latex.params import load_section, load_yaml
-from pipeline.fingerprint import fingerprint
-from pipeline.stage import DATA, REPORTS, Run, cache_root, run_stage
+from pipeline.stage import DATA, REPORTS, Run, cache_root, run_stage, state_root
 
 SHARDS = DATA / "bucket"
 VOCABULARY = DATA / "tokenize" / "vocabulary.json"
@@ -72,10 +71,13 @@ class TrainingLog:
 
 
 def state_folder(params: TrainParams, dataset: str, start: Start | None = None) -> Path:
-    """Where the state of exactly this run lives: same data, same parameters, same first weights, same code."""
+    """Where the state of exactly this run lives: same data, same parameters, same first weights, same format.
+
+    Code is not in the key: a run goes on with repaired code, and in another checkout.
+    """
     first = start.weights if start else None
-    key = json.dumps([params.deciding(), dataset, first, fingerprint("im2latex.learning.loop")])
-    return cache_root() / "train" / hashlib.sha256(key.encode()).hexdigest()[:32]
+    key = json.dumps([params.deciding(), dataset, first, FORMAT])
+    return state_root() / "train" / hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def work(run: Run[TrainParams]) -> None:

@@ -44,7 +44,6 @@ from pipeline.renderer import RenderStageParams, project_renderer
 from pipeline.stage import DATA
 
 PIECE_BYTES = 15 * 2**20
-MOST_PIECES = 4
 SPEED_SECONDS = 15
 BATCH_SIZES = [64, 512]
 CHECKPOINT = DATA / "train"
@@ -137,7 +136,7 @@ def _speed(vocabulary: Vocabulary) -> dict[str, object]:
 
 
 def _save_pieces(out: Path) -> None:
-    """The checkpoint as a tar in pieces, unless there would be too many."""
+    """The checkpoint as a tar in pieces."""
     checkpoint = load_checkpoint(CHECKPOINT)
     with tempfile.TemporaryDirectory() as name:
         save_checkpoint(replace(checkpoint, network=checkpoint.network.to(torch.bfloat16)), Path(name))
@@ -146,9 +145,6 @@ def _save_pieces(out: Path) -> None:
             archive.add(name, "checkpoint")
     content = stream.getvalue()
     pieces = [content[start : start + PIECE_BYTES] for start in range(0, len(content), PIECE_BYTES)]
-    if len(pieces) > MOST_PIECES:
-        typer.echo(f"the checkpoint has {len(content) / 1e6:.0f} MB, too much for {MOST_PIECES} pieces: not written")
-        return
     for number, piece in enumerate(pieces):
         (out / f"weights.{number}").write_bytes(piece)
 

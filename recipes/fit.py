@@ -1,6 +1,6 @@
 """Train on the shards of this folder, or go on with a run that was stopped: python -m recipes.fit STATE
 
-reads   params.yaml, data/bucket/, data/tokenize/vocabulary.json
+reads   params.yaml, data/bucket/, data/tokenize/vocabulary.json, the checkpoint that train.start names
 writes  data/train/                 the checkpoint, when the budget is spent
         STATE/state.pt              the state of an unfinished run
         STATE/curve.jsonl           losses and scores by samples seen, with the seconds of this process
@@ -19,6 +19,7 @@ from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import Im2LatexError
 from im2latex.learning.checkpoint import save_checkpoint
+from im2latex.learning.finetune import load_start
 from im2latex.learning.loop import train
 from im2latex.learning.recipe import TrainParams
 from im2latex.params import load_section
@@ -40,7 +41,8 @@ def main(state: Path) -> None:
 
     try:
         vocabulary = Vocabulary.load(DATA / "tokenize" / "vocabulary.json")
-        checkpoint = train(params, shards, vocabulary, read_dataset(shards)["hash"], state, log)
+        start = load_start(params.start) if params.start else None
+        checkpoint = train(params, shards, vocabulary, read_dataset(shards)["hash"], state, log, start=start)
     except Im2LatexError as error:
         typer.echo(f"fit: {error}", err=True)
         sys.exit(error.exit_code)

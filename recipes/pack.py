@@ -51,7 +51,7 @@ def main(
     labels: Annotated[list[str], typer.Option(help="NAME=FILE or NAME=FILE:COUNT, a held-out set")],
     out: Annotated[Path, typer.Option("-o", "--out", help="the archive")] = Path("recipe.tar.xz"),
     changes: Annotated[Path, typer.Option(help="what the recipe changes in params.yaml")] = Path(
-        "recipes/h200/changes.yaml"
+        "recipes/two_cores/changes.yaml"
     ),
     count: Annotated[int, typer.Option(help="formulas to train on, the first ones; 0 for all")] = 0,
     val_count: Annotated[int, typer.Option(help="formulas to validate on")] = 4000,
@@ -72,7 +72,7 @@ def main(
             rows += [{"id": f"{name}-{line}", "formula": text, "split": "test"} for line, text in enumerate(lines)]
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            _wheels(folder / "wheels", python)
+            wheels(folder / "wheels", python)
             _project(folder / "project", params, rows, sets)
             stage = check(params["render"], RenderStageParams, "render")
             looks = all_looks(stage.renderer, stage.looks)
@@ -80,8 +80,8 @@ def main(
             collect(folder / "tex", [look.renderer for look in looks], formulas[:: max(1, len(formulas) // _RECORDED)])
             with tarfile.open(out, "w:xz") as archive:
                 for part in sorted(folder.iterdir()):
-                    archive.add(part, part.name, filter=_plain)
-                    typer.echo(f"{part.name:8} {_size(part) / 1e6:8.1f} MB unpacked")
+                    archive.add(part, part.name, filter=plain)
+                    typer.echo(f"{part.name:8} {size_of(part) / 1e6:8.1f} MB unpacked")
     except Im2LatexError as error:
         typer.echo(f"pack: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
@@ -146,8 +146,11 @@ def _labels(text: str) -> tuple[str, list[str]]:
 
 def _project(folder: Path, params: dict[str, Any], rows: list[Row], sets: Mapping[str, list[str]]) -> None:
     """The code with its params.yaml, the corpus and the label files."""
-    for name in CODE:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "results"))
+    code(folder)
+    start = params["train"].get("start")
+    if start:
+        place = str(start).partition("@")[0]
+        shutil.copytree(ROOT / place, folder / place)
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
     corpus = folder / "data" / "raw" / str(params["corpus"])
     corpus.mkdir(parents=True)
@@ -158,24 +161,31 @@ def _project(folder: Path, params: dict[str, Any], rows: list[Row], sets: Mappin
         (folder / "sets" / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _wheels(folder: Path, python: str) -> None:
+def code(folder: Path) -> None:
+    """Copy the packages of the project, without the checkpoint that comes with them."""
+    for name in CODE:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "results", "released"))
+
+
+def wheels(folder: Path, python: str, requirements: Path = REQUIREMENTS) -> None:
     """Download what the other machine lacks, for its Python."""
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.M))
-    names = [line for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    names = [line for line in requirements.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
     platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", *platforms]
     command += ["--implementation", "cp", "--python-version", python, "--dest", str(folder)]
     subprocess.run([*command, *(f"{name}=={pins[name]}" for name in names)], check=True)
 
 
-def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     """An entry without names and numbers of this machine's users."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     return entry
 
 
-def _size(folder: Path) -> int:
+def size_of(folder: Path) -> int:
+    """The bytes of all files of a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 

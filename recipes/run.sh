@@ -2,7 +2,8 @@
 # Unpack an archive of `python -m recipes.pack` and do the whole run: bash run.sh ARCHIVE
 #
 # Ends within LIMIT seconds. Where training is not done by then its state is kept, and the same command goes on: exit
-# status 75 says so. Results lie in OUT: results.json, curve.jsonl, seconds.tsv, predictions.parquet, weights in pieces.
+# status 75 says so. Results lie in OUT: results.json, curve.jsonl, seconds.tsv, predictions.parquet, weights in pieces;
+# the last averaged weights, last/, also of a run that was stopped. For an accelerator: recipes/gpu_10min/run.sh.
 set -euo pipefail
 
 archive=$(readlink -f "$1")
@@ -51,8 +52,9 @@ if [ ! -e data/train/checkpoint.json ]; then
     left=$((LIMIT - KEPT - SECONDS))
     [ "$left" -ge "$LEAST" ] || again
     status=0
-    timeout --signal=TERM --kill-after=$((KEPT / 2)) "$left" "$PYTHON" -m recipes.fit "$WORK/state" || status=$?
+    timeout --foreground --signal=TERM --kill-after=$((KEPT / 2)) "$left" "$PYTHON" -m recipes.fit "$WORK/state" || status=$?
     [ ! -e "$WORK/state/curve.jsonl" ] || cp "$WORK/state/curve.jsonl" "$OUT"
+    [ ! -e "$WORK/state/last/checkpoint.json" ] || cp -r "$WORK/state/last" "$OUT" # of a run that is not done, too
     note train
     case $status in
     0) ;;

@@ -176,3 +176,22 @@ def test_the_example_of_the_docstring_runs(monkeypatch: pytest.MonkeyPatch) -> N
         step.want = step.want and "...\n"
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     assert runner.run(example).failed == 0
+
+
+def test_a_formula_that_reaches_the_greatest_length_is_cut_and_unsure(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = fresh()
+    step = checkpoint.network.decoder.step
+
+    def endless(state: list[torch.Tensor], tokens: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        logits, after = step(state, tokens)
+        logits[:, Vocabulary.eos] -= 20
+        logits[:, 5] += 20  # sure of every token but the end
+        return logits, after
+
+    monkeypatch.setattr(checkpoint.network.decoder, "step", endless)
+    for beam in (1, 3):
+        for formula in Reader(checkpoint, "cpu").read(PICTURES, candidates=beam):
+            assert formula.reason == "cut"
+            assert formula.candidates[0].reason == "cut"
+            assert formula.latex.count(" ") + 1 >= 12
+            assert formula.confidence < 1e-6

@@ -78,6 +78,8 @@ def predict(
                 failed = failed or formula.problem is not None
                 if formula.problem is not None:
                     tqdm.write(f"im2latex: {source.name}: {formula.problem.detail}", sys.stderr)
+                elif formula.reason is not None:
+                    tqdm.write(f"im2latex: {source.name}: {formula.reason}: longer than the model writes", sys.stderr)
                 tqdm.write(_as_json(source.name, formula, candidates) if as_json else formula.latex, sys.stdout)
                 bar.update()
     sys.exit(1 if failed else 0)
@@ -127,8 +129,11 @@ def _as_json(name: str, formula: Formula, candidates: int) -> str:
     problem = formula.problem
     answer: dict[str, object] = {"image": name, "latex": None, "confidence": None, "candidates": [], "seconds": None}
     if problem is None:
-        several = [{"latex": one.latex, "confidence": round(one.confidence, 4)} for one in formula.candidates]
+        several = [
+            {"latex": one.latex, "confidence": round(one.confidence, 4), "reason": one.reason}
+            for one in formula.candidates
+        ]
         answer |= {"latex": formula.latex, "confidence": round(formula.confidence, 4)}
         answer |= {"candidates": several[:candidates], "seconds": round(formula.seconds, 4)}
-    answer |= {"reason": problem and problem.reason, "detail": problem and problem.detail}
+    answer |= {"reason": problem.reason if problem else formula.reason, "detail": problem and problem.detail}
     return json.dumps(answer, ensure_ascii=False)

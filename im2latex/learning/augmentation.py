@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from im2latex.learning import surroundings
 from im2latex.learning.warping import warp
 from im2latex.params import Params
 
@@ -39,6 +40,17 @@ class AugmentationParams(Params):
     contrast: float = Field(ge=0, lt=1, description="ink is scaled by a factor within 1 - contrast and 1 + contrast")
     light: float = Field(ge=0, lt=1, description="paper is darkened by up to this share of full ink")
     noise: float = Field(ge=0, lt=1, description="standard deviation of pixel noise as a share of full ink")
+    slivers: float = Field(
+        default=0, ge=0, le=1, description="share of the borders, upper and lower, that show the edge of another line"
+    )
+    rule: float = Field(default=0, ge=0, le=1, description="share of the pictures with a rule above or below")
+    box: float = Field(default=0, ge=0, le=1, description="share of the pictures with a box around the formula")
+    highlight: float = Field(default=0, ge=0, le=1, description="share of the pictures with a tint behind the formula")
+    keystone: float = Field(
+        default=0, ge=0, le=0.5, description="one side of each pair is up to this share shorter, as in photographs"
+    )
+    shadow: float = Field(default=0, ge=0, lt=1, description="paper darkens sideways by up to this share of full ink")
+    jpeg: float = Field(default=0, ge=0, le=1, description="JPEG at qualities down to 95 - 90 times this")
     off_for_last: float = Field(
         default=0, ge=0, le=1, description="share of the budget, at its end, that sees the pictures as they are"
     )
@@ -58,6 +70,13 @@ def augment(images: Tensor, params: AugmentationParams, generator: torch.Generat
     if params.scale or params.shift or params.rotation:
         moves = torch.stack([(2 * down - 1) * params.shift, (2 * right - 1) * params.shift]).round()
         ink = warp(ink, (1 + params.scale) ** (2 * scale - 1), (2 * turn - 1) * params.rotation, moves)
+    if params.rule or params.box or params.highlight:
+        draws = _draws(generator, 6, ink, 6)
+        ink = surroundings.frames(ink, params.rule, params.box, params.highlight, draws)
+    if params.slivers:
+        ink = surroundings.slivers(ink, params.slivers, _draws(generator, 5, ink, 4))
+    if params.keystone:
+        ink = surroundings.keystone(ink, params.keystone, _draws(generator, 7, ink, 4))
     if params.stroke:
         ink = _redrawn(ink, (2 * stroke - 1) * params.stroke)
     if params.resolution:
@@ -67,9 +86,13 @@ def augment(images: Tensor, params: AugmentationParams, generator: torch.Generat
     if params.gamma:
         ink = ink ** ((1 + params.gamma) ** (2 * gamma - 1))
     ink = ink * (1 + params.contrast * (2 * contrast - 1)) + params.light * light
+    if params.shadow:
+        ink = surroundings.shadow(ink, params.shadow, _draws(generator, 8, ink, 2))
     if params.noise:
         own = _another(generator, 2, ink.device)
         ink = ink + params.noise * torch.randn(ink.shape, generator=own, device=ink.device)
+    if params.jpeg:
+        ink = surroundings.jpeg(ink.clamp(0, 1), params.jpeg, _draws(generator, 9, ink, 1))
     return 255.0 - 255.0 * ink.clamp(0, 1)
 
 
@@ -93,6 +116,12 @@ def _coarser(ink: Tensor, most: float, generator: torch.Generator) -> Tensor:
 def _another(generator: torch.Generator, number: int, device: torch.device) -> torch.Generator:
     """A generator of its own for draws whose number depends on the batch, so that they move no others."""
     return torch.Generator(device).manual_seed(generator.initial_seed() + number)
+
+
+def _draws(generator: torch.Generator, number: int, ink: Tensor, count: int) -> Tensor:
+    """Draws (B, count) within 0 and 1 of one variation."""
+    own = _another(generator, number, generator.device)
+    return torch.rand((len(ink), count), generator=own, device=generator.device).to(ink.device)
 
 
 def _redrawn(ink: Tensor, share: Tensor) -> Tensor:

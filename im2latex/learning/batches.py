@@ -35,6 +35,9 @@ class BatchParams(Params):
     max_pictures: int = Field(ge=1, description="most pictures in a batch")
     max_pixels: int = Field(ge=512, description="most pixels in a batch, padding included")
     max_tokens: int = Field(ge=8, description="most tokens in a batch, padding included")
+    tokens_step: int = Field(
+        default=1, ge=1, description="labels of a batch are padded to a multiple of this, marks included"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,14 @@ class Samples:
     The picture of sample i has `sizes[i]` pixels (h, w) and lies row by row in `pixels` from `starts[i]` on.
     """
 
+    tokens: Sequence[Sequence[int]]
+
     def __init__(self, folder: Path, split: Split) -> None:
         self.shapes = [Shape(*map(int, shape)) for shape in load_shapes(folder / "buckets.json")]
         columns = ["formula_id", "latex", "tokens", "bucket", "image"]
         self.ids: list[str] = []
         self.latex: list[str] = []
-        self.tokens: list[list[int]] = []
+        tokens: list[list[int]] = []
         self.bucket: list[int] = []
         pictures: list[NDArray[np.uint8]] = []
         # Threads do: unpacking leaves the interpreter free, and processes would have to send the pixels back.
@@ -74,12 +79,13 @@ class Samples:
         for table in read_shards(folder, split, columns):
             self.ids += table["formula_id"].to_pylist()
             self.latex += table["latex"].to_pylist()
-            self.tokens += table["tokens"].to_pylist()
+            tokens += table["tokens"].to_pylist()
             self.bucket += table["bucket"].to_pylist()
             coded = [row["bytes"] for row in table["image"].to_pylist()]
             parts = [coded[start : start + _DECODED_AT_ONCE] for start in range(0, len(coded), _DECODED_AT_ONCE)]
             for decoded in pool(joblib.delayed(_decode_all)(part) for part in parts):
                 pictures += decoded
+        self.tokens = tokens
         self.sizes: list[tuple[int, int]] = [(picture.shape[0], picture.shape[1]) for picture in pictures]
         self.starts = np.cumsum([0, *(picture.size for picture in pictures)])[:-1]
         self.pixels = np.concatenate([np.empty(0, np.uint8), *(picture.ravel() for picture in pictures)])
@@ -174,14 +180,17 @@ def batch_size(shape: Shape, params: BatchParams) -> int:
     return max(1, min(params.max_pictures, by_pixels, by_tokens))
 
 
-def collate(samples: Samples, indices: list[int], placing: torch.Generator | None = None) -> Batch:
+def collate(
+    samples: Samples, indices: list[int], placing: torch.Generator | None = None, tokens_step: int = 1
+) -> Batch:
     """Pad samples of one shape to a batch; pictures lie at random places from `placing`, centred without."""
     shape = samples.shapes[samples.bucket[indices[0]]]
     images = np.full((len(indices), 1, shape.height, shape.width), 255, dtype=np.uint8)
     for page, index, (top, left) in zip(images, indices, corners(samples, indices, placing).tolist(), strict=True):
         height, width = samples.sizes[index]
         page[0, top : top + height, left : left + width] = samples.array(index)
-    return Batch(torch.from_numpy(images), pad_tokens(samples, indices), [samples.ids[index] for index in indices])
+    tokens = pad_tokens(samples, indices, tokens_step)
+    return Batch(torch.from_numpy(images), tokens, [samples.ids[index] for index in indices])
 
 
 def corners(samples: Samples, indices: list[int], placing: torch.Generator | None) -> Tensor:
@@ -196,9 +205,9 @@ def corners(samples: Samples, indices: list[int], placing: torch.Generator | Non
     return (torch.rand(room.shape, generator=placing) * (room + 1)).long()
 
 
-def pad_tokens(samples: Samples, indices: list[int]) -> Tensor:
-    """The labels (B, T) between begin and end mark, padded to the longest of them."""
-    length = max(len(samples.tokens[index]) for index in indices) + 2
+def pad_tokens(samples: Samples, indices: list[int], step: int = 1) -> Tensor:
+    """The labels (B, T) between begin and end mark, padded to the longest of them and then to a multiple of `step`."""
+    length = -(-(max(len(samples.tokens[index]) for index in indices) + 2) // step) * step
     tokens = np.full((len(indices), length), Vocabulary.pad, dtype=np.int64)
     for row, index in zip(tokens, indices, strict=True):
         label = samples.tokens[index]

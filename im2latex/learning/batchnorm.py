@@ -1,8 +1,9 @@
-"""Batch normalization over the pictures of all processes, so that their number does not change the model.
+"""Batch normalization over the images of all processes, and statistics estimated anew for averaged weights.
 
 PyTorch's own SyncBatchNorm does the same, but on GPUs only; this one computes wherever the processes can talk.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from im2latex.learning.network import Network
 
 
 class SharedBatchNorm(nn.Module):
@@ -75,3 +78,22 @@ def share_batch_norms(network: nn.Module) -> None:
         for name, child in parent.named_children():
             if isinstance(child, _BatchNorm):
                 setattr(parent, name, SharedBatchNorm(child))
+
+
+@torch.no_grad()
+def estimate(network: Network, batches: Sequence[Tensor]) -> None:
+    """Replace the statistics of every batch norm by their mean over `batches` of images (B, 1, H, W).
+
+    As `torch.optim.swa_utils.update_bn` does; all other parts stay in the mode they are in.
+    """
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a mean over all batches
+        norm.train()
+    for images in batches if norms else ():
+        network.encode(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()

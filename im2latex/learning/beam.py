@@ -85,11 +85,13 @@ class _Search:
             if place == 0:  # all beams of a picture begin alike
                 scores = scores.repeat_interleave(self.params.beam, dim=0)
                 self.walk.take(torch.arange(len(self.rows), device=last.device).repeat_interleave(self.params.beam))
-            parents, chosen = self._choose(scores.view(len(self.rows), self.groups, self.width, -1))
+            scores = scores.view(len(self.rows), self.groups, self.width, -1)
+            if place == self.length:
+                self._record_cut(scores[..., Vocabulary.eos])
+            parents, chosen = self._choose(scores)
             last = self._go_on(parents, chosen)
             if not len(self.rows):
                 break
-        self._record_cut()
         return self.ended.hypotheses(lambda one: penalized(self.params, one))
 
     def _choose(self, scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,9 +139,10 @@ class _Search:
             self.rows, self.totals, self.tokens = self.rows[going], self.totals[going], self.tokens[going]
         return self.tokens[..., -1].flatten()
 
-    def _record_cut(self) -> None:
-        """Keep what is unfinished of the pictures that are left and have nothing better."""
-        self.ended.cut(self.rows, self.tokens, self.totals.flatten(1))
+    def _record_cut(self, ends: Tensor) -> None:
+        """Keep the beams of the pictures that are left, for those that end none; `ends` (R, G, W) scores that."""
+        alive = self.totals.isfinite().flatten(1)
+        self.ended.cut(self.rows, self.tokens, (self.totals + ends).flatten(1), alive)
 
 
 class _Ended:
@@ -165,13 +168,11 @@ class _Ended:
         """Which groups (R, G) have found enough."""
         return self.count[rows] >= self.width
 
-    def cut(self, rows: Tensor, tokens: Tensor, totals: Tensor) -> None:
-        """Keep beams (R, G W) whose last token is one too many; used only for pictures without a finished formula."""
-        for row, sequences, values in zip(rows.tolist(), tokens.tolist(), totals.tolist(), strict=True):
+    def cut(self, rows: Tensor, tokens: Tensor, totals: Tensor, alive: Tensor) -> None:
+        """Keep beams (R, G W) of the greatest length; used only for pictures without a finished formula."""
+        for row, *columns in zip(rows.tolist(), tokens.tolist(), totals.tolist(), alive.tolist(), strict=True):
             self.unfinished[row] = [
-                Hypothesis(sequence[:-1], value, False)
-                for sequence, value in zip(sequences, values, strict=True)
-                if value > -torch.inf
+                Hypothesis(sequence, value, False) for sequence, value, on in zip(*columns, strict=True) if on
             ]
 
     def hypotheses(self, score: Callable[[Hypothesis], float]) -> list[list[Hypothesis]]:

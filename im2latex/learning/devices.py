@@ -4,12 +4,23 @@ reads  the variables that torchrun sets: LOCAL_WORLD_SIZE, GROUP_WORLD_SIZE
 """
 
 import os
+import time
 from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.rank_zero import rank_zero_only
+
+from im2latex.errors import ParamsError
+
+Arithmetic = Literal["32-true", "bf16-mixed"]
+Precision = Literal["auto", "32-true", "bf16-mixed"]
+
+FASTER = 1.5
+"""How much faster bfloat16 products must be for `auto` to take them: casts and what stays in float32 cost time too."""
+_SIDE = 256
+_TIMED = 5
 
 
 def describe_devices() -> str:
@@ -24,14 +35,47 @@ def is_first_process() -> bool:
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
-def launch(accelerator: str, devices: int, precision: Literal["32-true", "bf16-mixed"], idle_weights: bool) -> Fabric:
+def choose_precision(asked: Precision, accelerator: str) -> Arithmetic:
+    """The arithmetic of a run; a processor's products are timed, 20 ms where it has bfloat16, else under a second.
+
+    A processor without instructions for bfloat16 emulates it, many times slower than float32. Raises `ParamsError`
+    with the measured rates where that is asked for.
+    """
+    if asked == "32-true":
+        return asked
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if asked == "bf16-mixed" or torch.cuda.is_bf16_supported() else "32-true"
+    single, half = (_products_per_second(kind) for kind in (torch.float32, torch.bfloat16))
+    if asked == "bf16-mixed" and half < single:
+        raise ParamsError(
+            f"train.precision = bf16-mixed: this processor multiplies matrices at {half / 1e9:.1f} GFLOP/s in bfloat16 "
+            f"and at {single / 1e9:.1f} in float32; set 32-true, or auto"
+        )
+    return "bf16-mixed" if asked == "bf16-mixed" or half >= FASTER * single else "32-true"
+
+
+def _products_per_second(kind: torch.dtype) -> float:
+    """Floating-point operations a second of a matrix product, the fastest of some."""
+    a, b = (torch.ones(_SIDE, _SIDE, dtype=kind) for _ in range(2))
+    seconds = []
+    for _ in range(_TIMED + 1):  # the first prepares the kernel
+        started = time.perf_counter()
+        torch.mm(a, b)
+        seconds.append(time.perf_counter() - started)
+    return 2 * _SIDE**3 / min(seconds)
+
+
+def launch(accelerator: str, devices: int, precision: Arithmetic, idle_weights: bool) -> Fabric:
     """One process a device, each running this program; those that torchrun has started count instead of `devices`.
 
-    `idle_weights` says that some weights may get no gradient.
+    `idle_weights` says that some weights may get no gradient. With bf16-mixed, what a GPU still multiplies in float32
+    uses its TF32 units.
     """
     nodes = 1
     if torch.distributed.is_torchelastic_launched():
         devices, nodes = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["GROUP_WORLD_SIZE"])
+    if precision == "bf16-mixed" and accelerator != "cpu" and torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")
     strategy = "auto" if devices * nodes == 1 else DDPStrategy(find_unused_parameters=idle_weights)
     fabric = Fabric(accelerator=accelerator, strategy=strategy, devices=devices, num_nodes=nodes, precision=precision)
     fabric.launch()

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +19,16 @@ from torch import Tensor
 from im2latex.learning.batches import Batch, Epochs, Samples, Shape, collate, corners, pad_tokens
 
 _PAPER = 255
+
+
+class Source(Protocol):
+    """Batches by their place in an endless sequence."""
+
+    def indices(self, place: int) -> list[int]:
+        """The samples of the batch, by their place among the samples."""
+
+    def batch(self, place: int, placing: torch.Generator | None) -> Batch:
+        """The batch on the device that trains; images lie at random corners from `placing`, centred without."""
 
 
 class Resident:
@@ -42,13 +52,21 @@ class Resident:
     def gather(self, indices: list[int], at: Tensor, shape: Shape) -> Tensor:
         """The pages (B, 1, H, W) of a batch, each picture with its top left corner `at` (B, 2) a row and column."""
         rows = indices if self._rows is None else [self._rows[index] for index in indices]
-        start, height, width = self._layout[_sent(torch.tensor(rows), self._device)].view(-1, 3, 1, 1).unbind(1)
-        top, left = _sent(at, self._device).view(-1, 2, 1, 1).unbind(1)
-        row = torch.arange(shape.height, device=self._device).view(-1, 1) - top
-        column = torch.arange(shape.width, device=self._device) - left
-        drawn = ((row >= 0) & (row < height)) & ((column >= 0) & (column < width))
-        where = torch.where(drawn, start + row * width + column, len(self._pixels) - 1)
-        return self._pixels[where].unsqueeze(1)
+        layout = self._layout[sent(torch.tensor(rows), self._device)]
+        return pages(self._pixels, layout, sent(at, self._device), shape, len(self._pixels) - 1)
+
+
+def pages(pixels: Tensor, layout: Tensor, at: Tensor, shape: Shape, paper: int) -> Tensor:
+    """Pages (B, 1, H, W) by a single gather from flat `pixels`, of which the one at `paper` stands for all around.
+
+    `layout` (B, 3) are the first pixel, height and width of each image, `at` (B, 2) the row and column of its corner.
+    """
+    start, height, width = layout.view(-1, 3, 1, 1).unbind(1)
+    top, left = at.view(-1, 2, 1, 1).unbind(1)
+    row = torch.arange(shape.height, device=pixels.device).view(-1, 1) - top
+    column = torch.arange(shape.width, device=pixels.device) - left
+    drawn = ((row >= 0) & (row < height)) & ((column >= 0) & (column < width))
+    return pixels[torch.where(drawn, start + row * width + column, paper)].unsqueeze(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +94,9 @@ class Feed:
         device: torch.device,
         memory_mb: int,
         way: Way | None = None,
+        tokens_step: int = 1,
     ) -> None:
-        self._samples, self._device = samples, device
+        self._samples, self._device, self._tokens_step = samples, device, tokens_step
         self._epochs = epochs
         self._ahead = copy.copy(epochs)  # each keeps one epoch, and the thread may be in the next
         self._half = memory_mb * 2**20 // 2
@@ -88,15 +107,19 @@ class Feed:
         self._next: Future[_Part] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1)
 
+    def indices(self, place: int) -> list[int]:
+        """The samples of the batch at a place in the sequence."""
+        return self._epochs[place]
+
     def batch(self, place: int, placing: torch.Generator | None) -> Batch:
         """The batch at a place in the sequence; pictures lie at random corners from `placing`, centred without."""
         indices = self._epochs[place]
         if self.way == "collated":
-            return collate(self._samples, indices, placing)
+            return collate(self._samples, indices, placing, self._tokens_step)
         shape = self._samples.shapes[self._samples.bucket[indices[0]]]
         pictures = self._whole or self._part_with(place).pictures
         images = pictures.gather(indices, corners(self._samples, indices, placing), shape)
-        tokens = _sent(pad_tokens(self._samples, indices), self._device)
+        tokens = sent(pad_tokens(self._samples, indices, self._tokens_step), self._device)
         return Batch(images, tokens, [self._samples.ids[index] for index in indices])
 
     def _part_with(self, place: int) -> _Part:
@@ -122,6 +145,6 @@ class Feed:
             place += 1
 
 
-def _sent(values: Tensor, device: torch.device) -> Tensor:
+def sent(values: Tensor, device: torch.device) -> Tensor:
     """A copy on the device that the processor does not wait for: from memory that an accelerator reads by itself."""
     return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)

@@ -1,6 +1,7 @@
 """A training that starts from the weights of an earlier one, on another corpus or vocabulary.
 
 reads  <start>/model.safetensors, <start>/checkpoint.json
+       <start>/momentum.safetensors, where the earlier training left its momentum beside its weights
 
 Rows of the vocabulary are matched by the text of their token or piece, so that ids may move; what the earlier
 vocabulary did not know keeps the fresh weights that a training from nothing would have begun with.
@@ -8,16 +9,19 @@ vocabulary did not know keeps the fresh weights that a training from nothing wou
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError, ParamsError
 from im2latex.learning.checkpoint import Ancestor, Checkpoint, load_checkpoint
+from im2latex.learning.momentum import MOMENTUM, restore_momentum
 from im2latex.learning.network import ModelParams, Network
 
 PIN = 8
@@ -99,6 +103,22 @@ def adopt(network: Network, params: ModelParams, vocabulary: Vocabulary, start: 
             weight.index_copy_(rows[name], new, given[name].index_select(rows[name], old))
         else:
             weight.copy_(given[name])
+
+
+def adopt_momentum(
+    network: Network, optimizers: Sequence[torch.optim.Optimizer], vocabulary: Vocabulary, start: Start
+) -> int:
+    """Give the optimizers the momentum that lies beside the weights of `start`; returns how many weights had some.
+
+    Nothing is taken where the ids of the vocabulary moved.
+    """
+    path = start.folder / MOMENTUM
+    if not path.is_file() or vocabulary.tokens != start.checkpoint.vocabulary.tokens:
+        return 0
+    try:
+        return restore_momentum(network, optimizers, load_file(path))
+    except SafetensorError as error:
+        raise ArtifactError(f"{path}: damaged ({error}); remove it, or bring it back") from None
 
 
 def token_dimensions(params: ModelParams) -> dict[str, int]:

@@ -13,11 +13,11 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.learning.batches import Samples
 from im2latex.learning.budget import sample_budget
 from im2latex.learning.checkpoint import Checkpoint
-from im2latex.learning.devices import launch
+from im2latex.learning.devices import choose_precision, launch
 from im2latex.learning.finetune import Start
 from im2latex.learning.recipe import TrainParams
 from im2latex.learning.run import Run
-from im2latex.learning.signals import Request, signal_requests
+from im2latex.learning.signals import signal_requests
 from im2latex.learning.state import InterruptedRunError
 from im2latex.learning.summary import summary
 from im2latex.learning.validation import Reading, Validation
@@ -41,42 +41,52 @@ def train(
     tell: Tell = quiet,
     show: Show = quiet,
     start: Start | None = None,
+    saved: Callable[[], None] = quiet,
 ) -> Checkpoint:
     """Train to the end of the budget or of progress; returns averaged weights as a checkpoint, the last or the best.
 
     `log` is given plain rows: losses, learning rate and scores by samples seen, without clocks; `tell` what is only
     for the eye; `show` the samples seen, and what the network now reads in a few fixed samples of the split val. They
-    are called by the first process alone. `start` is the checkpoint that `params.start` names. The run is saved in
-    the folder `state` at every validation and when a signal asks for it. Raises `InterruptedRunError` when one asks
-    to stop, and `DivergedRunError` when the loss is not finite or explodes.
+    are called by the first process alone, and so is `saved` when a validation and its weights have been written.
+    `start` is the checkpoint that `params.start` names. The run is saved in
+    the folder `state` every few minutes, before and after every validation, and when a signal asks for it. Raises
+    `InterruptedRunError` when one asks to stop, and `DivergedRunError` when the loss is not finite or explodes.
     """
-    fabric = launch(params.accelerator, params.devices, params.precision, idle_weights=params.ctc_weight == 0)
+    identity = run_identity(params, vocabulary, dataset_hash, start)
+    precision = choose_precision(params.precision, params.accelerator)
+    params = params.model_copy(update={"precision": precision})
+    idle = params.ctc_weight == 0 or params.ctc_until < 1
+    fabric = launch(params.accelerator, params.devices, precision, idle_weights=idle)
     if not fabric.is_global_zero:
-        log = tell = show = quiet
+        log = tell = show = saved = quiet
     run = Run(fabric, params, Samples(shards, "train"), vocabulary, dataset_hash, state, start)
     validation = Validation(Samples(shards, "val"), params.validation_samples, params.batches, params.logs.examples)
-    identity = run_identity(params, vocabulary, dataset_hash, start)
-    if not run.state.resume(state, identity):
+    resumed = run.state.resume(state, identity)
+    if not resumed or params.budget.minutes is None:  # minutes were turned into samples once
         run.state.total = sample_budget(run)
     tell(summary(run))
 
     with signal_requests(aloud=fabric.is_global_zero) as requests:
-        while not run.finished:
-            run.step()
+        while True:
             validated = run.validation_due
             if validated:
+                run.save(identity)
                 log(run.validate(validation))
                 show(run.state.seen, validation.readings)
                 run.save(identity)
+                saved()
+            if run.finished:
+                break
             request = run.requested(requests)
-            if request in (Request.VALIDATE, Request.VALIDATE_AND_STOP) and not validated:
-                tell(in_words(run.look(validation)))
             if request and not validated:
                 run.save(identity)
-            if request in (Request.STOP, Request.VALIDATE_AND_STOP) and not run.finished:
+            if request.validates and not validated:
+                tell(in_words(run.look(validation)))
+            if request.stops:
                 raise InterruptedRunError(
                     f"stopped by {request.signal} after {run.state.seen} samples; run again to go on"
                 )
+            run.step()
     return run.checkpoint(params.keep)
 
 
@@ -86,7 +96,12 @@ def in_words(row: dict[str, float]) -> str:
 
 
 def run_identity(params: TrainParams, vocabulary: Vocabulary, dataset_hash: str, start: Start | None) -> str:
-    """A hash of all that must be equal for a saved state to be taken up."""
+    """A hash of all that must be equal for a saved state to be taken up.
+
+    Budget and schedule are left out: a larger budget, or a last stretch of falling rates, goes on with a state.
+    """
     words = [vocabulary.tokens, vocabulary.merges]
-    content = json.dumps([params.deciding(), words, dataset_hash, start.weights if start else None])
+    content = json.dumps(
+        [params.deciding() | {"budget": None, "schedule": None}, words, dataset_hash, start.weights if start else None]
+    )
     return hashlib.sha256(content.encode()).hexdigest()

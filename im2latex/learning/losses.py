@@ -22,8 +22,11 @@ def sequence_loss(logits: Tensor, tokens: Tensor, smoothing: float = 0.0) -> Ten
     return F.cross_entropy(scores, targets, ignore_index=Vocabulary.pad, label_smoothing=smoothing)
 
 
-def reading_loss(logits: Tensor, tokens: Tensor) -> Tensor:
+def reading_loss(logits: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
     """Mean CTC loss a token (nats) of the encoder's reading (B, P, V) against tokens (B, T), begin mark and all.
+
+    `lengths` (B,) are those of the labels without marks, in the processor's memory: PyTorch reads them there, and
+    would wait for an accelerator at every step to fetch them.
 
     Joint training with connectionist temporal classification (Kim, Hori and Watanabe 2017, arXiv 1609.06773) gives
     the encoder its symbols long before the decoder's attention has found them. Columns are read from the left,
@@ -31,13 +34,11 @@ def reading_loss(logits: Tensor, tokens: Tensor) -> Tensor:
     The padding id is the blank.
     """
     scores = logits.float().log_softmax(dim=-1).transpose(0, 1)
-    marks = torch.tensor([Vocabulary.pad, Vocabulary.bos, Vocabulary.eos], device=tokens.device)
-    lengths = torch.isin(tokens, marks, invert=True).sum(dim=1)
     grid = torch.full_like(lengths, scores.shape[0])
     losses = F.ctc_loss(
         scores, tokens[:, 1:], grid, lengths, blank=Vocabulary.pad, reduction="none", zero_infinity=True
     )
-    return (losses / lengths.clamp(min=1)).mean()
+    return (losses / lengths.clamp(min=1).to(losses.device, non_blocking=True)).mean()
 
 
 def attention_penalty(attention: Tensor, tokens: Tensor, target: float) -> Tensor:

@@ -55,15 +55,21 @@ class Network(nn.Module):
         self.reading = build_reading(self.encoder.features, vocabulary) if params.reading else None
 
     def forward(
-        self, images: Tensor, tokens: Tensor, replaced: Tensor | None = None, attention: bool = False
+        self,
+        images: Tensor,
+        tokens: Tensor,
+        replaced: Tensor | None = None,
+        attention: bool = False,
+        reading: bool = True,
     ) -> Output:
         """Score whole sequences (B, T) at once, as training needs it.
 
-        Where `replaced` (B, T) is true, the decoder reads its own best token instead of the given one.
+        Where `replaced` (B, T) is true, the decoder reads its own best token instead of the given one. Without
+        `reading` the encoder's own is left out, which costs as much as a decoder layer.
         """
         memory = self.encode(images)
         logits, weights = self.decoder(memory, tokens, replaced, attention)
-        return Output(logits, None if self.reading is None else self.reading(memory), weights)
+        return Output(logits, self.reading(memory) if reading and self.reading is not None else None, weights)
 
     def encode(self, images: Tensor) -> Tensor:
         """Pictures to the memory (B, P, D)."""

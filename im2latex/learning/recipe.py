@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from im2latex.learning.augmentation import AugmentationParams
 from im2latex.learning.batches import BatchParams
+from im2latex.learning.devices import Precision
 from im2latex.learning.logs import LogParams
 from im2latex.learning.losses import AttentionPenaltyParams
 from im2latex.learning.network import ModelParams
@@ -20,7 +21,11 @@ from im2latex.params import Params
 
 
 class BudgetParams(Params):
-    """When to stop: at the smallest of those given. Minutes become samples once, before the first step."""
+    """When to stop: at the smallest of those given. Minutes become samples once, before the first step.
+
+    A deadline is another mode: the clock of the process decides where the schedule stands and when training ends, so
+    that the weights depend on the speed of the machine, and a run that goes on has a deadline of its own.
+    """
 
     samples: int | None = Field(default=None, ge=1, description="most samples to train on, repeats counted")
     epochs: float | None = Field(default=None, gt=0, description="most passes over the training split")
@@ -28,10 +33,14 @@ class BudgetParams(Params):
         default=None, gt=0, description="most minutes of training steps, validation not counted"
     )
 
+    deadline_seconds: float | None = Field(
+        default=None, gt=0, description="wall clock from the first step on, validation and saving counted"
+    )
+
     @model_validator(mode="after")
     def _ends(self) -> "BudgetParams":
-        if self.samples is None and self.epochs is None and self.minutes is None:
-            raise ValueError("one of samples, epochs and minutes must be given")
+        if (self.samples, self.epochs, self.minutes, self.deadline_seconds) == (None, None, None, None):
+            raise ValueError("one of samples, epochs, minutes and deadline_seconds must be given")
         return self
 
 
@@ -51,12 +60,17 @@ class TrainParams(Params):
     accumulate: int = Field(1, ge=1, description="batches whose gradients are summed for one step")
     label_smoothing: float = Field(ge=0, lt=1, description="probability mass spread over all tokens")
     ctc_weight: float = Field(ge=0, description="weight of the encoder's own loss in the sum; 0 switches it off")
+    ctc_until: float = Field(1.0, gt=0, le=1, description="share of the budget, at its beginning, that has that loss")
     attention_penalty: AttentionPenaltyParams | None = Field(None, description="a loss on attention; null for none")
     scheduled_sampling: ScheduledSamplingParams | None = Field(None, description="null: read the given tokens only")
     clip_norm: float = Field(gt=0, description="largest norm of the gradient")
     explode_factor: float = Field(0, ge=0, description="a loss above so many times the median ends the run; 0: none")
     ema_samples: int = Field(ge=1, description="horizon of the moving average of the weights")
     validate_every_samples: int = Field(ge=1, description="samples between two validations; state is saved there")
+    batch_norm_samples: int = Field(
+        0, ge=0, description="samples that estimate batch norms anew for averaged weights; 0 keeps running statistics"
+    )
+    save_every_minutes: float = Field(5, gt=0, description="longest time between two writings of the state")
     validation_samples: int = Field(ge=1, description="size of the fixed part of the split val that is scored")
     score: Score = Field("val_loss", description="the validation score that plateau, early_stop and keep go by")
     early_stop: int = Field(0, ge=0, description="validations without a better score that end the run; 0: none")
@@ -66,7 +80,9 @@ class TrainParams(Params):
     device_memory_mb: int = Field(
         default=16384, ge=1, description="most MiB of pictures that live on an accelerator; more are sent in parts"
     )
-    precision: Literal["32-true", "bf16-mixed"] = Field(description="arithmetic of forward and backward")
+    precision: Precision = Field(
+        description="arithmetic of forward and backward; auto: bf16-mixed where the device is faster with it"
+    )
 
     logs: LogParams = Field(LogParams(), description="what is told of the run while it goes on")
 
@@ -82,8 +98,8 @@ class TrainParams(Params):
         return self
 
     def deciding(self) -> dict[str, Any]:
-        """All that decides the weights, as plain values: two runs that differ in what they log are one."""
-        return self.model_dump(mode="json", exclude={"logs"})
+        """All that decides the weights, as plain values: two runs that differ in what they log or save are one."""
+        return self.model_dump(mode="json", exclude={"logs", "save_every_minutes"})
 
 
 def sample_limit(budget: BudgetParams, split: int) -> int:

@@ -10,6 +10,7 @@ same batches however many processes there are: each has every n-th row, and all 
 """
 
 import copy
+import time
 from dataclasses import replace as replaced
 from pathlib import Path
 
@@ -23,12 +24,13 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import Im2LatexError
 from im2latex.learning.augmentation import augment
 from im2latex.learning.batches import Batch, Epochs, Samples
-from im2latex.learning.batchnorm import share_batch_norms
+from im2latex.learning.batchnorm import estimate, share_batch_norms
 from im2latex.learning.checkpoint import Checkpoint, save_checkpoint
-from im2latex.learning.feed import Feed
+from im2latex.learning.feed import Feed, Source
 from im2latex.learning.files import replace
-from im2latex.learning.finetune import Start, adopt
+from im2latex.learning.finetune import Start, adopt, adopt_momentum
 from im2latex.learning.losses import attention_penalty, reading_loss, sequence_loss
+from im2latex.learning.momentum import momentum_of
 from im2latex.learning.network import Network
 from im2latex.learning.optimizer import build_optimizers
 from im2latex.learning.progress import badness
@@ -59,45 +61,62 @@ class Run:
         dataset_hash: str,
         folder: Path,
         start: Start | None = None,
+        source: Source | None = None,
     ) -> None:
+        """`source` gives the batches; by default epochs over `samples`."""
         self.fabric, self.params, self.samples = fabric, params, samples
         self.vocabulary, self.dataset_hash, self.folder, self.start = vocabulary, dataset_hash, folder, start
-        self.epochs = Epochs(samples, params.batches, params.seed)
-        self.feed = Feed(samples, self.epochs, fabric.device, params.device_memory_mb)
+        if source is None:
+            epochs = Epochs(samples, params.batches, params.seed)
+            step = params.batches.tokens_step
+            source = Feed(samples, epochs, fabric.device, params.device_memory_mb, tokens_step=step)
+        self.source = source
         torch.manual_seed(params.seed)
         network = Network(params.model, len(vocabulary))
         if start:
             adopt(network, params.model, vocabulary, start)
         average = copy.deepcopy(network).to(fabric.device).eval()
-        optimizers = build_optimizers(network, params.optimizer, fabric.device)
+        half = params.precision == "bf16-mixed"
+        optimizers = build_optimizers(network, params.optimizer, fabric.device, half)
+        if start:
+            adopt_momentum(network, optimizers, vocabulary, start)
         share_batch_norms(network)
         self.network, *optimizers = fabric.setup(network, *optimizers)
         self.state = TrainingState(self.network, average, optimizers)
+        self._began: float | None = None
+        self._clock_share = 0.0
+        self._saved = time.monotonic()
+
+    @property
+    def spent(self) -> float:
+        """The share of the budget that is used up: of its samples or, where there is a deadline, of its seconds."""
+        return max(self.state.seen / self.state.total, self._clock_share)
 
     @property
     def finished(self) -> bool:
         """Whether the budget is used up, or progress has ended."""
         stale = self.params.early_stop and self.state.progress.stale >= self.params.early_stop
-        return self.state.seen >= self.state.total or bool(stale)
+        return self.spent >= 1 or bool(stale)
 
     @property
     def validation_due(self) -> bool:
-        """Whether the last step ended an interval, or the run."""
+        """Whether the steps so far ended an interval, or the run, that has not been validated."""
         passed = self.state.seen // self.params.validate_every_samples
-        return passed > self.state.validations or self.state.seen >= self.state.total
+        return passed > self.state.validations or (self.spent >= 1 and self.state.validated < self.state.seen)
 
     def step(self) -> None:
         """One update of the weights, from the gradients of `accumulate` batches."""
         state, params = self.state, self.params
+        self._began = time.monotonic() if self._began is None else self._began
         first = state.step * params.accumulate
-        batches = [self.epochs[first + place] for place in range(params.accumulate)]
+        batches = [self.source.indices(first + place) for place in range(params.accumulate)]
         whole = self._size([index for indices in batches for index in indices])
         self.network.zero_grad(set_to_none=True)
         for place, indices in enumerate(batches):
             with self.fabric.no_backward_sync(self.network, enabled=place + 1 < len(batches)):
                 self.fabric.backward(self._loss(first + place, indices, whole))
         nn.utils.clip_grad_norm_(self.network.parameters(), params.clip_norm)
-        share = rate_share(params.schedule, state.seen, state.total, state.progress.drops)
+        share = self._rate_share()
         for optimizer in state.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * share
@@ -106,8 +125,19 @@ class Run:
         self._average(ema_decay(params, count, state.step))
         state.step += 1
         state.seen += count
+        self._look_at_the_clock()
         if state.step % WATCHED_STEPS == 0:
             self.check_losses()
+
+    def _rate_share(self) -> float:
+        state = self.state
+        return rate_share(self.params.schedule, state.seen, state.total, state.progress.drops, self.spent)
+
+    def _look_at_the_clock(self) -> None:
+        """Note how much of the deadline has passed, the same for all processes."""
+        deadline = self.params.budget.deadline_seconds
+        if deadline is not None and self._began is not None:
+            self._clock_share = self.fabric.broadcast((time.monotonic() - self._began) / deadline)
 
     def _loss(self, position: int, indices: list[int], whole: tuple[int, int]) -> Tensor:
         """What this process's rows of a batch add to the mean loss of a step of size `whole`."""
@@ -121,11 +151,13 @@ class Run:
         penalty = self.params.attention_penalty
         own_words = replacements(batch.tokens[:, :-1], self.params.scheduled_sampling, self.state.seen, seed)
         mine_own = None if own_words is None else own_words[mine]
-        output = self.network(batch.images[mine], tokens[:, :-1], mine_own, attention=penalty is not None)
+        spells = self.params.ctc_weight > 0 and self.spent < self.params.ctc_until
+        output = self.network(batch.images[mine], tokens[:, :-1], mine_own, penalty is not None, spells)
         by_token = sequence_loss(output.logits, tokens, self.params.label_smoothing)
         by_sample = torch.zeros_like(by_token)
-        if self.params.ctc_weight:
-            by_sample = self.params.ctc_weight * reading_loss(output.reading, tokens)
+        if spells:
+            lengths = torch.tensor([len(self.samples.tokens[index]) for index in indices][mine])
+            by_sample = self.params.ctc_weight * reading_loss(output.reading, tokens, lengths)
         if penalty is not None:
             by_sample = by_sample + penalty.weight * attention_penalty(output.attention, tokens, penalty.target)
 
@@ -142,8 +174,8 @@ class Run:
 
     def _batch(self, position: int, seed: int) -> Batch:
         """A whole batch as the network sees it, on this process's device."""
-        batch = self.feed.batch(position, torch.Generator().manual_seed(seed))
-        variation = self.params.augmentation.at(self.state.seen / self.state.total)
+        batch = self.source.batch(position, torch.Generator().manual_seed(seed))
+        variation = self.params.augmentation.at(self.spent)
         chance = torch.Generator(batch.images.device).manual_seed(seed + 1)
         return replaced(batch, images=augment(batch.images, variation, chance))
 
@@ -165,7 +197,7 @@ class Run:
         if bad is None:
             return
         position += bad[0]
-        indices = self.epochs[position]
+        indices = self.source.indices(position)
         batch = self._batch(position, step_seed(self.params.seed, position, 0))
         path = self.folder / "bad_batch.pt"
         if self.fabric.is_global_zero:
@@ -180,30 +212,49 @@ class Run:
         """A row for the log: losses since the last one, learning rate and scores, all by samples seen."""
         self.check_losses()
         state = self.state
-        share = rate_share(self.params.schedule, state.seen, state.total, state.progress.drops)
-        row = {"samples": state.seen, "learning_rate": self.params.optimizer.learning_rate * share}
+        row = {"samples": state.seen, "learning_rate": self.params.optimizer.learning_rate * self._rate_share()}
         if state.watch.logged:
             row["train_loss"] = float(np.mean(state.watch.logged))
-        scores = validation.score(state.average, self.fabric.device) if self.fabric.is_global_zero else {}
+        scores = {}
+        if self.fabric.is_global_zero:
+            self.estimate_batch_norms()
+            with self.fabric.autocast():
+                scores = validation.score(state.average, self.fabric.device)
         return row | self.fabric.broadcast(scores)
+
+    def estimate_batch_norms(self) -> None:
+        """Give the averaged weights statistics of their own, from the last `batch_norm_samples` samples or so.
+
+        The running statistics that are copied from the trained network were gathered while its weights moved.
+        """
+        position, left = self.state.step * self.params.accumulate, self.params.batch_norm_samples
+        images = []
+        while left > 0 and position > 0:
+            position -= 1
+            images.append(self._batch(position, step_seed(self.params.seed, position, 0)).images)
+            left -= len(images[-1])
+        if images:
+            estimate(self.state.average, images)
 
     def validate(self, validation: Validation) -> dict[str, float]:
         """A look that counts: for the best weights, for the end of progress, and for the schedule."""
         row = self.look(validation)
         params, schedule, state = self.params, self.params.schedule, self.state
         state.watch.logged.clear()
-        state.validations = state.seen // params.validate_every_samples
+        state.validations, state.validated = state.seen // params.validate_every_samples, state.seen
         if state.progress.note(badness(row, params.score), schedule.drop_patience, schedule.drop_against):
             state.keep_best()
         return row
 
     def requested(self, requests: Requests) -> Request:
-        """What the signals to any process ask all of them to do now."""
+        """What the signals to any process, or the time since the last writing, ask all of them to do now."""
+        due = time.monotonic() - self._saved >= 60 * self.params.save_every_minutes
+        clock = Request.SAVE if due else Request.NOTHING
         if self.fabric.world_size == 1:
-            return requests.take()
+            return max(requests.take(), clock)
         if self.state.step % WATCHED_STEPS:
             return Request.NOTHING
-        own = torch.tensor(int(requests.take()), device=self.fabric.device)
+        own = torch.tensor(int(max(requests.take(), clock)), device=self.fabric.device)
         greatest: Tensor = self.fabric.all_reduce(own, reduce_op="max")  # type: ignore[assignment]
         return Request(int(greatest))
 
@@ -215,6 +266,13 @@ class Run:
             for name in ("last", "best") if self.state.best else ("last",):
                 save_checkpoint(self.checkpoint(name), self.folder / name)
         self.fabric.barrier()
+        self._saved = time.monotonic()
+
+    def momentum(self) -> dict[str, Tensor]:
+        """What the optimizers remember, in half precision, as `momentum.restore_momentum` takes it."""
+        names = [name for name, _ in self.state.average.named_parameters()]  # the wrapped network has longer ones
+        by_weight: dict[Tensor, str] = dict(zip(self.network.parameters(), names, strict=True))
+        return momentum_of(by_weight, self.state.optimizers)
 
     def checkpoint(self, name: str) -> Checkpoint:
         """The `last` or the `best` averaged weights, on the CPU, with their history."""

@@ -2,9 +2,10 @@
 
 SIGINT   validate, save, go on     (what Ctrl-C sends; DVC ignores it while a stage runs)
 SIGUSR1  save, stop
-SIGTERM  validate, save, stop
+SIGTERM  save, validate, stop
 
-The same signal again, before it is acted upon, takes it back.
+SIGINT again, before it is acted upon, takes it back. A request to stop is never taken back: `timeout` and schedulers
+send SIGTERM to a process and then to its group, which is the same request twice.
 """
 
 import os
@@ -19,14 +20,25 @@ class Request(IntEnum):
     """What is to be done after a step; of several, the greatest is."""
 
     NOTHING = 0
-    VALIDATE = 1
-    STOP = 2
-    VALIDATE_AND_STOP = 3
+    SAVE = 1
+    VALIDATE = 2
+    STOP = 3
+    VALIDATE_AND_STOP = 4
 
     @property
     def signal(self) -> str:
         """The name of the signal that asks for it."""
         return next(number.name for number, request in REQUESTS.items() if request is self)
+
+    @property
+    def validates(self) -> bool:
+        """Whether scores are asked for."""
+        return self in (Request.VALIDATE, Request.VALIDATE_AND_STOP)
+
+    @property
+    def stops(self) -> bool:
+        """Whether the run is to end."""
+        return self in (Request.STOP, Request.VALIDATE_AND_STOP)
 
 
 REQUESTS = {
@@ -36,9 +48,9 @@ REQUESTS = {
 }
 
 PLANS = {
-    Request.VALIDATE: "validates and saves after this step, and goes on; to stop: kill -TERM {pid}",
+    Request.VALIDATE: "saves and validates after this step, and goes on; to stop: kill -TERM {pid}",
     Request.STOP: "saves and stops after this step",
-    Request.VALIDATE_AND_STOP: "validates, saves and stops after this step; without validating: kill -USR1 {pid}",
+    Request.VALIDATE_AND_STOP: "saves, validates and stops after this step; without validating: kill -USR1 {pid}",
 }
 
 
@@ -50,13 +62,22 @@ class Requests:
         self._aloud = aloud
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """Handle a signal: remember what it asks for, or forget it where that stands already; and say so."""
+        """Handle a signal: remember what it asks for; a second SIGINT withdraws the first."""
         name = signal.Signals(number)
         request = REQUESTS[name]
-        self._standing ^= {request}
+        if request is Request.VALIDATE and request in self._standing:
+            self._standing.remove(request)
+            plan = "taken back"
+        else:
+            self._standing.add(request)
+            plan = PLANS[request].format(pid=os.getpid())
         if self._aloud:
-            plan = PLANS[request].format(pid=os.getpid()) if request in self._standing else "taken back"
             os.write(2, f"{name.name}: {plan}\n".encode())  # print could be in the middle of a line of its own
+
+    @property
+    def stop(self) -> bool:
+        """Whether a request to stop stands, which is left standing."""
+        return any(request.stops for request in self._standing)
 
     def take(self) -> Request:
         """The greatest request that stands; afterwards none does."""

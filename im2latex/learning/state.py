@@ -20,7 +20,10 @@ from im2latex.learning.network import Network
 from im2latex.learning.progress import Progress
 from im2latex.learning.watch import LossWatch
 
-COUNTS = ("step", "seen", "total", "validations")
+COUNTS = ("step", "seen", "total", "validations", "validated")
+
+FORMAT = 2
+"""Version of what is saved: a state of another version is never taken up, one of other code with this version is."""
 
 
 class InterruptedRunError(Im2LatexError):
@@ -30,8 +33,8 @@ class InterruptedRunError(Im2LatexError):
 class TrainingState:
     """`step` and `seen` count steps and samples done; `total` is the budget in samples, 0 until it is known.
 
-    `validations` counts the multiples of the validation interval that were passed and validated at. `best` is the
-    average of the best validation with its counts, on the CPU.
+    `validations` counts the multiples of the validation interval that were passed and validated at; `validated` are the
+    samples seen at the last validation. `best` is the average of the best validation with its counts, on the CPU.
     """
 
     def __init__(self, network: nn.Module, average: Network, optimizers: list[Any]) -> None:
@@ -42,7 +45,7 @@ class TrainingState:
         self.progress = Progress()
         self.best: dict[str, Tensor] | None = None
         self.best_counts: dict[str, int] = {}
-        self.step = self.seen = self.total = self.validations = 0
+        self.step = self.seen = self.total = self.validations = self.validated = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -83,7 +86,7 @@ class TrainingState:
 
     def save(self, folder: Path, identity: str) -> None:
         """Write state.pt, whole or not at all; `identity` names the run it belongs to."""
-        content = self._content() | {"identity": identity}
+        content = self._content() | {"identity": identity, "format": FORMAT}
         replace(folder / "state.pt", lambda path: torch.save(content, path))
 
     def resume(self, folder: Path, identity: str) -> bool:
@@ -93,7 +96,7 @@ class TrainingState:
             return False
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
-            if content["identity"] != identity:
+            if content["format"] != FORMAT or content["identity"] != identity:
                 raise ArtifactError(f"{path}: belongs to a run with other data or params; remove it and train again")
             self.restore(content)
         except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:

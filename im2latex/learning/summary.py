@@ -28,10 +28,16 @@ def summary(run: Run) -> str:
         f"{sum(weight.numel() for weight in run.state.average.parameters()):,} weights in all",
         f"{count:,} samples in {len(batches):,} batches an epoch; {params.accumulate} batches a step, "
         f"divided among {run.fabric.world_size} processes on {run.fabric.device.type}, {params.precision}",
-        f"budget {state.total:,} samples: {state.total / count:.1f} epochs, about {steps:,.0f} steps; "
-        f"{state.seen:,} samples done",
+        f"{_budget(run, steps)}; {state.seen:,} samples done",
     ]
     return "\n".join(lines)
+
+
+def _budget(run: Run, steps: float) -> str:
+    total, deadline = run.state.total, run.params.budget.deadline_seconds
+    if deadline is not None:
+        return f"budget {deadline:,.0f} seconds from the first step on"
+    return f"budget {total:,} samples: {total / len(run.samples):.1f} epochs, about {steps:,.0f} steps"
 
 
 def parts(network: Network, images: Tensor, tokens: Tensor) -> list[tuple[str, str, str, str]]:

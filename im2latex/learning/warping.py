@@ -13,7 +13,7 @@ def warp(ink: Tensor, factors: Tensor, degrees: Tensor, moves: Tensor) -> Tensor
     """
     height, width = ink.shape[-2:]
     factor, angle = factors.flatten(), degrees.flatten().deg2rad()
-    (top, bottom), (left, right) = (_extent(ink, 3), _extent(ink, 2))
+    (top, bottom), (left, right) = (extent(ink, 3), extent(ink, 2))
     tall, wide = bottom - top, right - left
     room = torch.minimum(height / (tall + 1), width / (wide + 1)).clamp(min=1)
     factor = torch.minimum(factor, room)
@@ -40,8 +40,8 @@ def warp(ink: Tensor, factors: Tensor, degrees: Tensor, moves: Tensor) -> Tensor
     return F.grid_sample(ink, grid, mode="bilinear", padding_mode="zeros", align_corners=False).clamp(0, 1)
 
 
-def _extent(ink: Tensor, along: int) -> tuple[Tensor, Tensor]:
-    """First and end place (B,) of any ink, seen along a dimension; the whole page where there is none."""
+def extent(ink: Tensor, along: int) -> tuple[Tensor, Tensor]:
+    """First and end place (B,) of any ink of pages (B, 1, H, W), seen along a dimension; all where there is none."""
     seen = (ink > 0).any(dim=along).flatten(1).to(torch.uint8)
     return seen.argmax(dim=1).float(), seen.shape[1] - seen.flip(1).argmax(dim=1).float()
 

@@ -12,7 +12,10 @@ class Reading(BaseModel):
     """One formula that the picture may show."""
 
     latex: str = Field(description="tokens separated by single spaces")
-    confidence: float = Field(description="geometric mean of the probabilities of its tokens, 0 to 1")
+    confidence: float = Field(description="geometric mean of the probabilities of its tokens, 0 to 1; cut: product")
+    reason: str | None = Field(
+        default=None, description="`cut` where the model reached its greatest length: only the beginning was read"
+    )
 
 
 class Prediction(BaseModel):
@@ -20,6 +23,7 @@ class Prediction(BaseModel):
 
     latex: str = Field(description="the best reading")
     confidence: float = Field(description="that of the best reading, 0 to 1")
+    reason: str | None = Field(default=None, description="that of the best reading")
     candidates: list[Reading] = Field(description="readings, the best first")
     tokens: list[str] = Field(description="the tokens of `latex`, as many as there are maps of attention")
     picture: str = Field(description="data URL of a PNG: the picture as the model saw it")

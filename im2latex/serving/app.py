@@ -104,10 +104,11 @@ def create_app(engine: Engine, limits: Limits) -> FastAPI:
         found = await engines.read(pixels, candidates, attention)
         if found.problem is not None:
             raise found.problem
-        readings = [Reading(latex=one.latex, confidence=one.confidence) for one in found.candidates]
+        readings = [Reading(latex=one.latex, confidence=one.confidence, reason=one.reason) for one in found.candidates]
         return Prediction(
             latex=found.latex,
             confidence=found.confidence,
+            reason=found.reason,
             candidates=readings,
             tokens=found.latex.split(),
             picture=_data_url(encode_png(found.picture)),

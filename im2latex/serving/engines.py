@@ -34,6 +34,10 @@ class Candidate(Protocol):
     def confidence(self) -> float:
         """From 0 to 1."""
 
+    @property
+    def reason(self) -> str | None:
+        """`cut` where it is only the beginning of a formula."""
+
 
 class Formula(Candidate, Protocol):
     """As `im2latex.reading.Formula`."""

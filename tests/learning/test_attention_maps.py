@@ -43,7 +43,12 @@ class Looking(Network):
     """Looks at one cell for each token it is fed, counted column by column."""
 
     def forward(
-        self, images: torch.Tensor, tokens: torch.Tensor, replaced: torch.Tensor | None = None, attention: bool = False
+        self,
+        images: torch.Tensor,
+        tokens: torch.Tensor,
+        replaced: torch.Tensor | None = None,
+        attention: bool = False,
+        reading: bool = True,
     ) -> Output:
         rows, columns = self.encoder.grid(*images.shape[2:])
         return Output(tokens, None, torch.nn.functional.one_hot(tokens, rows * columns).float())

@@ -1,13 +1,35 @@
+import io
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from im2latex.learning.augmentation import PAGE_STEP_PX, AugmentationParams, augment
+from im2latex.learning.surroundings import jpeg
 
 PAGES = torch.full((4, 1, 32, 64), 255, dtype=torch.uint8)
 PAGES[:, :, 10:20, 20:40] = torch.randint(0, 200, (4, 1, 10, 20), dtype=torch.uint8)
-NAMES = ("scale", "shift", "rotation", "padding", "stroke", "resolution", "blur", "gamma", "contrast", "light", "noise")
-STRENGTHS: dict[str, float] = dict(zip(NAMES, (0.25, 4, 3, 16, 0.4, 0.6, 1, 0.5, 0.3, 0.2, 0.1), strict=True))
+GRADED = (
+    "scale",
+    "shift",
+    "rotation",
+    "padding",
+    "stroke",
+    "resolution",
+    "blur",
+    "gamma",
+    "contrast",
+    "light",
+    "noise",
+)
+SHARES = ("slivers", "rule", "box", "highlight")
+PHOTOGRAPHED = ("keystone", "shadow", "jpeg")
+NAMES = (*GRADED, *SHARES, *PHOTOGRAPHED)
+STRENGTHS: dict[str, float] = dict(
+    zip(NAMES, (0.25, 4, 3, 16, 0.4, 0.6, 1, 0.5, 0.3, 0.2, 0.1, 1, 1, 1, 1, 0.3, 0.4, 0.9), strict=True)
+)
 
 every = pytest.mark.parametrize("name", NAMES)
 
@@ -35,7 +57,7 @@ def test_each_follows_the_seed_and_stays_within_pixels(name: str) -> None:
     assert any(other.shape != varied.shape or not torch.equal(varied, other) for other in others)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "padding"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "padding" and name not in SHARES])
 def test_a_little_changes_less_than_much(name: str) -> None:
     little, much = (draw(3, **{name: STRENGTHS[name] * share}) for share in (0.25, 1))
     assert 0 < (little - PAGES).abs().sum() < (much - PAGES).abs().sum()
@@ -97,3 +119,44 @@ def test_it_ends_before_the_last_share_of_the_budget() -> None:
     assert chosen.at(0.0) == chosen.at(0.89) == chosen
     assert chosen.at(0.9) == params() == chosen.at(1.0)
     assert params(noise=0.1).at(0.9999) == params(noise=0.1)
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_a_share_of_the_pages_has_what_people_crop_along(name: str) -> None:
+    pages = PAGES[:1].repeat(400, 1, 1, 1)
+    changed = (draw(2, pages, **{name: 0.3}) - pages).abs().flatten(1).amax(dim=1) > 1
+    assert 0.2 < changed.float().mean() < 0.6
+    assert ((draw(2, pages, **{name: 1.0}) - pages).abs().flatten(1).amax(dim=1) > 1).all()
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_what_is_beside_the_formula_does_not_touch_it(name: str) -> None:
+    varied = draw(3, **{name: 1.0})
+    assert (varied <= PAGES + 1e-3).all(), "ink is only added"
+    if name != "highlight":
+        torch.testing.assert_close(varied[:, :, 9:21, 19:41], PAGES[:, :, 9:21, 19:41].float(), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_a_formula_that_fills_its_page_keeps_its_ink(name: str) -> None:
+    full = torch.randint(0, 200, (3, 1, 24, 48), dtype=torch.uint8)
+    assert (draw(4, full, **{name: 1.0}) <= full + 1e-3).all()
+
+
+def test_a_slanted_page_loses_no_ink() -> None:
+    full = torch.full((8, 1, 24, 48), 255, dtype=torch.uint8)
+    full[:, :, [0, -1]] = 0
+    full[:, :, :, [0, -1]] = 0
+    varied = 255 - draw(4, full, keystone=0.4)
+    assert (varied.amax(dim=(1, 3)).amin(dim=1) > 0).any()
+    assert (varied.sum(dim=(1, 2, 3)) > 0.5 * (255 - full.float()).sum(dim=(1, 2, 3))).all()
+
+
+def test_jpeg_is_that_of_a_library() -> None:
+    """At one quality, as Pillow writes it, within the rounding of pixels."""
+    page = PAGES[:1, :, :, :]
+    stream = io.BytesIO()
+    Image.fromarray(page[0, 0].numpy()).save(stream, "JPEG", quality=50)
+    expected = torch.from_numpy(np.array(Image.open(stream))).float()
+    found = 255 - 255 * jpeg((255.0 - page) / 255.0, 1.0, torch.tensor([[0.5]]))[0, 0]
+    assert (found - expected).abs().mean() < 1

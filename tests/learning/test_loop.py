@@ -4,14 +4,20 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from lightning_fabric import Fabric
+from safetensors.torch import save_file
 
-from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import ArtifactError
-from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
+from im2latex.learning.batches import Samples
+from im2latex.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from im2latex.learning.finetune import load_start
 from im2latex.learning.loop import train
+from im2latex.learning.momentum import MOMENTUM
 from im2latex.learning.recipe import TrainParams
 from im2latex.learning.run import DivergedRunError, Run
 from im2latex.learning.state import InterruptedRunError
@@ -177,7 +183,10 @@ def test_the_best_weights_are_kept(
     assert not torch.equal(weights(saved["last"])["reading.weight"], weights(best)["reading.weight"])
 
 
-def test_half_precision_trains(recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path) -> None:
+def test_half_precision_trains(
+    recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("im2latex.learning.loop.choose_precision", lambda asked, accelerator: asked)
     rows: list[Row] = []
     params = recipe.model_copy(update={"precision": "bf16-mixed"})
     network = train(params, shards, vocabulary, "data", tmp_path, rows.append).network
@@ -238,7 +247,7 @@ def test_minutes_become_samples_once(
     saved = torch.load(tmp_path / "state.pt", weights_only=True)["total"]
     counts = train(recipe, shards, vocabulary, "data", tmp_path, stop).counts
     assert counts["sample_budget"] == saved
-    assert saved == 30 * 8, "thirty steps of the usual eight samples"
+    assert saved == pytest.approx(30 * 20 / 3, rel=0.05), "thirty steps, of twenty samples in three batches"
     assert counts["samples"] >= saved
 
 
@@ -267,3 +276,154 @@ def test_rows_hold_no_clock(recipe: TrainParams, shards: Path, vocabulary: Vocab
     train(recipe, shards, vocabulary, "data", tmp_path, rows.append)
     assert [row["samples"] for row in rows] == sorted(row["samples"] for row in rows)
     assert set(rows[-1]) == {"samples", "learning_rate", "train_loss", "val_loss", "val_token_error", "val_exact"}
+
+
+class KilledError(Exception):
+    """Stands for a kill while something else than a step is done."""
+
+
+def test_a_kill_while_validating_loses_nothing(
+    recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: list[Row] = []
+    undisturbed = train(recipe, shards, vocabulary, "data", tmp_path / "whole", whole.append)
+    score, calls = Validation.score, itertools.count()
+
+    def killed(*arguments: Any) -> dict[str, float]:
+        if next(calls) % 2 == 0:
+            raise KilledError
+        return score(*arguments)
+
+    monkeypatch.setattr(Validation, "score", killed)
+    rows: list[Row] = []
+    for _ in whole:
+        with pytest.raises(KilledError):
+            train(recipe, shards, vocabulary, "data", tmp_path / "killed", rows.append)
+        saved = torch.load(tmp_path / "killed" / "state.pt", weights_only=True)
+        assert saved["seen"] == whole[len(rows)]["samples"]
+    assert rows == whole[:-1]
+    finished = train(recipe, shards, vocabulary, "data", tmp_path / "killed", rows.append)
+    assert rows == whole
+    for part, weight in weights(undisturbed).items():
+        assert torch.equal(weight, weights(finished)[part]), part
+
+
+def test_a_stop_saves_before_it_validates(
+    recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> dict[str, float]:
+        raise KilledError
+
+    monkeypatch.setattr(Validation, "score", killed)
+    with pytest.raises(KilledError):
+        signalled(signal.SIGTERM, recipe, shards, vocabulary, tmp_path, monkeypatch)
+    assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == 2
+    assert load_checkpoint(tmp_path / "last").counts["steps"] == 2
+
+
+def test_the_state_is_written_when_it_is_too_old(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes = itertools.count()  # every look at the clock is a minute later
+    monkeypatch.setattr("im2latex.learning.run.time.monotonic", lambda: 60.0 * next(minutes))
+    saved: list[int] = []
+    save = Run.save
+
+    def noted(run: Run, identity: str) -> None:
+        saved.append(run.state.step)
+        save(run, identity)
+
+    monkeypatch.setattr(Run, "save", noted)
+    values |= {"validate_every_samples": 10**6, "budget": {"samples": 300}, "save_every_minutes": 5}
+    train(TrainParams.model_validate(values), shards, vocabulary, "data", tmp_path, lambda row: None)
+    steps = saved[:-2]  # the last two are those around the validation at the end
+    assert len(steps) >= 5
+    assert all(later - earlier <= 5 for earlier, later in itertools.pairwise(steps))
+
+
+def test_a_larger_budget_goes_on_with_the_optimizers(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    values |= {"schedule": {"warmup_samples": 20, "decay": "constant"}, "validate_every_samples": 40}
+    whole, first, second = (
+        TrainParams.model_validate(values | {"budget": {"samples": samples}}) for samples in (120, 80, 120)
+    )
+    expected = train(whole, shards, vocabulary, "data", tmp_path / "whole", lambda row: None)
+    train(first, shards, vocabulary, "data", tmp_path / "parts", lambda row: None)
+    found = train(second, shards, vocabulary, "data", tmp_path / "parts", lambda row: None)
+    assert found.counts == expected.counts
+    for part, weight in weights(expected).items():
+        assert torch.equal(weight, weights(found)[part]), part
+
+
+def test_a_deadline_ends_the_run_at_a_rate_of_zero(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count()
+    monkeypatch.setattr("im2latex.learning.run.time.monotonic", lambda: float(next(seconds)))
+    values |= {"budget": {"deadline_seconds": 40}, "ctc_until": 0.3}
+    rows: list[Row] = []
+    checkpoint = train(TrainParams.model_validate(values), shards, vocabulary, "data", tmp_path, rows.append)
+    assert 10 <= checkpoint.counts["steps"] <= 40
+    assert rows[-1]["samples"] == checkpoint.counts["samples"]
+    assert rows[-1]["learning_rate"] == 0
+
+
+def test_the_encoders_own_loss_may_end_early(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent: list[float] = []
+    loss = Run._loss
+
+    def noted(run: Run, *arguments: Any) -> torch.Tensor:
+        spent.append(run.spent)
+        return loss(run, *arguments)
+
+    monkeypatch.setattr(Run, "_loss", noted)
+    ctc: list[float] = []
+
+    def counted(*_: object) -> torch.Tensor:
+        ctc.append(1)
+        return torch.zeros((), requires_grad=True)
+
+    monkeypatch.setattr("im2latex.learning.run.reading_loss", counted)
+    values |= {"ctc_until": 0.5, "budget": {"samples": 60}}
+    train(TrainParams.model_validate(values), shards, vocabulary, "data", tmp_path, lambda row: None)
+    assert len(ctc) == sum(share < 0.5 for share in spent)
+    assert 0 < len(ctc) < len(spent)
+
+
+def test_a_start_brings_its_momentum(recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path) -> None:
+    samples = Samples(shards, "train")
+    first = Run(Fabric(accelerator="cpu"), recipe, samples, vocabulary, "data", tmp_path)
+    first.state.total = 1000
+    for _ in range(3):
+        first.step()
+    folder = tmp_path / "start"
+    save_checkpoint(first.checkpoint("last"), folder)
+    saved = first.momentum()
+    save_file(saved, folder / MOMENTUM)
+    start = load_start(str(folder))
+    second = Run(Fabric(accelerator="cpu"), recipe, samples, vocabulary, "data", tmp_path, start)
+    again = second.momentum()
+    assert again.keys() == saved.keys()
+    for name, value in saved.items():
+        assert torch.equal(value, again[name]), name
+    second.state.total = 1000
+    second.step()
+    other = Vocabulary([*SPECIALS, *"fabcde"])
+    moved = Run(Fabric(accelerator="cpu"), recipe, samples, other, "data", tmp_path, start)
+    assert moved.momentum() == {}, "the ids are others"
+
+
+def test_batch_norms_are_estimated_for_the_average(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    norms: list[torch.Tensor] = []
+    for count in (0, 20):
+        params = TrainParams.model_validate(values | {"batch_norm_samples": count})
+        network = train(params, shards, vocabulary, "data", tmp_path / str(count), lambda row: None).network
+        norms.append(network.state_dict()["encoder.stages.1.running_mean"])
+        assert not any(module.training for module in network.modules())
+    assert not torch.equal(norms[0], norms[1])
+    assert torch.isfinite(norms[1]).all()

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -68,3 +69,32 @@ def test_published_optimizers_are_those_of_pytorch(network: Network) -> None:
     assert hidden.defaults["momentum"] == 0.9
     assert type(others) is torch.optim.AdamW
     assert [optimizer.param_groups[0]["peak"] for optimizer in (hidden, others)] == [0.02, 0.001]
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 40), (3, 40, 16), (1, 8, 8)])
+def test_half_precision_draws_singular_values_near_one_too(shape: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    matrices = torch.randn(shape)
+    found = orthogonalize(matrices, torch.bfloat16)
+    assert found.dtype == torch.float32
+    values = torch.linalg.svdvals(found)
+    assert values.min() > 0.4
+    assert values.max() < 1.6
+    exact = orthogonalize(matrices)
+    assert (found - exact).norm() < 0.1 * exact.norm()
+
+
+@pytest.mark.parametrize(
+    ("given", "half", "wanted"),
+    [
+        ("auto", False, torch.float32),
+        ("auto", True, torch.bfloat16),
+        ("float32", True, torch.float32),
+        ("bfloat16", False, torch.bfloat16),
+    ],
+)
+def test_the_arithmetic_of_the_iteration(network: Network, given: str, half: bool, wanted: torch.dtype) -> None:
+    params = PARAMS.model_copy(update={"orthogonalize_in": given})
+    muon = build_optimizers(network, params, CPU, half)[0]
+    assert isinstance(muon, Muon)
+    assert muon.dtype == wanted

@@ -30,7 +30,7 @@ def test_the_budget_is_the_smallest_that_is_given() -> None:
     assert sample_limit(BudgetParams(samples=500, epochs=2.5), 20) == 50
     assert sample_limit(BudgetParams(epochs=0.001), 20) == 1
     assert sample_limit(BudgetParams(minutes=1), 20) == sys.maxsize
-    with pytest.raises(ParamsError, match="one of samples, epochs and minutes"):
+    with pytest.raises(ParamsError, match="one of samples, epochs, minutes and deadline_seconds"):
         check({"samples": None}, BudgetParams, "params.yaml: train.budget")
 
 

@@ -29,7 +29,7 @@ def make(values: dict[str, Values], shards: Path, vocabulary: Vocabulary, folder
     return run
 
 
-def centred(samples: Samples, indices: list[int], _placing: torch.Generator) -> Batch:
+def centred(samples: Samples, indices: list[int], _placing: torch.Generator, _step: int) -> Batch:
     return collate(samples, indices)
 
 

@@ -54,6 +54,30 @@ def test_log_probability_is_that_of_the_tokens(network: Network) -> None:
             assert found.log_probability == pytest.approx(expected, abs=1e-3)
 
 
+def test_the_probability_of_a_cut_formula_is_that_of_ending_there(network: Network) -> None:
+    favour_the_end(network, -3.0, until=0)
+    found = greedy(network, IMAGES, 4)
+    assert not any(one.finished for one in found)
+    network.decoder.step = type(network.decoder).step.__get__(network.decoder)  # type: ignore[method-assign]
+    for row, one in enumerate(found):
+        assert len(one.tokens) == 4
+        tilted = log_probability(network, IMAGES[row : row + 1], [*one.tokens, Vocabulary.eos])
+        assert one.log_probability < tilted, "the tilt against the end is in it"
+
+
+@pytest.mark.parametrize("between", [2, 5, 8])
+def test_rows_that_ended_and_wait_change_nothing(
+    network: Network, monkeypatch: pytest.MonkeyPatch, between: int
+) -> None:
+    favour_the_end(network, 0.5)
+    found = greedy(network, IMAGES, 12)
+    monkeypatch.setattr("im2latex.learning.search.steps_between_looks", lambda device: between)
+    again = greedy(network, IMAGES, 12)
+    assert [(one.tokens, one.finished) for one in found] == [(one.tokens, one.finished) for one in again]
+    for one, other in zip(found, again, strict=True):
+        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-4)
+
+
 def test_marks_are_never_found(network: Network) -> None:
     for found in greedy(network, IMAGES, 12):
         assert not {Vocabulary.pad, Vocabulary.bos, Vocabulary.eos} & set(found.tokens)

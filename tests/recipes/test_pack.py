@@ -10,10 +10,15 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
+from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import InputError, ParamsError
+from im2latex.learning.network import Network
+from im2latex.learning.recipe import TrainParams
 from im2latex.params import load_yaml
 from pipeline.fingerprint import ROOT
 from recipes import pack
+from recipes.gpu_10min import output
+from recipes.gpu_10min import pack as gpu_pack
 
 
 def test_changes_go_over_the_params_at_any_depth() -> None:
@@ -36,7 +41,7 @@ def test_a_set_without_a_name_is_refused() -> None:
         pack._labels("labels.txt")
 
 
-@pytest.mark.parametrize("recipe", ["h200", "two_cores"])
+@pytest.mark.parametrize("recipe", ["two_cores", "released"])
 def test_a_recipe_fits_the_params(recipe: str) -> None:
     params = pack.merged(load_yaml(ROOT / "params.yaml"), load_yaml(ROOT / f"recipes/{recipe}/changes.yaml"))
     pack.checked(params)
@@ -67,9 +72,34 @@ def test_whatever_a_run_imports_is_packed_or_there_already() -> None:
     assert "lightning_fabric" in needed, "the graph holds what is imported"
 
 
+def test_whatever_ten_minutes_of_a_gpu_import_is_packed_or_there_already() -> None:
+    graph = grimp.build_graph("im2latex", "pipeline", "recipes", include_external_packages=True)
+    modules = ("recipes.gpu_10min.train", "recipes.gpu_10min.render")
+    upstream = set[str]().union(*map(graph.find_upstream_modules, modules))
+    needed = {name for name in upstream if graph.is_module_squashed(name)} - sys.stdlib_module_names
+    lines = (ROOT / "recipes/gpu_10min/requirements.txt").read_text().splitlines()
+    assert {name.lower() for name in needed} - {line.lower().replace("-", "_") for line in lines} <= THERE
+    pins = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    assert {line for line in lines if not line.startswith("#")} <= pins
+
+
+@pytest.mark.parametrize("tokens", [500, 1000])
+def test_a_state_of_the_recipe_comes_back_and_goes_in_again(tokens: int) -> None:
+    changes = load_yaml(ROOT / "recipes/gpu_10min/changes.yaml")
+    params = pack.merged(load_yaml(ROOT / "params.yaml"), changes)
+    pack.checked(params)
+    assert params["tokenize"]["vocabulary"]["max_size"] <= 1000
+    vocabulary = Vocabulary([*SPECIALS, *map(str, range(tokens - 4))])
+    size = gpu_pack.state_bytes(TrainParams.model_validate(params["train"]), vocabulary)
+    assert size < output.MOST_BYTES
+    network = Network(TrainParams.model_validate(params["train"]).model, tokens)
+    assert -(-2 * sum(weight.numel() for weight in network.state_dict().values()) // output.PIECE_BYTES) <= 2
+    assert size + gpu_pack.tracked_bytes() < gpu_pack.CARRIED_BYTES
+
+
 def test_an_archive_holds_code_corpus_and_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
-    monkeypatch.setattr(pack, "_wheels", lambda folder, python: folder.mkdir())
+    monkeypatch.setattr(pack, "wheels", lambda folder, python: folder.mkdir())
     monkeypatch.setattr(
         pack, "collect", lambda folder, renderers, formulas: asked.update(n=len(renderers), of=formulas)
     )
@@ -100,3 +130,4 @@ def test_an_archive_holds_code_corpus_and_sets(tmp_path: Path, monkeypatch: pyte
     assert (project / "sets/bench.txt").read_text() == "x ^ 2\ny\n"
     assert (project / "im2latex/learning/loop.py").is_file()
     assert not list(project.rglob("__pycache__"))
+    assert not list(project.rglob("released/model.safetensors")), "a run needs no checkpoint"

@@ -17,6 +17,7 @@ OTHERS = (r"\frac { a } { 6 }", r"\broken { a }")
 class FakeCandidate:
     latex: str
     confidence: float
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class FakeFormula:
     picture: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0), np.uint8))
     attention: NDArray[np.float32] | None = None
     problem: PictureError | None = None
+    reason: str | None = None
 
 
 class FakeReader:

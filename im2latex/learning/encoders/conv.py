@@ -22,6 +22,10 @@ class ConvEncoderParams(EncoderSettings):
     heads: int = Field(ge=1, description="attention heads of a transformer layer")
     layers: int = Field(ge=0, description="transformer layers over the grid")
     dropout: float = Field(ge=0, lt=1, description="dropout of the memory and in the transformer layers")
+    block: Literal["residual", "convnext"] = Field("residual", description="what a block of a stage is")
+    batch_norm_momentum: float = Field(
+        0.1, gt=0, le=1, description="weight of one batch in the running statistics; batches are of one shape each"
+    )
 
     @property
     def width(self) -> int:
@@ -32,9 +36,9 @@ class ConvEncoderParams(EncoderSettings):
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around a skip."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, momentum: float) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = nn.BatchNorm2d(channels, momentum=momentum)
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         nn.init.zeros_(self.second.weight)
@@ -42,6 +46,28 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
         update: Tensor = self.second(F.gelu(self.first(self.norm(x))))
+        return x + update
+
+
+class ConvNextBlock(nn.Module):
+    """A 7x7 convolution of each channel, then a feed-forward of each pixel, around a skip.
+
+    After Liu et al. 2022 (arXiv 2201.03545, figure 4), with the batch norm of the other blocks in the place of a layer
+    norm, and twice instead of four times the channels inside. In a trial of fast-small with 3,000 samples on a
+    processor it was no faster in bfloat16 than two 3x3 convolutions, and learned less.
+    """
+
+    def __init__(self, channels: int, momentum: float) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels, channels, 7, padding=3, groups=channels)
+        self.norm = nn.BatchNorm2d(channels, momentum=momentum)
+        self.first = nn.Conv2d(channels, 2 * channels, 1)
+        self.second = nn.Conv2d(2 * channels, channels, 1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        update: Tensor = self.second(F.gelu(self.first(self.norm(self.depthwise(x)))))
         return x + update
 
 
@@ -62,21 +88,26 @@ class EncoderLayer(nn.Module):
         return x + self.dropout(self.feed(self.norms[1](x)))  # type: ignore[no-any-return]
 
 
+_BLOCKS = {"residual": ResidualBlock, "convnext": ConvNextBlock}
+
+
 class ConvEncoder(Encoder):
     """See `ConvEncoderParams`; P = H/8 * W/8, each rounded up."""
 
     def __init__(self, params: ConvEncoderParams) -> None:
         super().__init__()
         self.features = params.features
+        block, momentum = _BLOCKS[params.block], params.batch_norm_momentum
         stages: list[nn.Module] = []
         before = 1
         for channels, blocks in zip(params.channels, params.blocks, strict=True):
             kernel = 5 if before == 1 else 3
-            stages += [nn.Conv2d(before, channels, kernel, stride=2, padding=kernel // 2), nn.BatchNorm2d(channels)]
-            stages += [nn.GELU(), *(ResidualBlock(channels) for _ in range(blocks))]
+            stages += [nn.Conv2d(before, channels, kernel, stride=2, padding=kernel // 2)]
+            stages += [nn.BatchNorm2d(channels, momentum=momentum), nn.GELU()]
+            stages += [block(channels, momentum) for _ in range(blocks)]
             before = channels
         self.stages = nn.Sequential(*stages)
-        self.project = nn.Sequential(nn.BatchNorm2d(before), nn.Conv2d(before, params.features, 1))
+        self.project = nn.Sequential(nn.BatchNorm2d(before, momentum=momentum), nn.Conv2d(before, params.features, 1))
         self.dropout = nn.Dropout(params.dropout)
         self.layers = nn.ModuleList(
             EncoderLayer(params.features, params.heads, params.dropout) for _ in range(params.layers)

@@ -35,7 +35,7 @@ def with_preset(values: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]
     if name is None:
         if changes:
             raise ValueError("changes are made to a preset, and there is none; set the keys themselves")
-        return values
+        return _without_defaults(values, kind)
     try:
         preset = _merged(load_preset(str(name)), changes)
     except ParamsError as error:
@@ -47,7 +47,11 @@ def with_preset(values: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]
                 f"{key} is set here and by the preset {name}; name what you want otherwise in changes, or set preset "
                 "to null and all of its keys here"
             )
-    return {key: value for key, value in (values | preset).items() if value is not None or not _has_default(kind, key)}
+    return _without_defaults(values | preset, kind)
+
+
+def _without_defaults(values: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None or not _has_default(kind, key)}
 
 
 def _has_default(kind: type[BaseModel], key: str) -> bool:

@@ -80,7 +80,8 @@ function showReading(found) {
   attention.show(found);
   at("attention-card").hidden = !found.attention;
   showWhose(true);
-  at("confidence").textContent = `confidence ${readings.percent(found.confidence)}`;
+  const cut = found.reason === "cut" ? ", cut: longer than the model writes" : "";
+  at("confidence").textContent = `confidence ${readings.percent(found.confidence)}${cut}`;
   setLatex(found.latex);
 }
 

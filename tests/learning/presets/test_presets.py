@@ -175,7 +175,7 @@ def test_one_step_at_full_size(name: str) -> None:
 
 def test_an_unknown_preset_is_told_with_those_known() -> None:
     with pytest.raises(
-        ParamsError, match=r"^p: there is no preset 'fats'; known are fast-large, fast-small, fast-tiny, i2l-"
+        ParamsError, match=r"^p: there is no preset 'fats'; known are fast-base, fast-large, fast-medium, fast-small, "
     ):
         check(PARAMS | {"preset": "fats"}, TrainParams, "p")
 

@@ -1,0 +1,213 @@
+"""Train on packed labels until the clock says so: python -m recipes.gpu_10min.train --help
+
+reads   params.yaml, data/ (labels.npz, vocabulary.json, buckets.json), START
+writes  OUT/state/           weights and momentum (recipes.gpu_10min.output), from the first second on
+        OUT/curve.jsonl      losses, rates and images by seconds
+        OUT/results.json     speed, memory and the scores of one validation at the end
+        WORK/                images, which a later call on the same machine goes on with
+
+Images are drawn by another process meanwhile. The learning rate follows the clock, so that it is zero when the time
+is over. A signal to stop, or the end of the time, leaves the weights of that moment; a kill those of a minute ago.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from im2latex.dataset.buckets import BucketParams, load_shapes
+from im2latex.errors import Im2LatexError, InputError
+from im2latex.learning.devices import choose_precision, describe_devices, launch
+from im2latex.learning.files import replace
+from im2latex.learning.finetune import load_start
+from im2latex.learning.recipe import BudgetParams, TrainParams
+from im2latex.learning.run import Run
+from im2latex.learning.signals import Requests, signal_requests
+from im2latex.learning.validation import Validation
+from im2latex.lifetime import follower
+from im2latex.params import load_section
+from recipes.gpu_10min.images import ArrivingBatches, ArrivingSamples, HeldOut
+from recipes.gpu_10min.labels import Labels
+from recipes.gpu_10min.output import Output, join
+
+DATA = Path("data")
+FIRST = 60_000
+RESERVE = 20.0
+EVERY = 60.0
+_POLL = 0.2
+_ENDLESS = 2**62
+
+
+class Recorder:
+    """Rows of curve.jsonl."""
+
+    def __init__(self, out: Path, began: float) -> None:
+        self._path, self._began, self._rows = out / "curve.jsonl", began, list[str]()
+
+    def __call__(self, row: dict[str, float | int | str]) -> None:
+        """Add a row with the seconds since the start, and show it."""
+        line = json.dumps({"seconds": round(time.time() - self._began, 1)} | row)
+        self._rows.append(line)
+        text = "\n".join(self._rows) + "\n"
+        replace(self._path, lambda path: path.write_text(text, encoding="utf-8"))
+        typer.echo(line)
+
+
+def main(
+    out: Annotated[Path, typer.Argument(help="what comes back from the machine")],
+    work: Annotated[Path, typer.Argument(help="images, kept for a later call")],
+    until: Annotated[float, typer.Option(help="when to have ended, in seconds since 1970")],
+    start: Annotated[Path | None, typer.Option(help="the folder `state` of an earlier run, to go on from")] = None,
+    first: Annotated[int, typer.Option(help="images at which training begins")] = FIRST,
+    reserve: Annotated[float, typer.Option(help="seconds kept for the last validation and writing")] = RESERVE,
+    every: Annotated[float, typer.Option(help="seconds between two writings of the weights")] = EVERY,
+) -> None:
+    """Draw, train, validate once."""
+    record = Recorder(_made(out), time.time())
+    try:
+        with signal_requests() as requests:
+            _train(out, work, until, start, first, reserve, every, record, requests)
+    except Im2LatexError as error:
+        typer.echo(f"train: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _train(
+    out: Path,
+    work: Path,
+    until: float,
+    start: Path | None,
+    first: int,
+    reserve: float,
+    every: float,
+    record: Recorder,
+    requests: Requests,
+) -> None:
+    output = Output(out)
+    if start is not None:
+        output.keep(start)  # so that a kill in the first seconds leaves what came
+    with _rendering(work) as renderer:
+        run, batches, samples = _made_run(work, start)
+        size = output.write(run)
+        record({"event": "ready", "devices": describe_devices(), "state_mb": round(size / 2**20, 2)})
+        _wait(batches, renderer, first, time.time() + (until - time.time()) / 3, requests)
+        record({"event": "first step", "images": samples.arrived})
+        deadline = until - reserve
+        _set_deadline(run, deadline - time.time())
+        began, written = time.time(), time.time()
+        while not run.finished and not requests.stop:
+            run.step()
+            if time.time() - written >= every:
+                written = time.time()
+                output.write(run)
+                record(_row(run, samples, began))
+    run.check_losses()
+    run.estimate_batch_norms()
+    output.write(run)
+    trained = _row(run, samples, began) | {"event": "trained"}
+    record(trained)
+    results = trained | {"devices": describe_devices(), "peak_mb": _peak_mb(), "refused": samples.refused}
+    _save_results(out, results)
+    if not requests.stop:
+        held_out = HeldOut(samples)
+        if len(held_out):
+            params = run.params
+            validation = Validation(held_out, params.validation_samples, params.batches)
+            scores: dict[str, float | int | str] = {**run.look(validation)}
+            record(scores | {"event": "validated"})
+            _save_results(out, results | scores)
+
+
+def _made_run(work: Path, start: Path | None) -> tuple[Run, ArrivingBatches, ArrivingSamples]:
+    """The run, with the weights and the momentum of `start`."""
+    params = load_section("train", TrainParams)
+    labels = Labels.load(DATA)
+    precision = choose_precision(params.precision, params.accelerator)
+    params = params.model_copy(update={"precision": precision})
+    fabric = launch(params.accelerator, 1, precision, idle_weights=False)
+    bucket = load_section("bucket", BucketParams)
+    samples = ArrivingSamples(labels, load_shapes(DATA / "buckets.json"), bucket, work, fabric.device)
+    batches = ArrivingBatches(samples, params.batches, params.seed)
+    with tempfile.TemporaryDirectory() as name:
+        loaded = None
+        if start is not None:
+            join(start, Path(name))
+            loaded = load_start(name)
+        run = Run(fabric, params, samples, labels.vocabulary, labels.digest, work, loaded, batches)
+    run.state.total = params.budget.samples or _ENDLESS
+    return run, batches, samples
+
+
+def _set_deadline(run: Run, seconds: float) -> None:
+    budget = BudgetParams(samples=run.params.budget.samples, deadline_seconds=max(1.0, seconds))
+    run.params = run.params.model_copy(update={"budget": budget})
+
+
+def _wait(
+    batches: ArrivingBatches, renderer: subprocess.Popen[bytes], first: int, latest: float, requests: Requests
+) -> None:
+    """Until so many images are there, or all, or some and it is late; raises `InputError` where none came."""
+    while not requests.stop:
+        ended = renderer.poll() is not None  # asked first: what it wrote last is taken then
+        count = batches.take()
+        if count >= first or (count and (ended or time.time() > latest)):
+            return
+        if ended:
+            raise InputError(f"no label was drawn, and the renderer ended with status {renderer.returncode}")
+        time.sleep(_POLL)
+
+
+@contextmanager
+def _rendering(work: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The process that draws, which ends with this one."""
+    command = [sys.executable, "-m", "recipes.gpu_10min.render", str(DATA), str(work)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    process = subprocess.Popen(command, env=environment, preexec_fn=follower(os.getpid()))
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _row(run: Run, samples: ArrivingSamples, began: float) -> dict[str, float | int | str]:
+    state = run.state
+    losses = state.watch.logged
+    row: dict[str, float | int | str] = {
+        "samples": state.seen,
+        "steps": state.step,
+        "samples_per_second": round(state.seen / max(1e-9, time.time() - began), 1),
+        "images": samples.arrived,
+        "spent": round(run.spent, 4),
+    }
+    if losses:
+        row["train_loss"] = round(sum(losses) / len(losses), 4)
+        losses.clear()
+    return row
+
+
+def _peak_mb() -> int:
+    return round(torch.cuda.max_memory_allocated() / 2**20) if torch.cuda.is_available() else 0
+
+
+def _save_results(out: Path, results: dict[str, float | int | str]) -> None:
+    text = json.dumps(results, indent=1) + "\n"
+    replace(out / "results.json", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+if __name__ == "__main__":
+    typer.run(main)

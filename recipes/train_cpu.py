@@ -1,0 +1,156 @@
+"""Begin a long training on a processor, or go on with it: python -m recipes.train_cpu DATA
+
+reads          DATA/bucket/, DATA/tokenize/vocabulary.json; params.yaml with the changes of a recipe
+reads, writes  STATE/<key>/state.pt              weights, optimizers and counts, every five minutes
+               STATE/<key>/curve.jsonl           losses and scores by samples, with processor seconds
+               STATE/<key>/checkpoint/           averaged weights in half precision, after every validation
+               STATE/<key>/decay-<samples>/      the same of a last stretch, which begins at so many samples
+
+STATE is IM2LATEX_STATE, else .cache; the key is made of data, params and the version of the state's format. So another
+checkout goes on with it, and a stop at any second loses at most five minutes. The rate is constant, and each call adds
+to the same run; `--decay-samples N` trains a copy to a rate of zero in N samples, after which the run may go on.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from im2latex.dataset.shards import read_dataset
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import Im2LatexError, InputError
+from im2latex.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from im2latex.learning.finetune import load_start
+from im2latex.learning.journal import Journal
+from im2latex.learning.loop import in_words, train
+from im2latex.learning.recipe import TrainParams
+from im2latex.learning.schedule import ScheduleParams
+from im2latex.learning.state import FORMAT, InterruptedRunError
+from im2latex.params import check, load_yaml
+from pipeline.stage import state_root
+from recipes.pack import assignment, merged
+
+FINISHED = "finished.json"
+CHANGES = Path(__file__).parent / "cpu" / "changes.yaml"
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="folder of the data stages, with bucket/ and tokenize/")],
+    changes: Annotated[Path, typer.Option(help="what the recipe changes in params.yaml")] = CHANGES,
+    state: Annotated[Path | None, typer.Option(help="where states live; otherwise IM2LATEX_STATE, or .cache")] = None,
+    minutes: Annotated[float | None, typer.Option(help="stop after so long, to go on another time")] = None,
+    decay_samples: Annotated[int | None, typer.Option(min=1, help="let the rate of a copy fall to zero")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="threads of one operation")] = None,
+    set_value: Annotated[list[str] | None, typer.Option("--set", "-S", help="a.b.c=VALUE, after the changes")] = None,
+) -> None:
+    """Train until the budget is spent, a signal comes, or the minutes are over; exit 0 in the last case too."""
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        content = merged(load_yaml(Path("params.yaml")), load_yaml(changes))
+        for text in set_value or []:
+            content = merged(content, assignment(text))
+        params = check(content["train"], TrainParams, "train")
+        dataset = read_dataset(data / "bucket")["hash"]
+        folder = (state or state_root()) / "train" / _key(params, dataset)
+        if decay_samples:
+            folder, params = last_stretch(folder, params, decay_samples)
+        pictures = {"dpi": content["render"]["renderer"]["dpi"], **content["render"]["picture"]}
+        run(params, data, dataset, folder, pictures, minutes)
+    except Im2LatexError as error:
+        typer.echo(f"train_cpu: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def run(
+    params: TrainParams, data: Path, dataset: str, folder: Path, pictures: dict[str, int], minutes: float | None
+) -> None:
+    """One stretch of training in `folder`; `pictures` are the settings of the images, as a checkpoint notes them."""
+    vocabulary = Vocabulary.load(data / "tokenize" / "vocabulary.json")
+    journal = Journal(folder / "curve.jsonl")
+    start = load_start(params.start) if params.start else None
+    typer.echo(f"state in {folder}")
+
+    def log(row: Mapping[str, float]) -> None:
+        journal.add([{**row, "processor_seconds": round(time.process_time(), 1)}])
+        typer.echo(in_words(dict(row)))
+
+    def export() -> None:
+        _save_half(load_checkpoint(folder / "last"), folder, pictures)
+
+    ended, over = threading.Event(), threading.Event()
+    if minutes:
+        threading.Thread(target=_stop_after, args=(60 * minutes, ended, over), daemon=True).start()
+    try:
+        checkpoint = train(
+            params, data / "bucket", vocabulary, dataset, folder, log, typer.echo, start=start, saved=export
+        )
+    except InterruptedRunError as stopped:
+        if not over.is_set():
+            raise
+        typer.echo(str(stopped))
+        return
+    finally:
+        ended.set()
+    _save_half(checkpoint, folder, pictures)
+    (folder / FINISHED).write_text(json.dumps(checkpoint.counts) + "\n", encoding="utf-8")
+
+
+def _stop_after(seconds: float, ended: threading.Event, over: threading.Event) -> None:
+    """Ask the training to stop when its time is over; before it listens, the signal would end the process."""
+    if ended.wait(seconds):
+        return
+    while signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+        if ended.wait(0.05):
+            return
+    over.set()
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def last_stretch(folder: Path, params: TrainParams, samples: int) -> tuple[Path, TrainParams]:
+    """The folder and the params of a copy of the run whose rate falls to zero; one that was stopped goes on."""
+    open_ones = [path for path in sorted(folder.glob("decay-*")) if not (path / FINISHED).exists()]
+    branch = open_ones[-1] if open_ones else None
+    if branch is None:
+        if not (folder / "state.pt").is_file():
+            raise InputError(f"{folder}: holds no state to decay; train without --decay-samples first")
+        seen = int(torch.load(folder / "state.pt", map_location="cpu", weights_only=True)["seen"])
+        branch = folder / f"decay-{seen:012d}"
+        shutil.rmtree(branch, ignore_errors=True)  # of the same samples, and finished
+        draft = folder / ".decay"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        shutil.copyfile(folder / "state.pt", draft / "state.pt")
+        (draft / "total.json").write_text(json.dumps({"decay": samples, "total": seen + samples}), encoding="utf-8")
+        draft.rename(branch)
+    plan = json.loads((branch / "total.json").read_text(encoding="utf-8"))
+    schedule = params.schedule.model_dump() | {"decay": "wsd", "decay_samples": plan["decay"]}
+    budget = params.budget.model_copy(update={"samples": plan["total"], "epochs": None, "minutes": None})
+    changed: dict[str, Any] = {"schedule": ScheduleParams.model_validate(schedule), "budget": budget}
+    return branch, params.model_copy(update=changed)
+
+
+def _key(params: TrainParams, dataset: str) -> str:
+    """Names the run: data, params without budget and schedule, and the version of the format; code is not in it."""
+    content = json.dumps([params.deciding() | {"budget": None, "schedule": None}, dataset, FORMAT])
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _save_half(checkpoint: Checkpoint, folder: Path, pictures: dict[str, int]) -> None:
+    network = checkpoint.network.to(torch.float16)
+    save_checkpoint(replace(checkpoint, network=network, pictures=pictures), folder / "checkpoint")
+
+
+if __name__ == "__main__":
+    typer.run(main)

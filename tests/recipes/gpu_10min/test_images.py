@@ -1,0 +1,109 @@
+"""Images drawn into one file, and batches of those that have arrived."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from im2latex.dataset.buckets import BucketParams
+from im2latex.learning.batches import BatchParams, collate
+from im2latex.params import load_section
+from recipes.gpu_10min import render
+from recipes.gpu_10min.images import ArrivingBatches, ArrivingSamples, HeldOut
+from recipes.gpu_10min.labels import Labels
+from tests.recipes.gpu_10min.conftest import SHAPES
+
+BATCHES = BatchParams(max_pictures=4, max_pixels=10**6, max_tokens=10**6, tokens_step=32)
+WORK = Path("images")
+
+
+def samples(labels: Labels) -> ArrivingSamples:
+    WORK.mkdir(exist_ok=True)
+    return ArrivingSamples(labels, SHAPES, load_section("bucket", BucketParams), WORK, torch.device("cpu"))
+
+
+def test_every_image_that_was_drawn_arrives_once(packed: Path, labels: Labels) -> None:
+    render.main(Path("data"), WORK)
+    found = samples(labels)
+    numbers = found.take().tolist()
+    assert sorted(numbers) == list(range(39)), "the last one is broken"
+    assert found.refused == 1
+    assert not len(found.take())
+    rows = {int(row[0]): row[1:] for row in render.read_rows(WORK)}
+    pixels = np.fromfile(WORK / render.PIXELS, dtype=np.uint8)
+    for number in numbers:
+        start, height, width = rows[number].tolist()
+        drawn = pixels[start : start + height * width].reshape(height, width)
+        assert np.array_equal(found.array(number), drawn)
+        assert found.sizes[number] == (height, width)
+    ends = sorted((start, start + height * width) for start, height, width in (row.tolist() for row in rows.values()))
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(ends)), "none lies over another"
+
+
+@pytest.mark.parametrize("cut", [1, 31, 33, 500])
+def test_a_drawing_that_was_killed_goes_on(packed: Path, labels: Labels, cut: int) -> None:
+    render.main(Path("data"), WORK)
+    whole = samples(labels)
+    whole.take()
+    rows = WORK / render.ROWS
+    rows.write_bytes(rows.read_bytes()[:-cut])
+    early = samples(labels)
+    early.take()
+    render.main(Path("data"), WORK)
+    again = samples(labels)
+    for found in (early, again):
+        found.take()
+        assert found.sizes == whole.sizes
+        assert all(np.array_equal(found.array(number), whole.array(number)) for number in range(39))
+    assert again.arrived == early.arrived == 39
+
+
+def test_pages_are_those_of_the_processor(packed: Path, labels: Labels) -> None:
+    render.main(Path("data"), WORK)
+    found = samples(labels)
+    batches = ArrivingBatches(found, BATCHES, seed=1)
+    for place in range(6):
+        batch = batches.batch(place, torch.Generator().manual_seed(place))
+        expected = collate(found, batches.indices(place), torch.Generator().manual_seed(place), 32)
+        assert torch.equal(batch.images, expected.images)
+        assert torch.equal(batch.tokens, expected.tokens)
+        assert batch.tokens.shape[1] % 32 == 0
+
+
+def test_a_round_has_each_sample_once_and_none_held_out(packed: Path, labels: Labels) -> None:
+    render.main(Path("data"), WORK)
+    batches = ArrivingBatches(samples(labels), BATCHES, seed=1)
+    assert batches.take() == 32
+    seen = [index for place in range(7) for index in batches.indices(place)]
+    assert len(seen) == len(set(seen))
+    assert max(seen) < 32
+    assert {len(batches.indices(place)) for place in range(7)} == {4}, "a shape has one size of batch"
+    assert batches.indices(3) == batches.indices(3), "what was trained on can be looked at again"
+
+
+def test_training_begins_with_what_is_there(packed: Path, labels: Labels) -> None:
+    render.main(Path("data"), WORK)
+    path = WORK / render.ROWS
+    content = path.read_bytes()
+    size = 8 * render.COLUMNS
+    held_out_first = 8
+    path.write_bytes(content[: size * (held_out_first + 3)])
+    batches = ArrivingBatches(samples(labels), BATCHES, seed=1)
+    assert 0 < batches.take() <= 3
+    first = set(batches.indices(0))
+    path.write_bytes(content)
+    later = {index for place in range(1, 60) for index in batches.indices(place)}
+    assert first < later
+    assert len(later) > 25
+
+
+def test_held_out_samples_are_those_of_the_file(packed: Path, labels: Labels) -> None:
+    render.main(Path("data"), WORK)
+    found = samples(labels)
+    found.take()
+    held_out = HeldOut(found)
+    assert held_out.ids == [str(number) for number in range(32, 39)]
+    assert np.array_equal(held_out.array(2), found.array(34))
+    assert list(held_out.tokens[0]) == list(labels[32])

@@ -1,0 +1,222 @@
+"""A miniature of the ten minutes: what is in OUT at any moment can be used, and gone on with."""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from im2latex.errors import ArtifactError, InputError
+from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
+from im2latex.learning.run import Run
+from recipes.gpu_10min import output, render, train
+from recipes.gpu_10min.output import STATE, Output, join, swap
+
+OUT, WORK = Path("out"), Path("images")
+
+
+@pytest.fixture
+def drawn(packed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All images are there, and no process draws; a look at the clock takes a quarter of a second."""
+    render.main(Path("data"), WORK)
+
+    @contextmanager
+    def ended(work: Path) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(poll=lambda: 0, returncode=0)
+
+    monkeypatch.setattr(train, "_rendering", ended)
+    clock = itertools.count(1000.0, 0.25)
+    monkeypatch.setattr("recipes.gpu_10min.train.time", SimpleNamespace(time=lambda: next(clock), sleep=lambda _: None))
+    return packed
+
+
+def go(start: Path | None = None) -> None:
+    train.main(OUT, WORK, 1035.0, start, first=30, reserve=5, every=3)
+
+
+def events() -> list[str]:
+    rows = map(json.loads, (OUT / "curve.jsonl").read_text().splitlines())
+    return [row["event"] for row in rows if "event" in row]
+
+
+def joined(state: Path) -> Checkpoint:
+    join(state, Path("joined"))
+    return load_checkpoint(Path("joined"))
+
+
+def test_weights_momentum_and_results_come_out(drawn: Path) -> None:
+    go()
+    assert events() == ["ready", "first step", "trained", "validated"]
+    results = json.loads((OUT / "results.json").read_text())
+    assert results["samples"] == joined(OUT / STATE).counts["samples"] > 0
+    assert results["samples_per_second"] > 0
+    assert {"val_loss", "val_exact", "devices"} <= results.keys()
+    assert results["refused"] == 1
+    files = [path for path in OUT.rglob("*") if path.is_file()]
+    assert len(files) <= 8
+    assert max(path.stat().st_size for path in files) <= 16 * 2**20
+    assert sum(path.stat().st_size for path in files) <= 64 * 2**20
+
+
+def test_a_run_goes_on_with_weights_and_momentum(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go()
+    (OUT / STATE).rename("earlier")
+    first: list[dict[str, Any]] = []
+    write = Output.write
+
+    def noted(self: Output, run: Run) -> int:
+        first.append(run.momentum())
+        return write(self, run)
+
+    monkeypatch.setattr(Output, "write", noted)
+    go(Path("earlier"))
+    assert first[0], "the optimizers begin with something"
+    [before] = joined(OUT / STATE).started_from
+    assert before.samples == joined(Path("earlier")).counts["samples"]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_signal_to_stop_leaves_the_weights_of_that_moment(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    step = Run.step
+
+    def signalled(run: Run) -> None:
+        step(run)
+        if run.state.step == 4:
+            for _ in range(times):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Run, "step", signalled)
+    go()
+    assert events()[-1] == "trained", "nothing is validated when time is short"
+    assert joined(OUT / STATE).counts["steps"] == 4
+
+
+def test_a_stop_before_the_first_step_is_obeyed(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def drawing(work: Path) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(poll=lambda: os.kill(os.getpid(), signal.SIGTERM), returncode=None)
+
+    monkeypatch.setattr("recipes.gpu_10min.images.ArrivingBatches.take", lambda self: 0)
+    monkeypatch.setattr(train, "_rendering", drawing)
+    go()
+    assert joined(OUT / STATE).counts["samples"] == 0
+
+
+def test_a_renderer_that_draws_nothing_is_named(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("recipes.gpu_10min.images.ArrivingBatches.take", lambda self: 0)
+    with pytest.raises(SystemExit) as ended:
+        go()
+    assert ended.value.code == InputError("").exit_code
+    assert "no label was drawn" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_kill_at_any_moment_leaves_weights_that_go_on(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten moments among all steps, renames and written files of a run; each run goes on from the one before."""
+    moments = child(None, monkeypatch)
+    assert moments > 30
+    chosen = np.random.default_rng(7).choice(np.arange(1, moments), size=10, replace=False).tolist()
+    start: Path | None = None
+    for number, moment in enumerate(chosen):
+        reached = child(moment, monkeypatch, start)
+        assert reached == moment
+        if start is None and not (OUT / STATE).exists():
+            continue  # killed before there were any weights
+        assert joined(OUT / STATE).counts["steps"] >= 0, "what came in is there from the beginning"
+        start = Path(f"earlier-{number}")
+        (OUT / STATE).rename(start)
+    assert start is not None
+    go(start)
+    assert events()[-1] == "validated"
+    assert joined(OUT / STATE).started_from
+
+
+def child(last: int | None, monkeypatch: pytest.MonkeyPatch, start: Path | None = None) -> int:
+    """Run in a process of its own that is killed at the moment `last`; returns how many moments there were."""
+    counter = Path("moments")
+    counter.write_text("0")
+    process = os.fork()
+    if not process:
+        count = itertools.count(1)
+
+        def at(function: Callable[..., Any]) -> Callable[..., Any]:
+            def moment(*arguments: Any, **named: Any) -> Any:
+                number = next(count)
+                counter.write_text(str(number))
+                if number == last:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return function(*arguments, **named)
+
+            return moment
+
+        try:
+            for owner, names in (
+                (Run, ("step",)),
+                (output, ("save_file", "save_checkpoint", "_exchanged")),
+                (shutil, ("rmtree", "copytree")),
+                (Path, ("rename", "write_bytes")),
+            ):
+                for name in names:
+                    monkeypatch.setattr(owner, name, at(getattr(owner, name)))
+            go(start)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(process, 0)
+    assert os.WIFSIGNALED(status) == (last is not None)
+    return int(counter.read_text())
+
+
+def test_too_much_to_come_back_is_refused_and_what_was_there_stays(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go()
+    seen = joined(OUT / STATE).counts
+    monkeypatch.setattr(output, "MOST_BYTES", 1000)
+    with pytest.raises(ArtifactError, match="take a smaller model"):
+        Output(OUT).keep(OUT / STATE)
+    assert joined(OUT / STATE).counts == seen
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_folders_are_exchanged_whatever_the_file_system_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchanges: bool
+) -> None:
+    if not exchanges:
+        monkeypatch.setattr(output, "_exchanged", lambda one, other: False)
+    for number in range(3):
+        (tmp_path / "new").mkdir(exist_ok=True)
+        (tmp_path / "new" / "file").write_text(str(number))
+        swap(tmp_path / "new", tmp_path / "place")
+        assert (tmp_path / "place" / "file").read_text() == str(number)
+    assert {path.name for path in tmp_path.iterdir()} <= {"new", "place"}
+
+
+def test_pieces_are_joined_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "PIECE_BYTES", 10)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    content = {name: np.random.default_rng(0).bytes(125) for name in ("model.safetensors", "momentum.safetensors")}
+    for name, data in content.items():
+        (whole / name).write_bytes(data)
+    (whole / "checkpoint.json").write_text("{}")
+    output.split(whole, tmp_path / "pieces")
+    join(tmp_path / "pieces", tmp_path / "again")
+    assert {name: (tmp_path / "again" / name).read_bytes() for name in content} == content
+    for path in (tmp_path / "pieces").glob("momentum-*"):
+        path.unlink()
+    join(tmp_path / "pieces", tmp_path / "again")
+    assert not (tmp_path / "again" / "momentum.safetensors").exists(), "weights alone will do"
+    with pytest.raises(ArtifactError, match="holds no checkpoint.json"):
+        join(tmp_path / "nothing", tmp_path / "again")
