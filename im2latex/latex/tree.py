@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from im2latex.latex import styles
+from im2latex.latex.signatures import SUBARRAYS
 from im2latex.latex.styles import Style as Style
 
 
@@ -86,14 +87,35 @@ Rewrite = Callable[[Row, Style], Row]
 
 
 def rewrite(row: Row, rule: Rewrite, style: Style = Style.DISPLAY, outside: frozenset[str] = frozenset()) -> None:
-    """Apply `rule` in place to every row, the innermost first, but not inside the commands named by `outside`."""
+    """Apply `rule` in place to every row, the innermost first, but not inside the commands named by `outside`.
+
+    A table's last row that the rule leaves empty gets `{}`: TeX makes no row of nothing behind the last row break.
+    """
     for node, here in styled(row, style):
         if type(node) is not Token:
+            last = _last_row(node)
             for inner, inner_style in rows_of(node, here, outside):
                 rewrite(inner, rule, inner_style, outside)
+            if last is not None and _ends_in_break(last):
+                last.append(Group([]))
     changed = rule(row, style)
     if changed is not row:
         row[:] = changed
+
+
+def _last_row(node: Node) -> Row | None:
+    """The last row of a table, or all rows of a command, as far as a rule might leave nothing behind the last break."""
+    head = node.nucleus if isinstance(node, Scripts) else node
+    row: Row = []
+    if isinstance(head, Environment) and len(head.rows[-1]) == 1:
+        row = head.rows[-1][0]
+    elif isinstance(head, Command) and head.name in SUBARRAYS:
+        row = head.arguments[-1].body
+    return None if _ends_in_break(row) else row
+
+
+def _ends_in_break(last: Row) -> bool:
+    return not last or (isinstance(last[-1], Token) and last[-1].text.startswith("\\\\"))
 
 
 def styled(row: Row, style: Style) -> Iterator[tuple[Node, Style]]:

@@ -30,7 +30,7 @@ NORMALIZER = Normalizer(NormalizerParams())
         (r"\sqrt[\left[x\right]]y", r"\sqrt [ \left [ x \right ] ] { y }"),
         (r"\operatorname * {max}", r"\operatorname* { m a x }"),
         (r"\begin {array} {c|c} a & b \\ [2 pt] c \end{array}", r"\begin{array} { c | c } a & b \\[2pt] c \end{array}"),
-        (r"\begin{aligned} [t] a \\ [b] \end{aligned}", r"\begin{aligned}[t] a \\ [ b ] \end{aligned}"),
+        (r"\begin{aligned} [t] a \\ [b] \end{aligned}", r"\begin{aligned} [ t ] a \\ [ b ] \end{aligned}"),
         (r"\text{if  x}y", r"\text{if~x} y"),
         (r"\textcolor {red} x", r"\textcolor{red} { x }"),
         (r"\hspace* { 1.5 cm }", r"\hspace* { 1.5cm }"),
