@@ -105,7 +105,7 @@ class _Lexer:
             token = self._row_break()
         self._out.append(token)
         if kinds:
-            self._levels[-1].append(_Command(kinds, text=kinds.endswith(("t", "v"))))
+            self._levels[-1].append(_Command(kinds, text=kinds.endswith(("t", "v", "x"))))
             self._arguments()
         else:
             self._finished()
@@ -189,7 +189,7 @@ class _Lexer:
         elif kind in "by" and following == "[" and (close := self._source.find("]", self._at)) > 0:
             self._out[-1] += f"[{_squeezed(self._source[self._at + 1 : close])}]"
             self._at = close + 1
-        elif kind in "tvlrcdqw" and following == "{":
+        elif kind in "tvxlrcdqw" and following == "{":
             self._braced(kind, text)
         elif kind == "d" and following not in _NO_ARGUMENT - {"]"}:
             self._out.append(self._next() or "")
@@ -204,7 +204,7 @@ class _Lexer:
         inside = self._group()
         if inside is None:
             return
-        if kind in "tv":
+        if kind in "tvx":
             self._out[-1] += "{" + "~".join(inside.split()) + "}" if inside.strip() else "{~}" if inside else "{}"
         elif kind in _WORDS or text:
             self._out[-1] += f"{{{squeeze(inside)}}}"

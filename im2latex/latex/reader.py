@@ -35,7 +35,7 @@ from im2latex.latex.textmode import TextReader
 from im2latex.latex.tokens import squeeze
 from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Token
 
-_WRITTEN_AS = {"h": "m"}
+_WRITTEN_AS = {"h": "m", "x": "t"}
 """Kinds that differ in how they are read only."""
 _NO_LENGTH = re.compile(r"[{}^_&$#]|\\[^A-Za-z]")
 _VERTICAL = re.compile(
@@ -193,6 +193,8 @@ class Reader(Cursor):
         item = self.items[self.at]
         self.at += 1
         word, node, position = item
+        if kind == "x":
+            return self._boxes(node, name, position)
         if kind in "tv":
             if isinstance(node, LatexGroupNode):
                 return TextReader(node.nodelist, self).row()
@@ -208,6 +210,15 @@ class Reader(Cursor):
             given = self.source[node.pos + 1 : node.pos + node.len - 1] if isinstance(node, LatexGroupNode) else word
             return [Token(letter(self, name, given))]
         return self.raw(item, kind, name)
+
+    def _boxes(self, node: LatexNode | None, name: str, position: int) -> Row:
+        r"""Read a vertical list of `\hbox` alone: anything else would begin a paragraph as wide as the page."""
+        if not isinstance(node, LatexGroupNode):
+            self.fail("forbidden_command", f"{name} without a group", position)
+        boxes = [part for part in TextReader(node.nodelist, self).row() if part != Token(" ")]
+        if not all(isinstance(box, Command) and box.name == "\\hbox" for box in boxes):
+            self.fail("forbidden_command", rf"{name} of more than \hbox", position)
+        return boxes
 
     def raw(self, item: Item, kind: str, name: str) -> Row:
         """A length, or a raw word such as a colour."""

@@ -83,6 +83,8 @@ Node = Token | Group | Command | Scripts | Fence | Environment | Inline
 Row = list[Node]
 MATHEMATICS = frozenset("mofu")
 """Kinds of argument that are rows of mathematics."""
+KEPT = "x"
+"""Kind of an argument in braces that the rules are done with."""
 Rewrite = Callable[[Row, Style], Row]
 
 
@@ -154,9 +156,10 @@ def rows_of(node: Node, style: Style, outside: frozenset[str] = frozenset()) -> 
 
 
 def _rows_of_arguments(command: Command, style: Style) -> Iterator[tuple[Row, Style]]:
-    bodies = [argument for argument in command.arguments if argument.kind in MATHEMATICS]
+    bodies = [argument for argument in command.arguments if argument.kind in MATHEMATICS or argument.kind == KEPT]
     for place, argument in enumerate(bodies, -len(bodies)):
-        yield argument.body, _argument_style(command, place, style)
+        if argument.kind != KEPT:
+            yield argument.body, _argument_style(command, place, style)
     for argument in command.arguments:
         if argument.kind in "tv":
             is_displayed = style == Style.DISPLAY and command.name in styles.DISPLAYED_TEXTS

@@ -78,6 +78,7 @@ RULES = (
     Rule(environments.cell_braces, _TABLES),
     Rule(structure.redundant_braces, _FONTS | {"{"}),
     Rule(structure.accent_braces, ACCENTS, outside=ACCENTS),
+    Rule(fonts.boxed_letter, _TEXTS),
     Rule(fonts.text_letters, _TEXTS | {"*"}, outside=TRANSPARENT),  # the starred cases hold text without a command
     Rule(lossy.no_thin_space, lossy.THIN_SPACES, faithful=False),
     Rule(lossy.no_quad, lossy.QUADS, faithful=False),

@@ -46,7 +46,7 @@ def _tables(seed: int, count: int) -> list[str]:
         begin, end = TABLES[number % len(TABLES)]
         breaks = [r"\cr "] if "border" in begin else BREAKS[:3] if "substack" in begin else BREAKS
         rows = "".join(random.choice(CELLS) + random.choice(breaks) for _ in range(random.randint(0, 3)))
-        formulas.append(rf"\left( {begin} {rows}{random.choice(CELLS)} {end}{random.choice(['', '_i'])} \right) x")
+        formulas.append(rf"\left( {begin} {rows}{random.choice(CELLS)} {end}{random.choice(['', '^i'])} \right) x")
     return formulas
 
 
