@@ -226,7 +226,9 @@ class Reader(Cursor):
         if not isinstance(node, LatexGroupNode):
             if node is not None:
                 self.fail("missing_argument", name, position)
-            if word[0] == "\\" and kind != "q":
+            if kind == "q":
+                self.fail("forbidden_command", f"{name} without a group", position)
+            if word[0] == "\\":
                 self.check_text_command(word, position)
             if kind == "l" and not word[1:].isalpha():
                 self.fail("bad_length", f"{name} takes a length such as 2pt", position)

@@ -57,7 +57,7 @@ RULES = (
     Rule(structure.ensured, structure.ENSURED),
     Rule(structure.coloured_infix, _words(r"\textcolor")),
     Rule(structure.open_fraction, INFIX, everywhere=False),
-    Rule(structure.infix_fraction, INFIX, outside=SUBARRAYS),
+    Rule(structure.infix_fraction, INFIX, outside=SUBARRAYS | {"\\sideset"}),
     Rule(names.synonym, frozenset(names.SYNONYMS), outside=PLAIN_CODES),
     Rule(names.delimiter_name, _SIZES),
     Rule(names.function_name, _words(r"\operatorname \operatornamewithlimits")),

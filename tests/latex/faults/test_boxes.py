@@ -128,6 +128,13 @@ def test_centred_boxes_are_kept() -> None:
     assert_accepted([AROUND[number % len(AROUND)].format(box) + "y" for number, box in enumerate(boxes)])
 
 
+@pytest.mark.parametrize("command", [r"\noalign\hrule", r"\noalign x", r"\noalign\frac", r"\noalign\alpha\beta"])
+def test_space_between_rows_stands_in_braces(command: str) -> None:
+    with pytest.raises(LatexError) as caught:
+        parse(rf"\begin{{array}}{{c}} a \\ {command} {{b}} \end{{array}}")
+    assert caught.value.reason == "forbidden_command"
+
+
 @pytest.mark.parametrize(
     "content", ["a", "$a$", r"\mbox{a}", r"\hbox{a} b", r"{\hbox{a}}", r"\hbox to 1cm{a}", r"\vskip 1pt"]
 )
