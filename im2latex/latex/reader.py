@@ -33,7 +33,7 @@ from im2latex.latex.symbols import is_ordinary_symbol, known
 from im2latex.latex.tables import read_environment, read_plain_table
 from im2latex.latex.textmode import TextReader
 from im2latex.latex.tokens import squeeze
-from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Token
+from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Token, sets_colour
 
 _WRITTEN_AS = {"h": "m", "x": "t"}
 """Kinds that differ in how they are read only."""
@@ -305,7 +305,7 @@ class Reader(Cursor):
         self._attach(row, "sup", primes)
 
     def _attach(self, row: Row, slot: str, script: Row) -> None:
-        if not row or not _carries_scripts(row[-1]):
+        if not row or not _carries_scripts(row[-1]) or _ends_in_colour(row[-1]):
             row.append(Group([]))
         last = row[-1]
         if not isinstance(last, Scripts):
@@ -346,6 +346,11 @@ def _refusal(name: str, position: int) -> LatexError:
 def _is_bare(body: Row) -> bool:
     """Whether the body of a math field is one symbol that TeX would not take out of braces (tex.web, section 1186)."""
     return len(body) == 1 and isinstance(body[0], Token) and not is_ordinary_symbol(body[0].text)
+
+
+def _ends_in_colour(node: Node) -> bool:
+    """Whether a script of the node sets a colour, so that no other script can follow that one."""
+    return isinstance(node, Scripts) and any(script and sets_colour(script) for script in (node.sub, node.sup))
 
 
 def _carries_scripts(node: Node) -> bool:

@@ -120,6 +120,14 @@ def _ends_in_break(last: Row) -> bool:
     return not last or (isinstance(last[-1], Token) and last[-1].text.startswith("\\\\"))
 
 
+def sets_colour(row: Row) -> bool:
+    r"""Whether TeX puts the end of a colour behind the group that the row is in, where no script can follow it.
+
+    `\set@color` of color.sty calls for `\aftergroup\reset@color`, a whatsit; a script behind that has an empty nucleus.
+    """
+    return any(isinstance(node, Command) and node.name == "\\color" for node in row)
+
+
 def styled(row: Row, style: Style) -> Iterator[tuple[Node, Style]]:
     r"""Each node with the style in force there, `\displaystyle` and its kin respected."""
     for node in row:
