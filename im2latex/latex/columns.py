@@ -10,13 +10,15 @@ from im2latex.errors import LatexError
 from im2latex.latex.cursor import Cursor, Item
 from im2latex.latex.tree import Argument, Command, Node, Row, Token
 
-_WORDS = dict.fromkeys("pmb", 1) | dict.fromkeys("wW", 2)
+_WORDS = dict.fromkeys("wW", 2)
+_PARAGRAPHS = frozenset("pmb")
+"""Columns whose cells are paragraphs of text."""
 INSERTIONS = frozenset("@!><")
 _MOST_COLUMNS = 500
 
 
 def columns(cursor: Cursor, mathematics: Callable[[list[Item]], Row], word: Callable[[Item], str]) -> Row:
-    r"""Cut a column specification: `l@{\,}p{2cm}*{2}{c}` is `l`, `@{\,}`, `p{2cm}`, `c`, `c`."""
+    r"""Cut a column specification: `l@{\,}*{2}{c}w{c}{2cm}` is `l`, `@{\,}`, `c`, `c`, `w{c}{2cm}`."""
     found: list[Node] = []
     while not cursor.ended:
         head, _, position = cursor.items[cursor.at]
@@ -33,6 +35,8 @@ def columns(cursor: Cursor, mathematics: Callable[[list[Item]], Row], word: Call
             found.append(Command(head, [Argument("m", mathematics(_group(cursor, head)))]))
         elif head in _WORDS:
             found.append(Token(head + "".join(f"{{{word(_due(cursor, head))}}}" for _ in range(_WORDS[head]))))
+        elif head in _PARAGRAPHS:
+            raise LatexError("text_column", f"the cells of {head}{{...}} are text", position)
         elif head and head in "lcr|":
             found.append(Token(head))
         else:

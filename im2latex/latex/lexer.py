@@ -12,10 +12,11 @@ import re
 from dataclasses import dataclass
 
 from im2latex.latex.columns import INSERTIONS
+from im2latex.latex.cursor import COMMENT
 from im2latex.latex.options import OPTION_AFTER_SPACE
 from im2latex.latex.quantities import LENGTH, QUANTITIES
 from im2latex.latex.signatures import BRACKET_AFTER_SPACE, COMMANDS, CONTROL_SPACE, ENVIRONMENTS
-from im2latex.latex.tokens import squeeze
+from im2latex.latex.tokens import join, squeeze
 
 _SKIPPED = re.compile(r"(?:\s|%[^\n]*\n?)*")
 _LEXEME = re.compile(r"\\(?:[A-Za-z]+|.)|.", re.DOTALL)
@@ -23,7 +24,10 @@ _SHIFTS = re.compile(r"\s*(\$\$?|\\[(\[])((?:\\[^)\]]|[^\\$])*)(?:\$\$?|\\[)\]])
 _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{\s*([A-Za-z]+\*?)\s*\}")
 _PLACEMENT = re.compile(r"\[\s*([tbclr|]*|[-+]?[\d.,]+\s*[a-z]+)\s*\]")
 _GAP = re.compile(r"(\*?)\[\s*((?:[^][{}\\$&]|\\[A-Za-z]+)*?)\s*\]")
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_BRACE = re.compile(r"\\.|%[^\n]*|[{}]", re.DOTALL)
+_CONTROL_SPACE = re.compile(r"\\(?:\\|\s)")
+_ROOT_MOVED = re.compile(r"\[\s*(\\(?:leftroot|uproot)(?![A-Za-z])(?:[^][{}]|\{[^{}]*\})*)\]")
+r"""An option that the normalizer writes as part of the token before it, see `write`."""
 _NO_ARGUMENT = frozenset(["}", "]", "&", "^", "_", "\\\\", "\\right", "\\end"])
 _SCRIPTS_AND_FENCES = {"^": "m", "_": "m", "\\left": "d", "\\right": "d"}
 _MATHEMATICS = frozenset("mohfu")
@@ -33,9 +37,9 @@ _WORDS = frozenset("rqw")
 
 
 def lex(source: str) -> list[str]:
-    """The tokens of LaTeX source; no string makes it raise."""
+    """The tokens of LaTeX source; no string makes it raise. Where TeX sees nothing, the source cut at its spaces."""
     shifts = _SHIFTS.fullmatch(source)
-    return _Lexer(shifts[2] if shifts else source).run()
+    return _Lexer(shifts[2] if shifts else source).run() or source.split()
 
 
 @dataclass(slots=True)
@@ -105,7 +109,7 @@ class _Lexer:
             token = self._row_break()
         self._out.append(token)
         if kinds:
-            self._levels[-1].append(_Command(kinds, text=kinds.endswith(("t", "v"))))
+            self._levels[-1].append(_Command(kinds, text=kinds.endswith(("t", "v", "x"))))
             self._arguments()
         else:
             self._finished()
@@ -165,6 +169,8 @@ class _Lexer:
             kind, command.kinds = command.kinds[0], command.kinds[1:]
             if kind not in _MATHEMATICS:
                 self._raw(kind, command.text)
+            elif kind == "o" and self._peek() == "[" and self._moved_root():
+                continue
             elif kind == "o" and self._peek() == "[":
                 self._at += 1
                 self._out.append("[")
@@ -180,6 +186,15 @@ class _Lexer:
                 return True
         return False
 
+    def _moved_root(self) -> bool:
+        """Read an option that is part of the name's token."""
+        option = _ROOT_MOVED.match(self._source, self._at)
+        if option is None:
+            return False
+        self._out[-1] += f"[{squeeze(join(lex(option[1])))}]"
+        self._at = option.end()
+        return True
+
     def _raw(self, kind: str, text: bool) -> None:
         """Read an argument that is no mathematics; those of a command with text are part of one token."""
         following = self._peek()
@@ -189,12 +204,14 @@ class _Lexer:
         elif kind in "by" and following == "[" and (close := self._source.find("]", self._at)) > 0:
             self._out[-1] += f"[{_squeezed(self._source[self._at + 1 : close])}]"
             self._at = close + 1
-        elif kind in "tvlrcdqw" and following == "{":
+        elif kind in "tvxlrcdqw" and following == "{":
             self._braced(kind, text)
         elif kind == "d" and following not in _NO_ARGUMENT - {"]"}:
             self._out.append(self._next() or "")
-        elif kind in "tv" and following not in _NO_ARGUMENT:
+        elif kind in "tvrw" and following not in _NO_ARGUMENT:
             self._out[-1] += f"{{{self._next()}}}"
+        elif kind == "c" and following not in _NO_ARGUMENT:
+            self._out += ["{", self._next() or "", "}"]
         elif kind in QUANTITIES and (match := QUANTITIES[kind].pattern.match(self._source, self._at)) and match[1]:
             self._at = match.end()
             self._out.append(_squeezed(match[1]))
@@ -204,7 +221,8 @@ class _Lexer:
         inside = self._group()
         if inside is None:
             return
-        if kind in "tv":
+        if kind in "tvx":
+            inside = _CONTROL_SPACE.sub(lambda match: "~" if match[0][1].isspace() else match[0], inside)
             self._out[-1] += "{" + "~".join(inside.split()) + "}" if inside.strip() else "{~}" if inside else "{}"
         elif kind in _WORDS or text:
             self._out[-1] += f"{{{squeeze(inside)}}}"
@@ -218,13 +236,14 @@ class _Lexer:
             ]
 
     def _group(self) -> str | None:
+        """Take a group's inside without its comments; None, and nothing taken, where it is never closed."""
         depth = 0
         for match in _BRACE.finditer(self._source, self._at):
             depth += (match[0] == "{") - (match[0] == "}")
             if depth == 0 and match[0] == "}":
                 inside = self._source[self._at + 1 : match.start()]
                 self._at = match.end()
-                return inside
+                return COMMENT.sub("", inside)
         return None
 
 
@@ -236,7 +255,7 @@ def _columns(specification: str) -> list[str]:
         if depth or match[0] == "{":
             if not found:
                 found.append("")
-            found[-1] += match[0]
+            found[-1] += f" {CONTROL_SPACE} " if match[0][0] == "\\" and match[0][1:].isspace() else match[0]
             depth += (match[0] == "{") - (match[0] == "}")
         elif match[0].strip():
             found.append(match[0])

@@ -98,7 +98,7 @@ def sort(token: str) -> Sort:
         kinds = "s"
     if token == BORDERED:
         return Sort(BORDERED)
-    due = "" if kinds.endswith(("t", "v", "q")) else "".join(k for k in kinds if k not in _IN_TOKEN)
+    due = "" if kinds.endswith(("t", "v", "x", "q")) else "".join(k for k in kinds if k not in _IN_TOKEN)
     return Sort("symbol", due, "", delimiter)
 
 

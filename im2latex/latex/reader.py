@@ -33,9 +33,9 @@ from im2latex.latex.symbols import is_ordinary_symbol, known
 from im2latex.latex.tables import read_environment, read_plain_table
 from im2latex.latex.textmode import TextReader
 from im2latex.latex.tokens import squeeze
-from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Token
+from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Token, sets_colour
 
-_WRITTEN_AS = {"h": "m"}
+_WRITTEN_AS = {"h": "m", "x": "t"}
 """Kinds that differ in how they are read only."""
 _NO_LENGTH = re.compile(r"[{}^_&$#]|\\[^A-Za-z]")
 _VERTICAL = re.compile(
@@ -193,6 +193,8 @@ class Reader(Cursor):
         item = self.items[self.at]
         self.at += 1
         word, node, position = item
+        if kind == "x":
+            return self._boxes(node, name, position)
         if kind in "tv":
             if isinstance(node, LatexGroupNode):
                 return TextReader(node.nodelist, self).row()
@@ -209,13 +211,24 @@ class Reader(Cursor):
             return [Token(letter(self, name, given))]
         return self.raw(item, kind, name)
 
+    def _boxes(self, node: LatexNode | None, name: str, position: int) -> Row:
+        r"""Read a vertical list of `\hbox` alone: anything else would begin a paragraph as wide as the page."""
+        if not isinstance(node, LatexGroupNode):
+            self.fail("forbidden_command", f"{name} without a group", position)
+        boxes = [part for part in TextReader(node.nodelist, self).row() if part != Token(" ")]
+        if not all(isinstance(box, Command) and box.name == "\\hbox" for box in boxes):
+            self.fail("forbidden_command", rf"{name} of more than \hbox", position)
+        return boxes
+
     def raw(self, item: Item, kind: str, name: str) -> Row:
         """A length, or a raw word such as a colour."""
         word, node, position = item
         if not isinstance(node, LatexGroupNode):
             if node is not None:
                 self.fail("missing_argument", name, position)
-            if word[0] == "\\" and kind != "q":
+            if kind == "q":
+                self.fail("forbidden_command", f"{name} without a group", position)
+            if word[0] == "\\":
                 self.check_text_command(word, position)
             if kind == "l" and not word[1:].isalpha():
                 self.fail("bad_length", f"{name} takes a length such as 2pt", position)
@@ -292,7 +305,7 @@ class Reader(Cursor):
         self._attach(row, "sup", primes)
 
     def _attach(self, row: Row, slot: str, script: Row) -> None:
-        if not row or not _carries_scripts(row[-1]):
+        if not row or not _carries_scripts(row[-1]) or _ends_in_colour(row[-1]):
             row.append(Group([]))
         last = row[-1]
         if not isinstance(last, Scripts):
@@ -333,6 +346,11 @@ def _refusal(name: str, position: int) -> LatexError:
 def _is_bare(body: Row) -> bool:
     """Whether the body of a math field is one symbol that TeX would not take out of braces (tex.web, section 1186)."""
     return len(body) == 1 and isinstance(body[0], Token) and not is_ordinary_symbol(body[0].text)
+
+
+def _ends_in_colour(node: Node) -> bool:
+    """Whether a script of the node sets a colour, so that no other script can follow that one."""
+    return isinstance(node, Scripts) and any(script and sets_colour(script) for script in (node.sub, node.sup))
 
 
 def _carries_scripts(node: Node) -> bool:

@@ -17,6 +17,7 @@ KINDS = {
     "u": "mathematics, a lone symbol without braces",
     "t": "text",
     "v": "text that is set as a paragraph",
+    "x": r"boxes under each other, each an \hbox",
     "l": "a length",
     "r": "a raw word: a colour, a label",
     "d": "one delimiter, without braces",
@@ -57,7 +58,8 @@ _COMMANDS = {
         \frame \centerline \leftline \rightline \underbar \textcommabelow""",
     "tm": r"\TextOrMath",
     "*l": r"\hspace \vspace",
-    "l": r"\mspace",
+    "l": r"\mspace \extracolsep",
+    "x": r"\vcenter",
     "bll": r"\rule",
     "bbm": r"\underbracket \overbracket",
     "bym": r"\mathmakebox",
@@ -143,7 +145,7 @@ FORBIDDEN = frozenset(
     \newif \newbox \newtoks \newread \newwrite \input \include \openin \openout \read \write \closein \closeout
     \immediate \special \csname \endcsname \expandafter \catcode \mathcode \lccode \uccode \afterassignment \aftergroup
     \loop \repeat \usepackage \documentclass \RequirePackage \begingroup \endgroup \bgroup \egroup \verb \halign
-    \valign \vbox \vtop \vcenter \setbox \box \copy \everymath \everydisplay \global \long \outer \protected \noexpand
+    \valign \vbox \vtop \setbox \box \copy \everymath \everydisplay \global \long \outer \protected \noexpand
     \advance \multiply \divide \message \errmessage \end \begin \par \shipout \output \dump \batchmode \jobname
     \mathchardef \chardef \countdef \dimendef \skipdef \toksdef \muskipdef \setlength \addtolength \setcounter
     \addtocounter \includegraphics \pdfliteral \directlua \newlength \scantokens \ifx \ifnum \ifdim \ifcase \if \fi

@@ -113,6 +113,8 @@ class TextReader(Cursor):
     def _arguments(self, name: str, kinds: str, position: int) -> Node:
         arguments: list[Argument] = []
         for kind in kinds:
+            if kind == "x":
+                self.fail("wrong_mode", f"{name} is for mathematics", position)
             if kind in QUANTITIES:
                 arguments.append(Argument(kind, self._quantity(kind, name, position)))
                 continue

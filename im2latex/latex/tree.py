@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from im2latex.latex import styles
+from im2latex.latex.signatures import SUBARRAYS
 from im2latex.latex.styles import Style as Style
 
 
@@ -82,18 +83,49 @@ Node = Token | Group | Command | Scripts | Fence | Environment | Inline
 Row = list[Node]
 MATHEMATICS = frozenset("mofu")
 """Kinds of argument that are rows of mathematics."""
+KEPT = "x"
+"""Kind of an argument in braces that the rules are done with."""
 Rewrite = Callable[[Row, Style], Row]
 
 
 def rewrite(row: Row, rule: Rewrite, style: Style = Style.DISPLAY, outside: frozenset[str] = frozenset()) -> None:
-    """Apply `rule` in place to every row, the innermost first, but not inside the commands named by `outside`."""
+    """Apply `rule` in place to every row, the innermost first, but not inside the commands named by `outside`.
+
+    A table's last row that the rule leaves empty gets `{}`: TeX makes no row of nothing behind the last row break.
+    """
     for node, here in styled(row, style):
         if type(node) is not Token:
+            last = _last_row(node)
             for inner, inner_style in rows_of(node, here, outside):
                 rewrite(inner, rule, inner_style, outside)
+            if last is not None and _ends_in_break(last):
+                last.append(Group([]))
     changed = rule(row, style)
     if changed is not row:
         row[:] = changed
+
+
+def _last_row(node: Node) -> Row | None:
+    """The last row of a table, or all rows of a command, as far as a rule might leave nothing behind the last break."""
+    head = node.nucleus if isinstance(node, Scripts) else node
+    row: Row = []
+    if isinstance(head, Environment) and len(head.rows[-1]) == 1:
+        row = head.rows[-1][0]
+    elif isinstance(head, Command) and head.name in SUBARRAYS:
+        row = head.arguments[-1].body
+    return None if _ends_in_break(row) else row
+
+
+def _ends_in_break(last: Row) -> bool:
+    return not last or (isinstance(last[-1], Token) and last[-1].text.startswith("\\\\"))
+
+
+def sets_colour(row: Row) -> bool:
+    r"""Whether TeX puts the end of a colour behind the group that the row is in, where no script can follow it.
+
+    `\set@color` of color.sty calls for `\aftergroup\reset@color`, a whatsit; a script behind that has an empty nucleus.
+    """
+    return any(isinstance(node, Command) and node.name == "\\color" for node in row)
 
 
 def styled(row: Row, style: Style) -> Iterator[tuple[Node, Style]]:
@@ -132,9 +164,10 @@ def rows_of(node: Node, style: Style, outside: frozenset[str] = frozenset()) -> 
 
 
 def _rows_of_arguments(command: Command, style: Style) -> Iterator[tuple[Row, Style]]:
-    bodies = [argument for argument in command.arguments if argument.kind in MATHEMATICS]
+    bodies = [argument for argument in command.arguments if argument.kind in MATHEMATICS or argument.kind == KEPT]
     for place, argument in enumerate(bodies, -len(bodies)):
-        yield argument.body, _argument_style(command, place, style)
+        if argument.kind != KEPT:
+            yield argument.body, _argument_style(command, place, style)
     for argument in command.arguments:
         if argument.kind in "tv":
             is_displayed = style == Style.DISPLAY and command.name in styles.DISPLAYED_TEXTS

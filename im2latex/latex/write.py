@@ -1,7 +1,7 @@
 r"""A tree to tokens: the one spelling of everything.
 
-Every argument and script stands in braces, the subscript before the superscript, and every token apart from its
-neighbours by one space. The result parses to the same tree.
+Every argument and script stands in braces, the subscript before the superscript (unless it sets a colour: see
+`tree.sets_colour`), and every token apart from its neighbours by one space. The result parses to the same tree.
 """
 
 from im2latex.errors import LatexError
@@ -9,7 +9,19 @@ from im2latex.latex.depth import guarded
 from im2latex.latex.quantities import QUANTITIES
 from im2latex.latex.signatures import BORDERED, BRACKET_AFTER_SPACE, SUBARRAYS
 from im2latex.latex.tokens import squeeze
-from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Inline, Node, Row, Scripts, Token
+from im2latex.latex.tree import (
+    Argument,
+    Command,
+    Environment,
+    Fence,
+    Group,
+    Inline,
+    Node,
+    Row,
+    Scripts,
+    Token,
+    sets_colour,
+)
 from im2latex.latex.write_text import TextWriter
 
 _BARE = frozenset("d") | QUANTITIES.keys()
@@ -47,7 +59,8 @@ def _write_node(node: Node, out: list[str]) -> None:
             _write_command(node, out)
         case Scripts():
             _write_node(node.nucleus, out)
-            for mark, script in (("_", node.sub), ("^", node.sup)):
+            scripts = (("_", node.sub), ("^", node.sup))
+            for mark, script in reversed(scripts) if node.sub and sets_colour(node.sub) else scripts:
                 if script is not None:
                     out.append(mark)
                     _write_braced(script, out)

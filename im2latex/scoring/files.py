@@ -1,6 +1,7 @@
 """Two files, one formula a line, to scores: what `im2latex score` prints.
 
-A line ends at \\n or \\r\\n only, never at another Unicode separator. A blank line is a missing formula and counts.
+They are read as every file of formulas is (`dataset.sources`), tables with a column `formula` included. A blank line is
+a missing formula and counts.
 
 The text scores compare tokens. `latex`, the default, cuts raw LaTeX as TeX reads it, so that spaces and the braces of
 arguments do not matter and a file judged by itself has 1 at any length; `whitespace` is the published definitions. With
@@ -15,9 +16,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from im2latex.dataset.sources import read_file
 from im2latex.errors import InputError, LatexError
 from im2latex.latex.normalize import Normalizer
-from im2latex.records import PREDICTIONS, formula_id
+from im2latex.records import PREDICTIONS, BadRow, formula_id
 from im2latex.rendering.engine import Renderer
 from im2latex.rendering.glyphs import GlyphReader
 from im2latex.scoring.baselines import PICTURE, most_frequent, with_baselines
@@ -93,14 +95,10 @@ def _normalized(lines: Set[str], normalizer: Normalizer | None) -> tuple[dict[st
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file without their ends; raises `InputError` where it cannot be read."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    lines = text.split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
+    """All formulas of a file; raises `InputError` at the first that cannot be read, since none may be left out."""
+    lines: list[str] = []
+    for row in read_file(path):
+        if isinstance(row, BadRow):
+            raise InputError(f"{path}: {row.place}: {row.detail}")
+        lines.append(row.formula)
+    return lines

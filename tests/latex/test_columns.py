@@ -14,7 +14,8 @@ def _columns(specification: str) -> list[str]:
     ("specification", "expected"),
     [
         ("l|c r", ["l", "|", "c", "r"]),
-        (r"l@{\,}p{2 cm}", ["l", r"@{\,}", "p{2cm}"]),
+        (r"l@{\,}w{r}{2 cm}", ["l", r"@{\,}", "w{r}{2cm}"]),
+        (r"l@{\extracolsep{ 2 pt }=}r", ["l", r"@{\extracolsep{2pt}=}", "r"]),
         ("*{3}{c|}", ["c", "|"] * 3),
         ("w{c}{1 cm}", ["w{c}{1cm}"]),
         (r"r@{\ =\ }l", ["r", r"@{\nobreakspace=\nobreakspace}", "l"]),
@@ -27,7 +28,18 @@ def test_columns(specification: str, expected: list[str]) -> None:
     assert _columns(specification) == expected
 
 
-@pytest.mark.parametrize("specification", ["cX", "p", "*{3}", "*{999}{*{999}{c}}", "{c}"])
+@pytest.mark.parametrize("specification", ["cX", "w", "*{3}", "*{999}{*{999}{c}}", "{c}"])
 def test_bad_specifications_are_refused(specification: str) -> None:
     with pytest.raises(LatexError, match="bad_columns"):
         _columns(specification)
+
+
+@pytest.mark.parametrize("specification", ["p{2cm}c", "l | p {2 cm}", "cm{1cm}", "b{1em}", "c*{2}{p{3pt}}"])
+@pytest.mark.parametrize(
+    "table",
+    [r"\begin{{array}}{{{}}} a \end{{array}}", r"\begin{{array}}{{c}} \multicolumn{{1}}{{{}}}{{a}} \end{{array}}"],
+)
+def test_columns_of_text_are_refused(specification: str, table: str) -> None:
+    with pytest.raises(LatexError) as caught:
+        parse(table.format(specification))
+    assert caught.value.reason == "text_column"

@@ -22,6 +22,17 @@ NORMALIZER = Normalizer(NormalizerParams())
     ("source", "tokens"),
     [
         ("x^2", "x ^ { 2 }"),
+        (r"\skew3\hat A", r"\skew{3}{\hat} { A }"),
+        (r"\genfrac ( ) {} 1 a b", r"\genfrac{(}{)}{}{1} { a } { b }"),
+        (r"\multicolumn2c{x}", r"\multicolumn{2} { c } { x }"),
+        (r"\begin{array} c x \end{array}", r"\begin{array} { c } x \end{array}"),
+        (
+            r"\begin{array}{r@{\ \cdot\ }l} \end{array}",
+            r"\begin{array} { r @{\nobreakspace\cdot\nobreakspace} l } \end{array}",
+        ),
+        (r"\text{a\ b}c", r"\text{a~b} c"),
+        ("\\text{a% {\n b} c", r"\text{ab} c"),
+        (r"\sqrt[\uproot 2 \leftroot{-2} 3] x", r"\sqrt[\uproot{2}\leftroot{-2}3] { x }"),
         ("x ^ {2}", "x ^ { 2 }"),
         (r"\frac12", r"\frac { 1 } { 2 }"),
         (r"x^\frac ab", r"x ^ { \frac { a } { b } }"),
@@ -61,6 +72,8 @@ def test_tokens_are_what_tex_reads(source: str, tokens: str) -> None:
         (r"\sqrt[3 x", r"\sqrt [ 3 x"),
         (r"\begin{array}{q}x", r"\begin{array} { q } x"),
         (r"\left", r"\left"),
+        ("% nothing", "% nothing"),
+        ("$ $", "$ $"),
     ],
 )
 def test_what_is_no_formula_has_tokens_too(source: str, tokens: str) -> None:

@@ -18,9 +18,9 @@ def written(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
+def test_lines_end_as_in_every_file_of_formulas(tmp_path: Path) -> None:
     path = written(tmp_path, "a.txt", "\ufeffa\u2028b\x0c\x85\r\n\nc\rd\n\n")
-    assert read_lines(path) == ["a\u2028b\x0c\x85", "", "c\rd", ""]
+    assert read_lines(path) == ["a\u2028b\x0c\x85", "", "c", "d", ""]
     assert read_lines(written(tmp_path, "b.txt", "a\nb")) == ["a", "b"]
     assert read_lines(written(tmp_path, "c.txt", "")) == []
 
@@ -49,9 +49,24 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="absent: no such file"):
         read_lines(tmp_path / "absent")
     path = tmp_path / "latin"
-    path.write_bytes(b"\xe9")
-    with pytest.raises(InputError, match="UTF-8"):
+    path.write_bytes(b"a\n\xe9")
+    with pytest.raises(InputError, match="latin:2: .*UTF-8"):
         read_lines(path)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("name", ["a.txt", "a.lst", "a", "a.b"])
+def test_every_line_end_and_suffix_gives_the_same_scores(tmp_path: Path, end: str, name: str) -> None:
+    path = written(tmp_path, name, end.join(["x^2", "", "y", "a \\\\ b"]) + end)
+    other = written(tmp_path, "other", "x ^ { 2 }\n\ny\na\\\\b\n")
+    found = score_files(path, other, params=PARAMS)
+    assert (found["n"], found["exact"], found["bleu"]) == (4, 0.75, 1.0)
+
+
+def test_tables_are_read_by_their_column(tmp_path: Path) -> None:
+    table = written(tmp_path, "a.csv", "id,formula\n1,x^2\n2,\n")
+    objects = written(tmp_path, "a.jsonl", '{"formula": "x ^ 2"}\n{"formula": ""}\n')
+    assert score_files(table, objects, params=PARAMS)["exact"] == 0.5
 
 
 def scored(folder: Path, references: str, hypotheses: str, **options: Any) -> dict[str, Any]:

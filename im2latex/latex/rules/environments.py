@@ -17,6 +17,7 @@ _INNER = {
     "multline*": "multlined",
 }
 _EQNARRAY = ("eqnarray", "eqnarray*")
+_DISPLAYS = frozenset([*_INNER, *_EQNARRAY]) - {"split"}
 _BARE = ("equation", "equation*", "displaymath", "math")
 _WITH_EMPTY_ATOMS = ("aligned", "alignedat", "multlined")
 _FILLS = frozenset(["\\hfil", "\\hfill", "\\hss"])
@@ -38,6 +39,9 @@ def display(row: Row, _: Style) -> Row:
             if head.name in _BARE and head is node and len(head.rows) == len(head.rows[0]) == 1:
                 changed += head.rows[0][0]
                 continue
+            if head.name in _DISPLAYS and head.rows[-1] == [[Group([])]] and head.breaks:
+                head.rows.pop()  # it held a label or nothing, and a display ends where its ink does
+                head.breaks.pop()
             head.name = _INNER.get(head.name, head.name)
             if head.name in _EQNARRAY:
                 head.name = "array"
@@ -47,16 +51,24 @@ def display(row: Row, _: Style) -> Row:
 
 
 def last_row(row: Row, _: Style) -> Row:
-    r"""A row break behind the last row of a table prints nothing unless it opens a gap.
+    r"""A row break behind the last row of a table prints nothing unless it opens a gap or that row is empty.
+
+    In `multlined` the last line is then the empty one behind it (mathtools.sty, `\endmultlined`).
 
     >>> \begin{matrix} a \\ b \\ \end{matrix}
     \begin{matrix} a \\ b \end{matrix}
     """
     for node in heads(row):
-        if isinstance(node, Environment) and node.rows[-1] == [[]] and node.breaks and node.breaks[-1] in _PLAIN_BREAKS:
+        if isinstance(node, Environment) and node.name != "multlined" and _ends_in_idle_break(node):
             node.rows.pop()
             node.breaks.pop()
     return row
+
+
+def _ends_in_idle_break(table: Environment) -> bool:
+    if not table.breaks or table.breaks[-1] not in _PLAIN_BREAKS:
+        return False
+    return table.rows[-1] == [[]] and table.rows[-2] != [[]]
 
 
 def cell_braces(row: Row, _: Style) -> Row:
@@ -70,9 +82,13 @@ def cell_braces(row: Row, _: Style) -> Row:
     """
     for node in heads(row):
         if isinstance(node, Environment) and node.name not in _WITH_EMPTY_ATOMS:
-            for cell in (cell for cells in node.rows for cell in cells):
-                while len(cell) == 1 and isinstance(cell[0], Group) and _stands_alone(cell[0].body):
-                    cell[:] = cell[0].body
+            for cells in node.rows:
+                needed = cells is node.rows[-1] and len(cells) == 1
+                for cell in cells:
+                    while len(cell) == 1 and isinstance(cell[0], Group) and _stands_alone(cell[0].body):
+                        if needed and not cell[0].body:
+                            break
+                        cell[:] = cell[0].body
     return row
 
 

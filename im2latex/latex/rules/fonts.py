@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from im2latex.latex.rules.atoms import ACCENTS, has_ordinary_nucleus
 from im2latex.latex.signatures import FONT_SWITCHES, INFIX, TEXT_SWITCHES
 from im2latex.latex.symbols import font_dependent
-from im2latex.latex.tree import Argument, Command, Group, Node, Row, Scripts, Style, Token, heads, styled
+from im2latex.latex.tree import KEPT, Argument, Command, Group, Node, Row, Scripts, Style, Token, heads, styled
 
 OLD_NAMES = {
     "\\Bbb": "\\mathbb",
@@ -30,6 +30,7 @@ _TEXT_FONTS = {
     "\\texttt": "\\mathtt",
 }
 _LETTER_FONTS = frozenset(FONT_SWITCHES.values())
+_OPERATORS = frozenset(["\\mathop", "\\overset", "\\underset", "\\stackrel", "\\overunderset", "\\smashoperator"])
 _UNSCALED = frozenset(["\\mbox", "\\hbox"])
 _LIFTS = frozenset(["\\raise", "\\lower"])
 _CORRECTED = frozenset("fgvwyVWY")
@@ -151,6 +152,31 @@ def fontless(row: Row, _: Style) -> Row:
             else:
                 row[index] = group
     return row
+
+
+def boxed_letter(row: Row, _: Style) -> Row:
+    r"""A lone letter of text stays a box as an operator: TeX centres lone symbols there (The TeXbook, appendix G, 13).
+
+    >>> \mathop{\text{d}}_i + \mathop{\mathrm{d}}_i
+    \mathop { \text{d} } _ { i } + \mathop { \mathrm { d } } _ { i }
+    """
+    for head in heads(row):
+        if isinstance(head, Command) and head.name in _OPERATORS:
+            argument = head.arguments[-1]
+            while (inner := _only_command(argument.body)) and inner.name in _LETTER_FONTS:
+                argument = inner.arguments[-1]
+            if inner and _is_letter_of_text(inner):
+                argument.kind = KEPT
+    return row
+
+
+def _only_command(row: Row) -> Command | None:
+    return row[0] if len(row) == 1 and isinstance(row[0], Command) else None
+
+
+def _is_letter_of_text(node: Command) -> bool:
+    words = _words(node, Style.DISPLAY)
+    return len(words) == 1 and len(words[0]) == 1 and words != ["~"]
 
 
 def text_letters(row: Row, style: Style) -> Row:

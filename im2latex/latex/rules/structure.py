@@ -6,7 +6,20 @@ from im2latex.errors import LatexError
 from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT, has_ordinary_nucleus, is_ordinary, is_space
 from im2latex.latex.signatures import FONT_SWITCHES, INFIX, STYLE_SWITCHES
 from im2latex.latex.tokens import split
-from im2latex.latex.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Style, Token, heads
+from im2latex.latex.tree import (
+    Argument,
+    Command,
+    Environment,
+    Fence,
+    Group,
+    Node,
+    Row,
+    Scripts,
+    Style,
+    Token,
+    heads,
+    sets_colour,
+)
 
 INVISIBLE = frozenset(
     split(r"""\label \nonumber \notag \tag \tag* \empty \ignorespaces \relax \protect \leavevmode \unskip
@@ -224,8 +237,13 @@ def _may_undouble(name: str, row: Row) -> bool:
 
 
 def _undouble(row: Row | None) -> None:
-    while row and len(row) == 1 and isinstance(row[0], Group) and not holds_infix(row[0].body):
+    while row and len(row) == 1 and isinstance(row[0], Group) and _ends_here(row[0].body):
         row[:] = row[0].body
+
+
+def _ends_here(row: Row) -> bool:
+    """Whether nothing in the row reaches to the end of the group around it, or behind it."""
+    return not holds_infix(row) and not sets_colour(row)
 
 
 def outermost(row: Row, _: Style) -> Row:

@@ -7,9 +7,11 @@ from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT
 from im2latex.latex.signatures import (
     COMMANDS,
     CONTROL_SPACE,
+    ENVIRONMENTS,
     FONT_SWITCHES,
     INFIX,
     PLAIN_CODES,
+    PLAIN_TABLES,
     SPACE_COMMANDS,
     SPACES,
     STYLE_SWITCHES,
@@ -21,6 +23,7 @@ _CONTROL_SPACES = frozenset(["\\ ", "\\\n", "\\\t", "\\\r", "\u00a0", CONTROL_SP
 _SPACES = SPACES | SPACE_COMMANDS | {"\\hspace", "\\vspace"} | _CONTROL_SPACES
 _SIZES = frozenset(name for name, kinds in COMMANDS.items() if kinds == "d") | {"\\left"}
 _FONTS = frozenset(FONT_SWITCHES) | frozenset(FONT_SWITCHES.values()) | frozenset(fonts.OLD_NAMES)
+_TABLES = frozenset(["\\begin", *PLAIN_TABLES]) | {f"\\{name}" for name in ENVIRONMENTS}
 _TEXTS = frozenset(name for name, kinds in COMMANDS.items() if kinds == "t")
 
 
@@ -49,12 +52,12 @@ def _words(text: str) -> frozenset[str]:
 
 RULES = (
     Rule(structure.invisible, structure.INVISIBLE),
-    Rule(environments.display, _words(r"\begin")),
-    Rule(environments.last_row, _words(r"\begin")),
+    Rule(environments.display, _TABLES),
+    Rule(environments.last_row, _TABLES),
     Rule(structure.ensured, structure.ENSURED),
     Rule(structure.coloured_infix, _words(r"\textcolor")),
     Rule(structure.open_fraction, INFIX, everywhere=False),
-    Rule(structure.infix_fraction, INFIX, outside=SUBARRAYS),
+    Rule(structure.infix_fraction, INFIX, outside=SUBARRAYS | {"\\sideset"}),
     Rule(names.synonym, frozenset(names.SYNONYMS), outside=PLAIN_CODES),
     Rule(names.delimiter_name, _SIZES),
     Rule(names.function_name, _words(r"\operatorname \operatornamewithlimits")),
@@ -72,9 +75,10 @@ RULES = (
     Rule(fonts.font_switch, frozenset(FONT_SWITCHES)),
     Rule(fonts.fontless, _FONTS),
     Rule(names.not_equal, _words(r"\not")),
-    Rule(environments.cell_braces, _words(r"\begin")),
+    Rule(environments.cell_braces, _TABLES),
     Rule(structure.redundant_braces, _FONTS | {"{"}),
     Rule(structure.accent_braces, ACCENTS, outside=ACCENTS),
+    Rule(fonts.boxed_letter, _TEXTS),
     Rule(fonts.text_letters, _TEXTS | {"*"}, outside=TRANSPARENT),  # the starred cases hold text without a command
     Rule(lossy.no_thin_space, lossy.THIN_SPACES, faithful=False),
     Rule(lossy.no_quad, lossy.QUADS, faithful=False),

@@ -79,3 +79,66 @@ def test_glue_keeps_what_stretches_it() -> None:
         rf"\text{{a\hskip {glue}{then} c}}" for glue in GLUE for then in (" b", "{}plus", r"\relax minus", "{}l")
     ]
     assert_accepted(maths + [formula for formula in mu if "true" not in formula] + in_text)
+
+
+LETTERS = [
+    r"\text{d}",
+    r"\mbox{f}",
+    r"\hbox{p}",
+    r"\textbf{d}",
+    r"\mathrm{\text{d}}",
+    r"{\mbox{g}}",
+    r"\text d",
+    r"\mathit{\mbox{d}}",
+]
+OPERATORS = [
+    r"\mathop{{{}}}_i",
+    r"\mathop{{{}}}\limits^i",
+    r"\mathop {{ {} }}",
+    r"\underset{{n}}{{{}}}",
+    r"\overset{{\mbox{{a}}}}{{{}}}",
+    r"\stackrel{{\mbox{{a}}}}{{{}}}_2",
+    r"\overunderset{{a}}{{b}}{{{}}}",
+]
+
+
+@pytest.mark.needs_tex
+def test_a_letter_in_a_box_is_no_symbol_to_an_operator() -> None:
+    assert_accepted([f"x {operator.format(letter)} y" for operator, letter in product(OPERATORS, LETTERS)])
+
+
+CONTENTS = ["a", r"$\scriptstyle a$", "", "b c.  d", r"$\sum_i$ x", r"\small $<$", r"$\vcenter{\hbox{b}}$"]
+AROUND = [
+    "{}",
+    r"\mathrel{{{}}}=",
+    "x^{{{}}}",
+    "{{{}}}_2",
+    r"\frac{{{}}}{{2}}",
+    r"\begin{{array}}{{c@{{{}}}c}} a & b \end{{array}}",
+]
+
+
+@pytest.mark.needs_tex
+def test_centred_boxes_are_kept() -> None:
+    boxes = [
+        rf"\vcenter{before}{{{space}\hbox{space}{{{first}}}{space}\hbox{{{second}}}}}"
+        for first, second in product(CONTENTS, CONTENTS[:3])
+        for before, space in (("", ""), (" ", " "), ("", "% so\n"))
+    ]
+    assert_accepted([AROUND[number % len(AROUND)].format(box) + "y" for number, box in enumerate(boxes)])
+
+
+@pytest.mark.parametrize("command", [r"\noalign\hrule", r"\noalign x", r"\noalign\frac", r"\noalign\alpha\beta"])
+def test_space_between_rows_stands_in_braces(command: str) -> None:
+    with pytest.raises(LatexError) as caught:
+        parse(rf"\begin{{array}}{{c}} a \\ {command} {{b}} \end{{array}}")
+    assert caught.value.reason == "forbidden_command"
+
+
+@pytest.mark.parametrize(
+    "content", ["a", "$a$", r"\mbox{a}", r"\hbox{a} b", r"{\hbox{a}}", r"\hbox to 1cm{a}", r"\vskip 1pt"]
+)
+def test_a_centred_paragraph_is_refused(content: str) -> None:
+    with pytest.raises(LatexError) as caught:
+        parse(rf"x \vcenter{{{content}}}")
+    assert caught.value.reason == "forbidden_command"

@@ -74,3 +74,9 @@ def test_fields_keep_their_braces_or_lack_of_them(kind: Callable[[Draw], str]) -
 )
 def test_one_spelling(source: str, normalized: str) -> None:
     assert normalize(source, NormalizerParams()) == normalized
+
+
+@pytest.mark.parametrize("first", [r"'a \over b", r"_1 \over 2", r"^* a \choose b", r"{'a \over b}", r"a \over b"])
+def test_fractions_beside_leading_scripts_settle(first: str) -> None:
+    normal = normalize(rf"\sideset{{{first}}}{{{first}}}\sum_k x", NormalizerParams())
+    assert normalize(normal, NormalizerParams()) == normal
