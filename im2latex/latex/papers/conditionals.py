@@ -170,6 +170,7 @@ def _ifdefined(source: Source, meanings: Meanings) -> bool | None:
 
 def _ifcsname(source: Source, meanings: Meanings) -> bool | None:
     name = ""
+    source.skip_spaces()
     while (token := source.peek()) and token != "\\endcsname":
         name += source.pop()
     if not token:

@@ -83,7 +83,7 @@ class Relevance:
 
     def _environment(self, behind: tuple[str, ...]) -> bool:
         written = "".join(behind[: behind.index("}")] if "}" in behind else ()).strip().removeprefix("{")
-        if written in DISPLAYS or "#" in written:
+        if written in DISPLAYS or "#" in written or not behind:
             return True
         return is_environment(written, self._macros) and self.environment(written)
 

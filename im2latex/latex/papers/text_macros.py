@@ -13,6 +13,8 @@ from im2latex.latex.papers.meanings import Macro, Meanings
 from im2latex.latex.papers.text import Text
 
 _FORMULA = re.compile(r"\$|\\[(\[]|\\begin\s*\{(?:" + "|".join(map(re.escape, DISPLAYS)) + r")\}")
+_NAME_FROM_ARGUMENT = re.compile(r"[\s{]*\\csname[^\\]*#\d")
+r"""Behind a command that defines: such a macro defines what its user names, and is no store like `\author`."""
 _MOST_CHARACTERS = 200_000
 """Characters that one macro may become."""
 
@@ -56,7 +58,7 @@ class TextMacros:
             if command in READERS:
                 behind = untokenize(macro.body[place + 1 :])
                 definition = behind[: define(command, behind, 0, Meanings())]
-                if any(f"#{number}" in definition for number in stored):
+                if not _NAME_FROM_ARGUMENT.match(definition) and any(f"#{number}" in definition for number in stored):
                     return True
         return False
 

@@ -126,7 +126,10 @@ def test_case_distinctions() -> None:
         assert formulas(rf"\ifcase {number} $a$\or $b$\else $c$\fi $z$") == [printed, "z"]
 
 
-@pytest.mark.parametrize("condition", [r"\ifdim\hsize>1pt", r"\ifvmode", r"\ifdraft", r"\ifx\some\thing", r"\ifhbox1"])
+@pytest.mark.parametrize(
+    "condition",
+    [r"\ifdim\hsize>1pt", r"\ifvmode", r"\ifdraft", r"\ifx\some\thing", r"\ifhbox1", r"\ifcsname some\endcsname"],
+)
 def test_what_cannot_be_known_is_counted(condition: str) -> None:
     assert formulas(rf"{condition} $a$\else $b$\fi $c$") == ["a", "b", "c"]
     assert notes(rf"{condition} $a$\else $b$\fi $c$") == {"unresolved_conditional": 1}
