@@ -14,6 +14,8 @@ _INNER = {
     "gather": "gathered",
     "multline": "multlined",
 }
+WITH_TEXTS = frozenset(name + star for name in _INNER for star in ("", "*"))
+r"""Environments of amsmath in which `\intertext` may stand between rows."""
 _BARE = ("equation", "displaymath", "math", "dmath")
 _ARRAYS = ("eqnarray", "IEEEeqnarray")
 _CASES = ("numcases", "subnumcases")

@@ -29,25 +29,10 @@ _MOST_DEFINITIONS = 200
 """Definitions in one formula, each of which is read from what is left of it."""
 
 _EXPAND_FIRST = frozenset(
-    [
-        r"\sqrt",
-        r"\mathord",
-        r"\mathop",
-        r"\mathbin",
-        r"\mathrel",
-        r"\mathopen",
-        r"\mathclose",
-        r"\mathpunct",
-        r"\mathinner",
-        r"\mathchoice",
-        r"\uppercase",
-        r"\lowercase",
-        r"\hbox",
-        r"\mathaccent",
-        r"\radical",
-        r"\smashoperator",
-        r"\middle",
-    ]
+    r"""
+    \sqrt \mathord \mathop \mathbin \mathrel \mathopen \mathclose \mathpunct \mathinner \mathchoice \uppercase
+    \lowercase \hbox \mathaccent \radical \smashoperator \middle
+    """.split()
 )
 r"""Commands that end in one of TeX's primitives, which expands what follows; measured with pdfTeX and amsmath."""
 _ARGUMENTS = {
@@ -280,6 +265,8 @@ class Expansion:
             self._expand(second, macro)
         elif second == "\\expandafter":
             self._expand_after()
+        elif second in ("\\else", "\\fi") and self._open:
+            self._conditional(second)
         else:
             self._source.push([second])
         self._source.push([first])

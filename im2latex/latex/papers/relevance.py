@@ -15,7 +15,7 @@ _READ_IN_TEXT = (
     | INPUTS
     | IMPORTS
     | PACKAGES
-    | {"$", "\\(", "\\)", "\\endinput", "\\csname", "\\unless", "\\else", "\\fi", "\\InputIfFileExists"}
+    | {"$", "\\(", "\\)", "\\endinput", "\\csname", "\\ensuremath", "\\unless", "\\else", "\\fi", "\\InputIfFileExists"}
 )
 _DISPLAY_MARKS = frozenset(["\\[", "\\]", *(f"\\{end}{name}" for name in DISPLAYS for end in ("", "end"))])
 

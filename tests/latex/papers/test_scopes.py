@@ -99,6 +99,17 @@ def test_siblings_of_aliases(alias: str, use: str, found: list[str]) -> None:
         (r"\def\bgn{\begin}\def\nd{\end}\bgn{equation}a\nd{equation}$z$", ["a", "z"]),
         (r"\newcommand\be{\begin}\newcommand\en{\end}\be {gather} a\en {gather}", [r"\begin{gathered}a\end{gathered}"]),
         (r"\@namedef{x}{y}$\x$", ["y"]),
+        (
+            r"\def\all#1{\ifx#1\relax\else\expandafter\def\csname b#1\endcsname{\mathbf{#1}}\expandafter\all\fi}"
+            r"\all XYZ\relax $\bX\bZ$",
+            [r"\mathbf{X}\mathbf{Z}"],
+        ),
+        (
+            r"\def\all#1{\ifx\all#1\else\expandafter\def\csname #1#1\endcsname{\mathbb{#1}}\expandafter\all\fi}"
+            r"\all ABC\all $\AA\CC$ \iftrue $z$\fi",
+            [r"\mathbb{A}\mathbb{C}", "z"],
+        ),
+        (r"\def\x#1{\ifx#1.\else #1_1\expandafter\x\fi}$\x abc.$", ["a_1b_1c_1"]),
         (r"\def\x#1#{\hbox to #1}$\x3pt{a}$", [r"\hboxto3pt{a}"]),
         (r"\def\x#{\hbox}$\x{a}$", [r"\hbox{a}"]),
         (r"\def\y{1}\edef\x{\y\noexpand\y}\def\y{2}$\x$", ["12"]),
