@@ -54,7 +54,7 @@ _MOST_EXPANSIONS = 100
 
 def is_conditional(token: str, meanings: Meanings) -> bool:
     """Whether TeX counts a token as the begin of a conditional also in text that it skips."""
-    if not token.startswith("\\"):
+    if not token.startswith("\\if") and token not in meanings.known:
         return False
     name = meanings.primitive(token)
     return name in _PRIMITIVES or (name not in meanings.known and _OF_CLASSES.match(name) is not None)

@@ -22,6 +22,7 @@ from im2latex.latex.papers.lexer import CONTROL, read_argument
 from im2latex.latex.papers.relevance import Relevance
 from im2latex.latex.papers.text import Text
 from im2latex.latex.papers.text_macros import TextMacros
+from im2latex.latex.tokens import split
 
 _EVENT = re.compile(rf"{CONTROL}|\$\$?|[{{}}]", re.DOTALL)
 _BEFORE_END = re.compile(r"[\s\1]*(\\[A-Za-z@]+)[\s\1]*(\\(?:fi|else))(?![A-Za-z@])")
@@ -30,11 +31,13 @@ _INLINE = re.compile(rf"{CONTROL}|[{{}}$]", re.DOTALL)
 _PICTURES = ("tikzpicture", "pgfpicture", "pspicture", "pspicture*")
 r"""Environments in which `$` may compute coordinates; what they hold is not read."""
 _GROUPING = frozenset(
-    r"""
-    \mbox \makebox \fbox \framebox \parbox \raisebox \emph \textbf \textit \textrm \textsf \texttt \textsc \textsl
-    \textup \textmd \textnormal \hbox \vbox \vtop \footnote \centerline \leftline \rightline \scalebox \resizebox
-    \colorbox \textcolor
-    """.split()
+    split(
+        r"""
+        \mbox \makebox \fbox \framebox \parbox \raisebox \emph \textbf \textit \textrm \textsf \texttt \textsc \textsl
+        \textup \textmd \textnormal \hbox \vbox \vtop \footnote \centerline \leftline \rightline \scalebox \resizebox
+        \colorbox \textcolor
+        """
+    )
 )
 """Commands whose argument is a group, so that a definition in it is local; that of others may be read as it is."""
 _MOST_UNREADABLE = 100
@@ -87,7 +90,10 @@ class FileReader:
             self._command(self._macros.primitive(token), start)
 
     def _command(self, name: str, start: int) -> None:
-        if name in READERS:
+        if name not in _FOLLOWED and not name.startswith("\\if"):
+            if name not in _GROUPING and name[1:2].isalpha():
+                self._behind_command = self.text.place
+        elif name in READERS:
             self._definition(name)
         elif name == "\\global":
             self._global = True
@@ -111,7 +117,7 @@ class FileReader:
             self._behind_command = self.text.place
         elif self._branches.may_begin(name):
             self._branches.conditional(name)
-        elif name not in _GROUPING and name[1:2].isalpha():
+        else:
             self._behind_command = self.text.place
         self._global = False
 
@@ -193,10 +199,8 @@ class FileReader:
         inside = self.text.place
         end = None
         if self._worth_trying("unclosed_display"):
-            finder = DisplayEnd(
-                self.text, self.collection, self._relevance, self._replacing, self._inputs, self._branches
-            )
-            end = finder.find(target, MOST_FORMULA_CHARACTERS)
+            parts = (self.text, self.collection, self._relevance, self._replacing, self._inputs, self._branches)
+            end = DisplayEnd(*parts).find(target, MOST_FORMULA_CHARACTERS)
         if end is None:
             self._failed("unclosed_display")
             self.text.place = inside
@@ -253,9 +257,6 @@ class FileReader:
     def _end_input(self, _start: int) -> None:
         self._ended = True
 
-    def _close(self, kind: str) -> None:
-        self.collection.close_group(kind)
-
     def _build_name(self, start: int) -> None:
         r"""`\csname`, where it is a macro of the paper or a display."""
         end = self.text.text.find("\\endcsname", self.text.place, self.text.place + 200)
@@ -275,19 +276,23 @@ class FileReader:
             self.text.replace(start, self._branches.behind(match[2], match.end()), f"{match[1]} ")
 
 
-_COMMANDS: dict[str, Callable[[FileReader, int], None]] = {
+_COMMANDS: dict[str, Callable[[FileReader, int], object]] = {
     "\\begin": FileReader._begin,
     "\\end": FileReader._end,
-    "\\else": lambda reader, _: reader._branches.leave("\\else"),
-    "\\or": lambda reader, _: reader._branches.leave("\\else"),
+    **dict.fromkeys(["\\else", "\\or"], lambda reader, _: reader._branches.leave("\\else")),
     "\\fi": lambda reader, _: reader._branches.leave("\\fi"),
     "\\endinput": FileReader._end_input,
     "\\begingroup": lambda reader, _: reader.collection.open_group("\\begingroup"),
-    "\\endgroup": lambda reader, _: reader._close("\\begingroup"),
+    "\\endgroup": lambda reader, _: reader.collection.close_group("\\begingroup"),
     "\\bgroup": lambda reader, _: reader.collection.open_group("{"),
-    "\\egroup": lambda reader, _: reader._close("{"),
+    "\\egroup": lambda reader, _: reader.collection.close_group("{"),
     "\\csname": FileReader._build_name,
     "\\expandafter": FileReader._expand_after,
     "\\ensuremath": FileReader._ensured,
     "\\InputIfFileExists": lambda reader, start: reader._inputs.input_if_exists(start),
 }
+_FOLLOWED = frozenset(
+    {"\\global", "\\[", "\\(", "\\unless", *READERS, *_COMMANDS, *INPUTS, *IMPORTS, *PACKAGES, *CHOICES}
+    | {f"\\{name}" for name in DISPLAYS}
+)
+"""All commands that are not passed over, apart from conditionals."""

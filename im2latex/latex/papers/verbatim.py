@@ -191,7 +191,7 @@ def verbatim_of(sources: Iterable[str]) -> Verbatim:
     )
 
 
-STANDARD_COMMENTS = re.compile(r"(?<!\\)%[^\n]*")
+STANDARD_COMMENTS = re.compile(r"%(?<!\\%)[^\n]*")  # a literal in front, which is searched faster
 
 
 def _aliases(text: str, commands: Iterable[str]) -> set[str]:
