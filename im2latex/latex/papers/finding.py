@@ -13,6 +13,7 @@ from im2latex.latex.papers.collecting import Collection, Found
 from im2latex.latex.papers.file_reader import FileReader
 from im2latex.latex.papers.inputs import PACKAGES, included, is_document, main_files, resolve
 from im2latex.latex.papers.macros import Macros
+from im2latex.latex.papers.switches import switches
 from im2latex.latex.papers.verbatim import verbatim_of
 
 _MOST_FILES = 200
@@ -29,6 +30,7 @@ class Walk:
         self._macros = macros
         self._min_inline = min_inline
         self._verbatim = verbatim_of(files.values())
+        macros.undefined = switches(files.values())
         self._visible: dict[str, str] = {}
         self._open: list[str] = []
         self._read = 0
