@@ -23,9 +23,11 @@ class Branches:
         """Whether a command begins a conditional, as far as that can be seen."""
         if is_conditional(name, self._macros) or name == "\\unless":
             return True
+        if not may_be_conditional(name, self._macros):
+            return False
         behind = TextSource(self._text.text, self._text.place)
         behind.skip_spaces()
-        return may_be_conditional(name, self._macros) and behind.peek() != "{"
+        return behind.peek() != "{"
 
     def conditional(self, name: str) -> None:
         """Go on in the branch that holds; where that cannot be known, both are read, which is counted."""

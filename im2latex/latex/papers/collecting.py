@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from im2latex.errors import LatexError
 from im2latex.latex.papers.displays import typeset_inside
 from im2latex.latex.papers.inputs import INPUTS
-from im2latex.latex.papers.lexer import FROZEN, JOIN, tokens
+from im2latex.latex.papers.intertext import TEXTS, between_texts
+from im2latex.latex.papers.lexer import FROZEN, JOIN, tokens, untokenize
 from im2latex.latex.papers.macros import Macros
 
 _NO_FORMULA = re.compile(
@@ -79,17 +80,27 @@ class Collection:
         written = " ".join(body.replace(JOIN, "").split())
         raw = written.replace(FROZEN, "")
         try:
-            self.found.append(Found(file, line, env, raw, self._formula(written, env)))
+            expanded = self.macros.expand_tokens(tokens(written))
+            pieces = [(env, expanded)] if TEXTS.isdisjoint(expanded) else between_texts(expanded, env)
         except LatexError as error:
             self.found.append(Found(file, line, env, raw, None, error.reason))
+            return
+        for kind, piece in pieces:
+            source = raw if kind == env else untokenize(piece).strip()
+            if kind != env and (self.min_inline is None or len(source) < self.min_inline):
+                continue
+            try:
+                self.found.append(Found(file, line, kind, source, _formula(piece, kind)))
+            except LatexError as error:
+                self.found.append(Found(file, line, kind, source, None, error.reason))
 
-    def _formula(self, written: str, env: str) -> str:
-        expanded = self.macros.expand_tokens(tokens(written))
-        if not INPUTS.isdisjoint(expanded):
-            raise LatexError("missing_input", "holds a file that is not there")
-        formula = typeset_inside(expanded, env)
-        if not formula:
-            raise LatexError("empty")
-        if _NO_FORMULA.search(formula):
-            raise LatexError("no_formula", "holds a reference, a list or a picture")
-        return formula
+
+def _formula(expanded: list[str], env: str) -> str:
+    if not INPUTS.isdisjoint(expanded):
+        raise LatexError("missing_input", "holds a file that is not there")
+    formula = typeset_inside(expanded, env)
+    if not formula:
+        raise LatexError("empty")
+    if _NO_FORMULA.search(formula):
+        raise LatexError("no_formula", "holds a reference, a list or a picture")
+    return formula

@@ -54,7 +54,7 @@ _MOST_EXPANSIONS = 100
 
 def is_conditional(token: str, meanings: Meanings) -> bool:
     """Whether TeX counts a token as the begin of a conditional also in text that it skips."""
-    if not token.startswith("\\"):
+    if not token.startswith("\\if") and token not in meanings.known:
         return False
     name = meanings.primitive(token)
     return name in _PRIMITIVES or (name not in meanings.known and _OF_CLASSES.match(name) is not None)
@@ -143,6 +143,10 @@ def same_meaning(first: str, second: str, meanings: Meanings) -> bool | None:
     r"""What `\ifx` says of two tokens; None where a name is defined neither here nor known to be LaTeX's."""
     names = [meanings.primitive(first), meanings.primitive(second)]
     macros = [meanings.known.get(name) for name in names]
+    names = [
+        _UNDEFINED[0] if macro is None and name in meanings.undefined else name
+        for name, macro in zip(names, macros, strict=True)
+    ]
     if names[0] == names[1]:
         return True
     if all(macros):
@@ -161,7 +165,9 @@ def _is_latex(name: str) -> bool:
 
 def is_defined(name: str, meanings: Meanings) -> bool | None:
     """Whether a control sequence is defined; None where it may be by LaTeX or a package."""
-    return True if name in meanings.known or _is_latex(name) else None
+    if name in meanings.known or _is_latex(name):
+        return True
+    return False if name in meanings.undefined or name in _UNDEFINED else None
 
 
 def _ifdefined(source: Source, meanings: Meanings) -> bool | None:
@@ -170,6 +176,7 @@ def _ifdefined(source: Source, meanings: Meanings) -> bool | None:
 
 def _ifcsname(source: Source, meanings: Meanings) -> bool | None:
     name = ""
+    source.skip_spaces()
     while (token := source.peek()) and token != "\\endcsname":
         name += source.pop()
     if not token:

@@ -12,11 +12,10 @@ from functools import partial
 from im2latex.errors import LatexError
 from im2latex.latex.papers.arguments import TokenSource, read_arguments
 from im2latex.latex.papers.choices import toggle_name
+from im2latex.latex.papers.delimiters import paired_delimiter
 from im2latex.latex.papers.lexer import FROZEN, read_argument, read_optional, skip_spaces, tokens
 from im2latex.latex.papers.meanings import Macro, Meanings, Parameter, frozen
 from im2latex.latex.papers.parameters import (
-    OPTION,
-    STAR,
     latex_parameters,
     read_name,
     skip_star,
@@ -168,21 +167,6 @@ def _operator(source: str, place: int, macros: Meanings) -> int:
     return place
 
 
-def _paired_delimiter(source: str, place: int, macros: Meanings) -> int:
-    r"""mathtools: `\abs{x}`, `\abs*{x}` that grows, `\abs[\big]{x}`."""
-    name, place = read_name(source, place)
-    left, place = read_argument(source, place)
-    right, place = read_argument(source, place)
-    opening, closing = tokens(left), tokens(right)
-    grown = ["\\mathopen", "{", "}", "\\mathclose", "{", "\\left", *opening, "#3", "\\right", *closing, "}"]
-    sized = ["\\mathopen", "{", "#2", *opening, "}", "#3", "\\mathclose", "{", "#2", *closing, "}"]
-    fixed = [*opening, "#3", *closing]
-    choice = ["\\IfNoValueTF", "{", "#2", "}", "{", *fixed, "}", "{", *sized, "}"]
-    body = ("\\IfBooleanTF", "{", "#1", "}", "{", *grown, "}", "{", *choice, "}")
-    macros.define(name, Macro((STAR, OPTION, Parameter("plain")), body))
-    return place
-
-
 def _document_command(source: str, place: int, macros: Meanings, overwrite: bool = True) -> int:
     name, place = read_name(source, place)
     specification, place = read_argument(source, place)
@@ -258,7 +242,9 @@ READERS: dict[str, Reader] = {
     "\\toggletrue": partial(_set_boolean, toggle=True, value="true"),
     "\\togglefalse": partial(_set_boolean, toggle=True, value="false"),
     "\\DeclareMathOperator": _operator,
-    "\\DeclarePairedDelimiter": _paired_delimiter,
+    "\\DeclarePairedDelimiter": paired_delimiter,
+    "\\DeclarePairedDelimiterX": partial(paired_delimiter, with_body=True),
+    "\\DeclarePairedDelimiterXPP": partial(paired_delimiter, with_body=True, with_sides=True),
     **dict.fromkeys(["\\NewDocumentCommand", "\\RenewDocumentCommand", "\\DeclareDocumentCommand"], _document_command),
     "\\ProvideDocumentCommand": partial(_document_command, overwrite=False),
     **dict.fromkeys(["\\newenvironment", "\\renewenvironment"], _environment),

@@ -9,13 +9,18 @@ from im2latex.latex.papers.defining import READERS, define
 from im2latex.latex.papers.expansion import is_environment
 from im2latex.latex.papers.file_inputs import FileInputs
 from im2latex.latex.papers.inputs import INPUTS
-from im2latex.latex.papers.lexer import CONTROL, skip_spaces
+from im2latex.latex.papers.lexer import CONTROL, FROZEN, skip_spaces
 from im2latex.latex.papers.meanings import Meanings
 from im2latex.latex.papers.relevance import Relevance
 from im2latex.latex.papers.text import Text
 from im2latex.latex.papers.text_macros import TextMacros
 
 _EVENT = re.compile(rf"{CONTROL}|\$\$?|[{{}}]", re.DOTALL)
+_CONTROL = re.compile(CONTROL, re.DOTALL)
+_STEPS = frozenset(
+    ["\\]", "\\begin", "\\end", "\\csname", "\\else", "\\or", "\\fi", "\\unless", *READERS.keys(), *INPUTS]
+)
+"""What is looked at without being a macro of the paper or the display's own name."""
 _ENVIRONMENT = re.compile(r"[\s\1]*\{[\s\1]*([^{}\\$]*?)[\s\1]*\}")
 
 
@@ -50,7 +55,10 @@ class DisplayEnd:
         r"""Where the closer of `\]`, `$$` or an environment begins and ends; None where there is none in reach."""
         start = here = self._text.place
         depth = nested = 0
-        while match := _EVENT.search(self._text.text, here):
+        event = _EVENT if target == "$$" else _CONTROL
+        steps = _STEPS | {f"\\{target}", f"\\end{target}"}
+        known = self._macros.known
+        while match := event.search(self._text.text, here):
             if match.start() - start > most:
                 return None
             token, at, here = match[0], match.start(), match.end()
@@ -58,7 +66,7 @@ class DisplayEnd:
             if token[0] == "$":
                 if target == "$$" and depth <= 0:
                     return (at, here) if token == "$$" else None
-            elif token[0] == "\\":
+            elif token in known or token in steps or token.startswith("\\if") or token[-1] == FROZEN:
                 step = self._step(token, at, here, target)
                 if step is None:
                     return None

@@ -4,6 +4,7 @@ import re
 
 from im2latex.errors import LatexError
 from im2latex.latex.papers.lexer import untokenize
+from im2latex.latex.tokens import split
 
 _INNER = {
     "align": "aligned",
@@ -14,6 +15,8 @@ _INNER = {
     "gather": "gathered",
     "multline": "multlined",
 }
+WITH_TEXTS = frozenset(name + star for name in _INNER for star in ("", "*"))
+r"""Environments of amsmath in which `\intertext` may stand between rows."""
 _BARE = ("equation", "displaymath", "math", "dmath")
 _ARRAYS = ("eqnarray", "IEEEeqnarray")
 _CASES = ("numcases", "subnumcases")
@@ -24,8 +27,15 @@ _EMPHEQ_BRACES = {"\\empheqlbrace": "\\left\\{", "\\empheqrbrace": "\\right\\}"}
 
 _SILENT_WITH_ARGUMENT = frozenset(["\\label", "\\tag"])
 _SILENT = frozenset(
-    ["\\nonumber", "\\notag", "\\displaybreak", "\\allowdisplaybreaks", "\\qedhere", "\\IEEEeqnarraynumspace"]
+    split(
+        r"""
+        \nonumber \notag \displaybreak \allowdisplaybreaks \qedhere
+        \IEEEeqnarraynumspace \IEEEyesnumber \IEEEyessubnumber \IEEEnonumber \IEEEnosubnumber
+        """
+    )
 )
+_LAST = frozenset(["\\eqno", "\\leqno"])
+_NUMBERING = _SILENT_WITH_ARGUMENT | _SILENT | _LAST
 _INFIX = frozenset(["\\over", "\\atop", "\\choose", "\\brack", "\\brace", "\\above"])
 
 
@@ -42,10 +52,12 @@ def typeset_inside(parts: list[str], env: str) -> str:
     if name in _INNER:
         argument, rows = _argument(parts) if _INNER[name] == "alignedat" else ("", parts)
         inner = _INNER[name]
-        return f"\\begin{{{inner}}}{argument} {_rows(rows)} \\end{{{inner}}}" if _rows(rows) else ""
+        written = _rows(rows)
+        return f"\\begin{{{inner}}}{argument} {written} \\end{{{inner}}}" if written else ""
     if name in _ARRAYS:
         columns, rows = _columns(parts) if name == "IEEEeqnarray" else ("rcl", parts)
-        return f"\\begin{{array}}{{{columns}}} {_rows(rows)} \\end{{array}}" if _rows(rows) else ""
+        written = _rows(rows)
+        return f"\\begin{{array}}{{{columns}}} {written} \\end{{array}}" if written else ""
     formula = untokenize(parts).strip()
     # in a display the style before a fraction is not part of its numerator
     return f"{{{formula}}}" if _has_open_fraction(parts) else formula
@@ -53,16 +65,18 @@ def typeset_inside(parts: list[str], env: str) -> str:
 
 def _audible(parts: list[str]) -> list[str]:
     """The tokens without numbering, labels and whatever stands behind `\\eqno`."""
+    if _NUMBERING.isdisjoint(parts):
+        return parts
     kept: list[str] = []
     place = 0
     while place < len(parts):
         token = parts[place]
         place += 1
-        if token in ("\\eqno", "\\leqno"):
+        if token in _LAST:
             break
         if token in _SILENT_WITH_ARGUMENT:
             place = _behind_argument(parts, place)
-        elif token not in _SILENT and not token.startswith("\\IEEEyes") and not token.startswith("\\IEEEno"):
+        elif token not in _SILENT:
             kept.append(token)
     return kept
 
@@ -163,6 +177,8 @@ def _columns(parts: list[str]) -> tuple[str, list[str]]:
 
 
 def _has_open_fraction(parts: list[str]) -> bool:
+    if _INFIX.isdisjoint(parts):
+        return False
     depth = 0
     for token in parts:
         depth += (token in ("{", "\\left")) - (token in ("}", "\\right"))

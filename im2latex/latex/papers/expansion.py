@@ -17,6 +17,7 @@ from im2latex.latex.papers.defining import READERS, define, end_of
 from im2latex.latex.papers.lexer import FROZEN, is_space, tokens, untokenize
 from im2latex.latex.papers.meanings import BRACKETS, Macro, Meanings, Parameter
 from im2latex.latex.signatures import COMMANDS
+from im2latex.latex.tokens import split
 
 MOST_STEPS = 10_000
 """Expansions in one formula; the largest real formulas need a few hundred."""
@@ -29,25 +30,12 @@ _MOST_DEFINITIONS = 200
 """Definitions in one formula, each of which is read from what is left of it."""
 
 _EXPAND_FIRST = frozenset(
-    [
-        r"\sqrt",
-        r"\mathord",
-        r"\mathop",
-        r"\mathbin",
-        r"\mathrel",
-        r"\mathopen",
-        r"\mathclose",
-        r"\mathpunct",
-        r"\mathinner",
-        r"\mathchoice",
-        r"\uppercase",
-        r"\lowercase",
-        r"\hbox",
-        r"\mathaccent",
-        r"\radical",
-        r"\smashoperator",
-        r"\middle",
-    ]
+    split(
+        r"""
+        \sqrt \mathord \mathop \mathbin \mathrel \mathopen \mathclose \mathpunct \mathinner \mathchoice \uppercase
+        \lowercase \hbox \mathaccent \radical \smashoperator \middle
+        """
+    )
 )
 r"""Commands that end in one of TeX's primitives, which expands what follows; measured with pdfTeX and amsmath."""
 _ARGUMENTS = {
@@ -71,10 +59,14 @@ class Expansion:
 
     def run(self) -> list[str]:
         """Expand to the end; raises `LatexError` where a macro lacks an argument, never ends or cannot be known."""
-        while self._source.rest:
-            token = self._source.pop()
-            macro = self._macros.known.get(token)
+        known, done = self._macros.known, self._done
+        while rest := self._source.rest:
+            token = rest.pop()
+            macro = known.get(token)
             if macro is None:
+                if token[0] not in _READ_APART:
+                    done.append(token)
+                    continue
                 self._read(token)
             elif (name := self._macros.primitive(token)) != token:
                 self._read(name + FROZEN)
@@ -82,6 +74,8 @@ class Expansion:
                 self._expand(token, macro)
             if len(self._done) > MOST_TOKENS or len(self._source.rest) > MOST_TOKENS:
                 raise LatexError("macro_bomb", f"{token} grows beyond {MOST_TOKENS:,} tokens")
+        if len(done) > MOST_TOKENS:
+            raise LatexError("macro_bomb", f"the formula has more than {MOST_TOKENS:,} tokens")
         if self._open:
             raise LatexError("unclosed_conditional", "a conditional is never closed")
         return self._done
@@ -280,6 +274,8 @@ class Expansion:
             self._expand(second, macro)
         elif second == "\\expandafter":
             self._expand_after()
+        elif second in ("\\else", "\\fi") and self._open:
+            self._conditional(second)
         else:
             self._source.push([second])
         self._source.push([first])
@@ -294,6 +290,8 @@ def is_environment(name: str, macros: Meanings) -> bool:
     return takes_body or f"\\end{name}" in macros.known
 
 
+_READ_APART = frozenset("\\{}^")
+"""First characters of tokens that are more than themselves."""
 _OPTION = Macro((Parameter("optional", BRACKETS),), ())
 _BRANCHES = frozenset(["\\unless", "\\else", "\\or", "\\fi"])
 _PREFIXES = frozenset(["\\global", "\\long", "\\outer", "\\protected", "\\expandafter"])

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
+from im2latex.errors import LatexError
 from im2latex.latex.papers.branches import Branches
 from im2latex.latex.papers.choices import CHOICES
 from im2latex.latex.papers.collecting import Collection
@@ -17,47 +18,26 @@ from im2latex.latex.papers.displays import DISPLAYS
 from im2latex.latex.papers.expansion import is_environment
 from im2latex.latex.papers.file_inputs import MOST_FORMULA_CHARACTERS, FileInputs, Files
 from im2latex.latex.papers.inputs import IMPORTS, INPUTS, PACKAGES
-from im2latex.latex.papers.lexer import CONTROL
+from im2latex.latex.papers.lexer import CONTROL, read_argument
 from im2latex.latex.papers.relevance import Relevance
 from im2latex.latex.papers.text import Text
 from im2latex.latex.papers.text_macros import TextMacros
+from im2latex.latex.tokens import split
 
 _EVENT = re.compile(rf"{CONTROL}|\$\$?|[{{}}]", re.DOTALL)
+_BEFORE_END = re.compile(r"[\s\1]*(\\[A-Za-z@]+)[\s\1]*(\\(?:fi|else))(?![A-Za-z@])")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _INLINE = re.compile(rf"{CONTROL}|[{{}}$]", re.DOTALL)
 _PICTURES = ("tikzpicture", "pgfpicture", "pspicture", "pspicture*")
 r"""Environments in which `$` may compute coordinates; what they hold is not read."""
 _GROUPING = frozenset(
-    [
-        r"\mbox",
-        r"\makebox",
-        r"\fbox",
-        r"\framebox",
-        r"\parbox",
-        r"\raisebox",
-        r"\emph",
-        r"\textbf",
-        r"\textit",
-        r"\textrm",
-        r"\textsf",
-        r"\texttt",
-        r"\textsc",
-        r"\textsl",
-        r"\textup",
-        r"\textmd",
-        r"\textnormal",
-        r"\hbox",
-        r"\vbox",
-        r"\vtop",
-        r"\footnote",
-        r"\centerline",
-        r"\leftline",
-        r"\rightline",
-        r"\scalebox",
-        r"\resizebox",
-        r"\colorbox",
-        r"\textcolor",
-    ]
+    split(
+        r"""
+        \mbox \makebox \fbox \framebox \parbox \raisebox \emph \textbf \textit \textrm \textsf \texttt \textsc \textsl
+        \textup \textmd \textnormal \hbox \vbox \vtop \footnote \centerline \leftline \rightline \scalebox \resizebox
+        \colorbox \textcolor
+        """
+    )
 )
 """Commands whose argument is a group, so that a definition in it is local; that of others may be read as it is."""
 _MOST_UNREADABLE = 100
@@ -110,7 +90,10 @@ class FileReader:
             self._command(self._macros.primitive(token), start)
 
     def _command(self, name: str, start: int) -> None:
-        if name in READERS:
+        if name not in _FOLLOWED and not name.startswith("\\if"):
+            if name not in _GROUPING and name[1:2].isalpha():
+                self._behind_command = self.text.place
+        elif name in READERS:
             self._definition(name)
         elif name == "\\global":
             self._global = True
@@ -134,7 +117,7 @@ class FileReader:
             self._behind_command = self.text.place
         elif self._branches.may_begin(name):
             self._branches.conditional(name)
-        elif name not in _GROUPING and name[1:2].isalpha():
+        else:
             self._behind_command = self.text.place
         self._global = False
 
@@ -216,10 +199,8 @@ class FileReader:
         inside = self.text.place
         end = None
         if self._worth_trying("unclosed_display"):
-            finder = DisplayEnd(
-                self.text, self.collection, self._relevance, self._replacing, self._inputs, self._branches
-            )
-            end = finder.find(target, MOST_FORMULA_CHARACTERS)
+            parts = (self.text, self.collection, self._relevance, self._replacing, self._inputs, self._branches)
+            end = DisplayEnd(*parts).find(target, MOST_FORMULA_CHARACTERS)
         if end is None:
             self._failed("unclosed_display")
             self.text.place = inside
@@ -236,7 +217,20 @@ class FileReader:
             self.collection.count("unclosed_inline")
             return
         self.text.place = end + (1 if opener == "$" else 2)
-        body = self.text.text[inside:end]
+        self._keep_inline(start, self.text.text[inside:end])
+
+    def _ensured(self, start: int) -> None:
+        r"""`\ensuremath`, which outside of formulas makes one of its argument."""
+        if not self._prints:
+            return
+        try:
+            body, self.text.place = read_argument(self.text.text, self.text.place)
+        except LatexError:
+            self.collection.count("unclosed_inline")
+            return
+        self._keep_inline(start, body)
+
+    def _keep_inline(self, start: int, body: str) -> None:
         least = self.collection.min_inline
         if least is not None and len(" ".join(body.split())) >= least:
             self.collection.keep(self.path, self.text.line_of(start), "inline", body)
@@ -263,9 +257,6 @@ class FileReader:
     def _end_input(self, _start: int) -> None:
         self._ended = True
 
-    def _close(self, kind: str) -> None:
-        self.collection.close_group(kind)
-
     def _build_name(self, start: int) -> None:
         r"""`\csname`, where it is a macro of the paper or a display."""
         end = self.text.text.find("\\endcsname", self.text.place, self.text.place + 200)
@@ -278,18 +269,30 @@ class FileReader:
         elif f"\\{name}" in self._macros.known and name.isalpha():
             self.text.replace(start, self.text.place, f"\\{name} ")
 
+    def _expand_after(self, start: int) -> None:
+        r"""A macro behind whose name a branch ends, as in a loop that calls itself: the end comes first."""
+        match = _BEFORE_END.match(self.text.text, self.text.place)
+        if match and self._branches.in_known_branch():
+            self.text.replace(start, self._branches.behind(match[2], match.end()), f"{match[1]} ")
 
-_COMMANDS: dict[str, Callable[[FileReader, int], None]] = {
+
+_COMMANDS: dict[str, Callable[[FileReader, int], object]] = {
     "\\begin": FileReader._begin,
     "\\end": FileReader._end,
-    "\\else": lambda reader, _: reader._branches.leave("\\else"),
-    "\\or": lambda reader, _: reader._branches.leave("\\else"),
+    **dict.fromkeys(["\\else", "\\or"], lambda reader, _: reader._branches.leave("\\else")),
     "\\fi": lambda reader, _: reader._branches.leave("\\fi"),
     "\\endinput": FileReader._end_input,
     "\\begingroup": lambda reader, _: reader.collection.open_group("\\begingroup"),
-    "\\endgroup": lambda reader, _: reader._close("\\begingroup"),
+    "\\endgroup": lambda reader, _: reader.collection.close_group("\\begingroup"),
     "\\bgroup": lambda reader, _: reader.collection.open_group("{"),
-    "\\egroup": lambda reader, _: reader._close("{"),
+    "\\egroup": lambda reader, _: reader.collection.close_group("{"),
     "\\csname": FileReader._build_name,
+    "\\expandafter": FileReader._expand_after,
+    "\\ensuremath": FileReader._ensured,
     "\\InputIfFileExists": lambda reader, start: reader._inputs.input_if_exists(start),
 }
+_FOLLOWED = frozenset(
+    {"\\global", "\\[", "\\(", "\\unless", *READERS, *_COMMANDS, *INPUTS, *IMPORTS, *PACKAGES, *CHOICES}
+    | {f"\\{name}" for name in DISPLAYS}
+)
+"""All commands that are not passed over, apart from conditionals."""

@@ -5,6 +5,7 @@ paper, and shorthands for displays (`\be ... \ee`, environments of the paper's o
 that the displays themselves can be found. Whatever was found and cannot be kept has a reason.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -12,9 +13,11 @@ from im2latex.latex.papers.collecting import Collection, Found
 from im2latex.latex.papers.file_reader import FileReader
 from im2latex.latex.papers.inputs import PACKAGES, included, is_document, main_files, resolve
 from im2latex.latex.papers.macros import Macros
+from im2latex.latex.papers.switches import switches
 from im2latex.latex.papers.verbatim import verbatim_of
 
 _MOST_FILES = 200
+_END_OF_INPUT = re.compile(r"\\endinput(?![A-Za-z@])")
 _MOST_INSIDE = 10
 """Formulas that may input the same file: one that inputs itself would never end."""
 
@@ -27,6 +30,7 @@ class Walk:
         self._macros = macros
         self._min_inline = min_inline
         self._verbatim = verbatim_of(files.values())
+        macros.undefined = switches(files.values())
         self._visible: dict[str, str] = {}
         self._open: list[str] = []
         self._read = 0
@@ -82,4 +86,4 @@ class Walk:
         self._inside[target] += 1
         if target is None or target in self._open or self._inside[target] > _MOST_INSIDE:
             return None
-        return self._text(target)
+        return _END_OF_INPUT.split(self._text(target), maxsplit=1)[0]

@@ -38,10 +38,15 @@ def untokenize(parts: Iterable[str], keep_frozen: bool = False) -> str:
     text: list[str] = []
     word = False
     for token in parts:
-        if word and (token[0].isalpha() or token[0] == "@"):
+        first = token[0]
+        if word and (first.isalpha() or first == "@"):
             text.append(" ")
-        word = is_word(token) and not (keep_frozen and token[-1] == FROZEN)
-        text.append(token if keep_frozen else token.rstrip(FROZEN))
+        if first == "\\":
+            word = is_word(token) and not (keep_frozen and token[-1] == FROZEN)
+            text.append(token if keep_frozen else token.rstrip(FROZEN))
+        else:
+            word = False
+            text.append(token)
     return "".join(text)
 
 

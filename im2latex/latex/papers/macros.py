@@ -14,6 +14,7 @@ class Macros(Meanings):
         """The same definitions, outside of all groups, to which others can be added."""
         copied = Macros()
         copied.known = dict(self.known)
+        copied.undefined = self.undefined
         return copied
 
     def expand(self, formula: str) -> str:

@@ -68,6 +68,8 @@ class Meanings:
 
     def __init__(self) -> None:
         self.known: dict[str, Macro] = {}
+        self.undefined: frozenset[str] = frozenset()
+        """Names that the paper only tests: no package defines them."""
         self.everywhere = False
         r"""Whether definitions are global, as behind `\global`."""
         self.version = 0

@@ -15,7 +15,7 @@ _READ_IN_TEXT = (
     | INPUTS
     | IMPORTS
     | PACKAGES
-    | {"$", "\\(", "\\)", "\\endinput", "\\csname", "\\unless", "\\else", "\\fi", "\\InputIfFileExists"}
+    | {"$", "\\(", "\\)", "\\endinput", "\\csname", "\\ensuremath", "\\unless", "\\else", "\\fi", "\\InputIfFileExists"}
 )
 _DISPLAY_MARKS = frozenset(["\\[", "\\]", *(f"\\{end}{name}" for name in DISPLAYS for end in ("", "end"))])
 
@@ -83,7 +83,7 @@ class Relevance:
 
     def _environment(self, behind: tuple[str, ...]) -> bool:
         written = "".join(behind[: behind.index("}")] if "}" in behind else ()).strip().removeprefix("{")
-        if written in DISPLAYS or "#" in written:
+        if written in DISPLAYS or "#" in written or not behind:
             return True
         return is_environment(written, self._macros) and self.environment(written)
 

@@ -1,11 +1,12 @@
 """User macros in the text of a paper, replaced where they stand."""
 
 import re
+from collections import Counter
 
 from im2latex.errors import LatexError
 from im2latex.latex.papers.arguments import TextSource, read_arguments
 from im2latex.latex.papers.collecting import Collection
-from im2latex.latex.papers.conditionals import enter, skip_branch, unless
+from im2latex.latex.papers.conditionals import enter, is_conditional, skip_branch, unless
 from im2latex.latex.papers.defining import READERS, define
 from im2latex.latex.papers.displays import DISPLAYS
 from im2latex.latex.papers.lexer import JOIN, untokenize
@@ -13,6 +14,10 @@ from im2latex.latex.papers.meanings import Macro, Meanings
 from im2latex.latex.papers.text import Text
 
 _FORMULA = re.compile(r"\$|\\[(\[]|\\begin\s*\{(?:" + "|".join(map(re.escape, DISPLAYS)) + r")\}")
+_NAME_FROM_ARGUMENT = re.compile(r"[\s{]*\\csname[^\\]*#\d")
+r"""Behind a command that defines: such a macro defines what its user names, and is no store like `\author`."""
+_MOST_CALLS = 500
+"""Calls of a macro that calls itself, in one file."""
 _MOST_CHARACTERS = 200_000
 """Characters that one macro may become."""
 
@@ -23,11 +28,12 @@ class TextMacros:
     def __init__(self, text: Text, collection: Collection) -> None:
         self._text = text
         self._collection = collection
+        self._calls: Counter[str] = Counter()
 
     def replace(self, name: str, start: int, end: int, before: str = "", behind: str = "") -> bool:
         """Put the meaning of a macro, with its arguments, in its place; False where that cannot be done."""
         macro = self._collection.macros.known.get(name)
-        if macro is None or name in macro.body:
+        if macro is None or (name in macro.body and not self._loops(name, macro)):
             return False
         if not self._collection.shorthand_allowed(len(self._text.text)):
             self._collection.count("macro_bomb")
@@ -46,6 +52,12 @@ class TextMacros:
         self._text.replace(start, source.place, f"{before}{replacement} {behind}")
         return True
 
+    def _loops(self, name: str, macro: Macro) -> bool:
+        """Whether a macro that calls itself can end, and has not yet been called too often."""
+        self._calls[name] += 1
+        conditional = any(is_conditional(token, self._collection.macros) for token in macro.body)
+        return conditional and self._calls[name] <= _MOST_CALLS
+
     def _stores(self, macro: Macro, arguments: list[str]) -> bool:
         """Whether a formula would go into a definition, as that of `\\author`, and be printed who knows where."""
         stored = [number for number, argument in enumerate(arguments, 1) if _FORMULA.search(argument)]
@@ -56,7 +68,7 @@ class TextMacros:
             if command in READERS:
                 behind = untokenize(macro.body[place + 1 :])
                 definition = behind[: define(command, behind, 0, Meanings())]
-                if any(f"#{number}" in definition for number in stored):
+                if not _NAME_FROM_ARGUMENT.match(definition) and any(f"#{number}" in definition for number in stored):
                     return True
         return False
 

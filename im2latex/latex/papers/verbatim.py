@@ -45,9 +45,13 @@ _WRAPPED = re.compile(
 _MINTED = re.compile(r"\\newminted\s*(?:\[([^]]*)\])?\s*\{([^{}]*)\}")
 _MINT = re.compile(r"\\newmint(inline)?\s*(?:\[([^]]*)\])?\s*\{([^{}]*)\}")
 _URL_COMMAND = re.compile(r"\\DeclareUrlCommand" + _NAME)
-_SHORT = re.compile(
-    r"\\(?:MakeShortVerb\*?|DefineShortVerb|lstMakeShortInline)\s*(?:\[[^]]*\])?\s*\{?\\?([^A-Za-z{\s])"
+_MARK = r"\s*(?:\[[^]]*\])?\s*\{?\\?([^A-Za-z{\s])\}?"
+_SHORT = re.compile(r"\\(?:MakeShortVerb\*?|DefineShortVerb|lstMakeShortInline)" + _MARK)
+_SWITCH = (
+    r"\\(?:MakeShortVerb\*?|DefineShortVerb|lstMakeShortInline|DeleteShortVerb|UndefineShortVerb|lstDeleteShortInline)"
+    + _MARK.replace("([", "(?P<mark>[")
 )
+"""A command that makes a character stand for `\\verb` from there on, or no longer."""
 _BEING_DEFINED = re.compile(r"\\(?:[a-zA-Z]*[cC]ommandx?\*?|[gex]?def|let|UrlCommand)\s*\{?\s*\Z")
 _BRACE = re.compile(r"\\[{}\\]|[{}]")
 _MOST_CHARACTERS = 2000
@@ -74,9 +78,15 @@ class Verbatim:
         source = line_ends(source).replace(FROZEN, "").replace(JOIN, "")
         found: list[str] = []
         place = 0
+        short = set(self.short - set(_SHORT.findall(STANDARD_COMMENTS.sub("", source)))) if self.short else set()
         while match := self._pattern.search(source, place):
             found.append(source[place : match.start()])
-            text, place = self._replaced(source, match)
+            if match["switch"]:
+                (short.discard if match["switch"][1:].startswith("Delete") else short.add)(match["mark"])
+            if match["short"] and match["short"][0] not in short:
+                text, place = match["short"][0], match.start() + 1
+            else:
+                text, place = self._replaced(source, match)
             found.append(text)
         return "".join([*found, source[place:]])
 
@@ -90,13 +100,13 @@ class Verbatim:
             |(?P<comment>%[^\n]*(?:\n[ \t]*)?)
             |\\begin\s*\{{(?P<name>{names})\}}.*?(?:\\end\s*\{{(?P=name)\}}|\Z)
             |\\(?P<command>{commands})(?![A-Za-z@])"""
-            + (rf"|(?P<short>{short})" if short else ""),
+            + (rf"|(?P<switch>{_SWITCH})|(?P<short>{short})" if short else "|(?P<switch>(?!))|(?P<short>(?!))"),
             re.DOTALL | re.VERBOSE,
         )
 
     def _replaced(self, source: str, match: re.Match[str]) -> tuple[str, int]:
         """What stands for a match, and the place behind all that it covers."""
-        if match["escape"]:
+        if match["escape"] or match["switch"]:
             return match[0], match.end()
         if match["comment"]:
             if source[match.end() : match.end() + 1] == "\n":  # the next line is blank and ends the paragraph
@@ -177,11 +187,11 @@ def verbatim_of(sources: Iterable[str]) -> Verbatim:
         frozenset(plain | _aliases(text, plain)),
         frozenset(set(_LANGUAGE) | _aliases(text, _LANGUAGE)),
         frozenset(set(_URLS) | set(_URL_COMMAND.findall(text)) | _aliases(text, _URLS)),
-        frozenset() if "\\DeleteShortVerb" in text else frozenset(_SHORT.findall(text)),
+        frozenset(_SHORT.findall(text)),
     )
 
 
-STANDARD_COMMENTS = re.compile(r"(?<!\\)%[^\n]*")
+STANDARD_COMMENTS = re.compile(r"%(?<!\\%)[^\n]*")  # a literal in front, which is searched faster
 
 
 def _aliases(text: str, commands: Iterable[str]) -> set[str]:

@@ -38,6 +38,11 @@ FALSE = [
     ("", r"\ifmmode"),
     (r"\def\a{1}", r"\unless\ifdefined\a"),
     (r"\newif\ifno\let\ifother\ifno", r"\ifother"),
+    ("", r"\ifdefined\full"),
+    ("", r"\ifcsname full\endcsname"),
+    ("", r"\unless\ifx\full\undefined"),
+    ("", r"\unless\ifx\undefined\full"),
+    (r"{\def\full{1}}", r"\ifdefined\full"),
 ]
 CHOICES = [
     (r"\newtoggle{t}\toggletrue{t}", r"\iftoggle{t}", True),
@@ -48,6 +53,9 @@ CHOICES = [
     ("", r"\ifthenelse{\NOT 1 < 2}", False),
     (r"\def\a{1}", r"\ifdef{\a}", True),
     (r"\def\a{1}", r"\@ifundefined{a}", False),
+    ("", r"\@ifundefined{some}", True),
+    ("", r"\ifdef{\some}", False),
+    ("", r"\ifcsdef{some}", False),
     ("", r"\ifstrempty{}", True),
     ("", r"\ifblank{ x}", False),
     ("", r"\ifstrequal{a}{a}", True),
@@ -121,12 +129,27 @@ def test_choices_between_arguments(definitions: str, condition: str, holds: bool
     assert formulas(rf"{definitions} $x {condition}{{a}}{{b}}$") == ["xa" if holds else "xb"]
 
 
+def test_a_name_that_the_paper_uses_or_an_engine_defines_may_be_defined_elsewhere() -> None:
+    for condition in (
+        r"\some\ifdefined\some",
+        r"\ifx\pdfoutput\undefined",
+        r"\begin{some}\end{some}\ifcsname some\endcsname",
+    ):
+        assert notes(rf"{condition} $a$\else $b$\fi") == {"unresolved_conditional": 1}
+    assert formulas(
+        r"\ifdefined\some $a$\else $b$\fi", {"b.tex": r"\documentclass{a}\newcommand{\some}{1}\ifdefined\some $c$\fi"}
+    ) == ["c"]
+
+
 def test_case_distinctions() -> None:
     for number, printed in ((0, "a"), (1, "b"), (2, "c"), (7, "c")):
         assert formulas(rf"\ifcase {number} $a$\or $b$\else $c$\fi $z$") == [printed, "z"]
 
 
-@pytest.mark.parametrize("condition", [r"\ifdim\hsize>1pt", r"\ifvmode", r"\ifdraft", r"\ifx\some\thing", r"\ifhbox1"])
+@pytest.mark.parametrize(
+    "condition",
+    [r"\ifdim\hsize>1pt", r"\ifvmode", r"\ifdraft", r"\ifx\some\thing", r"\ifhbox1", r"\some\ifcsname some\endcsname"],
+)
 def test_what_cannot_be_known_is_counted(condition: str) -> None:
     assert formulas(rf"{condition} $a$\else $b$\fi $c$") == ["a", "b", "c"]
     assert notes(rf"{condition} $a$\else $b$\fi $c$") == {"unresolved_conditional": 1}

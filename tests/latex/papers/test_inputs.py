@@ -50,6 +50,7 @@ def test_siblings_of_inputs(seed: int) -> None:
 @pytest.mark.parametrize("way", [r"\input{b}", r"\input b ", r'\input{"b"}', r"\input{b.tex}", r"\include{b}"])
 def test_an_input_inside_a_display(display: str, way: str) -> None:
     assert formulas(MAIN % (display % f"a+{way}+d"), {"b.tex": "b_1 % $n$\n+c\n"}) == ["s", "a+b_1+c+d", "y+z"]
+    assert formulas(MAIN % (display % f"a+{way}+d"), {"b.tex": "b_1\n\\endinput n\nn"}) == ["s", "a+b_1+d", "y+z"]
     assert formulas(MAIN % (display % f"a+{way}+d")) == ["s", "!missing_input", "y+z"]
 
 

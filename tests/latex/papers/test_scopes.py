@@ -90,7 +90,26 @@ def test_siblings_of_aliases(alias: str, use: str, found: list[str]) -> None:
         (r"\let\env\newenvironment\env{q}{\begin{equation}}{\end{equation}}\begin{q}a\end{q}", ["a"]),
         (r"\newcommand{\bb}[1]{\expandafter\newcommand\csname b#1\endcsname{\mathbb{#1}}}\bb{R}$\bR$", [r"\mathbb{R}"]),
         (r"\newcommand{\f}[2]{\newcommand{#1}[1]{\mathbf{#2}_{##1}}}\f{\R}{R}$\R3$", [r"\mathbf{R}_{3}"]),
+        (
+            r"\newcommand{\mk}[2]{\expandafter\newcommand\csname #1\endcsname{#2}}"
+            r"\mk{be}{\begin{equation}}\mk{ee}{\end{equation}}\be a\ee",
+            ["a"],
+        ),
+        (r"\newcommand{\mk}[2]{\expandafter\def\csname #1\endcsname{#2}}\mk{bd}{$$}\bd a\bd $z$", ["a", "z"]),
+        (r"\def\bgn{\begin}\def\nd{\end}\bgn{equation}a\nd{equation}$z$", ["a", "z"]),
+        (r"\newcommand\be{\begin}\newcommand\en{\end}\be {gather} a\en {gather}", [r"\begin{gathered}a\end{gathered}"]),
         (r"\@namedef{x}{y}$\x$", ["y"]),
+        (
+            r"\def\all#1{\ifx#1\relax\else\expandafter\def\csname b#1\endcsname{\mathbf{#1}}\expandafter\all\fi}"
+            r"\all XYZ\relax $\bX\bZ$",
+            [r"\mathbf{X}\mathbf{Z}"],
+        ),
+        (
+            r"\def\all#1{\ifx\all#1\else\expandafter\def\csname #1#1\endcsname{\mathbb{#1}}\expandafter\all\fi}"
+            r"\all ABC\all $\AA\CC$ \iftrue $z$\fi",
+            [r"\mathbb{A}\mathbb{C}", "z"],
+        ),
+        (r"\def\x#1{\ifx#1.\else #1_1\expandafter\x\fi}$\x abc.$", ["a_1b_1c_1"]),
         (r"\def\x#1#{\hbox to #1}$\x3pt{a}$", [r"\hboxto3pt{a}"]),
         (r"\def\x#{\hbox}$\x{a}$", [r"\hbox{a}"]),
         (r"\def\y{1}\edef\x{\y\noexpand\y}\def\y{2}$\x$", ["12"]),

@@ -71,6 +71,9 @@ def test_siblings_urls(seed: int) -> None:
     [
         (r"\href{http://a/%20b}{see $y$} $x$", ["y", "x"]),
         (r"\MakeShortVerb{\|} |$| $x$", ["x"]),
+        (r"\MakeShortVerb{\|}|$| $x$\DeleteShortVerb{\|} $|y|$ and $|z|$", ["x", "|y|", "|z|"]),
+        (r"\MakeShortVerb|$x$ |$| \DeleteShortVerb| $|y|$ \MakeShortVerb*\| |$| $z$", ["x", "|y|", "z"]),
+        (r"$|y|$ and $|z|$\lstMakeShortInline[style=x]!!$! $x$ \lstDeleteShortInline! $n!$", ["|y|", "|z|", "x", "n!"]),
         (r"\newcommand{\code}[1]{\texttt{#1}}\code{of $a$} $x$", ["a", "x"]),
         (r"\renewcommand{\url}[1]{#1} $x$ % $n$", ["x"]),
         (r"50\% of $x$ \\% $y$", ["x"]),
