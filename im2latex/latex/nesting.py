@@ -11,41 +11,31 @@ functions on small tuples; `learning.constraints` compiles them to tables.
 """
 
 import re
-from typing import NamedTuple
 
+from im2latex.latex.nested_words import (
+    BARE,
+    inner_kinds,
+    inside,
+    is_for_words,
+    may_hold_bracket,
+    opened,
+    own_arguments,
+    step_in_word,
+)
+from im2latex.latex.places import Place, Sort
 from im2latex.latex.signatures import BRACKET_AFTER_SPACE, COMMANDS, DELIMITERS, ENVIRONMENTS, UNIT
-
-
-class Sort(NamedTuple):
-    """What the automaton knows of a token. `kinds` as in signatures, those in the token itself left out."""
-
-    role: str
-    kinds: str = ""
-    name: str = ""
-    delimiter: bool = False
-    cells: int | None = None
-    """Cells that it adds to a row of a table as a column of its specification; None where it is no column."""
-
-
-class Place(NamedTuple):
-    """A row, or what is due. `after` is what stands just before in a row, where that matters."""
-
-    kind: str
-    after: str = ""
-    name: str = ""
-    used: int = 0
-    most: int | None = None
-    """Cells used in this row of a table, and the most that it may have; None for any number."""
-
+from im2latex.latex.spelling import is_first, is_last
 
 END = Sort("end of formula")
 START = Place("formula", "start")
 
-_ROWS = frozenset(["formula", "group", "lines", "fence", "bracket", "table"])
-_OWN_ROLE = {"{", "}", "[", "]", "_", "^", "&", "*", "\\left", "\\right", "\\middle", "\\hline"}
+_ROWS = frozenset(["formula", "group", "lines", "fence", "bracket", "table", "inline"])
+_WORDS = frozenset(["text", "raw", "gap", "length", "integer", "placement", "argument", "accent"])
+_OWN_ROLE = {"$", "{", "}", "[", "]", "_", "^", "&", "*", "\\left", "\\right", "\\middle", "\\hline"}
 _SPANNING = re.compile(r"\\(?:multicolumn|hdotsfor)(?:\[[^]]*\])?\{(\d+)\}")
 _NAME = re.compile(r"\\(?:[A-Za-z]+\*?|.)")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\{([A-Za-z]+\*?)\}")
+_INTEGER = re.compile(r"\"[0-9A-F]+|'[0-7]+|`.|\d+")
 _LENGTH = re.compile(rf"[-+]?(?:\d+\.?\d*|\.\d+){UNIT}")
 _IN_TOKEN = frozenset("*brtp")
 """Kinds that are written as part of the name's token, or stand for nothing."""
@@ -60,7 +50,25 @@ COUNTED_COLUMNS = 12
 
 
 def sort(token: str) -> Sort:
-    """Look at one token; its neighbours play no part."""
+    """Look at one token, or symbol of one that is spelled; its neighbours play no part.
+
+    The first symbol does what the whole token would do, and opens the token's own arguments.
+    """
+    if is_first(token):
+        opener = token[1:]
+        if not opener:
+            return Sort("length", word=BARE)
+        word = own_arguments(opener)
+        return _sort_whole(opener + word[0])._replace(word=word)
+    if is_last(token):
+        return Sort("last", name=token[0] if token[0] in "]}" else inside(token[:-1]))
+    if is_for_words(token):
+        return Sort("word", inner_kinds(token), inside=inside(token))
+    what = inside(token)
+    return Sort("unit", inside=what) if what == "unit" else _sort_whole(token)._replace(inside=what)
+
+
+def _sort_whole(token: str) -> Sort:
     delimiter = token in DELIMITERS
     if token in _OWN_ROLE:
         return Sort(token, delimiter=delimiter)
@@ -73,6 +81,8 @@ def sort(token: str) -> Sort:
         cells = 1 if token[0] in "lcrpmbwW" else 0 if token[0] in "|@!><" else None
         if len(token) == 1:
             return Sort("symbol", delimiter=delimiter, cells=cells if token in "lcr|" else None)
+        if _INTEGER.fullmatch(token):
+            return Sort("integer")
         return Sort("length") if _LENGTH.fullmatch(token) else Sort("raw", cells=cells if "{" in token else None)
     if spanning := _SPANNING.match(token):
         return Sort("span", "cm" if token.startswith("\\m") else "", cells=min(int(spanning[1]), COUNTED_COLUMNS))
@@ -85,10 +95,29 @@ def sort(token: str) -> Sort:
 
 def step(place: Place, token: Sort) -> tuple[Place, ...] | None:
     """What takes the innermost place when a token is read there, innermost last; None where it may not stand."""
+    if token.word and (place.spelled or (place.kind == "bracket" and may_hold_bracket(token.word))):
+        return None
+    if place.kind == "i" and token.word == BARE:
+        return (Place("integer"),)
+    found = _whole_step(place, token)
+    if found is None or not (place.spelled or token.word):
+        return found
+    if token.word:
+        return (*found, opened(token.word))
+    return tuple(one if one.spelled else one._replace(spelled=True) for one in found)
+
+
+def _whole_step(place: Place, token: Sort) -> tuple[Place, ...] | None:
+    if place.kind in _WORDS:
+        return step_in_word(place, token)
     if place.kind in _ROWS:
         return _in_row(place, token)
     if place.kind == "columns":
         return _in_columns(place, token)
+    if place.spelled and place.kind == "n":
+        return step_in_word(Place("length"), token)
+    if place.spelled and place.kind in _SPELLED and token.role == "{":
+        return (Place(_SPELLED[place.kind], name="}"),)
     if token.role in _OPENED.get(place.kind, {}):
         return _OPENED[place.kind][token.role]
     if place.kind == "array" and token.role == "{":
@@ -96,7 +125,7 @@ def step(place: Place, token: Sort) -> tuple[Place, ...] | None:
     fits = {
         "d": token.delimiter,
         "n": token.role == "length",
-        "i": token.role == "raw",
+        "i": token.role == "integer",
         "word": token.role == "symbol" and not token.kinds,
         "}": token.role == "}",
     }
@@ -115,12 +144,19 @@ _OPENED: dict[str, dict[str, tuple[Place, ...]]] = {
 r"""What is due: an argument, one that may have lines, one with an optional one before it, a length, a word, columns."""
 
 
+_SPELLED = {"t": "text", "r": "raw"}
+
+
 def _in_row(place: Place, token: Sort) -> tuple[Place, ...] | None:
-    role, on = token.role, place._replace(after="")
+    role, on = token.role, place._replace(after="") if place.after else place
     table = place.kind == "table"
     found: tuple[Place, ...] | None = None
-    if role == "symbol":
-        found = (on, *_due(token.kinds))
+    if role == "symbol":  # inside a spelled token nothing ends a bare number
+        found = None if place.spelled and "i" in token.kinds else (on, *_due(token.kinds))
+    elif role == "word" or role == "unit":
+        found = (on, *_due(token.kinds)) if place.spelled and (token.kinds or role == "unit") else None
+    elif role == "$":
+        found = () if place.kind == "inline" and place.after != "start" else None
     elif role == "{":
         found = (on, *_GROUP)
     elif role == "}":
@@ -131,7 +167,7 @@ def _in_row(place: Place, token: Sort) -> tuple[Place, ...] | None:
     elif role == "]":
         found = () if place.kind == "bracket" else (on,)
     elif role == "[" or role == "*":  # would belong to the row break before it
-        found = None if place.after == "\\\\" and (role == "*" or _takes_bracket(place)) else (on,)
+        found = None if _takes(place, role) else (on,)
     elif role == "&":
         found = (place._replace(after="&", used=_counted(place, 1)),) if table and _has_room(place, 1) else None
     elif role == "\\\\":
@@ -172,9 +208,12 @@ def _opened(token: Sort) -> tuple[Place, ...]:
     return (rows, Place("r")) if "r" in token.kinds else (rows,)
 
 
-def _takes_bracket(place: Place) -> bool:
-    """Whether a row break finds its length behind spaces here."""
-    return place.kind == "formula" or place.name in BRACKET_AFTER_SPACE
+def _takes(place: Place, mark: str) -> bool:
+    """Whether what stands before takes a bracket or a star as its own; spaces keep the bracket apart at times."""
+    if place.spelled:
+        return place.after in ("\\\\", "\\begin")
+    spaced = place.kind != "formula" and place.name not in BRACKET_AFTER_SPACE
+    return place.after == "\\\\" and (mark == "*" or not spaced)
 
 
 def _has_room(place: Place, cells: int) -> bool:

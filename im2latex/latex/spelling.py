@@ -9,8 +9,8 @@ long it is, so that new wordings never end. `spell` cuts a word into symbols tha
 
 - The first symbol is the opener, which is a control sequence, an environment or a column type with the bracket behind
   it. A word without an opener begins with `«` alone.
-- The others are control sequences, environments, units of length behind a digit, and single characters. So mathematics
-  in a text box has the symbols that it has outside, `$` on both sides.
+- The others are control sequences, environments, cells that span others with their number, units of length behind a
+  digit, and single characters. So mathematics in a text box has the symbols that it has outside, `$` on both sides.
 - `«` marks the first symbol and `»` the last; neither occurs in a normalized formula, which is ASCII.
 - `{}` that ends a control word before a letter is no symbol, since `join` writes it as `tokens.squeeze` does.
 
@@ -28,10 +28,11 @@ from im2latex.latex.tokens import CONTROL_WORD, squeeze
 FIRST_MARK, LAST_MARK = "«", "»"
 
 _ENVIRONMENT = r"\\(?:begin|end)\{[A-Za-z]+\*?\}"
+_SPANNING = r"\\(?:multicolumn|hdotsfor)(?:\[[^]]*\])?\{[0-9]+\}"
 _STARRED = "|".join(sorted(name[1:] for name, kinds in COMMANDS.items() if kinds.startswith("*")))
-SYMBOL = rf"{_ENVIRONMENT}|\\(?:{_STARRED})\*|\\[A-Za-z]+|\\.|(?<=[0-9.]){UNIT}(?![A-Za-z])|\S"
+SYMBOL = rf"{_ENVIRONMENT}|{_SPANNING}|\\(?:{_STARRED})\*|\\[A-Za-z]+|\\.|(?<=[0-9.]){UNIT}|\S"
 """One symbol that is no opener; longest first."""
-OPENER = rf"{_ENVIRONMENT}\[|\\(?!(?:begin|end)\{{)(?:[A-Za-z]+|.)\*?[\[{{]|[^\\][\[{{]"
+OPENER = rf"{_ENVIRONMENT}\[|(?!{_ENVIRONMENT}|{_SPANNING})\\(?:[A-Za-z]+|.)\*?[\[{{]|[^\\][\[{{]"
 """The symbol that may begin a word: up to and including a bracket."""
 
 _SYMBOL, _OPENER = re.compile(SYMBOL, re.DOTALL), re.compile(OPENER, re.DOTALL)

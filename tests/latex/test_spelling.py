@@ -79,7 +79,7 @@ def formula_with_boxes() -> st.SearchStrategy[list[str]]:
         (r"\raisebox{2pt}[0pt][0pt]{x}", r"«\raisebox{ 2 pt } [ 0 pt ] [ 0 pt ] { x }»"),
         (r"\begin{multlined}[c][1cm]", r"«\begin{multlined}[ c ] [ 1 cm ]»"),
         (r"\smash[b]", r"«\smash[ b ]»"),
-        (r"\text{2cmx}", r"«\text{ 2 c m x }»"),
+        (r"\text{2cmx}", r"«\text{ 2 cm x }»"),
         *((one, one) for one in [r"\frac", "x", r"\{", r"\\", r"\begin{array}", r"\end{matrix*}", r"\operatorname*"]),
     ],
 )  # fmt: skip
