@@ -9,6 +9,7 @@ reads, writes  vocabulary.json: {"tokens": [...], "counts": {...}}; the index of
 import json
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -89,7 +90,8 @@ class Vocabulary:
         first += [token for token in params.include if token not in first]
         rows = [merge(tokens, merges) for tokens in formulas]
         if params.spell or start.spells:
-            rows = [_spelled(tokens, {*first}) for tokens in rows]
+            whole = frozenset(first)
+            rows = [_spelled(tokens, whole) for tokens in rows]
         counts: Counter[str] = Counter()
         for tokens in rows:
             counts.update(tokens)
@@ -121,6 +123,10 @@ class Vocabulary:
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """Tokens to ids, without begin and end marks; a token or symbol outside the vocabulary becomes `<unk>`."""
+        tokens = list(tokens)
+        if not (self.merges or self.pieces):
+            with suppress(KeyError):  # the common case, several times as fast
+                return list(map(self._ids.__getitem__, tokens))
         return self._look_up(self.symbols(tokens))
 
     def _look_up(self, symbols: Sequence[str]) -> list[int]:
@@ -167,6 +173,6 @@ class Vocabulary:
             raise ArtifactError(f"{path}: not a vocabulary file; run `dvc repro tokenize`") from None
 
 
-def _spelled(tokens: Iterable[str], whole: Container[str]) -> list[str]:
+def _spelled(tokens: list[str], whole: Container[str]) -> list[str]:
     """The tokens with those spelled that are not in `whole`."""
     return [symbol for token in tokens for symbol in ((token,) if token in whole else spell(token))]
