@@ -112,7 +112,7 @@ def _with_own_entries(fitting: Sequence[Row], test: Sequence[Row], least: int) -
 
 
 def _small(rows: Sequence[Row], spelled: bool) -> dict[str, int]:
-    """A vocabulary of few formulas, four fifths for fitting: how many of all are lost, and how many to wordings alone."""
+    """A vocabulary of few formulas, four fifths for fitting: how many of all are lost, how many to wordings alone."""
     vocabulary = _fit(rows[: len(rows) * 4 // 5], 2, spelled)
     known = set(vocabulary.tokens)
     lost = [{symbol for symbol in vocabulary.symbols(row) if symbol not in known} for row in rows]

@@ -8,7 +8,7 @@ reads, writes  vocabulary.json: {"tokens": [...], "counts": {...}}; the index of
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 from im2latex.dataset.pieces import MOST_IDS, Pieces, learn
 from im2latex.dataset.synonyms import merge, settle
 from im2latex.errors import ArtifactError, ParamsError
-from im2latex.latex.spelling import is_first, joined, spell
+from im2latex.latex.spelling import is_first, join, joined, spell
 from im2latex.params import Params
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
@@ -138,22 +138,24 @@ class Vocabulary:
         Whatever the kind, `decode(encode(tokens))` are the tokens, synonyms replaced and unknown ones, or unknown
         symbols in those that are spelled, `<unk>`.
         """
-        return [token for token, _ in self.spans(ids)]
+        symbols = [symbol for _, entry in self._written(ids) for symbol in entry.split(" ")]
+        return join(symbols) if self.spells else symbols
 
     def spans(self, ids: Iterable[int]) -> list[tuple[str, range]]:
         """As `decode`, each token with the places in `ids` that it comes from; tokens of one piece share a place."""
-        symbols: list[str] = []
-        places: list[int] = []
+        symbols = [(symbol, place) for place, entry in self._written(ids) for symbol in entry.split(" ")]
+        if not self.spells:
+            return [(symbol, range(place, place + 1)) for symbol, place in symbols]
+        words = joined(symbol for symbol, _ in symbols)
+        return [(word, range(symbols[own[0]][1], symbols[own[-1]][1] + 1)) for word, own in words if word]
+
+    def _written(self, ids: Iterable[int]) -> Iterator[tuple[int, str]]:
+        """Places and entries up to the first end mark."""
         for place, index in enumerate(ids):
             if index == self.eos:
                 break
             if index not in (self.pad, self.bos):
-                parts = self.tokens[index].split(" ")
-                symbols += parts
-                places += [place] * len(parts)
-        if not self.spells:
-            return [(token, range(place, place + 1)) for token, place in zip(symbols, places, strict=True)]
-        return [(token, range(places[own[0]], places[own[-1]] + 1)) for token, own in joined(symbols) if token]
+                yield place, self.tokens[index]
 
     def save(self, path: Path) -> None:
         """Write the readable file, one entry a line."""

@@ -74,7 +74,11 @@ def is_last(symbol: str) -> bool:
 
 def join(symbols: Iterable[str]) -> list[str]:
     """The words that symbols spell: `join(symbol for word in words for symbol in spell(word)) == words`."""
-    return [word for word, _ in joined(symbols)]
+    symbols = list(symbols)
+    text = "".join(symbols)
+    if FIRST_MARK not in text and LAST_MARK not in text:  # the common case
+        return symbols
+    return [word for word, _ in joined(symbols) if word]
 
 
 def joined(symbols: Iterable[str]) -> Iterator[tuple[str, range]]:
