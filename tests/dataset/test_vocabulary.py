@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+import im2latex
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary, VocabularyParams
 from im2latex.errors import ArtifactError, ParamsError
 
+RELEASED = Path(im2latex.__file__).with_name("released") / "checkpoint.json"
 FORMULAS = [["x", "+", "y"], ["x", "^", "{", "2", "}"], ["x", "<unk>"]]
 
 
@@ -118,6 +120,16 @@ def test_a_start_decides_whether_there_is_spelling(tmp_path: Path) -> None:
     spelling.save(tmp_path / "v.json")
     after = Vocabulary.fit(BOXES, VocabularyParams(min_count=2, max_size=100, start=start, spell=False))
     assert after.encode([r"\text{f~f}"]) == spelling.encode([r"\text{f~f}"])
+
+
+def test_the_released_vocabulary_stays_as_it_is() -> None:
+    """It is from before there was spelling: a wording that it does not hold is one unknown token."""
+    content = json.loads(RELEASED.read_text(encoding="utf-8"))["vocabulary"]
+    vocabulary = Vocabulary(content["tokens"], content["counts"], content.get("merges"))
+    assert not vocabulary.spells
+    known = [token for token in vocabulary.tokens[4:] if " " not in token and token not in vocabulary.merges]
+    assert vocabulary.decode(vocabulary.encode(known)) == known
+    assert vocabulary.encode([r"\text{never~seen~$x$}"]) == [vocabulary.unk]
 
 
 def test_pieces_hold_whole_symbols() -> None:
