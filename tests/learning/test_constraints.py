@@ -1,6 +1,9 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary, VocabularyParams
@@ -49,23 +52,28 @@ def grammars() -> dict[Vocabulary, Grammar]:
 def test_a_random_walk_ends_in_a_formula_that_parses(
     grammars: dict[Vocabulary, Grammar], vocabulary: Vocabulary, length: int
 ) -> None:
-    grammar, random = grammars[vocabulary], np.random.default_rng(length)
-    rows = 60
-    state = grammar.start(rows, torch.device("cpu"))
-    written: list[list[int]] = [[] for _ in range(rows)]
-    for place in range(length + 1):
-        allowed = grammar.allowed(state, length - place - 1)
-        allowed[:, Vocabulary.eos] &= allowed.sum(dim=1) == 1  # go on as long as one can
-        assert allowed.any(dim=1).all()
-        chosen = [int(random.choice(np.flatnonzero(row))) for row in allowed.numpy()]
-        for tokens, token in zip(written, chosen, strict=True):
-            tokens.append(token)
-        state = grammar.advance(state, torch.tensor(chosen))
-    for tokens in written:
+    for tokens in walk(grammars[vocabulary], np.ones(len(vocabulary)), rows=60, length=length, seed=length):
         formula = vocabulary.decode(tokens)
         assert tokens.index(Vocabulary.eos) <= length
         assert balanced(symbols(vocabulary, tokens))
         assert refusal(" ".join(formula)) in ("", "empty"), formula
+
+
+def walk(grammar: Grammar, weights: NDArray[Any], rows: int, length: int, seed: int) -> list[list[int]]:
+    """Random ids that the grammar allows, drawn by weight, going on as long as one can."""
+    random = np.random.default_rng(seed)
+    state = grammar.start(rows, torch.device("cpu"))
+    written: list[list[int]] = [[] for _ in range(rows)]
+    for place in range(length + 1):
+        allowed = grammar.allowed(state, length - place - 1)
+        allowed[:, Vocabulary.eos] &= allowed.sum(dim=1) == 1
+        assert allowed.any(dim=1).all()
+        shares = allowed.numpy() * weights
+        chosen = [int(random.choice(len(weights), p=row / row.sum())) for row in shares]
+        for tokens, token in zip(written, chosen, strict=True):
+            tokens.append(token)
+        state = grammar.advance(state, torch.tensor(chosen))
+    return written
 
 
 @pytest.mark.parametrize("vocabulary", [SPELLED, SPELLED_BPE], ids=["spelled", "spelled-bpe"])
@@ -74,21 +82,9 @@ def test_a_walk_through_boxes_ends_in_a_formula_that_parses(
     grammars: dict[Vocabulary, Grammar], vocabulary: Vocabulary, seed: int
 ) -> None:
     """As above, with what begins a spelled token or mathematics in text drawn ten times as often as the rest."""
-    grammar, random = grammars[vocabulary], np.random.default_rng(seed)
     weights = np.array([10 if "«" in entry or entry == "$" else 1 for entry in vocabulary.tokens])
-    rows, length = 40, 50
-    state = grammar.start(rows, torch.device("cpu"))
-    written: list[list[int]] = [[] for _ in range(rows)]
-    for place in range(length + 1):
-        allowed = grammar.allowed(state, length - place - 1)
-        allowed[:, Vocabulary.eos] &= allowed.sum(dim=1) == 1
-        shares = allowed.numpy() * weights
-        chosen = [int(random.choice(len(weights), p=row / row.sum())) for row in shares]
-        for tokens, token in zip(written, chosen, strict=True):
-            tokens.append(token)
-        state = grammar.advance(state, torch.tensor(chosen))
     seen = set()
-    for tokens in written:
+    for tokens in walk(grammars[vocabulary], weights, rows=40, length=50, seed=seed):
         formula = vocabulary.decode(tokens)
         assert refusal(" ".join(formula)) in ("", "empty"), formula
         seen |= {vocabulary.tokens[token] for token in tokens}
