@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 from im2latex.dataset.pieces import MOST_IDS, Pieces, learn
 from im2latex.dataset.synonyms import merge, settle
 from im2latex.errors import ArtifactError, ParamsError
-from im2latex.latex.spelling import is_first, join, joined, spell
+from im2latex.latex.spelling import is_first, is_last, join, joined, spell
 from im2latex.params import Params
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
@@ -64,6 +64,7 @@ class Vocabulary:
         self._ids = {token: index for index, token in enumerate(tokens)}
         self._pieces = Pieces(tokens)
         self.spells = any(map(is_first, tokens))
+        self._alone = [None if self._is_part(token) else token for token in tokens]  # what decodes to itself
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -127,7 +128,15 @@ class Vocabulary:
         if not (self.merges or self.pieces):
             with suppress(KeyError):  # the common case, several times as fast
                 return list(map(self._ids.__getitem__, tokens))
+            return [index for token in tokens for index in self._indices(token)]
         return self._look_up(self.symbols(tokens))
+
+    def _indices(self, token: str) -> list[int]:
+        """The id of a token, or those of its symbols."""
+        own = self._ids.get(token, self.unk)
+        if own != self.unk or not self.spells or token == UNK:
+            return [own]
+        return [self._ids.get(symbol, self.unk) for symbol in spell(token)]
 
     def _look_up(self, symbols: Sequence[str]) -> list[int]:
         return [self._ids.get(entry, self.unk) for entry in self._pieces.cut(symbols)]
@@ -138,6 +147,13 @@ class Vocabulary:
         Whatever the kind, `decode(encode(tokens))` are the tokens, synonyms replaced and unknown ones, or unknown
         symbols in those that are spelled, `<unk>`.
         """
+        ids = list(ids)
+        if self.eos in ids:
+            ids = ids[: ids.index(self.eos)]
+        alone = [self._alone[index] for index in ids]
+        whole = [token for token in alone if token is not None]
+        if len(whole) == len(alone):  # the common case
+            return whole
         symbols = [symbol for _, entry in self._written(ids) for symbol in entry.split(" ")]
         return join(symbols) if self.spells else symbols
 
@@ -148,6 +164,10 @@ class Vocabulary:
             return [(symbol, range(place, place + 1)) for symbol, place in symbols]
         words = joined(symbol for symbol, _ in symbols)
         return [(word, range(symbols[own[0]][1], symbols[own[-1]][1] + 1)) for word, own in words if word]
+
+    def _is_part(self, entry: str) -> bool:
+        """Whether decoding has more to do than to take the entry as it is."""
+        return entry in (PAD, BOS) or " " in entry or (self.spells and (is_first(entry) or is_last(entry)))
 
     def _written(self, ids: Iterable[int]) -> Iterator[tuple[int, str]]:
         """Places and entries up to the first end mark."""

@@ -53,7 +53,9 @@ _TEXT_SYMBOLS = (
     | FONT_SWITCHES.keys()
     | TEXT_SWITCHES
     | frozenset(
-        split(r"\{ \} \$ \% \& \# \_ \ldots \dots \unboldmath \relax \protect \null \vrule \dag \ddag \S \P \pounds")
+        split(
+            r"\{ \} \$ \% \& \# \_ \ldots \dots \unboldmath \relax \protect \null \vrule \slash \dag \ddag \S \P \pounds"
+        )
     )
 )
 """What stands for itself in text, sizes and fonts for the rest of it included."""
@@ -226,13 +228,10 @@ def _begun(place: Place, symbol: Sort) -> tuple[Place, ...] | None:
 
 
 def _in_raw(place: Place, symbol: Sort) -> tuple[Place, ...] | None:
-    what = symbol.inside
-    in_braces = what == "bracket" and place.name == "}"
-    return (
-        (place,)
-        if what in _RAW or what == "register" or in_braces or (symbol.delimiter and what != "bracket")
-        else None
-    )
+    accent = symbol.role == "symbol" and symbol.kinds == "m"  # which \skew takes
+    if symbol.inside == "bracket" or accent:
+        return (place,) if place.name == "}" else None
+    return (place,) if symbol.inside in _RAW or symbol.inside == "register" or symbol.delimiter else None
 
 
 def _in_option(place: Place, symbol: Sort) -> tuple[Place, ...] | None:

@@ -223,7 +223,8 @@ def _in_row(place: Place, token: Sort) -> tuple[Place, ...] | None:
     elif role == BORDERED:
         found = (on, Place(BORDERED))
     elif role == "\\cr":
-        found = (place._replace(after="\\\\"),) if place.name == BORDERED else None
+        rows_end = place.name == BORDERED
+        found = (place._replace(after="\\\\"),) if rows_end else (on,) if place.kind == "formula" else None
     elif role == "\\\\":
         lines = table or place.kind in ("lines", "formula")
         found = (place._replace(after="\\\\", used=min(place.used, 1)),) if lines else None

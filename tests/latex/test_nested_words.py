@@ -41,6 +41,7 @@ GOOD = [
     r"\sqrt[\leftroot{2}\uproot{1}3] { x } \genfrac{[}{\rangle}{}{2} { a } { b }",
     r"\mathchar '101 \text{\char123{}4~\char'101a} \delimiter -12",
     r"\text{Erd\H{o}s~\boxed{x_{1}}~\big(~\underline{a.\space{}b}~\makebox[2cm][l]{x}~\textcolor[rgb]{1,0,0}{b}}",
+    r"\skew{5}{\dot} { \phi } \cr \rlap{\slash} p",
     r"\mathop : \sideset { _ { a } } { } \sum \bordermatrix { a & b \cr c & d \cr }",
     r"\text{$\mathop*\bordermatrix{a\cr}$}",
 ]
