@@ -153,13 +153,20 @@ class Reader:
         return [*written.values()]
 
     def _attention(self, images: torch.Tensor, formulas: Sequence[list[int]]) -> list[NDArray[np.float32] | None]:
-        """Maps (T, rows, columns) of each formula's own length; the tokens of one piece share a map."""
-        tokens = torch.full((len(formulas), max(1, *map(len, formulas))), self.checkpoint.vocabulary.eos)
+        """Maps (T, rows, columns), one for each token of each formula.
+
+        The tokens of one piece share a map; that of a token that is spelled is the mean over its symbols.
+        """
+        vocabulary = self.checkpoint.vocabulary
+        tokens = torch.full((len(formulas), max(1, *map(len, formulas))), vocabulary.eos)
         for row, formula in zip(tokens, formulas, strict=True):
             row[: len(formula)] = torch.tensor(formula, dtype=torch.long)
         maps = attention_maps(self.checkpoint.network, images, tokens.to(images.device)).numpy()
-        sizes = np.array([entry.count(" ") + 1 for entry in self.checkpoint.vocabulary.tokens])
-        return [one[: len(formula)].repeat(sizes[formula], axis=0) for one, formula in zip(maps, formulas, strict=True)]
+        places = [[list(own) for _, own in vocabulary.spans(formula)] for formula in formulas]
+        return [
+            np.array([one[own].mean(axis=0) for own in mine], dtype=one.dtype).reshape(-1, *one.shape[1:])
+            for one, mine in zip(maps, places, strict=True)
+        ]
 
 
 def confidence(hypothesis: Hypothesis) -> float:

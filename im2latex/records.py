@@ -99,7 +99,7 @@ KEPT = pa.schema(
         ("height", pa.int32()),
     ]
 )
-"""What the filters let through; `length` in tokens, sizes in pixels."""
+"""What the filters let through; `length` in ids, sizes in pixels."""
 
 SAMPLES = pa.schema(
     [

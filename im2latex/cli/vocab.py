@@ -41,6 +41,7 @@ def build(
     kind: Kind = "symbols",
     min_count: Annotated[int, typer.Option(min=1, help="least occurrences")] = 2,
     max_size: Annotated[int, typer.Option(min=8, help="most entries, the four special ones included")] = 2000,
+    spell: Annotated[bool, typer.Option(help="spell text boxes and lengths; or each is an entry")] = True,
     merges: Merges = None,
     include: Tokens = None,
     exclude: Tokens = None,
@@ -54,7 +55,13 @@ def build(
     from im2latex.dataset.tokenizer_file import save_tokenizer, tokenizer_path
     from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 
-    values = {"kind": kind, "min_count": min_count, "max_size": max_size, "merges": _pairs(merges or ())}
+    values = {
+        "kind": kind,
+        "min_count": min_count,
+        "max_size": max_size,
+        "spell": spell,
+        "merges": _pairs(merges or ()),
+    }
     lists = {"include": include or (), "exclude": exclude or (), "start": str(start) if start else None}
     params = check(values | lists, VocabularyParams, "options")
     rows = _tokenized(formulas)
@@ -78,7 +85,10 @@ def build(
 
 @app.command()
 def show(vocabulary: Given) -> None:
-    """Print id, count and token or piece, one a line; merges go to standard error."""
+    """Print id, count and token, symbol or piece, one a line; merges go to standard error.
+
+    `«` marks the first symbol of a token that is spelled, and `»` the last.
+    """
     from im2latex.dataset.vocabulary import Vocabulary
 
     given = Vocabulary.load(vocabulary)
@@ -90,7 +100,7 @@ def show(vocabulary: Given) -> None:
 
 @app.command()
 def diff(old: Given, new: Given) -> None:
-    """Tokens, pieces and merges added and removed, and tokens and pieces whose id changed."""
+    """Tokens, symbols, pieces and merges added and removed, and entries whose id changed."""
     from im2latex.dataset.coverage import difference
     from im2latex.dataset.vocabulary import Vocabulary
 
@@ -107,7 +117,10 @@ def diff(old: Given, new: Given) -> None:
 
 @app.command()
 def coverage(vocabulary: Given, formulas: Formulas) -> None:
-    """What the vocabulary does not know of the formulas, what is rare, and what another least count would cost."""
+    """What the vocabulary does not know of the formulas, what is rare, and what another least count would cost.
+
+    Of a token that is spelled each symbol counts as a token.
+    """
     from im2latex.dataset.coverage import cover
     from im2latex.dataset.vocabulary import Vocabulary
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from im2latex.dataset.synonyms import merge
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 
 _MOST_RARE = 20
@@ -13,7 +12,10 @@ _MIN_COUNTS = (1, 2, 3, 5, 10, 20, 50, 100)
 
 @dataclass(frozen=True, slots=True)
 class SplitCoverage:
-    """Of one split: tokens, the ids they make, and formulas, and how many of them hold something unknown."""
+    """Of one split: tokens, the ids they make, and formulas, and how many of them hold something unknown.
+
+    Of a token that is spelled each symbol counts as a token, here and in `Coverage`.
+    """
 
     tokens: int
     ids: int
@@ -37,15 +39,16 @@ class Coverage:
 
 
 def cover(formulas: Iterable[tuple[str, Sequence[str]]], vocabulary: Vocabulary) -> Coverage:
-    """Count over (split, tokens) rows, after the vocabulary's synonyms are replaced."""
-    rows = [(split, merge(tokens, vocabulary.merges)) for split, tokens in formulas]
+    """Count over (split, tokens) rows, after the vocabulary's synonyms are replaced and its spelling is done."""
+    given = [(split, tokens, vocabulary.symbols(tokens)) for split, tokens in formulas]
+    rows = [(split, symbols) for split, _, symbols in given]
     known = set(vocabulary.tokens)
     counts: Counter[str] = Counter()
     example: dict[str, str] = {}
-    for _, tokens in rows:
-        counts.update(tokens)
-        for token in tokens:
-            example.setdefault(token, " ".join(tokens))
+    for _, tokens, symbols in given:
+        counts.update(symbols)
+        for symbol in symbols:
+            example.setdefault(symbol, " ".join(tokens))
     ranked = sorted(counts, key=lambda token: (-counts[token], token))
     unknown = [token for token in ranked if token not in known]
     rare = [token for token in reversed(ranked) if token in known][:_MOST_RARE]

@@ -15,8 +15,8 @@ Mask = pd.Series
 class FilterParams(Params):
     """Limits on a sample, and what becomes of one whose picture or text stands in two splits."""
 
-    min_tokens: int = Field(ge=1, description="shortest label")
-    max_tokens: int = Field(ge=1, description="longest label")
+    min_tokens: int = Field(ge=1, description="shortest label, in ids")
+    max_tokens: int = Field(ge=1, description="longest label, in ids")
     max_width_px: int = Field(ge=1, description="widest picture")
     max_height_px: int = Field(ge=1, description="tallest picture")
     max_aspect: float = Field(gt=0, description="largest width / height")

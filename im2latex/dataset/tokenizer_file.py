@@ -2,24 +2,29 @@ r"""A vocabulary as a file that Hugging Face's `tokenizers` reads without a line
 
 writes  tokenizer.json: `Tokenizer.from_file(path).encode(latex).ids` are the ids of `Vocabulary.encode`
 
-The line `latex` is a normalized formula, tokens with one space between them. Synonyms are replaced first; then one
-regular expression finds the longest piece at each token, or else the token itself; the model looks them up. There is no
-template: `<bos>` and `<eos>` are left to the caller, as in the labels.
+The line `latex` is a normalized formula, tokens with one space between them. Synonyms are replaced first, then tokens
+without an entry are spelled, if the vocabulary does that; then one regular expression finds the longest piece at each
+token or symbol, or else itself; the model looks them up. `decode` joins what is spelled. There is no template: `<bos>`
+and `<eos>` are left to the caller, as in the labels.
 """
 
 import re
 from pathlib import Path
 
-from tokenizers import Regex, Tokenizer
+from tokenizers import Regex, Tokenizer, decoders
 from tokenizers.models import WordLevel
 from tokenizers.normalizers import Replace
 from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.pre_tokenizers import Split
 
 from im2latex.dataset.vocabulary import SPECIALS, UNK, Vocabulary
+from im2latex.latex.spelling import FIRST_MARK, LAST_MARK, OPENER, SYMBOL, WHOLE, spell
 
 _TOKEN = "[^ ]+"
 _NO_TOKEN_BEFORE, _TOKEN_ENDS = "(?<![^ ])", "(?![^ ])"
+_CONTROL_WORD = rf"{_NO_TOKEN_BEFORE}\\[A-Za-z]+"
+_INSIDE = f"[^{FIRST_MARK}{LAST_MARK}]*{LAST_MARK}"
+"""What follows inside a spelled token, and nowhere else."""
 
 
 def tokenizer_path(vocabulary: Path) -> Path:
@@ -31,13 +36,15 @@ def tokenizer_path(vocabulary: Path) -> Path:
 def save_tokenizer(vocabulary: Vocabulary, path: Path) -> None:
     """Write the file; its folder must exist."""
     tokenizer = Tokenizer(WordLevel({token: index for index, token in enumerate(vocabulary.tokens)}, UNK))
-    if vocabulary.merges:
-        tokenizer.normalizer = Normalizers(
-            [
-                Replace(Regex(f"{_NO_TOKEN_BEFORE}{re.escape(token)}{_TOKEN_ENDS}"), written)
-                for token, written in vocabulary.merges.items()
-            ]
-        )
+    replaced = [
+        Replace(Regex(f"{_NO_TOKEN_BEFORE}{re.escape(token)}{_TOKEN_ENDS}"), written)
+        for token, written in vocabulary.merges.items()
+    ]
+    if vocabulary.spells:
+        replaced += _spelling(vocabulary)
+        tokenizer.decoder = _joining()
+    if replaced:
+        tokenizer.normalizer = Normalizers(replaced)
     tokenizer.pre_tokenizer = Split(Regex(_pattern(vocabulary)), "removed", invert=True)
     tokenizer.add_special_tokens(list(SPECIALS))
     tokenizer.save(str(path), pretty=True)
@@ -48,3 +55,34 @@ def _pattern(vocabulary: Vocabulary) -> str:
     pieces = sorted(vocabulary.pieces, key=lambda piece: (-len(piece), piece))
     choices = [f"(?:{'|'.join(map(re.escape, pieces))}){_TOKEN_ENDS}"] if pieces else []
     return "|".join([*choices, _TOKEN])
+
+
+def _spelling(vocabulary: Vocabulary) -> list[Replace]:
+    r"""`im2latex.latex.spelling.spell`, for tokens outside the vocabulary, in five replacements.
+
+    A group `(?>...)` is never entered again, so that it finds the same symbols from left to right; `\K` keeps what is
+    before it.
+    """
+    whole = sorted((token for token in vocabulary.tokens if len(spell(token)) > 1), key=lambda token: -len(token))
+    unknown = f"(?!(?:{'|'.join([*map(re.escape, whole), WHOLE])}){_TOKEN_ENDS})"
+    symbols = f"(?>{FIRST_MARK}(?:{OPENER})|{SYMBOL})"
+    steps = {
+        rf"{_NO_TOKEN_BEFORE}{unknown}(?=(?>{OPENER}|{SYMBOL})[^ ])": FIRST_MARK,
+        rf"{_NO_TOKEN_BEFORE}{FIRST_MARK}[^ ]+\K{_TOKEN_ENDS}": LAST_MARK,
+        rf"{symbols}\K(?=[^ ]*{LAST_MARK})": " ",
+        f" {LAST_MARK}": LAST_MARK,
+        rf"{_CONTROL_WORD}\K {{ }}(?= [A-Za-z]{_INSIDE})": "",
+    }
+    return [Replace(Regex(pattern), written) for pattern, written in steps.items()]
+
+
+def _joining() -> decoders.Decoder:
+    """`im2latex.latex.spelling.join` for words that are whole."""
+    steps = {
+        rf"{_NO_TOKEN_BEFORE}{FIRST_MARK}?\\[A-Za-z]+\K (?=[A-Za-z]{_INSIDE})": "{}",
+        f" (?={_INSIDE})": "",
+        f"(?<= |^){FIRST_MARK}": "",
+        rf"{LAST_MARK}{_TOKEN_ENDS}": "",
+    }
+    joined = [decoders.Replace(Regex("^"), " "), decoders.Fuse(), decoders.Replace(Regex("^ "), "")]
+    return decoders.Sequence([*joined, *(decoders.Replace(Regex(pattern), text) for pattern, text in steps.items())])

@@ -11,9 +11,24 @@ functions on small tuples; `learning.constraints` compiles them to tables.
 """
 
 import re
-from typing import NamedTuple
 
-from im2latex.latex.quantities import LENGTH, UNIT
+from im2latex.latex.nested_words import (
+    BARE,
+    COLUMN_KINDS,
+    DUE,
+    closed,
+    due_inside,
+    inner_kinds,
+    inside,
+    is_for_words,
+    may_hold_bracket,
+    opened,
+    options,
+    own_arguments,
+    step_in_word,
+)
+from im2latex.latex.places import Place, Sort
+from im2latex.latex.quantities import LENGTH, WRITTEN_UNIT
 from im2latex.latex.signatures import (
     BORDERED,
     BRACKET_AFTER_SPACE,
@@ -22,39 +37,22 @@ from im2latex.latex.signatures import (
     ENVIRONMENTS,
     SUBARRAYS,
 )
-
-
-class Sort(NamedTuple):
-    """What the automaton knows of a token. `kinds` as in signatures, those in the token itself left out."""
-
-    role: str
-    kinds: str = ""
-    name: str = ""
-    delimiter: bool = False
-    cells: int | None = None
-    """Cells that it adds to a row of a table as a column of its specification; None where it is no column."""
-
-
-class Place(NamedTuple):
-    """A row, or what is due. `after` is what stands just before in a row, where that matters."""
-
-    kind: str
-    after: str = ""
-    name: str = ""
-    used: int = 0
-    most: int | None = None
-    """Cells used in this row of a table, and the most that it may have; None for any number."""
-
+from im2latex.latex.spelling import is_first, is_last
 
 END = Sort("end of formula")
 START = Place("formula", "start")
 
-_ROWS = frozenset(["formula", "group", "lines", "fence", "bracket", "table"])
-_OWN_ROLE = {"{", "}", "[", "]", "_", "^", "&", "*", "'", "\\left", "\\right", "\\middle", "\\hline", "\\cr"}
+_ROWS = frozenset(["formula", "group", "lines", "fence", "bracket", "table", "inline"])
+_WORDS = frozenset(
+    ["text", "raw", "length", "integer", "vertical", "keyword", "placement", "placement or width", "column letters"]
+) | {"argument", "accent"}
+_OWN_ROLE = {"$", "{", "}", "[", "]", "_", "^", "&", "*", "\\left", "\\right", "\\middle", "\\hline", "\\cr"}
 _SPANNING = re.compile(r"\\(?:multicolumn|hdotsfor)(?:\[[^]]*\])?\{(\d+)\}")
 _NAME = re.compile(r"\\(?:[A-Za-z]+\*?|.)")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\{([A-Za-z]+\*?)\}(\{[a-z]\})?")
-_RULE = re.compile(rf"(?:(?:width|height|depth)[-+]*[\d.]+{UNIT})+")
+_KEYWORDS = re.compile(rf"(?:(?:width|height|depth)[-+]*[\d.]+{WRITTEN_UNIT})+")
+_INTEGER = re.compile(r"[-+]*(?:\"[0-9A-F]+|'[0-7]+|`.|\d+)")
+_FOR_WORDS = frozenset(["unit", "fill", "plus", "minus"])
 _IN_TOKEN = frozenset("*brtpky")
 """Kinds that are written as part of the name's token, or stand for nothing."""
 
@@ -68,7 +66,29 @@ COUNTED_COLUMNS = 12
 
 
 def sort(token: str) -> Sort:
-    """Look at one token; its neighbours play no part."""
+    """Look at one token, or symbol of one that is spelled; its neighbours play no part.
+
+    The first symbol does what the whole token would do, and opens the token's own arguments.
+    """
+    if is_first(token):
+        opener = token[1:]
+        if not opener:
+            return Sort("length", word=BARE)
+        word = own_arguments(opener)
+        return _sort_whole(opener + word[0])._replace(word=word)
+    if is_last(token):
+        return Sort("last", name=token[0] if token[0] in "]}" else inside(token[:-1]))
+    if is_for_words(token):
+        return Sort("word", inner_kinds(token), inside=inside(token))
+    what = inside(token)
+    if what in _FOR_WORDS:
+        return Sort("unit", inside=what)
+    found = _sort_whole(token)._replace(inside=what)
+    kinds = inner_kinds(token) if token in COMMANDS and found.role == "symbol" else ""
+    return found._replace(kinds=kinds) if any(kind in kinds for kind in "by") else found
+
+
+def _sort_whole(token: str) -> Sort:
     delimiter = token in DELIMITERS
     if token in _OWN_ROLE:
         return Sort(token, delimiter=delimiter)
@@ -84,11 +104,14 @@ def sort(token: str) -> Sort:
     if token[0] != "\\":
         cells = 1 if token[0] in "lcrpmbwW" else 0 if token[0] in "|@!><" else None
         if len(token) == 1:
-            return Sort("symbol", delimiter=delimiter, cells=cells if token in "lcr|" else None)
-        if _RULE.fullmatch(token):
+            column = token if token in COLUMN_KINDS else ""
+            return Sort("symbol", "", column, delimiter, cells if token in "lcr|" else None)
+        if _KEYWORDS.fullmatch(token):
             return Sort("symbol")
-        if token.count("{") != token.count("}"):  # a column in two tokens, between which a rule has its keywords
-            return Sort("raw", cells=0)
+        if part := _rule_part(token):
+            return Sort("raw", name=part, cells=0)
+        if _INTEGER.fullmatch(token):
+            return Sort("integer")
         return Sort("raw", cells=cells if "{" in token else None)
     if spanning := _SPANNING.match(token):
         return Sort("span", "cm" if token.startswith("\\m") else "", cells=min(int(spanning[1]), COUNTED_COLUMNS))
@@ -99,26 +122,55 @@ def sort(token: str) -> Sort:
     if token == BORDERED:
         return Sort(BORDERED)
     due = "" if kinds.endswith(("t", "v", "x", "q")) else "".join(k for k in kinds if k not in _IN_TOKEN)
+    if name and token.startswith(f"{name[0]}["):
+        due = due.replace("o", "")
     return Sort("symbol", due, "", delimiter)
+
+
+def _rule_part(token: str) -> str:
+    r"""Of a column in several tokens, between which `\vrule` has its keywords: the first, one between, or the last."""
+    behind, before = bool(_KEYWORDS.match(token)), token.endswith("\\vrule")
+    return "between" if behind and before else "last" if behind else "first" if before else ""
 
 
 def step(place: Place, token: Sort) -> tuple[Place, ...] | None:
     """What takes the innermost place when a token is read there, innermost last; None where it may not stand."""
+    if token.word and (place.spelled or (place.kind == "bracket" and may_hold_bracket(token.word))):
+        return None
+    if place.kind == "i" and token.word == BARE:
+        return (Place("integer", spelled=True, rest=""),)
+    found = _whole_step(place, token)
+    if found is None or not (place.spelled or token.word):
+        return found
+    if token.word:
+        return (*found, opened(token.word))
+    return tuple(one if one.spelled else one._replace(spelled=True) for one in found)
+
+
+def _whole_step(place: Place, token: Sort) -> tuple[Place, ...] | None:
+    if place.kind in _WORDS:
+        return step_in_word(place, token)
+    if place.kind in _ROWS and place.rest is not None and token.role in (place.name, "last"):
+        return closed(place, token)
     if place.kind in _ROWS:
         return _in_row(place, token)
     if place.kind == "columns":
         return _in_columns(place, token)
+    if place.spelled and place.kind in DUE:
+        return step_in_word(place, token)
     if token.role in _OPENED.get(place.kind, {}):
         return _OPENED[place.kind][token.role]
     if place.kind == "array" and token.role == "{":
         return (Place("columns", name=place.name),)
+    if place.kind == "array" and token.role == "[" and place.spelled and not place.after:
+        return (place._replace(after="["), opened("]p", inner=True))
     fits = {
         "d": token.delimiter,
         "n": token.role == "length",
         "g": token.role == "length",
-        "i": token.role == "raw",
-        "f": token.role in ("symbol", "[", "*") and not token.kinds,
-        "u": token.role == "symbol" and not token.kinds,
+        "i": token.role == "integer",
+        "f": token.role in ("symbol", "[", "*") and not token.kinds.rstrip("by"),
+        "u": token.role == "symbol" and not token.kinds.rstrip("by"),
         "word": token.role == "symbol" and not token.kinds,
         "}": token.role == "}",
     }
@@ -143,11 +195,16 @@ before it, a length, a word, columns, the rows of a command."""
 
 
 def _in_row(place: Place, token: Sort) -> tuple[Place, ...] | None:
-    role, on = token.role, place._replace(after="")
+    role, on = token.role, place._replace(after="") if place.after else place
     table = place.kind == "table"
     found: tuple[Place, ...] | None = None
     if role == "symbol":
-        found = (on, *_due(token.kinds))
+        with_options = place.spelled and place.kind != "bracket"  # in one, a bracket would end it
+        found = (on, *(due_inside if with_options else _due)(token.kinds))
+    elif role == "word" or role == "unit":
+        found = (on, *due_inside(token.kinds)) if place.spelled and (token.kinds or role == "unit") else None
+    elif role == "$":
+        found = () if place.kind == "inline" and place.after != "start" else None
     elif role == "{":
         found = (on, *_GROUP)
     elif role == "}":
@@ -157,14 +214,17 @@ def _in_row(place: Place, token: Sort) -> tuple[Place, ...] | None:
         found = None if double else (place._replace(after=role), Place("m"))
     elif role == "]":
         found = () if place.kind == "bracket" else (on,)
+    elif role == "[" and place.spelled and place.after in _OPTION_BEHIND:
+        found = _option(place)
     elif role == "[" or role == "*":  # would belong to the row break before it
-        found = None if place.after == "\\\\" and (role == "*" or _takes_bracket(place)) else (on,)
+        found = None if _takes(place, role) else (on,)
     elif role == "&":
         found = (place._replace(after="&", used=_counted(place, 1)),) if table and _has_room(place, 1) else None
     elif role == BORDERED:
         found = (on, Place(BORDERED))
     elif role == "\\cr":
-        found = (place._replace(after="\\\\"),) if place.name == BORDERED else None
+        rows_end = place.name == BORDERED
+        found = (place._replace(after="\\\\"),) if rows_end else (on,) if place.kind == "formula" else None
     elif role == "\\\\":
         lines = table or place.kind in ("lines", "formula")
         found = (place._replace(after="\\\\", used=min(place.used, 1)),) if lines else None
@@ -175,7 +235,7 @@ def _in_row(place: Place, token: Sort) -> tuple[Place, ...] | None:
     elif role == "\\middle":
         found = (on, Place("d")) if place.kind == "fence" else None
     elif role == "\\begin":
-        found = (on, *_opened(token))
+        found = (on, *_opened(token, place.spelled))
     elif role == "\\end":
         found = () if table and place.name == token.name else None
     elif role == "\\hline":
@@ -191,21 +251,37 @@ def _in_row(place: Place, token: Sort) -> tuple[Place, ...] | None:
 
 def _due(kinds: str) -> tuple[Place, ...]:
     """Arguments that are due, the first one innermost; an optional one stands with the one behind it."""
-    return tuple(Place(kind) for kind in reversed(kinds.replace("om", "o")))
+    return tuple(Place(kind) for kind in reversed(kinds.replace("om", "o")) if kind not in "by")
 
 
-def _opened(token: Sort) -> tuple[Place, ...]:
+_OPTION_BEHIND = ("\\\\", "\\begin")
+
+
+def _option(place: Place) -> tuple[Place, ...] | None:
+    """The gap of a row break or the option of an environment, where no space keeps a bracket apart."""
+    if place.after == "\\\\":
+        return (place._replace(after=""), opened("]l", inner=True))
+    kinds = options(place.name)
+    return (place, opened(f"]{kinds}", inner=True)) if kinds else (place._replace(after=""),)
+
+
+def _opened(token: Sort, spelled: bool) -> tuple[Place, ...]:
     """An environment's rows, and before them its arguments."""
     if "c" in token.kinds:
         return (Place("array", name=token.name),)
     most = MOST_CELLS.get(token.name)
     rows = Place("table", "\\begin", token.name, used=1 if most else 0, most=most)
+    if spelled:
+        return (rows, *due_inside(token.kinds.rstrip("p")))
     return (rows, *(Place(kind) for kind in token.kinds if kind in "rl"))
 
 
-def _takes_bracket(place: Place) -> bool:
-    """Whether a row break finds its length behind spaces here."""
-    return place.kind == "formula" or place.name in BRACKET_AFTER_SPACE
+def _takes(place: Place, mark: str) -> bool:
+    """Whether what stands before takes a bracket or a star as its own; spaces keep the bracket apart at times."""
+    if place.spelled:
+        return place.after == "\\\\"
+    spaced = place.kind != "formula" and place.name not in BRACKET_AFTER_SPACE
+    return place.after == "\\\\" and (mark == "*" or not spaced)
 
 
 def _has_room(place: Place, cells: int) -> bool:
@@ -219,9 +295,16 @@ def _counted(place: Place, cells: int) -> int:
 
 def _in_columns(place: Place, token: Sort) -> tuple[Place, ...] | None:
     """A column specification; its end opens the rows of the array it belongs to."""
+    if place.spelled and token.name in COLUMN_KINDS:
+        cells = 0 if COLUMN_KINDS[token.name] == "@" else 1
+        on = place._replace(used=min(place.used + cells, COUNTED_COLUMNS + 1))
+        return (on, *due_inside(COLUMN_KINDS[token.name].replace("@", "m")))
     if token.cells is not None and token.role in ("symbol", "raw"):
-        return (place._replace(used=min(place.used + token.cells, COUNTED_COLUMNS + 1)),)
-    if token.role != "}" or not place.used:
+        if (place.after == "first") != (token.name in ("between", "last")) or (place.spelled and token.name):
+            return None
+        after = "first" if token.name in ("first", "between") else ""
+        return (place._replace(after=after, used=min(place.used + token.cells, COUNTED_COLUMNS + 1)),)
+    if token.role != "}" or not place.used or place.after:
         return None
     if not place.name:
         return ()

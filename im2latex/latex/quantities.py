@@ -17,7 +17,10 @@ REGISTERS = frozenset(
     \thinmuskip \medmuskip \thickmuskip""")
 )
 """Lengths of TeX, LaTeX and amsmath that have names; they may stand for a unit, and take no plus and minus here."""
-UNIT = r"(?:true ?)?(?:pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|px|mu)"
+UNITS = "pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|px|mu"
+UNIT = rf"(?:true ?)?(?:{UNITS})"
+WRITTEN_UNIT = rf"(?:true)?(?:{UNITS})"
+"""As `written` leaves it."""
 _FACTOR = r"[-+ ]*(?:\d+[.,]?\d*|[.,]\d+)"
 _NAMED = "|".join(re.escape(name) for name in sorted(REGISTERS))
 _REGISTER = rf"(?:[-+ ]*|{_FACTOR} ?)(?:{_NAMED})(?![A-Za-z])(?! ?(?:plus|minus))"

@@ -48,7 +48,7 @@ def look_back(
         maps = attention_maps(checkpoint.network, page.to(device), torch.tensor([ids], device=device))[0]
         yield {
             "formula_id": name,
-            "tokens": [" ".join(checkpoint.vocabulary.decode([index])) for index in ids],
+            "tokens": [checkpoint.vocabulary.tokens[index] for index in ids],
             "rows": maps.shape[1],
             "columns": maps.shape[2],
             "maps": maps.flatten().tolist(),

@@ -1,20 +1,22 @@
 """Decoding that can only end in a formula that parses: the automaton of `latex.nesting` over a vocabulary, in tables.
 
 For each place and each entry of the vocabulary a table says what the entry makes of the place, and by how much it
-changes the number of tokens that are needed to close everything that is open. So which entries may follow is one look
+changes the number of entries that are needed to close everything that is open. So which entries may follow is one look
 into a table for all rows of a batch at once: those after which what is open can still be closed within the length.
 An entry that closes several places, as pieces do (`} ^ {`), goes on below the place it closed, level by level.
 
 Shape letters: B rows, V entries, S places, I items (an entry's tokens as the automaton sees them), N places pushed.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
 from im2latex.latex.depth import MAX_DEPTH
-from im2latex.latex.nesting import END, START, Place, Sort, sort, step
+from im2latex.latex.nesting import END, START, sort, step
+from im2latex.latex.places import Place, Sort
 from im2latex.learning.decoders import State
 
 Item = tuple[Sort, ...]
@@ -45,25 +47,26 @@ class Grammar:
         numbers = {place: number for number, place in enumerate(outcomes)}
         # Where nothing else is said an item changes nothing and may not stand; no item at all may.
         longest = max(len(places) for row in outcomes.values() for places, _ in row.values())
-        push = torch.arange(len(numbers))[:, None, None].repeat(1, len(items), longest)
-        count = torch.ones((len(numbers), len(items)), dtype=torch.long)
-        rest = torch.zeros_like(count)
-        change = torch.full_like(count, NEVER, dtype=torch.int32)
+        # In numpy: writing to a tensor one element after the other takes ten times as long.
+        push = np.tile(np.arange(len(numbers))[:, None, None], (1, len(items), longest))
+        count = np.ones((len(numbers), len(items)), dtype=np.int64)
+        rest = np.zeros_like(count)
+        change = np.full_like(count, NEVER, dtype=np.int32)
         change[:, items[_NOTHING]] = 0
         for place, row in outcomes.items():
             for item, (pushed, left) in row.items():
                 at = numbers[place], items[item]
-                push[at][: len(pushed)] = torch.tensor([numbers[one] for one in pushed], dtype=torch.long)
+                push[at][: len(pushed)] = [numbers[one] for one in pushed]
                 count[at], rest[at] = len(pushed), items[left]
                 cost = sum(costs[one] for one in pushed) - costs[place]
                 change[at] = -1 if item == (END,) else min(cost, NEVER)  # the end mark takes no room
-        ids = torch.tensor([items[entry] for entry in entries])
-        barred = torch.tensor([NEVER if entry == _NOTHING else 0 for entry in entries], dtype=torch.int32)
-        deep = rest[:, ids].any(dim=0).nonzero()[:, 0]  # entries that can go on below the place they close
-        self._first_change, self._first_rest = (change[:, ids] + barred).to(device), rest[:, ids[deep]].to(device)
-        self._deep = deep.to(device)
-        self._change, self._rest, self._ids = change.to(device), rest.to(device), ids.to(device)
-        self._push, self._count = push.to(device), count.to(device)
+        ids = np.array([items[entry] for entry in entries])
+        barred = np.array([NEVER if entry == _NOTHING else 0 for entry in entries], dtype=np.int32)
+        deep = np.flatnonzero(rest[:, ids].any(axis=0))  # entries that can go on below the place they close
+        tables = (change[:, ids] + barred, rest[:, ids[deep]], deep, change, rest, ids, push, count)
+        on_device = [torch.from_numpy(table).to(device) for table in tables]
+        self._first_change, self._first_rest, self._deep, self._change, self._rest, self._ids = on_device[:6]
+        self._push, self._count = on_device[6:]
         self._levels = _levels(outcomes)
         self._bottom, self._cost = torch.tensor([numbers[_FLOOR], numbers[START]]), costs[START]
         self._height = MAX_DEPTH + 2 + longest

@@ -84,6 +84,19 @@ def test_the_training_split_is_counted_and_said(command: Command) -> None:
     assert "no formula is in the split train; there are test, val" in err
 
 
+def test_text_is_spelled_or_not(command: Command) -> None:
+    Path("f.txt").write_bytes(b"\\text{a-b}\n" * 3)
+    command("vocab", "build", "f.txt", "-o", "v.json")
+    command("vocab", "build", "f.txt", "-o", "w.json", "--no-spell")
+    shown = [line.split("\t")[2] for line in command("vocab", "show", "v.json")[1].splitlines()[4:]]
+    assert shown == ["-", "a", "b", "}»", "«\\text{"]
+    assert command("vocab", "show", "w.json")[1].splitlines()[4:] == ["4\t3\t\\text{a-b}"]
+    assert command("vocab", "diff", "w.json", "v.json")[1].splitlines()[1] == "removed 1: \\text{a-b}"
+    Path("g.txt").write_bytes(b"\\text{b-a}\n")
+    assert "in 0.00 % of formulas" in command("vocab", "coverage", "v.json", "g.txt")[1]
+    assert "in 100.00 % of formulas" in command("vocab", "coverage", "w.json", "g.txt")[1]
+
+
 def test_a_start_keeps_its_ids_whatever_the_kind(command: Command) -> None:
     Path("f.txt").write_bytes(LINES * 3)
     command("vocab", "build", "f.txt", "-o", "v.json")

@@ -28,6 +28,14 @@ def test_pieces_and_merges() -> None:
     assert difference(Vocabulary([*SPECIALS, "a", "b"]), vocabulary)["added"] == ["a b"]
 
 
+def test_symbols_of_what_is_spelled_count() -> None:
+    rows = [("train", ["x", r"\text{ab}"]), ("train", [r"\text{x!}"])]
+    found = cover(rows, Vocabulary([*SPECIALS, "x", "a", "b", "«\\text{", "}»", r"\text{ab}"]))
+    assert found.unknown == {"!": (1, r"\text{x!}")}
+    part = found.splits["train"]
+    assert (part.tokens, part.ids, part.unknown_tokens, part.formulas_with_unknown) == (6, 6, 1, 1)
+
+
 def test_difference() -> None:
     old, new = Vocabulary([*SPECIALS, "a", "b", "c"]), Vocabulary([*SPECIALS, "a", "c", "d"])
     assert difference(old, new) == {"added": ["d"], "removed": ["b"], "moved": ["c"]}

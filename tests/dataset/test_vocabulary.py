@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+import im2latex
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary, VocabularyParams
 from im2latex.errors import ArtifactError, ParamsError
 
+RELEASED = Path(im2latex.__file__).with_name("released") / "checkpoint.json"
 FORMULAS = [["x", "+", "y"], ["x", "^", "{", "2", "}"], ["x", "<unk>"]]
 
 
@@ -74,6 +76,68 @@ def test_merges_come_before_counting(tmp_path: Path) -> None:
     loaded = Vocabulary.load(tmp_path / "v.json")
     assert loaded.merges == {"\\leqq": "\\le", "\\leq": "\\le", "\\neq": "\\not ="}
     assert loaded.decode(loaded.encode(["\\leq", "\\neq"])) == ["\\le", "<unk>", "="]
+
+
+BOXES = [["x", r"\text{if}", r"\hspace", "{", "1cm", "}"], [r"\text{fi~$x$}", "x", "-1cm"]] * 2
+
+
+def test_wordings_are_spelled() -> None:
+    vocabulary = Vocabulary.fit(BOXES, VocabularyParams(min_count=2, max_size=100))
+    assert vocabulary.spells
+    assert not {r"\text{if}", "1cm"} & {*vocabulary.tokens}
+    assert vocabulary.counts["x"] == 6, "in a box and outside"
+    for tokens in (*BOXES, [r"\text{}"], [r"\text{x~if~x}", "11-1cm"]):
+        ids = vocabulary.encode(tokens)
+        assert vocabulary.unk not in ids
+        assert vocabulary.decode(ids) == tokens
+    assert vocabulary.decode(vocabulary.encode([r"\text{iff?}", "y"])) == [r"\text{iff<unk>}", "<unk>"]
+    assert vocabulary.spans(vocabulary.encode(["x", r"\text{if}", "x"])) == [
+        ("x", range(1)),
+        (r"\text{if}", range(1, 5)),
+        ("x", range(5, 6)),
+    ]
+
+
+def test_included_wordings_are_entries_and_excluded_symbols_are_unknown() -> None:
+    params = VocabularyParams(min_count=2, max_size=100, include=(r"\text{if}",), exclude=("-", r"\text{fi~$x$}"))
+    vocabulary = Vocabulary.fit(BOXES, params)
+    assert len(vocabulary.encode([r"\text{if}"])) == 1
+    assert vocabulary.decode(vocabulary.encode(["-1cm", r"\text{fi~$x$}"])) == ["<unk>1cm", r"\text{fi~$x$}"]
+
+
+def test_a_start_decides_whether_there_is_spelling(tmp_path: Path) -> None:
+    """And its ids stay, whole wordings among them."""
+    plain = Vocabulary.fit(BOXES, VocabularyParams(min_count=2, max_size=100, spell=False))
+    assert not plain.spells
+    assert plain.encode(BOXES[1]) == [plain.tokens.index(token) for token in BOXES[1]]
+    assert plain.encode([r"\text{x}"]) == [plain.unk]
+    plain.save(tmp_path / "v.json")
+    start = str(tmp_path / "v.json")
+    spelling = Vocabulary.fit([*BOXES, [r"\text{~f}"]] * 2, VocabularyParams(min_count=2, max_size=100, start=start))
+    assert spelling.tokens[: len(plain)] == plain.tokens
+    assert spelling.encode(BOXES[1]) == plain.encode(BOXES[1])
+    assert spelling.decode(spelling.encode([r"\text{f~f}"])) == [r"\text{f~f}"]
+    spelling.save(tmp_path / "v.json")
+    after = Vocabulary.fit(BOXES, VocabularyParams(min_count=2, max_size=100, start=start, spell=False))
+    assert after.encode([r"\text{f~f}"]) == spelling.encode([r"\text{f~f}"])
+
+
+def test_the_released_vocabulary_stays_as_it_is() -> None:
+    """It is from before there was spelling: a wording that it does not hold is one unknown token."""
+    content = json.loads(RELEASED.read_text(encoding="utf-8"))["vocabulary"]
+    vocabulary = Vocabulary(content["tokens"], content["counts"], content.get("merges"))
+    assert not vocabulary.spells
+    known = [token for token in vocabulary.tokens[4:] if " " not in token and token not in vocabulary.merges]
+    assert vocabulary.decode(vocabulary.encode(known)) == known
+    assert vocabulary.encode([r"\text{never~seen~$x$}"]) == [vocabulary.unk]
+
+
+def test_pieces_hold_whole_symbols() -> None:
+    rows = [["x", r"\text{if}", "x"], [r"\mbox{iff}"]] * 3
+    vocabulary = Vocabulary.fit(rows, VocabularyParams(kind="bpe", min_count=3, max_size=100))
+    assert any("\\text{ i f" in piece for piece in vocabulary.pieces)
+    for tokens in (*rows, [r"\text{ifif}", r"\mbox{f}"]):
+        assert vocabulary.decode(vocabulary.encode(tokens)) == tokens
 
 
 def test_a_circle_of_merges_is_refused_with_the_params(tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
-from im2latex.errors import ArtifactError
+from im2latex.dataset.vocabulary import SPECIALS, Vocabulary, VocabularyParams
+from im2latex.errors import ArtifactError, LatexError
 from im2latex.latex.nesting import START, balanced, sort, step
+from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.latex.parse import parse
+from im2latex.latex.spelling import join, spell
 from im2latex.latex.tokens import split
 from im2latex.learning.beam import SearchParams, beam
 from im2latex.learning.constraints import Grammar
@@ -14,6 +19,7 @@ from im2latex.learning.network import ModelParams, Network
 from im2latex.learning.search import greedy
 from tests.learning.test_search import IMAGES
 
+NORMALIZER = Normalizer(NormalizerParams())
 TOKENS = split(
     r"{ } [ ] _ ^ & x c | ( . \\ \frac \sqrt \left \right \middle \begin{array} \end{array} \begin{cases} \end{cases} "
     r"\substack 2pt \hspace"
@@ -21,38 +27,72 @@ TOKENS = split(
 PIECES = [r"} {", r"\frac {", r"} ^ {", r"x }", r"} } x", r"\right ) }", r"\end{array} \right .", r"{ c c }"]
 SYMBOLS = Vocabulary([*SPECIALS, *TOKENS, ")"])
 BPE = Vocabulary([*SYMBOLS.tokens, *PIECES])
+WORDS = split(
+    r"\text{if~$x$} \raisebox{2pt}[0pt]{\textbf{\'{e}}} -1.5cm \\[2em] p{2cm} @{\,} \begin{aligned}[t] \rule[-1pt] "
+    r"\mbox{\hspace{1cm}\kern1mm\LaTeX\v{c}\textcolor{red}{\&a}} \genfrac{(}{)}{0pt}{} \textit{\small{}a?'} "
+    r"\color[rgb]{0,1,0}"
+)
+SPELLED = Vocabulary.fit(
+    [WORDS, [*TOKENS, ")", r"\end{aligned}", r"\mathchar", '"7F', r"\multicolumn{2}", "#", "$"]],
+    VocabularyParams(min_count=1, max_size=200),
+)
+SPELLED_BPE = Vocabulary(
+    [*SPELLED.tokens, *PIECES, r"\hspace { «", r"{ } }»", r"$ }» }", "i f ~ $", r"«\text{ i f }» ^ {"]
+)
+ALL = {"symbols": SYMBOLS, "bpe": BPE, "spelled": SPELLED, "spelled-bpe": SPELLED_BPE}
 
 
 @pytest.fixture(scope="module")
 def grammars() -> dict[Vocabulary, Grammar]:
-    return {vocabulary: Grammar(vocabulary) for vocabulary in (SYMBOLS, BPE)}
+    return {vocabulary: Grammar(vocabulary) for vocabulary in ALL.values()}
 
 
-@pytest.mark.parametrize("vocabulary", [SYMBOLS, BPE])
+@pytest.mark.parametrize("vocabulary", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("length", [1, 2, 7, 30])
 def test_a_random_walk_ends_in_a_formula_that_parses(
     grammars: dict[Vocabulary, Grammar], vocabulary: Vocabulary, length: int
 ) -> None:
-    grammar, random = grammars[vocabulary], np.random.default_rng(length)
-    rows = 60
+    for tokens in walk(grammars[vocabulary], np.ones(len(vocabulary)), rows=60, length=length, seed=length):
+        formula = vocabulary.decode(tokens)
+        assert tokens.index(Vocabulary.eos) <= length
+        assert balanced(symbols(vocabulary, tokens))
+        assert refusal(" ".join(formula)) in ("", "empty"), formula
+
+
+def walk(grammar: Grammar, weights: NDArray[Any], rows: int, length: int, seed: int) -> list[list[int]]:
+    """Random ids that the grammar allows, drawn by weight, going on as long as one can."""
+    random = np.random.default_rng(seed)
     state = grammar.start(rows, torch.device("cpu"))
     written: list[list[int]] = [[] for _ in range(rows)]
     for place in range(length + 1):
         allowed = grammar.allowed(state, length - place - 1)
-        allowed[:, Vocabulary.eos] &= allowed.sum(dim=1) == 1  # go on as long as one can
+        allowed[:, Vocabulary.eos] &= allowed.sum(dim=1) == 1
         assert allowed.any(dim=1).all()
-        chosen = [int(random.choice(np.flatnonzero(row))) for row in allowed.numpy()]
+        shares = allowed.numpy() * weights
+        chosen = [int(random.choice(len(weights), p=row / row.sum())) for row in shares]
         for tokens, token in zip(written, chosen, strict=True):
             tokens.append(token)
         state = grammar.advance(state, torch.tensor(chosen))
-    for tokens in written:
+    return written
+
+
+@pytest.mark.parametrize("vocabulary", [SPELLED, SPELLED_BPE], ids=["spelled", "spelled-bpe"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_walk_through_boxes_ends_in_a_formula_that_parses(
+    grammars: dict[Vocabulary, Grammar], vocabulary: Vocabulary, seed: int
+) -> None:
+    """As above, with what begins a spelled token or mathematics in text drawn ten times as often as the rest."""
+    weights = np.array([10 if "«" in entry or entry == "$" else 1 for entry in vocabulary.tokens])
+    seen = set()
+    for tokens in walk(grammars[vocabulary], weights, rows=40, length=50, seed=seed):
         formula = vocabulary.decode(tokens)
-        assert tokens.index(Vocabulary.eos) <= length
-        assert balanced(formula)
-        parse(" ".join(formula))
+        assert refusal(" ".join(formula)) in ("", "empty"), formula
+        seen |= {vocabulary.tokens[token] for token in tokens}
+        assert join(spelled for word in formula for spelled in spell(word)) == formula
+    assert {r"«\text{", r"«\raisebox{", r"«\mbox{", "«\\\\[", "«", "$", "}»"} <= seen
 
 
-@pytest.mark.parametrize("vocabulary", [SYMBOLS, BPE])
+@pytest.mark.parametrize("vocabulary", ALL.values(), ids=ALL)
 def test_exactly_what_the_automaton_reads_is_allowed(
     grammars: dict[Vocabulary, Grammar], vocabulary: Vocabulary
 ) -> None:
@@ -65,14 +105,30 @@ def test_exactly_what_the_automaton_reads_is_allowed(
         allowed = grammar.allowed(state, 1000)[0]
         for token in range(len(vocabulary)):
             if token == Vocabulary.eos:
-                assert bool(allowed[token]) == balanced(vocabulary.decode(before))
+                assert bool(allowed[token]) == balanced(symbols(vocabulary, before))
             elif token > Vocabulary.unk:
-                assert bool(allowed[token]) == can_go_on(vocabulary.decode([*before, token])), vocabulary.tokens[token]
+                expected = can_go_on(symbols(vocabulary, [*before, token]))
+                assert bool(allowed[token]) == expected, vocabulary.tokens[token]
             else:
                 assert not allowed[token]
         going = [int(token) for token in allowed.nonzero().flatten() if token != Vocabulary.eos]
         before.append(int(random.choice(going)))
         state = grammar.advance(state, torch.tensor(before[-1:]))
+
+
+def symbols(vocabulary: Vocabulary, ids: list[int]) -> list[str]:
+    """What the automaton reads: tokens, and the symbols of those that are spelled."""
+    written = ids[: ids.index(Vocabulary.eos)] if Vocabulary.eos in ids else ids
+    return " ".join(vocabulary.tokens[index] for index in written).split()
+
+
+def refusal(formula: str) -> str:
+    """The reason why the normalizer refuses what parses; nothing is left of some, such as spaces alone."""
+    parse(formula)
+    try:
+        return NORMALIZER.normalize(formula) and ""
+    except LatexError as error:
+        return error.reason
 
 
 def can_go_on(tokens: list[str]) -> bool:
