@@ -8,6 +8,7 @@ Both are first written elsewhere and tried: they must be small enough for the re
 as the full weights do. Otherwise nothing is written, and it exits 1.
 """
 
+import math
 import shutil
 import sys
 import tempfile
@@ -22,7 +23,7 @@ import typer
 from im2latex.errors import ArtifactError, Im2LatexError
 from im2latex.learning.checkpoint import load_checkpoint, save_checkpoint
 from im2latex.learning.predict import PredictParams, Reading, read
-from im2latex.reading import RELEASED, confidence
+from im2latex.reading import RELEASED
 
 MOST_BYTES = 15_000_000
 FEWEST_ALIKE = 0.98
@@ -67,7 +68,9 @@ def compare(full: list[Reading], half: list[Reading]) -> tuple[float, float]:
 
 
 def _sureness(reading: Reading) -> float:
-    return confidence(reading.hypotheses[0][1])
+    """The geometric mean of the tokens' probabilities, of a cut reading too."""
+    hypothesis = reading.hypotheses[0][1]
+    return math.exp(hypothesis.log_probability / (len(hypothesis.tokens) + 1))
 
 
 def _readings(checkpoint: Path, shards: Path, count: int) -> list[Reading]:

@@ -138,7 +138,7 @@ def load(path: Path, root: Path) -> tuple[DatasetParams, NormalizerParams, dict[
     merges = changes.get("tokenize", {}).get("vocabulary", {}).get("merges", {})
     if not isinstance(merges, dict):
         raise ParamsError(f"{params.changes}: tokenize.vocabulary.merges must be a mapping")
-    for key in ("macros", "rules"):
+    for key in ("macros", "rules", "replacements"):
         if normalizer[key]:
             normalizer[key] = str(root / normalizer[key])
     return params, check(normalizer, NormalizerParams, "normalize.normalizer"), merges
