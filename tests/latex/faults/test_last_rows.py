@@ -1,6 +1,7 @@
 r"""The last row of a table: nothing behind the last `\\` is no row, and an empty row is one, whatever left it empty."""
 
 from random import Random
+from typing import Literal
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_last_rows(raw: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("profile", ["faithful", "compact"])
-def test_normal_forms_are_left_alone(profile: str) -> None:
+def test_normal_forms_are_left_alone(profile: Literal["faithful", "compact"]) -> None:
     normalizer = Normalizer(NormalizerParams(profile=profile))
     for formula in _tables(seed=1, count=400):
         normal = normalizer.normalize(formula)
