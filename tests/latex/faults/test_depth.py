@@ -11,7 +11,8 @@ import pytest
 from im2latex.errors import LatexError
 from im2latex.latex.nesting import balanced
 from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.latex.papers.macros import Macro, Macros, plain
+from im2latex.latex.papers.macros import Macros
+from im2latex.latex.papers.meanings import Macro, plain
 from im2latex.latex.respell import respell
 from im2latex.latex.tokens import split
 
