@@ -49,6 +49,12 @@ def squeeze(source: str) -> str:
     return "".join(pieces)
 
 
+def one_word(tokens: list[str]) -> str:
+    r"""Write tokens without whitespace; `\relax` parts a bracket from the row break before it, as a space did."""
+    parted = zip(tokens, ["", *tokens], strict=False)
+    return squeeze(join("\\relax[" if token == "[" and left.startswith("\\\\") else token for token, left in parted))
+
+
 def ends_in_control_word(piece: str) -> bool:
     """Whether a letter behind the piece would be read as part of a control word."""
     return bool(re.search(r"(?<!\\)(?:\\\\)*\\[A-Za-z]+$", piece))

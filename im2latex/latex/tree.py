@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from im2latex.latex import styles
-from im2latex.latex.signatures import SUBARRAYS
+from im2latex.latex.signatures import INFIX, SUBARRAYS
 from im2latex.latex.styles import Style as Style
 
 
@@ -171,18 +171,25 @@ def _rows_of_arguments(command: Command, style: Style) -> Iterator[tuple[Row, St
     for argument in command.arguments:
         if argument.kind in "tv":
             is_displayed = style == Style.DISPLAY and command.name in styles.DISPLAYED_TEXTS
-            yield from _rows_of_text(argument.body, Style.DISPLAY if is_displayed else Style.TEXT)
+            sets_style = command.name in styles.DISPLAYED_TEXTS
+            yield from _rows_of_text(argument.body, Style.DISPLAY if is_displayed else Style.TEXT, sets_style)
         elif argument.kind == "c":
             yield from _rows_of_columns(argument.body)
 
 
-def _rows_of_text(text: Row, style: Style) -> Iterator[tuple[Row, Style]]:
-    """A text is no row of mathematics, but may hold some between dollar signs, in this style."""
+def _rows_of_text(text: Row, style: Style, sets_style: bool) -> Iterator[tuple[Row, Style]]:
+    r"""A text is no row of mathematics, but may hold some between dollar signs, in this style.
+
+    Where the text sets it by `\everymath`, an infix fraction has the switch in its numerator, and no rule may touch it.
+    """
     for node in text:
         if isinstance(node, Group):
-            yield from _rows_of_text(node.body, style)
+            yield from _rows_of_text(node.body, style, sets_style)
         elif isinstance(node, Inline):
-            yield node.body, style
+            if not (sets_style and any(getattr(n, "text", getattr(n, "name", "")) in INFIX for n in node.body)):
+                yield node.body, style
+        elif isinstance(node, Command) and sets_style and node.arguments and node.arguments[-1].kind == "t":
+            yield from _rows_of_text(node.arguments[-1].body, style, sets_style)
         elif not isinstance(node, Token):
             yield from rows_of(node, Style.TEXT)
 

@@ -8,7 +8,7 @@ from im2latex.errors import LatexError
 from im2latex.latex.depth import guarded
 from im2latex.latex.quantities import QUANTITIES
 from im2latex.latex.signatures import BORDERED, BRACKET_AFTER_SPACE, SUBARRAYS
-from im2latex.latex.tokens import squeeze
+from im2latex.latex.tokens import one_word
 from im2latex.latex.tree import (
     Argument,
     Command,
@@ -71,7 +71,7 @@ def _write_node(node: Node, out: list[str]) -> None:
         case Environment():
             _write_environment(node, out)
         case Inline():
-            out.append(f"${squeeze(' '.join(write(node.body)))}$")
+            out.append(f"${one_word(write(node.body))}$")
 
 
 def _holds_open_bracket(tokens: list[str]) -> bool:
@@ -113,7 +113,7 @@ def _write_command(command: Command, out: list[str]) -> None:
 def _write_optional(row: Row, out: list[str]) -> None:
     """An optional argument; part of the name's token where the macro looks at what stands right behind the bracket."""
     if row and isinstance(row[0], Command) and row[0].name in _RIGHT_BEHIND_BRACKET:
-        out[-1] += f"[{squeeze(' '.join(write(row)))}]"
+        out[-1] += f"[{one_word(write(row))}]"
         return
     inside = write(row)
     out += ["[", *(["{", *inside, "}"] if _holds_open_bracket(inside) else inside), "]"]
@@ -151,7 +151,7 @@ def _write_columns(columns: Row, out: list[str]) -> None:
     out.append("{")
     for column in columns:
         if isinstance(column, Command):
-            out += f"{column.name}{{{squeeze(' '.join(write(column.arguments[0].body)))}}}".split(" ")
+            out += f"{column.name}{{{one_word(write(column.arguments[0].body))}}}".split(" ")
         else:
             _write_node(column, out)
     out.append("}")
@@ -167,7 +167,7 @@ def _write_text_command(command: Command, out: list[str]) -> None:
 
 
 def _raw(argument: Argument) -> str:
-    return squeeze(" ".join(write(argument.body)))
+    return one_word(write(argument.body))
 
 
 def text(argument: Argument) -> str:

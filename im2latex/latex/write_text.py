@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from im2latex.latex.quantities import QUANTITIES
 from im2latex.latex.signatures import FONT_SWITCHES, SPACES, TEXT_SWITCHES
-from im2latex.latex.tokens import ends_in_control_word, split, squeeze
+from im2latex.latex.tokens import ends_in_control_word, one_word, split, squeeze
 from im2latex.latex.tree import Argument, Command, Group, Node, Row, Token
 
 _FACTORS = dict.fromkeys(".?!", 3000) | {":": 2000, ";": 1500, ",": 1250} | dict.fromkeys(")']", 0)
@@ -57,7 +57,7 @@ class TextWriter:
             case Command():
                 self._command(node)
             case _:
-                self._add(squeeze(" ".join(self._mathematics([node]))))
+                self._add(one_word(self._mathematics([node])))
                 self._factor = 1000
 
     def _command(self, command: Command) -> None:
@@ -72,7 +72,7 @@ class TextWriter:
             elif argument.kind in "by":
                 self._pieces.append(f"[{_word(argument)}]")
             else:
-                self._pieces.append(f"{{{squeeze(' '.join(self._mathematics(argument.body)))}}}")
+                self._pieces.append(f"{{{one_word(self._mathematics(argument.body))}}}")
         if not transparent and command.name not in _SETS_NOTHING and not command.name.startswith("\\\\"):
             self._factor = 1000
 

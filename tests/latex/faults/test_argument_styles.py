@@ -110,3 +110,17 @@ def test_every_environment_has_a_style() -> None:
 def test_styles_are_of_commands_with_as_many_arguments() -> None:
     for name, found in styles.ARGUMENTS.items():
         assert len(found) >= sum(kind in "mohfu" for kind in COMMANDS[name]), name
+
+
+def _infix_in_text(draw: Draw) -> str:
+    infix = draw.choice([r"\over", r"\choose", r"\atop", r"\above 1pt", r"\brack"])
+    first = draw.choice(["", r"\displaystyle ", r"\rm ", r"\textstyle "])
+    inside = f"{first}{draw.body()} {infix} {draw.body()}"
+    body = draw.choice([inside, inside, rf"{{{inside}}} + \sum\nolimits_i x", r"\sum\limits_i x"])
+    text = draw.choice([r"\text", r"\textbf", r"\mbox", r"\emph"])
+    around = draw.choice(["{}", "{}", r"\text{{so {}}}", r"\textit{{{}}}"])
+    return draw.place(around.format(rf"{text}{{a ${body}$ b}}"), ["{} y", "x_{{ {} }}", r"\frac{{{}}}{{2}}"])
+
+
+def test_infix_fractions_in_texts() -> None:
+    assert_same(_infix_in_text, seed=41)

@@ -79,3 +79,13 @@ def test_row_breaks_read_what_they_read_in_tex(kind: Callable[[Draw], str]) -> N
 def test_a_bracket_is_shielded_only_where_it_would_be_read() -> None:
     assert r"\lbrack" not in normalize(r"\begin{pmatrix}a\\ [b]\end{pmatrix}", NormalizerParams())
     assert r"\\ \lbrack" in normalize(r"\begin{array}{c}a\\\relax[b]\end{array}", NormalizerParams())
+
+
+def _in_a_word(draw: Draw) -> str:
+    table = _table(draw, rf"\\{draw.choice([' ', ' {}', '% so', '  '])}".replace("so", "so\n"), "[u] " + draw.body())
+    around = [r"\text{{if ${}$. b}}", r"\mbox{{\small ${}$}}", r"\raisebox{{1pt}}{{${}$}}", r"\hbox{{${}$}}_2"]
+    return draw.place(table.replace("% so\n", " "), around)
+
+
+def test_brackets_stay_apart_from_breaks_in_texts() -> None:
+    assert_same(_in_a_word, seed=31)
