@@ -14,7 +14,6 @@ from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import LatexError
 from im2latex.latex.nesting import balanced
 from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.latex.parse import parse
 from im2latex.latex.spelling import join, spell
 from im2latex.latex.tokens import split
 from im2latex.learning.constraints import Grammar
@@ -28,7 +27,7 @@ from tests.latex.faults import (
     test_text,
 )
 from tests.latex.faults.siblings import Draw
-from tests.learning.test_constraints import walk
+from tests.learning.test_constraints import refusal, walk
 
 SIBLINGS = 40
 NORMALIZER = Normalizer(NormalizerParams())
@@ -91,11 +90,3 @@ def test_a_walk_ends_in_a_formula_that_parses(labels: list[list[str]], spelled: 
         formula = vocabulary.decode(tokens)
         assert refusal(" ".join(formula)) in ("", "empty"), " ".join(formula)
         assert join(symbol for word in formula for symbol in spell(word)) == formula
-
-
-def refusal(formula: str) -> str:
-    parse(formula)
-    try:
-        return NORMALIZER.normalize(formula) and ""
-    except LatexError as error:
-        return error.reason
