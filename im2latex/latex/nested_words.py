@@ -53,10 +53,7 @@ _TEXT_SYMBOLS = (
     | FONT_SWITCHES.keys()
     | TEXT_SWITCHES
     | frozenset(
-        split(
-            r"""\{ \} \$ \% \& \# \_ \ldots \dots \unboldmath \relax \protect \null \vrule \slash \dag \ddag \S \P
-            \pounds"""
-        )
+        split(r"\{ \} \$ \% \& \# \_ \ldots \dots \unboldmath \relax \protect \null \vrule \slash \dag \ddag \S \P")
     )
 )
 """What stands for itself in text, sizes and fonts for the rest of it included."""

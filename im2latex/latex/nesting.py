@@ -12,6 +12,7 @@ functions on small tuples; `learning.constraints` compiles them to tables.
 
 import re
 
+from im2latex.latex.nested_columns import COUNTED_COLUMNS, KEYWORDS, MOST_CELLS, in_columns, rule_part
 from im2latex.latex.nested_words import (
     BARE,
     COLUMN_KINDS,
@@ -28,7 +29,7 @@ from im2latex.latex.nested_words import (
     step_in_word,
 )
 from im2latex.latex.places import Place, Sort
-from im2latex.latex.quantities import LENGTH, WRITTEN_UNIT
+from im2latex.latex.quantities import LENGTH
 from im2latex.latex.signatures import (
     BORDERED,
     BRACKET_AFTER_SPACE,
@@ -50,19 +51,10 @@ _OWN_ROLE = {"$", "{", "}", "[", "]", "_", "^", "&", "*", "\\left", "\\right", "
 _SPANNING = re.compile(r"\\(?:multicolumn|hdotsfor)(?:\[[^]]*\])?\{(\d+)\}")
 _NAME = re.compile(r"\\(?:[A-Za-z]+\*?|.)")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\{([A-Za-z]+\*?)\}(\{[a-z]\})?")
-_KEYWORDS = re.compile(rf"(?:(?:width|height|depth)[-+]*[\d.]+{WRITTEN_UNIT})+")
 _INTEGER = re.compile(r"[-+]*(?:\"[0-9A-F]+|'[0-7]+|`.|\d+)")
 _FOR_WORDS = frozenset(["unit", "fill", "plus", "minus"])
 _IN_TOKEN = frozenset("*brtpky")
 """Kinds that are written as part of the name's token, or stand for nothing."""
-
-MOST_CELLS = dict.fromkeys(["cases", "dcases", "rcases", "drcases", "split"], 2)
-MOST_CELLS |= dict.fromkeys(["gathered", "multlined", "lgathered", "rgathered", "subarray", "crampedsubarray"], 1)
-MOST_CELLS |= {f"{kind}matrix{star}": 10 for kind in ("", *"pbBvV") for star in ("", "*")}
-"""Cells in a row of amsmath's and mathtools' tables; ten is MaxMatrixCols as amsmath sets it (user guide, 4.1)."""
-
-COUNTED_COLUMNS = 12
-"""Wider arrays may have any number of cells: each width that is counted costs places of its own."""
 
 
 def sort(token: str) -> Sort:
@@ -106,9 +98,9 @@ def _sort_whole(token: str) -> Sort:
         if len(token) == 1:
             column = token if token in COLUMN_KINDS else ""
             return Sort("symbol", "", column, delimiter, cells if token in "lcr|" else None)
-        if _KEYWORDS.fullmatch(token):
+        if KEYWORDS.fullmatch(token):
             return Sort("symbol")
-        if part := _rule_part(token):
+        if part := rule_part(token):
             return Sort("raw", name=part, cells=0)
         if _INTEGER.fullmatch(token):
             return Sort("integer")
@@ -125,12 +117,6 @@ def _sort_whole(token: str) -> Sort:
     if name and token.startswith(f"{name[0]}["):
         due = due.replace("o", "")
     return Sort("symbol", due, "", delimiter)
-
-
-def _rule_part(token: str) -> str:
-    r"""Of a column in several tokens, between which `\vrule` has its keywords: the first, one between, or the last."""
-    behind, before = bool(_KEYWORDS.match(token)), token.endswith("\\vrule")
-    return "between" if behind and before else "last" if behind else "first" if before else ""
 
 
 def step(place: Place, token: Sort) -> tuple[Place, ...] | None:
@@ -155,7 +141,7 @@ def _whole_step(place: Place, token: Sort) -> tuple[Place, ...] | None:
     if place.kind in _ROWS:
         return _in_row(place, token)
     if place.kind == "columns":
-        return _in_columns(place, token)
+        return in_columns(place, token)
     if place.spelled and place.kind in DUE:
         return step_in_word(place, token)
     if token.role in _OPENED.get(place.kind, {}):
@@ -291,26 +277,6 @@ def _has_room(place: Place, cells: int) -> bool:
 def _counted(place: Place, cells: int) -> int:
     """Cells used, where they are counted at all."""
     return place.used if place.most is None else place.used + cells
-
-
-def _in_columns(place: Place, token: Sort) -> tuple[Place, ...] | None:
-    """A column specification; its end opens the rows of the array it belongs to."""
-    if place.spelled and token.name in COLUMN_KINDS:
-        cells = 0 if COLUMN_KINDS[token.name] == "@" else 1
-        on = place._replace(used=min(place.used + cells, COUNTED_COLUMNS + 1))
-        return (on, *due_inside(COLUMN_KINDS[token.name].replace("@", "m")))
-    if token.cells is not None and token.role in ("symbol", "raw"):
-        if (place.after == "first") != (token.name in ("between", "last")) or (place.spelled and token.name):
-            return None
-        after = "first" if token.name in ("first", "between") else ""
-        return (place._replace(after=after, used=min(place.used + token.cells, COUNTED_COLUMNS + 1)),)
-    if token.role != "}" or not place.used or place.after:
-        return None
-    if not place.name:
-        return ()
-    counted = place.used <= COUNTED_COLUMNS
-    most = MOST_CELLS.get(place.name, place.used) if counted else None
-    return (Place("table", "\\begin", place.name, used=1 if counted else 0, most=most),)
 
 
 def balanced(tokens: list[str]) -> bool:

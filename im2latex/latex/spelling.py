@@ -33,9 +33,9 @@ _ENVIRONMENT = rf"\\begin\{{(?:{_KEYWORD_BEHIND})\}}\{{[a-z]\}}|\\(?:begin|end)\
 _SPANNING = r"\\(?:multicolumn|hdotsfor)(?:\[[^]]*\])?\{[0-9]+\}"
 _STARRED = "|".join(sorted(name[1:] for name, kinds in COMMANDS.items() if kinds.startswith("*")))
 _GLUE = rf"(?<=[0-9.])fil{{1,3}}|(?<={UNITS}|il|ll)(?:plus|minus)(?=[-+.0-9])"
-SYMBOL = rf"{_ENVIRONMENT}|{_SPANNING}|\\(?:{_STARRED}|\\)\*|\\[A-Za-z]+|\\.|(?<=[0-9.]){WRITTEN_UNIT}|{_GLUE}|\S"
+SYMBOL = rf"{_ENVIRONMENT}|{_SPANNING}|\\(?:{_STARRED}|\\)\*|\\[A-Za-z]+|\\\S|(?<=[0-9.]){WRITTEN_UNIT}|{_GLUE}|\S"
 """One symbol that is no opener; longest first."""
-OPENER = rf"(?:{_ENVIRONMENT})\[|(?!{_ENVIRONMENT}|{_SPANNING})\\(?:[A-Za-z]+|.)\*?[\[{{]|[^\\][\[{{]"
+OPENER = rf"(?:{_ENVIRONMENT})\[|(?!{_ENVIRONMENT}|{_SPANNING})\\(?:[A-Za-z]+|\S)\*?[\[{{]|[^\\\s][\[{{]"
 """The symbol that may begin a word: up to and including a bracket."""
 WHOLE = r"(?:width|height|depth)[-+.0-9][^ ]*|[^ ]+\\vrule"
 r"""A word that stays whole: the keywords of `\vrule`, before which a word ends even inside an argument."""

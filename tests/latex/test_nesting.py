@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from im2latex.errors import LatexError
 from im2latex.latex.grammar import generate
-from im2latex.latex.nesting import COUNTED_COLUMNS, balanced
+from im2latex.latex.nested_columns import COUNTED_COLUMNS
+from im2latex.latex.nesting import balanced
 from im2latex.latex.normalize import NormalizerParams, normalize
 from im2latex.latex.parse import parse
 from im2latex.latex.tokens import split
