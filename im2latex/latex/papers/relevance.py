@@ -71,7 +71,11 @@ class Relevance:
                 continue
             elif name in ("\\begin", "\\end"):
                 display |= self._environment(macro.body[place + 1 :])
-            elif name in _DISPLAY_MARKS or (name == "\\csname" and _built(macro.body[place + 1 :]) in _DISPLAY_MARKS) or name in INPUTS:
+            elif (
+                name in _DISPLAY_MARKS
+                or name in INPUTS
+                or (name == "\\csname" and _built(macro.body[place + 1 :]) in _DISPLAY_MARKS)
+            ):
                 display = True
             elif name in _READ_IN_TEXT or is_conditional(name, self._macros):
                 text = True
