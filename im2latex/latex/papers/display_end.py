@@ -3,6 +3,7 @@ r"""The end of a display, with what would hide it replaced on the way: shorthand
 import re
 
 from im2latex.latex.papers.branches import Branches
+from im2latex.latex.papers.choices import CHOICES
 from im2latex.latex.papers.collecting import Collection
 from im2latex.latex.papers.conditionals import is_conditional
 from im2latex.latex.papers.defining import READERS, define
@@ -18,7 +19,7 @@ from im2latex.latex.papers.text_macros import TextMacros
 _EVENT = re.compile(rf"{CONTROL}|\$\$?|[{{}}]", re.DOTALL)
 _CONTROL = re.compile(CONTROL, re.DOTALL)
 _STEPS = frozenset(
-    ["\\]", "\\begin", "\\end", "\\csname", "\\else", "\\or", "\\fi", "\\unless", *READERS.keys(), *INPUTS]
+    ["\\]", "\\begin", "\\end", "\\csname", "\\else", "\\or", "\\fi", "\\unless", *READERS, *INPUTS, *CHOICES]
 )
 """What is looked at without being a macro of the paper or the display's own name."""
 _ENVIRONMENT = re.compile(r"[\s\1]*\{[\s\1]*([^{}\\$]*?)[\s\1]*\}")
@@ -99,6 +100,8 @@ class DisplayEnd:
             if found := self._inputs.input_text(here):
                 self._text.replace(at, found[1], f"{found[0]} ")
                 return 0, at
+        elif name in CHOICES:
+            return 0, at if self._replacing.choose(name, at, here) else here
         elif name in ("\\else", "\\or", "\\fi"):
             return 0, self._branch_end(name, at, here)
         elif is_conditional(name, self._macros) or name == "\\unless":
