@@ -22,13 +22,17 @@ _STEPS = frozenset(
     ["\\]", "\\begin", "\\end", "\\csname", "\\else", "\\or", "\\fi", "\\unless", *READERS, *INPUTS, *CHOICES]
 )
 """What is looked at without being a macro of the paper or the display's own name."""
+_NAMED = re.compile(r"[\s\1]*\{[\s\1]*(\\[A-Za-z@]+)[\s\1]*\}")
 _ENVIRONMENT = re.compile(r"[\s\1]*\{[\s\1]*([^{}\\$]*?)[\s\1]*\}")
 
 
-def environment_at(text: str, place: int) -> tuple[str, int] | None:
-    r"""The name behind a `\begin` or `\end` that ends at `place`, and the place behind it."""
-    match = _ENVIRONMENT.match(text, place)
-    return (match[1], match.end()) if match else None
+def environment_at(text: str, place: int, macros: Meanings) -> tuple[str, int] | None:
+    r"""The name behind a `\begin` or `\end` that ends at `place`, perhaps a macro, and the place behind it."""
+    if match := _ENVIRONMENT.match(text, place):
+        return match[1], match.end()
+    match = _NAMED.match(text, place)
+    macro = macros.known.get(match[1]) if match else None
+    return ("".join(macro.body), match.end()) if match and macro and not macro.parameters else None
 
 
 class DisplayEnd:
@@ -120,7 +124,7 @@ class DisplayEnd:
         return here
 
     def _environment(self, command: str, at: int, here: int, target: str) -> tuple[int, int] | None:
-        found = environment_at(self._text.text, here)
+        found = environment_at(self._text.text, here, self._macros)
         if found is None:
             return 0, here
         name, end = found

@@ -127,6 +127,7 @@ def test_siblings(seed: int) -> None:
             r"{\IfBooleanTF{#1}{\end{equation*}}{\end{equation}}}\begin{q}a\end{q}\begin{q}*b\end{q}$z$",
             ["a", "b", "z"],
         ),
+        (r"\newcommand{\eqn}{equation}\begin{\eqn}a\end{ \eqn }$z$", ["a", "z"]),
         (r"\begin{empheq}{alignat=2} a&=1 \end{empheq}", [r"\begin{alignedat}{2}a&=1\end{alignedat}"]),
         (r"\begin{dgroup}\begin{dmath}[label={q}] a \end{dmath}\begin{dmath*}b\end{dmath*}\end{dgroup}", ["a", "b"]),
     ],
