@@ -3,6 +3,7 @@ r"""The end of a display, with what would hide it replaced on the way: shorthand
 import re
 
 from im2latex.latex.papers.branches import Branches
+from im2latex.latex.papers.choices import CHOICES
 from im2latex.latex.papers.collecting import Collection
 from im2latex.latex.papers.conditionals import is_conditional
 from im2latex.latex.papers.defining import READERS, define
@@ -18,16 +19,20 @@ from im2latex.latex.papers.text_macros import TextMacros
 _EVENT = re.compile(rf"{CONTROL}|\$\$?|[{{}}]", re.DOTALL)
 _CONTROL = re.compile(CONTROL, re.DOTALL)
 _STEPS = frozenset(
-    ["\\]", "\\begin", "\\end", "\\csname", "\\else", "\\or", "\\fi", "\\unless", *READERS.keys(), *INPUTS]
+    ["\\]", "\\begin", "\\end", "\\csname", "\\else", "\\or", "\\fi", "\\unless", *READERS, *INPUTS, *CHOICES]
 )
 """What is looked at without being a macro of the paper or the display's own name."""
+_NAMED = re.compile(r"[\s\1]*\{[\s\1]*(\\[A-Za-z@]+)[\s\1]*\}")
 _ENVIRONMENT = re.compile(r"[\s\1]*\{[\s\1]*([^{}\\$]*?)[\s\1]*\}")
 
 
-def environment_at(text: str, place: int) -> tuple[str, int] | None:
-    r"""The name behind a `\begin` or `\end` that ends at `place`, and the place behind it."""
-    match = _ENVIRONMENT.match(text, place)
-    return (match[1], match.end()) if match else None
+def environment_at(text: str, place: int, macros: Meanings) -> tuple[str, int] | None:
+    r"""The name behind a `\begin` or `\end` that ends at `place`, perhaps a macro, and the place behind it."""
+    if match := _ENVIRONMENT.match(text, place):
+        return match[1], match.end()
+    match = _NAMED.match(text, place)
+    macro = macros.known.get(match[1]) if match else None
+    return ("".join(macro.body), match.end()) if match and macro and not macro.parameters else None
 
 
 class DisplayEnd:
@@ -99,6 +104,8 @@ class DisplayEnd:
             if found := self._inputs.input_text(here):
                 self._text.replace(at, found[1], f"{found[0]} ")
                 return 0, at
+        elif name in CHOICES:
+            return 0, at if self._replacing.choose(name, at, here) else here
         elif name in ("\\else", "\\or", "\\fi"):
             return 0, self._branch_end(name, at, here)
         elif is_conditional(name, self._macros) or name == "\\unless":
@@ -117,7 +124,7 @@ class DisplayEnd:
         return here
 
     def _environment(self, command: str, at: int, here: int, target: str) -> tuple[int, int] | None:
-        found = environment_at(self._text.text, here)
+        found = environment_at(self._text.text, here, self._macros)
         if found is None:
             return 0, here
         name, end = found

@@ -164,15 +164,17 @@ class Expansion:
     def _token_argument(self) -> bool:
         """Read one token as an argument, in braces if it becomes more than a symbol; False where it steers."""
         token = self._source.peek()
-        if self._macros.primitive(token) == token and token in self._macros.known:
+        name = self._macros.primitive(token)
+        if name == token and token in self._macros.known:
             self._source.pop()
             expanded = self._apart([token])
             symbol = len(expanded) == 1 and expanded[0] not in COMMANDS
             self._done += expanded if symbol else ["{", *expanded, "}"]
             return True
-        if token[0] == "\\" and (token in _STEERING or token in CHOICES or is_conditional(token, self._macros)):
+        if name[0] == "\\" and (name in _STEERING or name in CHOICES or is_conditional(token, self._macros)):
             return False
-        self._done.append(self._source.pop().rstrip(FROZEN))
+        self._source.pop()
+        self._done.append(name)
         return True
 
     def _optional(self, command: str) -> None:

@@ -148,7 +148,7 @@ class FileReader:
         self.collection.count(reason)
 
     def _begin(self, start: int) -> None:
-        found = environment_at(self.text.text, self.text.place)
+        found = environment_at(self.text.text, self.text.place, self._macros)
         if found is None:
             return
         name, end = found
@@ -172,7 +172,7 @@ class FileReader:
         return self._replacing.replace(f"\\{name}", start, end, "\\begingroup ")
 
     def _end(self, start: int) -> None:
-        found = environment_at(self.text.text, self.text.place)
+        found = environment_at(self.text.text, self.text.place, self._macros)
         if found is None:
             return
         name, end = found

@@ -12,7 +12,6 @@ from im2latex.latex.papers.meanings import Macro, Meanings
 _READ_IN_TEXT = (
     READERS.keys()
     | CHOICES.keys()
-    | INPUTS
     | IMPORTS
     | PACKAGES
     | {"$", "\\(", "\\)", "\\endinput", "\\csname", "\\ensuremath", "\\unless", "\\else", "\\fi", "\\InputIfFileExists"}
@@ -42,7 +41,7 @@ class Relevance:
         return self._of(name)[0]
 
     def in_display(self, name: str) -> bool:
-        """Whether a macro opens or closes a display."""
+        """Whether a macro opens or closes a display, or inputs what may do so."""
         return self._of(name)[1]
 
     def _of(self, name: str) -> tuple[bool, bool]:
@@ -72,7 +71,11 @@ class Relevance:
                 continue
             elif name in ("\\begin", "\\end"):
                 display |= self._environment(macro.body[place + 1 :])
-            elif name in _DISPLAY_MARKS or (name == "\\csname" and _built(macro.body[place + 1 :]) in _DISPLAY_MARKS):
+            elif (
+                name in _DISPLAY_MARKS
+                or name in INPUTS
+                or (name == "\\csname" and _built(macro.body[place + 1 :]) in _DISPLAY_MARKS)
+            ):
                 display = True
             elif name in _READ_IN_TEXT or is_conditional(name, self._macros):
                 text = True

@@ -5,6 +5,7 @@ from collections import Counter
 
 from im2latex.errors import LatexError
 from im2latex.latex.papers.arguments import TextSource, read_arguments
+from im2latex.latex.papers.choices import choose
 from im2latex.latex.papers.collecting import Collection
 from im2latex.latex.papers.conditionals import enter, is_conditional, skip_branch, unless
 from im2latex.latex.papers.defining import READERS, define
@@ -14,6 +15,7 @@ from im2latex.latex.papers.meanings import Macro, Meanings
 from im2latex.latex.papers.text import Text
 
 _FORMULA = re.compile(r"\$|\\[(\[]|\\begin\s*\{(?:" + "|".join(map(re.escape, DISPLAYS)) + r")\}")
+_END = re.compile(r"\\end(?![A-Za-z@])|\\\]|\$\$")
 _NAME_FROM_ARGUMENT = re.compile(r"[\s{]*\\csname[^\\]*#\d")
 r"""Behind a command that defines: such a macro defines what its user names, and is no store like `\author`."""
 _MOST_CALLS = 500
@@ -71,6 +73,18 @@ class TextMacros:
                 if not _NAME_FROM_ARGUMENT.match(definition) and any(f"#{number}" in definition for number in stored):
                     return True
         return False
+
+    def choose(self, name: str, start: int, end: int) -> bool:
+        """Put the argument that a choice leaves in its place, where one of them ends a display; False elsewhere."""
+        source = TextSource(self._text.text, end)
+        try:
+            chosen = choose(name, source, self._collection.macros)
+        except LatexError:
+            return False
+        if chosen is None or not _END.search(self._text.text, end, source.place):
+            return False
+        self._text.replace(start, source.place, f"{untokenize(chosen, keep_frozen=True)} ")
+        return True
 
     def resolve(self, token: str, start: int, end: int) -> bool:
         """Put the branch of a conditional that holds in its place, as in a formula; False where it is unknown."""

@@ -31,6 +31,7 @@ _ENVIRONMENTS = [
 ]
 _PLAIN = ("verb", "Verb", "lstinline", "spverb")
 _URLS = ("url", "nolinkurl", "path", "burl")
+_LINKS = ("href",)
 _LANGUAGE = ("mintinline", "mint")
 _INSIDE = ("verbatim", "Verbatim", "comment", "lstlisting", "minted", "alltt", "VerbatimEnvironment")
 _NEW_ENVIRONMENT = re.compile(
@@ -63,7 +64,8 @@ _PRINTED = re.compile(r"\\includecomment\s*\{([^{}\\]+)\}")
 class Verbatim:
     """The environments and commands of one paper whose text TeX does not read, names without the backslash.
 
-    `plain` ones take `|...|` or a group behind an option, `language` ones a language in between, `urls` no option;
+    `plain` ones take `|...|` or a group behind an option, `language` ones a language in between, `urls` no option, and
+    `links` leave the text behind the address;
     `short` holds the characters that stand for `\\verb`.
     """
 
@@ -71,6 +73,7 @@ class Verbatim:
     plain: frozenset[str] = frozenset(_PLAIN)
     language: frozenset[str] = frozenset(_LANGUAGE)
     urls: frozenset[str] = frozenset(_URLS)
+    links: frozenset[str] = frozenset(_LINKS)
     short: frozenset[str] = frozenset()
 
     def visible(self, source: str) -> str:
@@ -92,7 +95,7 @@ class Verbatim:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        commands = "|".join(sorted(map(re.escape, {*self.plain, *self.language, *self.urls, "href"})))
+        commands = "|".join(sorted(map(re.escape, {*self.plain, *self.language, *self.urls, *self.links})))
         names = "|".join(sorted(map(re.escape, self.environments), reverse=True))
         short = "|".join(rf"{re.escape(mark)}[^\n{re.escape(mark)}]*{re.escape(mark)}" for mark in sorted(self.short))
         return re.compile(
@@ -122,7 +125,7 @@ class Verbatim:
                 end = self._command_end(source, end, match["command"])
             except LatexError:
                 return match[0], match.end()
-        kept = "\\href" if match["command"] == "href" else " "
+        kept = "\\href" if match["command"] in self.links else " "
         return kept + "\n" * source.count("\n", match.start(), end), end
 
     def _command_end(self, source: str, place: int, command: str) -> int:
@@ -187,6 +190,7 @@ def verbatim_of(sources: Iterable[str]) -> Verbatim:
         frozenset(plain | _aliases(text, plain)),
         frozenset(set(_LANGUAGE) | _aliases(text, _LANGUAGE)),
         frozenset(set(_URLS) | set(_URL_COMMAND.findall(text)) | _aliases(text, _URLS)),
+        frozenset(set(_LINKS) | _aliases(text, _LINKS)),
         frozenset(_SHORT.findall(text)),
     )
 

@@ -122,6 +122,12 @@ def test_siblings(seed: int) -> None:
             r"\begin{empheq}[left=\empheqlbrace, box=\fbox]{align*} a&=1 \end{empheq}",
             [r"\left\{\begin{aligned}a&=1\end{aligned}\right."],
         ),
+        (
+            r"\NewDocumentEnvironment{q}{s}{\IfBooleanTF{#1}{\begin{equation*}}{\begin{equation}}}"
+            r"{\IfBooleanTF{#1}{\end{equation*}}{\end{equation}}}\begin{q}a\end{q}\begin{q}*b\end{q}$z$",
+            ["a", "b", "z"],
+        ),
+        (r"\newcommand{\eqn}{equation}\begin{\eqn}a\end{ \eqn }$z$", ["a", "z"]),
         (r"\begin{empheq}{alignat=2} a&=1 \end{empheq}", [r"\begin{alignedat}{2}a&=1\end{alignedat}"]),
         (r"\begin{dgroup}\begin{dmath}[label={q}] a \end{dmath}\begin{dmath*}b\end{dmath*}\end{dgroup}", ["a", "b"]),
     ],

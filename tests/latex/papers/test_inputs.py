@@ -54,6 +54,12 @@ def test_an_input_inside_a_display(display: str, way: str) -> None:
     assert formulas(MAIN % (display % f"a+{way}+d")) == ["s", "!missing_input", "y+z"]
 
 
+def test_an_input_by_a_macro_inside_a_display() -> None:
+    macros = r"\newcommand{\inc}[1]{\input{#1}}\newcommand{\part}[1]{\inc{sec/#1}}"
+    assert formulas(macros + r"\[a+\part{b}+d\] $y$", {"sec/b.tex": "b_1\n"}) == ["a+b_1+d", "y"]
+    assert formulas(macros + r"\[a+\part{b}+d\] $y$") == ["!missing_input", "y"]
+
+
 def test_what_is_not_included() -> None:
     files = {"b.tex": "$b$", "c.tex": "$c$"}
     assert formulas(r"\documentclass{a}\includeonly{c}\include{b}\include{c}", files) == ["c"]

@@ -85,6 +85,16 @@ def test_commands_take_a_macro_as_one_argument(command: str) -> None:
     assert read_definitions(DEFINITIONS).expand(rf"{command}\vv z") == rf"{command}{{x+y}}z"
 
 
+@pytest.mark.parametrize("command", [r"\hat", r"\mathbf", r"\frac", r"\acc"])
+@pytest.mark.parametrize("target", [r"\varepsilon", r"\mathcal", "*", "x"])
+def test_a_name_that_is_let_to_a_symbol_is_that_symbol(command: str, target: str) -> None:
+    macros = read_definitions(rf"\let\acc\vec\let\ve={target}")
+    written = command.replace("acc", "vec")
+    expanded = macros.expand(rf"{command}\ve 2+{command}{{\ve}}2+x_\ve").replace(" ", "")
+    assert r"\ve" not in expanded.replace(r"\vec", "").replace(r"\varepsilon", "")
+    assert expanded.endswith(rf"2+{written}{{{target}}}2+x_{target}")
+
+
 @pytest.mark.parametrize("command", [*sorted(_EXPAND_FIRST), "^", "_", r"\left", r"\unknown"])
 def test_primitives_expand_first(command: str) -> None:
     assert read_definitions(DEFINITIONS).expand(rf"{command}\vv z").replace(" ", "") == rf"{command}x+yz"

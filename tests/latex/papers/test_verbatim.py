@@ -71,6 +71,7 @@ def test_siblings_urls(seed: int) -> None:
     [
         (r"\href{http://a/%20b}{see $y$} $x$", ["y", "x"]),
         (r"\MakeShortVerb{\|} |$| $x$", ["x"]),
+        (r"\let\link\href\newcommand{\hr}{\href}\hr{http://a%20}{b $y$} \link{a%}{c} $x$", ["y", "x"]),
         (r"\MakeShortVerb{\|}|$| $x$\DeleteShortVerb{\|} $|y|$ and $|z|$", ["x", "|y|", "|z|"]),
         (r"\MakeShortVerb|$x$ |$| \DeleteShortVerb| $|y|$ \MakeShortVerb*\| |$| $z$", ["x", "|y|", "z"]),
         (r"$|y|$ and $|z|$\lstMakeShortInline[style=x]!!$! $x$ \lstDeleteShortInline! $n!$", ["|y|", "|z|", "x", "n!"]),
