@@ -4,14 +4,15 @@ What `@{...}` and, with the package array, `!{...}`, `>{...}` and `<{...}` inser
 sets it between dollar signs of its own (latex.ltx, \@arrayclassiv; array.sty, \d@llarbegin).
 """
 
+import re
 from collections.abc import Callable
 
 from im2latex.errors import LatexError
 from im2latex.latex.cursor import Cursor, Item
 from im2latex.latex.tree import Argument, Command, Node, Row, Token
 
-_WORDS = dict.fromkeys("wW", 2)
-_PARAGRAPHS = frozenset("pmb")
+_WORDS = dict.fromkeys("pmb", 1) | dict.fromkeys("wW", 2)
+_PARAGRAPH = re.compile(r"[pmb]\{")
 """Columns whose cells are paragraphs of text."""
 INSERTIONS = frozenset("@!><")
 _MOST_COLUMNS = 500
@@ -35,13 +36,17 @@ def columns(cursor: Cursor, mathematics: Callable[[list[Item]], Row], word: Call
             found.append(Command(head, [Argument("m", mathematics(_group(cursor, head)))]))
         elif head in _WORDS:
             found.append(Token(head + "".join(f"{{{word(_due(cursor, head))}}}" for _ in range(_WORDS[head]))))
-        elif head in _PARAGRAPHS:
-            raise LatexError("text_column", f"the cells of {head}{{...}} are text", position)
         elif head and head in "lcr|":
             found.append(Token(head))
         else:
             raise LatexError("bad_columns", f"{head or 'a group'} is no column", position)
     return found
+
+
+def paragraphs(specification: Row) -> frozenset[int]:
+    """Numbers of the columns, from 0, whose cells LaTeX sets as text: those of p, m and b."""
+    cells = [node.text for node in specification if isinstance(node, Token) and node.text != "|"]
+    return frozenset(number for number, text in enumerate(cells) if _PARAGRAPH.match(text))
 
 
 def _due(cursor: Cursor, head: str) -> Item:

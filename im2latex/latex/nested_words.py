@@ -37,7 +37,7 @@ _OPTIONS |= {f"{kind}{size}matrix*": "C" for kind in ("", *"pbBvV") for size in 
 _OPTIONAL = "bypPC"
 _IN_TOKEN = "bryqo"
 """Kinds of a command that is no text whose arguments may be part of its token."""
-COLUMN_KINDS = dict.fromkeys("pmb", "l") | dict.fromkeys("wW", "rl") | dict.fromkeys("@!><", "@")
+COLUMN_KINDS = dict.fromkeys("wW", "rl") | dict.fromkeys("@!><", "@")
 _UNIT = re.compile(WRITTEN_UNIT)
 _FILL = re.compile("fil{1,3}")
 _NAME = re.compile(r"\\(?:[A-Za-z]+|.)")

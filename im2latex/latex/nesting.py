@@ -94,7 +94,7 @@ def _sort_whole(token: str) -> Sort:
     if token.startswith("\\noalign{"):
         return Sort("\\hline")
     if token[0] != "\\":
-        cells = 1 if token[0] in "lcrpmbwW" else 0 if token[0] in "|@!><" else None
+        cells = 1 if token[0] in "lcrwW" else 0 if token[0] in "|@!><" else None
         if len(token) == 1:
             column = token if token in COLUMN_KINDS else ""
             return Sort("symbol", "", column, delimiter, cells if token in "lcr|" else None)

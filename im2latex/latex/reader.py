@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexNode
 
 from im2latex.errors import LatexError
-from im2latex.latex.columns import columns
+from im2latex.latex.columns import columns, paragraphs
 from im2latex.latex.cursor import COMMENT, Cursor, Item, items
 from im2latex.latex.depth import MAX_DEPTH, too_deep
 from im2latex.latex.options import finds_gap_behind_space, keyword, letter, row_break
@@ -205,7 +205,10 @@ class Reader(Cursor):
             return text.row()
         if kind == "c":
             inside = items(node.nodelist) if isinstance(node, LatexGroupNode) else [item]
-            return columns(Cursor(self.source, inside), lambda part: self.over(part).row(), self._word)
+            found = columns(Cursor(self.source, inside), lambda part: self.over(part).row(), self._word)
+            if name == "\\multicolumn" and paragraphs(found):
+                self.fail("text_column", "a cell of p{...}, m{...} and b{...} is text", position)
+            return found
         if kind == "w":
             given = self.source[node.pos + 1 : node.pos + node.len - 1] if isinstance(node, LatexGroupNode) else word
             return [Token(letter(self, name, given))]

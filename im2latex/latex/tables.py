@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pylatexenc.latexwalker import LatexEnvironmentNode
 
+from im2latex.latex.columns import paragraphs
 from im2latex.latex.cursor import items, walk
 from im2latex.latex.options import finds_gap_behind_space, placement, row_break
 from im2latex.latex.signatures import BORDERED, ENVIRONMENTS, TEXT_COLUMNS
@@ -33,7 +34,8 @@ def read_environment(outer: "Reader", node: LatexEnvironmentNode) -> Environment
             option = placement(inside, name, node.pos, outer.spaced)
         else:
             arguments.append(Argument(kind, inside.argument(kind, name) or []))
-    rows, breaks = _rows(inside, node.pos + node.len - len(f"\\end{{{name}}}"))
+    texts = frozenset(number for one in arguments if one.kind == "c" for number in paragraphs(one.body))
+    rows, breaks = _rows(inside, node.pos + node.len - len(f"\\end{{{name}}}"), texts)
     return Environment(TEXT_COLUMNS.get(name, name), option, arguments, rows, breaks)
 
 
@@ -47,8 +49,11 @@ def read_plain_table(outer: "Reader", name: str) -> Environment:
     return Environment(name, "", [], rows, breaks)
 
 
-def _rows(reader: "Reader", stop: int) -> tuple[list[list[Row]], list[str]]:
-    """Cut what is left into rows of cells and the breaks between the rows; all of it ends at `stop` in the source."""
+def _rows(reader: "Reader", stop: int, texts: frozenset[int] = frozenset()) -> tuple[list[list[Row]], list[str]]:
+    """Cut what is left into rows of cells and the breaks between the rows; all of it ends at `stop` in the source.
+
+    A cell in one of the columns `texts` may be one symbol, which prints alike as mathematics and as text.
+    """
     rows: list[list[Row]] = [[]]
     breaks: list[str] = []
     ends = _BORDERED_ENDS if reader.table == BORDERED else _ROW_ENDS
@@ -58,13 +63,20 @@ def _rows(reader: "Reader", stop: int) -> tuple[list[list[Row]], list[str]]:
         here = reader.at
         reader.at += 1
         if item == "&" or item in ends:
+            _check_text(reader, start, here, len(rows[-1]) in texts)
             rows[-1].append(_cell(reader, start, here, len(rows[-1]), position))
             if item != "&":
                 breaks.append(_end_of_row(reader, item))
                 rows.append([])
             start = reader.at
+    _check_text(reader, start, reader.at, len(rows[-1]) in texts)
     rows[-1].append(_cell(reader, start, reader.at, len(rows[-1]), stop))
     return rows, breaks
+
+
+def _check_text(reader: "Reader", start: int, end: int, is_text: bool) -> None:
+    if is_text and end - start > 1:
+        reader.fail("text_column", "the cells of p{...}, m{...} and b{...} are text", reader.items[start][2])
 
 
 def _end_of_row(reader: "Reader", item: str) -> str:

@@ -34,12 +34,17 @@ def test_bad_specifications_are_refused(specification: str) -> None:
         _columns(specification)
 
 
-@pytest.mark.parametrize("specification", ["p{2cm}c", "l | p {2 cm}", "cm{1cm}", "b{1em}", "c*{2}{p{3pt}}"])
+@pytest.mark.parametrize("specification", ["p{2cm}c", "p {2 cm} | l", "m{1cm}", "b{1em}", "*{2}{p{3pt}}"])
 @pytest.mark.parametrize(
     "table",
-    [r"\begin{{array}}{{{}}} a \end{{array}}", r"\begin{{array}}{{c}} \multicolumn{{1}}{{{}}}{{a}} \end{{array}}"],
+    [r"\begin{{array}}{{{}}} ab \end{{array}}", r"\begin{{array}}{{c}} \multicolumn{{1}}{{{}}}{{a}} \end{{array}}"],
 )
-def test_columns_of_text_are_refused(specification: str, table: str) -> None:
+def test_mathematics_in_columns_of_text_is_refused(specification: str, table: str) -> None:
     with pytest.raises(LatexError) as caught:
         parse(table.format(specification))
     assert caught.value.reason == "text_column"
+
+
+@pytest.mark.parametrize("cell", ["", "a", "{}", r"\%"])
+def test_one_symbol_prints_alike_in_a_column_of_text(cell: str) -> None:
+    assert parse(rf"\begin{{array}}{{c|p{{2cm}}}} x & {cell} \end{{array}}")

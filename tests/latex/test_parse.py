@@ -26,7 +26,7 @@ from im2latex.latex.write import write
         (r"\left\frac a \right)", "bad_delimiter", 5),
         (r"\sqrt\right", "missing_argument", 5),
         (r"\begin{array}{cX} a \end{array}", "bad_columns", None),
-        (r"\begin{array}{p} a \end{array}", "text_column", None),
+        (r"\begin{array}{p{1cm}} a b \end{array}", "text_column", 22),
         (r"\text\def", "forbidden_command", 5),
         (r"\hskip x", "bad_length", None),
         (r"\hspace{1{m}m}", "bad_length", 7),

@@ -28,7 +28,7 @@ PIECES = [r"} {", r"\frac {", r"} ^ {", r"x }", r"} } x", r"\right ) }", r"\end{
 SYMBOLS = Vocabulary([*SPECIALS, *TOKENS, ")"])
 BPE = Vocabulary([*SYMBOLS.tokens, *PIECES])
 WORDS = split(
-    r"\text{if~$x$} \raisebox{2pt}[0pt]{\textbf{\'{e}}} -1.5cm \\[2em] p{2cm} @{\,} \begin{aligned}[t] \rule[-1pt] "
+    r"\text{if~$x$} \raisebox{2pt}[0pt]{\textbf{\'{e}}} -1.5cm \\[2em] @{\,} \begin{aligned}[t] \rule[-1pt] "
     r"\mbox{\hspace{1cm}\kern1mm\LaTeX\v{c}\textcolor{red}{\&a}} \genfrac{(}{)}{0pt}{} \textit{\small{}a?'} "
     r"\color[rgb]{0,1,0}"
 )
