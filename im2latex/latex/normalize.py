@@ -39,7 +39,9 @@ class NormalizerParams(Params):
     """How formulas are normalized."""
 
     profile: Literal["faithful", "compact", "none"] = Field(default="faithful", description="which rules run")
-    max_characters: int = Field(default=5000, ge=1, description="longer formulas are refused as too_long")
+    max_characters: int = Field(
+        default=5000, ge=1, description="formulas with more characters, spaces left out, are refused as too_long"
+    )
     rules_off: tuple[str, ...] = Field(default=(), description="names of rules that do not run")
     rules_on: tuple[str, ...] = Field(default=(), description="names of lossy rules that run in faithful too")
     macros: str | None = Field(default=None, description="TeX file of definitions that are expanded before all else")
@@ -104,11 +106,12 @@ class Normalizer:
         self._check_size(formula)
         if self.params.profile == "none":
             return join(split(formula)), Counter()
-        latex = self._ruled(formula)
-        if not self._replacements.table:
-            return latex, Counter()
-        tokens, made = self._replacements.apply(split(latex))
-        return (self._settled(_line(tokens)), made) if made else (latex, made)
+        latex, made = self._ruled(formula), Counter[str]()
+        if self._replacements.table:
+            tokens, made = self._replacements.apply(split(latex))
+            latex = self._settled(_line(tokens)) if made else latex
+        self._check_size(latex)  # the normal form is longer, and what is accepted must be accepted again
+        return latex, made
 
     def _settled(self, latex: str) -> str:
         """What rules and replacements leave as it is: the rules run on what was replaced, such as braces left empty."""
@@ -184,9 +187,9 @@ class Normalizer:
     def _check_size(self, formula: str) -> None:
         if not formula.strip():
             raise LatexError("empty")
-        if len(formula) > self.params.max_characters:
-            most = self.params.max_characters
-            raise LatexError("too_long", f"{len(formula)} characters, {most} are allowed", most)
+        most = self.params.max_characters
+        if len(formula) > most and (size := len("".join(formula.split()))) > most:
+            raise LatexError("too_long", f"{size} characters without spaces, {most} are allowed", most)
 
 
 def normalize(formula: str, params: NormalizerParams) -> str:

@@ -44,6 +44,8 @@ _VERTICAL = re.compile(
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 _NO_FIELD = frozenset([*"^_'&", "\\right"])
+_PRINTS_NOTHING = frozenset(["r", "*r"])
+r"""Kinds of commands such as `\label`, of which a macro without braces takes the name alone."""
 
 
 class Reader(Cursor):
@@ -275,7 +277,8 @@ class Reader(Cursor):
             row = self.over(inside, table).row([Token("")] if hanging else None)
             return row[1:] if row and row[0] == Token("") else row
         item, _, position = self.items[self.at]
-        if item in _NO_FIELD and not (item == "'" and self._plain_codes):
+        ends = item in _NO_FIELD and not (item == "'" and self._plain_codes)
+        if ends or self.commands.get(item) in _PRINTS_NOTHING:
             self.fail("missing_argument", f"{item} where an argument is due", position)
         self._depth += 1
         node = self._node()

@@ -64,8 +64,8 @@ class TextReader(Cursor):
         """Read everything."""
         row: Row = []
         while not self.ended:
-            if self.peek() == "\\\\":  # it takes back the space before it, and skips those behind it
-                if row and row[-1] in _WORD_SPACES:
+            if self.peek() == "\\\\":  # it takes back a space before it; of two, one still prints
+                if row and row[-1] in _WORD_SPACES and not (row[1:] and row[-2] in _WORD_SPACES):
                     row.pop()
                 row.append(self._line_break())
             else:
