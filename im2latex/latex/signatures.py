@@ -167,6 +167,7 @@ FONT_SWITCHES = {
     "\\cal": "\\mathcal",
     "\\mit": "\\mathnormal",
 }
+LETTER_FONTS = frozenset(FONT_SWITCHES.values())
 TEXT_SWITCHES = frozenset(
     split(r"""\tiny \scriptsize \footnotesize \small \normalsize \large \Large \LARGE \huge \Huge \rmfamily \sffamily
     \ttfamily \bfseries \mdseries \itshape \slshape \scshape \upshape \em \sc \sl \normalfont \boldmath""")

@@ -56,3 +56,10 @@ class FeedForward(nn.Sequential):
     def __init__(self, features: int, expansion: int) -> None:
         inner = expansion * features
         super().__init__(nn.Linear(features, inner), nn.GELU(), nn.Linear(inner, features))
+
+
+def zero_parameters(*modules: nn.Module) -> None:
+    """Set the weights and biases of `modules` to zero, as of the last map of a residual branch."""
+    for module in modules:
+        for parameter in module.parameters():
+            nn.init.zeros_(parameter)

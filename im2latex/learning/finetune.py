@@ -5,6 +5,9 @@ reads  <start>/model.safetensors, <start>/checkpoint.json
 
 Rows of the vocabulary are matched by the text of their token or piece, so that ids may move; what the earlier
 vocabulary did not know keeps the fresh weights that a training from nothing would have begun with.
+
+The new model may have more layers than the earlier one. Layers that were added return their input until they are
+trained, so that both models predict the same at first (Net2DeeperNet; Chen et al. 2016, arXiv 1511.05641, section 2.3).
 """
 
 import hashlib
@@ -17,6 +20,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError, ParamsError
@@ -26,6 +30,9 @@ from im2latex.learning.network import ModelParams, Network
 
 PIN = 8
 """Fewest hexadecimal digits that name weights."""
+
+_TRAINING_ONLY = ("dropout", "batch_norm_momentum")
+"""Settings of a model that decide how it is trained, and not what its weights mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +90,25 @@ def load_start(start: str) -> Start:
 def adopt(network: Network, params: ModelParams, vocabulary: Vocabulary, start: Start) -> None:
     """Put the weights of `start` into a fresh network over `vocabulary`.
 
-    Raises `ParamsError` naming the first setting in which the two models differ; dropout may.
+    Raises `ParamsError` naming the first setting in which the two models differ; rates of dropout and batch norms may,
+    and so may a number of layers that is larger here.
     """
     earlier = start.checkpoint
     for key, there, here in _differences(earlier.model.model_dump(mode="json"), params.model_dump(mode="json")):
-        raise ParamsError(
-            f"train.model.{key} = {here}: the checkpoint {start.folder} that train.start names has {there}; "
-            "set it so, or start from another"
-        )
+        if not _deeper(params, key, there, here):
+            raise ParamsError(
+                f"train.model.{key} = {here}: the checkpoint {start.folder} that train.start names has {there}; "
+                "set it so, or start from another"
+            )
     ids = {token: index for index, token in enumerate(earlier.vocabulary.tokens)}
     shared = [(index, ids[token]) for index, token in enumerate(vocabulary.tokens) if token in ids]
     new, old = (torch.tensor(column) for column in zip(*shared, strict=True))
     rows = token_dimensions(params)
     given = earlier.network.state_dict()
+    added = _added_layers(network, given)
     for name, weight in network.state_dict().items():
+        if name.startswith(added):
+            continue
         if name not in given:
             raise ArtifactError(f"{start.folder}: has no weights {name}; it was made by other code, train it again")
         if name in rows:
@@ -135,11 +147,31 @@ def token_dimensions(params: ModelParams) -> dict[str, int]:
     }
 
 
+def _deeper(params: ModelParams, key: str, there: Any, here: Any) -> bool:
+    """Whether a setting that differs adds layers behind the earlier ones, which can return their input at first."""
+    if key == "decoder.layers":
+        return getattr(params.decoder, "norm", None) == "first" and bool(here > there)
+    if key == "encoder.layers":
+        return isinstance(there, int) and bool(here > there)
+    return key == "encoder.blocks" and here[:-1] == there[:-1] and here[-1] > there[-1]
+
+
+def _added_layers(network: Network, given: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """Set the layers that `given` has no weights of to identity; returns the prefixes of their names."""
+    added = []
+    for name, module in network.named_modules():
+        reset = getattr(module, "reset_to_identity", None)
+        if reset is not None and not any(weight.startswith(f"{name}.") for weight in given):
+            reset()
+            added.append(f"{name}.")
+    return tuple(added)
+
+
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Key, value there and value here of each setting that decides the weights and differs."""
     for key in dict.fromkeys([*there, *here]):
         one, other = there.get(key), here.get(key)
         if isinstance(one, Mapping) and isinstance(other, Mapping):
             yield from _differences(one, other, f"{path}{key}.")
-        elif one != other and "dropout" not in key:
+        elif one != other and not key.endswith(_TRAINING_ONLY):
             yield f"{path}{key}", one, other

@@ -69,9 +69,39 @@ def test_the_first_difference_of_two_models_is_named(
     values["model"]["encoder"] |= {"dropout": 0.3}
     dropped = TrainParams.model_validate(values).model
     adopt(fresh(dropped, vocabulary), dropped, vocabulary, load_start(str(earlier)))
-    values["model"]["encoder"] |= {"layers": 2}
+    values["model"]["encoder"] |= {"layers": 0}
     other = TrainParams.model_validate(values).model
-    with pytest.raises(ParamsError, match=r"train\.model\.encoder\.layers = 2: .* has 1;"):
+    with pytest.raises(ParamsError, match=r"train\.model\.encoder\.layers = 0: .* has 1;"):
+        adopt(fresh(other, vocabulary), other, vocabulary, load_start(str(earlier)))
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [("encoder", {"layers": 3}), ("decoder", {"layers": 3}), ("encoder", {"blocks": [0, 1, 2]})],
+)
+def test_a_deeper_model_predicts_the_same_at_first(
+    values: dict[str, dict[str, dict[str, object]]],
+    vocabulary: Vocabulary,
+    earlier: Path,
+    part: str,
+    changes: dict[str, object],
+) -> None:
+    values["model"][part] |= changes
+    deeper = TrainParams.model_validate(values).model
+    start, network = load_start(str(earlier)), fresh(deeper, vocabulary)
+    adopt(network, deeper, vocabulary, start)
+    images, tokens = torch.randint(0, 255, (1, 1, 16, 32), dtype=torch.uint8), torch.tensor([[1, 4, 5]])
+    before, after = (one(images, tokens).logits for one in (start.checkpoint.network, network))
+    assert torch.allclose(before, after, atol=1e-6)
+    assert len(network.state_dict()) > len(start.checkpoint.network.state_dict())
+
+
+def test_blocks_can_only_be_added_behind_the_last(
+    values: dict[str, dict[str, dict[str, object]]], vocabulary: Vocabulary, earlier: Path
+) -> None:
+    values["model"]["encoder"] |= {"blocks": [1, 1, 2]}
+    other = TrainParams.model_validate(values).model
+    with pytest.raises(ParamsError, match=r"train\.model\.encoder\.blocks = \[1, 1, 2\]"):
         adopt(fresh(other, vocabulary), other, vocabulary, load_start(str(earlier)))
 
 

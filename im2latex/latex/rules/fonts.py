@@ -3,7 +3,7 @@ r"""Rules for font switches and for text that mathematics sets alike."""
 from collections.abc import Iterable
 
 from im2latex.latex.rules.atoms import ACCENTS, has_ordinary_nucleus
-from im2latex.latex.signatures import FONT_SWITCHES, INFIX, TEXT_SWITCHES
+from im2latex.latex.signatures import FONT_SWITCHES, INFIX, LETTER_FONTS, TEXT_SWITCHES
 from im2latex.latex.symbols import font_dependent
 from im2latex.latex.tree import KEPT, Argument, Command, Group, Node, Row, Scripts, Style, Token, heads, styled
 
@@ -29,7 +29,6 @@ _TEXT_FONTS = {
     "\\textsf": "\\mathsf",
     "\\texttt": "\\mathtt",
 }
-_LETTER_FONTS = frozenset(FONT_SWITCHES.values())
 _OPERATORS = frozenset(["\\mathop", "\\overset", "\\underset", "\\stackrel", "\\overunderset", "\\smashoperator"])
 _UNSCALED = frozenset(["\\mbox", "\\hbox"])
 _LIFTS = frozenset(["\\raise", "\\lower"])
@@ -145,7 +144,7 @@ def fontless(row: Row, _: Style) -> Row:
     """
     for index, node in enumerate(row):
         head = node.nucleus if isinstance(node, Scripts) else node
-        if isinstance(head, Command) and head.name in _LETTER_FONTS and all(map(_has_no_font, head.arguments[0].body)):
+        if isinstance(head, Command) and head.name in LETTER_FONTS and all(map(_has_no_font, head.arguments[0].body)):
             group = Group(head.arguments[0].body)
             if isinstance(node, Scripts):
                 node.nucleus = group
@@ -163,7 +162,7 @@ def boxed_letter(row: Row, _: Style) -> Row:
     for head in heads(row):
         if isinstance(head, Command) and head.name in _OPERATORS:
             argument = head.arguments[-1]
-            while (inner := _only_command(argument.body)) and inner.name in _LETTER_FONTS:
+            while (inner := _only_command(argument.body)) and inner.name in LETTER_FONTS:
                 argument = inner.arguments[-1]
             if inner and _is_letter_of_text(inner):
                 argument.kind = KEPT

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from im2latex.errors import LatexError
 from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT, has_ordinary_nucleus, is_ordinary, is_space
-from im2latex.latex.signatures import FONT_SWITCHES, INFIX, STYLE_SWITCHES
+from im2latex.latex.signatures import FONT_SWITCHES, INFIX, LETTER_FONTS, STYLE_SWITCHES
 from im2latex.latex.tokens import split
 from im2latex.latex.tree import (
     Argument,
@@ -161,10 +161,21 @@ def redundant_braces(row: Row, _: Style) -> Row:
     for index, node in enumerate(row):
         if isinstance(node, Scripts):
             node.nucleus = _bare(node.nucleus)
-        elif len(row) > 1:
-            row[index] = _bare(node)
+        else:
+            if len(row) > 1:
+                row[index] = _bare(node)
+            _undouble_colour(node)
         _tidy_inside(node)
     return row
+
+
+def _undouble_colour(node: Node) -> None:
+    """Take off doubled braces around a colour that no script follows, so that its end may move out of the node."""
+    match node:
+        case Group(body):
+            _undouble_if(body, lambda _: True)
+        case Command(name, [Argument("m", body)]) if name in LETTER_FONTS:
+            _undouble_if(body, lambda _: True)
 
 
 def accent_braces(row: Row, _: Style) -> Row:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from im2latex.learning.attention import Attention, FeedForward
+from im2latex.learning.attention import Attention, FeedForward, zero_parameters
 from im2latex.learning.decoders.contract import Decoder, DecoderSettings, State
 from im2latex.learning.encoders.contract import EncoderSettings
 from im2latex.learning.encoders.positions import sinusoids
@@ -51,6 +51,10 @@ class DecoderLayer(nn.Module):
     def remember(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """The memory (B, P, D) as this layer attends to it."""
         return self.cross.keys_values(memory)
+
+    def reset_to_identity(self) -> None:
+        """Zero the outputs of the residual branches; with `norm: first` the layer then returns its input."""
+        zero_parameters(self.own.output, self.cross.output, self.feed[-1])
 
     def forward(
         self, x: Tensor, memory: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor] | None

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from im2latex.learning.attention import Attention, FeedForward
+from im2latex.learning.attention import Attention, FeedForward, zero_parameters
 from im2latex.learning.encoders.contract import Encoder, EncoderSettings, Spacing, columns_first
 from im2latex.learning.encoders.positions import positions_2d
 
@@ -48,6 +48,10 @@ class ResidualBlock(nn.Module):
         update: Tensor = self.second(F.gelu(self.first(self.norm(x))))
         return x + update
 
+    def reset_to_identity(self) -> None:
+        """Zero the output of the residual branch, so that the block returns its input."""
+        zero_parameters(self.second)
+
 
 class ConvNextBlock(nn.Module):
     """A 7x7 convolution of each channel, then a feed-forward of each pixel, around a skip.
@@ -70,6 +74,10 @@ class ConvNextBlock(nn.Module):
         update: Tensor = self.second(F.gelu(self.first(self.norm(self.depthwise(x)))))
         return x + update
 
+    def reset_to_identity(self) -> None:
+        """Zero the output of the residual branch, so that the block returns its input."""
+        zero_parameters(self.second)
+
 
 class EncoderLayer(nn.Module):
     """Self-attention over the grid and a feed-forward; each normalized first and added to its input."""
@@ -86,6 +94,10 @@ class EncoderLayer(nn.Module):
         normed = self.norms[0](x)
         x = x + self.dropout(self.own(normed, *self.own.keys_values(normed)))
         return x + self.dropout(self.feed(self.norms[1](x)))  # type: ignore[no-any-return]
+
+    def reset_to_identity(self) -> None:
+        """Zero the outputs of both residual branches, so that the layer returns its input."""
+        zero_parameters(self.own.output, self.feed[-1])
 
 
 _BLOCKS = {"residual": ResidualBlock, "convnext": ConvNextBlock}

@@ -16,6 +16,8 @@ from im2latex.latex.normalize import NormalizerParams, normalize
         (r"{a \above 2pt b}", r"\genfrac{}{}{2pt}{} { a } { b }"),
         (r"\begin{matrix} a \\[2pt] \end{matrix}", r"\begin{matrix} a \\[2pt] \end{matrix}"),
         (r"\displaystyle{a \over b}", r"\frac { a } { b }"),
+        (r"a {{\color{red} b}} \mathbf{{{\color{red} x_l}}}", r"a { \color{red} b } \mathbf { \color{red} x _ { l } }"),
+        (r"{{\color{red} b}}^2", r"{ { \color{red} b } } ^ { 2 }"),
     ],
 )
 def test_structure(before: str, after: str) -> None:
