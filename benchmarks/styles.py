@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 
 from im2latex.imaging.raster import PAPER, PictureParams, prepare
 from im2latex.params import check, load_yaml
-from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.looks import Look, LooksParams, all_looks
+from im2latex.rendering.engine import RenderParams
+from im2latex.rendering.looks import Look, LooksParams, all_looks, create_renderer
 
 FORMULAS = (
     r"\Bigl( \sum _ { n = 1 } ^ { \infty } a _ { n } e ^ { - i k \cdot x } \Bigr) = \frac { \psi ^ { 2 } } { 2 }",
@@ -51,7 +51,7 @@ def _row(look: Look) -> list[Image.Image]:
     """The formulas in one look; an empty image for one that is not drawn."""
     picture = look.picture(PictureParams())
     images = []
-    for formula, drawn in zip(FORMULAS, TexRenderer(look.renderer).render(FORMULAS), strict=True):
+    for formula, drawn in zip(FORMULAS, create_renderer(look.renderer).render(FORMULAS), strict=True):
         if drawn.pixels is None:
             print(f"{look.name}: {drawn.reason} {drawn.detail}: {formula}")
             images.append(Image.new("L", (1, 1), PAPER))

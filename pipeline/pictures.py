@@ -19,7 +19,8 @@ from im2latex.imaging.raster import PictureParams, encode_png, prepare
 from im2latex.parts import Job, PartCache
 from im2latex.records import PICTURES
 from im2latex.rendering.doctor import versions
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.engine import RenderParams
+from im2latex.rendering.looks import RendererParams, create_renderer
 from pipeline.fingerprint import fingerprint
 from pipeline.stage import cache_root
 
@@ -36,12 +37,12 @@ DRAWN = pa.schema(
 class Drawing:
     """The work on one part: normalized formulas to DRAWN."""
 
-    renderer: RenderParams
+    renderer: RendererParams
     picture: PictureParams
 
     def __call__(self, formulas: Sequence[str]) -> pa.Table:
         """Render each, or say why not."""
-        renderer = TexRenderer(self.renderer)
+        renderer = create_renderer(self.renderer)
         identity = f"{renderer.identity}\0{self.picture.model_dump_json()}"
         rows: list[dict[str, object]] = []
         for formula, drawn in zip(formulas, renderer.render(formulas), strict=True):
@@ -55,8 +56,8 @@ class Drawing:
         """Where finished parts are kept: a change of anything that decides them is another place."""
         recipe = {
             "params": [self.renderer.model_dump(mode="json"), self.picture.model_dump(mode="json")],
-            "tools": versions(self.renderer),
-            "renderer": TexRenderer(self.renderer).identity,
+            "tools": versions(self.renderer) if isinstance(self.renderer, RenderParams) else {},
+            "renderer": create_renderer(self.renderer).identity,
             "code": fingerprint("pipeline.pictures"),
         }
         return PartCache(cache_root(), "render", recipe)

@@ -20,8 +20,7 @@ import pyarrow.compute as pc
 from im2latex.parts import Job, run_jobs
 from im2latex.records import PICTURES, part_paths, read_table, write_table
 from im2latex.rendering.doctor import versions
-from im2latex.rendering.engine import TexRenderer
-from im2latex.rendering.looks import BASE, GIVEN, Look, all_looks, chosen
+from im2latex.rendering.looks import BASE, GIVEN, Look, all_looks, chosen, create_renderer
 from pipeline.corpus import corpus_folder
 from pipeline.pictures import DRAWN, Drawing, Taking
 from pipeline.renderer import RenderStageParams
@@ -53,7 +52,7 @@ def work(run: Run[RenderStageParams]) -> None:
     """Render the corpus in parts; account for every picture."""
     run.facts["tools"] = versions(run.params.renderer)
     looks = all_looks(run.params.renderer, run.params.looks)
-    run.facts["renderer"] = {look.name: TexRenderer(look.renderer).identity for look in looks}
+    run.facts["renderer"] = {look.name: create_renderer(look.renderer).identity for look in looks}
     waiting: deque[Part] = deque()
     counts: Counter[str] = Counter()
 

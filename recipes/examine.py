@@ -1,13 +1,14 @@
 """What a trained model reads in every held-out set, and how fast it is: python -m recipes.examine OUT
 
-reads   params.yaml, data/train/, data/bucket/train/, sets/NAME.txt
+reads   params.yaml, data/train/ or --checkpoint, data/bucket/train/, sets/NAME.txt
 writes  OUT/results.json              scores of each set, speed, memory, share of what the machine can multiply
         OUT/predictions.parquet       every label and what was read
         OUT/weights.N                 the checkpoint with half precise weights, in pieces to be joined with `cat`
 
 A label is drawn as given. It is scored twice: against its normal form, which the model learned to write, and against
 the label as given, there by its picture too. A label that cannot be drawn counts as wrong. `blank` is the same model
-shown white paper.
+shown white paper. `by_length` has the normal forms by their length in tokens, and how often bold was read where there
+is none (`bold_invented`) and where there is some (`bold_recall`).
 """
 
 import io
@@ -17,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import torch
@@ -30,7 +31,7 @@ from im2latex.errors import LatexError
 from im2latex.evaluation import ReadoutParams
 from im2latex.latex.normalize import Normalizer
 from im2latex.learning.batches import Samples
-from im2latex.learning.checkpoint import load_checkpoint, save_checkpoint
+from im2latex.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from im2latex.learning.devices import describe_devices
 from im2latex.learning.predict import predict
 from im2latex.learning.recipe import TrainParams
@@ -47,16 +48,24 @@ PIECE_BYTES = 15 * 2**20
 SPEED_SECONDS = 15
 BATCH_SIZES = [64, 512]
 CHECKPOINT = DATA / "train"
+LENGTHS = ((1, 3), (4, 12), (13, 45), (46, 100), (101, None))
+"""Ranges of lengths in tokens, both ends included."""
+BOLD = frozenset(["\\mathbf", "\\boldsymbol", "\\bm", "\\pmb"])
 
 
-def main(out: Path) -> None:
-    """Examine the checkpoint of this folder."""
-    checkpoint = load_checkpoint(CHECKPOINT)
+def main(
+    out: Annotated[Path, typer.Argument(help="folder of results; made if need be")],
+    checkpoint_folder: Annotated[Path, typer.Option("--checkpoint", help="folder of a checkpoint")] = CHECKPOINT,
+    scores_only: Annotated[bool, typer.Option(help="measure no speed, and write no weights")] = False,
+) -> None:
+    """Examine a checkpoint on every set."""
+    checkpoint = load_checkpoint(checkpoint_folder)
+    out.mkdir(parents=True, exist_ok=True)
     renderer = project_renderer()
     scores: dict[str, Any] = {}
     tables: list[pa.Table] = []
     for path in sorted(Path("sets").glob("*.txt")):
-        scores[path.stem], table = _examined(path, checkpoint.vocabulary, renderer)
+        scores[path.stem], table = _examined(path, checkpoint_folder, checkpoint.vocabulary, renderer)
         tables.append(table)
         for kind in ("normal_form", "as_given"):
             plain = {key: value for key, value in scores[path.stem][kind].items() if isinstance(value, float | int)}
@@ -66,14 +75,17 @@ def main(out: Path) -> None:
         "scores": scores,
         "counts": checkpoint.counts,
         "devices": describe_devices(),
-        "speed": _speed(checkpoint.vocabulary),
     }
+    if not scores_only:
+        results["speed"] = _speed(checkpoint.vocabulary)
+        _save_pieces(checkpoint, out)
     text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
     (out / "results.json").write_text(text, encoding="utf-8")
-    _save_pieces(out)
 
 
-def _examined(path: Path, vocabulary: Vocabulary, renderer: Renderer) -> tuple[dict[str, Any], pa.Table]:
+def _examined(
+    path: Path, checkpoint: Path, vocabulary: Vocabulary, renderer: Renderer
+) -> tuple[dict[str, Any], pa.Table]:
     """Both scores of one set, and its rows: label, normal form, what was read."""
     labels = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     normal = _normal_forms(labels)
@@ -87,21 +99,50 @@ def _examined(path: Path, vocabulary: Vocabulary, renderer: Renderer) -> tuple[d
         load_section("render", RenderStageParams),
         load_section("bucket", BucketParams),
     )
-    read, blind = (_read(shards, len(labels), blank) for blank in (False, True))
+    read, blind = (_read(checkpoint, shards, len(labels), blank) for blank in (False, True))
     score = {
         "normal_form": _score(normal, read, None),
         "as_given": _score(labels, read, renderer),
         "blank": _score(normal, blind, None),
+        "by_length": _by_length(normal, read, renderer),
         "not_drawn": len(refused),
     }
     columns = {"set": [path.stem] * len(labels), "label": labels, "reference": normal, "hypothesis": read}
     return score, pa.table(columns)
 
 
-def _read(shards: Path, count: int, blank: bool) -> list[str]:
+def _by_length(references: Sequence[str], hypotheses: Sequence[str], renderer: Renderer) -> dict[str, dict[str, Any]]:
+    """Scores of the labels of each range of lengths; a share of no labels is None."""
+    found = {}
+    for shortest, longest in LENGTHS:
+        pairs = [
+            pair
+            for pair in zip(references, hypotheses, strict=True)
+            if shortest <= len(pair[0].split()) <= (longest or len(pair[0]))
+        ]
+        if not pairs:
+            continue
+        scores = _score([reference for reference, _ in pairs], [hypothesis for _, hypothesis in pairs], renderer)
+        regular = [_is_bold(hypothesis) for reference, hypothesis in pairs if not _is_bold(reference)]
+        bold = [_is_bold(hypothesis) for reference, hypothesis in pairs if _is_bold(reference)]
+        found[f"{shortest}-{longest or ''}"] = {
+            "samples": len(pairs),
+            **{name: scores[name] for name in ("bleu", "exact", "image_exact")},
+            "bold_invented": sum(regular) / len(regular) if regular else None,
+            "bold_recall": sum(bold) / len(bold) if bold else None,
+            "bold_labels": len(bold),
+        }
+    return found
+
+
+def _is_bold(label: str) -> bool:
+    return not BOLD.isdisjoint(label.split())
+
+
+def _read(checkpoint: Path, shards: Path, count: int, blank: bool) -> list[str]:
     """What the model reads in each picture, or in blank paper of its size; nothing where there is no picture."""
     read = [""] * count
-    for row in predict(CHECKPOINT, shards, "test", load_section("predict", ReadoutParams), blank):
+    for row in predict(checkpoint, shards, "test", load_section("predict", ReadoutParams), blank):
         read[int(str(row["formula_id"]))] = str(row["hypothesis"])
     return read
 
@@ -135,9 +176,8 @@ def _speed(vocabulary: Vocabulary) -> dict[str, object]:
     return measure(params, params.precision, samples, vocabulary, machine, BATCH_SIZES, SPEED_SECONDS)
 
 
-def _save_pieces(out: Path) -> None:
+def _save_pieces(checkpoint: Checkpoint, out: Path) -> None:
     """The checkpoint as a tar in pieces."""
-    checkpoint = load_checkpoint(CHECKPOINT)
     with tempfile.TemporaryDirectory() as name:
         save_checkpoint(replace(checkpoint, network=checkpoint.network.to(torch.bfloat16)), Path(name))
         stream = io.BytesIO()

@@ -30,7 +30,7 @@ from im2latex.evaluation import ReadoutParams
 from im2latex.learning.recipe import TrainParams
 from im2latex.params import Params, check, load_yaml
 from im2latex.records import RawFormula
-from im2latex.rendering.looks import all_looks
+from im2latex.rendering.looks import all_looks, tex_renderers
 from pipeline.fingerprint import ROOT
 from pipeline.normalizer import NormalizeParams
 from pipeline.renderer import RenderStageParams
@@ -77,7 +77,7 @@ def main(
             stage = check(params["render"], RenderStageParams, "render")
             looks = all_looks(stage.renderer, stage.looks)
             formulas = [row["formula"] for row in rows]
-            collect(folder / "tex", [look.renderer for look in looks], formulas[:: max(1, len(formulas) // _RECORDED)])
+            collect(folder / "tex", tex_renderers(looks), formulas[:: max(1, len(formulas) // _RECORDED)])
             with tarfile.open(out, "w:xz") as archive:
                 for part in sorted(folder.iterdir()):
                     archive.add(part, part.name, filter=plain)

@@ -30,9 +30,9 @@ from benchmarks.corpus import save
 from im2latex.imaging.background import ink_of
 from im2latex.imaging.cropping import crop_ink
 from im2latex.imaging.symbolsize import COEFFICIENTS, NAMES, estimate, measure
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.engine import RenderParams
 from im2latex.rendering.fonts import FontSet
-from im2latex.rendering.looks import LooksParams, Size, VariantParams, all_looks
+from im2latex.rendering.looks import LooksParams, Size, VariantParams, all_looks, create_renderer
 
 POINTS_PER_INCH = 72.27
 DPI = 600
@@ -68,7 +68,8 @@ def draw(formulas: Path, drawn: Path, skip: int = 4000, count: int = 5000, seed:
     given = draws.choices(range(len(variants)), weights, k=len(chosen))
     for place, look in enumerate(tqdm(variants)):
         mine = [one for one, its in zip(chosen, given, strict=True) if its == place]
-        for (_, paper), found in zip(mine, TexRenderer(look.renderer).render([text for text, _ in mine]), strict=True):
+        drawn = create_renderer(look.renderer).render([text for text, _ in mine])
+        for (_, paper), found in zip(mine, drawn, strict=True):
             if found.pixels is not None and found.pixels.size < 12_000_000:
                 file_ = io.BytesIO()
                 Image.fromarray(found.pixels).save(file_, "PNG", compress_level=1)

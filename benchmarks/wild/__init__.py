@@ -2,7 +2,6 @@
 
     conditions.py   the table: every condition by name, what draws it and what then happens to it
     typeset.py      drawn by TeX in other letters, sizes and resolutions
-    mathtext.py     drawn by matplotlib
     browser.py      drawn by KaTeX or MathJax in headless Chromium, as a screenshot
     effects.py      colours, JPEG, blur, rotation, padding, noise
     sample.py       the held-out formulas

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.wild.browser import Page
 from benchmarks.wild.effects import Blur, Colours, Effect, Enlarge, Jpeg, Noise, Turn, UnevenPadding
-from benchmarks.wild.mathtext import Mathtext
-from benchmarks.wild.typeset import Typeset
+from benchmarks.wild.typeset import Mathtext, Typeset
 
 Source = Typeset | Mathtext | Page
 

@@ -1,12 +1,13 @@
-"""Formulas drawn by TeX: other letters, another type size, another resolution."""
+"""Formulas drawn by TeX in other letters, another type size, another resolution; and by mathtext."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from im2latex.imaging.raster import PictureParams, pad, prepare
-from im2latex.rendering.engine import Rendering, RenderParams, TexRenderer
+from im2latex.rendering import mathtext
+from im2latex.rendering.engine import Rendering, RenderParams
 from im2latex.rendering.fonts import FontSet
-from im2latex.rendering.looks import LooksParams, Size, VariantParams, all_looks
+from im2latex.rendering.looks import LooksParams, Size, VariantParams, all_looks, create_renderer
 
 PADDING_PX = 10
 """Paper around a picture that is not made as the data set makes its own."""
@@ -24,13 +25,27 @@ class Typeset:
     def draw(self, formulas: Sequence[str]) -> list[Rendering]:
         """Pictures with paper around the ink, in order; needs TeX and Ghostscript."""
         variant = VariantParams(name="other", fonts=self.fonts, size=self.size, dpi=self.dpi)
-        renderer = TexRenderer(all_looks(RenderParams(), LooksParams(variants=(variant,)))[1].renderer)
+        renderer = create_renderer(all_looks(RenderParams(), LooksParams(variants=(variant,)))[1].renderer)
         return [self._padded(rendering) for rendering in renderer.render(formulas)]
 
     def _padded(self, rendering: Rendering) -> Rendering:
-        if rendering.pixels is None:
-            return rendering
-        if not self.as_data:
-            return Rendering(pad(rendering.pixels, PADDING_PX))
+        if rendering.pixels is None or not self.as_data:
+            return _padded(rendering)
         params = PictureParams()
         return Rendering(prepare(rendering.pixels, params.padding_px, params.downsample))
+
+
+@dataclass(frozen=True)
+class Mathtext:
+    """A font set of matplotlib's mathtext, at 12 pt and 150 dpi."""
+
+    fonts: mathtext.FontSet
+
+    def draw(self, formulas: Sequence[str]) -> list[Rendering]:
+        """Pictures with paper around the ink, in order; raises `ToolError` without matplotlib."""
+        renderer = mathtext.MathtextRenderer(mathtext.MathtextParams(fonts=self.fonts, points=12, dpi=150))
+        return [_padded(rendering) for rendering in renderer.render(formulas)]
+
+
+def _padded(rendering: Rendering) -> Rendering:
+    return rendering if rendering.pixels is None else Rendering(pad(rendering.pixels, PADDING_PX))

@@ -77,8 +77,9 @@ def doctor(
             typer.echo(difference, err=True)
         return
     from im2latex.learning.devices import describe_devices
+    from im2latex.rendering.looks import tex_renderers
 
-    findings = examination.examine(renderer_params(), [look.renderer for look in project_looks()])
+    findings = examination.examine(renderer_params(), tex_renderers(project_looks()))
     for finding in findings:
         typer.echo(examination.line(finding))
     typer.echo(f"{'':8}{describe_devices()}")

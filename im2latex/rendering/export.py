@@ -19,7 +19,8 @@ from im2latex.imaging.raster import encode_png
 from im2latex.lifetime import task
 from im2latex.parts import worker_count
 from im2latex.records import IMAGE, BadRow, RawFormula, formula_id, image_schema
-from im2latex.rendering.engine import Rendering, RenderParams, TexRenderer
+from im2latex.rendering.engine import Rendering
+from im2latex.rendering.looks import RendererParams, create_renderer
 
 RENDERED = image_schema(
     pa.schema(
@@ -38,7 +39,7 @@ PART_ROWS = 500
 Row = dict[str, object]
 
 
-def render_rows(rows: Iterable[RawFormula | BadRow], params: RenderParams) -> Iterator[Row]:
+def render_rows(rows: Iterable[RawFormula | BadRow], params: RendererParams) -> Iterator[Row]:
     """Render row by row, in order, on all cores; RENDERED as plain values, cropped to the ink at the params' dpi."""
     pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="2*n_jobs")
     source = iter(rows)
@@ -47,9 +48,9 @@ def render_rows(rows: Iterable[RawFormula | BadRow], params: RenderParams) -> It
         yield from drawn
 
 
-def _draw(rows: Sequence[RawFormula | BadRow], params: RenderParams) -> list[Row]:
+def _draw(rows: Sequence[RawFormula | BadRow], params: RendererParams) -> list[Row]:
     formulas = [row.formula for row in rows if isinstance(row, RawFormula)]
-    drawn = iter(TexRenderer(params).render(formulas))
+    drawn = iter(create_renderer(params).render(formulas))
     return [_bad_row(row) if isinstance(row, BadRow) else _row(row, *_picture(next(drawn))) for row in rows]
 
 

@@ -20,8 +20,10 @@ from im2latex.imaging.raster import PictureParams
 from im2latex.params import Params
 from im2latex.rendering import rasterizers
 from im2latex.rendering.document import LINE_WIDTH, MathStyle, Sizes
-from im2latex.rendering.engine import RenderParams
+from im2latex.rendering.engine import Renderer, RenderParams, TexRenderer
 from im2latex.rendering.fonts import FontSet
+from im2latex.rendering.mathtext import FontSet as MathtextFontSet
+from im2latex.rendering.mathtext import MathtextParams, MathtextRenderer
 
 BASE = "base"
 GIVEN = "given"
@@ -29,6 +31,9 @@ GIVEN = "given"
 Size = Literal["8pt", "9pt", "10pt", "11pt", "12pt", "14pt", "17pt", "20pt"]
 _OF_ARTICLE = ("10pt", "11pt", "12pt")
 _SIZE = re.compile(r"\b\d+pt\b")
+_OF_TEX = ("fonts", "math_style", "sizes", "line_width", "rasterizer")
+"""Keys of a variant that only TeX has a meaning for."""
+RendererParams = RenderParams | MathtextParams
 
 
 class VariantParams(Params):
@@ -42,11 +47,21 @@ class VariantParams(Params):
     sizes: Sizes | None = Field(default=None, description="large symbols, dots and matrices, of amsmath or the kernel")
     line_width: str | None = Field(default=None, pattern=LINE_WIDTH, description="wider formulas are squeezed to it")
     rasterizer: rasterizers.Name | None = Field(default=None, description="the program that draws the pages")
-    renderer: Literal["tex"] = Field(default="tex", description="what sets the formula")
+    renderer: Literal["tex", "mathtext"] = Field(
+        default="tex", description="what sets the formula; mathtext is matplotlib's, from the extra `styles`"
+    )
+    mathtext_fonts: MathtextFontSet | None = Field(default=None, description="letters and symbols of mathtext")
     downsample: int | None = Field(
         default=None, ge=1, le=8, description="pixels at dpi that make one pixel of the picture, a side"
     )
     share: float = Field(default=1, gt=0, description="weight of the look beside `base_share` and the other shares")
+
+    @model_validator(mode="after")
+    def _keys_of_the_renderer(self) -> "VariantParams":
+        others = _OF_TEX if self.renderer == "mathtext" else ("mathtext_fonts",)
+        if given := [name for name in others if getattr(self, name) is not None]:
+            raise ValueError(f"{given[0]} has no meaning in look {self.name!r}, whose renderer is {self.renderer}")
+        return self
 
 
 class LooksParams(Params):
@@ -77,7 +92,7 @@ class Look:
     """A name, the renderer that draws it, and its weight among all."""
 
     name: str
-    renderer: RenderParams
+    renderer: RendererParams
     share: float = 1
     downsample: int | None = None
 
@@ -87,6 +102,16 @@ class Look:
             return base
         padding_px = _scaled(base.padding_px, self.downsample, base.downsample)
         return base.model_copy(update={"downsample": self.downsample, "padding_px": padding_px})
+
+
+def create_renderer(params: RendererParams) -> Renderer:
+    """The renderer that the parameters describe; raises `ToolError` where its program is missing."""
+    return MathtextRenderer(params) if isinstance(params, MathtextParams) else TexRenderer(params)
+
+
+def tex_renderers(looks: Sequence[Look]) -> list[RenderParams]:
+    """The parameters of those looks that TeX draws."""
+    return [look.renderer for look in looks if isinstance(look.renderer, RenderParams)]
 
 
 def all_looks(base: RenderParams, params: LooksParams) -> list[Look]:
@@ -124,9 +149,12 @@ def _lot(look: Look, formula_id: str) -> tuple[float, bytes, str]:
     return -math.log1p(-part) / look.share, digest, look.name
 
 
-def _changed(base: RenderParams, variant: VariantParams) -> RenderParams:
+def _changed(base: RenderParams, variant: VariantParams) -> RendererParams:
     """The base with other letters, size and resolution; the limits in pixels keep their length on paper."""
     dpi = variant.dpi or base.dpi
+    if variant.renderer == "mathtext":
+        points = int((variant.size or _size_of(base.template.class_options)).removesuffix("pt"))
+        return MathtextParams(fonts=variant.mathtext_fonts or "cm", points=points, dpi=dpi)
     template = base.template.model_dump()
     for name in ("fonts", "math_style", "sizes", "line_width"):
         template[name] = getattr(variant, name) or template[name]
@@ -139,6 +167,11 @@ def _changed(base: RenderParams, variant: VariantParams) -> RenderParams:
     limits = {name: _scaled(getattr(base, name), dpi, base.dpi) for name in ("max_width_px", "max_height_px")}
     changes = limits | {"dpi": dpi, "template": template, "rasterizer": variant.rasterizer or base.rasterizer}
     return RenderParams.model_validate(base.model_dump() | changes)
+
+
+def _size_of(options: str) -> str:
+    found = _SIZE.search(options)
+    return found[0] if found else "10pt"
 
 
 def _with_size(options: str, size: str) -> str:

@@ -28,7 +28,7 @@ from im2latex.dataset.buckets import BucketParams, choose_shapes, save_shapes
 from im2latex.dataset.filters import FilterParams
 from im2latex.dataset.sources import read_file
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
-from im2latex.errors import Im2LatexError, InputError, LatexError
+from im2latex.errors import Im2LatexError, InputError, LatexError, ParamsError
 from im2latex.imaging.raster import prepare
 from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.learning.network import Network
@@ -37,8 +37,7 @@ from im2latex.lifetime import task
 from im2latex.params import check, load_yaml
 from im2latex.parts import worker_count
 from im2latex.records import RawFormula
-from im2latex.rendering.engine import TexRenderer
-from im2latex.rendering.looks import Look, all_looks
+from im2latex.rendering.looks import Look, all_looks, create_renderer, tex_renderers
 from pipeline.fingerprint import ROOT
 from pipeline.renderer import RenderStageParams
 from recipes.gpu_10min.labels import Labels
@@ -89,7 +88,7 @@ def main(
             save_shapes(_shapes(labels, params, looks), project / "data" / "buckets.json")
             wheels(folder / "wheels", python, HERE / "requirements.txt")
             texts = [labels.text(number) for number in _spread(len(labels), _RECORDED)]
-            collect(folder / "tex", [look.renderer for look in looks], texts)
+            collect(folder / "tex", tex_renderers(looks), texts)
             with lzma.open(out, "wb", filters=_FILTERS) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
                 for part in sorted(folder.iterdir()):
                     archive.add(part, part.name, filter=plain)
@@ -154,7 +153,10 @@ def tracked_bytes() -> int:
 
 def _looks(params: dict[str, Any]) -> list[Look]:
     stage = check(params["render"], RenderStageParams, "render")
-    return all_looks(stage.renderer, stage.looks)
+    looks = all_looks(stage.renderer, stage.looks)
+    if len(tex_renderers(looks)) < len(looks):
+        raise ParamsError("render.looks.variants: only those with `renderer: tex` can be drawn on the other machine")
+    return looks
 
 
 def _formulas(path: Path) -> Iterator[str]:
@@ -198,7 +200,7 @@ class _Measuring:
     def __call__(self, texts: Sequence[str]) -> list[tuple[int, int]]:
         """Height and width; 0, 0 where it cannot be drawn."""
         picture, sizes = self.stage.picture, []
-        for drawn in TexRenderer(self.look.renderer).render(texts):
+        for drawn in create_renderer(self.look.renderer).render(texts):
             pixels = drawn.pixels
             image = None if pixels is None else prepare(pixels, picture.padding_px, picture.downsample)
             sizes.append((0, 0) if image is None else (image.shape[0], image.shape[1]))

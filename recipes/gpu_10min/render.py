@@ -25,8 +25,7 @@ from im2latex.imaging.raster import prepare
 from im2latex.lifetime import task
 from im2latex.params import load_section
 from im2latex.parts import worker_count
-from im2latex.rendering.engine import TexRenderer
-from im2latex.rendering.looks import all_looks
+from im2latex.rendering.looks import all_looks, create_renderer
 from pipeline.renderer import RenderStageParams
 from recipes.gpu_10min.labels import Labels
 
@@ -57,7 +56,7 @@ class Drawing:
         looks = all_looks(self.stage.renderer, self.stage.looks)
         for style in sorted(set(styles)):
             places = [place for place, one in enumerate(styles) if one == style]
-            drawn = TexRenderer(looks[style].renderer).render([texts[place] for place in places])
+            drawn = create_renderer(looks[style].renderer).render([texts[place] for place in places])
             for place, rendering in zip(places, drawn, strict=True):
                 if rendering.pixels is None:
                     continue

@@ -31,6 +31,22 @@ def prepared(project: Path, set_params: Callable[[dict[str, Any]], None], monkey
     return project
 
 
+def test_bold_is_counted_where_it_is_and_where_it_is_not() -> None:
+    references = ["x", "\\mathbf { x }", "\\mathbf { y }", "a + b + c", "\\mathbf { x } + 1"]
+    hypotheses = ["\\mathbf { x }", "\\boldsymbol { x }", "y", "a + b + c", ""]
+    found = examine._by_length(references, hypotheses, FakeRenderer())
+    assert found["1-3"]["bold_invented"] == 1.0
+    assert found["4-12"] | {"bleu": 0} == found["4-12"] | {
+        "bleu": 0,
+        "samples": 4,
+        "exact": 0.25,
+        "bold_invented": 0.0,
+        "bold_recall": 1 / 3,
+        "bold_labels": 3,
+    }
+    assert set(found) == {"1-3", "4-12"}
+
+
 def test_a_trained_model_is_examined(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state, out = prepared / "state", prepared / "out"
     out.mkdir()
@@ -60,6 +76,8 @@ def test_a_trained_model_is_examined(prepared: Path, monkeypatch: pytest.MonkeyP
     assert results["scores"]["own"]["not_drawn"] == 1
     assert results["scores"]["own"]["normal_form"]["n"] == results["scores"]["own"]["as_given"]["n"] == 4
     assert "image_exact" in results["scores"]["own"]["as_given"]
+    assert results["scores"]["own"]["by_length"]["4-12"]["samples"] == 3
+    assert results["scores"]["own"]["by_length"]["4-12"]["bold_recall"] is None
     read = read_table(out / "predictions.parquet").to_pylist()
     assert [row["label"] for row in read] == ["x ^ 2", "\\broken", "x^{2}", "\\frac a b"]
     assert read[0]["reference"] == read[2]["reference"] == "x ^ { 2 }"

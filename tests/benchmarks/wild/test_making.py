@@ -9,8 +9,8 @@ import pytest
 from benchmarks.wild.conditions import CONDITIONS
 from benchmarks.wild.effects import Noise
 from benchmarks.wild.making import make
-from benchmarks.wild.mathtext import Mathtext, respelled
 from benchmarks.wild.sample import HeldOut, sample
+from benchmarks.wild.typeset import Mathtext
 from im2latex.errors import InputError
 from im2latex.records import read_table
 from tests.fakes import FakeRenderer
@@ -43,24 +43,6 @@ def test_what_mathtext_does_not_know_is_counted_and_listed(tmp_path: Path) -> No
     rows = read_table(tmp_path / "index.parquet").to_pylist()
     assert [row["reason"] for row in rows] == [None, None, "not_understood"]
     assert [row["path"] is None for row in rows] == [False, False, True]
-
-
-def test_mathtext_draws_no_substitute_for_a_symbol_that_it_lacks() -> None:
-    pytest.importorskip("matplotlib")
-    (drawn,) = Mathtext("cm").draw(["\u2603"])
-    assert drawn.reason == "not_understood"
-
-
-def test_spelling_is_adapted_by_whole_tokens() -> None:
-    assert respelled(r"a _ { 2 } \le \left ( b \lesssim \alpha c") == r"a_{2}\leq\left(b\lesssim\alpha c"
-
-
-def test_mathtext_sets_a_subscript_below() -> None:
-    pytest.importorskip("matplotlib")
-    beside, below = Mathtext("cm").draw(["x x", "x _ { x }"])
-    assert beside.pixels is not None
-    assert below.pixels is not None
-    assert below.pixels.shape[0] > beside.pixels.shape[0]
 
 
 def test_a_missing_renderer_is_named_and_the_others_are_made(tmp_path: Path) -> None:

@@ -1,26 +1,29 @@
-"""Formulas drawn by matplotlib's mathtext, which knows a part of LaTeX; what it does not know is refused, and counted.
+"""A renderer for styles: formulas drawn by matplotlib's mathtext, which knows a part of LaTeX.
 
-Only spelling is adapted: the formula asked for is the same.
+What mathtext does not know is refused as `not_understood`. Only spelling is adapted: the formula drawn is the same.
+Needs matplotlib, from the extra `styles`.
 """
 
+import hashlib
+import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
-from benchmarks.wild.typeset import PADDING_PX
 from im2latex.errors import ToolError
-from im2latex.imaging.raster import PAPER, pad
+from im2latex.imaging.raster import PAPER
+from im2latex.params import Params
 from im2latex.rendering.engine import Rendering
 
-_POINTS = 12
-_DPI = 150
+FontSet = Literal["cm", "stix", "stixsans", "dejavusans", "dejavuserif"]
 
 # Tokens of normalized formulas that mathtext spells otherwise.
 _SPELLING: Mapping[str, str] = MappingProxyType(
@@ -46,30 +49,47 @@ _SPELLING: Mapping[str, str] = MappingProxyType(
 _NAME_AT_END = re.compile(r"\\[a-zA-Z]+$")
 
 
-@dataclass(frozen=True)
-class Mathtext:
-    """A font set of mathtext, at 12 pt and 150 dpi."""
+class MathtextParams(Params):
+    """How mathtext draws formulas."""
 
-    fontset: Literal["cm", "stix", "dejavusans"]
+    fonts: FontSet = Field(default="cm", description="font set of mathtext")
+    points: int = Field(default=12, ge=5, le=40, description="type size")
+    dpi: int = Field(default=200, ge=20, le=1200, description="pixels per inch")
 
-    def draw(self, formulas: Sequence[str]) -> list[Rendering]:
-        """Pictures with paper around the ink, or the reason `not_understood`; raises `ToolError` without matplotlib."""
+
+class MathtextRenderer:
+    """Draws with mathtext; raises `ToolError` where matplotlib is missing."""
+
+    def __init__(self, params: MathtextParams) -> None:
         if find_spec("matplotlib") is None:
-            raise ToolError("matplotlib is not installed; pip install matplotlib")
+            raise ToolError("matplotlib is not installed; pip install 'im2latex[styles]'")
+        self.params = params
+
+    @property
+    def identity(self) -> str:
+        """A hash over the settings, the spelling and the version of matplotlib, which brings its fonts."""
+        parts = [self.params.model_dump(mode="json"), dict(_SPELLING), version("matplotlib")]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def render(self, formulas: Sequence[str]) -> list[Rendering]:
+        """One rendering a formula, in order."""
         from matplotlib.font_manager import FontProperties
         from matplotlib.mathtext import MathTextParser
 
-        parser, font = MathTextParser("agg"), FontProperties(size=_POINTS, math_fontfamily=self.fontset)
+        parser = MathTextParser("agg")
+        font = FontProperties(size=self.params.points, math_fontfamily=self.params.fonts)
 
         def one(formula: str) -> Rendering:
             try:
                 with _no_substitutes():
-                    cover = np.asarray(parser.parse(f"${respelled(formula)}$", _DPI, font).image)
-            except (ValueError, RuntimeError) as error:
+                    cover = np.asarray(parser.parse(f"${respelled(formula)}$", self.params.dpi, font).image)
+            except (ValueError, RuntimeError, RecursionError) as error:
                 return Rendering(None, "not_understood", " ".join(str(error).split())[-200:])
             if not cover.size or not cover.any():
                 return Rendering(None, "blank")
-            return Rendering(pad((PAPER - cover).astype(np.uint8), PADDING_PX))
+            rows, columns = np.flatnonzero(cover.any(axis=1)), np.flatnonzero(cover.any(axis=0))
+            ink = cover[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            return Rendering((PAPER - ink).astype(np.uint8))
 
         return [one(formula) for formula in formulas]
 

@@ -1,0 +1,56 @@
+"""Formulas drawn by matplotlib, refused where it does not know them."""
+
+import pytest
+
+from im2latex.rendering.engine import RenderParams
+from im2latex.rendering.looks import LooksParams, VariantParams, all_looks, create_renderer
+from im2latex.rendering.mathtext import MathtextParams, MathtextRenderer, respelled
+
+pytest.importorskip("matplotlib")
+
+
+def renderer(**changes: object) -> MathtextRenderer:
+    return MathtextRenderer(MathtextParams.model_validate(changes))
+
+
+def test_ink_fills_the_image_and_the_paper_is_white() -> None:
+    (drawn,) = renderer().render(["x _ { 1 } + y"])
+    pixels = drawn.pixels
+    assert pixels is not None
+    assert pixels.max() == 255
+    assert all(edge.min() < 255 for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
+
+
+@pytest.mark.parametrize("formula", ["\u2603", r"\begin{matrix} a & b \end{matrix}", r"\unknown { a }", "{" * 2000])
+def test_what_mathtext_does_not_know_is_refused_by_name(formula: str) -> None:
+    (drawn,) = renderer().render([formula])
+    assert drawn.pixels is None
+    assert drawn.reason == "not_understood"
+    assert drawn.detail
+
+
+def test_a_subscript_stands_below() -> None:
+    beside, below = renderer().render(["x x", "x _ { x }"])
+    assert beside.pixels is not None
+    assert below.pixels is not None
+    assert below.pixels.shape[0] > beside.pixels.shape[0]
+
+
+def test_spelling_is_adapted_by_whole_tokens() -> None:
+    assert respelled(r"a _ { 2 } \le \left ( b \lesssim \alpha c") == r"a_{2}\leq\left(b\lesssim\alpha c"
+
+
+def test_a_look_names_fonts_size_and_resolution_and_they_decide_the_identity() -> None:
+    variant = VariantParams(name="slides", renderer="mathtext", mathtext_fonts="stixsans", size="14pt", dpi=100)
+    look = all_looks(RenderParams(), LooksParams(variants=(variant,)))[1]
+    assert look.renderer == MathtextParams(fonts="stixsans", points=14, dpi=100)
+    identities = {create_renderer(look.renderer).identity, *(renderer(dpi=dpi).identity for dpi in (100, 200))}
+    assert len(identities) == 3
+
+
+@pytest.mark.parametrize(
+    "keys", [{"renderer": "mathtext", "fonts": "palatino"}, {"renderer": "tex", "mathtext_fonts": "stix"}]
+)
+def test_a_key_of_the_other_renderer_is_refused(keys: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="has no meaning in look 'a'"):
+        VariantParams.model_validate({"name": "a", **keys})
