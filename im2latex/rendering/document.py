@@ -88,6 +88,7 @@ class TemplateParams(Params):
         pattern=LINE_WIDTH,
         description="wider formulas are squeezed to it, as TeX squeezes displays to the line; null for none",
     )
+    equation_number: bool = Field(default=False, description="set a number in parentheses to the right of the formula")
     margin_px: int = Field(default=24, ge=2, le=400, description="paper around the box, for ink that leaves it")
     room_px: int = Field(default=1000, ge=2, le=4000, description="the same for formulas whose ink leaves that paper")
 
@@ -165,6 +166,7 @@ def _page_setup(template: TemplateParams, page: PageParams, output: Output) -> s
         "@DPI@": str(page.dpi),
         "@INCH@": str(SP_PER_INCH),
         "@BP@": str(_BP_PER_INCH * 10_000),
+        "@NUMBER@": _NUMBER if template.equation_number else "",
         "@SQUEEZE@": _SQUEEZE.replace("@LINE@", template.line_width) if template.line_width else "",
     }
     text = _PAGE_SETUP.replace("@SHIP@", _SHIP[output].removeprefix("\n"))
@@ -180,6 +182,12 @@ def _length(pixels: int, dpi: int) -> str:
 
 # TeX packs a display that is wider than the line into a box of its width (The TeXbook, page 189); its glue shrinks.
 _SQUEEZE = r"""  \ifdim\wd\formulabox>@LINE@ \setbox\formulabox\hbox to@LINE@{\unhbox\formulabox}\fi
+"""
+
+# The number, in one part or two, and its distance follow from the formula's width, so that no other formula matters.
+_NUMBER = r"""  \def\im@part##1{\the\numexpr\wd\formulabox-##1*((\wd\formulabox-##1/2)/##1)\relax}%
+  \setbox\formulabox\hbox{\unhcopy\formulabox\hskip\numexpr1+\im@part5\relax em
+    (\ifodd\im@part7 \im@part9.\fi\im@part{43})}%
 """
 
 # In PDF, a page has a crop box, and a colour that an earlier formula failed to close is closed. In DVI, what draws a
@@ -230,7 +238,7 @@ _PAGE_SETUP = r"""
   \im@say{start #1}}
 \def\stopformula{%
   \im@guard
-@SQUEEZE@  \im@wd=\numexpr\im@clip{\wd\formulabox}*@DPI@/@INCH@+1\relax
+@SQUEEZE@@NUMBER@  \im@wd=\numexpr\im@clip{\wd\formulabox}*@DPI@/@INCH@+1\relax
   \im@ht=\numexpr\im@clip{\ht\formulabox}*@DPI@/@INCH@+1\relax
   \im@dp=\numexpr\im@clip{\dp\formulabox}*@DPI@/@INCH@+1\relax
   \ifnum\im@wd>@MAXWIDTH@ \im@say{wide \the\im@wd}%

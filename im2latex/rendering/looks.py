@@ -31,7 +31,7 @@ GIVEN = "given"
 Size = Literal["8pt", "9pt", "10pt", "11pt", "12pt", "14pt", "17pt", "20pt"]
 _OF_ARTICLE = ("10pt", "11pt", "12pt")
 _SIZE = re.compile(r"\b\d+pt\b")
-_OF_TEX = ("fonts", "math_style", "sizes", "line_width", "rasterizer")
+_OF_TEX = ("fonts", "math_style", "sizes", "line_width", "equation_number", "rasterizer")
 """Keys of a variant that only TeX has a meaning for."""
 RendererParams = RenderParams | MathtextParams
 
@@ -46,6 +46,9 @@ class VariantParams(Params):
     math_style: MathStyle | None = Field(default=None, description="style of the formula, as of display or text")
     sizes: Sizes | None = Field(default=None, description="large symbols, dots and matrices, of amsmath or the kernel")
     line_width: str | None = Field(default=None, pattern=LINE_WIDTH, description="wider formulas are squeezed to it")
+    equation_number: bool | None = Field(
+        default=None, description="a number in parentheses to the right of the formula"
+    )
     rasterizer: rasterizers.Name | None = Field(default=None, description="the program that draws the pages")
     renderer: Literal["tex", "mathtext"] = Field(
         default="tex", description="what sets the formula; mathtext is matplotlib's, from the extra `styles`"
@@ -156,7 +159,7 @@ def _changed(base: RenderParams, variant: VariantParams) -> RendererParams:
         points = int((variant.size or _size_of(base.template.class_options)).removesuffix("pt"))
         return MathtextParams(fonts=variant.mathtext_fonts or "cm", points=points, dpi=dpi)
     template = base.template.model_dump()
-    for name in ("fonts", "math_style", "sizes", "line_width"):
+    for name in ("fonts", "math_style", "sizes", "line_width", "equation_number"):
         template[name] = getattr(variant, name) or template[name]
     for name in ("margin_px", "room_px"):
         template[name] = _scaled(template[name], dpi, base.dpi)

@@ -217,3 +217,17 @@ def test_one_formula_is_drawn_as_among_others(renderer: TexRenderer) -> None:
     assert first.pixels is not None
     assert np.array_equal(alone.pixels, first.pixels)
     assert renderer.render_one(r"\undefinedmacro").reason == "undefined_macro"
+
+
+@pytest.mark.needs_tex
+def test_an_equation_number_stands_to_the_right_and_the_formula_stays_as_it_is() -> None:
+    formulas = ["x _ 1", r"\frac { a } { b }", r"{\color{red} y}"]
+    plain = TexRenderer(RenderParams()).render(formulas)
+    numbered = TexRenderer(RenderParams(template=document.TemplateParams(equation_number=True))).render(formulas)
+    for one, other in zip(plain, numbered, strict=True):
+        assert one.pixels is not None
+        assert other.pixels is not None
+        formula = other.pixels[:, : one.pixels.shape[1]]
+        rows = np.flatnonzero((formula < 255).any(axis=1))
+        assert np.array_equal(formula[rows[0] : rows[-1] + 1], one.pixels)
+        assert (other.pixels[:, one.pixels.shape[1] :] < 255).any()
