@@ -10,7 +10,7 @@ writes  data/render/part-NNNNN.parquet        records.PICTURES in the base look,
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from im2latex.parts import Job, run_jobs
 from im2latex.records import PICTURES, part_paths, read_table, write_table
 from im2latex.rendering.doctor import versions
-from im2latex.rendering.looks import BASE, GIVEN, Look, all_looks, chosen, create_renderer
+from im2latex.rendering.looks import BASE, GIVEN, all_looks, chosen, create_renderer
 from pipeline.corpus import corpus_folder
 from pipeline.pictures import DRAWN, Drawing, Taking
 from pipeline.renderer import RenderStageParams
@@ -81,16 +81,11 @@ def _parts(params: RenderStageParams) -> Iterator[Part]:
         if given.num_rows:
             yield Part(path, GIVEN, given, taking.job(given["image"].to_pylist()))
         drawn = table.filter(pc.is_null(table["image"]))
+        names = zip(drawn["formula_id"].to_pylist(), drawn["split"].to_pylist(), strict=True)
+        choices = [chosen(name, split, looks, params.looks.per_formula) for name, split in names]
         for look, drawing, cache in zip(looks, drawings, caches, strict=True):
-            formulas = _in_look(drawn, look, looks, params.looks.per_formula)
+            formulas = drawn.filter(pa.array([look.name in choice for choice in choices], pa.bool_()))
             yield Part(path, look.name, formulas, Job(formulas["latex"].to_pylist(), drawing, cache))
-
-
-def _in_look(formulas: pa.Table, look: Look, looks: Sequence[Look], per_formula: int) -> pa.Table:
-    """Those that are drawn in a look."""
-    pairs = zip(formulas["formula_id"].to_pylist(), formulas["split"].to_pylist(), strict=True)
-    drawn = [look.name in chosen(name, split, looks, per_formula) for name, split in pairs]
-    return formulas.filter(pa.array(drawn, pa.bool_()))
 
 
 def _account(run: Run[RenderStageParams], look: str, formulas: pa.Table, drawn: pa.Table) -> pa.Table:
