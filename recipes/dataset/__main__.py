@@ -3,6 +3,7 @@
 papers   the formulas of the listed papers, from those of a whole archive of papers
 build    a dataset folder from a file of shares and a folder of inputs
 report   what a dataset folder is made of, and what came out of the pipeline
+samples  images of every style side by side
 """
 
 import json
@@ -18,6 +19,7 @@ from recipes.dataset.build import Builder
 from recipes.dataset.config import load
 from recipes.dataset.papers import divide, read_list
 from recipes.dataset.report import as_text, describe
+from recipes.dataset.samples import write_samples
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
@@ -70,6 +72,21 @@ def report(
     if out is not None:
         out.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     typer.echo(as_text(figures))
+
+
+@app.command()
+def samples(
+    render: Annotated[Path, typer.Argument(help="output of the stage render")] = Path("data/render"),
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder of the sheets, one PNG a style")] = Path("sheets"),
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="images of a style")] = 60,
+) -> None:
+    """Write sheets of images, to be looked at before a training."""
+    try:
+        counts = write_samples(render, out, count)
+    except Im2LatexError as error:
+        typer.echo(f"dataset: {error}", err=True)
+        sys.exit(error.exit_code)
+    typer.echo(f"{out}: {len(counts)} styles, {sum(counts.values())} images")
 
 
 if __name__ == "__main__":
