@@ -121,5 +121,5 @@ def respelled(formula: str) -> str:
     text = ""
     for token in (_SPELLING.get(token, token) for token in formula.split()):
         text += " " if token[:1].isalpha() and _NAME_AT_END.search(text) else ""
-        text += token
+        text += token.replace("~", " ")  # within a text box; mathtext would print it
     return text

@@ -38,6 +38,7 @@ def test_a_subscript_stands_below() -> None:
 
 def test_spelling_is_adapted_by_whole_tokens() -> None:
     assert respelled(r"a _ { 2 } \le \left ( b \lesssim \alpha c") == r"a_{2}\leq\left(b\lesssim\alpha c"
+    assert respelled(r"x ~ \text{if~y}") == r"x\ \text{if y}"
 
 
 def test_a_look_names_fonts_size_and_resolution_and_they_decide_the_identity() -> None:
