@@ -24,7 +24,7 @@ from im2latex.rendering.engine import TexRenderer
 from im2latex.rendering.looks import BASE, GIVEN, Look, all_looks, chosen
 from pipeline.corpus import corpus_folder
 from pipeline.pictures import DRAWN, Drawing, Taking
-from pipeline.renderer import RenderStageParams
+from pipeline.renderer import RenderStageParams, with_commands
 from pipeline.stage import DATA, Run, run_stage
 
 
@@ -52,7 +52,7 @@ def jobs(params: RenderStageParams) -> Iterator[Job]:
 def work(run: Run[RenderStageParams]) -> None:
     """Render the corpus in parts; account for every picture."""
     run.facts["tools"] = versions(run.params.renderer)
-    looks = all_looks(run.params.renderer, run.params.looks)
+    looks = _looks(run.params)
     run.facts["renderer"] = {look.name: TexRenderer(look.renderer).identity for look in looks}
     waiting: deque[Part] = deque()
     counts: Counter[str] = Counter()
@@ -71,8 +71,12 @@ def work(run: Run[RenderStageParams]) -> None:
     run.facts["pictures"] = dict(counts)
 
 
+def _looks(params: RenderStageParams) -> list[Look]:
+    return all_looks(with_commands(params.renderer), params.looks)
+
+
 def _parts(params: RenderStageParams) -> Iterator[Part]:
-    looks = all_looks(params.renderer, params.looks)
+    looks = _looks(params)
     drawings = [Drawing(look.renderer, look.picture(params.picture)) for look in looks]
     caches = [drawing.cache() for drawing in drawings]
     taking = Taking(corpus_folder(), params.picture)

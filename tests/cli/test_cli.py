@@ -74,7 +74,7 @@ def test_normalize_explains_itself(command: Command) -> None:
         r"old_font_name     { \boldsymbol { x } }",
         r"outermost         \boldsymbol { x }",
         "",
-        r"refused           unknown_macro at character 0: \foo",
+        r"refused           not_allowed at character 0: \foo",
         "",
     ]
     answer = json.loads(command("normalize", "--explain", "--json", stdin=b"x\n")[1])
