@@ -53,7 +53,7 @@ def check(formula: str, further: Collection[str] = frozenset()) -> None:
 @cache
 def words() -> frozenset[str]:
     """Control sequences that every formula may hold."""
-    tables = (
+    tables: list[Iterable[str]] = [
         known(),
         COMMANDS,
         NO_NUCLEUS,
@@ -65,7 +65,7 @@ def words() -> frozenset[str]:
         UNDELIMITED_BY,
         REGISTERS,
         *(section for name, section in _sections().items() if not name.startswith(_PACKAGE)),
-    )
+    ]
     return frozenset(word for table in tables for word in table if word[0] == "\\")
 
 

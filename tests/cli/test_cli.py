@@ -219,7 +219,7 @@ def test_render_writes_a_row_a_formula(command: Command) -> None:
     assert [row["formula"] for row in rows] == ["x^2", "\\undefined", "x^2"]
     assert rows[0]["image"]["bytes"].startswith(b"\x89PNG")
     assert rows[1]["image"] is None
-    assert rows[1]["reason"] == "undefined_macro: \\undefined"
+    assert rows[1]["reason"] == "not_allowed: \\undefined"
     assert rows[0]["image"] == rows[2]["image"]
 
 

@@ -18,7 +18,7 @@ from im2latex.rendering.engine import RenderParams, TexRenderer
 NEIGHBOURS = [
     r"\left( \frac{a}{b} \right) + c \cdot d_{1}^{2} , e",
     r"\begin{array}{cc} a & b \\ c & d \end{array} = \left\{ x \right.",
-    r"\text{a $b$ c} \in \mathbf{R} \sum_i \textcolor{red}{x} y",
+    r"\text{a $b$ c} \in \mathbf{R} \sum_i \textcolor{red}{x} \mathcolor{blue}{z}_1 y",
     r"\parbox{99pt}{x \begin{align} a & b \label{c} \\ d & e \end{align} $\sqrt{x}$}",
 ]
 WORDS = [
@@ -42,6 +42,10 @@ WORDS = [
     r"\parbox{99pt}{\begin{equation} a \tag{7} \nonumber \end{equation}}",
     r"\parbox{99pt}{\begin{equation} a \begin{align} b \end{align} \end{equation}}",
     r"\lowercase{\begin{ARRAY}{c} x \end{ARRAY}}",
+    r"\mathcolor{red}{a \right) b}",
+    r"\mathcolor{red}{a & b}",
+    r"{\color{red} a $} \hbox{$x}",
+    r"{\mathcolor{red} a $} \hbox{$x}",
 ]
 ESCAPES = [
     r"{a $} %s \hbox{$x}",
@@ -50,6 +54,8 @@ ESCAPES = [
     r"\begin{tiny} {a $} \end{tiny} %s \hbox{$x}",
     r"\begin{tiny} {a $} %s \end{tiny} \hbox{$x}",
     r"\text{ \alpha { b \) \alpha $ } \) \alpha $ } %s \hbox{ \alpha }",
+    r"\mbox{\endarray $ \endarray %s } \hbox{ \alpha }",
+    r"\mbox{\endarray $ \endarray \endarray %s } \array{c} \alpha",
 ]
 ASSIGNMENTS = [
     r"\thinmuskip=60mu\medmuskip=60mu\thickmuskip=60mu",
