@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 from im2latex.parts import Job, run_jobs
 from im2latex.records import PICTURES, part_paths, read_table, write_table
 from im2latex.rendering.doctor import versions
-from im2latex.rendering.looks import BASE, GIVEN, all_looks, chosen, create_renderer
+from im2latex.rendering.looks import BASE, GIVEN, Look, all_looks, chosen, create_renderer
 from pipeline.corpus import corpus_folder
 from pipeline.pictures import DRAWN, Drawing, Taking
-from pipeline.renderer import RenderStageParams
+from pipeline.renderer import RenderStageParams, with_commands
 from pipeline.stage import DATA, Run, run_stage
 
 
@@ -51,7 +51,7 @@ def jobs(params: RenderStageParams) -> Iterator[Job]:
 def work(run: Run[RenderStageParams]) -> None:
     """Render the corpus in parts; account for every picture."""
     run.facts["tools"] = versions(run.params.renderer)
-    looks = all_looks(run.params.renderer, run.params.looks)
+    looks = _looks(run.params)
     run.facts["renderer"] = {look.name: create_renderer(look.renderer).identity for look in looks}
     waiting: deque[Part] = deque()
     counts: Counter[str] = Counter()
@@ -70,8 +70,12 @@ def work(run: Run[RenderStageParams]) -> None:
     run.facts["pictures"] = dict(counts)
 
 
+def _looks(params: RenderStageParams) -> list[Look]:
+    return all_looks(with_commands(params.renderer), params.looks)
+
+
 def _parts(params: RenderStageParams) -> Iterator[Part]:
-    looks = all_looks(params.renderer, params.looks)
+    looks = _looks(params)
     drawings = [Drawing(look.renderer, look.picture(params.picture)) for look in looks]
     caches = [drawing.cache() for drawing in drawings]
     taking = Taking(corpus_folder(), params.picture)

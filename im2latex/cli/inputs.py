@@ -44,10 +44,15 @@ def note_format(path: Path) -> None:
 
 
 def renderer_params() -> RenderParams:
-    """The renderer of ./params.yaml, or the default one where there is no such file."""
+    """The renderer of ./params.yaml, or the default one where there is no such file.
+
+    It also takes the commands of `normalize.normalizer.commands`.
+    """
+    from im2latex.latex.normalize import NormalizerParams
     from im2latex.rendering.engine import RenderParams
 
-    return project_section(RenderParams, "render", "renderer")
+    commands = project_section(NormalizerParams, "normalize", "normalizer").commands
+    return project_section(RenderParams, "render", "renderer").with_commands(commands)
 
 
 def project_looks() -> list[Look]:

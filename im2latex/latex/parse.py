@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pylatexenc.latexwalker import LatexMathNode, LatexWalkerParseError
 
 from im2latex.errors import LatexError
+from im2latex.latex import allowed
 from im2latex.latex.cursor import COMMENT, Item, items, walk
 from im2latex.latex.depth import check_depth, guarded
 from im2latex.latex.latin import spelled
@@ -26,6 +27,7 @@ _FOREIGN = re.compile(r"[^\x20-\x7e\t\n\r]")
 def parse(source: str, commands: Mapping[str, str] = COMMANDS) -> Row:
     """Read one formula; `commands` maps names to the kinds they take; raises `LatexError` and nothing else."""
     _check_characters(source)
+    allowed.check(source, commands)
     if (len(source) - len(source.rstrip("\\"))) % 2:
         source += " "  # a backslash at the end of a line is TeX's control space
     source = _with_environments(_without_empty_formulas(source))

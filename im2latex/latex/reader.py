@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexNode
 
 from im2latex.errors import LatexError
+from im2latex.latex.allowed import text_symbols
 from im2latex.latex.columns import columns, paragraphs
 from im2latex.latex.cursor import COMMENT, Cursor, Item, items
 from im2latex.latex.depth import MAX_DEPTH, too_deep
 from im2latex.latex.options import finds_gap_behind_space, keyword, letter, row_break
-from im2latex.latex.quantities import LENGTH, QUANTITIES
+from im2latex.latex.quantities import LENGTH, QUANTITIES, REGISTERS
 from im2latex.latex.quantities import letter as letter_of_code
 from im2latex.latex.signatures import (
     CONTROL_SPACE,
-    FORBIDDEN,
     INFIX,
     NO_NUCLEUS,
     NO_SPACE_BEFORE_BRACKET,
@@ -233,7 +233,7 @@ class Reader(Cursor):
                 self.fail("missing_argument", name, position)
             if kind == "q":
                 self.fail("forbidden_command", f"{name} without a group", position)
-            if word[0] == "\\":
+            if word[0] == "\\" and not (kind == "l" and word in REGISTERS):
                 self.check_text_command(word, position)
             if kind == "l" and not word[1:].isalpha():
                 self.fail("bad_length", f"{name} takes a length such as 2pt", position)
@@ -256,9 +256,9 @@ class Reader(Cursor):
         return word
 
     def check_text_command(self, name: str, position: int) -> None:
-        """Refuse a command that LaTeX does not know in text, or must not run there."""
-        known_in_text = name in self.commands or name in known() or name in NO_NUCLEUS or name in TEXT_ONLY
-        if name in FORBIDDEN or not (known_in_text or name.startswith("\\text")):
+        """Refuse a command that is none of text."""
+        listed = (self.commands, known(), NO_NUCLEUS, TEXT_ONLY, text_symbols())
+        if not any(name in commands for commands in listed):
             raise _refusal(name, position)
 
     def _plain_field(self) -> Row:
@@ -342,11 +342,9 @@ class Reader(Cursor):
 
 def _refusal(name: str, position: int) -> LatexError:
     """Why a command without a signature is refused."""
-    if name in FORBIDDEN:
-        return LatexError("forbidden_command", name, position)
-    if name in TEXT_ONLY or name.startswith("\\text"):
+    if name in TEXT_ONLY or name in text_symbols():
         return LatexError("wrong_mode", f"{name} is for text", position)
-    return LatexError("unknown_macro", name, position)
+    return LatexError("not_allowed", name, position)
 
 
 def _is_bare(body: Row) -> bool:

@@ -1,7 +1,7 @@
 r"""What each command and environment takes, as data.
 
-Sources: the LaTeX2e reference, amsmath's user guide, and the documentation of amssymb, mathtools, bm and xcolor. A
-command that is listed neither here nor in symbols.txt is unknown.
+Sources: the LaTeX2e reference, amsmath's user guide, and the documentation of amssymb, mathtools, bm and xcolor. What
+is listed neither here nor in symbols.txt is no mathematics to the normalizer; `allowed` says what may be typeset.
 """
 
 from im2latex.latex.tokens import split
@@ -138,24 +138,6 @@ NO_SPACE_BEFORE_BRACKET = frozenset(
 r"""Environments that redefine `\@ifnextchar` so, for all that is inside them: no option stands behind a space there."""
 SUBARRAYS = frozenset(split(r"\substack \crampedsubstack"))
 r"""Commands in whose argument `\\` is amsmath's."""
-
-FORBIDDEN = frozenset(
-    split(r"""\def \gdef \edef \xdef \let \futurelet \newcommand \renewcommand \providecommand \DeclareMathOperator
-    \DeclareRobustCommand \DeclarePairedDelimiter \newenvironment \renewenvironment \newtheorem \newcount \newdimen
-    \newif \newbox \newtoks \newread \newwrite \input \include \openin \openout \read \write \closein \closeout
-    \immediate \special \csname \endcsname \expandafter \catcode \mathcode \lccode \uccode \afterassignment \aftergroup
-    \loop \repeat \usepackage \documentclass \RequirePackage \begingroup \endgroup \bgroup \egroup \verb \halign
-    \valign \vbox \vtop \setbox \box \copy \everymath \everydisplay \global \long \outer \protected \noexpand
-    \advance \multiply \divide \message \errmessage \end \begin \par \shipout \output \dump \batchmode \jobname
-    \mathchardef \chardef \countdef \dimendef \skipdef \toksdef \muskipdef \setlength \addtolength \setcounter
-    \addtocounter \includegraphics \pdfliteral \directlua \newlength \scantokens \ifx \ifnum \ifdim \ifcase \if \fi
-    \else \ifmmode \iffalse \iftrue \romannumeral \number \the \unexpanded \string \arraycolsep \arraystretch
-    \abovedisplayskip \belowdisplayskip \nulldelimiterspace \thinmuskip \medmuskip \thickmuskip \fam \baselineskip
-    \lineskip \footnote \url \href \eqno \leqno \hrule \moveleft \moveright \leaders \cleaders \xleaders \vskip \vfil
-    \vfill \vss \vfilneg \lastbox \unhbox \unvbox \unhcopy \unvcopy \vsplit \vadjust \insert \mark \omit
-    \span""")
-)
-"""Definitions, assignments, files, conditionals and boxes: programs, not formulas."""
 
 INFIX = frozenset(split(r"\over \atop \choose \brack \brace \above \overwithdelims \atopwithdelims \abovewithdelims"))
 FONT_SWITCHES = {

@@ -22,10 +22,10 @@ _BORDERED_ENDS = frozenset(["\\cr", "\\crcr"])
 
 
 def read_environment(outer: "Reader", node: LatexEnvironmentNode) -> Environment:
-    """Read placement, arguments and cells; raises `LatexError` for an unknown environment."""
+    """Read placement, arguments and cells; raises `LatexError` for one without a signature."""
     name: str = node.environmentname
     if name not in ENVIRONMENTS:
-        outer.fail("unknown_environment", name, node.pos)
+        outer.fail("not_allowed", f"\\begin{{{name}}}", node.pos)
     inside = outer.over(items(node.nodelist), name)
     option = ""
     arguments: list[Argument] = []

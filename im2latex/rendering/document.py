@@ -9,7 +9,8 @@ against the pixel grid when a package changes the paper size, or when an invisib
 
 What TeX says of each formula is told apart by markers that carry a hash of the batch, which no formula of the
 batch can contain. A formula that leaves a group or a box open ends the run: what it would do to its neighbours
-cannot be known.
+cannot be known. Each formula stands in a group of its own, around its box: one that TeX's error recovery takes out of
+the box assigns in that group only, and ends the run where it leaves that too.
 """
 
 import hashlib
@@ -127,12 +128,12 @@ def preamble(template: TemplateParams, page: PageParams, output: Output = "pdf")
 def body(formulas: Sequence[str], template: TemplateParams, margin_px: int) -> tuple[str, str]:
     """The TeX source of a batch, and the mark that opens each of its messages; the margin is at most `room_px`."""
     mark = "@" + hashlib.sha256("\0".join(formulas).encode("utf-8")).hexdigest()[:20]
-    lines = [f"\\def\\formulamark{{{mark}}}\\formulamargin={margin_px} "]
+    lines = [f"\\def\\formulamark{{{mark}}}\\formulamargin={margin_px} {_GROUP}"]
     for number, formula in enumerate(formulas):
         # The formula is never a macro's argument: TeX would then read on through its neighbours for a missing brace.
-        lines.append(f"\\startformula{{{number}}}\\setbox\\formulabox\\hbox{{$\\{template.math_style}")
+        lines.append(f"\\startformula{{{number}}}\\openformula\\setbox\\formulabox\\hbox{{$\\{template.math_style}")
         lines.append(formula)
-        lines.append("$}\\stopformula")
+        lines.append("$}\\stopformula\\endgroup")
     lines.append("\\finishformulas")
     return "\n".join(lines) + "\n", mark
 
@@ -204,6 +205,13 @@ _SHIP: dict[Output, str] = {
   \ht\formulabox=@RISE@ \dp\formulabox=0sp
 """,
 }
+
+# The group around a formula. \stopformula is itself in this very group only, and elsewhere ends the run. TeX closes a
+# group of \begingroup for no brace, and a formula holds no \endgroup (The TeXbook, chapter 23, and tex.web, 1064).
+_GROUP = (
+    r"\catcode`\@=11 \let\im@stop\stopformula\let\stopformula\im@lost"
+    r"\def\openformula{\begingroup\advance\im@level 1 \let\stopformula\im@stop}\catcode`\@=12 "
+)
 
 # Names that the body of a batch needs are letters only, and screening refuses them in formulas; the others have an @,
 # which is no letter there. The primitives come by \pdfprimitive, as LaTeX hangs hooks of its own on the plain names.

@@ -7,7 +7,7 @@ own, which is cheap to make and to pickle.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +43,18 @@ class RenderParams(document.PageParams, LimitParams):
     batch_size: int = Field(
         default=250, ge=1, le=2000, description="formulas in one TeX run; has no influence on the pictures"
     )
+    commands: tuple[str, ...] = Field(
+        default=(), description="commands that formulas may use beside those of LaTeX, the packages and extra_preamble"
+    )
+
+    def with_commands(self, names: Iterable[str]) -> "RenderParams":
+        """The same params with more commands that formulas may use."""
+        return self.model_copy(update={"commands": tuple(sorted({*self.commands, *names}))})
+
+    @property
+    def further_words(self) -> frozenset[str]:
+        """What formulas may hold beside the list of `im2latex.latex.allowed`."""
+        return screening.further_words(self.template) | set(self.commands)
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,7 @@ class TexRenderer:
 
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
         """One rendering a formula, in order."""
-        accepted, refused = screening.sort(formulas)
+        accepted, refused = screening.sort(formulas, self.params.further_words)
         results = {number: Rendering(None, error.reason, error.detail) for number, error in refused.items()}
         for number, rendering in self._draw(accepted):
             results[number] = rendering

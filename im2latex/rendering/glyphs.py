@@ -53,7 +53,7 @@ class TexGlyphs:
 
     def read(self, formulas: Sequence[str]) -> list[Setting]:
         """One setting a formula, in order."""
-        accepted, refused = screening.sort(formulas)
+        accepted, refused = screening.sort(formulas, self.params.further_words)
         results = {number: Setting(None, error.reason, error.detail) for number, error in refused.items()}
         numbers = list(accepted)
         for start in range(0, len(numbers), self.params.batch_size):

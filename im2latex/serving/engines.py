@@ -18,7 +18,6 @@ from im2latex.rendering.engine import Renderer, Rendering
 from im2latex.serving.batching import Batcher
 
 READ_TOGETHER = 8
-DRAW_TOGETHER = 16
 
 Pixels = NDArray[np.uint8]
 
@@ -96,7 +95,8 @@ class Engines:
         self._reading: Batcher[_Task, Formula] = Batcher(
             self._read, most=READ_TOGETHER, waiting=waiting, kind=lambda task: (task.candidates, task.attention)
         )
-        self._drawing: Batcher[str, Rendering] = Batcher(engine.renderer.render, most=DRAW_TOGETHER, waiting=waiting)
+        # One formula a TeX run: those of different callers never meet in one.
+        self._drawing: Batcher[str, Rendering] = Batcher(engine.renderer.render, most=1, waiting=waiting)
         self._open = AsyncExitStack()
         self.draws = False
 

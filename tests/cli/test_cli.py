@@ -74,7 +74,7 @@ def test_normalize_explains_itself(command: Command) -> None:
         r"old_font_name     { \boldsymbol { x } }",
         r"outermost         \boldsymbol { x }",
         "",
-        r"refused           unknown_macro at character 0: \foo",
+        r"refused           not_allowed at character 0: \foo",
         "",
     ]
     answer = json.loads(command("normalize", "--explain", "--json", stdin=b"x\n")[1])
@@ -219,7 +219,7 @@ def test_render_writes_a_row_a_formula(command: Command) -> None:
     assert [row["formula"] for row in rows] == ["x^2", "\\undefined", "x^2"]
     assert rows[0]["image"]["bytes"].startswith(b"\x89PNG")
     assert rows[1]["image"] is None
-    assert rows[1]["reason"] == "undefined_macro: \\undefined"
+    assert rows[1]["reason"] == "not_allowed: \\undefined"
     assert rows[0]["image"] == rows[2]["image"]
 
 

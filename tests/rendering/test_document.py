@@ -16,7 +16,7 @@ def test_the_mark_is_in_no_formula_and_the_source_repeats() -> None:
 
 def test_each_formula_stands_on_lines_of_its_own() -> None:
     source, _ = document.body(["a % comment", "b\n+ c"], TemplateParams(math_style="textstyle"), 24)
-    assert "{$\\textstyle\na % comment\n$}\\stopformula\n" in source
+    assert "{$\\textstyle\na % comment\n$}\\stopformula\\endgroup\n" in source
     assert "\nb\n+ c\n$}" in source
 
 

@@ -64,8 +64,8 @@ def test_scaled_and_turned_boxes_are_set() -> None:
 FAILING = {
     "": "empty",
     r"\ ": "blank",
-    r"\nosuchmacro": "undefined_macro",
-    r"\input{secret}": "forbidden",
+    r"\nosuchmacro": "not_allowed",
+    r"\input{secret}": "not_allowed",
     r"{ x": "unbalanced",
     r"x ^ 2 ^ 3": "double_script",
     r"\hspace{90cm} x": "too_wide",

@@ -41,8 +41,8 @@ def scores(*pairs: tuple[str, str | None]) -> dict[str, Any]:
         pytest.param(SUM, "", WORST | NO_PICTURE | {"token_error_rate": 1, "cer": 1}, "missing", id="empty"),
         pytest.param(SUM, None, WORST | NO_PICTURE, "missing", id="missing"),
         pytest.param(SUM, r"a + b + \frac { c", NO_PICTURE, "unbalanced", id="does not compile"),
-        pytest.param(SUM, r"\input { c } + b", NO_PICTURE, "forbidden", id="forbidden"),
-        pytest.param(SUM, r"\nosuch + b", NO_PICTURE, "undefined_macro", id="undefined"),
+        pytest.param(SUM, r"\input { c } + b", NO_PICTURE, "not_allowed", id="not allowed"),
+        pytest.param(SUM, r"\nosuch + b", NO_PICTURE, "not_allowed", id="undefined"),
         pytest.param(SUM, r"\ ", NO_PICTURE, "blank", id="blank"),
         pytest.param(
             SUM, f"  {SUM.replace(' ', '   ')} ", RIGHT_PICTURE | {"exact": 1, "cer": 0}, None, id="whitespace"
@@ -68,7 +68,7 @@ def test_a_prediction_that_hangs_is_stopped_and_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "reason"), [("", "missing"), (r"\nosuch", "undefined_macro"), (r"\input { x }", "forbidden")]
+    ("reference", "reason"), [("", "missing"), (r"\nosuch", "not_allowed"), (r"\input { x }", "not_allowed")]
 )
 def test_a_reference_without_picture_is_counted_and_named(reference: str, reason: str) -> None:
     found = scores((reference, "x"), ("x", "x"))

@@ -89,8 +89,8 @@ def test_with_a_normalizer_the_normal_forms_are_compared(tmp_path: Path) -> None
     assert (found["exact"], found["normalized"]) == (0.5, "faithful"), "what is refused on both sides is cut as it is"
     assert found["blank_lines"] == {"references": 1, "hypotheses": 1}
     assert found["refused"] == {
-        "references": {"unknown_macro": 1},
-        "hypotheses": {"unbalanced_group": 1, "unknown_macro": 1},
+        "references": {"not_allowed": 1},
+        "hypotheses": {"not_allowed": 1, "unbalanced_group": 1},
     }
 
 

@@ -116,7 +116,7 @@ def test_what_prints_is_accepted(kind: Callable[[Draw], str]) -> None:
     assert_same(kind)
 
 
-@pytest.mark.parametrize("inside", [r"\global\let\a\b", r"\vskip 2pt x", r"\hbox{x}", r"\hrule height 2pt"])
+@pytest.mark.parametrize("inside", [r"\bigskip\bigskip x", r"\vskip 2pt x", r"\hbox{x}", r"\hrule height 2pt"])
 def test_only_space_and_rules_stand_between_rows(inside: str) -> None:
     with pytest.raises(LatexError) as refusal:
         normalize(rf"\begin{{matrix}} a \\ \noalign{{{inside}}} b \end{{matrix}}", NormalizerParams())

@@ -84,7 +84,7 @@ def test_a_missing_table_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "source", "reason"),
     [
-        (r"x -> \nosuch", "x", "unknown_macro"),
+        (r"x -> \nosuch", "x", "not_allowed"),
         ("{ ->", "x^2", "unbalanced_group"),
         ("x ->", "x", "empty"),
     ],
