@@ -4,6 +4,13 @@
 #   docker run --rm --init -p 127.0.0.1:8000:8000 im2latex      the server: http://localhost:8000
 #   docker run --rm --init im2latex make repro                  raw formulas to report
 #
+# The server draws formulas of strangers in a sandbox of Landlock and seccomp, which the kernel of the host must offer
+# (Linux 5.13 or newer, Landlock among its security modules) and the container's runtime must not forbid: Docker's own
+# seccomp profile allows both. Try it: docker run --rm im2latex im2latex doctor
+# Where it is missing, as under gVisor, the server refuses to start here, since it listens beyond loopback. Append
+# `im2latex serve --host 0.0.0.0 --allow-unsandboxed` only where a formula may read all that the container's user can.
+# Behind another name than localhost or an IP address: im2latex serve --host 0.0.0.0 --allowed-host NAME
+#
 # For a GPU: docker run --gpus all; where the host's driver asks for another base, one with Python 3.11 or newer:
 #   docker build --build-arg BASE=nvidia/cuda:12.8.1-runtime-ubuntu24.04 -t im2latex:cuda .
 # --build-arg PIP_EXTRA_INDEX_URL=... takes torch from an index of wheels without CUDA, for a smaller image.

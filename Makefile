@@ -86,5 +86,6 @@ bench-score: $(READY) ## speed of the scores, and how they fall as formulas are 
 	python -m benchmarks.scoring speed $(BENCH_FORMULAS)
 	python -m benchmarks.scoring corruptions $(BENCH_FORMULAS)
 
-bench-serve: $(READY) ## the server under load, with pictures of BENCH_FORMULAS=file
+bench-serve: $(READY) ## the server under load and under attack, with pictures of BENCH_FORMULAS=file
 	python -m benchmarks.serving $(BENCH_FORMULAS)
+	python -m benchmarks.attacks $(BENCH_FORMULAS)

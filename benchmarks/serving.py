@@ -64,13 +64,13 @@ def measure(
     query: Annotated[str, typer.Option(help="of the requests; the page's own")] = "candidates=5&attention=true",
 ) -> None:
     """One client alone, then `clients` at once, each for `seconds`."""
-    pictures = _drawn(load(formulas, count))
-    port = _free_port()
+    pictures = drawn_images(load(formulas, count))
+    port = free_port()
     command = [sys.executable, "-m", "im2latex.cli", "serve", "--quiet", "--port", str(port)]
     server = subprocess.Popen(command + (["--checkpoint", str(checkpoint)] if checkpoint else []))
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait(url, server)
+        wait_until_ready(url, server)
         send = f"{url}/predict?{query}"
         asyncio.run(_load(send, pictures, clients, _WARM_UP_SECONDS))
         alone = asyncio.run(_load(send, pictures, 1, min(seconds, 20)))
@@ -123,19 +123,20 @@ async def _load(url: str, pictures: list[bytes], clients: int, seconds: float) -
     return tally
 
 
-def _drawn(formulas: list[str]) -> list[bytes]:
+def drawn_images(formulas: list[str]) -> list[bytes]:
     """Pictures of those that typeset, as a screenshot shows them."""
     drawn = TexRenderer(RenderParams(rasterizer="pdfium", dpi=150)).render(formulas)
     return [encode_png(pad(one.pixels, _PADDING_PX)) for one in drawn if one.pixels is not None]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
-def _wait(url: str, server: "subprocess.Popen[bytes]") -> None:
+def wait_until_ready(url: str, server: "subprocess.Popen[bytes]") -> None:
     """Until the server answers."""
     for _ in range(10 * _START_SECONDS):
         try:

@@ -1,6 +1,7 @@
 """The command that serves: the REST API and the web page."""
 
 import hashlib
+import ipaddress
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,9 @@ import typer
 from im2latex.errors import UsageError
 from im2latex.params import check
 
+_QUICK_SECONDS = 0.25
+"""Processor time in which a formula is drawn before those that need more: over ten times what one takes."""
+
 
 def serve(
     checkpoint: Annotated[
@@ -16,10 +20,34 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option("--host", help="address to listen on; 0.0.0.0 for all")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="port to listen on")] = 8000,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allowed-host",
+            metavar="NAME",
+            help="further name to answer to; loopback and the address of --host need none; repeatable",
+        ),
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-proxy",
+            metavar="ADDRESS",
+            help="address of a reverse proxy whose X-Forwarded-For tells the client; repeatable",
+        ),
+    ] = None,
+    allow_unsandboxed: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unsandboxed", help="listen beyond loopback where neither Landlock and seccomp nor bubblewrap work"
+        ),
+    ] = False,
     device: Annotated[str, typer.Option("--device", help="where to compute: cpu, cuda, or auto")] = "auto",
     max_mb: Annotated[float, typer.Option("--max-mb", help="size of a request")] = 10,
     max_pixels: Annotated[int, typer.Option("--max-pixels", help="pixels of a picture")] = 25_000_000,
     max_requests: Annotated[int, typer.Option("--max-requests", help="requests at once; others are refused")] = 64,
+    max_per_client: Annotated[int, typer.Option("--max-per-client", help="requests of one address at once")] = 32,
+    max_rate: Annotated[float, typer.Option("--max-rate", help="requests a second of one address")] = 300,
     max_seconds: Annotated[float, typer.Option("--max-seconds", help="time to answer a request")] = 20,
     quiet: Annotated[bool, typer.Option("--quiet", help="say nothing but warnings")] = False,
 ) -> None:
@@ -30,27 +58,52 @@ def serve(
         import uvicorn  # noqa: F401
     except ModuleNotFoundError as error:
         raise UsageError(f"{error.name} is not installed; run: pip install 'im2latex[serve]'") from None
-    import torch
-
-    from im2latex.reading import RELEASED, Reader
-    from im2latex.rendering.engine import RenderParams, TexRenderer
-    from im2latex.serving.app import create_app
-    from im2latex.serving.engines import Engine
+    from im2latex.rendering import sandbox
+    from im2latex.serving.hosts import AllowedHosts
     from im2latex.serving.limits import Limits
-    from im2latex.serving.server import listener, run
+    from im2latex.serving.server import leave, listener, run
 
-    given = {"body_mb": max_mb, "pixels": max_pixels, "requests": max_requests, "seconds": max_seconds}
+    given = {
+        "body_mb": max_mb,
+        "pixels": max_pixels,
+        "requests": max_requests,
+        "per_client": max_per_client,
+        "rate": max_rate,
+        "seconds": max_seconds,
+    }
     limits = check(given, Limits, "options")
-    # Threads that share one picture wait for each other at every token, and the other cores are wanted for drawing.
-    torch.set_num_threads(1)
-    listening = listener(host, port)
-    reader = Reader.load(checkpoint, device)
-    dpi = reader.checkpoint.pictures.get("dpi", 200)
-    renderer = TexRenderer(RenderParams(rasterizer="pdfium", timeout_seconds=1, dpi=dpi), ready=2)
-    with ((checkpoint or RELEASED) / "model.safetensors").open("rb") as file:
-        weights = hashlib.file_digest(file, "sha256").hexdigest()
-    engine = Engine(reader, renderer, weights, renderer.close)
-    if not quiet:
-        url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
-        typer.echo(f"im2latex serves {url}/ and {url}/docs; Ctrl-C stops it", err=True)
-    run(create_app(engine, limits), limits, listening)
+    hosts = AllowedHosts(host, allowed_host or ())
+    for proxy in trusted_proxy or ():
+        _check_network(proxy)
+    listening = listener(host, port, unsandboxed=allow_unsandboxed)
+    if not sandbox.support().complete:
+        typer.echo(f"im2latex: {sandbox.UNRESTRICTED}; {sandbox.REMEDY}", err=True)
+
+    with listening:
+        import torch
+
+        from im2latex.reading import RELEASED, Reader
+        from im2latex.rendering.engine import RenderParams, TexRenderer
+        from im2latex.serving.app import create_app
+        from im2latex.serving.engines import Engine
+
+        # Threads that share one picture wait for each other at every token, and the other cores are wanted for drawing.
+        torch.set_num_threads(1)
+        reader = Reader.load(checkpoint, device)
+        params = RenderParams(rasterizer="pdfium", timeout_seconds=1, dpi=reader.checkpoint.pictures.get("dpi", 200))
+        quick = TexRenderer(params.model_copy(update={"timeout_seconds": _QUICK_SECONDS}), ready=2)
+        with ((checkpoint or RELEASED) / "model.safetensors").open("rb") as file:
+            weights = hashlib.file_digest(file, "sha256").hexdigest()
+        engine = Engine(reader, quick, weights, TexRenderer(params, background=True), quick.close)
+        if not quiet:
+            url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+            typer.echo(f"im2latex serves {url}/ and {url}/docs; Ctrl-C stops it", err=True)
+        run(create_app(engine, limits), limits, listening, hosts, trusted_proxy or ())
+    leave()
+
+
+def _check_network(address: str) -> None:
+    try:
+        ipaddress.ip_network(address)
+    except ValueError:
+        raise UsageError(f"--trusted-proxy {address}: give an IP address or network, such as 10.0.0.0/8") from None

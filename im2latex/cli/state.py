@@ -65,7 +65,7 @@ def doctor(
         Path | None, typer.Option("--against", help="name every tool that differs from this file")
     ] = None,
 ) -> None:
-    """Look for TeX, Ghostscript, ImageMagick, Poppler and a GPU: found, version, self-test, remedy."""
+    """Look for TeX, a sandbox, Ghostscript, ImageMagick, Poppler and a GPU: found, version, self-test, remedy."""
     from im2latex.rendering import doctor as examination
 
     if lock:

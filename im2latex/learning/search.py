@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from im2latex import cancellation
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.learning.decoders import State
 from im2latex.learning.network import Network
@@ -63,6 +64,7 @@ class Walk:
 
     def scores(self, last: Tensor) -> Tensor:
         """Log probabilities (B, V) of what follows the tokens `last` (B,), the begin mark at first."""
+        cancellation.check()
         logits, after = self._network.step(self._state, last)
         self._passed_on = [new is old for new, old in zip(after, self._state, strict=True)]
         self._state = after

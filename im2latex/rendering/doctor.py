@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import get_args
 
 from im2latex.errors import InputError, ToolError
-from im2latex.rendering import document, process, rasterizers
+from im2latex.rendering import document, process, rasterizers, sandbox
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.fonts import FONTS, RECOMMENDED
 
@@ -41,7 +41,8 @@ _STYLES = "make styles"
 class Finding:
     """One tool: whether it is there, which version, whether its self-test passed, what to do, what else to know.
 
-    One that is not `needed` may be missing: only looks that params.yaml does not have would use it.
+    One that is not `needed` may be missing: only styles that params.yaml does not have, or formulas of strangers, would
+    use it.
     """
 
     tool: str
@@ -56,7 +57,7 @@ class Finding:
 def examine(params: RenderParams | None = None, looks: Sequence[RenderParams] = ()) -> list[Finding]:
     """Every tool of rendering and of the looks, the optional rasterizers too, each tested with one formula."""
     params = params or RenderParams()
-    findings = [_examine_tex(params)]
+    findings = [_examine_tex(params), _examine_sandbox()]
     findings += [
         _examine_file(name) for name in dict.fromkeys(file for one in (params, *looks) for file in _template_files(one))
     ]
@@ -137,6 +138,37 @@ def _examine_tex(params: RenderParams) -> Finding:
     except ToolError as error:
         return Finding("pdftex", found=False, version="", works=False, remedy=remedy, note=str(error))
     return _tested("pdftex", version, remedy, lambda: TexRenderer(params).prepare())
+
+
+def _examine_sandbox() -> Finding:
+    """The restrictions of child processes: can a restricted one read a file that it was not given?"""
+    found = sandbox.support()
+    if not found.complete:
+        return Finding(
+            "sandbox",
+            found=False,
+            version=found.names,
+            works=False,
+            remedy=sandbox.REMEDY,
+            note=sandbox.UNRESTRICTED,
+            needed=False,
+        )
+
+    def read() -> None:
+        with process.throwaway_folder() as elsewhere, process.throwaway_folder() as folder:
+            (elsewhere / "file").write_text("read")
+            done = process.run(
+                ["/bin/cat", str(elsewhere / "file")],
+                cwd=folder,
+                timeout_seconds=20,
+                memory_mb=2048,
+                file_mb=1,
+                access=sandbox.FileAccess(),
+            )
+        if done.stdout:
+            raise ToolError(sandbox.UNRESTRICTED)
+
+    return _tested("sandbox", found.names, sandbox.REMEDY, read)
 
 
 def _examine_file(name: str) -> Finding:

@@ -80,11 +80,21 @@ class Renderer(Protocol):
 class TexRenderer:
     """Draws with pdfTeX and one of the rasterizers; raises `ToolError` where one is missing."""
 
-    def __init__(self, params: RenderParams | None = None, cache: Path | None = None, ready: int = 0) -> None:
-        """`cache` holds the formats. `ready` processes of TeX wait for `render_one`, in this process, until `close`."""
+    def __init__(
+        self,
+        params: RenderParams | None = None,
+        cache: Path | None = None,
+        ready: int = 0,
+        background: bool = False,
+    ) -> None:
+        """`cache` holds the formats. `ready` processes of TeX wait for `render_one`, in this process, until `close`.
+
+        In the `background` TeX leaves the processor to others.
+        """
         self.params = params or RenderParams()
         self._cache = cache
         self._ready = ready
+        self._background = background
 
     @cached_property
     def identity(self) -> str:
@@ -138,7 +148,7 @@ class TexRenderer:
 
     @cached_property
     def _tex(self) -> texrun.TexRun:
-        fresh = texrun.Fresh(self._format, self.params)
+        fresh = texrun.Fresh(self._format, self.params, self._background)
         alone = cpu_seconds(self.params.timeout_seconds, 1)
         return texrun.Ready(fresh, alone, self._ready) if self._ready else fresh
 

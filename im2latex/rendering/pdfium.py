@@ -1,7 +1,7 @@
 """PDF pages inspected and drawn with pdfium, the PDF library of Chromium, in a sandboxed worker process.
 
-`Pdfium` sends documents to `pdfium_worker` and checks what comes back. The worker of this process is started at the
-first request, serves one request at a time, is replaced where it died or took too long, and ends with this process.
+`Pdfium` sends documents to `pdfium_worker` and checks what comes back. The worker of a thread is started at the
+first request, serves one request at a time, is replaced where it died or took too long, and ends with the thread.
 """
 
 import contextlib
@@ -13,13 +13,13 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 import im2latex
+from im2latex import cancellation
 from im2latex.errors import ToolError
 from im2latex.rendering import process
 from im2latex.rendering.pdfium_worker import HEADER
@@ -32,6 +32,7 @@ _SECONDS_PER_PAGE = 1.0
 _CHUNK = 1 << 20
 _FOR_LIFE = 1 << 20
 """Processor seconds: a request is limited by the clock, since the worker serves many."""
+_OF_THREAD = threading.local()
 
 
 class WorkerError(ToolError):
@@ -85,7 +86,7 @@ class Pdfium:
                     np.frombuffer(worker.receive(height * width, deadline), np.uint8).reshape(height, width)
                     for height, width in shapes
                 ]
-            except WorkerError:
+            except (WorkerError, cancellation.CallCancelledError):
                 self._stop()
                 raise
             except (OSError, ValueError, TypeError, KeyError) as error:
@@ -160,10 +161,15 @@ class _Worker:
         return content
 
 
-@cache
 def shared() -> Pdfium:
-    """The one of this process: loading the library takes longer than drawing a hundred formulas."""
-    return Pdfium()
+    """The one of this thread: loading the library takes longer than drawing a hundred formulas.
+
+    Threads share none, so that a page that takes long holds up no other thread.
+    """
+    found: Pdfium | None = getattr(_OF_THREAD, "pdfium", None)
+    if found is None:
+        found = _OF_THREAD.pdfium = Pdfium()
+    return found
 
 
 def python_access() -> FileAccess:
@@ -178,10 +184,7 @@ def _end(stack: contextlib.ExitStack, owner: int) -> None:
 
 
 def _wait(descriptor: int, event: int, deadline: float) -> None:
-    poll = select.poll()
-    poll.register(descriptor, event)
-    left = deadline - time.monotonic()
-    if left <= 0 or not poll.poll(left * 1000):
+    if not cancellation.ready(descriptor, event, deadline - time.monotonic()):
         raise WorkerError("pdfium was stopped at the time limit")
 
 

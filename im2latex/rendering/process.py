@@ -10,6 +10,7 @@ fail a good run. The programs here get by without children, and a child they sta
 """
 
 import contextlib
+import math
 import os
 import resource
 import select
@@ -17,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -24,9 +26,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from im2latex import cancellation
 from im2latex.errors import FULL_DISK, ToolError
 from im2latex.lifetime import follower
 from im2latex.params import Params
+from im2latex.rendering import scratch
 from im2latex.rendering.sandbox import FileAccess, Sandbox, sandbox
 
 DEBIAN_PACKAGES = {
@@ -41,6 +45,9 @@ DEBIAN_PACKAGES = {
 _MEMORY_FOLDER = Path("/dev/shm")
 _ROOM_MB = 512  # of which two runs at once use a part; containers often have 64
 _FULL_MB = 1
+_STEP_SECONDS = 0.1
+_BACKGROUND_NICE = 19
+_TIME_SIGNALS = (-signal.SIGXCPU, -signal.SIGPROF, -signal.SIGKILL)
 _MB = 1 << 20
 
 
@@ -48,7 +55,7 @@ class LimitParams(Params):
     """What one run of TeX or of a rasterizer may use."""
 
     timeout_seconds: float = Field(
-        default=3, gt=0, description="processor time for a formula set alone, counted in whole seconds"
+        default=3, gt=0, description="processor time for a formula set alone; above one, whole seconds"
     )
     memory_mb: int = Field(default=2048, ge=256, description="address space")
     file_mb: int = Field(default=128, ge=8, description="size of a file it writes, of its output too")
@@ -80,16 +87,26 @@ def find(program: str) -> Path:
 
 @contextlib.contextmanager
 def throwaway_folder() -> Iterator[Path]:
-    """A new empty folder, in memory where there is room, gone afterwards."""
+    """A new empty folder, in memory where there is room, gone afterwards.
+
+    The first call in a process also removes those that killed processes have left.
+    """
+    _remove_stale()
     try:
         roomy = _free_mb(_MEMORY_FOLDER) >= _ROOM_MB
-        folder = tempfile.mkdtemp(prefix="im2latex-", dir=_MEMORY_FOLDER if roomy else None)
+        folder = scratch.create(_MEMORY_FOLDER if roomy else None)
     except OSError:
-        folder = tempfile.mkdtemp(prefix="im2latex-")
+        folder = scratch.create(None)
     try:
-        yield Path(folder)
+        yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        scratch.remove(folder)
+
+
+@cache
+def _remove_stale() -> None:
+    for folder in {_MEMORY_FOLDER, Path(tempfile.gettempdir())}:
+        scratch.remove_stale(folder)
 
 
 class Child:
@@ -100,22 +117,24 @@ class Child:
         command: Sequence[str],
         *,
         cwd: Path,
-        cpu_seconds: int,
+        cpu_seconds: float,
         memory_mb: int,
         file_mb: int,
         access: FileAccess | None,
         env: Mapping[str, str] | None = None,
         inherited: tuple[int, ...] = (),
+        background: bool = False,
     ) -> None:
         """Start `command`; `env` is added to a minimal environment whose HOME and TMPDIR are `cwd`.
 
         With `access` it runs in a sandbox: it reads the system's files and what `access` names, and writes in `cwd`.
-        None is for programs whose input is trusted. `inherited` are file descriptors that stay open. The output is
-        bounded by `file_mb`, since it is collected in files. Raises `ToolError` where the program is missing.
+        None is for programs whose input is trusted. `inherited` are file descriptors that stay open. In the
+        `background` it leaves the processor to others. The output is bounded by `file_mb`, since it is collected in
+        files. Raises `ToolError` where the program is missing.
         """
         executable = find(command[0])
         self._folder = cwd
-        limit = _limits(cpu_seconds, memory_mb * _MB, file_mb * _MB)
+        limit = _limits(cpu_seconds, memory_mb * _MB, file_mb * _MB, background)
         with contextlib.ExitStack() as stack:
             self._out = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
             self._err = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
@@ -147,7 +166,7 @@ class Child:
                 pipe.write(stdin)
 
     def finish(self, timeout_seconds: float) -> Completed:
-        """Wait for its end, or kill it and its whole group at the time limit.
+        """Wait for its end, or kill it and its whole group at the time limit, or where the call is cancelled.
 
         Raises `ToolError` where the disk is full then: its output may be cut off.
         """
@@ -160,7 +179,7 @@ class Child:
                 self._end()
             self._out.seek(0)
             self._err.seek(0)
-            timed_out = timed_out or self._process.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+            timed_out = timed_out or self._process.returncode in _TIME_SIGNALS
             if _free_mb(self._folder) < _FULL_MB:
                 raise ToolError(f"{self._folder.parent}: {FULL_DISK}")
             return Completed(self._process.returncode, self._out.read(), self._err.read(), timed_out)
@@ -184,7 +203,7 @@ def run(
     *,
     cwd: Path,
     timeout_seconds: float,
-    cpu_seconds: int | None = None,
+    cpu_seconds: float | None = None,
     memory_mb: int,
     file_mb: int,
     access: FileAccess | None,
@@ -237,17 +256,22 @@ def _wait(child: "subprocess.Popen[bytes]", timeout_seconds: float) -> bool:
     try:
         descriptor = os.pidfd_open(child.pid)
     except (AttributeError, OSError):  # not Linux, an old kernel, or a container that forbids the call
-        try:
-            child.wait(timeout_seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        return _wait_in_steps(child, timeout_seconds)
     try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(timeout_seconds * 1000))
+        return cancellation.ready(descriptor, select.POLLIN, timeout_seconds)
     finally:
         os.close(descriptor)
+
+
+def _wait_in_steps(child: "subprocess.Popen[bytes]", timeout_seconds: float) -> bool:
+    deadline = time.monotonic() + timeout_seconds
+    while child.poll() is None:
+        if time.monotonic() >= deadline:
+            return False
+        cancellation.check()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_STEP_SECONDS)
+    return True
 
 
 def _free_mb(folder: Path) -> int:
@@ -278,11 +302,12 @@ def _environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:
     return {"PATH": path, "HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C", **extra}
 
 
-def _limits(cpu_seconds: int, memory_bytes: int, file_bytes: int) -> Callable[[], None]:
+def _limits(cpu_seconds: float, memory_bytes: int, file_bytes: int, background: bool) -> Callable[[], None]:
     """What the child does to itself between fork and exec; everything slow or unsafe there is done here, before."""
     follow = follower(os.getpid())
+    whole_seconds = math.ceil(cpu_seconds)
     limits = [
-        (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1),
+        (resource.RLIMIT_CPU, whole_seconds, whole_seconds + 1),
         (resource.RLIMIT_AS, memory_bytes, memory_bytes),
         (resource.RLIMIT_FSIZE, file_bytes, file_bytes),
         (resource.RLIMIT_CORE, 0, 0),
@@ -294,6 +319,13 @@ def _limits(cpu_seconds: int, memory_bytes: int, file_bytes: int) -> Callable[[]
         follow()
         for what, soft, hard in limits:
             resource.setrlimit(what, (soft, hard))
+        if cpu_seconds < whole_seconds:
+            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+        if background:
+            os.nice(_BACKGROUND_NICE)
+            # Where each session is scheduled as a group (sched(7), autogroup), it is the group that counts.
+            with contextlib.suppress(OSError):
+                Path("/proc/self/autogroup").write_text(str(_BACKGROUND_NICE))
 
     return apply
 

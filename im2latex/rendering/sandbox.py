@@ -49,6 +49,12 @@ class Support:
         """Whether both files and system calls can be restricted."""
         return self.seccomp and (self.landlock > 0 or self.bubblewrap is not None)
 
+    @property
+    def names(self) -> str:
+        """What is there, for people."""
+        found = [f"Landlock ABI {self.landlock}"] if self.landlock else ["bubblewrap"] if self.bubblewrap else []
+        return ", ".join([*found, *(["seccomp"] if self.seccomp else [])])
+
 
 SYSTEM = (
     *map(Path, ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")),
@@ -57,6 +63,9 @@ SYSTEM = (
     *map(Path, ("/etc/papersize", "/etc/paperspecs")),
 )
 """Programs, libraries, fonts and TeX files of the system; none holds data of users."""
+UNRESTRICTED = "TeX and the rasterizers run without a sandbox: a formula may read the files of this user"
+"""What it means where the support is not complete."""
+REMEDY = "use Linux 5.13 or newer with Landlock and seccomp (in a container, that of its host), or install bubblewrap"
 _DEVICES = (Path("/dev/null"), Path("/dev/zero"), Path("/dev/urandom"), Path("/dev/random"))
 
 # linux/landlock.h

@@ -28,26 +28,27 @@ _WAIT = ("-interaction=scrollmode", rf"\read-1to\go\nonstopmode\input {_SOURCE} 
 class TexRun(Protocol):
     """Runs TeX."""
 
-    def run(self, source: str, cpu_seconds: int) -> AbstractContextManager[tuple[Completed, Path]]:
+    def run(self, source: str, cpu_seconds: float) -> AbstractContextManager[tuple[Completed, Path]]:
         """How a run on `source` ended, and its folder, which is gone as soon as the context is left."""
 
 
 class Fresh:
     """A new process for each run."""
 
-    def __init__(self, preamble: texformat.Format, limits: LimitParams) -> None:
+    def __init__(self, preamble: texformat.Format, limits: LimitParams, background: bool = False) -> None:
         self._preamble = preamble
         self._limits = limits
+        self._background = background
 
     @contextmanager
-    def run(self, source: str, cpu_seconds: int) -> Iterator[tuple[Completed, Path]]:
+    def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[Completed, Path]]:
         """Start TeX on the source."""
         with throwaway_folder() as folder:
             (folder / _SOURCE).write_text(source, encoding="utf-8")
             child = self.start(folder, cpu_seconds, ("-interaction=nonstopmode", _SOURCE))
             yield child.finish(_wall_seconds(cpu_seconds)), folder
 
-    def start(self, folder: Path, cpu_seconds: int, what: tuple[str, ...]) -> process.Child:
+    def start(self, folder: Path, cpu_seconds: float, what: tuple[str, ...]) -> process.Child:
         """A process in `folder` that does what its last arguments say."""
         return process.Child(
             ["pdftex", f"-fmt={self._preamble.path}", "-no-shell-escape", f"-jobname={JOB}", *what],
@@ -57,6 +58,7 @@ class Fresh:
             file_mb=min(self._limits.file_mb, MOST_PDF_MB),
             access=FileAccess(read=(self._preamble.path, *texformat.tex_trees())),
             env=texformat.TEX_ENVIRONMENT,
+            background=self._background,
         )
 
 
@@ -70,7 +72,7 @@ class _Waiting:
 class Ready:
     """Keeps `count` processes waiting, each for a run of at most `cpu_seconds`; longer runs get a new process."""
 
-    def __init__(self, fresh: Fresh, cpu_seconds: int, count: int) -> None:
+    def __init__(self, fresh: Fresh, cpu_seconds: float, count: int) -> None:
         self._fresh = fresh
         self._cpu_seconds = cpu_seconds
         self._count = count
@@ -79,7 +81,7 @@ class Ready:
         self._fill()
 
     @contextmanager
-    def run(self, source: str, cpu_seconds: int) -> Iterator[tuple[Completed, Path]]:
+    def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[Completed, Path]]:
         """Give the source to a waiting process, and start the next one while it works."""
         waiting = self._take() if cpu_seconds <= self._cpu_seconds else None
         if waiting is None:
@@ -125,6 +127,6 @@ def _end_all(waiting: deque[_Waiting]) -> None:
         _end(waiting.popleft())
 
 
-def _wall_seconds(cpu_seconds: int) -> int:
+def _wall_seconds(cpu_seconds: float) -> int:
     """Ten times what a run may compute, so that a busy machine fails no good one."""
     return 10 * cpu_seconds

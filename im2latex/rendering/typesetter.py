@@ -20,6 +20,8 @@ from im2latex.rendering.texrun import JOB, MOST_PDF_MB, TexRun
 from im2latex.rendering.transcript import Transcript, Verdict
 
 _SECONDS_PER_FORMULA = 0.005  # over ten times what one takes in a batch, so that a slow machine fails no good batch
+TIMEOUT = "timeout"
+"""The reason of a formula that was stopped at a time limit."""
 _OUTPUT = re.compile(r"^Output written on .*\((\d+) pages?", re.MULTILINE)
 
 
@@ -60,9 +62,10 @@ class Typesetter:
                 queue.extendleft(reversed(_around(numbers, record.last)))
 
 
-def cpu_seconds(timeout_seconds: float, formulas: int) -> int:
-    """Processor time of a run that sets so many formulas."""
-    return math.ceil(timeout_seconds + formulas * _SECONDS_PER_FORMULA)
+def cpu_seconds(timeout_seconds: float, formulas: int) -> float:
+    """Processor time of a run that sets so many formulas; above one, whole seconds."""
+    seconds = timeout_seconds + formulas * _SECONDS_PER_FORMULA
+    return seconds if seconds < 1 else math.ceil(seconds)
 
 
 def _read(done: Completed, mark: str) -> Transcript:
@@ -91,7 +94,7 @@ def _around(numbers: list[int], last: int | None) -> list[list[int]]:
 def _cause_of_death(done: Completed, record: Transcript) -> Verdict:
     """Why the run of a formula alone did not end in good order."""
     if done.timed_out:
-        return Verdict(None, "timeout", "stopped at the time limit")
+        return Verdict(None, TIMEOUT, "stopped at the time limit")
     said = record.verdicts.get(0)
     if said is not None and said.reason is not None:
         return said

@@ -29,7 +29,8 @@ from im2latex.serving import docs, uploads
 from im2latex.serving.answers import MOST_CANDIDATES, Formula, Health, Prediction, Problem, Reading
 from im2latex.serving.batching import BusyError
 from im2latex.serving.engines import Engine, Engines
-from im2latex.serving.limits import Limited, Limits
+from im2latex.serving.limits import Admission, Limits
+from im2latex.serving.middleware import Limited
 
 PAGE = Path(str(files("im2latex.serving") / "page"))
 _DECODED_AT_ONCE = 2  # each may take 100 MB for a moment
@@ -60,6 +61,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "the request holds no picture"},
     408: {"model": Problem, "description": "the request came too slowly"},
     413: {"model": Problem, "description": "the request is too large"},
+    429: {"model": Problem, "description": "too many requests of one client; send fewer at once, or slower"},
     422: {"model": Problem, "description": "not a picture that can be read, or not a formula that can be drawn"},
     503: {"model": Problem, "description": "too busy, or too slow; try again"},
 }
@@ -83,7 +85,8 @@ def create_app(engine: Engine, limits: Limits) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(Limited, limits=limits)
+    app.state.admission = Admission(limits)
+    app.add_middleware(Limited, limits=limits, admission=app.state.admission)
     _tell_problems(app)
 
     @app.post(

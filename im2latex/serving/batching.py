@@ -1,7 +1,7 @@
 """Work of many callers on one thread, in batches: what arrives while a batch is computed makes up the next one.
 
 So a single caller waits for nobody, and many share the cost of a batch. The queue is bounded; the work of a caller
-that has given up is dropped before it is begun.
+that has given up is dropped before it is begun, and a batch at work is cancelled where all its callers have.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from im2latex.cancellation import Cancellation
 from im2latex.errors import Im2LatexError
 
 Item = TypeVar("Item")
@@ -40,6 +41,7 @@ class Batcher(Generic[Item, Result]):
         self._queue: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._filled = asyncio.Event()
         self._open = False
+        self._at_work = Cancellation()
 
     async def __aenter__(self) -> "Batcher[Item, Result]":
         """Start the thread."""
@@ -51,11 +53,12 @@ class Batcher(Generic[Item, Result]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take nothing more, let the batch at work end, give up those that wait."""
+        """Take nothing more, give up those that wait, cancel the batch at work and wait for its end."""
         self._open = False
         self._loop.cancel()
         for _, future in self._queue:
             future.cancel()
+        self._at_work.cancel()
         await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
 
     @property
@@ -91,8 +94,20 @@ class Batcher(Generic[Item, Result]):
 
     async def _compute(self, batch: list[tuple[Item, "asyncio.Future[Result]"]]) -> None:
         """Give each its result; of a batch that fails, each is tried alone, so that only the culprit fails."""
-        items = [item for item, _ in batch]
-        done = asyncio.get_running_loop().run_in_executor(self._thread, self._work, items)
+        batch = [entry for entry in batch if not entry[1].done()]
+        if not batch:
+            return
+        self._at_work = cancellation = Cancellation()
+
+        def cancel_if_unwanted(_: "asyncio.Future[Result]") -> None:
+            if all(future.done() for _, future in batch):
+                cancellation.cancel()
+
+        for _, future in batch:
+            future.add_done_callback(cancel_if_unwanted)
+        done = asyncio.get_running_loop().run_in_executor(
+            self._thread, self._call, cancellation, [item for item, _ in batch]
+        )
         await asyncio.wait({done})
         error = done.exception()
         if error is not None and len(batch) > 1:
@@ -106,3 +121,7 @@ class Batcher(Generic[Item, Result]):
                 future.set_exception(error)
             else:
                 future.set_result(done.result()[place])
+
+    def _call(self, cancellation: Cancellation, items: Sequence[Item]) -> Sequence[Result]:
+        with cancellation.active():
+            return self._work(items)

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 def page(document: dict[str, Any]) -> str:
     """HTML that lists routes, their parameters and the fields of their answers."""
     environment = Environment(
-        loader=PackageLoader("im2latex.serving", "page"),
+        loader=PackageLoader("im2latex.serving"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,4 +1,7 @@
-"""The two engines behind the API, each on a thread of its own: one reads pictures, one draws formulas.
+"""The engines behind the API, each on a thread of its own: one reads pictures, two draw formulas.
+
+A formula is drawn with little processor time first; only one that needs more goes to the second renderer, so that
+formulas made to take long wait for each other and no others wait for them.
 
 Knows a reader and a renderer by what it asks of them only, so that it needs neither torch nor TeX.
 """
@@ -15,6 +18,7 @@ from numpy.typing import NDArray
 
 from im2latex.errors import PictureError, ToolError
 from im2latex.rendering.engine import Renderer, Rendering
+from im2latex.rendering.typesetter import TIMEOUT
 from im2latex.serving.batching import Batcher
 
 READ_TOGETHER = 8
@@ -71,12 +75,14 @@ class Reader(Protocol):
 class Engine:
     """What the server is made of.
 
-    `close` ends the renderer's processes; `checkpoint` is the SHA-256 of the weights.
+    `patient` draws what `renderer` refuses as `timeout`. `close` ends the renderers' processes; `checkpoint` is the
+    SHA-256 of the weights.
     """
 
     reader: Reader
     renderer: Renderer
     checkpoint: str = ""
+    patient: Renderer | None = None
     close: Callable[[], None] = lambda: None
 
 
@@ -97,6 +103,8 @@ class Engines:
         )
         # One formula a TeX run: those of different callers never meet in one.
         self._drawing: Batcher[str, Rendering] = Batcher(engine.renderer.render, most=1, waiting=waiting)
+        patient = engine.patient or engine.renderer
+        self._drawing_patiently: Batcher[str, Rendering] = Batcher(patient.render, most=1, waiting=waiting)
         self._open = AsyncExitStack()
         self.draws = False
 
@@ -105,6 +113,7 @@ class Engines:
         await self._open.enter_async_context(self._reading)
         self._open.push_async_callback(asyncio.to_thread, self._engine.close)
         await self._open.enter_async_context(self._drawing)
+        await self._open.enter_async_context(self._drawing_patiently)
         await self.read(np.pad(np.zeros((12, 24), np.uint8), 8, constant_values=255), 1, False)
         try:
             await self.draw("x")
@@ -122,7 +131,7 @@ class Engines:
     @property
     def waiting(self) -> int:
         """Pictures and formulas in the queues."""
-        return self._reading.waiting + self._drawing.waiting
+        return self._reading.waiting + self._drawing.waiting + self._drawing_patiently.waiting
 
     async def read(self, pixels: Pixels, candidates: int, attention: bool) -> Formula:
         """What a picture shows."""
@@ -130,7 +139,10 @@ class Engines:
 
     async def draw(self, latex: str) -> Rendering:
         """A formula's picture; raises `ToolError` where there is no TeX."""
-        return await self._drawing.do(latex)
+        drawn = await self._drawing.do(latex)
+        if drawn.reason == TIMEOUT and self._engine.patient is not None:
+            drawn = await self._drawing_patiently.do(latex)
+        return drawn
 
     def _read(self, tasks: Sequence[_Task]) -> Sequence[Formula]:
         first = tasks[0]

@@ -1,32 +1,25 @@
-"""What one request may cost: bytes, pixels, time and company; and the headers that every answer carries.
+"""What requests may cost, and the admission of requests: how many in flight, how many of one client and how fast.
 
-An ASGI middleware in pure form, so that it holds for whatever lies within. It takes the whole body before anything is
-computed, counts its bytes as they come in and never believes Content-Length; a client that goes away ends its work.
+A client is the address of its connection; the addresses of an IPv6 network of 64 bits are one client. A request takes a
+place once its body is complete, so that slow senders keep nobody out; the bodies on their way are limited in bytes.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import ipaddress
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from pydantic import Field
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from im2latex.params import Params
 
-_MB = 1 << 20
-_RETRY_SECONDS = 1
-_DISCARD_FACTOR = 32  # a body this many times too large is not heard out, so that its sender may read our answer
-_HEADERS = [
-    (
-        b"content-security-policy",
-        b"default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-        b"frame-ancestors 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-cache"),
-]
+MB = 1 << 20
+_REMEMBERED_CLIENTS = 4096
+_IPV6_NETWORK_BITS = 64
 
 
 class Limits(Params):
@@ -34,161 +27,118 @@ class Limits(Params):
 
     body_mb: float = Field(default=10, gt=0, description="size of a request's body")
     pixels: int = Field(default=25_000_000, ge=1, description="pixels of a picture; photos of phones have 12 million")
-    requests: int = Field(default=64, ge=1, description="requests at work or waiting, above which others are refused")
+    requests: int = Field(default=64, ge=1, description="requests at work, above which others are refused")
+    per_client: int = Field(default=32, ge=1, description="the same for one client, told by its address")
+    rate: float = Field(default=300, gt=0, description="requests a second of one client")
+    connections: int = Field(default=512, ge=1, description="open connections; beyond, idle ones are closed")
     seconds: float = Field(default=20, gt=0, description="time to answer a request, from the end of its body")
     body_seconds: float = Field(default=15, gt=0, description="time to send a request's body")
     header_seconds: float = Field(default=10, gt=0, description="time to send a request's headers")
 
 
-class _TooLargeError(Exception):
-    """The body has more bytes than allowed."""
+class RefusedError(Exception):
+    """The request is not admitted, or loses its place: HTTP status and a sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        self.status = status
+        self.sentence = sentence
+        super().__init__(sentence)
 
 
-class _GoneError(Exception):
-    """The client has hung up."""
+@dataclass(eq=False)
+class Ticket:
+    """One request in flight, whose phase ends by its timer."""
+
+    client: str
+    timer: asyncio.Timeout | None = None
+    bytes_received: int = 0
+    refusal: RefusedError | None = None
+    """Why the phase was ended before its time."""
+
+    def end(self, refusal: RefusedError, seconds: float = 0) -> None:
+        """End the phase after at most so many seconds."""
+        when = asyncio.get_running_loop().time() + seconds
+        if self.timer is not None and not self.timer.expired() and when < (self.timer.when() or when + 1):
+            self.refusal = refusal
+            self.timer.reschedule(when)
 
 
-class Limited:
-    """The application within, called with whole bodies only; all else is answered here, with a sentence."""
+class Admission:
+    """The requests in flight of one server."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
-        self._app = app
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._running = 0
+        self._receiving: dict[Ticket, None] = {}
+        self._working: dict[Ticket, None] = {}
+        self._free_at: dict[str, float] = {}
+        self._stopping: RefusedError | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection's request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        answer = _Answer(send)
-        if scope["method"] in ("GET", "HEAD"):
-            await self._app(scope, receive, answer)
-        elif self._running >= self._limits.requests:
-            with suppress(_GoneError, TimeoutError):
-                async with asyncio.timeout(_RETRY_SECONDS):
-                    await self._discard(receive)
-            await answer.refuse(503, f"{self._running} requests are being worked on; try again in a moment")
-        else:
-            self._running += 1
-            try:
-                await self._handle(scope, receive, answer)
-            finally:
-                self._running -= 1
+    def count(self, client: str) -> None:
+        """Count one request against the client's rate; raises `RefusedError` where it sends too many."""
+        now = time.monotonic()
+        free_at = max(now, self._free_at.get(client, now))
+        if free_at - now > 1:  # a second's worth may come at once
+            raise RefusedError(429, f"More than {self._limits.rate:g} requests a second; send them slower")
+        if len(self._free_at) >= _REMEMBERED_CLIENTS:
+            self._free_at = {other: when for other, when in self._free_at.items() if when > now}
+        self._free_at[client] = free_at + 1 / self._limits.rate
 
-    async def _handle(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
-        limits = self._limits
+    @contextmanager
+    def receiving(self, client: str) -> Iterator[Ticket]:
+        """A request whose body is on its way; raises `RefusedError` when the server stops."""
+        if self._stopping is not None:
+            raise self._stopping
+        ticket = Ticket(client)
+        self._receiving[ticket] = None
         try:
-            async with asyncio.timeout(limits.body_seconds):
-                body = await self._body(scope, receive)
-        except _GoneError:
-            return
-        except TimeoutError:
-            await answer.refuse(408, f"The request was not complete after {limits.body_seconds:g} s; send it faster")
-            return
-        except _TooLargeError:
-            await answer.refuse(413, f"The request is larger than {limits.body_mb:g} MB; send a smaller picture")
-            return
+            yield ticket
+        finally:
+            self._receiving.pop(ticket, None)
+
+    def received(self, ticket: Ticket, size: int) -> None:
+        """Count bytes of a body; where all together are too many, the oldest of the client with the most is ended."""
+        ticket.bytes_received += size
+        held: Counter[str] = Counter()
+        for one in self._receiving:
+            held[one.client] += one.bytes_received
+        if held.total() > self._limits.requests * self._limits.body_mb * MB:
+            slow = max(self._receiving, key=lambda one: held[one.client])
+            slow.end(RefusedError(408, "The request was not complete when others needed its memory; send it faster"))
+            del self._receiving[slow]
+
+    @contextmanager
+    def working(self, client: str) -> Iterator[Ticket]:
+        """A request that is worked on; raises `RefusedError` where there is no room."""
+        held = sum(ticket.client == client for ticket in self._working)
+        if self._stopping is not None:
+            raise self._stopping
+        if held >= self._limits.per_client:
+            raise RefusedError(429, f"{held} requests of yours are being worked on; wait for their answers")
+        if len(self._working) >= self._limits.requests:
+            raise RefusedError(503, f"{len(self._working)} requests are being worked on; try again in a moment")
+        ticket = Ticket(client)
+        self._working[ticket] = None
         try:
-            async with asyncio.timeout(limits.seconds), _until_gone(receive) as gone:
-                work = asyncio.ensure_future(self._app(scope, _replay(body, receive), answer))
-                try:
-                    await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-                    if work.done():
-                        await work
-                finally:
-                    work.cancel()
-                    await asyncio.wait({work})
-        except TimeoutError:
-            await answer.refuse(
-                503, f"No answer was found within {limits.seconds:g} s; try again, or something smaller"
-            )
+            yield ticket
+        finally:
+            del self._working[ticket]
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        """The body, which is at most as large as allowed."""
-        most = int(self._limits.body_mb * _MB)
-        headers = dict(scope["headers"])
-        declared = headers.get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > most and headers.get(b"expect", b"").lower() == b"100-continue":
-            raise _TooLargeError  # it asks before it sends
-        parts: list[bytes] = []
-        size = 0
-        more = True
-        while more:
-            part, more = await _next(receive)
-            size += len(part)
-            if size > most:
-                if more:
-                    await self._discard(receive)
-                raise _TooLargeError
-            parts.append(part)
-        return b"".join(parts)
-
-    async def _discard(self, receive: Receive) -> None:
-        """Hear a body out: who is cut off while sending does not read the answer."""
-        left, more = int(_DISCARD_FACTOR * self._limits.body_mb * _MB), True
-        while more and left > 0:
-            part, more = await _next(receive)
-            left -= len(part)
+    def stop(self, seconds: float) -> None:
+        """Admit nothing more; end the requests at work after so many seconds, and those on their way now."""
+        self._stopping = RefusedError(503, "The server is being stopped; try again in a moment")
+        for ticket in self._receiving:
+            ticket.end(self._stopping)
+        for ticket in self._working:
+            ticket.end(self._stopping, seconds)
 
 
-class _Answer:
-    """Sends messages with our headers; knows whether an answer has begun."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._begun = False
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._begun = True
-            message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
-        await self._send(message)
-
-    async def refuse(self, status: int, sentence: str) -> None:
-        """A whole answer, unless another has begun, which only the end of the connection can stop."""
-        if self._begun:
-            return
-        body = json.dumps({"error": sentence}).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        headers += [(b"retry-after", str(_RETRY_SECONDS).encode())] if status == 503 else [(b"connection", b"close")]
-        await self({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body})
-
-
-async def _next(receive: Receive) -> tuple[bytes, bool]:
-    """The next part of the body, and whether more is to come."""
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise _GoneError
-    return message.get("body", b""), message.get("more_body", False)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """What the application receives: the body in one piece, then what comes after it."""
-    given = False
-
-    async def replay() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
-@asynccontextmanager
-async def _until_gone(receive: Receive) -> AsyncIterator["asyncio.Task[None]"]:
-    """A task that ends when the client hangs up."""
-
-    async def watch() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-    gone = asyncio.create_task(watch())
+def client_of(scope: Scope) -> str:
+    """The client that a request is counted for."""
+    host = (scope.get("client") or ("", 0))[0]
     try:
-        yield gone
-    finally:
-        gone.cancel()
-        await asyncio.wait({gone})
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return str(host)
+    if address.version == 6 and address.ipv4_mapped is None:
+        return str(ipaddress.ip_network((address, _IPV6_NETWORK_BITS), strict=False))
+    return str(address)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from im2latex.rendering import doctor, process
+from im2latex.rendering import doctor, process, sandbox
 from im2latex.rendering.document import TemplateParams
 from im2latex.rendering.engine import RenderParams
 
@@ -60,6 +60,8 @@ def test_missing_programs_are_findings_with_a_remedy(monkeypatch: pytest.MonkeyP
     process.printed.cache_clear()
     monkeypatch.setenv("PATH", "/nonexistent")
     for finding in doctor.examine():
+        if finding.tool == "sandbox":
+            continue
         if finding.tool != "pdfium":
             assert not finding.found
         assert not finding.works
@@ -74,3 +76,17 @@ def test_debians_policy_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "forbids PDF" in doctor._pdf_policy()
     (folder / "policy.xml").write_text("<policymap/>")
     assert doctor._pdf_policy() == ""
+
+
+def test_the_sandbox_is_tested_and_its_absence_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    if sandbox.support().complete:
+        assert doctor._examine_sandbox().works
+    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(7, seccomp=True, bubblewrap=None))
+    monkeypatch.setattr(process, "run", lambda *_, **__: process.Completed(0, b"read", b"", timed_out=False))
+    leaking = doctor._examine_sandbox()
+    assert (leaking.works, leaking.version, leaking.needed) == (False, "Landlock ABI 7, seccomp", True)
+    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(0, seccomp=True, bubblewrap=None))
+    absent = doctor.line(doctor._examine_sandbox())
+    assert absent.startswith("none    sandbox  seccomp  ")
+    assert sandbox.UNRESTRICTED in absent
+    assert "bubblewrap" in absent

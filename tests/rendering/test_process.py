@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from im2latex.cancellation import CallCancelledError, Cancellation
 from im2latex.errors import ToolError
 from im2latex.rendering import process
 from im2latex.rendering.process import Child, Completed, throwaway_folder
@@ -20,7 +22,7 @@ Start = Callable[..., Completed]
 def python(tmp_path: Path) -> Start:
     """Run a piece of Python under limits."""
 
-    def start(code: str, timeout_seconds: float = 20, cpu_seconds: int = 20, file_mb: int = 10) -> Completed:
+    def start(code: str, timeout_seconds: float = 20, cpu_seconds: float = 20, file_mb: int = 10) -> Completed:
         return process.run(
             [sys.executable, "-c", code],
             cwd=tmp_path,
@@ -172,3 +174,34 @@ def test_output_on_a_full_disk_is_an_error_and_a_small_memory_folder_is_avoided(
         python("print(1)")
     with throwaway_folder() as folder:
         assert not folder.is_relative_to("/dev/shm")
+
+
+def test_processor_time_is_limited_in_parts_of_a_second(python: Start) -> None:
+    done = python("while True: pass", cpu_seconds=0.2)
+    assert done.timed_out
+    assert done.returncode == -signal.SIGPROF
+
+
+@pytest.mark.parametrize("without_pidfd", [False, True])
+def test_a_cancelled_call_kills_its_program_at_once(
+    tmp_path: Path, without_pidfd: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if without_pidfd:
+        monkeypatch.delattr(os, "pidfd_open")
+    cancellation = Cancellation()
+
+    def cancel() -> None:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        cancellation.cancel()
+
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
+    started = time.monotonic()
+    command = ["sh", "-c", "touch begun; exec sleep 60"]
+    with cancellation.active(), pytest.raises(CallCancelledError):
+        process.run(command, cwd=tmp_path, timeout_seconds=60, memory_mb=512, file_mb=1, access=None)
+    canceller.join()
+    assert time.monotonic() - started < 20
+    assert "sleep" not in [child.name() for child in psutil.Process().children()]

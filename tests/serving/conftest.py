@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from im2latex.serving.app import create_app
-from im2latex.serving.connections import impatient
 from im2latex.serving.engines import Engine
+from im2latex.serving.hosts import AllowedHosts
 from im2latex.serving.limits import Limits
+from im2latex.serving.server import Server, configuration, listener
 from tests.fakes import FakeRenderer
 from tests.serving.fakes import FakeReader
 
@@ -35,16 +35,15 @@ def client(reader: FakeReader) -> Iterator[TestClient]:
 @contextmanager
 def listening(app: FastAPI, limits: Limits) -> Iterator[int]:
     """A real server on a free port, in a thread of this process; yields the port."""
-    config = uvicorn.Config(
-        app, port=0, http=impatient(limits.header_seconds), ws="none", log_level="warning", timeout_graceful_shutdown=2
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
+    config = configuration(app, limits, AllowedHosts("127.0.0.1", ["x"]))
+    server = Server(config, app.state.admission)
+    listening_socket = listener("127.0.0.1", 0)
+    thread = threading.Thread(target=server.run, args=([listening_socket],))
     thread.start()
     try:
         while not server.started and thread.is_alive():
             time.sleep(0.01)
-        yield server.servers[0].sockets[0].getsockname()[1]
+        yield listening_socket.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join(10)

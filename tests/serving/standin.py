@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.serving.app import create_app
 from im2latex.serving.engines import Engine
+from im2latex.serving.hosts import AllowedHosts
 from im2latex.serving.limits import Limits
-from im2latex.serving.server import listener, run
+from im2latex.serving.server import leave, listener, run
 from tests.serving.fakes import FakeFormula, FakeReader
 
 
@@ -31,6 +32,9 @@ class SlowReader(FakeReader):
 
 
 if __name__ == "__main__":
-    renderer = TexRenderer(RenderParams(rasterizer="pdfium"), ready=2)
-    engine = Engine(SlowReader(), renderer, close=renderer.close)
-    run(create_app(engine, Limits()), Limits(), listener("127.0.0.1", int(sys.argv[1])))
+    params = RenderParams(rasterizer="pdfium")
+    quick = TexRenderer(params.model_copy(update={"timeout_seconds": 0.25}), ready=2)
+    engine = Engine(SlowReader(), quick, patient=TexRenderer(params, background=True), close=quick.close)
+    hosts = AllowedHosts("127.0.0.1")
+    run(create_app(engine, Limits()), Limits(), listener("127.0.0.1", int(sys.argv[1])), hosts)
+    leave()

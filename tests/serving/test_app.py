@@ -1,5 +1,6 @@
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from starlette.testclient import TestClient
 
 from im2latex.errors import ToolError
 from im2latex.rendering.engine import Rendering
-from im2latex.serving.app import create_app
+from im2latex.serving.app import PAGE, create_app
 from im2latex.serving.engines import Engine
 from im2latex.serving.limits import Limits
 from tests.fakes import FakeRenderer
@@ -67,6 +68,37 @@ def test_health(client: TestClient) -> None:
     assert found["rendering"] is True
     assert found["waiting"] == 0
     assert found["uptime_seconds"] > 0
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/", "/docs", "/openapi.json", "/page/app.js"])
+def test_head_is_answered_as_get_without_a_body(client: TestClient, path: str) -> None:
+    answer = client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == client.get(path).headers["content-length"]
+
+
+def test_only_the_page_is_served_as_files(client: TestClient) -> None:
+    assert client.get("/page/docs.html.j2").status_code == 404
+    kinds = {path.suffix for path in PAGE.rglob("*") if path.is_file()}
+    assert kinds == {".html", ".js", ".css", ".svg"}
+
+
+def test_a_formula_that_takes_long_is_drawn_by_the_second_renderer(reader: FakeReader) -> None:
+    class Quick(FakeRenderer):
+        def render(self, formulas: Sequence[str]) -> list[Rendering]:
+            slow = [Rendering(None, "timeout") for _ in formulas]
+            return slow if "slow" in formulas[0] else super().render(formulas)
+
+    class Patient(FakeRenderer):
+        def render(self, formulas: Sequence[str]) -> list[Rendering]:
+            drawn.extend(formulas)
+            return super().render(formulas)
+
+    drawn: list[str] = []
+    with TestClient(create_app(Engine(reader, Quick(), patient=Patient()), Limits())) as client:
+        assert client.post("/render", json={"latex": "quick"}).status_code == 200
+        assert client.post("/render", json={"latex": "slow"}).status_code == 200
+    assert drawn == ["slow"]
 
 
 def test_without_tex_all_but_drawing_works(reader: FakeReader) -> None:

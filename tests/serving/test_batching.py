@@ -1,9 +1,13 @@
 import asyncio
+import os
+import select
 import threading
+import time
 from collections.abc import Sequence
 
 import pytest
 
+from im2latex import cancellation
 from im2latex.serving.batching import Batcher, BusyError
 
 
@@ -103,6 +107,38 @@ def test_of_a_batch_that_fails_only_the_culprit_does() -> None:
             assert await batcher.do(1) == 2
 
     asyncio.run(scene())
+
+
+def test_a_batch_is_cancelled_once_all_its_callers_have_given_up() -> None:
+    class Endless(Doubling):
+        def __call__(self, items: Sequence[int]) -> list[int]:
+            self.batches.append(list(items))
+            if items[0] < 0:
+                source, target = os.pipe()
+                try:
+                    cancellation.ready(source, select.POLLIN, 60)
+                finally:
+                    os.close(source)
+                    os.close(target)
+            return [2 * item for item in items]
+
+    async def scene() -> None:
+        work = Endless()
+        async with Batcher(work, most=2, waiting=10) as batcher:
+            tasks = await _submitted(batcher, [-1])
+            tasks += await _submitted(batcher, [-2, -3, 4])
+            tasks[0].cancel()
+            while len(work.batches) < 2:
+                await asyncio.sleep(0.01)
+            tasks[1].cancel()
+            await asyncio.sleep(0.05)
+            assert len(work.batches) == 2, "one of the two still waits"
+            tasks[2].cancel()
+            assert await tasks[3] == 8
+
+    began = time.monotonic()
+    asyncio.run(scene())
+    assert time.monotonic() - began < 30
 
 
 def test_at_the_end_work_is_finished_and_the_waiting_are_given_up() -> None:

@@ -38,7 +38,7 @@ def _connected(port: int) -> Iterator[socket.socket]:
         yield client
 
 
-def _answer(client: socket.socket) -> tuple[int, str, str]:
+def answer_of(client: socket.socket) -> tuple[int, str, str]:
     """Status, headers and the error of the answer; all until the server closes or has said all."""
     data = b""
     while b"\r\n\r\n" not in data or len(data.partition(b"\r\n\r\n")[2]) < _length(data):
@@ -55,26 +55,26 @@ def _length(data: bytes) -> int:
     return int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
 
 
-def _post(length: int | None = None, more: str = "") -> bytes:
+def post(length: int | None = None, more: str = "") -> bytes:
     framing = f"content-length: {length}" if length is not None else "transfer-encoding: chunked"
     return f"POST /predict HTTP/1.1\r\nhost: x\r\n{framing}\r\n{more}\r\n".encode()
 
 
-def _read_one(port: int) -> tuple[int, str, str]:
+def read_one(port: int) -> tuple[int, str, str]:
     with _connected(port) as client:
-        client.sendall(_post(len(PICTURE)) + PICTURE)
-        return _answer(client)
+        client.sendall(post(len(PICTURE)) + PICTURE)
+        return answer_of(client)
 
 
 def test_bytes_are_counted_as_they_come(port: int) -> None:
     with _connected(port) as client:  # no length is declared, and more comes than may
-        client.sendall(_post())
+        client.sendall(post())
         for _ in range(40):
             client.sendall(b"1000\r\n" + bytes(4096) + b"\r\n")
         client.sendall(b"0\r\n\r\n")
-        status, _, error = _answer(client)
+        status, _, error = answer_of(client)
     assert (status, error) == (413, "The request is larger than 0.1 MB; send a smaller picture")
-    assert _read_one(port)[0] == 200
+    assert read_one(port)[0] == 200
 
 
 def test_a_huge_form_is_heard_out_up_to_a_point_and_refused(client: TestClient) -> None:
@@ -85,29 +85,29 @@ def test_a_huge_form_is_heard_out_up_to_a_point_and_refused(client: TestClient) 
 
 def test_who_asks_before_sending_is_told_at_once(port: int) -> None:
     with _connected(port) as client:
-        client.sendall(_post(100 << 20, "expect: 100-continue\r\n"))
-        assert _answer(client)[0] == 413
+        client.sendall(post(100 << 20, "expect: 100-continue\r\n"))
+        assert answer_of(client)[0] == 413
 
 
 def test_slow_bodies_are_given_up(port: int) -> None:
     with _connected(port) as client:
-        client.sendall(_post(len(PICTURE)) + PICTURE[:20])
-        status, _, error = _answer(client)
+        client.sendall(post(len(PICTURE)) + PICTURE[:20])
+        status, _, error = answer_of(client)
     assert (status, error) == (408, "The request was not complete after 0.5 s; send it faster")
-    assert _read_one(port)[0] == 200
+    assert read_one(port)[0] == 200
 
 
 @pytest.mark.parametrize("earlier", [False, True])
 def test_slow_headers_are_given_up(port: int, earlier: bool) -> None:
     with _connected(port) as client:
         if earlier:
-            client.sendall(_post(len(PICTURE)) + PICTURE)
-            assert _answer(client)[0] == 200
+            client.sendall(post(len(PICTURE)) + PICTURE)
+            assert answer_of(client)[0] == 200
         began = time.monotonic()
         for letter in "POST /pr":
             client.sendall(letter.encode())
             time.sleep(0.02)
-        status, _, error = _answer(client)
+        status, _, error = answer_of(client)
         assert (status, error) == (408, "The request's headers took over 0.4 s; send them faster")
         assert 0.3 < time.monotonic() - began < 5
         assert client.recv(10) == b""
@@ -115,7 +115,7 @@ def test_slow_headers_are_given_up(port: int, earlier: bool) -> None:
 
 def test_slow_answers_are_given_up(port: int, reader: FakeReader) -> None:
     reader.may_go.clear()
-    status, head, error = _read_one(port)
+    status, head, error = read_one(port)
     reader.may_go.set()
     assert (status, error) == (503, "No answer was found within 0.6 s; try again, or something smaller")
     assert "retry-after: 1" in head
@@ -124,33 +124,33 @@ def test_slow_answers_are_given_up(port: int, reader: FakeReader) -> None:
 def test_more_requests_than_allowed_are_sent_away_and_come_back(port: int, reader: FakeReader) -> None:
     reader.may_go.clear()
     found: list[int] = []
-    others = [threading.Thread(target=lambda: found.append(_read_one(port)[0])) for _ in range(2)]
+    others = [threading.Thread(target=lambda: found.append(read_one(port)[0])) for _ in range(2)]
     for other in others:
         other.start()
     time.sleep(0.2)
-    status, head, error = _read_one(port)
+    status, head, error = read_one(port)
     reader.may_go.set()
     for other in others:
         other.join()
     assert (status, error) == (503, "2 requests are being worked on; try again in a moment")
     assert "retry-after: 1" in head
     assert found == [200, 200]
-    assert _read_one(port)[0] == 200
+    assert read_one(port)[0] == 200
 
 
 def test_the_work_of_a_client_that_hangs_up_is_not_begun(port: int, reader: FakeReader) -> None:
     reader.batches.clear()
     reader.may_go.clear()
     with _connected(port) as first:
-        first.sendall(_post(len(PICTURE)) + PICTURE)
+        first.sendall(post(len(PICTURE)) + PICTURE)
         time.sleep(0.1)  # it is at work now, and the next waits
         with _connected(port) as second:
-            second.sendall(_post(len(PICTURE)) + PICTURE)
+            second.sendall(post(len(PICTURE)) + PICTURE)
             time.sleep(0.1)
         time.sleep(0.1)
         reader.may_go.set()
-        assert _answer(first)[0] == 200
-    assert _read_one(port)[0] == 200
+        assert answer_of(first)[0] == 200
+    assert read_one(port)[0] == 200
     assert reader.batches == [1, 1]
 
 

@@ -1,45 +1,89 @@
+import json
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx2
 import psutil
 import pytest
 
 from im2latex.errors import UsageError
-from im2latex.serving.server import listener
+from im2latex.rendering import sandbox
+from im2latex.serving.server import STOP_SECONDS, listener
 from tests.serving import pictures
 
 PICTURE = pictures.encoded(pictures.ink())
+NESTED = r"\text{$" * 30 + "x" + "$}" * 30
+r"""Each level doubles the time and more."""
+_RUNNING: dict[str, "subprocess.Popen[bytes]"] = {}
 
 
 @pytest.fixture
 def port() -> int:
+    return _free_port()
+
+
+def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The address of a server that no test stops."""
+    port = _free_port()
+    process = _started(port)
+    _RUNNING[f"http://127.0.0.1:{port}"] = process
+    yield f"http://127.0.0.1:{port}"
+    process.kill()
+    process.communicate()
+
+
 @pytest.fixture
 def server(port: int) -> Iterator[subprocess.Popen[bytes]]:
     """A server as a process of its own, which answers."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.serving.standin", str(port)])
+    process = _started(port)
     try:
-        for _ in range(600):
-            time.sleep(0.1)
-            try:
-                httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=5).raise_for_status()
-                break
-            except httpx2.TransportError:
-                assert process.poll() is None
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
+
+
+def _started(port: int) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([sys.executable, "-m", "tests.serving.standin", str(port)], stderr=subprocess.PIPE)
+    for _ in range(600):
+        time.sleep(0.1)
+        try:
+            httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=5).raise_for_status()
+            break
+        except httpx2.TransportError:
+            assert process.poll() is None
+    return process
+
+
+def _scratch_folders() -> set[Path]:
+    return {path for folder in ("/dev/shm", tempfile.gettempdir()) for path in Path(folder).glob("im2latex-run-*")}
+
+
+def _tex_of(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Processes of TeX that compute."""
+    family = psutil.Process(server.pid).children(recursive=True)
+    return [one for one in family if one.name() == "pdftex" and one.status() == psutil.STATUS_RUNNING]
+
+
+def _wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.mark.needs_tex
@@ -66,8 +110,93 @@ def test_when_stopped_it_finishes_what_runs_and_leaves_no_process(
 
 
 @pytest.mark.needs_tex
-def test_formulas_that_attack_meet_the_sandbox(server: subprocess.Popen[bytes], port: int) -> None:
-    url = f"http://127.0.0.1:{port}/render"
+def test_under_load_it_stops_in_time_and_every_client_gets_a_sentence(
+    server: subprocess.Popen[bytes], port: int
+) -> None:
+    url = f"http://127.0.0.1:{port}"
+    found: list[tuple[int, str]] = []
+
+    def send(number: int) -> None:
+        # A reading takes a second in batches of eight; a formula takes as long as it may.
+        if number % 2:
+            answer = httpx2.post(f"{url}/render", json={"latex": NESTED}, timeout=60)
+        else:
+            answer = httpx2.post(f"{url}/predict?candidates={1 + number // 2}", content=PICTURE, timeout=60)
+        found.append((answer.status_code, answer.json().get("error", "")))
+
+    clients = [threading.Thread(target=send, args=(number,)) for number in range(16)]
+    for client in clients:
+        client.start()
+    with socket.create_connection(("127.0.0.1", port)) as slow:
+        slow.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n")
+        _wait_until(lambda: _tex_of(server))
+        began = time.monotonic()
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+        assert time.monotonic() - began < STOP_SECONDS
+        assert b"HTTP/1.1 503" in slow.recv(10_000)
+    for client in clients:
+        client.join()
+    assert len(found) == 16
+    assert {status for status, _ in found} <= {200, 422, 503}
+    assert (503, "The server is being stopped; try again in a moment") in found
+    assert server.stderr is not None
+    assert b"Traceback" not in server.stderr.read()
+
+
+@pytest.mark.needs_tex
+def test_the_tex_of_a_client_that_hangs_up_is_killed_at_once(url: str) -> None:
+    server, port = _RUNNING[url], int(url.rpartition(":")[2])
+    body = json.dumps({"latex": NESTED}).encode()
+    head = "POST /render HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+            _wait_until(lambda: _tex_of(server))
+        gone = time.monotonic()
+        _wait_until(lambda: not _tex_of(server))
+        assert time.monotonic() - gone < 1.5, "less than the formula may take"
+        assert httpx2.post(f"{url}/render", json={"latex": "x"}, timeout=60).status_code == 200
+
+
+@pytest.mark.needs_tex
+def test_what_a_killed_server_left_is_removed_at_the_next_start(port: int) -> None:
+    before = _scratch_folders()
+    first = _started(port)
+    assert _scratch_folders() - before
+    first.kill()
+    first.communicate()
+    left = _scratch_folders() - before
+    assert left
+    second = _started(port)
+    assert not _scratch_folders() & left
+    second.terminate()
+    second.communicate()
+    assert not _scratch_folders() - before
+
+
+@pytest.mark.needs_tex
+def test_other_hosts_get_no_answer(server: subprocess.Popen[bytes], port: int) -> None:
+    for host, status in (("evil.example:8000", 421), (f"localhost:{port}", 200)):
+        answer = httpx2.post(f"http://127.0.0.1:{port}/render", json={"latex": "x"}, headers={"host": host}, timeout=60)
+        assert answer.status_code == status
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::"])
+def test_without_a_sandbox_it_listens_on_loopback_only(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(0, seccomp=True, bubblewrap=None))
+    with pytest.raises(UsageError, match=f"--host {host}: TeX .* without a sandbox.* --allow-unsandboxed"):
+        listener(host, 0)
+    listener("127.0.0.1", 0).close()
+    listener("localhost", 0).close()
+    listener("0.0.0.0", 0, unsandboxed=True).close()
+    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(1, seccomp=True, bubblewrap=None))
+    listener("0.0.0.0", 0).close()
+
+
+@pytest.mark.needs_tex
+def test_formulas_that_attack_meet_the_sandbox(url: str) -> None:
+    url += "/render"
     attacks = {
         r"\input{/etc/passwd}": "not_allowed",
         r"\immediate\write18{id}": "not_allowed",

@@ -1,0 +1,129 @@
+r"""The limits by client, over a real socket: one client is slow or greedy, and another is answered."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from im2latex.serving.app import create_app
+from im2latex.serving.engines import Engine
+from im2latex.serving.limits import Admission, Limits, RefusedError, client_of
+from tests.fakes import FakeRenderer
+from tests.serving import pictures
+from tests.serving.conftest import listening
+from tests.serving.fakes import FakeReader
+from tests.serving.test_limits import answer_of, post, read_one
+
+PICTURE = pictures.encoded(pictures.ink())
+LIMITS = Limits(requests=6, per_client=2, connections=12, seconds=20, body_seconds=20, header_seconds=20)
+
+
+@pytest.fixture
+def port(reader: FakeReader) -> Iterator[int]:
+    with listening(create_app(Engine(reader, FakeRenderer()), LIMITS), LIMITS) as port:
+        yield port
+
+
+def _connect(port: int, address: str = "127.0.0.1") -> socket.socket:
+    """A connection from an address of this machine's loopback."""
+    return socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(address, 0))
+
+
+def test_one_client_has_no_more_requests_at_work_than_allowed(port: int, reader: FakeReader) -> None:
+    reader.may_go.clear()
+    held = [_connect(port) for _ in range(2)]
+    for client in held:
+        client.sendall(post(len(PICTURE)) + PICTURE)
+    time.sleep(0.2)
+    status, head, error = read_one(port)
+    assert (status, error) == (429, "2 requests of yours are being worked on; wait for their answers")
+    assert "retry-after: 1" in head
+    other = _connect(port, "127.0.0.2")
+    other.sendall(post(len(PICTURE)) + PICTURE)
+    reader.may_go.set()
+    for client in (*held, other):
+        assert answer_of(client)[0] == 200
+        client.close()
+
+
+def test_one_client_sends_no_more_requests_a_second_than_allowed(reader: FakeReader) -> None:
+    limits = LIMITS.model_copy(update={"rate": 1})
+    with listening(create_app(Engine(reader, FakeRenderer()), limits), limits) as port:
+        found = []
+        for number in range(12):
+            with _connect(port) as client:  # a forwarded address is not believed
+                client.sendall(post(len(PICTURE), f"x-forwarded-for: 192.0.2.{number}\r\n") + PICTURE)
+                found.append(answer_of(client)[0])
+        assert found[0] == 200
+        assert set(found) == {200, 429}
+        with _connect(port, "127.0.0.2") as other:
+            other.sendall(post(len(PICTURE)) + PICTURE)
+            assert answer_of(other)[0] == 200
+
+
+def test_slow_bodies_keep_nobody_out(port: int) -> None:
+    slow = [_connect(port) for _ in range(10)]  # more than may be at work at once
+    for client in slow:
+        client.sendall(post() + b"1\r\nx\r\n")
+    assert read_one(port)[0] == 200
+    for client in slow:
+        client.close()
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST /pre", post() + b"1\r\nx\r\n"])
+def test_connections_without_a_request_give_way_to_others(port: int, begun: bytes) -> None:
+    held = []
+    for _ in range(30):
+        held.append(_connect(port))
+        held[-1].sendall(begun)
+    assert read_one(port)[0] == 200
+    for client in held:
+        client.close()
+
+
+def test_large_bodies_on_their_way_are_limited_together() -> None:
+    async def scene() -> list[object]:
+        admission = Admission(Limits(requests=2, body_mb=1))
+        release = asyncio.Event()
+
+        async def send(client: str, size: int) -> str:
+            with admission.receiving(client) as ticket:
+                async with asyncio.timeout(20) as ticket.timer:
+                    admission.received(ticket, size)
+                    await release.wait()
+            return client
+
+        sizes = [("greedy", 1 << 20), ("greedy", 1 << 20), ("other", 1 << 10)]
+        tasks = [asyncio.create_task(send(*one)) for one in sizes]
+        await asyncio.wait(tasks[:1], timeout=10)
+        release.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, *others = asyncio.run(scene())
+    assert isinstance(first, TimeoutError)
+    assert others == ["greedy", "other"]
+
+
+def test_what_a_client_is() -> None:
+    assert client_of({"client": ("192.0.2.1", 80)}) != client_of({"client": ("192.0.2.2", 80)})
+    assert client_of({"client": ("2001:db8::1", 80)}) == client_of({"client": ("2001:db8::2", 80)})
+    assert client_of({"client": ("2001:db8::1", 80)}) != client_of({"client": ("2001:db8:0:1::1", 80)})
+    assert client_of({"client": None}) == ""
+
+
+def test_clients_are_forgotten_and_the_rate_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    admission = Admission(Limits(rate=2))
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    for number in range(10_000):
+        clock[0] += 1
+        admission.count(str(number))
+    assert len(admission._free_at) < 5000
+    for _ in range(3):
+        admission.count("fast")
+    with pytest.raises(RefusedError, match="More than 2 requests a second"):
+        admission.count("fast")
+    clock[0] += 1
+    admission.count("fast")
