@@ -30,8 +30,9 @@ _PACKAGE = "package "
 _SPACES = " \t\n\r\xa0"
 _BEGIN_AND_END = frozenset(["\\begin", "\\end"])
 # A control sequence is a backslash with letters or with one character of any kind. TeX reads ^^ first, also behind a
-# backslash, and nothing in a comment.
-_SEEN = re.compile(r"\\?\^\^|\\(?:[A-Za-z]+|.)|%[^\n]*", re.DOTALL)
+# backslash, and nothing in a comment; `\3 is the code of a character, and no control sequence that runs.
+_SEEN = re.compile(r"\\?\^\^|`\\[^A-Za-z^]|\\(?:[A-Za-z]+|.)|%[^\n]*", re.DOTALL)
+_RUNS_NOTHING = frozenset("%`")
 _NAME = re.compile(r"(?:\s|%[^\n]*\n)*\{([^{}]*)\}")
 
 
@@ -46,7 +47,7 @@ def check(formula: str, further: Collection[str] = frozenset()) -> None:
         word = found[0]
         if word in _BEGIN_AND_END:
             _check_environment(formula, word, found.start(), further)
-        elif word not in allowed and word[0] != "%" and word not in further and word[1] not in _SPACES:
+        elif word not in allowed and word[0] not in _RUNS_NOTHING and word not in further and word[1] not in _SPACES:
             raise LatexError("not_allowed", "^^ notation" if word.endswith("^^") else word, found.start())
 
 

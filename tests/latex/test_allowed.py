@@ -78,6 +78,9 @@ def test_each_word_has_one_place() -> None:
         (r"\text{\UseName{input}}", r"\UseName", 6),
         (r"\char\catcode`a", r"\catcode", 5),
         (r"\char`\^^M", "^^ notation", 6),
+        (r"\char`\foo", r"\foo", 6),
+        (r"\`\3", r"\3", 2),
+        (r"\char`\\\foo", r"\foo", 8),
         ("a ^^5cinput", "^^ notation", 2),
         (r"\^^69nput{x}", "^^ notation", 0),
         (r"\inp^^75t{x}", r"\inp", 0),
@@ -104,6 +107,7 @@ def test_the_first_other_word_is_named_with_its_place(formula: str, word: str, p
         "x % \\input ^^5c",
         r"\begin %\input" + "\n{array}{c} x \\end{array}",
         r"\foo \begin{steps}",
+        r"\char`\3 \char`\% \char`\\",
     ],
 )
 def test_spaces_comments_and_what_the_user_adds_pass(formula: str) -> None:

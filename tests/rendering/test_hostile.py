@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from im2latex.rendering import document, texformat
+from im2latex.rendering import document, screening, texformat
 from im2latex.rendering.engine import Rendering, RenderParams, TexRenderer
 from im2latex.rendering.process import LimitParams
 from im2latex.rendering.texrun import Fresh
@@ -58,6 +58,14 @@ FILES = [
     r"\aftergroup\input\aftergroup{{{0}}}",
     r"\AtEndDocument{{\input{{{0}}}}}",
     r"\verbatiminput{{{0}}}",
+    r"\UseName{{input}}{{{0}}}",
+    r"\UseName{{immediate}}\UseName{{pdfobj}} stream file{{{0}}}",
+    r"\UseName{{openin}}5={0} \UseName{{readline}}5to\x \text{{\texttt{{\meaning\x}}}}",
+    r"\ExpandArgs{{c}}\input{{input}}{{{0}}}",
+    r"\MHInternalSyntaxOn\use:c{{input}}{{{0}}}",
+    r"\text{{\fontfamily{{{0}}}\selectfont x}}",
+    r"\begin{{csname}}input\endcsname{{{0}}}\end{{csname}}",
+    r"\^^69nput{{{0}}}",
 ]
 ENDLESS = [
     r"\def\x{\x}\x",
@@ -147,6 +155,13 @@ def test_all_have_a_reason_and_none_touches_a_neighbour(tmp_path: Path) -> None:
     neighbours = [rendering for number, rendering in enumerate(drawn) if number % 3 != 2 or number >= len(company)]
     assert all(alike(rendering, expected[number % 2]) for number, rendering in enumerate(neighbours))
     assert not trace.exists()
+
+
+def test_the_list_refuses_all_that_names_a_file(tmp_path: Path) -> None:
+    files, _ = aimed(tmp_path)
+    accepted, refused = screening.sort(files)
+    assert not accepted
+    assert {error.reason for error in refused.values()} == {"not_allowed"}
 
 
 def test_the_sandbox_holds_where_the_screening_would_not(tmp_path: Path) -> None:

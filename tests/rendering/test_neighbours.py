@@ -97,6 +97,7 @@ READS = [
     r"\UseName{%s}{secret}",
     r"\UseName{immediate}\UseName{%s} stream file{secret}",
     r"\csname %s\endcsname{secret}",
+    r"\csname @@%s\endcsname secret",
     r"\begin{csname}%s\end{csname}",
     r"\ExpandArgs{c}\%s{secret}",
     r"\MHInternalSyntaxOn\use:c{%s}{secret}",
@@ -128,7 +129,6 @@ PRIMITIVES = [
     "pdfmapfile",
     "font",
     "special",
-    "@@input",
 ]
 
 
