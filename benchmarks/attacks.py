@@ -187,7 +187,7 @@ def _attack(name: str, url: str) -> None:
         while True:
             with suppress(OSError, httpx2.HTTPError):
                 await attack(url, number)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
 
     async def all_of_them() -> None:
         await asyncio.gather(*(forever(number) for number in range(count)))

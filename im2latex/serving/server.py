@@ -27,6 +27,8 @@ from im2latex.serving.limits import Admission, Limits
 STOP_SECONDS = 5
 """Time from the signal to the end of the process."""
 _GRACE_SECONDS = 2
+_LATECOMER_SECONDS = 0.2
+"""Time in which requests that are already on their way are answered too."""
 _IDLE_SECONDS = 5
 
 
@@ -96,6 +98,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer all requests, close all connections, end the application."""
         self._admission.stop(_GRACE_SECONDS)
+        await asyncio.sleep(_LATECOMER_SECONDS)
         # By then all are answered; who does not read the answer keeps the connection open.
         asyncio.get_running_loop().call_later(_GRACE_SECONDS + 0.5, self._abort)
         await super().shutdown(sockets)

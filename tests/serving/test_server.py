@@ -79,6 +79,10 @@ def _tex_of(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return [one for one in family if one.name() == "pdftex" and one.status() == psutil.STATUS_RUNNING]
 
 
+def _connections(server: subprocess.Popen[bytes]) -> int:
+    return sum(one.status == psutil.CONN_ESTABLISHED for one in psutil.Process(server.pid).net_connections())
+
+
 def _wait_until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
@@ -129,7 +133,7 @@ def test_under_load_it_stops_in_time_and_every_client_gets_a_sentence(
         client.start()
     with socket.create_connection(("127.0.0.1", port)) as slow:
         slow.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n")
-        _wait_until(lambda: _tex_of(server))
+        _wait_until(lambda: _connections(server) == 17 and _tex_of(server))
         began = time.monotonic()
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0
