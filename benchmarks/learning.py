@@ -25,10 +25,9 @@ from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.shards import read_shards
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import LatexError
-from im2latex.imaging.files import decode_png
 from im2latex.imaging.raster import encode_png
 from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.learning.batches import Epochs, Samples, collate, plan
+from im2latex.learning.batches import Epochs, Samples, collate, decode, plan
 from im2latex.learning.devices import Precision, describe_devices
 from im2latex.learning.feed import Feed, Way
 from im2latex.learning.recipe import TrainParams
@@ -53,7 +52,7 @@ def loader(file: File, count: int = 4000, device: str = "cpu", name: str = "load
         coded = [
             row["bytes"] for table in read_shards(folder, "train", ["image"]) for row in table["image"].to_pylist()
         ]
-        rates = {"decode": len(coded) / _seconds(lambda: [decode_png(png) for png in coded])}
+        rates = {"decode": len(coded) / _seconds(lambda: [decode(png) for png in coded])}
         rates["load_a_split"] = len(coded) / _seconds(lambda: Samples(folder, "train"))
         samples = Samples(folder, "train")
     batches = plan(samples, params.batches, [params.seed, 0])

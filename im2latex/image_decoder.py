@@ -130,7 +130,7 @@ class ImageDecoder:
                     again = True  # may have been killed from outside, which says nothing about the file
                     continue
                 place, again = place + 1, False
-                yield _refusal(ended, limits)
+                yield _refusal(ended)
 
     def _send(self, files: Sequence[bytes], limits: Limits, page: int | None) -> None:
         worker = self._living()
@@ -245,10 +245,10 @@ def _one(answers: Iterator[Answer]) -> Decoded:
     return np.asarray(found, np.uint8)
 
 
-def _refusal(ended: int, limits: Limits) -> PictureError:
+def _refusal(ended: int) -> PictureError:
     if ended == -signal.SIGPROF:
         return PictureError(
-            "too_complex", f"decoding takes more than {limits.seconds:g} s of processor time; save it as a plain PNG"
+            "too_complex", "decoding takes too much processor time for an image of its size; save it as a plain PNG"
         )
     return PictureError("not_a_picture", f"the picture is damaged: its decoder ended with {_how(ended)}")
 

@@ -8,8 +8,8 @@ reads   a request: its length (4 bytes, big-endian), JSON {"sizes", "limits", "p
 writes  `READY`; then an answer a file: `ANSWER`, text, pixels. The text is empty, the number of pages, or the reason
         and the sentence of a refusal, with a colon between.
 
-All files of a request are read before the first answer is written. A file that takes more processor time than
-`limits.seconds` ends the process by SIGPROF.
+All files of a request are read before the first answer is written. A file that takes more processor time than it may
+ends the process by SIGPROF.
 """
 
 import json
@@ -43,18 +43,23 @@ def main(source: int, target: int) -> None:
             for data in [requests.read(size) for size in request["sizes"]]:
                 if page is not None:
                     document = data or document
-                signal.setitimer(signal.ITIMER_PROF, limits.seconds)
+                _allow(limits.seconds)
                 text, pixels = _answer(data if page is None else document, page, limits)
-                signal.setitimer(signal.ITIMER_PROF, 0)
+                _allow(0)
                 answers.write(ANSWER.pack(len(text), *pixels.shape) + text)
                 answers.write(pixels.content)
                 answers.flush()
 
 
+def _allow(seconds: float) -> None:
+    """End the process after so much processor time from now; never where it is 0."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
 def _answer(data: bytes, page: int | None, limits: Limits) -> tuple[bytes, Pixels]:
     try:
         if page is None:
-            return b"", decode(data, limits)
+            return b"", decode(data, limits, _allow)
         from im2latex.imaging.pdf import count_pages, draw_page
 
         if page == COUNT_PAGES:

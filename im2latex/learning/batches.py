@@ -7,6 +7,7 @@ pixel and token budgets allow; every epoch cuts all samples into batches anew, e
 put together here in the processor's memory; `feed` puts the same ones together on an accelerator.
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
@@ -22,7 +24,6 @@ from im2latex.dataset.buckets import load_shapes
 from im2latex.dataset.shards import read_shards
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
-from im2latex.imaging.files import decode_png
 from im2latex.params import Params
 from im2latex.parts import worker_count
 from im2latex.records import Split
@@ -110,11 +111,17 @@ class Samples:
                 raise ArtifactError(f"sample {self.ids[index]} does not fit its {shape}; run `dvc repro bucket`")
 
 
+def decode(png: bytes) -> NDArray[np.uint8]:
+    """PNG bytes to grayscale pixels (h, w), 255 paper."""
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        return np.asarray(image if image.mode == "L" else image.convert("L"))
+
+
 _DECODED_AT_ONCE = 256  # pictures: enough that handing them to a thread costs nothing beside decoding them
 
 
 def _decode_all(coded: list[bytes]) -> list[NDArray[np.uint8]]:
-    return [decode_png(png) for png in coded]
+    return [decode(png) for png in coded]
 
 
 class Epochs:

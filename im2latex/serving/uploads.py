@@ -19,7 +19,7 @@ from im2latex.imaging.files import Limits
 _SMALLEST_SIDE = 4
 _LARGEST_SIDE = 16_384
 _SECONDS = 1.0
-"""Processor time to decode a picture; one of 25 million pixels takes at most 0.8 s."""
+"""Most processor time to decode a picture; those of 25 million pixels take up to 0.8 s."""
 _ENOUGH_PIXELS = 4_000_000
 """Larger pictures are shrunk to this: a formula over a third of such a page is still larger than a model reads it."""
 

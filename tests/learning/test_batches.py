@@ -8,8 +8,7 @@ import torch
 from im2latex.dataset.buckets import save_shapes
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
-from im2latex.imaging.files import decode_png
-from im2latex.learning.batches import BatchParams, Epochs, Samples, collate, plan
+from im2latex.learning.batches import BatchParams, Epochs, Samples, collate, decode, plan
 from tests.learning.conftest import LETTERS, SHAPES, draw, write_split
 
 PARAMS = BatchParams(max_pictures=4, max_pixels=5000, max_tokens=1000)
@@ -108,7 +107,7 @@ def test_many_pictures_are_decoded_in_order(tmp_path: Path, vocabulary: Vocabula
     save_shapes(SHAPES, tmp_path / "buckets.json")
     samples = Samples(tmp_path, "train")
     for index in (0, 255, 256, 511, 599):
-        assert np.array_equal(samples.array(index), decode_png(draw(words[index])))
+        assert np.array_equal(samples.array(index), decode(draw(words[index])))
 
 
 def test_a_sample_too_large_for_its_shape_is_refused(shards: Path, tmp_path: Path) -> None:
