@@ -13,7 +13,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 
@@ -103,7 +103,7 @@ class ImageDecoder:
         """Serve again after `stop`."""
         self._stopped.clear()
 
-    def _answers(self, files: Sequence[bytes], limits: Limits, page: int | None) -> Iterator[Answer]:
+    def _answers(self, files: Sequence[bytes], limits: Limits, page: int | None) -> Generator[Answer, None, None]:
         """What the worker says of each file; it is tried once more where its end is not explained."""
         place, again = 0, False
         while place < len(files):
@@ -137,14 +137,12 @@ class ImageDecoder:
         if not self._ready:
             worker.receive(len(READY), _deadline())
             self._ready = True
-        sizes = [len(file) for file in files]
-        if page is not None:
-            known = files[0] is self._document
-            sizes, files = [0] if known else sizes, [] if known else files
-            self._document = files[0] if files else self._document
+        sizes = [None if file is self._document else len(file) for file in files]
+        self._document = files[0] if page is not None else None
         request = json.dumps({"sizes": sizes, "limits": asdict(limits), "page": page}).encode()
+        sent = [file for file, size in zip(files, sizes, strict=True) if size is not None]
         self._due = len(sizes)
-        worker.send(b"".join((HEADER.pack(len(request)), request, *files)), _deadline())
+        worker.send(b"".join((HEADER.pack(len(request)), request, *sent)), _deadline())
 
     def _receive(self, limits: Limits) -> Answer:
         """The next answer; one that the worker of this project does not give is taken for its end."""

@@ -19,7 +19,7 @@ from PIL import Image
 from benchmarks.hostile_images import bombs, drawing, encoded, examples, mutated
 from im2latex import image_decoder
 from im2latex.errors import PictureError, ToolError
-from im2latex.image_decoder import DecoderStoppedError, ImageDecoder, decode_image, decode_images
+from im2latex.image_decoder import Decoded, DecoderStoppedError, ImageDecoder, decode_image, decode_images
 from im2latex.imaging import files
 from im2latex.imaging.files import Limits, decode_png
 from im2latex.imaging.raster import encode_png
@@ -180,7 +180,7 @@ def test_a_stopped_call_ends_at_once_and_its_process_with_it(decoder: ImageDecod
 
 
 def test_several_threads_have_a_decoder_each() -> None:
-    found = [np.empty(0)] * 4
+    found: list[Decoded] = [LEVELS[0]] * 4
 
     def call(number: int) -> None:
         found[number] = decode_image(encode_png(LEVELS[number]))

@@ -4,7 +4,7 @@ IN and OUT are file descriptors. `im2latex.image_decoder` starts it in a sandbox
 
 reads   a request: its length (4 bytes, big-endian), JSON {"sizes", "limits", "page"}, then files. `sizes` are the bytes
         of each file, `limits` a `files.Limits`. `page` is null for image files; for one PDF it is the page to draw
-        from 1, or `COUNT_PAGES`. A PDF of size 0 is the one of the request before.
+        from 1, or `COUNT_PAGES`. A PDF whose size is null is the one of the request before.
 writes  `READY`; then an answer a file: `ANSWER`, text, pixels. The text is empty, the number of pages, or the reason
         and the sentence of a refusal, with a colon between.
 
@@ -40,11 +40,11 @@ def main(source: int, target: int) -> None:
             request = json.loads(requests.read(*HEADER.unpack(length)))
             limits = Limits(**request["limits"])
             page = request["page"]
-            for data in [requests.read(size) for size in request["sizes"]]:
-                if page is not None:
-                    document = data or document
+            files = [document if size is None else requests.read(size) for size in request["sizes"]]
+            document = files[-1] if page is not None else b""
+            for data in files:
                 _allow(limits.seconds)
-                text, pixels = _answer(data if page is None else document, page, limits)
+                text, pixels = _answer(data, page, limits)
                 _allow(0)
                 answers.write(ANSWER.pack(len(text), *pixels.shape) + text)
                 answers.write(pixels.content)

@@ -166,7 +166,7 @@ def _upright(image: Image.Image) -> Image.Image:
     if not image.info.keys() & _METADATA:
         return image
     try:
-        turn = _TURNS.get(image.getexif().get(_ORIENTATION))
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # noqa: BLE001 as above
         turn = None
     return image if turn is None else image.transpose(turn)

@@ -50,7 +50,7 @@ def opaque(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     colours = pixels[..., :3].astype(np.float32)
     if pixels.shape[2] == 3:
         return colours
-    cover = pixels[..., 3:].astype(np.float32) / 255
+    cover = pixels[..., 3:].astype(np.float32) / np.float32(255)
     light = _is_light(colours, cover)
     return ((255 - colours if light else colours) * cover + PAPER * (1 - cover)).astype(np.float32)
 

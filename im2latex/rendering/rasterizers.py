@@ -24,7 +24,7 @@ from im2latex.rendering.document import Output
 from im2latex.rendering.process import Completed, LimitParams
 from im2latex.rendering.sandbox import FileAccess
 from im2latex.rendering.texformat import TEX_ENVIRONMENT, tex_trees
-from im2latex.rendering.worker import python_access
+from im2latex.rendering.worker import WorkerError, python_access
 
 Pixels = NDArray[np.uint8]
 Name = Literal["ghostscript", "pdfium", "poppler", "imagemagick", "dvipng"]
@@ -94,7 +94,7 @@ class Pdfium:
         """All pages in one request to the worker."""
         try:
             yield from pdfium.shared().draw(pdf, dpi, numbers)
-        except pdfium.WorkerError as error:
+        except WorkerError as error:
             raise RasterError(str(error)) from None
 
 

@@ -34,8 +34,7 @@ def turned(orientation: int, kind: str) -> bytes:
     exif[0x0112] = orientation
     turn = STORED[orientation]
     image = drawing() if turn is None else drawing().transpose(turn)
-    options = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}.get(kind, {})
-    return encoded(image.convert("RGB"), kind, exif=exif, **options)
+    return encoded(image.convert("RGB"), kind, exif=exif, quality=100, lossless=True, subsampling=0)
 
 
 def transparent(ink: int, beneath: int) -> Image.Image:
