@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from im2latex.dataset.given import PictureError, read_given, to_pixels
-from im2latex.errors import InputError
+from im2latex.dataset.given import cropped, read_given
+from im2latex.errors import InputError, PictureError
+from im2latex.image_decoder import decode_images
 from im2latex.imaging.raster import PictureParams, encode_png, prepare
 from im2latex.parts import Job, PartCache
 from im2latex.records import PICTURES
@@ -73,18 +74,25 @@ class Taking:
     def __call__(self, pictures: Sequence[str]) -> pa.Table:
         """Read each and treat it as a drawn one, or say why not."""
         rows: list[dict[str, object]] = []
-        for text in pictures:
-            digest, _, place = text.partition(" ")
+        identity = self.picture.model_dump_json()
+        named = [text.split(" ", 1) for text in pictures]
+        decoded = decode_images(self._read(digest, place) for digest, place in named)
+        for (digest, place), image in zip(named, decoded, strict=True):
             try:
-                data = read_given(self.corpus, place)
-                if hashlib.sha256(data).hexdigest() != digest:
-                    raise InputError(f"{place}: changed while the corpus was being read; run the same command again")
-                pixels = to_pixels(data, place)
+                rows.append(_picture(cropped(image, place), self.picture, f"{identity}\0{digest}"))
             except PictureError as error:
                 rows.append({"reason": error.reason, "detail": error.detail})
-            else:
-                rows.append(_picture(pixels, self.picture, f"{self.picture.model_dump_json()}\0{digest}"))
         return pa.Table.from_pylist(rows, schema=DRAWN)
+
+    def _read(self, digest: str, place: str) -> bytes | PictureError:
+        """The file of a picture, or why there is none; raises `InputError` where it is another than before."""
+        try:
+            data = read_given(self.corpus, place)
+        except PictureError as error:
+            return error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise InputError(f"{place}: changed while the corpus was being read; run the same command again")
+        return data
 
     def cache(self) -> PartCache:
         """Where finished parts are kept; what lies in the files is in the strings of a part."""

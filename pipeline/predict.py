@@ -17,7 +17,7 @@ from tqdm import tqdm
 from im2latex.dataset.shards import read_dataset, read_pictures
 from im2latex.errors import ArtifactError
 from im2latex.evaluation import ReadoutParams, read_out
-from im2latex.imaging.raster import decode
+from im2latex.imaging.files import decode_png
 from im2latex.learning.attention_maps import look_back
 from im2latex.learning.checkpoint import load_checkpoint
 from im2latex.learning.predict import choose_device, predict
@@ -63,7 +63,7 @@ def _attention(predictions: pa.Table, params: ReadoutParams) -> pa.Table:
     pictures = read_pictures(SHARDS, "test", drawn)
     checkpoint = load_checkpoint(CHECKPOINT)
     checkpoint.network.to(choose_device(params.device))
-    found = look_back(checkpoint, [(name, decode(pictures[name]), read[name]) for name in drawn])
+    found = look_back(checkpoint, [(name, decode_png(pictures[name]), read[name]) for name in drawn])
     return pa.Table.from_pylist(list(found), schema=ATTENTION)
 
 

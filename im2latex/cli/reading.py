@@ -61,6 +61,10 @@ def predict(
 
     if not images and not clipboard:
         raise UsageError("predict: there is nothing to read; give pictures, - for standard input, or --clipboard")
+    from im2latex.image_decoder import borrowed
+
+    with borrowed() as decoder:
+        decoder.start()  # while torch is loaded
     waiting = [*_sources(images or [], clipboard, page)]
     import torch
 
@@ -89,7 +93,7 @@ def _sources(images: list[str], clipboard: bool, page: int | None) -> Iterator[S
     from im2latex.cli.sources import Source, find
 
     if clipboard:
-        from im2latex.imaging.clipboard import from_clipboard
+        from im2latex.cli.clipboard import from_clipboard
 
         yield Source("clipboard", from_clipboard)
     yield from find(images, page)

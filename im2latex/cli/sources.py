@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2latex.errors import PictureError
-from im2latex.imaging.files import SUFFIXES, decode, read_bytes
+from im2latex.image_decoder import count_pages, decode_image, draw_page
+from im2latex.imaging.files import SUFFIXES, read_bytes
 
 _PAGE = re.compile(r"(?P<file>.+\.pdf)#(?P<page>\d+)", re.IGNORECASE)
 _PDF = b"%PDF-"
@@ -76,15 +77,13 @@ def _file(name: str, page: int | None) -> Iterator[Source]:
         except PictureError as error:
             yield Source(name, partial(_refuse, error.reason, error.detail))
     else:
-        yield Source(name, lambda: decode(read_bytes(path)))
+        yield Source(name, lambda: decode_image(read_bytes(path)))
 
 
 def _bytes(name: str, data: bytes, page: int | None) -> Iterator[Source]:
     if not data.startswith(_PDF):
-        yield Source(name, partial(decode, data))
+        yield Source(name, partial(decode_image, data))
         return
-    from im2latex.imaging.pdf import count_pages, draw_page
-
     try:
         pages = range(1, count_pages(data) + 1) if page is None else [page]
     except PictureError as error:

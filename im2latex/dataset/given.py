@@ -5,6 +5,7 @@ reads   <corpus>/<path>               a picture file
 A picture that cannot be had is a `PictureError` with a reason, as a formula that cannot be rendered has one.
 """
 
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -14,21 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from im2latex.errors import Im2LatexError, InputError
-from im2latex.imaging.raster import crop, decode
+from im2latex.errors import PictureError
+from im2latex.imaging.raster import crop, grey
 
 _CELL = re.compile(r"(.+\.parquet)#(\d+)", re.DOTALL)
+UNAVAILABLE = ("image_missing", "image_outside", "image_too_large")
+"""Reasons for which there is no file to decode."""
 MOST_BYTES = 50_000_000
 """The largest picture file that is read."""
-
-
-class PictureError(Im2LatexError):
-    """A picture is not there or is none; `reason` is a fixed short name that the ledger counts."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        self.reason = reason
-        self.detail = detail
-        super().__init__(f"{reason}: {detail}")
 
 
 def read_given(corpus: Path, place: str) -> bytes:
@@ -39,31 +33,42 @@ def read_given(corpus: Path, place: str) -> bytes:
         if cell:
             return _read_cell(path, int(cell[2]))
         if not path.is_file():
-            raise PictureError("picture_missing", f"{place}: no such file")
+            raise PictureError("image_missing", f"{place}: no such file")
         if path.stat().st_size > MOST_BYTES:
-            raise PictureError("picture_too_large", f"{place}: more than {MOST_BYTES:,} bytes")
+            raise PictureError("image_too_large", f"{place}: more than {MOST_BYTES:,} bytes")
         return path.read_bytes()
     except (OSError, ValueError, RuntimeError, LookupError) as error:  # of the path, or of the table
-        raise PictureError("picture_missing", f"{place}: {error}") from None
+        raise PictureError("image_missing", f"{place}: {error}") from None
 
 
-def to_pixels(data: bytes, place: str) -> NDArray[np.uint8]:
-    """The part with ink, uint8 (H, W), 255 paper, 0 ink; raises `PictureError` where it is blank or no picture."""
-    try:
-        pixels = crop(decode(data))
-    except InputError as error:
-        raise PictureError("picture_unreadable", f"{place}: {error}") from None
+def cropped(decoded: NDArray[np.uint8] | PictureError, place: str) -> NDArray[np.uint8]:
+    """The part with ink of a decoded image, uint8 (H, W), 255 paper, 0 ink.
+
+    Raises `PictureError`: blank, image_unreadable for an error of the decoder in place of an image, or that of
+    `read_given`.
+    """
+    if isinstance(decoded, PictureError):
+        known = decoded.reason in UNAVAILABLE
+        raise decoded if known else PictureError("image_unreadable", f"{place}: {decoded.detail}")
+    pixels = crop(grey(decoded))
     if not pixels.size:
         raise PictureError("blank", place)
     return pixels
 
 
 def _inside(corpus: Path, name: str) -> Path:
-    root = (corpus if corpus.is_dir() else corpus.parent).resolve()
-    path = (root / name).resolve()
-    if not path.is_relative_to(root):
-        raise PictureError("picture_outside", f"{name} leads out of the corpus")
+    """The path of a file below the corpus by its name; links there are followed, as DVC and git-annex set them."""
+    root = _absolute(corpus if corpus.is_dir() else corpus.parent)
+    path = _absolute(root / name)
+    real = root.resolve()
+    if not (path.is_relative_to(root) or path.is_relative_to(real) or path.resolve().is_relative_to(real)):
+        raise PictureError("image_outside", f"{name} leads out of the corpus")
     return path
+
+
+def _absolute(path: Path) -> Path:
+    """Without `..`, and without following links."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 `Path.resolve` follows links
 
 
 def _read_cell(path: Path, row: int) -> bytes:
@@ -78,7 +83,7 @@ def _read_cell(path: Path, row: int) -> bytes:
                 return data
             break
         first += rows
-    raise PictureError("picture_missing", f"{path.name}: row {row} holds no picture")
+    raise PictureError("image_missing", f"{path.name}: row {row} holds no picture")
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,8 @@ may be noise of the paper is none.
 import numpy as np
 from numpy.typing import NDArray
 
+from im2latex.imaging.raster import opaque
+
 Ink = NDArray[np.float32]
 """(H, W), 0 paper and 1 full ink."""
 
@@ -38,20 +40,6 @@ def ink_of(pixels: NDArray[np.uint8]) -> Ink:
     direction = taken[strong].mean(axis=0).clip(min=0)
     share = (taken @ (direction / max(float(direction.sum()), 1e-6))).astype(np.float32)
     return _levelled(share, FAINTEST / float(light.max()))
-
-
-def opaque(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Colours (H, W, C); what is transparent lies on white paper, or on black paper where the ink is light."""
-    if pixels.ndim == 2:
-        return pixels[..., None].astype(np.float32)
-    colours = pixels[..., :3].astype(np.float32)
-    if pixels.shape[2] == 3:
-        return colours
-    cover = pixels[..., 3:].astype(np.float32) / 255
-    weight = float(cover.sum())
-    brightness = float((colours * cover).sum()) / (3 * weight) if weight else 0.0
-    paper = np.float32(255 if brightness < 128 else 0)
-    return (colours * cover + paper * (1 - cover)).astype(np.float32)
 
 
 def _levelled(share: Ink, faintest: float) -> Ink:

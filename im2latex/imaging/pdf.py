@@ -1,15 +1,9 @@
-"""Pages of a PDF as pictures, drawn by pdfium.
+"""Pages of a PDF as pixels, drawn by pdfium, in the decoder process (`im2latex.image_decoder`)."""
 
-For the files of the person at the keyboard: the library is linked into this process, so that the server, whose
-files come from anyone, does not offer it.
-"""
-
-import numpy as np
 import pypdfium2
-from numpy.typing import NDArray
 
 from im2latex.errors import PictureError
-from im2latex.imaging.files import Limits, check_size
+from im2latex.imaging.files import Limits, Pixels, check_size
 
 DPI = 300
 """Type of 10 points is then 42 pixels high, twice and more of what models read."""
@@ -22,17 +16,17 @@ def count_pages(data: bytes) -> int:
         return len(document)
 
 
-def draw_page(data: bytes, number: int, limits: Limits | None = None) -> NDArray[np.uint8]:
-    """Page `number` (from 1) as pixels (H, W, 3); raises `PictureError`: not_a_picture, no_such_page, ..."""
+def draw_page(data: bytes, number: int, limits: Limits) -> Pixels:
+    """Page `number` (from 1), of shape (H, W, 3); raises `PictureError`: not_a_picture, no_such_page, ..."""
     with _opened(data) as document:
         if not 1 <= number <= len(document):
             raise PictureError("no_such_page", f"there is no page {number}; the file has {len(document)}")
         try:
             page = document[number - 1]
             width, height = (round(side * DPI / _POINTS_PER_INCH) for side in page.get_size())
-            check_size(width, height, limits or Limits())
-            pixels = page.render(scale=DPI / _POINTS_PER_INCH, rev_byteorder=True).to_numpy()
-            return np.array(pixels[..., :3])
+            check_size(width, height, limits)
+            pixels = page.render(scale=DPI / _POINTS_PER_INCH, rev_byteorder=True).to_numpy()[..., :3]
+            return Pixels(pixels.shape, pixels.tobytes())
         except pypdfium2.PdfiumError as error:
             raise PictureError("not_a_picture", f"page {number} cannot be drawn: {error}") from None
 

@@ -7,17 +7,14 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from pydantic import Field
 
-from im2latex.errors import InputError
 from im2latex.params import Params
 
 Pixels = NDArray[np.uint8]
 
 PAPER = 255
-MOST_PIXELS = 50_000_000
-"""The largest picture that is decoded; a page at 600 dpi has 35 million."""
 # Files take more time to write than they save in size beyond this level; fixed, since it decides the bytes.
 _PNG_LEVEL = 6
 
@@ -38,24 +35,33 @@ def encode_png(pixels: Pixels) -> bytes:
     return file.getvalue()
 
 
-def decode(data: bytes) -> Pixels:
-    """A picture of any format, kind and depth, transparent parts on white paper; raises `InputError`.
+def grey(pixels: NDArray[np.uint8]) -> Pixels:
+    """Grey values (H, W) of a decoded image (H, W), (H, W, 3) or (H, W, 4)."""
+    if pixels.ndim == 2:
+        return pixels
+    colours = np.rint(opaque(pixels)).astype(np.uint8) if pixels.shape[2] == 4 else pixels
+    return np.asarray(Image.fromarray(colours).convert("L"))
 
-    So it does for one of more than MOST_PIXELS, before they take memory.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise InputError(f"{image.width} x {image.height} are more than {MOST_PIXELS:,} pixels")
-            if image.mode == "L":
-                return np.array(image)
-            if image.mode.startswith("I"):  # Pillow would clip 16 bits where it should scale them
-                return (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
-            paper = Image.new("RGBA", image.size, (PAPER, PAPER, PAPER, 255))
-            paper.alpha_composite(image.convert("RGBA"))
-            return np.array(paper.convert("L"))
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"not a picture that can be read: {error}") from None
+
+def opaque(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Colours (H, W, C); what is transparent becomes white paper, and ink too light to show on it is inverted."""
+    if pixels.ndim == 2:
+        return pixels[..., None].astype(np.float32)
+    colours = pixels[..., :3].astype(np.float32)
+    if pixels.shape[2] == 3:
+        return colours
+    cover = pixels[..., 3:].astype(np.float32) / np.float32(255)
+    light = _is_light(colours, cover)
+    return ((255 - colours if light else colours) * cover + PAPER * (1 - cover)).astype(np.float32)
+
+
+def _is_light(colours: NDArray[np.float32], cover: NDArray[np.float32]) -> bool:
+    """Whether light ink lies on transparent paper: what shows is light, and little or none of it is dark."""
+    visible = colours.mean(axis=2)[cover[..., 0] > 0]
+    if not len(visible) or cover.min() > 0:
+        return False
+    mostly_paper = float(cover.mean()) < 0.5
+    return float(np.median(visible) if mostly_paper else visible.min()) >= 128
 
 
 def ink_box(pixels: Pixels, threshold: int = PAPER) -> tuple[int, int, int, int] | None:

@@ -4,39 +4,24 @@
 first request, serves one request at a time, is replaced where it died or took too long, and ends with the thread.
 """
 
-import contextlib
 import json
-import os
-import select
-import sys
 import threading
 import time
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-import im2latex
 from im2latex import cancellation
-from im2latex.errors import ToolError
-from im2latex.rendering import process
 from im2latex.rendering.pdfium_worker import HEADER
-from im2latex.rendering.sandbox import FileAccess
+from im2latex.rendering.worker import PythonWorker, WorkerError
 
 _MOST_HEADER = 1 << 24
 _MEMORY_MB = 2048
 _START_SECONDS = 60.0
 _SECONDS_PER_PAGE = 1.0
-_CHUNK = 1 << 20
-_FOR_LIFE = 1 << 20
-"""Processor seconds: a request is limited by the clock, since the worker serves many."""
 _OF_THREAD = threading.local()
-
-
-class WorkerError(ToolError):
-    """The worker refused the document, died, or took too long; another part of its pages may still succeed."""
 
 
 class Pdfium:
@@ -44,7 +29,7 @@ class Pdfium:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._worker: _Worker | None = None
+        self._worker: PythonWorker | None = None
         self._held: tuple[Path, int, int] | None = None
 
     def inspect(self, pdf: Path, numbers: Sequence[int]) -> dict[int, str]:
@@ -94,71 +79,17 @@ class Pdfium:
                 raise WorkerError(f"pdfium failed on {pdf}: {error}") from None
         return answer["pages"], pages
 
-    def _living(self) -> "_Worker":
+    def _living(self) -> PythonWorker:
         """The worker, a new one where there is none; it ends with the thread that started it, a rule of Linux."""
         if self._worker is None or not self._worker.alive:
             self._stop()
-            self._worker = _Worker()
+            self._worker = PythonWorker("im2latex.rendering.pdfium_worker", _MEMORY_MB)
         return self._worker
 
     def _stop(self) -> None:
         if self._worker is not None:
             self._worker.end()
         self._worker, self._held = None, None
-
-
-class _Worker:
-    """The process and the two pipes to it."""
-
-    def __init__(self) -> None:
-        with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(process.throwaway_folder())
-            theirs_in, self._out = os.pipe()
-            self._in, theirs_out = os.pipe()
-            for descriptor in (self._out, self._in):
-                os.set_blocking(descriptor, False)
-                stack.callback(os.close, descriptor)
-            try:
-                child = process.Child(
-                    [sys.executable, "-m", "im2latex.rendering.pdfium_worker", str(theirs_in), str(theirs_out)],
-                    cwd=folder,
-                    cpu_seconds=_FOR_LIFE,
-                    memory_mb=_MEMORY_MB,
-                    file_mb=1,
-                    access=python_access(),
-                    env={"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
-                    inherited=(theirs_in, theirs_out),
-                )
-            finally:
-                os.close(theirs_in)
-                os.close(theirs_out)
-            stack.callback(child.kill)
-            self._child = child
-            self._owner = os.getpid()
-            self.end = weakref.finalize(self, _end, stack.pop_all(), self._owner)
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs, and was started by this process rather than by the one that this one was forked from."""
-        return self._owner == os.getpid() and self._child.alive
-
-    def send(self, content: bytes, deadline: float) -> None:
-        """Write all of it; raises `WorkerError` after the deadline, `OSError` where the process has ended."""
-        view = memoryview(content)
-        while view:
-            _wait(self._out, select.POLLOUT, deadline)
-            view = view[os.write(self._out, view[:_CHUNK]) :]
-
-    def receive(self, length: int, deadline: float) -> bytearray:
-        """Read so many bytes."""
-        content = bytearray()
-        while len(content) < length:
-            _wait(self._in, select.POLLIN, deadline)
-            part = os.read(self._in, min(_CHUNK, length - len(content)))
-            if not part:
-                raise WorkerError("pdfium ended without an answer")
-            content += part
-        return content
 
 
 def shared() -> Pdfium:
@@ -170,22 +101,6 @@ def shared() -> Pdfium:
     if found is None:
         found = _OF_THREAD.pdfium = Pdfium()
     return found
-
-
-def python_access() -> FileAccess:
-    """What a Python process of this project imports: no file of a checkout but the package itself."""
-    read = (sys.prefix, sys.base_prefix, str(Path(im2latex.__file__).parent))
-    return FileAccess(read=tuple(map(Path, read)), listed=tuple(Path(place) for place in sys.path if place))
-
-
-def _end(stack: contextlib.ExitStack, owner: int) -> None:
-    if os.getpid() == owner:
-        stack.close()
-
-
-def _wait(descriptor: int, event: int, deadline: float) -> None:
-    if not cancellation.ready(descriptor, event, deadline - time.monotonic()):
-        raise WorkerError("pdfium was stopped at the time limit")
 
 
 def _checked(header: bytes | bytearray, pages: int) -> dict[str, list[object]]:

@@ -134,6 +134,7 @@ class Child:
         """
         executable = find(command[0])
         self._folder = cwd
+        self._ended = False
         limit = _limits(cpu_seconds, memory_mb * _MB, file_mb * _MB, background)
         with contextlib.ExitStack() as stack:
             self._out = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
@@ -184,12 +185,16 @@ class Child:
                 raise ToolError(f"{self._folder.parent}: {FULL_DISK}")
             return Completed(self._process.returncode, self._out.read(), self._err.read(), timed_out)
 
-    def kill(self) -> None:
-        """End it unheard."""
+    def kill(self) -> int:
+        """End it unheard, at any time; how it ended, by itself or now: negative for the signal."""
         with self._files:
             self._end()
+        return self._process.returncode
 
     def _end(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
         # The group is killed on every way out: at the limit, on an exception, and after a normal end, where a stray
         # grandchild may still be alive. The leader is reaped only afterwards, so its number is still ours.
         with contextlib.suppress(ProcessLookupError):

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2latex.errors import ToolError
-from im2latex.imaging.raster import decode
+from im2latex.imaging.files import decode_png
 from im2latex.rendering import dvi, pdfium, pgm, process, tfm
 from im2latex.rendering.document import Output
-from im2latex.rendering.pdfium import python_access
 from im2latex.rendering.process import Completed, LimitParams
 from im2latex.rendering.sandbox import FileAccess
 from im2latex.rendering.texformat import TEX_ENVIRONMENT, tex_trees
+from im2latex.rendering.worker import WorkerError, python_access
 
 Pixels = NDArray[np.uint8]
 Name = Literal["ghostscript", "pdfium", "poppler", "imagemagick", "dvipng"]
@@ -94,7 +94,7 @@ class Pdfium:
         """All pages in one request to the worker."""
         try:
             yield from pdfium.shared().draw(pdf, dpi, numbers)
-        except pdfium.WorkerError as error:
+        except WorkerError as error:
             raise RasterError(str(error)) from None
 
 
@@ -157,7 +157,7 @@ class Dvipng:
         if not all(file.exists() for file in files):
             raise RasterError(f"dvipng drew not all pages: {_said(done)}")
         for file in files:
-            yield decode(file.read_bytes())
+            yield decode_png(file.read_bytes())
             file.unlink()
 
 

@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from im2latex.imaging.raster import decode
+from im2latex.image_decoder import decode_image
+from im2latex.imaging.raster import grey
 from im2latex.reporting.artifact import PICTURES, Artifact, Row, picture
 from im2latex.reporting.blocks import blocks
 
@@ -53,7 +54,7 @@ def _row(row: Row, columns: int | None, overflow: Any = "fold") -> list[Renderab
     data = picture(row)
     if data is None or columns is None:
         return [table]
-    return [table, Text("\n".join(["", *blocks(decode(data), columns, LINES)]))]
+    return [table, Text("\n".join(["", *blocks(grey(decode_image(data)), columns, LINES)]))]
 
 
 def _listing(width: int, overflow: Any = "fold") -> Table:
@@ -71,6 +72,6 @@ def _value(name: str, value: Any) -> str:
     if name in PICTURES and isinstance(value, dict):
         if not value.get("bytes"):
             return value.get("path") or "–"
-        height, width = decode(value["bytes"]).shape
+        height, width = decode_image(value["bytes"]).shape[:2]
         return f"{width} × {height} px, {len(value['bytes']):,} bytes"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

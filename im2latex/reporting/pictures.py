@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from im2latex.errors import InputError
-from im2latex.imaging.raster import Pixels, decode
+from im2latex.imaging.files import decode_png
+from im2latex.imaging.raster import Pixels
 from im2latex.reporting.difference import Overlay
 from im2latex.reporting.findings import Picture
 
@@ -31,9 +32,9 @@ def grey_picture(pixels: Pixels, density: float) -> Picture:
 
 
 def stored_picture(data: bytes, density: float) -> Picture | None:
-    """Take over an encoded picture of any kind as grey; None where the bytes are no picture."""
+    """Take over a PNG of a data set as grey; None where the bytes are none."""
     try:
-        return grey_picture(decode(data), density)
+        return grey_picture(decode_png(data), density)
     except InputError:
         return None
 

@@ -11,7 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from im2latex.imaging.compare import Columns
-from im2latex.imaging.raster import PictureParams, Pixels, crop, decode, encode_png, prepare
+from im2latex.imaging.files import decode_png
+from im2latex.imaging.raster import PictureParams, Pixels, crop, encode_png, prepare
 from im2latex.rendering.engine import Renderer
 from im2latex.scoring.image import BATCH
 
@@ -62,7 +63,7 @@ class Redrawing:
 def _likeness(picture: Pixels, drawn: bytes | None) -> Likeness:
     if drawn is None:
         return Likeness(False, None)
-    other = decode(drawn)
+    other = decode_png(drawn)
     return Likeness(np.array_equal(picture, other), Columns(picture, other).edits)
 
 

@@ -103,7 +103,7 @@ def create_app(engine: Engine, limits: Limits) -> FastAPI:
         began = time.perf_counter()
         data = await uploads.upload(request)
         async with decoding:
-            pixels = await asyncio.to_thread(uploads.decode, data, limits.pixels)
+            pixels = await uploads.decode_while_wanted(data, limits.pixels)
         found = await engines.read(pixels, candidates, attention)
         if found.problem is not None:
             raise found.problem

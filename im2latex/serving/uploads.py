@@ -3,7 +3,8 @@
 Takes the bytes of a file; gives pixels uint8 (H, W), (H, W, 3) or (H, W, 4), upright.
 """
 
-import io
+import asyncio
+from contextlib import suppress
 
 import numpy as np
 from fastapi import Request
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from starlette.datastructures import UploadFile
 
-from im2latex.errors import InputError, PictureError
-from im2latex.imaging import files
+from im2latex.errors import Im2LatexError, InputError, PictureError
+from im2latex.image_decoder import ImageDecoder, borrowed, decode_image
+from im2latex.imaging.files import Limits
 
 _SMALLEST_SIDE = 4
 _LARGEST_SIDE = 16_384
+_SECONDS = 1.0
+"""Most processor time to decode a picture; those of 25 million pixels take up to 0.8 s."""
 _ENOUGH_PIXELS = 4_000_000
 """Larger pictures are shrunk to this: a formula over a third of such a page is still larger than a model reads it."""
 
@@ -31,19 +35,30 @@ async def upload(request: Request) -> bytes:
     raise InputError("the form holds no file; send the picture as its field `file`")
 
 
-def decode(data: bytes, most_pixels: int) -> NDArray[np.uint8]:
+async def decode_while_wanted(data: bytes, most_pixels: int) -> NDArray[np.uint8]:
+    """As `decode`, in a thread; where the caller is cancelled, the decoder is killed first."""
+    with borrowed() as decoder:
+        work = asyncio.ensure_future(asyncio.to_thread(decode, data, most_pixels, decoder))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            decoder.stop()
+            with suppress(Im2LatexError):
+                await work
+            raise
+
+
+def decode(data: bytes, most_pixels: int, decoder: ImageDecoder | None = None) -> NDArray[np.uint8]:
     """The pixels of a picture file; raises `InputError` where there is none, `PictureError` where it is of no use."""
     if not data:
         raise InputError("the request holds no picture; send one as the body, or as a form's field `file`")
-    pixels = files.decode(data, files.Limits(most_pixels, _LARGEST_SIDE))
+    decode_one = decoder.decode if decoder is not None else decode_image
+    pixels = decode_one(data, Limits(most_pixels, _LARGEST_SIDE, _SECONDS, single=True))
     if min(pixels.shape[:2]) < _SMALLEST_SIDE:
         height, width = pixels.shape[:2]
         raise PictureError(
             "too_small", f"{width} x {height} pixels hold no formula; give {_SMALLEST_SIDE} or more a side"
         )
-    with Image.open(io.BytesIO(data), formats=files.FORMATS) as image:
-        if getattr(image, "is_animated", False):
-            raise PictureError("moving", "the picture moves, or has several pages; give a single one")
     return _shrunk(pixels)
 
 

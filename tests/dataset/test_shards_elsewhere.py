@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from im2latex.dataset.shards import ShardWriter
-from im2latex.imaging.raster import Pixels, decode, encode_png
+from im2latex.imaging.files import decode_png
+from im2latex.imaging.raster import Pixels, encode_png
 from im2latex.records import SAMPLES, formula_id
 
 LABELS = ["x", r"\frac { 1 } { 2 }", r"a \in \mathbb { R }", r"\text { é }", "y ^ 2"]
@@ -57,7 +58,7 @@ def test_pandas(shards: Path) -> None:
     for name in SAMPLES.names[:-1]:
         found = [list(value) if isinstance(value, np.ndarray) else value for value in frame[name]]
         assert found == COLUMNS[name]
-    assert same_pictures(decode(value["bytes"]) for value in frame["image"])
+    assert same_pictures(decode_png(value["bytes"]) for value in frame["image"])
 
 
 def test_pyarrow_dataset(shards: Path) -> None:
@@ -65,7 +66,7 @@ def test_pyarrow_dataset(shards: Path) -> None:
     assert data.schema.equals(SAMPLES)
     table = data.to_table()
     assert {name: table[name].to_pylist() for name in SAMPLES.names[:-1]} == COLUMNS
-    assert same_pictures(decode(value["bytes"]) for value in table["image"].to_pylist())
+    assert same_pictures(decode_png(value["bytes"]) for value in table["image"].to_pylist())
     narrow = data.to_table(columns=["latex"], filter=ds.field("bucket") == 1)
     assert narrow["latex"].to_pylist() == LABELS[1:3]
 
@@ -78,7 +79,7 @@ def test_duckdb(shards: Path) -> None:
         rows = connection.execute(query).fetchall()
         longest = connection.execute(f"select max(len(tokens)) from '{shards}/*.parquet' where bucket = 1").fetchone()
     assert [list(column) for column in zip(*rows, strict=True)][:-1] == list(COLUMNS.values())
-    assert same_pictures(decode(row[-1]) for row in rows)
+    assert same_pictures(decode_png(row[-1]) for row in rows)
     assert longest == (7,)
 
 

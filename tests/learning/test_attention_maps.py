@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.imaging.raster import decode
+from im2latex.imaging.files import decode_png
 from im2latex.learning.attention_maps import attention_maps, look_back
 from im2latex.learning.batches import Shape
 from im2latex.learning.checkpoint import Checkpoint
@@ -86,7 +86,7 @@ def test_what_was_read_is_looked_up_token_by_token(
     assert table[0]["tokens"] == ["a", "c"]
     assert (table[0]["rows"], table[0]["columns"]) == (2, 5)
     assert len(table[0]["maps"]) == 2 * 2 * 5
-    page = decode(table[0]["page"]["bytes"])
+    page = decode_png(table[0]["page"]["bytes"])
     assert page.shape == (16, 40)
     assert (page[2:14, 10:30] == 0).all()
     fed = torch.from_numpy(page.copy())[None, None]

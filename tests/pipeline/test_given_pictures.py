@@ -9,8 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
-from im2latex.imaging.raster import decode, encode_png, prepare
+from benchmarks.hostile_images import encoded, jpeg_of_scans
+from im2latex.imaging.files import decode_png
+from im2latex.imaging.raster import encode_png, prepare
 from im2latex.latex.grammar import generate
 from im2latex.records import read_parts
 from tests.pipeline.conftest import run
@@ -86,7 +89,7 @@ def test_every_layout_reaches_the_shards(project: Path, layout: Callable[[], Non
         number = numbers[row["formula_id"]]
         ink = drawing(number)[5 : 12 + number % 9, 6 : 30 + number]
         assert row["look"] == "given"
-        assert np.array_equal(decode(row["image"]["bytes"]), prepare(ink, 8, 8))
+        assert np.array_equal(decode_png(row["image"]["bytes"]), prepare(ink, 8, 8))
     shards = [
         row for split in Path("data/bucket").glob("*/") for row in read_parts(split, None, "*.parquet").to_pylist()
     ]
@@ -101,10 +104,35 @@ def test_missing_pictures_are_counted_and_formulas_without_one_are_drawn(project
     run("normalize", "render")
     ledger = json.loads(Path("reports/ledger/render.json").read_text())
     manifest = json.loads(Path("reports/manifest/render.json").read_text())
-    assert ledger["reasons"]["picture_missing"] == ledger["reasons"]["picture_unreadable"] == 1
+    assert ledger["reasons"]["image_missing"] == ledger["reasons"]["image_unreadable"] == 1
     assert manifest["pictures"]["given"] == len(FORMULAS) - 2
     assert manifest["pictures"]["base"] > 0
     assert list((project / "data" / "render").glob("part-*.given.parquet"))
+
+
+DAMAGED = {
+    "chunk.png": encode_png(drawing(1))[:33] + b"\0\0\0\4\xff\xfe\xfd\xfctext" + encode_png(drawing(1))[33:],
+    "short.png": encode_png(drawing(1))[:60],
+    "dds.png": encoded(Image.fromarray(drawing(1)).convert("RGB"), "DDS").replace(b"DX10", b"DXT9"),
+    "loop.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n{} loop\n",
+    "scans.png": jpeg_of_scans(64, 4000),
+    "comments.png": b"P2\n2 2\n255\n" + b"#\n" * 4_000_000,
+    "text.png": b"no image",
+    "empty.png": b"",
+}
+
+
+def test_broken_images_are_counted_and_end_nothing(project: Path) -> None:
+    """Files for which Pillow raises what is no OSError, starts Ghostscript, or works for seconds."""
+    table()
+    for number, data in enumerate(DAMAGED.values()):
+        (CORPUS / "pictures" / f"p{number}.png").write_bytes(data)
+    run("normalize", "render")
+    ledger = json.loads(Path("reports/ledger/render.json").read_text())
+    assert ledger["reasons"]["image_unreadable"] == len(DAMAGED)
+    assert json.loads(Path("reports/manifest/render.json").read_text())["pictures"]["given"] == len(FORMULAS) - len(
+        DAMAGED
+    )
 
 
 def test_a_changed_picture_is_not_taken_for_the_old_one(project: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from im2latex.imaging.raster import decode
+from im2latex.imaging.files import decode_png
 from im2latex.latex.grammar import generate
 from im2latex.records import read_parts
 from tests.pipeline.conftest import run
@@ -33,7 +33,7 @@ def test_bytes_do_not_depend_on_workers(
     assert found["1"] == found["2"]
     assert json.loads(Path("reports/ledger/render.json").read_text())["reasons"] == {"blank": 1, "undefined_macro": 1}
     for row in read_parts(Path("data/render")).to_pylist():
-        pixels = decode(row["image"]["bytes"])
+        pixels = decode_png(row["image"]["bytes"])
         assert pixels.shape == (row["height"], row["width"])
         assert pixels.min() < 128 < pixels.max()
 

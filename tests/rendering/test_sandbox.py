@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from im2latex.rendering import process, sandbox
-from im2latex.rendering.pdfium import python_access
 from im2latex.rendering.sandbox import FileAccess
+from im2latex.rendering.worker import python_access
 
 pytestmark = pytest.mark.skipif(not sandbox.support().complete, reason="this kernel cannot restrict processes")
 

@@ -1,15 +1,21 @@
+import asyncio
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from im2latex.errors import InputError
+from im2latex.errors import InputError, PictureError
+from im2latex.image_decoder import ImageDecoder, _idle
 from im2latex.imaging.files import FORMATS
-from im2latex.serving.uploads import decode
+from im2latex.serving import uploads
+from im2latex.serving.uploads import decode, decode_while_wanted
 from tests.serving import pictures
 
 MOST = 1_000_000
+SLOW = b"P2\n2 2\n255\n" + b"#\n" * 4_000_000
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -85,3 +91,29 @@ def test_damaged_pictures_never_raise_anything_else(kind: str, data: st.DataObje
     except InputError:
         return
     assert pixels.ndim in (2, 3)
+
+
+def test_a_picture_that_is_slow_to_decode_is_refused() -> None:
+    with pytest.raises(PictureError, match="processor time") as refused:
+        decode(SLOW, MOST)
+    assert refused.value.reason == "too_complex"
+
+
+def test_decoding_ends_when_nobody_waits_for_it_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_SECONDS", 600)
+    decoder = ImageDecoder()
+    _idle.append(decoder)
+
+    async def scene() -> float:
+        work = asyncio.create_task(decode_while_wanted(SLOW, MOST))
+        while not decoder._due:
+            await asyncio.sleep(0.001)
+        began = time.process_time()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        assert decoder._worker is None
+        assert (await decode_while_wanted(pictures.encoded(pictures.ink()), MOST)).shape == (40, 60)
+        return time.process_time() - began
+
+    assert asyncio.run(scene()) < 5

@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from im2latex.errors import PictureError
+from im2latex.image_decoder import borrowed, count_pages, draw_page
 from im2latex.imaging.files import Limits
-from im2latex.imaging.pdf import DPI, count_pages, draw_page
+from im2latex.imaging.pdf import DPI
 from tests.imaging.typed import typed
 
 
@@ -34,8 +35,8 @@ def test_a_page_that_is_not_there(number: int, reason: str) -> None:
 
 
 def test_limits_and_damage() -> None:
-    with pytest.raises(PictureError) as refused:
-        draw_page(two_pages(), 1, Limits(pixels=100))
+    with borrowed() as decoder, pytest.raises(PictureError) as refused:
+        decoder.draw_page(two_pages(), 1, Limits(pixels=100))
     assert refused.value.reason == "too_many_pixels"
     with pytest.raises(PictureError) as refused:
         count_pages(b"%PDF-1.7 and nothing else")

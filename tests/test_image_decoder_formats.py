@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from im2latex.errors import PictureError
-from im2latex.imaging.files import Limits, decode
+from im2latex.image_decoder import decode_image
+from im2latex.imaging.files import Limits
 
 GREY = np.arange(0, 240, dtype=np.uint8).reshape(12, 20)
 
@@ -23,14 +24,14 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
 
 def refused(data: bytes, limits: Limits | None = None) -> str:
     with pytest.raises(PictureError) as error:
-        decode(data, limits)
+        decode_image(data, limits or Limits())
     assert "\n" not in str(error.value)
     return error.value.reason
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF"])
 def test_grey_of_any_format(kind: str) -> None:
-    found = decode(encoded(Image.fromarray(GREY), kind, **({"lossless": True} if kind == "WEBP" else {})))
+    found = decode_image(encoded(Image.fromarray(GREY), kind, **({"lossless": True} if kind == "WEBP" else {})))
     np.testing.assert_array_equal(found if found.ndim == 2 else found[..., 0], GREY)
 
 
@@ -40,7 +41,7 @@ def test_grey_of_any_format(kind: str) -> None:
 )
 def test_pixels_of_any_mode(mode: str, shape: int) -> None:
     source = Image.fromarray(GREY.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(GREY).convert(mode)
-    found = decode(encoded(source, "PNG"))
+    found = decode_image(encoded(source, "PNG"))
     assert found.dtype == np.uint8
     assert found.shape[:2] == GREY.shape
     assert (found.shape[2] if found.ndim == 3 else 2) == shape
@@ -49,26 +50,26 @@ def test_pixels_of_any_mode(mode: str, shape: int) -> None:
 
 
 def test_cmyk_and_its_white() -> None:
-    white = decode(encoded(Image.new("CMYK", (8, 8), (0, 0, 0, 0)), "JPEG"))
+    white = decode_image(encoded(Image.new("CMYK", (8, 8), (0, 0, 0, 0)), "JPEG"))
     assert white.shape == (8, 8, 3)
     assert white.min() > 250
 
 
 def test_a_transparent_colour_of_a_palette() -> None:
     image = Image.fromarray((GREY > 100).astype(np.uint8)).convert("P")
-    found = decode(encoded(image, "PNG", transparency=0))
+    found = decode_image(encoded(image, "PNG", transparency=0))
     assert set(np.unique(found[..., 3])) == {0, 255}
 
 
 def test_the_camera_held_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees
-    assert decode(encoded(Image.fromarray(GREY), "JPEG", exif=exif)).shape == (20, 12)
+    assert decode_image(encoded(Image.fromarray(GREY), "JPEG", exif=exif)).shape == (20, 12)
 
 
 def test_the_first_of_several_frames() -> None:
     frames = [Image.fromarray(np.full((6, 9), level, np.uint8)) for level in (40, 200)]
-    found = decode(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    found = decode_image(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
     assert np.unique(found).tolist() == [40]
 
 
@@ -99,4 +100,4 @@ def test_damaged_bytes_never_raise_anything_else(place: int, damage: bytes, kind
     data = bytearray(encoded(Image.fromarray(GREY), kind))
     data[place : place + len(damage)] = damage
     with contextlib.suppress(PictureError):
-        assert decode(bytes(data)).dtype == np.uint8
+        assert decode_image(bytes(data)).dtype == np.uint8

@@ -1,0 +1,130 @@
+"""Sandboxed Python process that answers requests over two pipes.
+
+It reads the interpreter, the installed packages and this package, writes nothing, and ends with the process, and with
+the thread, that started it. Its requests and answers are of no concern here.
+"""
+
+import contextlib
+import fcntl
+import os
+import select
+import sys
+import time
+import weakref
+from pathlib import Path
+
+import im2latex
+from im2latex import cancellation
+from im2latex.errors import ToolError
+from im2latex.rendering import process
+from im2latex.rendering.sandbox import FileAccess
+
+_CHUNK = _PIPE = 1 << 20
+_AHEAD = 1 << 16
+"""Bytes that a read may take of the answers to come, so that small ones need no call of the system each."""
+_FOR_LIFE = 1 << 20
+"""Processor seconds: a worker serves many requests, and limits each by itself or is limited by the clock."""
+_PACKAGE_FOLDERS = ("site-packages", "dist-packages")
+
+
+class WorkerError(ToolError):
+    """The worker died, or did not answer in time; another request may still succeed."""
+
+
+class WorkerTimeoutError(WorkerError):
+    """The worker did not answer in time."""
+
+
+class PythonWorker:
+    """`python -m MODULE IN OUT` and the two pipes to it; IN and OUT are file descriptors."""
+
+    def __init__(self, module: str, memory_mb: int) -> None:
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(process.throwaway_folder())
+            theirs_in, self._out = os.pipe()
+            self._in, theirs_out = os.pipe()
+            for descriptor in (self._out, self._in):
+                os.set_blocking(descriptor, False)
+                with contextlib.suppress(OSError, AttributeError):  # not Linux, or too many such pipes of this user
+                    fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)
+                stack.callback(os.close, descriptor)
+            try:
+                self._child = process.Child(
+                    [sys.executable, "-m", module, str(theirs_in), str(theirs_out)],
+                    cwd=folder,
+                    cpu_seconds=_FOR_LIFE,
+                    memory_mb=memory_mb,
+                    file_mb=1,
+                    access=python_access(),
+                    env={"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
+                    inherited=(theirs_in, theirs_out),
+                )
+            finally:
+                os.close(theirs_in)
+                os.close(theirs_out)
+            stack.callback(self._child.kill)
+            self._ahead = bytearray()
+            self._owner = os.getpid()
+            self.end = weakref.finalize(self, _end, stack.pop_all(), self._owner)
+
+    @property
+    def own(self) -> bool:
+        """Whether it was started by this process rather than by the one that this one was forked from."""
+        return self._owner == os.getpid()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, and is of this process."""
+        return self.own and self._child.alive
+
+    def kill(self) -> int:
+        """End the process, from any thread; a thread that waits for it finds it dead. How it ended: -SIGNAL, or 0."""
+        return self._child.kill()
+
+    def send(self, content: bytes, deadline: float) -> None:
+        """Write all of it; raises `WorkerTimeoutError`, `WorkerError` where the process has ended."""
+        view = memoryview(content)
+        while view:
+            _wait(self._out, select.POLLOUT, deadline)
+            try:
+                view = view[os.write(self._out, view[:_CHUNK]) :]
+            except BrokenPipeError:
+                raise WorkerError("the worker has ended") from None
+
+    def receive(self, length: int, deadline: float) -> bytearray:
+        """Read so many bytes; raises as `send`."""
+        content = bytearray(length)
+        filled = min(length, len(self._ahead))
+        content[:filled] = self._ahead[:filled]
+        del self._ahead[:filled]
+        ahead = bytearray(_AHEAD if filled < length else 0)
+        while filled < length:
+            rest = length - filled
+            with memoryview(content) as view:
+                try:
+                    read = os.readv(self._in, [view[filled:], ahead])
+                except BlockingIOError:
+                    _wait(self._in, select.POLLIN, deadline)
+                    continue
+            if not read:
+                raise WorkerError("the worker ended without an answer")
+            filled += min(read, rest)
+            self._ahead = ahead[: max(0, read - rest)]
+        return content
+
+
+def python_access() -> FileAccess:
+    """What a Python process of this project imports: no file of a checkout but the package itself."""
+    installed = (place for place in sys.path if Path(place).name in _PACKAGE_FOLDERS)
+    read = (sys.prefix, sys.base_prefix, str(Path(im2latex.__file__).parent), *installed)
+    return FileAccess(read=tuple(map(Path, read)), listed=tuple(Path(place) for place in sys.path if place))
+
+
+def _end(stack: contextlib.ExitStack, owner: int) -> None:
+    if os.getpid() == owner:
+        stack.close()
+
+
+def _wait(descriptor: int, event: int, deadline: float) -> None:
+    if not cancellation.ready(descriptor, event, deadline - time.monotonic()):
+        raise WorkerTimeoutError("the worker was stopped at the time limit")
