@@ -20,6 +20,9 @@ from im2latex.errors import ArtifactError
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
+PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, MemoryError)
+"""What pyarrow raises for a damaged Parquet file; `UnicodeDecodeError` is a `ValueError`."""
+
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """A picture as the `datasets` library expects it: PNG bytes and an optional path."""
 
@@ -238,7 +241,7 @@ def read_json(path: Path, command: str = "dvc repro") -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such artifact; run `{command}`") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ArtifactError(f"{path}: damaged; remove it and run `{command}`") from None
     if not isinstance(content, dict):
         raise ArtifactError(f"{path}: holds no JSON object; remove it and run `{command}`")
@@ -251,7 +254,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         return pq.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such artifact; run `dvc repro`") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except PARQUET_ERRORS as error:
         raise ArtifactError(f"{path}: damaged ({error}); remove it and run `dvc repro`") from None
 
 

@@ -3,7 +3,6 @@
 writes  reports/manifest/<stage>.json   tracked by git, so that a clone can prove what it pulled
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,17 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from im2latex.checksums import sha256_of
 from im2latex.errors import ArtifactError
 from im2latex.records import read_json
 
 
 def describe(path: Path) -> dict[str, object]:
     """SHA-256, size in bytes and, for Parquet, rows and columns of one file."""
-    with path.open("rb") as stream:
-        entry: dict[str, object] = {
-            "sha256": hashlib.file_digest(stream, "sha256").hexdigest(),
-            "bytes": path.stat().st_size,
-        }
+    entry: dict[str, object] = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
     if path.suffix == ".parquet":
         file = pq.read_metadata(path)
         entry["rows"] = file.num_rows

@@ -10,7 +10,6 @@ The new model may have more layers than the earlier one. Layers that were added 
 trained, so that both models predict the same at first (Net2DeeperNet; Chen et al. 2016, arXiv 1511.05641, section 2.3).
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from im2latex.checksums import sha256_of
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError, ParamsError
 from im2latex.learning.checkpoint import Ancestor, Checkpoint, load_checkpoint
@@ -76,8 +76,7 @@ def load_start(start: str) -> Start:
             "which is emptied before a training: copy it first"
         )
     checkpoint = load_checkpoint(folder)
-    with (folder / "model.safetensors").open("rb") as stream:
-        weights = hashlib.file_digest(stream, "sha256").hexdigest()
+    weights = sha256_of(folder / "model.safetensors")
     if pinned and not weights.startswith(pinned[2]):
         raise ParamsError(
             f"train.start = {start}: the weights there are {weights[:PIN]} now; bring back those it names, or write "
