@@ -27,6 +27,7 @@ from im2latex.errors import ArtifactError, ParamsError
 from im2latex.learning.checkpoint import Ancestor, Checkpoint, load_checkpoint
 from im2latex.learning.momentum import MOMENTUM, restore_momentum
 from im2latex.learning.network import ModelParams, Network
+from im2latex.learning.weights import check_finite, shapes
 
 PIN = 8
 """Fewest hexadecimal digits that name weights."""
@@ -127,8 +128,10 @@ def adopt_momentum(
     if not path.is_file() or vocabulary.tokens != start.checkpoint.vocabulary.tokens:
         return 0
     try:
-        return restore_momentum(network, optimizers, load_file(path))
-    except SafetensorError as error:
+        saved = load_file(path)
+        check_finite(saved, path)
+        return restore_momentum(network, optimizers, saved)
+    except (SafetensorError, OSError) as error:
         raise ArtifactError(f"{path}: damaged ({error}); remove it, or bring it back") from None
 
 
@@ -137,12 +140,11 @@ def token_dimensions(params: ModelParams) -> dict[str, int]:
 
     Found by building the model, without memory, for two sizes of vocabulary: so it holds for every family.
     """
-    with torch.device("meta"):
-        small, large = (Network(params, size).state_dict() for size in (10, 11))
+    small, large = (shapes(params, size) for size in (10, 11))
     return {
-        name: next(place for place, size in enumerate(weight.shape) if size != large[name].shape[place])
-        for name, weight in small.items()
-        if weight.shape != large[name].shape
+        name: next(place for place, size in enumerate(shape) if size != large[name][place])
+        for name, shape in small.items()
+        if shape != large[name]
     }
 
 
