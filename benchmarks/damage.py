@@ -66,14 +66,18 @@ def damaged(content: bytes, dice: random.Random) -> bytes:
     return found
 
 
-_ODD = [b"[" * 5000, b"9" * 5000, b"NaN", b"\xef\xbb\xbf", b"\xff\xfe", b"\xed\xa0\x80", b"\0", b"\r", b"\\", b"{", b"'""]
+_ODD = [
     b"[" * 5000,
     b"9" * 5000,
     b"NaN",
     b"\xef\xbb\xbf",
     b"\xff\xfe",
     b"\xed\xa0\x80",
-    *(bytes([one]) for one in b'"\r\0\\{'),
+    b"\0",
+    b"\r",
+    b"\\",
+    b"{",
+    b'"',
 ]
 
 

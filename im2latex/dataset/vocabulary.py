@@ -195,7 +195,7 @@ class Vocabulary:
             return cls(content["tokens"], content["counts"], settle(dict(content.get("merges", {}))))
         except FileNotFoundError:
             raise ArtifactError(f"{path}: no vocabulary; run `dvc repro tokenize`") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ArtifactError(f"{path}: not a vocabulary file; run `dvc repro tokenize`") from None
 
 
