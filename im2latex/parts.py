@@ -2,16 +2,18 @@
 
 A part is a list of strings; the work on it gives a table with one row a string, in order. The result is stored under
 a key made of the strings and of a recipe (parameters, code fingerprint, tool versions), by atomic rename, so a
-killed run resumes, appended rows cost only their own parts, and several machines may fill one cache.
+killed run resumes, appended rows cost only their own parts, and several machines may fill one cache. A result whose
+SHA-256 is not the one written beside it is computed again.
 
-reads, writes  <cache>/parts/<stage>/<key>.parquet
+reads, writes  <cache>/parts/<stage>/<key>.parquet, <key>.parquet.sha256
 """
 
 import hashlib
 import json
 import os
+import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from im2latex.errors import ToolError, UsageError
+from im2latex.checksums import read_sums, sha256_of, sum_line
+from im2latex.errors import InputError, ToolError, UsageError
 from im2latex.lifetime import task
 from im2latex.records import write_table
 
@@ -55,33 +58,43 @@ class Job:
         return self.cache.path(self.part)
 
     def result(self) -> Path:
-        """Compute the part unless its result is there; returns the file."""
+        """Compute the part unless its result is there, whole; returns the file."""
         path = self.path
-        if not _whole(path):
-            table = self.work(self.part)
-            if table.num_rows != len(self.part):
-                raise AssertionError(f"{len(self.part)} rows went in, {table.num_rows} came out")
-            partial = path.with_suffix(f".{os.getpid()}.partial")
-            try:
-                write_table(table, partial)
-                partial.replace(path)
-            except OSError as error:
-                with suppress(FileNotFoundError):
-                    partial.unlink()
-                raise ToolError(
-                    f"{path.parent}: a result cannot be written ({error.strerror}); finished parts are kept: "
-                    "make room and run the same command again"
-                ) from error
+        if _is_whole(path):
+            return path
+        if path.exists():
+            tqdm.write(f"{path}: damaged, or without its checksum; this part is computed again", sys.stderr)
+        table = self.work(self.part)
+        if table.num_rows != len(self.part):
+            raise AssertionError(f"{len(self.part)} rows went in, {table.num_rows} came out")
+        folder = path.with_suffix(f".{os.getpid()}.partial")
+        partial, sums = folder / path.name, folder / _sums(path).name
+        try:
+            write_table(table, partial)
+            sums.write_text(sum_line(partial), encoding="utf-8")
+            sums.replace(_sums(path))
+            partial.replace(path)
+        except OSError as error:
+            raise ToolError(
+                f"{path.parent}: a result cannot be written ({error.strerror}); finished parts are kept: "
+                "make room and run the same command again"
+            ) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         return path
 
 
-def _whole(path: Path) -> bool:
-    """Whether a cached file is there and undamaged to its last byte, as its footer and the sums of its pages tell."""
+def _sums(path: Path) -> Path:
+    """The file beside a result that holds its SHA-256."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a result is there with the SHA-256 that was written beside it."""
     try:
-        pq.read_table(path, partitioning=None, page_checksum_verification=True)
-    except (OSError, pa.ArrowInvalid):
+        return path.is_file() and read_sums(_sums(path)).get(path.name) == sha256_of(path)
+    except (OSError, InputError):
         return False
-    return True
 
 
 def worker_count() -> int:

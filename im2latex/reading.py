@@ -11,13 +11,13 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from im2latex.dataset.manifest import RELEASED
 from im2latex.errors import ArtifactError, PictureError
 from im2latex.imaging.adaptation import POINTS_PER_INCH, Target, adapt
 from im2latex.imaging.raster import PictureParams, Pixels
@@ -29,9 +29,6 @@ from im2latex.learning.constraints import Grammar
 from im2latex.learning.predict import choose_device, search
 from im2latex.learning.search import Hypothesis
 from im2latex.scoring.rerank import Redrawing, choose
-
-RELEASED = Path(str(files("im2latex") / "released"))
-"""The checkpoint that comes with the package: model.safetensors in half precision, checkpoint.json, README.md."""
 
 MOST_PICTURES = 64
 MOST_PIXELS = 1_000_000

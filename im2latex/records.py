@@ -20,6 +20,9 @@ from im2latex.errors import ArtifactError
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
+PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, MemoryError)
+"""What pyarrow raises for a damaged Parquet file; `UnicodeDecodeError` is a `ValueError`."""
+
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """A picture as the `datasets` library expects it: PNG bytes and an optional path."""
 
@@ -235,13 +238,31 @@ def write_table(table: pa.Table, path: Path) -> None:
 def read_json(path: Path, command: str = "dvc repro") -> dict[str, Any]:
     """Read a JSON object that a stage wrote; raises `ArtifactError`, naming the command that makes it anew."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such artifact; run `{command}`") from None
-    except ValueError:
+    except UnicodeDecodeError:
         raise ArtifactError(f"{path}: damaged; remove it and run `{command}`") from None
+    return parse_json(text, str(path), command)
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Read a file of JSON objects, one a line; raises `ArtifactError` as `read_json`."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise ArtifactError(f"{path}: damaged; remove it and run `dvc repro`") from None
+    return [parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line]
+
+
+def parse_json(text: str, name: str, command: str = "dvc repro") -> dict[str, Any]:
+    """The JSON object in a text from the artifact `name`; raises `ArtifactError` as `read_json`."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ArtifactError(f"{name}: damaged; remove it and run `{command}`") from None
     if not isinstance(content, dict):
-        raise ArtifactError(f"{path}: holds no JSON object; remove it and run `{command}`")
+        raise ArtifactError(f"{name}: holds no JSON object; remove it and run `{command}`")
     return content
 
 
@@ -251,7 +272,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         return pq.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such artifact; run `dvc repro`") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except PARQUET_ERRORS as error:
         raise ArtifactError(f"{path}: damaged ({error}); remove it and run `dvc repro`") from None
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import typer
 
 from im2latex.dataset.layouts import read_corpus
+from im2latex.dataset.manifest import describe_corpus
 from im2latex.dataset.sources import Row, read_as_lines
 from im2latex.dataset.splits import precedence, split_of
 from im2latex.errors import InputError, LatexError
@@ -118,6 +119,7 @@ def work(run: Run[NormalizeParams]) -> None:
         write_table(table, run.out / f"part-{index:05d}.parquet")
         number += len(chunk)
     run.facts["replaced"] = dict(sorted(replaced.items()))
+    run.facts["corpus"] = describe_corpus(corpus)
     if not run.ledger.kept:
         raise InputError(f"{corpus}: no formula was accepted: {run.ledger.line()}")
 

@@ -70,8 +70,9 @@ def run_stage(
         run.facts["code"] = fingerprint(f"pipeline.{stage}")
         run.facts["versions"] = {name: version(name) for name in packages}
         work(run)
-        run.ledger.close(out / "rejects.parquet", REPORTS / "ledger" / f"{stage}.json")
-        write_manifest(REPORTS / "manifest" / f"{stage}.json", run.outputs, run.facts)
+        ledger = REPORTS / "ledger" / f"{stage}.json"
+        run.ledger.close(out / "rejects.parquet", ledger)
+        write_manifest(REPORTS / "manifest" / f"{stage}.json", [*run.outputs, ledger], run.facts)
     except Im2LatexError as error:
         typer.echo(f"{stage}: {error}", err=True)
         sys.exit(error.exit_code)

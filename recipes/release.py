@@ -3,6 +3,7 @@
 reads   a checkpoint folder; shards with the split val, such as data/bucket
 writes  im2latex/released/model.safetensors   the weights, in half precision
         im2latex/released/checkpoint.json
+        im2latex/released/SHA256SUMS          of both, for `im2latex verify`
 
 Both are first written elsewhere and tried: they must be small enough for the repository, and read held-out pictures
 as the full weights do. Otherwise nothing is written, and it exits 1.
@@ -20,6 +21,8 @@ from typing import Annotated
 import torch
 import typer
 
+from im2latex.checksums import sum_line
+from im2latex.dataset.manifest import SUMS
 from im2latex.errors import ArtifactError, Im2LatexError
 from im2latex.learning.checkpoint import load_checkpoint, save_checkpoint
 from im2latex.learning.predict import PredictParams, Reading, read
@@ -57,6 +60,8 @@ def main(
         out.mkdir(parents=True, exist_ok=True)
         for path in draft.iterdir():
             shutil.copyfile(path, out / path.name)
+        sums = "".join(map(sum_line, sorted(draft.iterdir())))
+        (out / SUMS).write_text(sums, encoding="utf-8")
     typer.echo(f"{out}: {size / 1e6:.2f} MB, {alike:.1%} read alike, a token's probability moves by {off:.3%}")
 
 

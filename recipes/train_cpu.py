@@ -36,7 +36,7 @@ from im2latex.learning.journal import Journal
 from im2latex.learning.loop import in_words, train
 from im2latex.learning.recipe import TrainParams
 from im2latex.learning.schedule import ScheduleParams
-from im2latex.learning.state import FORMAT, InterruptedRunError
+from im2latex.learning.state import FORMAT, InterruptedRunError, read_state
 from im2latex.params import check, load_yaml
 from pipeline.stage import state_root
 from recipes.pack import assignment, merged
@@ -125,7 +125,7 @@ def last_stretch(folder: Path, params: TrainParams, samples: int) -> tuple[Path,
     if branch is None:
         if not (folder / "state.pt").is_file():
             raise InputError(f"{folder}: holds no state to decay; train without --decay-samples first")
-        seen = int(torch.load(folder / "state.pt", map_location="cpu", weights_only=True)["seen"])
+        seen = int(read_state(folder / "state.pt")["seen"])
         branch = folder / f"decay-{seen:012d}"
         shutil.rmtree(branch, ignore_errors=True)  # of the same samples, and finished
         draft = folder / ".decay"

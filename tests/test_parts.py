@@ -60,18 +60,29 @@ def test_another_recipe_shares_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert other.worked == {"a", "ccc", "d"}
 
 
-def test_a_damaged_result_is_made_anew(tmp_path: Path) -> None:
-    cache = PartCache(tmp_path, "test", {})
-    work = Counting(tmp_path / "work")
-    path = Job(["a"], work, cache).result()
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-20])
-    assert Job(["a"], work, cache).result().read_bytes() == whole
-    column = pq.read_metadata(path).row_group(0).column(0)
-    flipped = bytearray(whole)
-    flipped[column.data_page_offset + column.total_compressed_size - 1] ^= 1
-    path.write_bytes(flipped)
-    assert Job(["a"], work, cache).result().read_bytes() == whole
+def test_a_damaged_result_is_computed_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Damage at any place, in the footer too, where a reader of Parquet accepts other content."""
+    job = Job(["a", "bb"], Counting(tmp_path / "work"), PartCache(tmp_path, "test", {}))
+    path = job.result()
+    sums = path.with_name(f"{path.name}.sha256")
+    whole, checksum = path.read_bytes(), sums.read_bytes()
+    damaged = [whole[:-20], whole + b"x", b""]
+    damaged += [whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :] for place in range(0, len(whole), 7)]
+    for content in damaged:
+        path.write_bytes(content)
+        assert job.result().read_bytes() == whole
+    assert capfd.readouterr().err.count("damaged, or without its checksum; this part is computed again") == len(damaged)
+    for content in (checksum[:-20], checksum.replace(b"  ", b" \xff"), b"nonsense\n"):
+        sums.write_bytes(content)
+        assert job.result() == path
+        assert (path.read_bytes(), sums.read_bytes()) == (whole, checksum)
+
+
+def test_a_result_of_another_part_is_not_taken(tmp_path: Path) -> None:
+    cache, work = PartCache(tmp_path, "test", {}), Counting(tmp_path / "work")
+    one, other = Job(["a"], work, cache), Job(["bb"], work, cache)
+    one.result().replace(other.result())
+    assert pq.read_table(other.result())["length"].to_pylist() == [2]
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

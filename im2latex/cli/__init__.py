@@ -5,6 +5,7 @@ import what they need when they run, so that each starts fast.
 """
 
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -44,6 +45,10 @@ app.add_typer(vocab.app, name="vocab")
 
 def main() -> None:
     """Run the command line; what `im2latex` calls."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A file name may hold bytes that are no text: `\\udce9` in JSON gives them back.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except Im2LatexError as error:
@@ -54,7 +59,6 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        if not is_full(error):
-            raise
-        typer.echo(f"im2latex: {FULL_DISK}", err=True)
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"im2latex: {FULL_DISK if is_full(error) else f'{place}{error.strerror or error}'}", err=True)
         sys.exit(1)

@@ -48,10 +48,10 @@ def fetch(
     and checked from then on.
     """
     if corpus.startswith("wandb:"):
-        from im2latex.learning.logs import download_checkpoint
+        from im2latex.learning.logs import download_checkpoint, run_name
 
         run = corpus.removeprefix("wandb:")
-        typer.echo(download_checkpoint(run, into or Path("models") / Path(run).name))
+        typer.echo(download_checkpoint(run, into or Path("models") / run_name(run)))
         return
     from im2latex.dataset.fetch import SUMS, without_checksum
     from im2latex.dataset.fetch import fetch as bring

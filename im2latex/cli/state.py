@@ -47,7 +47,10 @@ def inspect(
 
 
 def verify() -> None:
-    """Re-hash every artifact against the manifests; exit 1 on any difference."""
+    """Re-hash every artifact against the manifests; exit 1 on any difference.
+
+    Artifacts are what the stages wrote, their ledgers, the raw corpus, and the checkpoint that comes with the package.
+    """
     from im2latex.dataset.manifest import verify as check_artifacts
 
     checked, faults = check_artifacts(Path("reports/manifest"))

@@ -140,5 +140,5 @@ def load_shapes(path: Path) -> Ints:
         return np.array([[row["height"], row["width"], row["tokens"]] for row in rows], dtype=np.int64)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such artifact; run `dvc repro bucket`") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ArtifactError(f"{path}: not a list of shapes; run `dvc repro bucket`") from None

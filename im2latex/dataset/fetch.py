@@ -9,9 +9,8 @@ its end. Its SHA-256 is written down, in the form of `sha256sum`, and asked of e
 who keeps SHA256SUMS with a project has the same bytes everywhere.
 """
 
-import gzip
 import hashlib
-import zlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +18,15 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 
+from im2latex.checksums import read_sums, sum_line
 from im2latex.errors import InputError, UsageError
+from im2latex.unpacking import UNPACK_ERRORS, open_gzip
 
 TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 14
 """Most that a broken connection costs."""
+MOST_BYTES = 8_000_000_000
+"""The largest file that is downloaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,9 @@ CORPORA: Mapping[str, Corpus] = {
 }
 
 SUMS = "SHA256SUMS"
+_HTTPS = "https://"
+_SCHEMES = (_HTTPS, "http://")
+_MOST_DIGITS = 18  # of a length
 
 
 def fetch(name: str, folder: Path, url: str | None = None, pictures: bool = False) -> list[Path]:
@@ -82,17 +88,19 @@ def fetch(name: str, folder: Path, url: str | None = None, pictures: bool = Fals
         raise UsageError(f"'{name}' is no corpus that can be fetched; known are {', '.join(CORPORA)}")
     corpus = CORPORA[name]
     files = {**corpus.files, **(corpus.pictures if pictures else {})}
-    folder.mkdir(parents=True, exist_ok=True)
     base = (url or corpus.url).rstrip("/")
+    if not base.startswith(_SCHEMES):
+        raise UsageError(f"--url {base}: begins with none of {', '.join(_SCHEMES)}")
+    folder.mkdir(parents=True, exist_ok=True)
     for file, published in files.items():
         path = folder / file
-        due = published or _recorded(folder).get(file)
+        due = published or read_sums(folder / SUMS).get(file)
         if path.is_file() and due and _digest(path, due) == due:
             continue
         _download(f"{base}/{file}", path, due)
         if due is None:
             with (folder / SUMS).open("a", encoding="utf-8") as sums:
-                sums.write(f"{_sha256(path)}  {file}\n")
+                sums.write(sum_line(path))
     return [folder / file for file in files]
 
 
@@ -103,34 +111,36 @@ def without_checksum(name: str, pictures: bool = False) -> list[str]:
     return [file for file, published in files.items() if published is None]
 
 
-def _recorded(folder: Path) -> dict[str, str]:
-    """What SHA256SUMS says; raises `InputError` where it says nothing that can be understood."""
-    path = folder / SUMS
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    rows = [line.split(maxsplit=1) for line in lines if line.strip()]
-    if any(len(row) != 2 or len(row[0]) != 64 for row in rows):
-        raise InputError(f"{path}: a line is `SHA-256  file`; correct or remove the file")
-    return {file.removeprefix("*"): digest for digest, file in rows}
-
-
 def _download(url: str, path: Path, due: str | None) -> None:
     """Bring one file, going on where an earlier attempt stopped."""
     partial = path.with_name(path.name + ".partial")
     start = partial.stat().st_size if partial.is_file() else 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     try:
-        with requests.get(
-            url, stream=True, timeout=TIMEOUT_SECONDS, headers={"Range": f"bytes={start}-"} if start else {}
-        ) as answer:
-            if answer.status_code != requests.codes.requested_range_not_satisfiable:
+        with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS, headers=headers) as answer:
+            _check_redirects(answer)
+            checked = due is not None or path.suffix == ".gz"
+            if start and answer.status_code == requests.codes.requested_range_not_satisfiable:
+                if not checked and answer.headers.get("Content-Range") != f"bytes */{start}":
+                    partial.unlink()
+                    raise requests.RequestException("what had come is not what the server has now")
+            else:
                 answer.raise_for_status()
-                _receive(answer, partial, start if answer.status_code == requests.codes.partial_content else 0)
-    except requests.RequestException as error:
+                _receive(answer, partial, start, checked)
+    except (requests.RequestException, ValueError) as error:  # urllib3 raises that for a host in a redirect
         raise InputError(f"{url}: download failed ({error}); run the same command again to go on with it") from None
     fault = _fault(partial, path.suffix == ".gz", due)
     if fault:
         partial.unlink()
         raise InputError(f"{url}: {fault}; the file was discarded, try again or another --url")
     partial.replace(path)
+
+
+def _check_redirects(answer: requests.Response) -> None:
+    """Refuse an answer that came over plain HTTP where HTTPS was asked; requests itself refuses other schemes."""
+    places = [one.url for one in [*answer.history, answer]]
+    if places[0].startswith(_HTTPS) and not all(place.startswith(_HTTPS) for place in places):
+        raise requests.RequestException(f"it leads to {places[-1]}, which is not HTTPS")
 
 
 def _fault(path: Path, gzipped: bool, due: str | None) -> str | None:
@@ -141,26 +151,70 @@ def _fault(path: Path, gzipped: bool, due: str | None) -> str | None:
     if not gzipped:
         return None
     try:
-        with gzip.open(path) as stream:
+        with open_gzip(path) as stream:
             while stream.read(1 << 20):
                 pass
-    except (OSError, EOFError, zlib.error) as error:
+    except (*UNPACK_ERRORS, InputError) as error:
         return f"does not unpack ({error})"
     return None
 
 
-def _receive(answer: requests.Response, partial: Path, start: int) -> None:
-    """Append the body to the partial file, or begin anew where the server does not resume."""
-    expected = int(answer.headers.get("Content-Length", 0))
+def _receive(answer: requests.Response, partial: Path, start: int, checked: bool) -> None:
+    """Append the body to the partial file, or begin anew where the server does not resume.
+
+    Raises `requests.RequestException` where the answer is not that file, or ends early; and, unless the file can be
+    `checked`, where the server does not tell a length, so that an early end would pass for the end.
+    """
+    start = _first_byte(answer, start)
+    expected = _length(answer)
+    if expected is None and answer.headers.get("Transfer-Encoding") != "chunked" and not checked:
+        raise requests.RequestException("the server tells no length, and no checksum was published")
+    if start + (expected or 0) > MOST_BYTES:
+        raise requests.RequestException(f"it has more than {MOST_BYTES:,} bytes")
+    received = start
     with (
         partial.open("ab" if start else "wb") as stream,
-        tqdm(total=start + expected, initial=start, desc=partial.stem, unit="B", unit_scale=True, disable=None) as bar,
+        tqdm(
+            total=None if expected is None else start + expected,
+            initial=start,
+            desc=partial.stem,
+            unit="B",
+            unit_scale=True,
+            disable=None,
+        ) as bar,
     ):
         for chunk in answer.iter_content(CHUNK_BYTES):
+            received += len(chunk)
+            if received > MOST_BYTES:
+                raise requests.RequestException(f"it has more than {MOST_BYTES:,} bytes")
             stream.write(chunk)
             bar.update(len(chunk))
-    if expected and partial.stat().st_size < start + expected:
-        raise requests.ConnectionError(f"the connection closed after {partial.stat().st_size:,} bytes")
+    if expected is not None and received < start + expected:
+        raise requests.RequestException(f"the connection closed after {received:,} bytes")
+
+
+def _first_byte(answer: requests.Response, start: int) -> int:
+    """Where in the file the body begins, `start` having been asked for."""
+    if answer.status_code == requests.codes.ok:
+        return 0
+    if answer.status_code != requests.codes.partial_content:
+        raise requests.RequestException(f"the server answered {answer.status_code}")
+    told = answer.headers.get("Content-Range", f"bytes {start}-")
+    if not re.match(rf"bytes {start}-", told):
+        raise requests.RequestException(f"bytes from {start} on were asked for, the server sends {told!r}")
+    return start
+
+
+def _length(answer: requests.Response) -> int | None:
+    """The length of the body in bytes, as far as the server tells it."""
+    if (coding := answer.headers.get("Content-Encoding", "identity")) != "identity":
+        raise requests.RequestException(f"it comes encoded as {coding}, which was not asked for")
+    told = answer.headers.get("Content-Length")
+    if told is None:
+        return None
+    if not (told.isascii() and told.isdecimal() and len(told) <= _MOST_DIGITS):
+        raise requests.RequestException(f"Content-Length is {told!r}, which is no number of bytes")
+    return int(told)
 
 
 def _kind(digest: str) -> str:
@@ -170,7 +224,3 @@ def _kind(digest: str) -> str:
 def _digest(path: Path, like: str) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, _kind(like).replace("-", "").lower()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    return _digest(path, "0" * 64)

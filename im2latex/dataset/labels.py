@@ -9,13 +9,12 @@ reads  data/normalize                  every normalized formula
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from im2latex.dataset.shards import SHARDS
 from im2latex.dataset.sources import SPLIT_NAMES
 from im2latex.errors import ArtifactError, InputError
-from im2latex.records import Split, part_paths, read_parts, read_table
+from im2latex.records import PARQUET_ERRORS, Split, part_paths, read_parts, read_table
 
 Label = tuple[Split | None, str]
 """A split, where one is given, and a normalized formula."""
@@ -54,7 +53,7 @@ def _split_of(path: Path) -> Split | None:
 def _columns(path: Path) -> list[str]:
     try:
         names: list[str] = pq.read_schema(path).names
-    except (pa.ArrowInvalid, OSError) as error:
+    except PARQUET_ERRORS as error:
         raise InputError(f"{path}: not a readable Parquet file ({error})") from None
     return names
 

@@ -25,6 +25,7 @@ from im2latex.dataset.sources import (
     Row,
     file_format,
     numbered_lines,
+    printable,
     read_file,
     read_lines,
     table_row,
@@ -39,6 +40,7 @@ PROCESSED_FOLDERS = ("formula_images_processed", "images_processed", *PICTURE_FO
 _RAW_FORMULAS = ("im2latex_formulas.lst", "formulas.lst")
 _NORMALIZED_FORMULAS = ("im2latex_formulas.norm.lst", "formulas.norm.lst")
 _LIST = re.compile(rf"(?:im2latex_)?(?P<split>{'|'.join(SPLIT_NAMES)})(?P<filtered>_filter)?\.lst")
+_MOST_DIGITS = 18  # of a line number
 _FORMULAS = re.compile(r"(?P<name>.+)\.formulas(?:\.norm)?\.txt")
 
 
@@ -58,6 +60,13 @@ class _Index:
 
 def read_corpus(path: Path) -> Iterator[Row]:
     """All formulas of a file or folder; the files of a folder in the order of their names."""
+    try:
+        yield from _read_corpus(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+
+
+def _read_corpus(path: Path) -> Iterator[Row]:
     if not path.exists():
         raise InputError(f"{path}: no such corpus; put your formulas there, or see `im2latex fetch --help`")
     if path.is_file():
@@ -137,13 +146,13 @@ def _entries(index: _Index, count: int) -> Iterator[tuple[int, str | None]]:
         yield from ((number, None) for number in range(count))
         return
     with index.path.open("rb") as stream:
-        for place, line in numbered_lines(stream, index.path.name):
+        for place, line in numbered_lines(stream, printable(index.path.name)):
             yield _entry(line, place, index, count)
 
 
 def _formulas(path: Path) -> list[Row]:
     with path.open("rb") as stream:
-        return list(read_lines(stream, path.name, LISTED_LINE_END))
+        return list(read_lines(stream, printable(path.name), LISTED_LINE_END))
 
 
 def _entry(line: str | BadRow, place: str, index: _Index, count: int) -> tuple[int, str]:
@@ -154,7 +163,7 @@ def _entry(line: str | BadRow, place: str, index: _Index, count: int) -> tuple[i
     fields = line.split() if isinstance(line, str) else []
     image_first = index.image_first and len(fields) == 2
     number, image = (fields[1::-1] if image_first else fields[:2]) if len(fields) > 1 else ("", "")
-    if not (number.isascii() and number.isdecimal()):
+    if not (number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS):
         due = "image_name index" if index.image_first else "index image_name kind"
         raise InputError(f"{place}: an entry is `{due}`; correct the line")
     if int(number) >= count:
@@ -169,14 +178,15 @@ def _pairs(folder: Path) -> Iterator[Row]:
     names, formulas = (_json_object(folder / name) for name in (NAME_TO_ID, ID_TO_FORMULA))
     pictures = _picture_folder(folder, PICTURE_FOLDERS)
     for name, number in names.items():
-        values = {"formula": formulas.get(str(number)), "id": name}
-        yield table_row(values | {"image": pictures and _picture_file(pictures, name)}, f"{NAME_TO_ID}:{name}")
+        formula = formulas.get(str(number)) if isinstance(number, int | str) else None
+        values = {"formula": formula, "id": name, "image": pictures and _picture_file(pictures, name)}
+        yield table_row(values, f"{NAME_TO_ID}:{printable(name)}")
 
 
 def _json_object(path: Path) -> Mapping[str, object]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: an object is due, found {type(content).__name__}")
@@ -190,4 +200,4 @@ def _picture_folder(folder: Path, names: tuple[str, ...]) -> str | None:
 
 def _picture_file(folder: str, name: str) -> str:
     """A picture's path inside the corpus; the lists leave the usual extension out."""
-    return f"{folder}/{name}" if Path(name).suffix else f"{folder}/{name}.png"
+    return printable(f"{folder}/{name}" if Path(name).suffix else f"{folder}/{name}.png")

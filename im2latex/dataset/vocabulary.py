@@ -58,6 +58,10 @@ class Vocabulary:
     ) -> None:
         if tuple(tokens[:4]) != SPECIALS or len(set(tokens)) != len(tokens):
             raise ArtifactError(f"a vocabulary starts with {' '.join(SPECIALS)} and repeats no token")
+        try:
+            "".join(tokens).encode()
+        except (TypeError, UnicodeEncodeError):
+            raise ArtifactError("the tokens of a vocabulary are text") from None
         self.tokens = list(tokens)
         self.counts = counts or {}
         self.merges = merges or {}
@@ -191,7 +195,7 @@ class Vocabulary:
             return cls(content["tokens"], content["counts"], settle(dict(content.get("merges", {}))))
         except FileNotFoundError:
             raise ArtifactError(f"{path}: no vocabulary; run `dvc repro tokenize`") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ArtifactError(f"{path}: not a vocabulary file; run `dvc repro tokenize`") from None
 
 

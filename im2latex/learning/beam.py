@@ -176,7 +176,10 @@ class _Ended:
             ]
 
     def hypotheses(self, score: Callable[[Hypothesis], float]) -> list[list[Hypothesis]]:
-        """Those of each picture, the best first; two groups may have found the same one, which is kept once."""
+        """Those of each picture, the best first; two groups may have found the same one, which is kept once.
+
+        There is none where the scores were not numbers.
+        """
         found = []
         tokens, totals = self.tokens.flatten(1, 2).tolist(), self.totals.flatten(1).tolist()
         for picture, (sequences, values) in enumerate(zip(tokens, totals, strict=True)):
@@ -186,7 +189,7 @@ class _Ended:
                 if value > -torch.inf
             ]
             different: dict[tuple[int, ...], Hypothesis] = {}
-            for one in sorted(ended or self.unfinished[picture], key=score, reverse=True):
+            for one in sorted(ended or self.unfinished.get(picture, ()), key=score, reverse=True):
                 different.setdefault(tuple(one.tokens), one)
             found.append(list(different.values()))
         return found

@@ -10,15 +10,22 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from pydantic import ConfigDict, Field, field_validator
+from safetensors.torch import save_file
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.errors import ArtifactError
+from im2latex.errors import ArtifactError, ParamsError
 from im2latex.learning.batches import Shape
 from im2latex.learning.files import replace
 from im2latex.learning.network import ModelParams, Network
-from im2latex.params import check
+from im2latex.learning.weights import load_network
+from im2latex.params import Params, check
+
+MOST_FILE_BYTES = 50_000_000
+"""The largest checkpoint.json that is read; one with 131,072 pieces has 10 MB."""
+MOST_PIXELS = 4_000_000
+"""The largest shape that a model reads: pictures are put on pages of these shapes."""
+MOST_TOKENS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +89,78 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """
     path = folder / "checkpoint.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        model = check(content["model"], ModelParams, f"{path}: model")
-        words = content["vocabulary"]
-        vocabulary = Vocabulary(words["tokens"], words["counts"], words.get("merges"))
-        network = Network(model, len(vocabulary))
-        network.load_state_dict(load_file(folder / "model.safetensors"))
-        shapes = [Shape(**shape) for shape in content["shapes"]]
-        history = content["dataset_hash"], content["recipe"], content["counts"], content.get("pictures", {})
-        ancestors = tuple(Ancestor(**ancestor) for ancestor in content.get("started_from", ()))
-    except FileNotFoundError as error:
+        if path.stat().st_size > MOST_FILE_BYTES:
+            raise ArtifactError(f"{path}: has more than {MOST_FILE_BYTES:,} bytes, so it describes no checkpoint")
+        content = check(json.loads(path.read_text(encoding="utf-8")), _Content, str(path))
+        words = content.vocabulary
+        vocabulary = Vocabulary(words.tokens, words.counts, words.merges)
+        network = load_network(content.model, len(vocabulary), folder / "model.safetensors")
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ArtifactError(f"{error.filename or folder}: no checkpoint here; run `dvc repro train`") from None
-    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (ArtifactError, ParamsError, OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{folder}: not a whole checkpoint ({error}); run `dvc repro train`") from None
-    return Checkpoint(network.eval(), model, vocabulary, shapes, *history, ancestors)
+    return Checkpoint(
+        network.eval(),
+        content.model,
+        vocabulary,
+        [Shape(shape.height, shape.width, shape.tokens) for shape in content.shapes],
+        content.dataset_hash,
+        content.recipe,
+        content.counts,
+        content.pictures,
+        tuple(Ancestor(one.weights, one.dataset_hash, one.samples) for one in content.started_from),
+    )
+
+
+class _Words(Params):
+    """A vocabulary."""
+
+    tokens: list[str]
+    counts: dict[str, int] = Field({})
+    merges: dict[str, str] | None = None
+
+
+class _Shape(Params):
+    """A shape that the model was trained on."""
+
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+    tokens: int = Field(ge=1, le=MOST_TOKENS)
+
+    @field_validator("width")
+    @classmethod
+    def _is_no_larger(cls, width: int, values: Any) -> int:
+        if values.data.get("height", 1) * width > MOST_PIXELS:
+            raise ValueError(f"a shape has at most {MOST_PIXELS:,} pixels")
+        return width
+
+
+class _Ancestor(Params):
+    """See `Ancestor`."""
+
+    weights: str
+    dataset_hash: str
+    samples: int
+
+
+class _Content(Params):
+    """What checkpoint.json holds; keys that a later version adds are passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: ModelParams
+    vocabulary: _Words
+    pictures: dict[str, int] = Field({})
+    shapes: list[_Shape] = Field(min_length=1)
+    dataset_hash: str
+    recipe: dict[str, Any]
+    counts: dict[str, int]
+    started_from: list[_Ancestor] = Field([])
+
+    @field_validator("pictures")
+    @classmethod
+    def _pictures_have_a_size(cls, pictures: dict[str, int]) -> dict[str, int]:
+        for name, least, most in (("dpi", 10, 10_000), ("downsample", 1, 100), ("padding_px", 0, 1000)):
+            if not least <= pictures.get(name, least) <= most:
+                raise ValueError(f"{name} is between {least} and {most:,}")
+        return pictures

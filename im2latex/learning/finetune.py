@@ -10,7 +10,6 @@ The new model may have more layers than the earlier one. Layers that were added 
 trained, so that both models predict the same at first (Net2DeeperNet; Chen et al. 2016, arXiv 1511.05641, section 2.3).
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +21,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from im2latex.checksums import sha256_of
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError, ParamsError
 from im2latex.learning.checkpoint import Ancestor, Checkpoint, load_checkpoint
 from im2latex.learning.momentum import MOMENTUM, restore_momentum
 from im2latex.learning.network import ModelParams, Network
+from im2latex.learning.weights import check_finite, shapes
 
 PIN = 8
 """Fewest hexadecimal digits that name weights."""
@@ -76,8 +77,7 @@ def load_start(start: str) -> Start:
             "which is emptied before a training: copy it first"
         )
     checkpoint = load_checkpoint(folder)
-    with (folder / "model.safetensors").open("rb") as stream:
-        weights = hashlib.file_digest(stream, "sha256").hexdigest()
+    weights = sha256_of(folder / "model.safetensors")
     if pinned and not weights.startswith(pinned[2]):
         raise ParamsError(
             f"train.start = {start}: the weights there are {weights[:PIN]} now; bring back those it names, or write "
@@ -128,8 +128,10 @@ def adopt_momentum(
     if not path.is_file() or vocabulary.tokens != start.checkpoint.vocabulary.tokens:
         return 0
     try:
-        return restore_momentum(network, optimizers, load_file(path))
-    except SafetensorError as error:
+        saved = load_file(path)
+        check_finite(saved, path)
+        return restore_momentum(network, optimizers, saved)
+    except (SafetensorError, OSError) as error:
         raise ArtifactError(f"{path}: damaged ({error}); remove it, or bring it back") from None
 
 
@@ -138,12 +140,11 @@ def token_dimensions(params: ModelParams) -> dict[str, int]:
 
     Found by building the model, without memory, for two sizes of vocabulary: so it holds for every family.
     """
-    with torch.device("meta"):
-        small, large = (Network(params, size).state_dict() for size in (10, 11))
+    small, large = (shapes(params, size) for size in (10, 11))
     return {
-        name: next(place for place, size in enumerate(weight.shape) if size != large[name].shape[place])
-        for name, weight in small.items()
-        if weight.shape != large[name].shape
+        name: next(place for place, size in enumerate(shape) if size != large[name][place])
+        for name, shape in small.items()
+        if shape != large[name]
     }
 
 

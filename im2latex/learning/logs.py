@@ -7,6 +7,7 @@ Both lie outside the hashed outputs: they hold clocks, and what is logged decide
 """
 
 import importlib
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,10 +15,13 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from im2latex.errors import InputError, ToolError
+from im2latex.errors import InputError, ToolError, UsageError
 from im2latex.params import Params
 
 Row = Mapping[str, float]
+
+CHECKPOINT_FILES = ("model.safetensors", "checkpoint.json")
+_RUN = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*){2}", re.ASCII)
 
 
 class LogParams(Params):
@@ -111,7 +115,7 @@ class WeightsAndBiases:
             return
         if checkpoint is not None:
             artifact = self._library.Artifact(f"checkpoint-{self._run.id}", type="model")
-            for file in ("model.safetensors", "checkpoint.json"):
+            for file in CHECKPOINT_FILES:
                 artifact.add_file(str(checkpoint / file))
             self._run.log_artifact(artifact)
         self._run.finish(exit_code=0 if checkpoint else 1)
@@ -121,17 +125,33 @@ class WeightsAndBiases:
         run.log({name: value for name, value in row.items() if name != "samples"}, step=int(row["samples"]))
 
 
+def run_name(run: str) -> str:
+    """The last part of ENTITY/PROJECT/RUN, which names a folder; raises `UsageError` for anything else."""
+    if not _RUN.fullmatch(run):
+        raise UsageError(
+            f"wandb:{run}: it is wandb:ENTITY/PROJECT/RUN, of letters, digits and -_. and none beginning with a dot"
+        )
+    return run.rpartition("/")[2]
+
+
 def download_checkpoint(run: str, into: Path) -> Path:
-    """Bring the last checkpoint of ENTITY/PROJECT/RUN from Weights & Biases; returns its folder `into`."""
+    """Bring the last checkpoint of ENTITY/PROJECT/RUN from Weights & Biases; returns its folder `into`.
+
+    Only the two files of a checkpoint are taken, whatever else an artifact holds.
+    """
+    run_name(run)
     library = _extra("wandb")
     try:
         artifacts = [one for one in library.Api().run(run).logged_artifacts() if one.type == "model"]
         if not artifacts:
             raise InputError(f"{run}: this run has no checkpoint; one that finished with train.logs.wandb on has")
         into.mkdir(parents=True, exist_ok=True)
-        artifacts[-1].download(root=str(into))
+        for name in CHECKPOINT_FILES:
+            artifacts[-1].get_entry(name).download(root=str(into))
     except library.errors.Error as error:
         raise ToolError(f"Weights & Biases: {run}: {error}; it is ENTITY/PROJECT/RUN, after `wandb login`") from None
+    except KeyError as error:
+        raise InputError(f"{run}: its last artifact is no checkpoint: it has no file {error}") from None
     return into
 
 

@@ -40,7 +40,7 @@ def restore_momentum(
         for place, weight in enumerate(weights):
             prefix = names[id(weight)]
             state = {key: saved[f"{prefix}:{key}"] for key in _NEEDED if f"{prefix}:{key}" in saved}
-            if state and all(value.dim() == 0 or value.shape == weight.shape for value in state.values()):
+            if state and all(value.shape == (() if key == "step" else weight.shape) for key, value in state.items()):
                 content["state"][place] = {key: value.float() for key, value in state.items()}
                 restored += 1
         optimizer.load_state_dict(content)

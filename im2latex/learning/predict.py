@@ -4,6 +4,7 @@ reads  a checkpoint folder (through checkpoint) and <shards>/<split>/shard-*.par
 yields what it reads, also as rows of records.PREDICTIONS
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from im2latex.errors import ArtifactError
 from im2latex.learning.batches import BatchParams, Samples, collate, plan
 from im2latex.learning.beam import SearchParams, beam
 from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
@@ -84,10 +86,17 @@ def predict(
 def search(
     checkpoint: Checkpoint, images: Tensor, params: SearchParams, constraint: Constraint | None = None
 ) -> list[list[Hypothesis]]:
-    """Hypotheses for each picture (B, 1, H, W), the best first, by greedy or beam search."""
+    """Hypotheses for each picture (B, 1, H, W), the best first, by greedy or beam search.
+
+    Raises `ArtifactError` where the network's scores are not numbers: finite weights can give such.
+    """
     if params.beam == 1:
-        return [[one] for one in greedy(checkpoint.network, images, checkpoint.max_tokens, constraint)]
-    return beam(checkpoint.network, images, checkpoint.max_tokens, params, constraint)
+        found = [[one] for one in greedy(checkpoint.network, images, checkpoint.max_tokens, constraint)]
+    else:
+        found = beam(checkpoint.network, images, checkpoint.max_tokens, params, constraint)
+    if any(not several or any(math.isnan(one.log_probability) for one in several) for several in found):
+        raise ArtifactError("the checkpoint gives scores that are not numbers; its weights are damaged, use another")
+    return found
 
 
 def choose_device(name: str) -> torch.device:

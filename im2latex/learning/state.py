@@ -1,11 +1,15 @@
 """A training run between two steps: kept in memory, saved and resumed.
 
-reads, writes  <folder>/state.pt   weights, their average, the best average, the optimizers, losses and counts
+reads, writes  <folder>/state.pt           weights, their average, the best average, the optimizers, losses and counts;
+                                           its last 32 bytes are the SHA-256 of all before them
+               <folder>/state-earlier.pt   the state that was saved before; read where state.pt is damaged
 
 Nothing else is needed to resume exactly: order, placing and dropout follow from the seed and the step.
 """
 
 import copy
+import sys
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -13,12 +17,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
+from im2latex.checksums import append_checksum, has_valid_checksum
 from im2latex.errors import ArtifactError, Im2LatexError
 from im2latex.learning.files import replace
 from im2latex.learning.network import Network
 from im2latex.learning.progress import Progress
 from im2latex.learning.watch import LossWatch
+
+STATE, EARLIER = "state.pt", "state-earlier.pt"
 
 COUNTS = ("step", "seen", "total", "validations", "validated")
 
@@ -85,20 +93,67 @@ class TrainingState:
             setattr(self, name, snapshot[name])
 
     def save(self, folder: Path, identity: str) -> None:
-        """Write state.pt, whole or not at all; `identity` names the run it belongs to."""
+        """Write state.pt, whole or not at all, and keep the one before; `identity` names the run it belongs to."""
         content = self._content() | {"identity": identity, "format": FORMAT}
-        replace(folder / "state.pt", lambda path: torch.save(content, path))
+
+        def write(path: Path) -> None:
+            torch.save(content, path)
+            append_checksum(path)
+
+        replace(folder / STATE, write, folder / EARLIER)
 
     def resume(self, folder: Path, identity: str) -> bool:
-        """Take up the run saved in `folder`, if there is one; raises `ArtifactError` where it is another's."""
-        path = folder / "state.pt"
+        """Take up the run saved in `folder`, if there is one: its state, or the earlier one where that is damaged.
+
+        Raises `ArtifactError` where neither is whole, or it is another run's.
+        """
+        path = folder / STATE
         if not path.exists():
             return False
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = read_state(path)
+        except ArtifactError as error:
+            path = folder / EARLIER
+            try:
+                content = read_state(path)
+            except ArtifactError:
+                raise ArtifactError(f"{error}; remove {folder} and train again") from None
+            tqdm.write(f"{error}; going on with {EARLIER}, after {content['seen']:,} samples", sys.stderr)
+        self._take_up(content, identity, path)
+        return True
+
+    def _take_up(self, content: dict[str, Any], identity: str, path: Path) -> None:
+        try:
             if content["format"] != FORMAT or content["identity"] != identity:
                 raise ArtifactError(f"{path}: belongs to a run with other data or params; remove it and train again")
             self.restore(content)
-        except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"{path}: damaged, or of other code ({error}); remove it and train again") from None
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{path}: of other code ({error}); remove it and train again") from None
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """What `TrainingState.save` wrote; raises `ArtifactError` where any byte of it is another."""
+    if not path.is_file():
+        raise ArtifactError(f"{path}: no such file")
+    try:
+        if not _is_whole(path):
+            raise ArtifactError(f"{path}: damaged, its checksum is another")
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"{path}: damaged, or of other code ({error})") from None
+    return content
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a state is as it was written; those from before checksums end as a ZIP file does, and have its sums."""
+    if has_valid_checksum(path):
         return True
+    with path.open("rb") as stream:
+        stream.seek(-min(_ZIP_END_BYTES, path.stat().st_size), 2)
+        if not stream.read().startswith(_ZIP_END):
+            return False
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip() is None
+
+
+_ZIP_END, _ZIP_END_BYTES = b"PK\5\6", 22

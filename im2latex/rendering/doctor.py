@@ -86,7 +86,7 @@ def differences(lock: Path, params: RenderParams | None = None) -> list[str]:
         locked: dict[str, str] = json.loads(lock.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{lock}: no such file; `im2latex doctor --lock {lock}` writes it") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"{lock}: damaged; `im2latex doctor --lock {lock}` writes it anew") from None
     here = versions(params)
     return [

@@ -6,7 +6,9 @@ A row that has no picture keeps its place, with `image` null and a reason.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -79,39 +81,78 @@ def _bad_row(row: BadRow) -> Row:
 def write_parquet(rows: Iterator[Row], out: Path) -> tuple[int, int]:
     """Write RENDERED; returns how many rows there are and how many of them have no picture."""
     out.parent.mkdir(parents=True, exist_ok=True)
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; name a file, or a folder that does not end in .parquet")
     partial = out.with_name(out.name + ".partial")
-    count = failed = 0
+    total = failed = 0
     try:
         with pq.ParquetWriter(partial, RENDERED, compression={"formula": "ZSTD", "image.bytes": "NONE"}) as writer:
             while part := list(islice(rows, PART_ROWS)):
                 writer.write_table(pa.Table.from_pylist(part, schema=RENDERED))
-                count += len(part)
+                total += len(part)
                 failed += sum(row.get("image") is None for row in part)
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
-    return count, failed
+    return total, failed
 
 
 def write_folder(rows: Iterator[Row], out: Path) -> tuple[int, int]:
-    """Write one PNG a row and render.jsonl, whose `image` is then the file's name; counts as `write_parquet`."""
+    """Write one PNG a row and render.jsonl, whose `image` is then the file's name; counts as `write_parquet`.
+
+    Rows of one id get files of their own. Files of an earlier rendering, which render.jsonl lists, are written anew;
+    raises `InputError` rather than overwrite any other, and for a name that means another kind of file.
+    """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; name a folder, or a file that ends in .parquet")
+    if out.suffix.lower() in _OTHER_KINDS and not out.exists():
+        raise InputError(f"{out}: {out.suffix} is not written; name a folder, or a file that ends in .parquet")
     out.mkdir(parents=True, exist_ok=True)
-    count = failed = 0
-    with (out / "render.jsonl").open("w", encoding="utf-8") as listing:
+    listing, draft = out / "render.jsonl", out / "render.jsonl.partial"
+    ours = _listed(listing) | _listed(draft)
+    uses: Counter[str] = Counter()
+    total = failed = 0
+    with draft.open("w", encoding="utf-8") as stream:
         for row in rows:
             image = row.get("image")
-            if isinstance(image, dict):
-                name = f"{formula_id(str(row['id']))}.png" if _awkward(str(row["id"])) else f"{row['id']}.png"
-                (out / name).write_bytes(image["bytes"])
-                row = {**row, "image": name}
-            count += 1
-            failed += image is None
-            listing.write(json.dumps({name: row.get(name) for name in RENDERED.names}, ensure_ascii=False) + "\n")
-    return count, failed
+            png = image["bytes"] if isinstance(image, dict) else None
+            if png is not None:
+                path = out / _file_name(str(row["id"]), uses)
+                if path.exists() and path.name not in ours:
+                    raise InputError(f"{path}: is there, and from no earlier rendering; name another folder")
+                row = {**row, "image": path.name}
+            stream.write(json.dumps({name: row.get(name) for name in RENDERED.names}, ensure_ascii=False) + "\n")
+            if png is not None:
+                stream.flush()  # first the line, by which the picture is known for ours
+                path.write_bytes(png)
+            total += 1
+            failed += png is None
+    draft.replace(listing)
+    return total, failed
 
 
-def _awkward(name: str) -> bool:
-    """Whether an id of the user's cannot be a file name as it stands."""
-    return len(name) > 100 or not all(letter.isalnum() or letter in "-_." for letter in name) or name.startswith(".")
+_OTHER_KINDS = (".png", ".jpg", ".jpeg", ".svg", ".pdf", ".json", ".jsonl", ".csv", ".txt", ".zip", ".gz", ".tar")
+
+
+def _listed(path: Path) -> set[str]:
+    """The pictures of an earlier rendering; none where its listing cannot be read."""
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    found: set[str] = set()
+    for line in lines:
+        with suppress(ValueError, RecursionError, AttributeError, TypeError):
+            found.add(json.loads(line).get("image"))
+    return found
+
+
+def _file_name(name: str, uses: Counter[str]) -> str:
+    """The file of an id, or of its hash where it cannot name one; a number behind it where that is in use."""
+    stem = formula_id(name) if _is_awkward(name) else name
+    uses[stem.casefold()] += 1  # some file systems know no case
+    again = uses[stem.casefold()]
+    return f"{stem}~{again}.png" if again > 1 else f"{stem}.png"  # an id with ~ goes by its hash
+
+
+def _is_awkward(name: str) -> bool:
+    """Whether an id of the user's cannot be a file name as it stands; most file systems take 255 bytes."""
+    plain = all(letter.isalnum() or letter in "-_." for letter in name)
+    return len(name.encode("utf-8", "replace")) > 200 or not plain or name.startswith(".")

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from im2latex.errors import InputError
+from im2latex.records import PARQUET_ERRORS
 from im2latex.reporting.provenance import STAGES
 
 NAMES = ("formula_id", "id")
@@ -45,11 +46,11 @@ class Artifact:
             raise InputError(f"{path}: is a folder; {_files_in(path)}")
         try:
             data = pq.read_metadata(path)
+            columns = {field.name: str(field.type) for field in data.schema.to_arrow_schema()}
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
-        except (pa.ArrowInvalid, OSError):
+        except PARQUET_ERRORS:
             raise InputError(f"{path}: is not a Parquet file, or a damaged one; inspect shows .parquet") from None
-        columns = {field.name: str(field.type) for field in data.schema.to_arrow_schema()}
         return cls(path, data.num_rows, path.stat().st_size, data.num_row_groups, columns)
 
     @property
@@ -63,9 +64,12 @@ class Artifact:
 
     def first(self, count: int) -> list[Row]:
         """Its first rows."""
-        with pq.ParquetFile(self.path) as file:
-            batch = next(file.iter_batches(max(1, count)), None)
-        rows: list[Row] = batch.to_pylist()[:count] if batch is not None else []
+        try:
+            with pq.ParquetFile(self.path) as file:
+                batch = next(file.iter_batches(max(1, count)), None)
+            rows: list[Row] = batch.to_pylist()[:count] if batch is not None else []
+        except PARQUET_ERRORS as error:
+            raise InputError(f"{self.path}: damaged ({error})") from None
         return rows
 
     def rows_of(self, name: str) -> list[Row]:
@@ -85,6 +89,12 @@ class Artifact:
 
     def matching(self, name: str, columns: list[str] | None = None) -> Iterator[Row]:
         """Rows whose id begins with `name`; a row group's other columns are read only where it holds one."""
+        try:
+            yield from self._matching(name, columns)
+        except PARQUET_ERRORS as error:
+            raise InputError(f"{self.path}: damaged ({error})") from None
+
+    def _matching(self, name: str, columns: list[str] | None) -> Iterator[Row]:
         with pq.ParquetFile(self.path) as file:
             for group in range(file.num_row_groups):
                 ids = file.read_row_group(group, columns=[self.key])[self.key].cast(pa.string())

@@ -11,7 +11,6 @@ reads   <data>/evaluate/scores.parquet     records.SCORES, for the gallery
 No clock, commit or speed enters: the same artifacts give the same content.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from im2latex.dataset.shards import read_dataset, read_pictures, read_shards
-from im2latex.records import SPLITS, read_json, read_table
+from im2latex.records import SPLITS, read_json, read_json_lines, read_table
 from im2latex.rendering.engine import Renderer
 from im2latex.reporting import breakdown, gallery, scores
 from im2latex.reporting.attention import read_looks
@@ -132,7 +131,7 @@ def _curves(path: Path) -> tuple[Curve, ...]:
     """Losses on one chart, scores on another; nothing for a model that was not trained here."""
     if not path.is_file():
         return ()
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = read_json_lines(path)
     names = list(dict.fromkeys(name for row in rows for name in row))
     groups = {
         "Loss, nats a token": [name for name in names if name.endswith("_loss")],
@@ -153,7 +152,7 @@ def _learnt(path: Path) -> tuple[Learnt, ...]:
     """The readings by picture; nothing for a model that was not trained here."""
     if not path.is_file():
         return ()
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = read_json_lines(path)
     readings: dict[tuple[str, str], list[tuple[int, str]]] = {}
     for row in rows:
         readings.setdefault((row["id"], row["reference"]), []).append((row["samples"], row["hypothesis"]))

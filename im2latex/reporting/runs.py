@@ -21,6 +21,7 @@ from dvc.scm import SCMError
 from rich.table import Table
 
 from im2latex.errors import ArtifactError, InputError, UsageError
+from im2latex.records import parse_json
 from im2latex.reporting.scores import LABELS, LOWER_IS_BETTER
 from im2latex.reporting.trees import WORKSPACE, Folder, Revision
 
@@ -111,13 +112,11 @@ def _is_stale(lock: str | None) -> bool:
 
 def _json(read: Reader, name: str) -> dict[str, Any] | None:
     text = read(name)
-    content: dict[str, Any] | None = json.loads(text) if text else None
-    return content
+    return parse_json(text, name) if text else None
 
 
 def _last_validation(log: str | None) -> dict[str, Any]:
-    last: dict[str, Any] = json.loads(log.splitlines()[-1]) if log else {}
-    return last
+    return parse_json(log.rstrip("\n").rpartition("\n")[2], "log.jsonl") if log else {}
 
 
 def _recipe(checkpoint: Mapping[str, Any]) -> dict[str, Any]:

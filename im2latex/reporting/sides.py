@@ -7,7 +7,6 @@ reads  a project, commit or experiment      reports/metrics.json, params.yaml an
        a .parquet file                      records.SCORES, or records.PREDICTIONS, which are judged here
 """
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from im2latex.errors import InputError
-from im2latex.records import PREDICTIONS, SCORES
+from im2latex.records import PARQUET_ERRORS, PREDICTIONS, SCORES, parse_json
 from im2latex.reporting.runs import Trained, read_run
 from im2latex.reporting.trees import Tree, open_tree
 from im2latex.scoring.columns import judged_columns
@@ -67,13 +66,14 @@ class Side:
     def dataset(self) -> str | None:
         """The logical hash of the data set, where the run says it."""
         text = self.tree.text("reports/manifest/bucket.json")
-        found: str | None = json.loads(text).get("dataset", {}).get("hash") if text else None
+        content = parse_json(text, "reports/manifest/bucket.json") if text else {}
+        found: str | None = content.get("dataset", {}).get("hash")
         return found
 
     def kept(self) -> dict[str, float]:
         """The share of records that each stage kept, by its ledger."""
         ledgers = {path: self.tree.text(path) or "{}" for path in self.tree.names("reports/ledger")}
-        counts = {Path(path).stem: json.loads(text) for path, text in ledgers.items()}
+        counts = {Path(path).stem: parse_json(text, path) for path, text in ledgers.items()}
         return {stage: count["kept"] / count["seen"] for stage, count in counts.items() if count.get("seen")}
 
     def pictures(self, wanted: Collection[str]) -> dict[str, bytes]:
@@ -115,7 +115,7 @@ def _read_file(path: Path, split: str, judge: Judge) -> Side:
         table = pq.read_table(path, partitioning=None)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except PARQUET_ERRORS as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from None
     missing = [name for name in PREDICTIONS.names[:-1] if name not in table.schema.names]
     if missing:

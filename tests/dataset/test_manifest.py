@@ -5,7 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from im2latex.dataset.manifest import read_manifest, verify, write_manifest
+from im2latex.checksums import read_sums, sum_line
+from im2latex.dataset import manifest
+from im2latex.dataset.manifest import describe_corpus, read_manifest, verify, write_manifest
 from im2latex.errors import ArtifactError
 from im2latex.records import write_table
 
@@ -21,6 +23,11 @@ def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_manifest(MANIFESTS / "filter.json", [Path("data/filter")], {"code": "abc"})
 
 
+def checked(artifacts: int) -> int:
+    """That many, and the files of the checkpoint that comes with the package."""
+    return artifacts + len(read_sums(manifest.RELEASED / "SHA256SUMS"))
+
+
 def faults() -> list[str]:
     return verify(MANIFESTS)[1]
 
@@ -31,7 +38,7 @@ def test_describes_every_file() -> None:
     assert list(content["artifacts"]) == [TABLE.as_posix(), TEXT.as_posix()]
     assert content["artifacts"][TABLE.as_posix()]["rows"] == 3
     assert content["artifacts"][TABLE.as_posix()]["columns"] == {"x": "int64"}
-    assert verify(MANIFESTS) == (2, [])
+    assert verify(MANIFESTS) == (checked(2), [])
 
 
 def test_a_flipped_byte() -> None:
@@ -62,3 +69,67 @@ def test_a_foreign_file() -> None:
 def test_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="holds no manifest; run `dvc repro`"):
         verify(tmp_path / "none")
+
+
+def test_the_raw_corpus() -> None:
+    corpus = Path("data/raw/mine")
+    (corpus / "images" / "deep").mkdir(parents=True)
+    for name in ("formulas.txt", "images/a.png", "images/deep/b.png", ".gitignore"):
+        (corpus / name).write_text(name)
+    write_manifest(MANIFESTS / "normalize.json", [], {"corpus": describe_corpus(corpus)})
+    assert verify(MANIFESTS) == (checked(2 + 2), [])
+    for name in ("formulas.txt", "images/a.png", "images/deep/b.png"):
+        whole = (corpus / name).read_bytes()
+        (corpus / name).write_bytes(whole[::-1])
+        assert len(faults()) == 1
+        assert faults()[0].startswith(f"data/raw/mine/{name.partition('/')[0]}: has SHA-256")
+        (corpus / name).unlink()
+        assert "bring it back, or run `dvc repro` to go on with it as it is" in faults()[0]
+        (corpus / name).write_bytes(whole)
+    (corpus / "more.txt").touch()
+    assert faults()[0].startswith("data/raw/mine/more.txt: is new in the raw corpus")
+    write_manifest(MANIFESTS / "normalize.json", [], {"corpus": describe_corpus(corpus / "formulas.txt")})
+    (corpus / "formulas.txt").write_text("other")
+    assert "data/raw/mine/formulas.txt: has 5 bytes, the manifest says 12" in faults()[0]
+
+
+def test_the_released_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(read_sums(manifest.RELEASED / "SHA256SUMS")) == {"checkpoint.json", "model.safetensors"}
+    monkeypatch.setattr(manifest, "RELEASED", tmp_path / "released")
+    assert verify(MANIFESTS) == (2, []), "a copy without a checkpoint"
+    (tmp_path / "released").mkdir()
+    weights = tmp_path / "released" / "model.safetensors"
+    weights.write_bytes(b"weights")
+    (tmp_path / "released" / "SHA256SUMS").write_text(sum_line(weights))
+    assert verify(MANIFESTS) == (3, [])
+    weights.write_bytes(b"Weights")
+    assert faults() == [f"{weights}: missing, or another than SHA256SUMS names; install im2latex again"]
+    weights.unlink()
+    assert len(faults()) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[" * 100_000,
+        "[]",
+        "{}",
+        '{"artifacts": []}',
+        '{"artifacts": {"x": {}}}',
+        '{"artifacts": {}, "corpus": 5}',
+    ],
+)
+def test_a_damaged_manifest_is_one_sentence(content: str) -> None:
+    (MANIFESTS / "filter.json").write_text(content)
+    with pytest.raises(ArtifactError, match=r"filter\.json: "):
+        verify(MANIFESTS)
+
+
+def test_a_flipped_byte_anywhere() -> None:
+    """Also in the footer, which then cannot be read at all."""
+    whole = TABLE.read_bytes()
+    for place in range(0, len(whole), 5):
+        TABLE.write_bytes(whole[:place] + bytes([whole[place] ^ 0x40]) + whole[place + 1 :])
+        assert len(faults()) == 1

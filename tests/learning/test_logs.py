@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from im2latex.errors import InputError, ToolError
-from im2latex.learning.logs import LogParams, download_checkpoint, open_sinks
+from im2latex.errors import InputError, ToolError, UsageError
+from im2latex.learning.logs import LogParams, download_checkpoint, open_sinks, run_name
 
 ROWS: list[dict[str, float]] = [{"samples": 10 * place, "val_loss": 3.0 - place} for place in (1, 2)]
 OFFLINE = LogParams(wandb="offline", wandb_project="formulas")
@@ -51,9 +51,10 @@ class FakeArtifact:
     def add_file(self, path: str) -> None:
         self.files[Path(path).name] = Path(path).read_text()
 
-    def download(self, root: str) -> None:
-        for name, text in self.files.items():
-            (Path(root) / name).write_text(text)
+    def get_entry(self, name: str) -> SimpleNamespace:
+        if name not in self.files:
+            raise KeyError(name)
+        return SimpleNamespace(download=lambda root: (Path(root) / name).write_text(self.files[name]))
 
 
 @pytest.fixture
@@ -106,6 +107,33 @@ def test_what_cannot_be_had_is_one_sentence(fake: list[FakeRun], tmp_path: Path)
     [sink] = open_sinks(LogParams(wandb="online"), tmp_path, "abc", {}, [])
     with pytest.raises(ToolError, match=r"no API key; .*offline"):
         sink.row(ROWS[0])
+
+
+@pytest.mark.parametrize(
+    "run",
+    ["a/b/..", "a/b/.", "a/b/", "a/b", "a/../b", "/a/b", "a/b/c/d", "a/b/c\\d", "a/b/c d", ".a/b/c", "a/b/\n"],
+)
+def test_a_run_is_named_in_three_parts(fake: list[FakeRun], tmp_path: Path, run: str) -> None:
+    """Its last part names a folder."""
+    with pytest.raises(UsageError, match="it is wandb:ENTITY/PROJECT/RUN"):
+        run_name(run)
+    with pytest.raises(UsageError, match="it is wandb:ENTITY/PROJECT/RUN"):
+        download_checkpoint(run, tmp_path / "into")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_files_of_a_checkpoint_are_taken(fake: list[FakeRun], checkpoint: Path, tmp_path: Path) -> None:
+    [sink] = open_sinks(OFFLINE, tmp_path / "cache", "abc", {}, [])
+    sink.row(ROWS[0])
+    sink.close(checkpoint)
+    files = fake[0].artifacts[0].files
+    files["../out.txt"] = files["log.jsonl"] = "more"
+    into = download_checkpoint("team/formulas/abc", tmp_path / "into")
+    assert sorted(path.name for path in into.iterdir()) == ["checkpoint.json", "model.safetensors"]
+    assert not (tmp_path / "out.txt").exists()
+    del files["checkpoint.json"]
+    with pytest.raises(InputError, match="is no checkpoint: it has no file 'checkpoint.json'"):
+        download_checkpoint("team/formulas/abc", tmp_path / "into")
 
 
 @pytest.mark.parametrize(("name", "params"), [("wandb", OFFLINE), ("tensorboard", LogParams(tensorboard=True))])

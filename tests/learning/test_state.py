@@ -5,7 +5,7 @@ import torch
 
 from im2latex.errors import ArtifactError
 from im2latex.learning.network import ModelParams, Network
-from im2latex.learning.state import TrainingState
+from im2latex.learning.state import TrainingState, read_state
 
 
 @pytest.fixture
@@ -43,6 +43,57 @@ def test_damaged_and_foreign_states_are_refused(state: TrainingState, tmp_path: 
     state.save(tmp_path, "run")
     with pytest.raises(ArtifactError, match="other data or params"):
         state.resume(tmp_path, "another")
+    for content in (b"cut", b""):
+        (tmp_path / "state.pt").write_bytes(content)
+        with pytest.raises(ArtifactError, match="damaged, .*remove .* and train again"):
+            state.resume(tmp_path, "run")
+
+
+def test_any_damage_is_noticed(state: TrainingState, tmp_path: Path) -> None:
+    """Also in weights, in their names, in the padding between them, and in the checksum."""
+    state.save(tmp_path, "run")
+    path = tmp_path / "state.pt"
+    whole = path.read_bytes()
+    for place in [*range(0, len(whole), 997), *range(len(whole) - 60, len(whole))]:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(ArtifactError, match="damaged"):
+            read_state(path)
+    for content in (whole[:-1], whole + b"x", whole[: len(whole) // 2], whole[40:]):
+        path.write_bytes(content)
+        with pytest.raises(ArtifactError, match="damaged"):
+            read_state(path)
+
+
+def test_a_state_from_before_checksums_is_read(state: TrainingState, tmp_path: Path) -> None:
+    state.save(tmp_path, "run")
+    path = tmp_path / "state.pt"
+    older = path.read_bytes()[:-32]
+    path.write_bytes(older)
+    assert read_state(path)["identity"] == "run"
+    place = older.index(b"PK\x03\x04", 4) - 1  # the last byte of a record
+    path.write_bytes(older[: place - 100] + bytes([older[place - 100] ^ 1]) + older[place - 99 :])
+    with pytest.raises(ArtifactError, match="damaged"):
+        read_state(path)
+
+
+def test_the_earlier_state_takes_the_place_of_a_damaged_one(
+    state: TrainingState, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for state.seen in (10, 20, 30):
+        state.save(tmp_path, "run")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state-earlier.pt", "state.pt"]
+    assert state.resume(tmp_path, "run")
+    assert state.seen == 30
     (tmp_path / "state.pt").write_bytes(b"cut")
+    assert state.resume(tmp_path, "run")
+    assert state.seen == 20
+    assert "going on with state-earlier.pt, after 20 samples" in capsys.readouterr().err
+    with pytest.raises(ArtifactError, match="other data or params"):
+        state.resume(tmp_path, "another")
+    (tmp_path / "state-earlier.pt").write_bytes(b"cut")
     with pytest.raises(ArtifactError, match="damaged"):
         state.resume(tmp_path, "run")
+    (tmp_path / "state.pt").unlink()
+    assert not state.resume(tmp_path, "run"), "who removes the state begins anew"
+    state.save(tmp_path, "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]

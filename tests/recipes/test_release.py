@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from im2latex.checksums import read_sums, sha256_of
 from im2latex.errors import ArtifactError
 from im2latex.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from recipes import release
@@ -23,7 +24,9 @@ def test_a_checkpoint_is_halved_and_reads_alike(trained: Checkpoint, tmp_path: P
     out.mkdir()
     (out / "README.md").write_text("the model card")
     release.main(tmp_path / "trained", shards, out, 10)
-    assert sorted(path.name for path in out.iterdir()) == ["README.md", "checkpoint.json", "model.safetensors"]
+    files = ["checkpoint.json", "model.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "SHA256SUMS", *files]
+    assert read_sums(out / "SHA256SUMS") == {name: sha256_of(out / name) for name in files}
     whole, half = (folder / "model.safetensors" for folder in (tmp_path / "trained", out))
     assert half.stat().st_size < 0.6 * whole.stat().st_size
     found = load_checkpoint(out)

@@ -5,28 +5,33 @@ reads   a .tex file            one paper
                                where there are several
         .tar.gz, .tgz, .tar    the same
         .gz                    one .tex file
-Links, members that lead out of the archive and files larger than the limits below are left out and counted.
+Links, sparse members, members that lead out of the archive, binary files and files larger than the limits below are
+left out and counted. An archive with more than the limits is refused while it is read.
 """
 
-import gzip
-import io
 import posixpath
 import tarfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from im2latex.errors import InputError
+from im2latex.unpacking import GZIP_MAGIC, UNPACK_ERRORS, is_gzip, open_gzip
 
 SOURCES = (".tex", ".sty", ".cls", ".ltx", ".def")
 MOST_FILE_BYTES = 20_000_000
 """The largest source that is read; a paper's is below 2 MB."""
 MOST_PAPER_BYTES = 100_000_000
 """All sources of one paper together."""
-MOST_ARCHIVE_BYTES = 2_000_000_000
+MOST_ARCHIVE_BYTES = 1_000_000_000
 """All sources of one archive together: they are held in memory, since a packed archive is read from its front."""
+MOST_MEMBERS = 200_000
+"""Members of one archive; it takes tarfile 10 s to read so many headers."""
+MOST_PATH_CHARACTERS = 4096
+MOST_HEADER_BYTES = 1_000_000
+"""The largest extended header, which tarfile reads whole; it holds a path and a few numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +45,12 @@ class Paper:
 
 @dataclass
 class _Members:
-    """The sources of a folder or an archive: path to size in bytes and reader."""
+    """The sources of a folder or an archive: path to size in bytes and reader, which gives None where it cannot."""
 
-    sources: dict[str, tuple[int, Callable[[], bytes]]] = field(default_factory=dict)
+    sources: dict[str, tuple[int, Callable[[], bytes | None]]] = field(default_factory=dict)
     left_out: int = 0
 
-    def add(self, path: str, size: int, read: Callable[[], bytes]) -> None:
+    def add(self, path: str, size: int, read: Callable[[], bytes | None]) -> None:
         if size > MOST_FILE_BYTES:
             self.left_out += 1
         else:
@@ -71,49 +76,89 @@ def read_source(path: Path) -> str:
             content = file.read(MOST_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    text = _text(_limited(content, path.name))
-    if "\0" in text:
-        raise InputError(f"{path}: holds NUL bytes, so it is no text")
-    return text
+    return _source(_limited(content, path.name), path)
 
 
 def _archive(place: Path) -> Iterator[Paper]:
     name = place.name.removesuffix(".gz").removesuffix(".tgz").removesuffix(".tar")
     try:
-        with place.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        if tarfile.is_tarfile(place):
-            yield from _papers(name, _tar_members(place))
-        elif packed:
-            with gzip.open(place) as stream:
-                content = _limited(stream.read(MOST_FILE_BYTES + 1), place.name)
-            if tarfile.is_tarfile(io.BytesIO(content)):
-                raise InputError(f"{place}: is packed twice; unpack it once")
-            stem = name.removesuffix(".tex")
-            yield Paper(stem, {f"{stem}.tex": _text(content)})
-        else:
-            raise InputError(f"{place}: neither a .tex file, a folder nor an archive (.tar.gz, .tgz, .tar, .gz)")
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise InputError(f"{place}: damaged archive: {error}") from None
+        packed = is_gzip(place)
+        with open_gzip(place) if packed else place.open("rb") as stream:
+            if _is_tar(stream.peek(tarfile.BLOCKSIZE)[: tarfile.BLOCKSIZE]):
+                members = _tar_members(stream, place)
+            elif packed:
+                yield _packed_source(stream, name.removesuffix(".tex"), place)
+                return
+            else:
+                raise InputError(f"{place}: neither a .tex file, a folder nor an archive (.tar.gz, .tgz, .tar, .gz)")
+    except _ARCHIVE_ERRORS as error:
+        raise InputError(f"{place}: damaged archive: {error or type(error).__name__}") from None
+    yield from _papers(name, members)
 
 
-def _tar_members(place: Path) -> _Members:
+_ARCHIVE_ERRORS = (*UNPACK_ERRORS, tarfile.TarError, ValueError, LookupError, OverflowError, RecursionError)
+"""What reading a damaged archive raises; tarfile leaves out checks of the numbers and the order of headers."""
+
+
+def _packed_source(stream: IO[bytes], stem: str, place: Path) -> Paper:
+    """The only paper of a packed file that is no archive."""
+    content = _limited(stream.read(MOST_FILE_BYTES + 1), place.name)
+    if content.startswith(GZIP_MAGIC):
+        raise InputError(f"{place}: is packed twice; unpack it once")
+    return Paper(stem, {f"{stem}.tex": _source(content, place)})
+
+
+class _Header(tarfile.TarInfo):
+    """A member whose extended header is of no unreasonable size: tarfile reads that into memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> "_Header":
+        member = super().frombuf(buf, encoding, errors)
+        if member.size > MOST_HEADER_BYTES and member.type in _EXTENDED:
+            raise tarfile.ReadError(f"an extended header of {member.size:,} bytes")
+        return member
+
+
+_EXTENDED = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+
+
+def _is_tar(block: bytes) -> bool:
+    """Whether a file begins as an archive does, an empty one included."""
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return len(block) == tarfile.BLOCKSIZE and not any(block)
+    return True
+
+
+def _tar_members(stream: IO[bytes], place: Path) -> _Members:
+    """The sources of an archive, read in one pass."""
     members = _Members()
-    total = 0
-    with tarfile.open(place) as archive:
-        for member in archive:
+    total = count = 0
+    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
+        while (member := archive.next()) is not None:
+            archive.members.clear()  # it keeps them all
+            count += 1
+            if count > MOST_MEMBERS:
+                raise InputError(f"{place}: more than {MOST_MEMBERS:,} members; unpack it to a folder")
             path = posixpath.normpath(member.name)
             if not path.endswith(SOURCES) or member.isdir():
                 continue
-            stream = archive.extractfile(member) if member.isfile() else None
-            if stream is None or path.startswith(("/", "..")):
+            leads_out = path.startswith(("/", "..")) or len(path) > MOST_PATH_CHARACTERS
+            content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
+            if content is None or leads_out or member.size > MOST_FILE_BYTES:
                 members.left_out += 1
                 continue
             total += member.size
             if total > MOST_ARCHIVE_BYTES:
                 raise InputError(f"{place}: more than {MOST_ARCHIVE_BYTES:,} bytes of source; unpack it to a folder")
-            content = stream.read(MOST_FILE_BYTES)
-            members.add(path, member.size, partial(bytes, content))
+            members.add(path, member.size, partial(bytes, content.read()))
     return members
 
 
@@ -124,10 +169,17 @@ def _folder_members(place: Path) -> _Members:
         if path.suffix not in SOURCES or path.is_dir():
             continue
         if path.is_file() and path.resolve().is_relative_to(root):
-            members.add(path.relative_to(place).as_posix(), path.stat().st_size, path.read_bytes)
+            members.add(path.relative_to(place).as_posix(), path.stat().st_size, partial(_bytes_of, path))
         else:
             members.left_out += 1
     return members
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _papers(name: str, members: _Members) -> Iterator[Paper]:
@@ -142,7 +194,13 @@ def _papers(name: str, members: _Members) -> Iterator[Paper]:
         inside = {path: found for path, found in members.sources.items() if _is_below(path, folder)}
         if sum(size for size, _ in inside.values()) > MOST_PAPER_BYTES:
             raise InputError(f"{paper}: more than {MOST_PAPER_BYTES:,} bytes of source in one paper")
-        texts = {posixpath.relpath(path, folder or "."): _text(read()) for path, (_, read) in sorted(inside.items())}
+        texts = {}
+        for path, (_, read) in sorted(inside.items()):
+            content = read()
+            if content is None or b"\0" in content:
+                left_out += 1
+            else:
+                texts[posixpath.relpath(path, folder or ".")] = _text(content)
         yield Paper(paper, texts, left_out)
         left_out = 0
 
@@ -167,9 +225,16 @@ def _limited(content: bytes, name: str) -> bytes:
     return content
 
 
+def _source(content: bytes, place: Path) -> str:
+    if b"\0" in content:
+        raise InputError(f"{place}: holds NUL bytes, so it is no text")
+    return _text(content)
+
+
 def _text(content: bytes) -> str:
-    """UTF-8, or else Latin-1, which reads any bytes."""
+    """UTF-8, or else Latin-1, which reads any bytes; lines end at \\n, \\r\\n or \\r."""
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("latin-1")
+        text = content.decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -94,7 +94,8 @@ def extract(
 
 def _opened(path: Path) -> TextIO:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("w", encoding="utf-8")
+    # A file name may hold bytes that are no text: `\\udce9` in JSON gives them back.
+    return path.open("w", encoding="utf-8", errors="backslashreplace")
 
 
 def _all_papers(places: Iterable[Path], account: Account) -> Iterator[Paper]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from im2latex.learning.attention import Attention, FeedForward, zero_parameters
@@ -27,6 +27,12 @@ class TransformerDecoderParams(DecoderSettings):
     expansion: int = Field(4, ge=1, description="inner width of a feed-forward, in features")
     norm: Literal["first", "last"] = Field("first", description="normalize what a branch reads, or its sum with it")
     tied: bool = Field(True, description="score tokens by their embeddings")
+
+    @model_validator(mode="after")
+    def _heads_divide_features(self) -> "TransformerDecoderParams":
+        if self.features % self.heads:
+            raise ValueError(f"features must be a multiple of heads ({self.features}, {self.heads})")
+        return self
 
     def conflict(self, encoder: EncoderSettings) -> str | None:
         """Why this decoder cannot read the memory of that encoder, or None where it can."""

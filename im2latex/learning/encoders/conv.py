@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from im2latex.learning.attention import Attention, FeedForward, zero_parameters
@@ -26,6 +26,12 @@ class ConvEncoderParams(EncoderSettings):
     batch_norm_momentum: float = Field(
         0.1, gt=0, le=1, description="weight of one batch in the running statistics; batches are of one shape each"
     )
+
+    @model_validator(mode="after")
+    def _heads_divide_features(self) -> "ConvEncoderParams":
+        if self.features % self.heads:
+            raise ValueError(f"features must be a multiple of heads ({self.features}, {self.heads})")
+        return self
 
     @property
     def width(self) -> int:

@@ -1,10 +1,12 @@
 import gzip
 import io
+import os
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from im2latex import unpacking
 from im2latex.errors import InputError
 from im2latex.latex.papers import archive
 from im2latex.latex.papers.archive import read_papers
@@ -116,3 +118,91 @@ def test_a_binary_file_is_no_source(tmp_path: Path) -> None:
     (tmp_path / "a.tex").write_bytes(b"\0\1\2")
     with pytest.raises(InputError, match="NUL bytes"):
         list(read_papers(tmp_path / "a.tex"))
+
+
+def tar(path: Path, *members: tuple[str, int, bytes, bytes]) -> Path:
+    """An archive of members of a name, a size as told, a type and a content, without a check of any."""
+    blocks = []
+    for name, size, kind, content in members:
+        info = tarfile.TarInfo(name)
+        info.size, info.type = size, kind
+        blocks += [info.tobuf(tarfile.GNU_FORMAT), content, bytes(-len(content) % tarfile.BLOCKSIZE)]
+    path.write_bytes(gzip.compress(b"".join(blocks) + bytes(2 * tarfile.BLOCKSIZE)))
+    return path
+
+
+FILE = tarfile.REGTYPE
+GOOD = ("good.tex", 3, FILE, b"$x$")
+
+
+def test_members_that_unpack_to_far_more_are_refused_while_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpacking, "FREE_BYTES", 1_000_000)
+    for suffix in ("tex", "png"):
+        bomb = tar(tmp_path / "a.tar.gz", *[(f"{name}.{suffix}", 10**6, FILE, bytes(10**6)) for name in range(5)])
+        with pytest.raises(InputError, match="unpacks to more than"):
+            list(read_papers(bomb))
+    (tmp_path / "b.gz").write_bytes(gzip.compress(b"x" * 5_000_000))
+    with pytest.raises(InputError, match="unpacks to more than"):
+        list(read_papers(tmp_path / "b.gz"))
+
+
+def test_sparse_members_are_left_out(tmp_path: Path) -> None:
+    """A header of 512 bytes that stands for 19 million zeros."""
+    sparse = tarfile.TarInfo("sparse.tex")
+    sparse.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
+    header[386:410] = b"%011o\0%011o\0" % (19_000_000, 0)  # where the only piece of data lies, and its length
+    header[483:495] = b"%011o\0" % 19_000_000
+    header[148:156] = b"%06o\0 " % (256 + sum(header) - sum(header[148:156]))
+    good = tar(tmp_path / "a.tar.gz", GOOD)
+    good.write_bytes(gzip.compress(bytes(header) * 100 + gzip.decompress(good.read_bytes())))
+    [paper] = read_papers(good)
+    assert (paper.left_out, paper.files) == (100, {"good.tex": "$x$"})
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [("p", 10**9, tarfile.XHDTYPE, b"")],
+        [("p", 10**9, tarfile.XGLTYPE, b"")],
+        [("p", 10**9, tarfile.GNUTYPE_LONGNAME, b"")],
+        [("p", 4, tarfile.GNUTYPE_LONGNAME, b"name")] * 3000,
+        [("p", 4, tarfile.XHDTYPE, b"x\0\0\0")],
+        [("p", 20, tarfile.XHDTYPE, b"99999999999999 path=x\n")],
+        [("p", 44, tarfile.XHDTYPE, b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"), ("s.tex", 10, FILE, b"1")],
+        [("s.tex", 10, tarfile.GNUTYPE_SPARSE, b"")],
+        [("a.tex", 10**6, FILE, b"x")],
+    ],
+)
+def test_headers_that_lie_are_one_sentence(tmp_path: Path, members: list[tuple[str, int, bytes, bytes]]) -> None:
+    with pytest.raises(InputError):
+        list(read_papers(tar(tmp_path / "a.tar.gz", *members)))
+
+
+def test_an_archive_has_at_most_so_many_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MOST_MEMBERS", 3)
+    with pytest.raises(InputError, match="more than 3 members"):
+        list(read_papers(tar(tmp_path / "a.tar.gz", *[("x.png", 0, FILE, b"")] * 3, GOOD)))
+
+
+def test_what_cannot_be_read_in_an_archive_or_folder_is_counted(tmp_path: Path) -> None:
+    deep = ("d/" * 20_000 + "a.tex").encode()
+    members = [("l", len(deep), tarfile.GNUTYPE_LONGNAME, deep), GOOD, ("b.tex", 3, FILE, b"a\0b"), GOOD]
+    assert [(paper.left_out, list(paper.files)) for paper in read_papers(tar(tmp_path / "a.tar.gz", *members))] == [
+        (2, ["good.tex"])
+    ]
+    (tmp_path / "p").mkdir()
+    for name, content in (("a.tex", b"x"), ("b.tex", "y".encode("utf-16"))):
+        (tmp_path / "p" / name).write_bytes(content)
+    os.mkfifo(tmp_path / "p" / "c.tex")
+    [paper] = read_papers(tmp_path / "p")
+    assert (paper.left_out, paper.files) == (2, {"a.tex": "x"})
+
+
+def test_lines_may_end_in_returns(tmp_path: Path) -> None:
+    """A comment ends with its line."""
+    (tmp_path / "a.tex").write_bytes(b"\xef\xbb\xbf% comment\r$x$\r\n$y$\n")
+    [paper] = read_papers(tmp_path / "a.tex")
+    assert paper.files == {"a.tex": "% comment\n$x$\n$y$\n"}

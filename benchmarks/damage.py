@@ -1,0 +1,337 @@
+"""Damaged and hostile files: what is accepted, what it costs, python -m benchmarks.damage COMMAND --help
+
+parts    random damage of a cached part, and how often its content was taken all the same
+state    the same of the state of a training
+bombs    small files that stand for large ones: seconds and memory of the command that is given them
+files    damaged files of every kind that a command reads, and the tracebacks
+"""
+
+import gzip
+import io
+import json
+import os
+import random
+import resource
+import sys
+import tarfile
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from unittest.mock import patch
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+import typer
+
+from benchmarks.corpus import save
+from im2latex.cli import main as command_line
+from im2latex.dataset.layouts import read_corpus
+from im2latex.dataset.manifest import write_manifest
+from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
+from im2latex.errors import ArtifactError, Im2LatexError
+from im2latex.learning.batches import Shape
+from im2latex.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from im2latex.learning.journal import Journal
+from im2latex.learning.network import ModelParams, Network
+from im2latex.learning.presets import load_preset
+from im2latex.learning.state import TrainingState, read_state
+from im2latex.params import check
+from im2latex.parts import Job, PartCache
+
+FORMULAS = [rf"\frac{{x_{{{number}}}}}{{y^{number}}} + \alpha \leq {number}" for number in range(200)]
+app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
+
+
+def damaged(content: bytes, dice: random.Random) -> bytes:
+    """A copy with one damage of a random kind at a random place; never the same bytes."""
+    place = dice.randrange(max(1, len(content)))
+    length = dice.choice([1, 2, 8, 64, 512])
+    kinds: list[Callable[[], bytes]] = [
+        lambda: content[:place] + bytes([content[place] ^ 1 << dice.randrange(8)]) + content[place + 1 :],
+        lambda: content[:place] + bytes([dice.randrange(256)]) + content[place + 1 :],
+        lambda: content[:place] + dice.randbytes(length) + content[place + length :],
+        lambda: content[:place] + bytes(length) + content[place + length :],
+        lambda: content[:place],
+        lambda: content[:place] + content[place + length :],
+        lambda: content[:place] + dice.randbytes(length) + content[place:],
+        lambda: content[:place] + dice.choice(_ODD) + content[place:],
+    ]
+    while (found := dice.choice(kinds)()) == content:
+        place = dice.randrange(len(content))
+    return found
+
+
+_ODD = [
+    b"[" * 5000,
+    b"9" * 5000,
+    b"NaN",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"\xed\xa0\x80",
+    b"\0",
+    b"\r",
+    b"\\",
+    b"{",
+    b'"',
+]
+
+
+@app.command()
+def parts(count: int = 1200, seed: int = 0) -> None:
+    """Damage a cached part."""
+
+    def work(part: Sequence[str]) -> pa.Table:
+        return pa.table({"latex": list(part), "image": [bytes(range(256)) * 4] * len(part)})
+
+    dice = random.Random(seed)
+    accepted = 0
+    with tempfile.TemporaryDirectory() as name, redirect_stderr(io.StringIO()):
+        job = Job(FORMULAS, work, PartCache(Path(name), "damage", {}))
+        whole = job.result().read_bytes()
+        for number in range(count):
+            footer = number % 3 == 0  # where most of what went unnoticed was
+            cut = len(whole) - 2000 if footer else 0
+            job.path.write_bytes(whole[:cut] + damaged(whole[cut:], dice))
+            accepted += job.result().read_bytes() != whole
+    save("damage-parts", {"bytes": len(whole), "damages": count, "accepted": accepted})
+
+
+@app.command()
+def state(count: int = 1200, seed: int = 0) -> None:
+    """Damage the state of a training."""
+    dice = random.Random(seed)
+    accepted = 0
+    with tempfile.TemporaryDirectory() as name:
+        model, network = _model()
+        optimizer = torch.optim.AdamW(network.parameters())
+        TrainingState(network, Network(model, 12), [optimizer]).save(Path(name), "run")
+        path = Path(name) / "state.pt"
+        whole = path.read_bytes()
+        for _ in range(count):
+            path.write_bytes(damaged(whole, dice))
+            try:
+                read_state(path)
+                accepted += 1
+            except ArtifactError:
+                pass
+    save("damage-state", {"bytes": len(whole), "damages": count, "accepted": accepted})
+
+
+@app.command()
+def bombs() -> None:
+    """Hand each bomb to its command, in a process of its own."""
+    found = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for what, path, arguments in _bombs(folder):
+            size = path.stat().st_size
+            started = time.monotonic()
+            child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "im2latex.cli", *arguments])
+            _, status, usage = os.wait4(child, 0)
+            found[what] = {
+                "bytes": size,
+                "exit_code": os.waitstatus_to_exitcode(status),
+                "seconds": round(time.monotonic() - started, 1),
+                "processor_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+                "peak_mb": usage.ru_maxrss // 1024,
+            }
+    save("damage-bombs", found)
+
+
+def _bombs(folder: Path) -> Iterator[tuple[str, Path, list[str]]]:
+    """Name, file and command line of each."""
+    out = ["-o", str(folder / "out.jsonl")]
+    zeros = bytes(19_000_000)
+    for what, suffix, member, copies in (("zeros", ".tex", zeros, 140), ("figures of zeros", ".png", zeros, 140)):
+        path = folder / f"{suffix[1:]}.tar.gz"
+        yield what, path, ["extract", str(_tar(path, suffix, member, copies)), *out]
+    path = folder / "sparse.tar.gz"
+    yield "sparse members", path, ["extract", str(_sparse(path, 110)), *out]
+    path = folder / "members.tar.gz"
+    yield "a million members", path, ["extract", str(_tar(path, ".png", b"", 1_000_000)), *out]
+    path = folder / "source.gz"
+    path.write_bytes(gzip.compress(bytes(1_000_000_000), 9))
+    yield "one source of zeros", path, ["extract", str(path), *out]
+    for letter in ("\n", "x"):
+        path = folder / f"formulas{ord(letter)}.txt.gz"
+        path.write_bytes(gzip.compress(letter.encode() * 1_000_000_000, 9))
+        yield f"formulas, all {letter!r}", path, ["vocab", "build", str(path), "-o", str(folder / "v.json")]
+    save_model(folder / "model")
+    path = folder / "model" / "checkpoint.json"
+    content = json.loads(path.read_text())
+    content["model"]["decoder"]["layers"] = 10**9
+    path.write_text(json.dumps(content))
+    yield "a billion layers", path, ["predict", "examples/picture.png", "--checkpoint", str(path.parent)]
+
+
+def _tar(path: Path, suffix: str, content: bytes, copies: int) -> Path:
+    with gzip.open(path, "wb", 6) as stream, tarfile.open(fileobj=stream, mode="w|") as archive:  # type: ignore[arg-type]
+        for number in range(copies):
+            info = tarfile.TarInfo(f"{number}{suffix}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+            archive.members.clear()
+    return path
+
+
+def _sparse(path: Path, copies: int) -> Path:
+    """Headers of 512 bytes, each of which stands for 19 million zeros."""
+    blocks = []
+    for number in range(copies):
+        info = tarfile.TarInfo(f"{number}.tex")
+        info.type = tarfile.GNUTYPE_SPARSE
+        header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+        header[386:410] = b"%011o\0%011o\0" % (19_000_000, 0)
+        header[483:495] = b"%011o\0" % 19_000_000
+        header[148:156] = b"%06o\0 " % (256 + sum(header) - sum(header[148:156]))
+        blocks.append(bytes(header))
+    path.write_bytes(gzip.compress(b"".join(blocks) + bytes(1024)))
+    return path
+
+
+def _model() -> tuple[ModelParams, Network]:
+    params = load_preset("fast-small")["model"]
+    params["encoder"] |= {"channels": [8, 8, 8], "features": 32, "heads": 2, "layers": 1}
+    params["decoder"] |= {"features": 32, "heads": 2, "layers": 1}
+    model = check(params, ModelParams, "model")
+    return model, Network(model, 12)
+
+
+def save_model(folder: Path) -> Path:
+    """A small checkpoint."""
+    model, network = _model()
+    vocabulary = Vocabulary([*SPECIALS, *"abcdefgh"])
+    save_checkpoint(Checkpoint(network, model, vocabulary, [Shape(32, 64, 8)], "a", {}, {"samples": 1}), folder)
+    return folder
+
+
+@app.command()
+def files(count: int = 3000, seed: int = 0) -> None:
+    """Damage files of every kind, each once or several times, and read them as the commands do."""
+    dice = random.Random(seed)
+    tracebacks: Counter[str] = Counter()
+    given: Counter[str] = Counter()
+    slowest = ("", 0.0)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        kinds = [(what, path, path.read_bytes(), read) for what, path, read in _kinds(folder)]
+        for number in range(count):
+            what, path, whole, read = kinds[number % len(kinds)]
+            content = whole
+            for _ in range(dice.choice([1, 1, 1, 2, 5, 20])):
+                content = damaged(content or whole, dice)
+            path.write_bytes(content)
+            started = time.monotonic()
+            try:
+                with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                    read()
+            except Im2LatexError:
+                pass
+            except Exception as error:  # noqa: BLE001 whatever a user would see as a traceback is counted
+                tracebacks[f"{what}: {type(error).__name__} {traceback.extract_tb(error.__traceback__)[-1]}"] += 1
+            slowest = max(slowest, (what, time.monotonic() - started), key=lambda one: one[1])
+            given[what] += 1
+            path.write_bytes(whole)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    content_of = {"damages": given.total(), "kinds": dict(given), "tracebacks": dict(tracebacks)}
+    save("damage-files", content_of | {"slowest": slowest[0], "slowest_seconds": slowest[1], "peak_mb": peak})
+
+
+def _kinds(folder: Path) -> Iterator[tuple[str, Path, Callable[[], object]]]:
+    """Every kind of file: its name, a whole one, and what reads it."""
+    out = folder / "out"
+    out.mkdir()
+    texts = {
+        "txt": "\n".join(FORMULAS),
+        "jsonl": "\n".join(json.dumps({"formula": one, "id": one[:9], "group": "g"}) for one in FORMULAS),
+        "csv": "id,formula,split\n" + "\n".join(f'{at},"{one}",train' for at, one in enumerate(FORMULAS)),
+        "lines": "\n".join(FORMULAS),
+    }
+    for kind, text in texts.items():
+        for end, pack in (("", bytes), (".gz", gzip.compress)):
+            path = folder / f"{kind}.{kind}{end}"
+            path.write_bytes(pack(text.encode()))
+            yield path.name, path, _rows(path)
+    path = folder / "a.parquet"
+    image = pa.array([{"bytes": b"png", "path": one} for one in FORMULAS])
+    pq.write_table(pa.table({"formula": FORMULAS, "id": FORMULAS, "image": image}), path, row_group_size=50)
+    yield path.name, path, _rows(path)
+    yield "inspect", path, _command("inspect", path)
+    yield "normalize", path, _command("normalize", path, "--json")
+    yield "score", path, _command("score", path, path)
+    layouts = {
+        "im2latex_formulas.lst": "\n".join(FORMULAS),
+        "im2latex_train.lst": "\n".join(f"{number} picture{number} basic" for number in range(200)),
+        "NAME2ID.json": json.dumps({f"{number}.png": number for number in range(200)}),
+        "ID2FORMULA.json": json.dumps(dict(enumerate(FORMULAS))),
+    }
+    for number, (one, text) in enumerate(layouts.items()):
+        corpus = folder / f"layout{number // 2}"
+        corpus.mkdir(exist_ok=True)
+        (corpus / one).write_text(text)
+    for number, one in enumerate(layouts):
+        corpus = folder / f"layout{number // 2}"
+        yield one, corpus / one, _rows(corpus)
+    paper = r"\documentclass{article}\newcommand{\R}[1]{\mathbb{R}^{#1}}\begin{document}" + "\n"
+    paper += "\n".join(f"Text $x_{{{at}}} \\in \\R{{{at}}}$ % note\n\\[{one}\\]" for at, one in enumerate(FORMULAS))
+    path = folder / "paper.tex"
+    path.write_text(paper + r"\end{document}")
+    yield path.name, path, _command("extract", path, "-o", out / "a.jsonl", "--rejects", out / "r.jsonl")
+    for mode, suffix in (("w:", ".tar"), ("w:gz", ".tar.gz")):
+        path = folder / f"papers{suffix}"
+        with tarfile.open(path, mode) as archive:
+            for number in range(3):
+                archive.add(folder / "paper.tex", f"p{number}/main.tex")
+        yield path.name, path, _command("extract", path, "-o", out / "b.jsonl")
+    path = folder / "paper.gz"
+    path.write_bytes(gzip.compress(paper.encode()))
+    yield path.name, path, _command("extract", path, "-o", out / "c.jsonl")
+    path = folder / "macros.tex"
+    path.write_text("\\newcommand{\\R}[1]{\\mathbb{R}^{#1}}\n\\def\\half{\\frac12}\n" * 20)
+    yield path.name, path, _command("extract", folder / "paper.tex", "-o", out / "d.jsonl", "--macros", path)
+    vocabulary = folder / "vocabulary.json"
+    Vocabulary([*SPECIALS, *"abc"], {"a": 3}, {"x": "a"}).save(vocabulary)
+    yield vocabulary.name, vocabulary, _command("vocab", "show", vocabulary)
+    model = save_model(folder / "model")
+    for one in ("checkpoint.json", "model.safetensors"):
+        yield one, model / one, lambda: load_checkpoint(model)
+    log = folder / "log.jsonl"
+    Journal(log).add([{"samples": number, "val_loss": 1.0} for number in range(50)])
+    yield log.name, log, lambda: Journal(log)
+    project = folder / "project"
+    (project / "data").mkdir(parents=True)
+    (project / "data" / "x.json").write_text("{}")
+    manifest = project / "reports" / "manifest" / "x.json"
+    write_manifest(manifest, [project / "data"], {})
+    yield "manifest", manifest, _command("verify", inside=project)
+
+
+def _rows(path: Path) -> Callable[[], object]:
+    return lambda: [f"{row}".encode() for row in read_corpus(path)]
+
+
+def _command(*words: object, inside: Path | None = None) -> Callable[[], object]:
+    """A command line; its exit code is not looked at."""
+
+    def run() -> None:
+        here = Path.cwd()
+        os.chdir(inside or here)
+        try:
+            with patch.object(sys, "argv", ["im2latex", *map(str, words)]):
+                command_line()
+        except SystemExit:
+            pass
+        finally:
+            os.chdir(here)
+
+    return run
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("IM2LATEX_WORKERS", "1")
+    app()
