@@ -25,11 +25,11 @@ BROKEN = (
     r"\frac{a}{b",
     r"\begin{array}{c} a & b & c \end{array}",
     r"x^a^b",
-    r"\hbox\bgroup x",
+    r"\begin{tiny} {a $} \end{tiny} \hbox{$x}",
     r"\gdef\alpha{\beta}",
     r"\color{red} x",
     r"\mathsurround=99999pt x",
-    r"\begin{aligned} a \egroup \end{aligned}",
+    r"\begin{aligned} a \endarray \end{aligned}",
     r"\rule{1pt}{99cm}",
     r"\hskip-10in x",
 )
