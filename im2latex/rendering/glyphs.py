@@ -77,7 +77,7 @@ class _ToDvi:
         self._tex = tex
 
     @contextmanager
-    def run(self, source: str, cpu_seconds: int) -> Iterator[tuple[Completed, Path]]:
+    def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[Completed, Path]]:
         """A run on the source, switched to DVI before its first page."""
         with self._tex.run(_TO_DVI + source, cpu_seconds) as done:
             yield done

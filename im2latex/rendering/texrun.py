@@ -127,6 +127,6 @@ def _end_all(waiting: deque[_Waiting]) -> None:
         _end(waiting.popleft())
 
 
-def _wall_seconds(cpu_seconds: float) -> int:
+def _wall_seconds(cpu_seconds: float) -> float:
     """Ten times what a run may compute, so that a busy machine fails no good one."""
     return 10 * cpu_seconds

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from im2latex.cancellation import CallCancelledError, Cancellation
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.learning.network import Network
 from im2latex.learning.search import greedy
@@ -35,6 +36,22 @@ def test_the_length_is_bounded(network: Network) -> None:
         if not found.finished:
             assert len(found.tokens) == 6
         assert len(found.tokens) <= 6
+
+
+def test_a_search_that_nobody_waits_for_ends_at_its_next_step(network: Network) -> None:
+    favour_the_end(network, -100.0, until=0)
+    score, unwanted, steps = network.decoder.step, Cancellation(), 0
+
+    def cancelling(state: list[Tensor], tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
+        nonlocal steps
+        steps += 1
+        unwanted.cancel()
+        return score(state, tokens)
+
+    network.decoder.step = cancelling  # type: ignore[method-assign]
+    with unwanted.active(), pytest.raises(CallCancelledError):
+        greedy(network, IMAGES, 6)
+    assert steps == 1
 
 
 def test_neighbours_change_nothing(network: Network) -> None:

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from im2latex.rendering import document, pdfium, texformat
@@ -29,3 +31,9 @@ def test_ink_outside_the_page_and_too_much_of_it_are_seen() -> None:
         assert printed.pdf is not None
         expected = {number: fault for number, fault in enumerate(FORMULAS.values(), 1) if fault}
         assert pdfium.shared().inspect(printed.pdf, range(1, len(FORMULAS) + 1)) == expected
+
+
+def test_a_page_that_takes_long_holds_up_no_other_thread() -> None:
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(pdfium.shared).result() is not pdfium.shared()
+    assert pdfium.shared() is pdfium.shared()
