@@ -77,7 +77,7 @@ def speed(
     rounds: int = 5,
 ) -> None:
     """Microseconds of processor time and of the clock for an image, medians over rounds in turn."""
-    drawn = TexRenderer().render(load(formulas)[:count])
+    drawn = TexRenderer().render(load(formulas, count))
     files = [encode_png(prepare(one.pixels, 8, 2)) for one in drawn if one.pixels is not None]
     ways: dict[str, Callable[[], object]] = {
         "in the process": lambda: [_in_process(file) for file in files],
