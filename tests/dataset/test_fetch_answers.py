@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from im2latex import unpacking
 from im2latex.dataset import fetch as fetching
@@ -143,16 +144,16 @@ def test_an_archive_that_unpacks_to_far_more_is_discarded(
 
 def test_https_is_not_left(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first request, which would need a certificate, is answered here by a redirect to HTTP."""
-    get = fetching.requests.get
+    get = requests.get
 
     def redirected(url: str, **options: object) -> object:
         answer = get(server.url, stream=True)
-        first = fetching.requests.Response()
+        first = requests.Response()
         first.url = "https://example.org/a.lst"
         answer.history = [first]
         return answer
 
-    monkeypatch.setattr(fetching.requests, "get", redirected)
+    monkeypatch.setattr(requests, "get", redirected)
     server.answer = response(Content_Length=len(BODY))
     with pytest.raises(InputError, match="which is not HTTPS"):
         fetch("published", tmp_path, "https://example.org")

@@ -40,7 +40,8 @@ def test_writes_ledger_manifest_and_cost(capsys: pytest.CaptureFixture[str]) -> 
     assert not stale.exists()
     assert json.loads(Path("reports/ledger/filter.json").read_text())["reasons"] == {"too_long": 1}
     manifest = read_manifest(Path("reports/manifest/filter.json"))
-    assert list(manifest["artifacts"]) == ["data/filter/kept.txt", "data/filter/rejects.parquet"]
+    written = ["data/filter/kept.txt", "data/filter/rejects.parquet", "reports/ledger/filter.json"]
+    assert list(manifest["artifacts"]) == written
     assert manifest["params"] == {"limit": 3}
     assert set(manifest["versions"]) == {"pyarrow"}
     assert json.loads(Path("reports/run.json").read_text())["filter"]["seconds"] >= 0

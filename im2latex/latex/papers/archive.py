@@ -112,7 +112,7 @@ class _Header(tarfile.TarInfo):
     """A member whose extended header is of no unreasonable size: tarfile reads that into memory."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> "_Header":
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
         member = super().frombuf(buf, encoding, errors)
         if member.size > MOST_HEADER_BYTES and member.type in _EXTENDED:
             raise tarfile.ReadError(f"an extended header of {member.size:,} bytes")
@@ -143,7 +143,7 @@ def _tar_members(stream: IO[bytes], place: Path) -> _Members:
     total = count = 0
     with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
         while (member := archive.next()) is not None:
-            archive.members.clear()  # it keeps them all
+            archive.members.clear()  # type: ignore[attr-defined] # it keeps them all
             count += 1
             if count > MOST_MEMBERS:
                 raise InputError(f"{place}: more than {MOST_MEMBERS:,} members; unpack it to a folder")
