@@ -20,6 +20,7 @@ from im2latex.parts import Job, PartCache
 from im2latex.records import PICTURES
 from im2latex.rendering.doctor import versions
 from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.texformat import font_map
 from pipeline.fingerprint import fingerprint
 from pipeline.stage import cache_root
 
@@ -56,6 +57,7 @@ class Drawing:
         recipe = {
             "params": [self.renderer.model_dump(mode="json"), self.picture.model_dump(mode="json")],
             "tools": versions(self.renderer),
+            "fonts": font_map(),
             "renderer": TexRenderer(self.renderer).identity,
             "code": fingerprint("pipeline.pictures"),
         }

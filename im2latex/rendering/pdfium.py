@@ -29,7 +29,14 @@ _MOST_HEADER = 1 << 24
 _MEMORY_MB = 2048
 _START_SECONDS = 60.0
 _SECONDS_PER_PAGE = 1.0
+_CLOCK_FACTOR = 10
+_CPU_CLOCK = 2
+_POLL_MILLISECONDS = 200
 _CHUNK = 1 << 20
+_BLANK = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+)
 _FOR_LIFE = 1 << 20
 """Processor seconds: a request is limited by the clock, since the worker serves many."""
 
@@ -49,12 +56,13 @@ class Pdfium:
     def inspect(self, pdf: Path, numbers: Sequence[int]) -> dict[int, str]:
         """Return those of the pages `numbers` (from 1) that cannot be drawn as they are: "clipped" or "too_complex".
 
-        A page that brings the worker down is "too_complex".
+        A page that brings the worker down is "too_complex"; raises `ToolError` where a blank page does so too.
         """
         try:
             faults, _ = self._ask(pdf, numbers, None)
         except WorkerError:
             if len(numbers) == 1:
+                self._prove()
                 return {numbers[0]: "too_complex"}
             half = len(numbers) // 2
             return self.inspect(pdf, numbers[:half]) | self.inspect(pdf, numbers[half:])
@@ -65,31 +73,41 @@ class Pdfium:
         _, pages = self._ask(pdf, numbers, dpi)
         return pages
 
+    def _prove(self) -> None:
+        """Raise `ToolError` where the library does not work at all."""
+        with process.throwaway_folder() as folder:
+            blank = folder / "blank.pdf"
+            blank.write_bytes(_BLANK)
+            try:
+                self._ask(blank, [1], None)
+            except WorkerError as error:
+                raise ToolError(f"{error}; reinstall the Python package pypdfium2, and see `im2latex doctor`") from None
+
     def _ask(self, pdf: Path, numbers: Sequence[int], dpi: int | None) -> tuple[list[object], list[NDArray[np.uint8]]]:
-        deadline = time.monotonic() + _START_SECONDS + len(numbers) * _SECONDS_PER_PAGE
         with self._lock:
             worker = self._living()
+            limit = _Limit(worker.pid, _START_SECONDS + len(numbers) * _SECONDS_PER_PAGE)
             try:
                 status = pdf.stat()
                 identity = (pdf, status.st_ino, status.st_mtime_ns)
                 content = b"" if identity == self._held else pdf.read_bytes()
                 request = json.dumps({"pdf": len(content), "pages": list(numbers), "dpi": dpi}).encode()
-                worker.send(HEADER.pack(len(request)) + request + content, deadline)
+                worker.send(HEADER.pack(len(request)) + request + content, limit)
                 self._held = identity
-                (length,) = HEADER.unpack(worker.receive(HEADER.size, deadline))
-                answer = _checked(worker.receive(min(length, _MOST_HEADER), deadline), len(numbers))
+                (length,) = HEADER.unpack(worker.receive(HEADER.size, limit))
+                answer = _checked(worker.receive(min(length, _MOST_HEADER), limit), len(numbers))
                 if answer["error"] is not None:
                     raise WorkerError(f"pdfium cannot read {pdf}: {answer['error']}")
                 shapes = [] if dpi is None else [_shape(page) for page in answer["pages"]]
                 pages = [
-                    np.frombuffer(worker.receive(height * width, deadline), np.uint8).reshape(height, width)
+                    np.frombuffer(worker.receive(height * width, limit), np.uint8).reshape(height, width)
                     for height, width in shapes
                 ]
-            except WorkerError:
-                self._stop()
+            except ToolError:
+                self._give_up()
                 raise
             except (OSError, ValueError, TypeError, KeyError) as error:
-                self._stop()
+                self._give_up()
                 raise WorkerError(f"pdfium failed on {pdf}: {error}") from None
         return answer["pages"], pages
 
@@ -99,6 +117,13 @@ class Pdfium:
             self._stop()
             self._worker = _Worker()
         return self._worker
+
+    def _give_up(self) -> None:
+        """End a worker that failed; raises `ToolError` where somebody else killed it: no page is to blame."""
+        killed = self._worker is not None and self._worker.killed
+        self._stop()
+        if killed:
+            raise ToolError(process.killed_message("pdfium"))
 
     def _stop(self) -> None:
         if self._worker is not None:
@@ -141,18 +166,28 @@ class _Worker:
         """Whether it runs, and was started by this process rather than by the one that this one was forked from."""
         return self._owner == os.getpid() and self._child.alive
 
-    def send(self, content: bytes, deadline: float) -> None:
-        """Write all of it; raises `WorkerError` after the deadline, `OSError` where the process has ended."""
+    @property
+    def killed(self) -> bool:
+        """Whether somebody else has killed it."""
+        return self._owner == os.getpid() and self._child.killed
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._child.pid
+
+    def send(self, content: bytes, limit: "_Limit") -> None:
+        """Write all of it; raises `WorkerError` at the limit, `OSError` where the process has ended."""
         view = memoryview(content)
         while view:
-            _wait(self._out, select.POLLOUT, deadline)
+            _wait(self._out, select.POLLOUT, limit)
             view = view[os.write(self._out, view[:_CHUNK]) :]
 
-    def receive(self, length: int, deadline: float) -> bytearray:
+    def receive(self, length: int, limit: "_Limit") -> bytearray:
         """Read so many bytes."""
         content = bytearray()
         while len(content) < length:
-            _wait(self._in, select.POLLIN, deadline)
+            _wait(self._in, select.POLLIN, limit)
             part = os.read(self._in, min(_CHUNK, length - len(content)))
             if not part:
                 raise WorkerError("pdfium ended without an answer")
@@ -177,12 +212,35 @@ def _end(stack: contextlib.ExitStack, owner: int) -> None:
         stack.close()
 
 
-def _wait(descriptor: int, event: int, deadline: float) -> None:
+class _Limit:
+    """Processor time of a worker for one request; by the clock it has more, so that a busy machine fails no page."""
+
+    def __init__(self, pid: int, seconds: float) -> None:
+        self._pid = pid
+        self._until = self._spent() + seconds
+        self._clock_until = time.monotonic() + _CLOCK_FACTOR * seconds
+
+    def check(self) -> None:
+        """Raise `WorkerError` where the processor time is used up, `ToolError` where only the time of the clock is."""
+        if self._spent() > self._until:
+            raise WorkerError("pdfium was stopped at the time limit")
+        if time.monotonic() > self._clock_until:
+            raise ToolError(process.stalled_message("pdfium"))
+
+    def _spent(self) -> float:
+        if sys.platform != "linux":
+            return time.monotonic()
+        try:
+            return time.clock_gettime(~self._pid << 3 | _CPU_CLOCK)  # clock_getcpuclockid(3), as glibc has it
+        except OSError:  # it has ended
+            return 0.0
+
+
+def _wait(descriptor: int, event: int, limit: _Limit) -> None:
     poll = select.poll()
     poll.register(descriptor, event)
-    left = deadline - time.monotonic()
-    if left <= 0 or not poll.poll(left * 1000):
-        raise WorkerError("pdfium was stopped at the time limit")
+    while not poll.poll(_POLL_MILLISECONDS):
+        limit.check()
 
 
 def _checked(header: bytes | bytearray, pages: int) -> dict[str, list[object]]:

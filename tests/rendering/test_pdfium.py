@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import pytest
 
+from im2latex.errors import ToolError
 from im2latex.rendering import document, pdfium, texformat
+from im2latex.rendering.pdfium import Pdfium
 from im2latex.rendering.process import LimitParams
 from im2latex.rendering.texrun import Fresh
 from im2latex.rendering.typesetter import Typesetter
@@ -29,3 +33,34 @@ def test_ink_outside_the_page_and_too_much_of_it_are_seen() -> None:
         assert printed.pdf is not None
         expected = {number: fault for number, fault in enumerate(FORMULAS.values(), 1) if fault}
         assert pdfium.shared().inspect(printed.pdf, range(1, len(FORMULAS) + 1)) == expected
+
+
+def test_a_library_that_does_not_work_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.pdf"
+    page.write_bytes(pdfium._BLANK)
+    assert Pdfium().inspect(page, [1]) == {}
+    monkeypatch.setattr(pdfium.sys, "executable", "/bin/false")
+    with pytest.raises(ToolError, match=r"ended without an answer.*pypdfium2"):
+        Pdfium().inspect(page, [1])
+
+
+def test_a_worker_that_somebody_else_killed_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.pdf"
+    page.write_bytes(pdfium._BLANK)
+    library = Pdfium()
+
+    def killed(worker: pdfium._Worker, length: int, limit: pdfium._Limit) -> bytearray:
+        worker._child._process.kill()
+        return receive(worker, length, limit)
+
+    receive = pdfium._Worker.receive
+    with monkeypatch.context() as patch:
+        patch.setattr(pdfium._Worker, "receive", killed)
+        with pytest.raises(ToolError, match="killed by SIGKILL"):
+            library.inspect(page, [1])
+    assert library.inspect(page, [1]) == {}
+    assert library._worker is not None
+    library._worker._child._process.kill()
+    while library._worker.alive:
+        pass
+    assert library.inspect(page, [1]) == {}, "one that was killed between two requests is replaced"
