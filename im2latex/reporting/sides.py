@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from im2latex.errors import InputError
 from im2latex.records import PREDICTIONS, SCORES
+from im2latex.reporting.provenance import trained_for
 from im2latex.reporting.runs import Trained, read_run
 from im2latex.reporting.trees import Tree, open_tree
 from im2latex.scoring.columns import judged_columns
@@ -69,6 +70,13 @@ class Side:
         text = self.tree.text("reports/manifest/bucket.json")
         found: str | None = json.loads(text).get("dataset", {}).get("hash") if text else None
         return found
+
+    @property
+    def training(self) -> str | None:
+        """What ended the training, where that was something else than a budget in samples."""
+        text = self.tree.text("reports/manifest/train.json")
+        words = trained_for(json.loads(text)) if text else None
+        return f"{self.name}: trained for {words}" if words and ";" in words else None
 
     def kept(self) -> dict[str, float]:
         """The share of records that each stage kept, by its ledger."""
