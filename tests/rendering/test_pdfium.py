@@ -39,7 +39,7 @@ def test_a_library_that_does_not_work_is_no_verdict(tmp_path: Path, monkeypatch:
     page = tmp_path / "page.pdf"
     page.write_bytes(pdfium._BLANK)
     assert Pdfium().inspect(page, [1]) == {}
-    monkeypatch.setattr(pdfium.sys, "executable", "/bin/false")
+    monkeypatch.setattr("im2latex.rendering.pdfium.sys.executable", "/bin/false")
     with pytest.raises(ToolError, match=r"ended without an answer.*pypdfium2"):
         Pdfium().inspect(page, [1])
 
