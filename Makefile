@@ -8,7 +8,7 @@ READY := .venv/.ready
 
 BENCH_FORMULAS ?= data/raw/sample/formulas.txt
 
-.PHONY: styles bench-data bench-render bench-score bench-serve help setup repro test test-all lint types train evaluate serve docker small full accept lock
+.PHONY: styles bench-data bench-render bench-score bench-serve help setup repro test test-all lint types train evaluate serve docker small full accept accept-stopped lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,6 +66,10 @@ full: $(READY) ## im2latex-100k, fetched first
 
 accept: $(READY) ## STAGE=name: record a stage whose code changed in words only, without running it
 	@python -m pipeline.accept $(STAGE)
+
+accept-stopped: $(READY) ## the stopped training as it is: its outputs are written and recorded; `make repro` then scores it
+	@python -m pipeline.train --as-it-is
+	@python -m pipeline.accept train
 
 lock: $(READY) ## adopt the tools found here: rewrites tools.lock
 	im2latex doctor --lock tools.lock

@@ -12,7 +12,6 @@ with at the same time, each started at its first request, and ended with the pro
 import json
 import signal
 import threading
-import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from im2latex.errors import PictureError, ToolError
 from im2latex.imaging.decoder_worker import ANSWER, COUNT_PAGES, HEADER, READY
 from im2latex.imaging.files import Limits
-from im2latex.rendering.worker import PythonWorker, WorkerError, WorkerTimeoutError
+from im2latex.rendering.worker import Limit, PythonWorker, WorkerError, WorkerStalledError
 
 Decoded = NDArray[np.uint8]
 """(H, W) where the image is grey, (H, W, 3) in colour, (H, W, 4) where parts are transparent; upright."""
@@ -113,7 +112,7 @@ class ImageDecoder:
                     answer = self._receive(limits)
                     place, again = place + 1, False
                     yield answer
-            except WorkerTimeoutError:
+            except WorkerStalledError:
                 self._end()
                 raise ToolError(
                     f"an image was not decoded within {_ANSWER_SECONDS:g} s; run the same command again when the "
@@ -135,25 +134,26 @@ class ImageDecoder:
     def _send(self, files: Sequence[bytes], limits: Limits, page: int | None) -> None:
         worker = self._living()
         if not self._ready:
-            worker.receive(len(READY), _deadline())
+            worker.receive(len(READY), _limit(worker))
             self._ready = True
         sizes = [None if file is self._document else len(file) for file in files]
         self._document = files[0] if page is not None else None
         request = json.dumps({"sizes": sizes, "limits": asdict(limits), "page": page}).encode()
         sent = [file for file, size in zip(files, sizes, strict=True) if size is not None]
         self._due = len(sizes)
-        worker.send(b"".join((HEADER.pack(len(request)), request, *sent)), _deadline())
+        worker.send(b"".join((HEADER.pack(len(request)), request, *sent)), _limit(worker))
 
     def _receive(self, limits: Limits) -> Answer:
         """The next answer; one that the worker of this project does not give is taken for its end."""
         worker = self._worker
         assert worker is not None
-        length, height, width, channels = ANSWER.unpack(worker.receive(ANSWER.size, _deadline()))
+        limit = _limit(worker)
+        length, height, width, channels = ANSWER.unpack(worker.receive(ANSWER.size, limit))
         if length > _MOST_TEXT or height * width > limits.pixels or channels not in (0, 1, 3, 4):
             worker.kill()
             raise WorkerError("the answer is none to the request")
-        text = worker.receive(length, _deadline()).decode("utf-8", "replace") if length else ""
-        pixels = np.frombuffer(worker.receive(height * width * channels, _deadline()), np.uint8)
+        text = worker.receive(length, limit).decode("utf-8", "replace") if length else ""
+        pixels = np.frombuffer(worker.receive(height * width * channels, limit), np.uint8)
         self._due -= 1
         if channels:
             return pixels.reshape((height, width) if channels == 1 else (height, width, channels))
@@ -255,5 +255,5 @@ def _how(ended: int) -> str:
     return f"signal {-ended}" if ended < 0 else f"status {ended}"
 
 
-def _deadline() -> float:
-    return time.monotonic() + _ANSWER_SECONDS
+def _limit(worker: PythonWorker) -> Limit:
+    return Limit(worker, _ANSWER_SECONDS)

@@ -22,6 +22,7 @@ from im2latex.records import PICTURES
 from im2latex.rendering.doctor import versions
 from im2latex.rendering.engine import RenderParams
 from im2latex.rendering.looks import RendererParams, create_renderer
+from im2latex.rendering.texformat import font_map
 from pipeline.fingerprint import fingerprint
 from pipeline.stage import cache_root
 
@@ -58,6 +59,7 @@ class Drawing:
         recipe = {
             "params": [self.renderer.model_dump(mode="json"), self.picture.model_dump(mode="json")],
             "tools": versions(self.renderer) if isinstance(self.renderer, RenderParams) else {},
+            "fonts": font_map() if isinstance(self.renderer, RenderParams) else "",
             "renderer": create_renderer(self.renderer).identity,
             "code": fingerprint("pipeline.pictures"),
         }

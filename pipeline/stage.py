@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +27,7 @@ from im2latex.errors import FULL_DISK, Im2LatexError, is_full
 from im2latex.ledger import Ledger
 from im2latex.params import Params, load_section
 from pipeline.fingerprint import fingerprint
+from pipeline.starter import end_with_dvc
 
 DATA = Path("data")
 REPORTS = Path("reports")
@@ -47,8 +49,15 @@ class Run(Generic[P]):
 
 
 def cache_root() -> Path:
-    """Where part results and training state live: IM2LATEX_CACHE, else .cache; outside all DVC outputs."""
-    return Path(os.environ.get("IM2LATEX_CACHE", ".cache"))
+    """Where part results and training state live: IM2LATEX_CACHE, else .cache; outside all DVC outputs.
+
+    An experiment in a temporary folder uses the .cache of the project that it was started in, which DVC_ROOT names.
+    """
+    if named := os.environ.get("IM2LATEX_CACHE"):
+        return Path(named)
+    root = Path(os.environ.get("DVC_ROOT", "."))
+    inside = Path.cwd() != root and Path.cwd().is_relative_to(root)
+    return (root if inside else Path()) / ".cache"
 
 
 def state_root() -> Path:
@@ -57,12 +66,22 @@ def state_root() -> Path:
 
 
 def run_stage(
-    stage: str, kind: type[P], work: Callable[[Run[P]], None], packages: tuple[str, ...] = ("pyarrow",)
+    stage: str,
+    kind: type[P],
+    work: Callable[[Run[P]], None],
+    packages: tuple[str, ...] = ("pyarrow",),
+    check: Callable[[P], None] | None = None,
 ) -> None:
-    """Run one stage and exit; the wheels in `packages` are named with their versions in the manifest."""
+    """Run one stage and exit; the wheels in `packages` are named with their versions in the manifest.
+
+    `check` may refuse the parameters before anything is touched.
+    """
     started = time.monotonic()
+    end_with_dvc()
     try:
         params = load_section(stage, kind)
+        if check:
+            check(params)
         out = DATA / stage
         shutil.rmtree(out, ignore_errors=True)
         run = Run(stage, params, out, Ledger(stage), [out])
@@ -87,9 +106,13 @@ def run_stage(
 
 
 def _note_run(stage: str, seconds: float) -> None:
-    """Add this run's cost to the untracked run.json."""
-    notes = json.loads(RUN.read_text(encoding="utf-8")) if RUN.is_file() else {}
+    """Add this run's cost to the untracked run.json; one that cannot be read is begun anew: no stage fails by it."""
+    try:
+        notes = json.loads(RUN.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        notes = {}
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    notes[stage] = {"seconds": round(seconds, 2), "peak_process_mb": round(peak / 1024)}
-    RUN.parent.mkdir(parents=True, exist_ok=True)
-    RUN.write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
+    own = {stage: {"seconds": round(seconds, 2), "peak_process_mb": round(peak / 1024)}}
+    text = json.dumps((notes if isinstance(notes, dict) else {}) | own, indent=1)
+    with suppress(OSError):
+        RUN.write_text(text + "\n", encoding="utf-8")

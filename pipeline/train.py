@@ -6,27 +6,34 @@ reads   data/bucket/                          shards, shapes, dataset hash
 writes  data/train/model.safetensors, checkpoint.json
         data/train/log.jsonl, samples.jsonl   losses and scores, and what was read in a few pictures, by samples seen
         reports/train/                        the learning curves, for `dvc plots`
-        <state>/train/<key>/                  state of an unfinished run, and its checkpoints last/ and best/
+        <state>/train/<key>/                  state of the run, and its checkpoints last/ and best/: training_state.py
         <cache>/tensorboard/, <cache>/wandb/  where train.logs asks for them
 
 DVC deletes outputs before a run and takes exit 0 for done. So outputs are written by a finished run only, a stopped
-one exits 1, and its state waits in IM2LATEX_STATE, else the cache, where the next `dvc repro` finds it. Of several
+one exits 1, and its state waits in IM2LATEX_STATE, else the cache, where the next `dvc repro` finds it. The state of a
+finished run stays there until DVC has recorded its outputs. `--as-it-is` writes the outputs of a stopped run, whose
+state stays, so that it may still go on; `make accept-stopped` has DVC record them. Of several
 processes, started by `devices` or by `torchrun -m pipeline.train`, only the first writes.
 """
 
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import typer
 from dvclive.live import Live
+from scmrepo.exceptions import SCMError
 
 from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import UsageError
 from im2latex.learning.checkpoint import save_checkpoint
 from im2latex.learning.devices import is_first_process
 from im2latex.learning.finetune import Start, load_start
@@ -39,35 +46,53 @@ from im2latex.learning.state import FORMAT, InterruptedRunError
 from im2latex.learning.validation import Reading
 from im2latex.params import load_section, load_yaml
 from pipeline.stage import DATA, REPORTS, Run, cache_root, run_stage, state_root
+from pipeline.training_state import locked, note_outputs, take_up
 
 SHARDS = DATA / "bucket"
 VOCABULARY = DATA / "tokenize" / "vocabulary.json"
 CURVES = REPORTS / "train"
 
+AS_IT_IS = "--as-it-is"
+
 LogRow = dict[str, float]
 
 
 class TrainingLog:
-    """The rows a run has logged, kept beside its state so that a resumed run has one whole curve."""
+    """The rows a run has logged, kept beside its state so that a resumed run has one whole curve.
 
-    def __init__(self, path: Path, sinks: Sequence[Sink] = ()) -> None:
+    Without `keep` new rows are in `rows` only: those of a run that is taken as it is, and may still go on.
+    """
+
+    def __init__(self, path: Path, sinks: Sequence[Sink] = (), keep: bool = True) -> None:
         self._journal, self.sinks = Journal(path), sinks
+        self._keep = keep
+        self._more: list[LogRow] = []
 
     @property
     def rows(self) -> list[LogRow]:
         """All rows so far; rows of steps that are done again are replaced."""
-        return self._journal.rows
+        first = self._more[0]["samples"] if self._more else float("inf")
+        return [*(row for row in self._journal.rows if row["samples"] < first), *self._more]
 
     def __call__(self, row: LogRow) -> None:
         """Add a row and tell every sink."""
-        self._journal.add([row])
+        if self._keep:
+            self._journal.add([row])
+        else:
+            self._more.append(row)
         for sink in self.sinks:
             sink.row(row)
-        typer.echo(in_words(row))
+        say(in_words(row))
 
     def text(self) -> str:
         """All rows, one JSON object a line."""
-        return self._journal.text()
+        return "".join(json.dumps(row) + "\n" for row in self.rows)
+
+
+def say(text: str) -> None:
+    """Print a line; a terminal or a pipe that has gone ends no training."""
+    with suppress(OSError):
+        typer.echo(text)
 
 
 def state_folder(params: TrainParams, dataset: str, start: Start | None = None) -> Path:
@@ -80,23 +105,44 @@ def state_folder(params: TrainParams, dataset: str, start: Start | None = None) 
     return state_root() / "train" / hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
-def work(run: Run[TrainParams]) -> None:
-    """Train to the end of the budget, or go on with a run that was stopped."""
+def work(run: Run[TrainParams], as_it_is: bool = False) -> None:
+    """Train to the end of the budget, go on with a run that was stopped, or take that one as it is."""
     dataset = read_dataset(SHARDS)
     vocabulary = Vocabulary.load(VOCABULARY)
     start = load_start(run.params.start) if run.params.start else None
     if start:
         typer.echo(start.in_words(vocabulary))
     state = state_folder(run.params, dataset["hash"], start)
-    log, readings = TrainingLog(state / "log.jsonl"), Journal(state / "samples.jsonl")
+    with locked(state, say):
+        if not as_it_is:
+            take_up(state, say)
+        shutil.rmtree(run.out, ignore_errors=True)  # what another training, now ended, has left of its outputs
+        _train(run, dataset, vocabulary, state, start, as_it_is)
+        if not as_it_is:
+            note_outputs(state)
+
+
+def _train(
+    run: Run[TrainParams],
+    dataset: Mapping[str, Any],
+    vocabulary: Vocabulary,
+    state: Path,
+    start: Start | None,
+    as_it_is: bool,
+) -> None:
+    """Train in the folder `state` and write the outputs."""
+    log, readings = TrainingLog(state / "log.jsonl", keep=not as_it_is), Journal(state / "samples.jsonl")
     log.sinks = open_sinks(run.params.logs, cache_root(), state.name[:12], run.params.deciding(), log.rows)
 
     def show(seen: int, found: list[Reading]) -> None:
-        readings.add([_readable(seen, reading, vocabulary) for reading in found])
+        if not as_it_is:
+            readings.add([_readable(seen, reading, vocabulary) for reading in found])
 
     finished = None
     try:
-        checkpoint = train(run.params, SHARDS, vocabulary, dataset["hash"], state, log, typer.echo, show, start)
+        checkpoint = train(
+            run.params, SHARDS, vocabulary, dataset["hash"], state, log, say, show, start, as_it_is=as_it_is
+        )
         save_checkpoint(replace(checkpoint, pictures=_pictures()), run.out)
         finished = run.out
     finally:
@@ -109,9 +155,10 @@ def work(run: Run[TrainParams]) -> None:
     run.facts["dataset"] = dataset["hash"]
     run.facts["counts"] = checkpoint.counts
     run.facts["started_from"] = [asdict(ancestor) for ancestor in checkpoint.started_from]
+    if checkpoint.counts["samples"] < checkpoint.counts["sample_budget"] and as_it_is:
+        run.facts["accepted_as_it_is"] = True
     run.ledger.see(dataset["samples"]["train"])
     run.ledger.keep(dataset["samples"]["train"])
-    shutil.rmtree(state)
 
 
 def follow() -> None:
@@ -137,10 +184,18 @@ def _readable(seen: int, reading: Reading, vocabulary: Vocabulary) -> dict[str, 
     return {"samples": seen, "id": reading.formula_id, **texts}
 
 
+class _Curves(Live):
+    """DVCLive's files alone; it also asks git for the last commit, and a new repository has none."""
+
+    def _init_dvc(self) -> None:
+        with suppress(SCMError):
+            super()._init_dvc()
+
+
 def _draw_curves(rows: list[LogRow]) -> None:
     """Hand the log to DVCLive, whose files `dvc plots` and `dvc exp show` know."""
     shutil.rmtree(CURVES, ignore_errors=True)
-    with Live(str(CURVES), dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
+    with _Curves(str(CURVES), dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
         for row in rows:
             live.step = int(row["samples"])
             for name, value in row.items():
@@ -149,8 +204,19 @@ def _draw_curves(rows: list[LogRow]) -> None:
             live.make_summary()
 
 
+def check_saved(params: TrainParams) -> None:
+    """Raise `UsageError` where there is no saved run to take as it is."""
+    start = load_start(params.start) if params.start else None
+    state = state_folder(params, read_dataset(SHARDS)["hash"], start)
+    if not (state / "state.pt").is_file():
+        raise UsageError(f"{state}: holds no stopped training of these data and params; run `dvc repro train`")
+
+
 if __name__ == "__main__":
-    if is_first_process():
-        run_stage("train", TrainParams, work, ("torch", "numpy", "lightning-fabric"))
+    packages = ("torch", "numpy", "lightning-fabric")
+    if AS_IT_IS in sys.argv[1:]:
+        run_stage("train", TrainParams, partial(work, as_it_is=True), packages, check_saved)
+    elif is_first_process():
+        run_stage("train", TrainParams, work, packages)
     else:
         follow()

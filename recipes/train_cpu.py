@@ -39,6 +39,7 @@ from im2latex.learning.schedule import ScheduleParams
 from im2latex.learning.state import FORMAT, InterruptedRunError, read_state
 from im2latex.params import check, load_yaml
 from pipeline.stage import state_root
+from pipeline.training_state import locked
 from recipes.pack import assignment, merged
 
 FINISHED = "finished.json"
@@ -67,7 +68,8 @@ def main(
         if decay_samples:
             folder, params = last_stretch(folder, params, decay_samples)
         pictures = {"dpi": content["render"]["renderer"]["dpi"], **content["render"]["picture"]}
-        run(params, data, dataset, folder, pictures, minutes)
+        with locked(folder, typer.echo):
+            run(params, data, dataset, folder, pictures, minutes)
     except Im2LatexError as error:
         typer.echo(f"train_cpu: {error}", err=True)
         sys.exit(error.exit_code)

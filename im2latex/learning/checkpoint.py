@@ -82,6 +82,15 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     replace(folder / "checkpoint.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
+def read_recipe(folder: Path) -> dict[str, Any]:
+    """The training params of a checkpoint as plain values; empty where there is none, or none that can be read."""
+    try:
+        recipe = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))["recipe"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return dict(recipe) if isinstance(recipe, dict) else {}
+
+
 def load_checkpoint(folder: Path) -> Checkpoint:
     """Read what `save_checkpoint` wrote, onto the CPU; raises `ArtifactError` where it is missing or damaged.
 

@@ -10,14 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import UsageError
 from im2latex.learning.batches import Samples
-from im2latex.learning.budget import sample_budget
-from im2latex.learning.checkpoint import Checkpoint
+from im2latex.learning.budget import Pace, clock_warning, sample_budget
+from im2latex.learning.checkpoint import Checkpoint, read_recipe
 from im2latex.learning.devices import choose_precision, launch
 from im2latex.learning.finetune import Start
 from im2latex.learning.recipe import TrainParams
 from im2latex.learning.run import Run
-from im2latex.learning.signals import signal_requests
+from im2latex.learning.signals import commands, signal_requests
 from im2latex.learning.state import InterruptedRunError
 from im2latex.learning.summary import summary
 from im2latex.learning.validation import Reading, Validation
@@ -42,6 +43,7 @@ def train(
     show: Show = quiet,
     start: Start | None = None,
     saved: Callable[[], None] = quiet,
+    as_it_is: bool = False,
 ) -> Checkpoint:
     """Train to the end of the budget or of progress; returns averaged weights as a checkpoint, the last or the best.
 
@@ -49,22 +51,36 @@ def train(
     for the eye; `show` the samples seen, and what the network now reads in a few fixed samples of the split val. They
     are called by the first process alone, and so is `saved` when a validation and its weights have been written.
     `start` is the checkpoint that `params.start` names. The run is saved in
-    the folder `state` every few minutes, before and after every validation, and when a signal asks for it. Raises
-    `InterruptedRunError` when one asks to stop, and `DivergedRunError` when the loss is not finite or explodes.
+    the folder `state` every few minutes, before and after every validation, and when a signal asks for it.
+    `as_it_is` takes the run that is saved there without another step, and leaves its state alone. Raises
+    `InterruptedRunError` when a signal asks to stop, `DivergedRunError` when the loss is not finite or explodes, and
+    `UsageError` where there is no saved run to take.
     """
     identity = run_identity(params, vocabulary, dataset_hash, start)
-    precision = choose_precision(params.precision, params.accelerator)
+    # Measured anew, `auto` might choose otherwise in the middle of a run.
+    known = read_recipe(state / "last").get("precision") if params.precision == "auto" else None
+    precision = known or choose_precision(params.precision, params.accelerator)
     params = params.model_copy(update={"precision": precision})
     idle = params.ctc_weight == 0 or params.ctc_until < 1
-    fabric = launch(params.accelerator, params.devices, precision, idle_weights=idle)
+    fabric = launch(params.accelerator, 1 if as_it_is else params.devices, precision, idle_weights=idle)
     if not fabric.is_global_zero:
         log = tell = show = saved = quiet
     run = Run(fabric, params, Samples(shards, "train"), vocabulary, dataset_hash, state, start)
     validation = Validation(Samples(shards, "val"), params.validation_samples, params.batches, params.logs.examples)
     resumed = run.state.resume(state, identity)
+    if as_it_is and not resumed:
+        raise UsageError(f"{state}: holds no stopped training of these data and params; run `dvc repro train`")
     if not resumed or params.budget.minutes is None:  # minutes were turned into samples once
         run.state.total = sample_budget(run)
     tell(summary(run))
+    if warning := clock_warning(params.budget, run.state.total):
+        tell(warning)
+    if as_it_is:
+        log(run.look(validation))
+        show(run.state.seen, validation.readings)
+        return run.checkpoint(params.keep)
+    tell(commands())
+    pace = Pace(run)
 
     with signal_requests(aloud=fabric.is_global_zero) as requests:
         while True:
@@ -87,6 +103,8 @@ def train(
                     f"stopped by {request.signal} after {run.state.seen} samples; run again to go on"
                 )
             run.step()
+            if line := pace.line():
+                tell(line)
     return run.checkpoint(params.keep)
 
 

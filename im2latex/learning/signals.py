@@ -3,6 +3,7 @@
 SIGINT   validate, save, go on     (what Ctrl-C sends; DVC ignores it while a stage runs)
 SIGUSR1  save, stop
 SIGTERM  save, validate, stop
+SIGHUP   save, stop                (the terminal has gone; ignored where `nohup` or a scheduler has it ignored)
 
 SIGINT again, before it is acted upon, takes it back. A request to stop is never taken back: `timeout` and schedulers
 send SIGTERM to a process and then to its group, which is the same request twice.
@@ -11,7 +12,7 @@ send SIGTERM to a process and then to its group, which is the same request twice
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from types import FrameType
 
@@ -22,8 +23,9 @@ class Request(IntEnum):
     NOTHING = 0
     SAVE = 1
     VALIDATE = 2
-    STOP = 3
-    VALIDATE_AND_STOP = 4
+    HANG_UP = 3
+    STOP = 4
+    VALIDATE_AND_STOP = 5
 
     @property
     def signal(self) -> str:
@@ -38,20 +40,31 @@ class Request(IntEnum):
     @property
     def stops(self) -> bool:
         """Whether the run is to end."""
-        return self in (Request.STOP, Request.VALIDATE_AND_STOP)
+        return self in (Request.HANG_UP, Request.STOP, Request.VALIDATE_AND_STOP)
 
 
 REQUESTS = {
     signal.SIGINT: Request.VALIDATE,
+    signal.SIGHUP: Request.HANG_UP,
     signal.SIGUSR1: Request.STOP,
     signal.SIGTERM: Request.VALIDATE_AND_STOP,
 }
 
 PLANS = {
     Request.VALIDATE: "saves and validates after this step, and goes on; to stop: kill -TERM {pid}",
+    Request.HANG_UP: "saves and stops after this step",
     Request.STOP: "saves and stops after this step",
     Request.VALIDATE_AND_STOP: "saves, validates and stops after this step; without validating: kill -USR1 {pid}",
 }
+
+
+def commands() -> str:
+    """How this process is asked to stop, and for what else, as commands to copy."""
+    pid = os.getpid()
+    return (
+        f"process {pid}; to save, validate and stop: kill -TERM {pid}; to save and stop: kill -USR1 {pid}; "
+        f"to save, validate and go on: kill -INT {pid}"
+    )
 
 
 class Requests:
@@ -72,7 +85,8 @@ class Requests:
             self._standing.add(request)
             plan = PLANS[request].format(pid=os.getpid())
         if self._aloud:
-            os.write(2, f"{name.name}: {plan}\n".encode())  # print could be in the middle of a line of its own
+            with suppress(OSError):  # the terminal may have gone
+                os.write(2, f"{name.name}: {plan}\n".encode())  # print could be in the middle of a line of its own
 
     @property
     def stop(self) -> bool:
@@ -88,9 +102,11 @@ class Requests:
 
 @contextmanager
 def signal_requests(aloud: bool = True) -> Iterator[Requests]:
-    """Within, the three signals only leave requests; only for the main thread. `aloud` answers each on stderr."""
+    """Within, the signals only leave requests; only for the main thread. `aloud` answers each on stderr."""
     requests = Requests(aloud)
-    before = {number: signal.signal(number, requests.note) for number in REQUESTS}
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    numbers = [number for number in REQUESTS if not (number is signal.SIGHUP and ignored)]
+    before = {number: signal.signal(number, requests.note) for number in numbers}
     try:
         yield requests
     finally:

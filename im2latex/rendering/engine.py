@@ -74,7 +74,7 @@ class Renderer(Protocol):
         """A hash over everything but the formula that decides the pixels."""
 
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
-        """One rendering a formula, in order; no formula can make it raise."""
+        """One rendering a formula, in order; no formula can make it raise, but tools that do not work do."""
 
 
 class TexRenderer:
@@ -120,7 +120,17 @@ class TexRenderer:
             tex.close()
 
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
-        """One rendering a formula, in order."""
+        """One rendering a formula, in order; raises `ToolError` where TeX or the rasterizer does not work at all."""
+        try:
+            return self._render(formulas)
+        except ToolError:
+            if self._format.whole:
+                raise
+        self.close()
+        vars(self).pop("_format")
+        return self._render(formulas)
+
+    def _render(self, formulas: Sequence[str]) -> list[Rendering]:
         accepted, refused = screening.sort(formulas, self.params.further_words)
         results = {number: Rendering(None, error.reason, error.detail) for number, error in refused.items()}
         for number, rendering in self._draw(accepted):
@@ -225,6 +235,7 @@ class TexRenderer:
             pages = list(self._rasterizer.pages(pdf, self.params.dpi, numbers))
         except rasterizers.RasterError as error:
             if len(run) == 1:
+                self._prove_rasterizer()
                 yield run[0][0], Rendering(None, "not_drawn", str(error))
                 return
             half = len(run) // 2
@@ -233,6 +244,18 @@ class TexRenderer:
             return
         for (position, verdict), pixels in zip(run, pages, strict=True):
             yield position, self._judge(pixels, verdict)
+
+    def _prove_rasterizer(self) -> None:
+        """Raise `ToolError` where the rasterizer draws not even a letter, so that no formula is to blame."""
+        typesetter = Typesetter(self.params.template, self._tex, self.params.timeout_seconds)
+        for printed in typesetter.typeset(["x"], self.params.template.margin_px):
+            if printed.pdf is None:
+                raise ToolError(f"TeX cannot set a letter: {printed.verdicts[0].reason}; see `im2latex doctor`")
+            pages = printed.pdf.with_suffix(f".{self._rasterizer.reads}")
+            try:
+                list(self._rasterizer.pages(pages, self.params.dpi, [1]))
+            except rasterizers.RasterError as error:
+                raise ToolError(f"{error}; see `im2latex doctor`") from None
 
     def _judge(self, page: NDArray[np.uint8], verdict: Verdict) -> Rendering:
         """The cropped picture of a page, or what is wrong with it."""

@@ -6,7 +6,6 @@ first request, serves one request at a time, is replaced where it died or took t
 
 import json
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,13 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2latex import cancellation
+from im2latex.errors import ToolError
+from im2latex.rendering import process
 from im2latex.rendering.pdfium_worker import HEADER
-from im2latex.rendering.worker import PythonWorker, WorkerError
+from im2latex.rendering.worker import Limit, PythonWorker, WorkerError
 
 _MOST_HEADER = 1 << 24
 _MEMORY_MB = 2048
 _START_SECONDS = 60.0
 _SECONDS_PER_PAGE = 1.0
+_CLOCK_FACTOR = 10
+"""Clock time for each second of the processor, so that a busy machine fails no page."""
+_BLANK = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+)
 _OF_THREAD = threading.local()
 
 
@@ -35,12 +42,13 @@ class Pdfium:
     def inspect(self, pdf: Path, numbers: Sequence[int]) -> dict[int, str]:
         """Return those of the pages `numbers` (from 1) that cannot be drawn as they are: "clipped" or "too_complex".
 
-        A page that brings the worker down is "too_complex".
+        A page that brings the worker down is "too_complex"; raises `ToolError` where a blank page does so too.
         """
         try:
             faults, _ = self._ask(pdf, numbers, None)
         except WorkerError:
             if len(numbers) == 1:
+                self._prove()
                 return {numbers[0]: "too_complex"}
             half = len(numbers) // 2
             return self.inspect(pdf, numbers[:half]) | self.inspect(pdf, numbers[half:])
@@ -51,31 +59,45 @@ class Pdfium:
         _, pages = self._ask(pdf, numbers, dpi)
         return pages
 
+    def _prove(self) -> None:
+        """Raise `ToolError` where the library does not work at all."""
+        with process.throwaway_folder() as folder:
+            blank = folder / "blank.pdf"
+            blank.write_bytes(_BLANK)
+            try:
+                self._ask(blank, [1], None)
+            except WorkerError as error:
+                raise ToolError(f"{error}; reinstall the Python package pypdfium2, and see `im2latex doctor`") from None
+
     def _ask(self, pdf: Path, numbers: Sequence[int], dpi: int | None) -> tuple[list[object], list[NDArray[np.uint8]]]:
-        deadline = time.monotonic() + _START_SECONDS + len(numbers) * _SECONDS_PER_PAGE
+        seconds = _START_SECONDS + len(numbers) * _SECONDS_PER_PAGE
         with self._lock:
             worker = self._living()
+            limit = Limit(worker, _CLOCK_FACTOR * seconds, seconds)
             try:
                 status = pdf.stat()
                 identity = (pdf, status.st_ino, status.st_mtime_ns)
                 content = b"" if identity == self._held else pdf.read_bytes()
                 request = json.dumps({"pdf": len(content), "pages": list(numbers), "dpi": dpi}).encode()
-                worker.send(HEADER.pack(len(request)) + request + content, deadline)
+                worker.send(HEADER.pack(len(request)) + request + content, limit)
                 self._held = identity
-                (length,) = HEADER.unpack(worker.receive(HEADER.size, deadline))
-                answer = _checked(worker.receive(min(length, _MOST_HEADER), deadline), len(numbers))
+                (length,) = HEADER.unpack(worker.receive(HEADER.size, limit))
+                answer = _checked(worker.receive(min(length, _MOST_HEADER), limit), len(numbers))
                 if answer["error"] is not None:
                     raise WorkerError(f"pdfium cannot read {pdf}: {answer['error']}")
                 shapes = [] if dpi is None else [_shape(page) for page in answer["pages"]]
                 pages = [
-                    np.frombuffer(worker.receive(height * width, deadline), np.uint8).reshape(height, width)
+                    np.frombuffer(worker.receive(height * width, limit), np.uint8).reshape(height, width)
                     for height, width in shapes
                 ]
-            except (WorkerError, cancellation.CallCancelledError):
+            except cancellation.CallCancelledError:
                 self._stop()
                 raise
+            except ToolError:
+                self._give_up()
+                raise
             except (OSError, ValueError, TypeError, KeyError) as error:
-                self._stop()
+                self._give_up()
                 raise WorkerError(f"pdfium failed on {pdf}: {error}") from None
         return answer["pages"], pages
 
@@ -85,6 +107,13 @@ class Pdfium:
             self._stop()
             self._worker = PythonWorker("im2latex.rendering.pdfium_worker", _MEMORY_MB)
         return self._worker
+
+    def _give_up(self) -> None:
+        """End a worker that failed; raises `ToolError` where somebody else killed it: no page is to blame."""
+        killed = self._worker is not None and self._worker.killed
+        self._stop()
+        if killed:
+            raise ToolError(process.killed_message("pdfium"))
 
     def _stop(self) -> None:
         if self._worker is not None:

@@ -47,7 +47,10 @@ _ROOM_MB = 512  # of which two runs at once use a part; containers often have 64
 _FULL_MB = 1
 _STEP_SECONDS = 0.1
 _BACKGROUND_NICE = 19
-_TIME_SIGNALS = (-signal.SIGXCPU, -signal.SIGPROF, -signal.SIGKILL)
+_TIME_SIGNALS = (-signal.SIGXCPU, -signal.SIGPROF)
+_ANSWER_SECONDS = 20
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that no program here sends itself; the system sends the first where memory runs out."""
 _MB = 1 << 20
 
 
@@ -63,12 +66,17 @@ class LimitParams(Params):
 
 @dataclass(frozen=True)
 class Completed:
-    """How a program ended: `returncode` is negative for the signal that killed it."""
+    """How a program ended: `returncode` is negative for the signal that killed it.
+
+    `timed_out` says that it was stopped at a limit; `stalled` that this was the limit of the clock, so that it got less
+    of the processor than it may use.
+    """
 
     returncode: int
     stdout: bytes
     stderr: bytes
     timed_out: bool
+    stalled: bool = False
 
     @property
     def ok(self) -> bool:
@@ -133,9 +141,13 @@ class Child:
         files. Raises `ToolError` where the program is missing.
         """
         executable = find(command[0])
+        self._name = command[0]
         self._folder = cwd
         self._ended = False
         limit = _limits(cpu_seconds, memory_mb * _MB, file_mb * _MB, background)
+        ceiling = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        # Then the kernel sends SIGKILL at the limit, not SIGXCPU.
+        self._one_limit = ceiling != resource.RLIM_INFINITY and ceiling <= cpu_seconds
         with contextlib.ExitStack() as stack:
             self._out = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
             self._err = stack.enter_context(tempfile.TemporaryFile(dir=cwd))
@@ -155,9 +167,20 @@ class Child:
             self._files = stack.pop_all()
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether it has not ended yet."""
         return not _wait(self._process, 0)
+
+    @property
+    def killed(self) -> bool:
+        """Whether somebody else has killed it; it is not reaped."""
+        ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return ended is not None and ended.si_code == os.CLD_KILLED and ended.si_status in _FROM_OUTSIDE
 
     def give(self, stdin: bytes) -> None:
         """Write its whole input, at most the 64 KiB that a pipe holds; without this it finds an empty one."""
@@ -169,21 +192,25 @@ class Child:
     def finish(self, timeout_seconds: float) -> Completed:
         """Wait for its end, or kill it and its whole group at the time limit, or where the call is cancelled.
 
-        Raises `ToolError` where the disk is full then: its output may be cut off.
+        Raises `ToolError` where the disk is full then, since its output may be cut off, and where somebody else killed
+        it: neither says anything of its input.
         """
         with self._files:
-            timed_out = True
+            stalled = True
             try:
                 self.give(b"")
-                timed_out = not _wait(self._process, timeout_seconds)
+                stalled = not _wait(self._process, timeout_seconds)
             finally:
                 self._end()
             self._out.seek(0)
             self._err.seek(0)
-            timed_out = timed_out or self._process.returncode in _TIME_SIGNALS
+            code = self._process.returncode
+            timed_out = stalled or code in _TIME_SIGNALS or (code == -signal.SIGKILL and self._one_limit)
             if _free_mb(self._folder) < _FULL_MB:
                 raise ToolError(f"{self._folder.parent}: {FULL_DISK}")
-            return Completed(self._process.returncode, self._out.read(), self._err.read(), timed_out)
+            if not timed_out and -code in _FROM_OUTSIDE:
+                raise ToolError(killed_message(self._name, -code))
+            return Completed(code, self._out.read(), self._err.read(), timed_out, stalled)
 
     def kill(self) -> int:
         """End it unheard, at any time; how it ended, by itself or now: negative for the signal."""
@@ -224,6 +251,19 @@ def run(
     return child.finish(timeout_seconds)
 
 
+def killed_message(program: str, number: int = signal.SIGKILL) -> str:
+    """What to tell of a program that somebody else has killed."""
+    return (
+        f"{program} was killed by {signal.Signals(number).name}, as the system does where memory runs out; "
+        "set IM2LATEX_WORKERS lower and run the same command again"
+    )
+
+
+def stalled_message(program: str) -> str:
+    """What to tell of a program that got less of the processor than it may use."""
+    return f"{program} was stopped by the clock, for the machine is busy; run the same command again"
+
+
 def first_line(program: str, *arguments: str) -> str:
     """The first line a program prints, for its version; raises `ToolError` where it is missing or fails."""
     return printed(program, *arguments)[0]
@@ -240,17 +280,21 @@ def printed(program: str, *arguments: str) -> tuple[str, ...]:
 
 
 def ask(program: str, *arguments: str, env: Mapping[str, str] | None = None) -> Completed:
-    """Run a program that answers at once, on trusted arguments; raises `ToolError` where it is missing."""
+    """Run a program that answers at once, on trusted arguments; raises `ToolError` where it is missing or stalled."""
     with tempfile.TemporaryDirectory() as folder:
-        return run(
+        done = run(
             [program, *arguments],
             cwd=Path(folder),
-            timeout_seconds=20,
+            timeout_seconds=10 * _ANSWER_SECONDS,  # a busy machine fails no good program
+            cpu_seconds=_ANSWER_SECONDS,
             memory_mb=2048,
             file_mb=1,
             access=None,
             env=env,
         )
+    if done.stalled:
+        raise ToolError(stalled_message(program))
+    return done
 
 
 def _wait(child: "subprocess.Popen[bytes]", timeout_seconds: float) -> bool:

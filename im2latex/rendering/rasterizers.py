@@ -21,7 +21,7 @@ from im2latex.errors import ToolError
 from im2latex.imaging.files import decode_png
 from im2latex.rendering import dvi, pdfium, pgm, process, tfm
 from im2latex.rendering.document import Output
-from im2latex.rendering.process import Completed, LimitParams
+from im2latex.rendering.process import Completed, LimitParams, stalled_message
 from im2latex.rendering.sandbox import FileAccess
 from im2latex.rendering.texformat import TEX_ENVIRONMENT, tex_trees
 from im2latex.rendering.worker import WorkerError, python_access
@@ -183,13 +183,15 @@ def _finished(
     done = process.run(
         command,
         cwd=pdf.parent,
-        timeout_seconds=10 * cpu_seconds,
+        timeout_seconds=60 * cpu_seconds,  # a busy machine fails no good page
         cpu_seconds=cpu_seconds,
         memory_mb=limits.memory_mb,
         file_mb=limits.file_mb,
         access=access,
         env=env,
     )
+    if done.stalled:
+        raise ToolError(stalled_message(command[0]))
     if done.timed_out:
         raise RasterError(f"{command[0]} was stopped at the time limit")
     if not done.ok:

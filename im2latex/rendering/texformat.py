@@ -2,9 +2,9 @@
 
 Loading the packages takes pdflatex longer than setting two hundred formulas. The format lies in a folder named by
 a hash of the preamble and the pdfTeX version, written under a temporary name and moved into place, so that several
-processes may build it at once. Beside it lies the list of the files it was made of; when one of those has changed
-since, the format is made anew. It is kept uncompressed, which TeX reads as well: TeX then starts in 20 ms, where it
-takes 65 ms with its own compressed format. Knows nothing of formulas.
+processes may build it at once. Beside it lie its hash and the list of the files it was made of; when one of those has
+changed since, or the format is damaged, it is made anew. It is kept uncompressed, which TeX reads as well: TeX then
+starts in 20 ms, where it takes 65 ms with its own compressed format. Knows nothing of formulas.
 """
 
 import contextlib
@@ -50,6 +50,11 @@ class Format:
     path: Path
     fingerprint: str
 
+    @property
+    def whole(self) -> bool:
+        """Whether the file is still what was built."""
+        return _read(self.path.parent) == self
+
 
 def cache_folder() -> Path:
     """Where formats are kept: XDG_CACHE_HOME or ~/.cache, or the temporary folder where neither can be written."""
@@ -75,6 +80,12 @@ def _trees(program: Path) -> tuple[Path, ...]:
     return tuple(sorted(place for place in places if place.is_absolute() and not Path.home().is_relative_to(place)))
 
 
+def font_map() -> str:
+    """A hash over the fonts that this TeX installation has as outlines: a formula may ask for any of them."""
+    found = process.ask("kpsewhich", "pdftex.map").stdout.decode("utf-8", "replace").strip()
+    return hashlib.sha256(Path(found).read_bytes()).hexdigest() if found else "none"
+
+
 def load(preamble: str, cache: Path | None = None) -> Format:
     """The format of a preamble, from the cache or newly built; raises `ToolError` where TeX refuses the preamble."""
     version = process.first_line("pdftex", "--version")
@@ -87,13 +98,16 @@ def load(preamble: str, cache: Path | None = None) -> Format:
 
 
 def _read(folder: Path) -> Format | None:
-    """The cached format, unless it is missing or one of its sources has changed."""
+    """The cached format, unless it is missing or damaged or one of its sources has changed."""
+    path = folder / f"{_NAME}.fmt"
     try:
         made = json.loads((folder / "made_of.json").read_text(encoding="utf-8"))
         current = all(_stamp(Path(name)) == stamp for name, stamp in made["sources"].items())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return Format(folder / f"{_NAME}.fmt", made["fingerprint"]) if current else None
+        if current and made["format"] == hashlib.sha256(path.read_bytes()).hexdigest():
+            return Format(path, str(made["fingerprint"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return None
 
 
 def _build(preamble: str, folder: Path) -> Format:
@@ -105,17 +119,25 @@ def _build(preamble: str, folder: Path) -> Format:
         done = process.run(
             ["pdftex", "-ini", "-recorder", "-interaction=nonstopmode", "-halt-on-error", "&pdflatex", f"{_NAME}.tex"],
             cwd=work,
-            timeout_seconds=BUILD_SECONDS,
+            timeout_seconds=20 * BUILD_SECONDS,  # a busy machine fails no good preamble
+            cpu_seconds=BUILD_SECONDS,
             memory_mb=2048,
             file_mb=256,
             access=None,  # the preamble is the user's own, and may load packages from anywhere
             env=TEX_ENVIRONMENT,
         )
+        if done.stalled:
+            raise ToolError(process.stalled_message("pdftex"))
         if not done.ok or not (work / f"{_NAME}.fmt").exists():
             raise ToolError(f"TeX refuses the preamble of the template: {_complaint(done.stdout)}")
-        (work / f"{_NAME}.fmt").write_bytes(gzip.decompress((work / f"{_NAME}.fmt").read_bytes()))
+        content = gzip.decompress((work / f"{_NAME}.fmt").read_bytes())
+        (work / f"{_NAME}.fmt").write_bytes(content)
         sources = _sources(work)
-        made = {"fingerprint": _fingerprint(sources), "sources": {str(path): _stamp(path) for path in sources}}
+        made = {
+            "fingerprint": _fingerprint(sources),
+            "format": hashlib.sha256(content).hexdigest(),
+            "sources": {str(path): _stamp(path) for path in sources},
+        }
         (work / "made_of.json").write_text(json.dumps(made), encoding="utf-8")
         _replace(work, folder)
     finally:
@@ -157,7 +179,7 @@ def _fingerprint(sources: list[Path]) -> str:
 
 
 def _stamp(path: Path) -> list[int]:
-    """Size and time of a file, which tell cheaply whether it has changed; raises FileNotFoundError."""
+    """Size and time of a file, which tell cheaply whether it has changed; raises `OSError`."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]
 

@@ -128,5 +128,5 @@ def _end_all(waiting: deque[_Waiting]) -> None:
 
 
 def _wall_seconds(cpu_seconds: float) -> float:
-    """Ten times what a run may compute, so that a busy machine fails no good one."""
-    return 10 * cpu_seconds
+    """Sixty times what a run may compute, so that a busy machine fails no good one."""
+    return 60 * cpu_seconds

@@ -15,6 +15,8 @@ _REASONS = [
         ("undefined_environment", r"! LaTeX Error: Environment (?P<name>\S+) undefined"),
         ("undefined_color", r"! Package x?color Error: Undefined color"),
         ("missing_character", r"! Missing character: There is no (?P<name>.*?) in font"),
+        ("missing_font", r"! Font .*?=(?P<name>\S+) .*not loadable: Metric \(TFM\)"),
+        ("missing_font", r"!pdfTeX error: .*: Font (?P<name>\S+) at \d+ not found"),
         ("missing_character", r"! (?:LaTeX|Package inputenc) Error: (?:Unicode character|Invalid UTF-8)(?P<name>.*)"),
         ("missing_dollar", r"! Missing \$ inserted|! Display math should end with"),
         ("extra_alignment", r"! Extra alignment tab|! Misplaced|! Missing # inserted|! Missing \\cr inserted"),
@@ -35,8 +37,12 @@ _REASONS = [
         ("tex_error", r"! (?P<name>.*)"),
     )
 ]
-_TELLING = re.compile(r"! |LaTeX Warning: (?:Command|Reference|Citation)")
+_TELLING = re.compile(r"! |!pdfTeX error: .*: Font |LaTeX Warning: (?:Command|Reference|Citation)")
 _LINE_NUMBER = re.compile(r" on input line \d+\.?$")  # of the batch: it would tell of the neighbours
+_OF_THE_SYSTEM = re.compile(
+    r"^(?:! I can't write on file|!pdfTeX error: .*(?:cannot open|fwrite|fflush|write)).*",
+    re.MULTILINE,
+)
 _LAST_MACRO = re.compile(r"\\(?:[A-Za-z@]+|.)\s*$")
 
 
@@ -65,6 +71,19 @@ class Transcript:
     pages: int = 0
 
 
+def failure_of_the_system(text: str, mark: str) -> str | None:
+    """Why the transcript of a run tells nothing of its formulas: TeX did not get to them, or could not read or write.
+
+    A font that is listed as an outline and has no file is such a reason: the TeX installation is not whole.
+    """
+    if found := _OF_THE_SYSTEM.search(text):
+        return found[0]
+    if f"\n{mark} " in text:
+        return None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
+
+
 def read(text: str, mark: str) -> Transcript:
     """Sort the transcript of one run, whose messages open with `mark`, by formula."""
     verdicts: dict[int, Verdict] = {}
@@ -80,7 +99,7 @@ def read(text: str, mark: str) -> Transcript:
         elif word == "page":
             pages += 1
         # What was said after `start` is about the formula; an error between `page` and the next `start` counts too.
-        verdict = _complaint(rest) or _dimensions(word, values, pages)
+        verdict = complaint(rest) or _dimensions(word, values, pages)
         if verdict is not None and last is not None:
             verdicts.setdefault(last, verdict)
     return Transcript(verdicts, "finish" in words, last, "lost" in words, pages)
@@ -93,7 +112,7 @@ def _dimensions(word: str, values: list[str], page: int) -> Verdict | None:
     return Verdict(None, f"too_{word}", f"{values[0]} px") if word in ("wide", "tall") else None
 
 
-def _complaint(text: str) -> Verdict | None:
+def complaint(text: str) -> Verdict | None:
     """The first error, or warning that counts as one, with its reason."""
     lines = text.splitlines()
     for number, line in enumerate(lines):

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from im2latex.errors import ToolError
 from im2latex.rendering import document, transcript
-from im2latex.rendering.process import Completed
+from im2latex.rendering.process import Completed, stalled_message
 from im2latex.rendering.texrun import JOB, MOST_PDF_MB, TexRun
 from im2latex.rendering.transcript import Transcript, Verdict
 
@@ -69,8 +70,12 @@ def cpu_seconds(timeout_seconds: float, formulas: int) -> float:
 
 
 def _read(done: Completed, mark: str) -> Transcript:
-    """What a run said; one whose PDF is not whole counts as not finished."""
+    """What a run said; one whose PDF is not whole counts as not finished. Raises `ToolError`."""
     text = done.stdout.decode("utf-8", "replace")
+    if done.stalled:
+        raise ToolError(stalled_message("TeX"))
+    if failure := transcript.failure_of_the_system(text + done.stderr.decode("utf-8", "replace"), mark):
+        raise ToolError(f"TeX failed before or beside the formulas: {failure}; see `im2latex doctor`")
     record = transcript.read(text, mark)
     if record.finished and not _complete(text, record):
         return Transcript(record.verdicts, finished=False, last=None)
@@ -104,4 +109,6 @@ def _cause_of_death(done: Completed, record: Transcript) -> Verdict:
         return Verdict(None, "too_complex", f"more than {MOST_PDF_MB} MB of PDF")
     if done.returncode < 0:
         return Verdict(None, "memory", f"killed by signal {-done.returncode}")
-    return Verdict(None, "tex_error", "TeX ended without a page")
+    # TeX looks for the shapes of the characters only when it closes the PDF.
+    last = transcript.complaint(done.stdout.decode("utf-8", "replace"))
+    return last or Verdict(None, "tex_error", "TeX ended without a page")

@@ -6,6 +6,7 @@ the thread, that started it. Its requests and answers are of no concern here.
 
 import contextlib
 import fcntl
+import math
 import os
 import select
 import sys
@@ -24,15 +25,17 @@ _AHEAD = 1 << 16
 """Bytes that a read may take of the answers to come, so that small ones need no call of the system each."""
 _FOR_LIFE = 1 << 20
 """Processor seconds: a worker serves many requests, and limits each by itself or is limited by the clock."""
+_POLL_SECONDS = 0.2
+_CPU_CLOCK = 2
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 
 
 class WorkerError(ToolError):
-    """The worker died, or did not answer in time; another request may still succeed."""
+    """The worker died, or used up its processor time; another request may still succeed."""
 
 
-class WorkerTimeoutError(WorkerError):
-    """The worker did not answer in time."""
+class WorkerStalledError(ToolError):
+    """The worker got too little of the processor to answer; the request is not to blame."""
 
 
 class PythonWorker:
@@ -77,21 +80,31 @@ class PythonWorker:
         """Whether it runs, and is of this process."""
         return self.own and self._child.alive
 
+    @property
+    def killed(self) -> bool:
+        """Whether somebody else has killed it."""
+        return self.own and self._child.killed
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._child.pid
+
     def kill(self) -> int:
         """End the process, from any thread; a thread that waits for it finds it dead. How it ended: -SIGNAL, or 0."""
         return self._child.kill()
 
-    def send(self, content: bytes, deadline: float) -> None:
-        """Write all of it; raises `WorkerTimeoutError`, `WorkerError` where the process has ended."""
+    def send(self, content: bytes, limit: "Limit") -> None:
+        """Write all of it; raises `WorkerError` where the process has ended, and as `Limit.check`."""
         view = memoryview(content)
         while view:
-            _wait(self._out, select.POLLOUT, deadline)
+            _wait(self._out, select.POLLOUT, limit)
             try:
                 view = view[os.write(self._out, view[:_CHUNK]) :]
             except BrokenPipeError:
                 raise WorkerError("the worker has ended") from None
 
-    def receive(self, length: int, deadline: float) -> bytearray:
+    def receive(self, length: int, limit: "Limit") -> bytearray:
         """Read so many bytes; raises as `send`."""
         content = bytearray(length)
         filled = min(length, len(self._ahead))
@@ -104,13 +117,37 @@ class PythonWorker:
                 try:
                     read = os.readv(self._in, [view[filled:], ahead])
                 except BlockingIOError:
-                    _wait(self._in, select.POLLIN, deadline)
+                    _wait(self._in, select.POLLIN, limit)
                     continue
             if not read:
                 raise WorkerError("the worker ended without an answer")
             filled += min(read, rest)
             self._ahead = ahead[: max(0, read - rest)]
         return content
+
+
+class Limit:
+    """Time of a worker for one request: by the clock and, where it is given, of its processor."""
+
+    def __init__(self, worker: PythonWorker, clock_seconds: float, processor_seconds: float = math.inf) -> None:
+        self._pid = worker.pid
+        self._processor_until = self._spent() + processor_seconds
+        self._clock_until = time.monotonic() + clock_seconds
+
+    def check(self) -> None:
+        """Raise `WorkerError` where the processor time is used up, `WorkerStalledError` where the clock's is."""
+        if self._spent() > self._processor_until:
+            raise WorkerError("the worker was stopped at the time limit")
+        if time.monotonic() > self._clock_until:
+            raise WorkerStalledError(process.stalled_message("a worker"))
+
+    def _spent(self) -> float:
+        if sys.platform != "linux":
+            return time.monotonic()
+        try:
+            return time.clock_gettime(~self._pid << 3 | _CPU_CLOCK)  # clock_getcpuclockid(3), as glibc has it
+        except OSError:  # it has ended
+            return 0.0
 
 
 def python_access() -> FileAccess:
@@ -125,6 +162,6 @@ def _end(stack: contextlib.ExitStack, owner: int) -> None:
         stack.close()
 
 
-def _wait(descriptor: int, event: int, deadline: float) -> None:
-    if not cancellation.ready(descriptor, event, deadline - time.monotonic()):
-        raise WorkerTimeoutError("the worker was stopped at the time limit")
+def _wait(descriptor: int, event: int, limit: Limit) -> None:
+    while not cancellation.ready(descriptor, event, _POLL_SECONDS):
+        limit.check()

@@ -78,7 +78,7 @@ class Comparison:
 
 def compare(a: Side, b: Side, resamples: int, seed: int) -> Comparison:
     """Compare by common samples, or, where a side has none, by published scores and their intervals."""
-    notes = [sentence for side in (a, b) for sentence in (side.absent, side.doubt) if sentence]
+    notes = [sentence for side in (a, b) for sentence in (side.absent, side.doubt, side.training) if sentence]
     if a.dataset != b.dataset and a.dataset and b.dataset:
         notes.append(f"the data sets differ: {a.dataset[:12]} in A, {b.dataset[:12]} in B")
     if a.judged is None or b.judged is None:

@@ -3,7 +3,9 @@
 reads   <data>/bucket/dataset.json, <reports>/manifest/*.json, params.yaml as it stands
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from im2latex.dataset.manifest import read_manifest
 from im2latex.dataset.shards import read_dataset
@@ -14,6 +16,9 @@ STAGES = ("normalize", "audit", "render", "tokenize", "filter", "bucket", "train
 
 WEIGHTS = "weights, SHA-256"
 """The fact that tells models apart."""
+
+TRAINED_FOR = "trained for"
+"""The fact that says what ended the training."""
 
 
 def read_provenance(shards: Path, manifests: Path, params_file: Path) -> Provenance:
@@ -31,4 +36,24 @@ def read_provenance(shards: Path, manifests: Path, params_file: Path) -> Provena
                     facts[WEIGHTS] = str(entry["sha256"])
             tools |= {name: str(version) for name, version in manifest.get("versions", {}).items()}
             facts |= {name: str(manifest[name]) for name in ("renderer",) if name in manifest}
+            if stage == "train" and (words := trained_for(manifest)):
+                facts[TRAINED_FOR] = words
     return Provenance(facts, dict(sorted(tools.items())), params_file.read_text(encoding="utf-8"))
+
+
+def trained_for(manifest: Mapping[str, Any]) -> str | None:
+    """The samples of a training by its manifest, and what ended it where that was not a budget in samples."""
+    counts, budget = manifest.get("counts") or {}, (manifest.get("params") or {}).get("budget") or {}
+    if "samples" not in counts:
+        return None
+    words = [f"{counts['samples']:,} samples"]
+    by_deadline = budget.get("deadline_seconds") is not None
+    if by_deadline:
+        words.append(f"budget by the clock: deadline_seconds = {budget['deadline_seconds']:g}")
+    elif budget.get("minutes") is not None and counts["sample_budget"] != budget.get("samples"):
+        words.append(f"budget by the clock: minutes = {budget['minutes']:g} became {counts['sample_budget']:,} samples")
+    if manifest.get("accepted_as_it_is"):
+        words.append(f"stopped, and accepted as it was, before its budget of {counts['sample_budget']:,}")
+    elif not by_deadline and counts["samples"] < counts.get("sample_budget", 0):
+        words.append(f"ended by early_stop before its budget of {counts['sample_budget']:,}")
+    return "; ".join(words)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from im2latex.errors import InputError
 from im2latex.records import PARQUET_ERRORS, PREDICTIONS, SCORES, parse_json
+from im2latex.reporting.provenance import trained_for
 from im2latex.reporting.runs import Trained, read_run
 from im2latex.reporting.trees import Tree, open_tree
 from im2latex.scoring.columns import judged_columns
@@ -69,6 +70,13 @@ class Side:
         content = parse_json(text, "reports/manifest/bucket.json") if text else {}
         found: str | None = content.get("dataset", {}).get("hash")
         return found
+
+    @property
+    def training(self) -> str | None:
+        """What ended the training, where that was something else than a budget in samples."""
+        text = self.tree.text("reports/manifest/train.json")
+        words = trained_for(parse_json(text, "reports/manifest/train.json")) if text else None
+        return f"{self.name}: trained for {words}" if words and ";" in words else None
 
     def kept(self) -> dict[str, float]:
         """The share of records that each stage kept, by its ledger."""

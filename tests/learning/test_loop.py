@@ -1,6 +1,7 @@
 import contextlib
 import itertools
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -14,14 +15,16 @@ from safetensors.torch import save_file
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import ArtifactError
 from im2latex.learning.batches import Samples
+from im2latex.learning.budget import DEFAULT_SAMPLES, clock_warning
 from im2latex.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from im2latex.learning.finetune import load_start
-from im2latex.learning.loop import train
+from im2latex.learning.loop import quiet, train
 from im2latex.learning.momentum import MOMENTUM
-from im2latex.learning.recipe import TrainParams
+from im2latex.learning.recipe import BudgetParams, TrainParams
 from im2latex.learning.run import DivergedRunError, Run
 from im2latex.learning.state import InterruptedRunError
 from im2latex.learning.validation import Validation
+from im2latex.params import load_yaml
 
 Row = dict[str, float]
 
@@ -139,7 +142,8 @@ def test_a_signal_to_save_only_does_not_validate(
 ) -> None:
     told, rows = signalled(signal.SIGUSR1, recipe, shards, vocabulary, tmp_path, monkeypatch)
     assert rows == []
-    assert len(told) == 1, "the summary"
+    assert len(told) == 2, "the summary and the commands"
+    assert f"kill -USR1 {os.getpid()}" in told[1]
 
 
 def signalled(
@@ -427,3 +431,53 @@ def test_batch_norms_are_estimated_for_the_average(
         assert not any(module.training for module in network.modules())
     assert not torch.equal(norms[0], norms[1])
     assert torch.isfinite(norms[1]).all()
+
+
+def test_the_pace_is_told_to_logs_too(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values |= {"validate_every_samples": 10**6, "budget": {"samples": 300}}
+    seconds = itertools.count(step=9)
+    monkeypatch.setattr("im2latex.learning.budget.time.monotonic", lambda: next(seconds))
+    told: list[str] = []
+    train(TrainParams.model_validate(values), shards, vocabulary, "data", tmp_path, quiet, told.append)
+    lines = [text for text in told if "samples/s" in text]
+    assert len(lines) >= 5
+    assert all(
+        re.fullmatch(r"\d+ samples, \d+\.\d% of the budget, \d\.\d samples/s, \d:\d\d:\d\d left", line)
+        for line in lines
+    )
+    shares = [float(line.split()[2].rstrip("%")) for line in lines]
+    assert shares == sorted(shares)
+
+
+def test_a_run_goes_on_with_the_precision_it_began_with(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values |= {"precision": "auto", "budget": {"samples": 40}}
+    recipe = TrainParams.model_validate(values)
+    monkeypatch.setattr("im2latex.learning.loop.choose_precision", lambda asked, accelerator: "bf16-mixed")
+    signalled(signal.SIGUSR1, recipe, shards, vocabulary, tmp_path, monkeypatch)
+    monkeypatch.setattr("im2latex.learning.loop.choose_precision", lambda asked, accelerator: "32-true")
+    assert train(recipe, shards, vocabulary, "data", tmp_path, quiet).recipe["precision"] == "bf16-mixed"
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        ({"samples": 9}, None),
+        ({"epochs": 2}, None),
+        ({"samples": 1234, "minutes": 3}, None),
+        ({"minutes": 3}, ("minutes = 3", "1,234 samples", "37,000", "train.budget.samples = 1234")),
+        ({"samples": 9, "deadline_seconds": 60}, ("deadline_seconds = 60", "37,000")),
+    ],
+)
+def test_a_budget_by_the_clock_warns_with_its_numbers(budget: dict[str, float], words: tuple[str, ...] | None) -> None:
+    warning = clock_warning(BudgetParams.model_validate(budget), 1234)
+    assert all(word in (warning or "") for word in words) if words else warning is None
+
+
+def test_the_default_is_what_params_say() -> None:
+    params = load_yaml(Path(__file__).parents[2] / "params.yaml")
+    assert params["train"]["budget"]["samples"] == DEFAULT_SAMPLES
+    assert not {"minutes", "deadline_seconds"} & {name for name, value in params["train"]["budget"].items() if value}

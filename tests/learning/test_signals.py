@@ -1,9 +1,10 @@
+import errno
 import os
 import signal
 
 import pytest
 
-from im2latex.learning.signals import REQUESTS, Request, signal_requests
+from im2latex.learning.signals import REQUESTS, Request, commands, signal_requests
 
 
 @pytest.mark.parametrize("number", REQUESTS)
@@ -49,3 +50,28 @@ def test_handlers_return() -> None:
     with signal_requests(aloud=False):
         pass
     assert [signal.getsignal(number) for number in REQUESTS] == before
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with signal_requests(aloud=False) as requests:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert requests.take() is Request.NOTHING
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_answer_to_a_terminal_that_has_gone_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("im2latex.learning.signals.os.write", gone)
+    with signal_requests() as requests:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert requests.take().stops
+
+
+def test_the_commands_name_this_process() -> None:
+    assert all(f"kill -{name} {os.getpid()}" in commands() for name in ("TERM", "USR1", "INT"))

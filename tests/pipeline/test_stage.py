@@ -11,7 +11,7 @@ from pydantic import Field
 from im2latex.dataset.manifest import read_manifest
 from im2latex.errors import InputError
 from im2latex.params import Params
-from pipeline.stage import Run, run_stage
+from pipeline.stage import Run, cache_root, run_stage, state_root
 
 
 class FilterParams(Params):
@@ -104,3 +104,33 @@ def test_a_lost_record_is_our_mistake_and_shows() -> None:
 
     with pytest.raises(AssertionError, match="neither kept nor dropped"):
         run_stage("filter", FilterParams, lose)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "\x00", None])
+def test_a_damaged_note_of_costs_fails_no_stage(content: str | None) -> None:
+    notes = Path("reports/run.json")
+    notes.parent.mkdir()
+    if content is None:
+        notes.mkdir()  # cannot be written
+    else:
+        notes.write_text(content)
+    run_stage("filter", FilterParams, work)
+    assert content is None or set(json.loads(notes.read_text())) == {"filter"}
+
+
+def test_an_experiment_uses_the_cache_of_the_project_it_was_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("IM2LATEX_CACHE", raising=False)
+    monkeypatch.delenv("IM2LATEX_STATE", raising=False)
+    temporary = tmp_path / ".dvc" / "tmp" / "exps" / "standalone" / "tmpabc"
+    temporary.mkdir(parents=True)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))  # DVC sets it for both
+    assert cache_root() == state_root() == Path(".cache")
+    monkeypatch.chdir(temporary)
+    assert cache_root() == state_root() == tmp_path / ".cache"
+    monkeypatch.setenv("IM2LATEX_STATE", "elsewhere")
+    assert state_root() == Path("elsewhere")
+    monkeypatch.setenv("IM2LATEX_STATE", "")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "another"))
+    assert state_root() == Path(".cache")

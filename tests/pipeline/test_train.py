@@ -1,16 +1,22 @@
 """A training run that is stopped leaves no outputs, exits 1, and is taken up where it was."""
 
+import errno
 import json
+import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
 
 from im2latex.learning.recipe import TrainParams
+from im2latex.learning.run import Run
 from im2latex.params import load_section
 from im2latex.records import read_parts
 from pipeline import train
@@ -35,6 +41,7 @@ def test_a_stopped_run_is_taken_up(
         "padding_px": 8,
     }
 
+    shutil.rmtree(".cache/train")
     original = TrainingLog.__call__
 
     def interrupt_after_first_row(self: TrainingLog, row: dict[str, float]) -> None:
@@ -55,12 +62,85 @@ def test_a_stopped_run_is_taken_up(
     assert Path("data/train/model.safetensors").read_bytes() == whole
     assert Path("data/train/log.jsonl").read_text() == curve
     assert Path("data/train/samples.jsonl").read_text() == readings
-    assert not state.exists()
     rows = [json.loads(line) for line in readings.splitlines()]
     assert [row["samples"] for row in rows] == sorted(row["samples"] for row in rows)
     assert len(rows) == len({(row["samples"], row["id"]) for row in rows}) == 2 * len({row["id"] for row in rows})
     labels = read_parts(Path("data/bucket/val"), ["formula_id", "latex"], "shard-*.parquet").to_pylist()
     assert {(row["id"], row["reference"]) for row in rows} <= {(one["formula_id"], one["latex"]) for one in labels}
+
+
+def stop_after_the_first_row(monkeypatch: pytest.MonkeyPatch, number: signal.Signals = signal.SIGUSR1) -> None:
+    """Run the stage until its first validation has been logged."""
+    original = TrainingLog.__call__
+
+    def interrupt(self: TrainingLog, row: dict[str, float]) -> None:
+        original(self, row)
+        signal.raise_signal(number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingLog, "__call__", interrupt)
+        with pytest.raises(SystemExit):
+            run_stage("train", TrainParams, train.work, ())
+
+
+def no_step(run: Run) -> None:
+    raise AssertionError("trained again")
+
+
+def test_a_failure_after_the_last_step_costs_no_training(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(*DATA_STAGES)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.stage.write_manifest", full)
+        with pytest.raises(SystemExit):
+            run_stage("train", TrainParams, train.work, ())
+    shutil.rmtree("data/train")  # as DVC does
+    monkeypatch.setattr(Run, "step", no_step)
+    for _ in range(2):  # nor does a kill before DVC has recorded the outputs
+        run_stage("train", TrainParams, train.work, ())
+    assert Path("data/train/checkpoint.json").exists()
+
+
+def test_a_stopped_run_can_be_taken_as_it_is(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(*DATA_STAGES)
+    run("train")
+    whole = Path("data/train/model.safetensors").read_bytes()
+    shutil.rmtree(".cache/train")
+    monkeypatch.setattr(sys, "argv", ["pipeline.train", "--as-it-is"])
+    with pytest.raises(SystemExit) as refused:
+        run("train")
+    assert refused.value.code == 2
+    assert "holds no stopped training" in capsys.readouterr().err
+    assert Path("data/train/model.safetensors").read_bytes() == whole, "nothing was touched"
+
+    stop_after_the_first_row(monkeypatch)
+    run("train")
+    counts = json.loads(Path("data/train/checkpoint.json").read_text())["counts"]
+    assert counts["samples"] < counts["sample_budget"]
+    rows = [json.loads(line) for line in Path("data/train/log.jsonl").read_text().splitlines()]
+    assert [row["samples"] for row in rows] == [counts["samples"]], "that of the validation before, made again"
+    assert json.loads(Path("reports/manifest/train.json").read_text())["accepted_as_it_is"] is True
+    run("predict", "evaluate", "report")
+    assert "accepted as it was" in Path("reports/report.md").read_text()
+    assert b"accepted as it was" in Path("reports/report.html").read_bytes()
+
+    monkeypatch.setattr(sys, "argv", ["pipeline.train"])
+    run("train")
+    assert Path("data/train/model.safetensors").read_bytes() == whole, "it can still go on"
+    assert len(Path("data/train/log.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_terminal_that_has_gone_ends_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("pipeline.train.typer.echo", gone)
+    train.say("x")
 
 
 def test_a_training_goes_on_from_a_checkpoint(
@@ -88,6 +168,15 @@ def test_a_training_goes_on_from_a_checkpoint(
         run("train")
     assert stopped.value.code == 2
     assert "copy it first" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git not installed")
+def test_curves_are_drawn_in_a_repository_without_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q"], check=True)
+    Repo.init().close()
+    train._draw_curves([{"samples": 10, "val_loss": 2.0}, {"samples": 20, "val_loss": 1.0}])
+    assert json.loads(train.CURVES.joinpath("metrics.json").read_text()) == {"val_loss": 1.0, "step": 20}
 
 
 def test_rows_that_are_done_again_are_replaced(tmp_path: Path) -> None:

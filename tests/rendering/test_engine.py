@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 import pickle
 import random
 from collections.abc import Sequence
@@ -8,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from im2latex.errors import ToolError
 from im2latex.imaging.compare import same_ink
-from im2latex.rendering import document
+from im2latex.rendering import document, texformat
 from im2latex.rendering.engine import Renderer, Rendering, RenderParams, TexRenderer
 
 pytestmark = pytest.mark.needs_tex
@@ -236,3 +238,29 @@ def test_an_equation_number_stands_to_the_right_and_the_formula_stays_as_it_is()
         rows = np.flatnonzero((formula < 255).any(axis=1))
         assert np.array_equal(formula[rows[0] : rows[-1] + 1], one.pixels)
         assert (other.pixels[:, one.pixels.shape[1] :] < 255).any()
+
+
+def test_a_format_that_is_damaged_meanwhile_is_made_anew(tmp_path: Path) -> None:
+    renderer = TexRenderer(RenderParams(), tmp_path)
+    before = renderer.render(["x"])[0]
+    for path in tmp_path.glob("*/*.fmt"):
+        path.write_bytes(b"")
+    assert alike(renderer.render(["x"])[0], before)
+
+
+def test_a_format_that_stays_damaged_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "im2latex.fmt"
+    broken.touch()
+    monkeypatch.setattr(texformat, "load", lambda preamble, cache: texformat.Format(broken, ""))
+    with pytest.raises(ToolError, match="TeX failed before"):
+        TexRenderer(RenderParams()).render(["x", "y"])
+
+
+@pytest.mark.parametrize(("rasterizer", "program"), [("ghostscript", "gs"), ("poppler", "pdftoppm")])
+def test_a_rasterizer_that_does_not_work_is_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rasterizer: str, program: str
+) -> None:
+    (tmp_path / program).symlink_to("/bin/false")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(ToolError, match="im2latex doctor"):
+        TexRenderer(RenderParams.model_validate({"rasterizer": rasterizer})).render(["x", "y"])

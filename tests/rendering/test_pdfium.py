@@ -1,11 +1,15 @@
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from im2latex.errors import ToolError
 from im2latex.rendering import document, pdfium, texformat
+from im2latex.rendering.pdfium import Pdfium
 from im2latex.rendering.process import LimitParams
 from im2latex.rendering.texrun import Fresh
 from im2latex.rendering.typesetter import Typesetter
+from im2latex.rendering.worker import Limit, PythonWorker
 
 RULES = r"\hbox to 1pt{{\leaders\hbox to {step}pt{{\rule{{9pt}}{{9pt}}\hss}}\hfill}}"
 # Clipped is what has ink more than 24 px, which is 8.7 pt, outside its box.
@@ -37,3 +41,34 @@ def test_a_page_that_takes_long_holds_up_no_other_thread() -> None:
     with ThreadPoolExecutor(1) as other:
         assert other.submit(pdfium.shared).result() is not pdfium.shared()
     assert pdfium.shared() is pdfium.shared()
+
+
+def test_a_library_that_does_not_work_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.pdf"
+    page.write_bytes(pdfium._BLANK)
+    assert Pdfium().inspect(page, [1]) == {}
+    monkeypatch.setattr("im2latex.rendering.worker.sys.executable", "/bin/false")
+    with pytest.raises(ToolError, match=r"ended without an answer.*pypdfium2"):
+        Pdfium().inspect(page, [1])
+
+
+def test_a_worker_that_somebody_else_killed_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.pdf"
+    page.write_bytes(pdfium._BLANK)
+    library = Pdfium()
+
+    def killed(worker: PythonWorker, length: int, limit: Limit) -> bytearray:
+        worker._child._process.kill()
+        return receive(worker, length, limit)
+
+    receive = PythonWorker.receive
+    with monkeypatch.context() as patch:
+        patch.setattr(PythonWorker, "receive", killed)
+        with pytest.raises(ToolError, match="killed by SIGKILL"):
+            library.inspect(page, [1])
+    assert library.inspect(page, [1]) == {}
+    assert library._worker is not None
+    library._worker._child._process.kill()
+    while library._worker.alive:
+        pass
+    assert library.inspect(page, [1]) == {}, "one that was killed between two requests is replaced"

@@ -72,6 +72,7 @@ def test_wall_clock_kills_the_whole_group(python: Start, tmp_path: Path) -> None
         timeout_seconds=1,
     )
     assert done.timed_out
+    assert done.stalled
     assert time.monotonic() - started < 10
     numbers = [int(number) for number in (tmp_path / "pid").read_text().split()]
     assert len(numbers) == 2
@@ -85,6 +86,13 @@ def test_processor_time_is_limited(python: Start) -> None:
     done = python("while True: pass", cpu_seconds=1)
     assert done.timed_out
     assert done.returncode == -signal.SIGXCPU
+    assert not done.stalled
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_program_that_somebody_else_killed_tells_nothing(python: Start, number: signal.Signals) -> None:
+    with pytest.raises(ToolError, match=f"was killed by {number.name}.*IM2LATEX_WORKERS"):
+        python(f"import os; os.kill(os.getpid(), {int(number)})")
 
 
 def test_memory_is_limited(python: Start) -> None:

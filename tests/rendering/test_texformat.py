@@ -66,3 +66,35 @@ def test_the_format_is_kept_uncompressed(tmp_path: Path) -> None:
     made = texformat.load(SMALL, tmp_path).path.read_bytes()
     assert not made.startswith(b"\x1f\x8b")
     assert len(made) > 4_000_000
+
+
+def damage(path: Path, kind: str) -> None:
+    content = path.read_bytes()
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 1
+    changed = {"empty": b"", "cut": content[:-1], "flipped": bytes(flipped), "other": b"[]", "lacking": b"{}"}
+    path.unlink()
+    if kind != "missing":
+        path.write_bytes(changed[kind])
+
+
+@pytest.mark.needs_tex
+def test_a_damaged_format_is_made_anew(tmp_path: Path) -> None:
+    made = texformat.load(SMALL, tmp_path)
+    whole = made.path.read_bytes()
+    kinds = {
+        made.path: ("empty", "flipped", "missing"),
+        made.path.with_name("made_of.json"): ("empty", "other", "lacking"),
+    }
+    for path, names in kinds.items():
+        for kind in names:
+            damage(path, kind)
+            assert not made.whole
+            assert texformat.load(SMALL, tmp_path) == made
+            assert made.path.read_bytes() == whole, (path, kind)
+            assert made.whole
+
+
+@pytest.mark.needs_tex
+def test_the_map_of_fonts_is_found() -> None:
+    assert len(texformat.font_map()) == 64

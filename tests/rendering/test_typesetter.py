@@ -1,8 +1,13 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import pypdfium2
 import pytest
 
+from im2latex.errors import ToolError
 from im2latex.rendering import document, texformat
-from im2latex.rendering.process import LimitParams
+from im2latex.rendering.process import Completed, LimitParams
 from im2latex.rendering.texrun import Fresh
 from im2latex.rendering.transcript import Verdict
 from im2latex.rendering.typesetter import Typesetter
@@ -54,20 +59,57 @@ def test_the_pdf_repeats_to_the_byte_and_holds_no_bitmap_font(typesetter: Typese
     assert b"/Type1" in content
 
 
-@pytest.mark.needs_tex
-def test_a_run_that_fails_after_its_last_formula_is_halved() -> None:
-    # A font file is missing, which pdfTeX finds only when it closes the PDF.
-    template = document.TemplateParams(
-        extra_preamble=r"\def\broken{\pdfmapline{=cmtt12 CMTT12 <nosuchfont.pfb}\mathtt{x}}"
-    )
+def verdicts_of(extra_preamble: str, formulas: list[str]) -> dict[int, Verdict]:
+    template = document.TemplateParams(extra_preamble=extra_preamble)
     preamble = texformat.load(document.preamble(template, document.PageParams()))
     verdicts: dict[int, Verdict] = {}
-    for printed in Typesetter(template, Fresh(preamble, LimitParams()), 3).typeset(
-        ["x", r"\broken", r"\mathtt{y}"], MARGIN
-    ):
+    for printed in Typesetter(template, Fresh(preamble, LimitParams()), 3).typeset(formulas, MARGIN):
         verdicts |= printed.verdicts
-    assert {number: verdict.reason for number, verdict in sorted(verdicts.items())} == {
-        0: None,
-        1: "tex_error",
-        2: None,
+    return verdicts
+
+
+@pytest.mark.needs_tex
+def test_a_run_that_fails_after_its_last_formula_is_halved() -> None:
+    # A font has no outlines, which pdfTeX finds only when it closes the PDF.
+    verdicts = verdicts_of(r"\def\bitmap{\pdfmapline{-cmtt12}\mathtt{x}}", ["x", r"\bitmap", r"\mathtt{y}"])
+    assert {number: (verdict.reason, verdict.detail) for number, verdict in sorted(verdicts.items())} == {
+        0: (None, ""),
+        1: ("missing_font", "cmtt12"),
+        2: (None, ""),
     }
+
+
+@pytest.mark.needs_tex
+def test_a_font_file_that_is_missing_is_no_verdict() -> None:
+    with pytest.raises(ToolError, match=r"nosuchfont\.pfb.*im2latex doctor"):
+        verdicts_of(r"\def\broken{\pdfmapline{=cmtt12 CMTT12 <nosuchfont.pfb}\mathtt{x}}", ["x", r"\broken"])
+
+
+class Ended:
+    """Stands in for TeX; every run ends in the same way."""
+
+    def __init__(self, done: Completed) -> None:
+        self._done = done
+
+    @contextmanager
+    def run(self, source: str, cpu_seconds: int) -> Iterator[tuple[Completed, Path]]:
+        yield self._done, Path()
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        Completed(1, b"", b"", timed_out=False),
+        Completed(127, b"", b"pdftex: error while loading shared libraries: libpng16.so.16", timed_out=False),
+        Completed(1, b"This is pdfTeX\n---! im2latex.fmt made by different executable version\n", b"", timed_out=False),
+        Completed(1, b"(Fatal format file error; I'm stymied)\n", b"", timed_out=False),
+        Completed(-9, b"\nMARK start 0\n", b"", timed_out=True, stalled=True),
+        Completed(1, b"\nMARK start 0\n! I can't write on file `batch.log'.\n", b"", timed_out=False),
+        Completed(1, b"\nMARK start 0\n!pdfTeX error: pdftex (file a.pfb): cannot open Type 1 font file\n", b"", False),
+    ],
+    ids=lambda done: (done.stdout + done.stderr).decode()[:20],
+)
+def test_a_failure_of_the_tools_is_no_verdict(done: Completed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "body", lambda formulas, template, margin: ("", "MARK"))
+    with pytest.raises(ToolError):
+        list(Typesetter(document.TemplateParams(), Ended(done), 3).typeset(["x", "y"], MARGIN))

@@ -84,6 +84,16 @@ def test_without_samples_the_published_scores_are_compared(a: Path, tmp_path: Pa
     assert as_json(found, 3)["samples"] is None
 
 
+def test_a_training_that_the_clock_ended_is_named(a: Path, tmp_path: Path) -> None:
+    b = write_project(tmp_path / "b", predictions(wrong(3, 7)), rate=0.1)
+    counts = {"samples": 1_240, "sample_budget": 1_234}
+    write_json(a / "reports/manifest/train.json", {"params": {"budget": {"samples": 1_234}}, "counts": counts})
+    write_json(b / "reports/manifest/train.json", {"params": {"budget": {"minutes": 2}}, "counts": counts})
+    assert compared(a, b).notes == (
+        f"{b}: trained for 1,240 samples; budget by the clock: minutes = 2 became 1,234 samples",
+    )
+
+
 def test_samples_of_another_run_are_doubted(a: Path) -> None:
     metrics = json.loads((a / "reports/metrics.json").read_text())
     write_json(a / "reports/metrics.json", metrics | {"bleu": 0.5})

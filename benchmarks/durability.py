@@ -1,0 +1,225 @@
+"""SIGKILL a training at random moments, then the same bytes as without: python -m benchmarks.durability --help
+
+Works in a throw-away project made of this repository's code and params.yaml, with a small corpus and model, git and
+dvc. Half of the kills hit `dvc` alone, which leaves the stage as an orphan that must save and end; half hit dvc and the
+stage together. A third come within two seconds of the line that ends the stage, where DVC hashes and records the
+outputs.
+
+writes  benchmarks/results/durability.json
+"""
+
+import hashlib
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import torch
+import typer
+import yaml
+
+from benchmarks.corpus import save
+from im2latex.latex.grammar import generate
+from pipeline.fingerprint import ROOT
+
+STAGES = ("normalize", "render", "tokenize", "filter", "bucket", "train")
+FORMULAS = 40
+CHANGES: dict[str, dict[str, Any]] = {
+    "normalize": {"normalizer": {"macros": None, "rules": None, "replacements": None}},
+    "render": {"picture": {"downsample": 8}},
+    "tokenize": {"vocabulary": {"min_count": 1}},
+    "filter": {"unknown_tokens": "keep", "max_width_px": 2000, "max_tokens": 34},
+    "train": {
+        "changes": {
+            "model": {
+                "encoder": {"channels": [4, 4, 8], "features": 16, "heads": 2},
+                "decoder": {"features": 16, "heads": 2, "layers": 1},
+            }
+        },
+        "budget": {"samples": 240},
+        "validate_every_samples": 100,
+        "validation_samples": 2,
+        "save_every_minutes": 0.01,
+        "logs": {"examples": 2},
+    },
+}
+ENDED = "train: "
+"""How the last line of the stage begins, before DVC records its outputs."""
+_DONE = re.compile(r"([\d,]+) samples done")
+
+
+class Repro:
+    """One `dvc repro train`, its output, and the moments of the lines that matter."""
+
+    def __init__(self, project: Path) -> None:
+        self.lines: list[str] = []
+        self.ended = threading.Event()
+        environment = os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1", "PYTHONPATH": ""}
+        command = [sys.executable, "-m", "dvc", "repro", "train"]
+        self.process = subprocess.Popen(
+            command,
+            cwd=project,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if line.startswith(ENDED) and " seen, " in line:
+                self.ended.set()
+
+    def kill(self, whole: bool) -> bool:
+        """Kill dvc, or all that it started too; False where it had ended before."""
+        try:
+            family = [psutil.Process(self.process.pid)]
+            family += family[0].children(recursive=True) if whole else []
+        except psutil.NoSuchProcess:
+            return False
+        alive = self.process.poll() is None
+        for one in family:
+            with suppress(psutil.NoSuchProcess):
+                one.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.join()
+        return alive
+
+    def join(self) -> None:
+        """Wait until all that hold its output have ended: dvc, and the stage that may outlive it."""
+        self._reader.join()
+
+    def resumed_at(self) -> int | None:
+        """The samples that were done when the training began; None where it did not come so far."""
+        found = _DONE.search("".join(self.lines))
+        return int(found[1].replace(",", "")) if found else None
+
+
+def main(times: Annotated[int, typer.Option(help="kills")] = 30, seed: Annotated[int, typer.Option()] = 0) -> None:
+    """Kill, repeat until the training is recorded, compare; begin anew until there were `times` kills."""
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder)
+        lock = prepare(project)
+        seconds, expected = _finish(project)
+        found: dict[str, int] = {"before_the_end": 0, "after_the_end": 0, "dvc_alone": 0}
+        trainings = differing = lost = 0
+        while sum(found[name] for name in ("before_the_end", "after_the_end")) < times or trainings == 0:
+            _forget(project, lock)
+            trainings += 1
+            recorded = False
+            while not recorded and found["before_the_end"] + found["after_the_end"] < times:
+                before = saved(project)
+                repro = Repro(project)
+                at_the_end, whole = chance.random() < 1 / 3, chance.random() < 0.5
+                if at_the_end:
+                    repro.ended.wait(30 * seconds)
+                    time.sleep(chance.uniform(0, 2))
+                else:
+                    time.sleep(chance.uniform(0, seconds))
+                over = repro.ended.is_set()
+                recorded = not repro.kill(whole)
+                resumed = repro.resumed_at()
+                lost += resumed is not None and resumed != before
+                if recorded:
+                    break
+                found["after_the_end" if over else "before_the_end"] += 1
+                found["dvc_alone"] += not whole
+                print(found, f"resumed at {resumed}, saved before {before}, now {saved(project)}", flush=True)
+            if not recorded:
+                before = saved(project)
+                repro = Repro(project)
+                repro.process.wait()
+                lost += repro.resumed_at() not in (None, before)
+            content = _outputs(project)
+            names = expected.keys() | content.keys()
+            differing += sum(expected.get(name) != content.get(name) for name in names)
+        save(
+            "durability",
+            {
+                "kills": found["before_the_end"] + found["after_the_end"],
+                **found,
+                "trainings": trainings,
+                "artifacts": len(expected),
+                "differing": differing,
+                "resumed_elsewhere_than_saved": lost,
+                "seconds_of_a_training": round(seconds, 1),
+            },
+        )
+
+
+def prepare(project: Path) -> bytes:
+    """A project whose data stages are done and recorded; returns dvc.lock as it is then."""
+    for name in ("im2latex", "pipeline", "custom"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("tools.lock", ".gitignore", ".dvcignore"):
+        shutil.copy(ROOT / name, project)
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: stages[name] for name in STAGES}}))
+    params = _merged(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), CHANGES)
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    corpus = project / "data" / "raw" / "sample"
+    corpus.mkdir(parents=True)
+    (corpus / "formulas.txt").write_text("\n".join(generate(FORMULAS, 5)))
+    for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "repro", "bucket"]):
+        program = [sys.executable, "-m", "dvc"] if command[0] == "dvc" else ["git"]
+        subprocess.run([*program, *command[1:]], cwd=project, check=True)
+    return (project / "dvc.lock").read_bytes()
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return base | {
+        name: _merged(base.get(name) or {}, value) if isinstance(value, dict) else value
+        for name, value in changes.items()
+    }
+
+
+def _finish(project: Path) -> tuple[float, dict[str, str]]:
+    """Train without a kill; returns the seconds and the outputs."""
+    started = time.monotonic()
+    repro = Repro(project)
+    if repro.process.wait() != 0:
+        raise SystemExit("".join(repro.lines))
+    return time.monotonic() - started, _outputs(project)
+
+
+def _outputs(project: Path) -> dict[str, str]:
+    """SHA-256 of all that the stage writes, and DVC's record of it."""
+    files = [*(project / "data/train").rglob("*"), *(project / "reports/train").rglob("*")]
+    files += [project / "reports/manifest/train.json", project / "reports/ledger/train.json", project / "dvc.lock"]
+    present = [file for file in files if file.is_file()]
+    return {str(file.relative_to(project)): hashlib.sha256(file.read_bytes()).hexdigest() for file in present}
+
+
+def _forget(project: Path, lock: bytes) -> None:
+    """Take away the training, with what DVC knows of it."""
+    (project / "dvc.lock").write_bytes(lock)
+    for name in ("data/train", "reports/train", ".cache/train", ".dvc/cache/runs"):
+        shutil.rmtree(project / name, ignore_errors=True)
+    for name in ("reports/manifest/train.json", "reports/ledger/train.json"):
+        (project / name).unlink(missing_ok=True)
+
+
+def saved(project: Path) -> int:
+    """The samples that the saved state has seen; 0 where there is none."""
+    states = list((project / ".cache/train").glob("*/state.pt"))
+    return int(torch.load(states[0], weights_only=True)["seen"]) if states else 0
+
+
+if __name__ == "__main__":
+    typer.run(main)

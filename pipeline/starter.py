@@ -1,0 +1,73 @@
+"""The dvc that started a stage: the stage ends when it does, however it ends.
+
+Linux leaves the children of a killed process running. A stage that goes on without its dvc would write its outputs
+while the next `dvc repro` writes them too.
+"""
+
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+
+_SHELLS = ("sh", "bash", "dash", "zsh", "fish", "ksh")
+_POLL_SECONDS = 1.0
+
+
+def end_with_dvc() -> None:
+    """Send SIGUSR1 to this process when the dvc that started it ends: a training saves and stops, others just end.
+
+    A stage that is run by hand is left alone.
+    """
+    if "DVC_STAGE" in os.environ:
+        threading.Thread(target=_end_with, args=(_starters(),), daemon=True).start()
+
+
+def _end_with(starters: list[int]) -> None:
+    """Wait until one of `starters`, each the parent of the one before, ends, and its child gets another parent."""
+    chain = [os.getpid(), *starters]
+    while all(_parent(child) == parent for child, parent in pairwise(chain)):
+        time.sleep(_POLL_SECONDS)
+    with suppress(OSError):  # the terminal may be gone too
+        os.write(2, b"dvc has ended; this stage ends too\n")
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def _starters() -> list[int]:
+    """The processes from this one's parent up to dvc; the shell that dvc starts a stage by may stay between.
+
+    Where none is named so, as when a program uses DVC as a library: up to the first that is no shell.
+    """
+    found: list[int] = []
+    kinds: list[str] = []
+    pid = os.getppid()
+    while pid > 1:
+        found.append(pid)
+        kinds.append(_kind(pid))
+        pid = _parent(pid)
+    last = "dvc" if "dvc" in kinds else "other"
+    return found[: kinds.index(last) + 1] if last in kinds else found[:1]
+
+
+def _kind(pid: int) -> str:
+    """A process as "dvc", "shell" or "other", by its command line."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+    except OSError:  # no /proc, or it has ended
+        return "other"
+    if any(Path(word).name == "dvc" for word in words[:3]):
+        return "dvc"
+    return "shell" if Path(words[0]).name in _SHELLS else "other"
+
+
+def _parent(pid: int) -> int:
+    """The parent of a process; 0 where that cannot be told."""
+    if pid == os.getpid():
+        return os.getppid()
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0
+    return int(status.rpartition(")")[2].split()[1])  # the name in parentheses may hold anything
