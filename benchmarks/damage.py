@@ -125,7 +125,7 @@ def state(count: int = 1200, seed: int = 0) -> None:
 @app.command()
 def bombs() -> None:
     """Hand each bomb to its command, in a process of its own."""
-    found = {}
+    found: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for what, path, arguments in _bombs(folder):
@@ -281,9 +281,10 @@ def _kinds(folder: Path) -> Iterator[tuple[str, Path, Callable[[], object]]]:
     path = folder / "paper.tex"
     path.write_text(paper + r"\end{document}")
     yield path.name, path, _command("extract", path, "-o", out / "a.jsonl", "--rejects", out / "r.jsonl")
-    for mode, suffix in (("w:", ".tar"), ("w:gz", ".tar.gz")):
+    for suffix in (".tar", ".tar.gz"):
         path = folder / f"papers{suffix}"
-        with tarfile.open(path, mode) as archive:
+        packed = tarfile.open(path, "w:gz") if suffix == ".tar.gz" else tarfile.open(path, "w:")
+        with packed as archive:
             for number in range(3):
                 archive.add(folder / "paper.tex", f"p{number}/main.tex")
         yield path.name, path, _command("extract", path, "-o", out / "b.jsonl")

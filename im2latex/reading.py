@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from im2latex.dataset.manifest import RELEASED
+from im2latex.dataset.manifest import RELEASED as RELEASED
 from im2latex.errors import ArtifactError, PictureError
 from im2latex.imaging.adaptation import POINTS_PER_INCH, Target, adapt
 from im2latex.imaging.raster import PictureParams, Pixels
