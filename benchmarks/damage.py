@@ -283,8 +283,7 @@ def _kinds(folder: Path) -> Iterator[tuple[str, Path, Callable[[], object]]]:
     yield path.name, path, _command("extract", path, "-o", out / "a.jsonl", "--rejects", out / "r.jsonl")
     for suffix in (".tar", ".tar.gz"):
         path = folder / f"papers{suffix}"
-        packed = tarfile.open(path, "w:gz") if suffix == ".tar.gz" else tarfile.open(path, "w:")
-        with packed as archive:
+        with tarfile.open(path, "w:gz") if suffix == ".tar.gz" else tarfile.open(path, "w:") as archive:
             for number in range(3):
                 archive.add(folder / "paper.tex", f"p{number}/main.tex")
         yield path.name, path, _command("extract", path, "-o", out / "b.jsonl")
