@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GZIP_MAGIC = b"\x1f\x8b"
 MOST_RATIO = 250
 """Unpacked bytes for each packed one, once more than `FREE_BYTES` were unpacked."""
-FREE_BYTES = 32_000_000
+FREE_BYTES = 4_000_000
 MOST_BYTES = 8_000_000_000
 """Unpacked bytes of one file."""
 UNPACK_ERRORS = (OSError, EOFError, zlib.error)

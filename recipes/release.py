@@ -22,11 +22,10 @@ import torch
 import typer
 
 from im2latex.checksums import sum_line
-from im2latex.dataset.manifest import SUMS
+from im2latex.dataset.manifest import RELEASED, SUMS
 from im2latex.errors import ArtifactError, Im2LatexError
 from im2latex.learning.checkpoint import load_checkpoint, save_checkpoint
 from im2latex.learning.predict import PredictParams, Reading, read
-from im2latex.reading import RELEASED
 
 MOST_BYTES = 15_000_000
 FEWEST_ALIKE = 0.98

@@ -68,8 +68,8 @@ def draw(formulas: Path, drawn: Path, skip: int = 4000, count: int = 5000, seed:
     given = draws.choices(range(len(variants)), weights, k=len(chosen))
     for place, look in enumerate(tqdm(variants)):
         mine = [one for one, its in zip(chosen, given, strict=True) if its == place]
-        drawn = create_renderer(look.renderer).render([text for text, _ in mine])
-        for (_, paper), found in zip(mine, drawn, strict=True):
+        renderings = create_renderer(look.renderer).render([text for text, _ in mine])
+        for (_, paper), found in zip(mine, renderings, strict=True):
             if found.pixels is not None and found.pixels.size < 12_000_000:
                 file_ = io.BytesIO()
                 Image.fromarray(found.pixels).save(file_, "PNG", compress_level=1)

@@ -21,8 +21,9 @@ from benchmarks.wild.sample import LENGTHS, sample
 from benchmarks.wild.scoring import blank, constant, describe, judged, read_all
 from benchmarks.wild.sheet import draw_sheet
 from benchmarks.wild.table import by_condition, for_report, markdown
+from im2latex.dataset.manifest import RELEASED
 from im2latex.errors import Im2LatexError, UsageError
-from im2latex.reading import RELEASED, Reader
+from im2latex.reading import Reader
 from im2latex.rendering.engine import TexRenderer
 from im2latex.scoring.baselines import most_frequent
 

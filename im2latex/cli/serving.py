@@ -82,7 +82,8 @@ def serve(
     with listening:
         import torch
 
-        from im2latex.reading import RELEASED, Reader
+        from im2latex.dataset.manifest import RELEASED
+        from im2latex.reading import Reader
         from im2latex.rendering.engine import RenderParams, TexRenderer
         from im2latex.serving.app import create_app
         from im2latex.serving.engines import Engine

@@ -52,7 +52,8 @@ def opaque(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         return colours
     cover = pixels[..., 3:].astype(np.float32) / np.float32(255)
     light = _is_light(colours, cover)
-    return ((255 - colours if light else colours) * cover + PAPER * (1 - cover)).astype(np.float32)
+    shown: NDArray[np.float32] = (255 - colours if light else colours) * cover + PAPER * (1 - cover)
+    return shown.astype(np.float32)
 
 
 def _is_light(colours: NDArray[np.float32], cover: NDArray[np.float32]) -> bool:

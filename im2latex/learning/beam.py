@@ -189,7 +189,7 @@ class _Ended:
                 if value > -torch.inf
             ]
             different: dict[tuple[int, ...], Hypothesis] = {}
-            for one in sorted(ended or self.unfinished.get(picture, ()), key=score, reverse=True):
+            for one in sorted(ended or self.unfinished.get(picture, []), key=score, reverse=True):
                 different.setdefault(tuple(one.tokens), one)
             found.append(list(different.values()))
         return found

@@ -11,7 +11,7 @@ from im2latex.errors import ParamsError
 from im2latex.imaging.raster import PictureParams
 from im2latex.params import check
 from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.looks import BASE, Look, LooksParams, all_looks, chosen
+from im2latex.rendering.looks import BASE, Look, LooksParams, all_looks, chosen, tex_renderers
 
 VARIANTS: list[dict[str, object]] = [
     {"name": "times", "fonts": "times"},
@@ -23,7 +23,7 @@ IDS = st.text("0123456789abcdef", min_size=32, max_size=32)
 
 
 def test_a_variant_changes_what_it_names_and_keeps_lengths_on_paper() -> None:
-    base, times, small, euler = [look.renderer for look in LOOKS]
+    base, times, small, euler = tex_renderers(LOOKS)
     assert times == base.model_copy(update={"template": base.template.model_copy(update={"fonts": "times"})})
     assert (small.template.document_class, small.template.class_options, small.dpi) == ("extarticle", "9pt", 100)
     assert (small.max_width_px, small.template.margin_px) == (base.max_width_px // 2, base.template.margin_px // 2)
@@ -34,9 +34,10 @@ def test_a_variant_changes_what_it_names_and_keeps_lengths_on_paper() -> None:
 def test_a_variant_sets_style_sizes_line_and_rasterizer() -> None:
     variant = {"name": "old", "sizes": "kernel", "line_width": "390pt", "math_style": "textstyle"}
     looks = check({"variants": [variant | {"rasterizer": "pdfium", "share": 2}]}, LooksParams, "looks")
-    base, old = all_looks(RenderParams(), looks)
-    assert (old.renderer.template.sizes, old.renderer.template.line_width) == ("kernel", "390pt")
-    assert (old.renderer.template.math_style, old.renderer.rasterizer, old.share) == ("textstyle", "pdfium", 2)
+    base, look = all_looks(RenderParams(), looks)
+    _, old = tex_renderers([base, look])
+    assert (old.template.sizes, old.template.line_width) == ("kernel", "390pt")
+    assert (old.template.math_style, old.rasterizer, look.share) == ("textstyle", "pdfium", 2)
     assert (base.renderer, base.share) == (RenderParams(), 1)
 
 
@@ -123,14 +124,14 @@ def test_every_look_is_another_picture_that_its_neighbours_do_not_change() -> No
         r"\mathcal { X } \le \mathbb { R }",
     ]
     found = []
-    for look in LOOKS:
-        renderer = TexRenderer(look.renderer.model_copy(update={"rasterizer": "pdfium"}))
+    for params in tex_renderers(LOOKS):
+        renderer = TexRenderer(params.model_copy(update={"rasterizer": "pdfium"}))
         together = [drawn.pixels for drawn in renderer.render(formulas) if drawn.pixels is not None]
         alone = [drawn.pixels for drawn in map(renderer.render_one, formulas) if drawn.pixels is not None]
         assert len(together) == len(formulas)
         assert all(np.array_equal(first, second) for first, second in zip(together, alone, strict=True))
         found.append(together)
-    identities = {TexRenderer(look.renderer).identity for look in LOOKS}
+    identities = {TexRenderer(params).identity for params in tex_renderers(LOOKS)}
     assert len(identities) == len(LOOKS)
     heights = [pictures[0].shape[0] for pictures in found]
     assert heights[2] < heights[0] < heights[3]

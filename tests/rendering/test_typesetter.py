@@ -92,7 +92,7 @@ class Ended:
         self._done = done
 
     @contextmanager
-    def run(self, source: str, cpu_seconds: int) -> Iterator[tuple[Completed, Path]]:
+    def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[Completed, Path]]:
         yield self._done, Path()
 
 
