@@ -50,9 +50,9 @@ class Cancellation:
     def cancel(self) -> None:
         """Have the call raise `CallCancelledError` as soon as it waits or checks; from any thread, at any time."""
         with self._lock:
-            if self._pipe is not None and not self._cancelled:
+            before, self._cancelled = self._cancelled, True  # first: who is woken by the pipe looks at it
+            if self._pipe is not None and not before:
                 os.write(self._pipe[1], b"x")
-            self._cancelled = True
 
     def watch(self, poll: "select.poll") -> None:
         """Have `poll` return when this is cancelled."""

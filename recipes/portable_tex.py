@@ -11,6 +11,7 @@ Which files a format needs at run time is found by setting formulas with TeX's r
 neighbours, so that a formula that was not among them finds the other sizes of a family too.
 """
 
+import hashlib
 import json
 import re
 import shutil
@@ -122,7 +123,8 @@ def _keep_format(made: texformat.Format, cache: Path) -> None:
     folder = cache / made.path.parent.name
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(made.path, folder / made.path.name)
-    note = {"fingerprint": made.fingerprint, "sources": {}}
+    digest = hashlib.sha256(made.path.read_bytes()).hexdigest()
+    note = {"fingerprint": made.fingerprint, "format": digest, "sources": {}}
     (folder / "made_of.json").write_text(json.dumps(note), encoding="utf-8")
 
 

@@ -40,7 +40,7 @@ _REASONS = [
 _TELLING = re.compile(r"! |!pdfTeX error: .*: Font |LaTeX Warning: (?:Command|Reference|Citation)")
 _LINE_NUMBER = re.compile(r" on input line \d+\.?$")  # of the batch: it would tell of the neighbours
 _OF_THE_SYSTEM = re.compile(
-    r"^(?:! I can't write on file|!pdfTeX error: .*(?:cannot open|fwrite|fflush|write)).*",
+    r"^(?:! I can't write on file `batch\.|!pdfTeX error: .*(?:cannot open|fwrite|fflush|write)).*",
     re.MULTILINE,
 )
 _LAST_MACRO = re.compile(r"\\(?:[A-Za-z@]+|.)\s*$")

@@ -74,7 +74,9 @@ def _read(done: Completed, mark: str) -> Transcript:
     text = done.stdout.decode("utf-8", "replace")
     if done.stalled:
         raise ToolError(stalled_message("TeX"))
-    if failure := transcript.failure_of_the_system(text + done.stderr.decode("utf-8", "replace"), mark):
+    # A processor limit may be as short as TeX needs for its format: that is a time-out, and no failure of the system.
+    said = text + done.stderr.decode("utf-8", "replace")
+    if not done.timed_out and (failure := transcript.failure_of_the_system(said, mark)):
         raise ToolError(f"TeX failed before or beside the formulas: {failure}; see `im2latex doctor`")
     record = transcript.read(text, mark)
     if record.finished and not _complete(text, record):

@@ -75,7 +75,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callabl
     """The folder, made the current one. Its corpus holds GOOD formulas, one of them twice, and BAD_LINES."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
-    monkeypatch.setattr("im2latex.rendering.engine.TexRenderer", lambda params: FakeRenderer())
+    for place in ("engine.TexRenderer", "looks.TexRenderer"):
+        monkeypatch.setattr(f"im2latex.rendering.{place}", lambda params: FakeRenderer())
     monkeypatch.setattr("im2latex.rendering.glyphs.TexGlyphs", lambda params: FakeGlyphs())
     monkeypatch.setattr("im2latex.rendering.doctor.versions", lambda params: {"pdftex": "none"})
     set_params({})

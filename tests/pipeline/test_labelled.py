@@ -18,7 +18,7 @@ VOCABULARY = Vocabulary([*SPECIALS, "a", "b"])
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
-    monkeypatch.setattr("pipeline.pictures.TexRenderer", lambda params: FakeRenderer())
+    monkeypatch.setattr("pipeline.pictures.create_renderer", lambda params: FakeRenderer())
 
 
 def write(labels: list[Label], folder: Path) -> dict[int, str]:

@@ -22,7 +22,7 @@ from tests.pipeline.conftest import run
 def prepared(project: Path, set_params: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch) -> Path:
     set_params({"train": {"accelerator": "cpu", "budget": {"minutes": 1}}})
     run("normalize", "render", "tokenize", "filter", "bucket")
-    monkeypatch.setattr("pipeline.pictures.TexRenderer", lambda params: FakeRenderer())
+    monkeypatch.setattr("pipeline.pictures.create_renderer", lambda params: FakeRenderer())
     monkeypatch.setattr(examine, "project_renderer", FakeRenderer)
     monkeypatch.setattr(examine, "SPEED_SECONDS", 0.1)
     monkeypatch.setattr(examine, "BATCH_SIZES", [2])

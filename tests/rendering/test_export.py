@@ -25,7 +25,7 @@ ROWS: list[RawFormula | BadRow] = [
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
-    monkeypatch.setattr("im2latex.rendering.export.TexRenderer", lambda params: FakeRenderer())
+    monkeypatch.setattr("im2latex.rendering.export.create_renderer", lambda params: FakeRenderer())
 
 
 def test_parquet(tmp_path: Path) -> None:

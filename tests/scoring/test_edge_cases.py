@@ -16,7 +16,7 @@ from im2latex.scoring.summary import SummaryParams, describe
 pytestmark = pytest.mark.needs_tex
 
 TEMPLATE = TemplateParams(extra_preamble=r"\def\forever{\forever}")
-PARAMS = RenderParams(rasterizer="pdfium", timeout_seconds=0.1, template=TEMPLATE)
+PARAMS = RenderParams(rasterizer="pdfium", timeout_seconds=1, template=TEMPLATE)
 RENDERER, READER = TexRenderer(PARAMS), TexGlyphs(PARAMS)
 WORST = {"bleu": 0, "edit": 0, "exact": 0}
 NO_PICTURE = dict.fromkeys(

@@ -106,7 +106,13 @@ def test_options_keep_their_effect(kind: Callable[[Draw], str]) -> None:
 
 @pytest.mark.parametrize(
     "formula",
-    [r"\smash[ b ]{x}", r"\cfrac[ l]{1}{2}", r"\cramped[ \scriptstyle]{x}", r"\makebox[1cm][ r ]{x}", r"\smash[\a]{x}"],
+    [
+        r"\smash[ b ]{x}",
+        r"\cfrac[ l]{1}{2}",
+        r"\cramped[ \scriptstyle]{x}",
+        r"\makebox[1cm][ r ]{x}",
+        r"\smash[\alpha]{x}",
+    ],
 )
 def test_a_keyword_with_spaces_is_another_keyword(formula: str) -> None:
     with pytest.raises(LatexError) as refusal:

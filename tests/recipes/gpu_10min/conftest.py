@@ -33,7 +33,7 @@ def packed(tmp_path: Path, values: dict[str, object], labels: Labels, monkeypatc
     """The folder of a project with packed labels, as run.sh enters it; drawing runs in this process."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
-    monkeypatch.setattr(render, "TexRenderer", lambda params: FakeRenderer())
+    monkeypatch.setattr(render, "create_renderer", lambda params: FakeRenderer())
     monkeypatch.setattr(render, "_NICENESS", 0)
     monkeypatch.setattr(render, "CHUNK", 7)
     labels.save(Path("data"))
