@@ -143,7 +143,7 @@ def test_the_work_of_a_client_that_hangs_up_is_not_begun(port: int, reader: Fake
     reader.may_go.clear()
     with _connected(port) as first:
         first.sendall(post(len(PICTURE)) + PICTURE)
-        time.sleep(0.1)  # it is at work now, and the next waits
+        time.sleep(1)  # its image is decoded and it is at work now, and the next waits
         with _connected(port) as second:
             second.sendall(post(len(PICTURE)) + PICTURE)
             time.sleep(0.1)
