@@ -122,13 +122,18 @@ def test_a_start_decides_whether_there_is_spelling(tmp_path: Path) -> None:
     assert after.encode([r"\text{f~f}"]) == spelling.encode([r"\text{f~f}"])
 
 
-def test_the_released_vocabulary_stays_as_it_is() -> None:
-    """It is from before there was spelling: a wording that it does not hold is one unknown token."""
+def test_the_released_vocabulary_spells_a_wording_that_it_does_not_hold() -> None:
     content = json.loads(RELEASED.read_text(encoding="utf-8"))["vocabulary"]
     vocabulary = Vocabulary(content["tokens"], content["counts"], content.get("merges"))
-    assert not vocabulary.spells
+    assert vocabulary.spells
     known = [token for token in vocabulary.tokens[4:] if " " not in token and token not in vocabulary.merges]
-    assert vocabulary.decode(vocabulary.encode(known)) == known
+    assert [vocabulary.tokens[index] for index in vocabulary.encode(known)] == known
+    assert vocabulary.decode(vocabulary.encode([r"\text{never~seen}"])) == [r"\text{never~seen}"]
+
+
+def test_in_a_vocabulary_from_before_spelling_a_new_wording_is_one_unknown_token() -> None:
+    vocabulary = Vocabulary([*SPECIALS, "x", r"\text{if}"])
+    assert not vocabulary.spells
     assert vocabulary.encode([r"\text{never~seen~$x$}"]) == [vocabulary.unk]
 
 
