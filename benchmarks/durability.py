@@ -31,6 +31,7 @@ import yaml
 from benchmarks.corpus import save
 from im2latex.latex.grammar import generate
 from pipeline.fingerprint import ROOT
+from recipes.pack import merged
 
 STAGES = ("normalize", "render", "tokenize", "filter", "bucket", "train")
 FORMULAS = 40
@@ -171,7 +172,7 @@ def prepare(project: Path) -> bytes:
         shutil.copy(ROOT / name, project)
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: stages[name] for name in STAGES}}))
-    params = _merged(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), CHANGES)
+    params = merged(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), CHANGES)
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     corpus = project / "data" / "raw" / "sample"
     corpus.mkdir(parents=True)
@@ -180,13 +181,6 @@ def prepare(project: Path) -> bytes:
         program = [sys.executable, "-m", "dvc"] if command[0] == "dvc" else ["git"]
         subprocess.run([*program, *command[1:]], cwd=project, check=True)
     return (project / "dvc.lock").read_bytes()
-
-
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    return base | {
-        name: _merged(base.get(name) or {}, value) if isinstance(value, dict) else value
-        for name, value in changes.items()
-    }
 
 
 def _finish(project: Path) -> tuple[float, dict[str, str]]:

@@ -1,6 +1,5 @@
 """The command that serves: the REST API and the web page."""
 
-import hashlib
 import ipaddress
 from pathlib import Path
 from typing import Annotated
@@ -82,6 +81,7 @@ def serve(
     with listening:
         import torch
 
+        from im2latex.checksums import sha256_of
         from im2latex.dataset.manifest import RELEASED
         from im2latex.reading import Reader
         from im2latex.rendering.engine import RenderParams, TexRenderer
@@ -93,8 +93,7 @@ def serve(
         reader = Reader.load(checkpoint, device)
         params = RenderParams(rasterizer="pdfium", timeout_seconds=1, dpi=reader.checkpoint.pictures.get("dpi", 200))
         quick = TexRenderer(params.model_copy(update={"timeout_seconds": _QUICK_SECONDS}), ready=2)
-        with ((checkpoint or RELEASED) / "model.safetensors").open("rb") as file:
-            weights = hashlib.file_digest(file, "sha256").hexdigest()
+        weights = sha256_of((checkpoint or RELEASED) / "model.safetensors")
         engine = Engine(reader, quick, weights, TexRenderer(params, background=True), quick.close)
         if not quiet:
             url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"

@@ -44,7 +44,7 @@ class Problem(BaseModel):
     """Why there is no answer."""
 
     error: str = Field(description="one sentence for people")
-    reason: str | None = Field(default=None, description="a fixed short name, such as `blank` or `undefined_macro`")
+    reason: str | None = Field(default=None, description="a fixed short name, such as `blank` or `not_allowed`")
 
 
 class Health(BaseModel):
