@@ -31,7 +31,7 @@ import yaml
 from benchmarks.corpus import save
 from im2latex.latex.grammar import generate
 from pipeline.fingerprint import ROOT
-from recipes.pack import merged
+from recipes.overrides import merged
 
 STAGES = ("normalize", "render", "tokenize", "filter", "bucket", "train")
 FORMULAS = 40

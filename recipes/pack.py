@@ -34,6 +34,7 @@ from im2latex.rendering.looks import all_looks, tex_renderers
 from pipeline.fingerprint import ROOT
 from pipeline.normalizer import NormalizeParams
 from pipeline.renderer import RenderStageParams
+from recipes.overrides import assignment, merged
 from recipes.portable_tex import collect
 
 CODE = ("im2latex", "pipeline", "benchmarks", "recipes", "custom")
@@ -88,18 +89,6 @@ def main(
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {len(rows):,} formulas")
 
 
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the changes at any depth; a mapping of another `name`, such as an encoder, is replaced as a whole."""
-    result = dict(base)
-    for key, value in changes.items():
-        old = base.get(key)
-        if isinstance(value, dict) and isinstance(old, dict) and value.get("name") in (None, old.get("name")):
-            result[key] = merged(old, value)
-        else:
-            result[key] = value
-    return result
-
-
 def checked(params: dict[str, Any]) -> dict[str, Any]:
     """The same, if the sections that recipes change are valid; raises `ParamsError` naming the key that is not."""
     kinds: dict[str, type[Params]] = {
@@ -113,17 +102,6 @@ def checked(params: dict[str, Any]) -> dict[str, Any]:
     for section, kind in kinds.items():
         check(params[section], kind, section)
     return params
-
-
-def assignment(text: str) -> dict[str, Any]:
-    """`a.b=1` as {"a": {"b": 1}}."""
-    path, found, value = text.partition("=")
-    if not found:
-        raise InputError(f"{text}: a changed value is written as a.b.c=VALUE")
-    result: Any = yaml.safe_load(value)
-    for key in reversed(path.split(".")):
-        result = {key: result}
-    return dict(result)
 
 
 def _rows(file: Path, split: str) -> Iterator[Row]:

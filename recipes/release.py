@@ -18,7 +18,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from im2latex.checksums import sum_line
@@ -26,8 +25,9 @@ from im2latex.dataset.manifest import RELEASED, SUMS
 from im2latex.errors import ArtifactError, Im2LatexError
 from im2latex.learning.checkpoint import load_checkpoint, save_checkpoint
 from im2latex.learning.predict import PredictParams, Reading, read
+from recipes.half_precision import halve
 
-MOST_BYTES = 15_000_000
+MOST_BYTES = 25_000_000
 FEWEST_ALIKE = 0.98
 """Share of pictures that must be read token by token as with full weights: where two tokens are as probable as each
 other, the smallest change decides, which makes the reading no worse."""
@@ -45,7 +45,7 @@ def main(
     loaded = load_checkpoint(checkpoint)
     with tempfile.TemporaryDirectory() as name:
         draft = Path(name)
-        save_checkpoint(replace(loaded, network=loaded.network.to(torch.float16)), draft)
+        save_checkpoint(replace(loaded, network=halve(loaded.network)), draft)
         size = sum(path.stat().st_size for path in draft.iterdir())
         if size > MOST_BYTES:
             raise ArtifactError(f"{checkpoint}: {size / 1e6:.1f} MB in half precision; at most {MOST_BYTES / 1e6:.0f}")

@@ -27,12 +27,12 @@ begun=0
 
 if [ ! -e unpacked ]; then
     "$PYTHON" -m tarfile --extract "$archive" .
-    "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --upgrade --target site wheels/*.whl
+    "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --upgrade --target site-packages wheels/*.whl
     touch unpacked
     note unpack
 fi
 
-export PATH="$WORK/tex/bin:$PATH" PYTHONPATH="$WORK/project:$WORK/site${PYTHONPATH:+:$PYTHONPATH}"
+export PATH="$WORK/tex/bin:$PATH" PYTHONPATH="$WORK/project:$WORK/site-packages${PYTHONPATH:+:$PYTHONPATH}"
 export XDG_CACHE_HOME="$WORK/tex/cache" IM2LATEX_CACHE="$WORK/parts" PYTHONUNBUFFERED=1
 cd project
 

@@ -40,7 +40,8 @@ from im2latex.learning.state import FORMAT, InterruptedRunError, read_state
 from im2latex.params import check, load_yaml
 from pipeline.stage import state_root
 from pipeline.training_state import locked
-from recipes.pack import assignment, merged
+from recipes.half_precision import halve
+from recipes.overrides import assignment, merged
 
 FINISHED = "finished.json"
 CHANGES = Path(__file__).parent / "cpu" / "changes.yaml"
@@ -150,7 +151,7 @@ def _key(params: TrainParams, dataset: str) -> str:
 
 
 def _save_half(checkpoint: Checkpoint, folder: Path, pictures: dict[str, int]) -> None:
-    network = checkpoint.network.to(torch.float16)
+    network = halve(checkpoint.network)
     save_checkpoint(replace(checkpoint, network=network, pictures=pictures), folder / "checkpoint")
 
 

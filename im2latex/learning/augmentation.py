@@ -5,6 +5,8 @@ for each variation: so what happens to it depends neither on the pictures beside
 on. Only `padding` and the share of `resolution` are drawn once for a batch, whose pages have one size.
 """
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -132,5 +134,11 @@ def _redrawn(ink: Tensor, share: Tensor) -> Tensor:
 
 def _blurred(ink: Tensor) -> Tensor:
     """Each pixel with its eight neighbours, by the weights 1 2 1 along each side."""
-    weights = torch.tensor([0.25, 0.5, 0.25], device=ink.device, dtype=ink.dtype)
-    return F.conv2d(ink, (weights[:, None] * weights).view(1, 1, 3, 3), padding=1)
+    return F.conv2d(ink, _binomial(ink.device, ink.dtype), padding=1)
+
+
+@cache
+def _binomial(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The kernel (1, 1, 3, 3), sent to the device once: to send it is to wait for the device."""
+    weights = torch.tensor([0.25, 0.5, 0.25], device=device, dtype=dtype)
+    return (weights[:, None] * weights).view(1, 1, 3, 3)

@@ -21,7 +21,7 @@ def momentum_of(names: Mapping[Tensor, str], optimizers: Sequence[torch.optim.Op
             for key, value in state.items():
                 if isinstance(value, Tensor):
                     kind = torch.float32 if value.dim() == 0 else torch.bfloat16
-                    found[f"{names[weight]}:{key}"] = value.detach().to("cpu", kind)
+                    found[f"{names[weight]}:{key}"] = value.detach().to("cpu", kind).contiguous()
     return found
 
 

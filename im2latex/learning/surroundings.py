@@ -4,6 +4,8 @@ On pages of ink (B, 1, H, W), 0 paper and 1 ink, on the device they are on. Each
 and 1 of its own, so that an image depends on no other image of the batch.
 """
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -111,11 +113,17 @@ def jpeg(ink: Tensor, most: float, draws: Tensor) -> Tensor:
     waves[0] *= 0.5**0.5
     quality = 95 - 90 * most * draws[:, 0]
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)  # of the Independent JPEG Group's library
-    steps = torch.tensor(_LUMINANCE, device=ink.device, dtype=ink.dtype) * scale.view(-1, 1, 1, 1, 1, 1)
+    steps = _luminance(ink.device, ink.dtype) * scale.view(-1, 1, 1, 1, 1, 1)
     steps = steps.clamp(min=1) / 255
     kept = (waves @ (blocks - 0.5) @ waves.T / steps).round() * steps
     back: Tensor = (waves.T @ kept @ waves + 0.5).transpose(3, 4).flatten(4, 5).flatten(2, 3)
     return back[..., :height, :width].clamp(0, 1)
+
+
+@cache
+def _luminance(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The table (8, 8), sent to the device once: to send it is to wait for the device."""
+    return torch.tensor(_LUMINANCE, device=device, dtype=dtype)
 
 
 def _drawn(chosen: Tensor) -> Tensor:

@@ -25,14 +25,17 @@ class Reading(NamedTuple):
 class Validation:
     """A fixed, evenly spread choice of `count` samples, cut into batches once.
 
-    `readings` are those of `examples` of them, spread as evenly, at the last scoring.
+    `readings` are those of `examples` of them, spread as evenly, at the last scoring. Without `search` nothing is read,
+    and the loss is the only score.
     """
 
-    def __init__(self, samples: Samples, count: int, params: BatchParams, examples: int = 0) -> None:
+    def __init__(
+        self, samples: Samples, count: int, params: BatchParams, examples: int = 0, search: bool = True
+    ) -> None:
         chosen = _spread(len(samples), count)
         self.readings: list[Reading] = []
         self._shown = [samples.ids[chosen[place]] for place in _spread(len(chosen), examples)]
-        self._samples = samples
+        self._samples, self._search = samples, search
         self._batches = plan(samples, params, chosen=chosen)
         self._max_tokens = max(shape.tokens for shape in samples.shapes)
 
@@ -47,6 +50,8 @@ class Validation:
             scored = int((references[:, 1:] != Vocabulary.pad).sum())
             loss += sequence_loss(logits, references).item() * scored
             tokens += scored
+            if not self._search:
+                continue
             hypotheses = greedy(network, images, self._max_tokens)
             for name, reference, found in zip(batch.ids, batch.tokens.tolist(), hypotheses, strict=True):
                 wanted = [token for token in reference if token not in (Vocabulary.pad, Vocabulary.bos, Vocabulary.eos)]
@@ -55,6 +60,8 @@ class Validation:
                 exact += wanted == found.tokens
                 count += 1
                 readings[name] = Reading(name, wanted, found.tokens)
+        if not self._search:
+            return {"val_loss": loss / tokens}
         self.readings = [readings[name] for name in self._shown]
         return {"val_loss": loss / tokens, "val_token_error": edits / length, "val_exact": exact / count}
 

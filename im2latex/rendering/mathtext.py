@@ -83,7 +83,7 @@ class MathtextRenderer:
             try:
                 with _no_substitutes():
                     cover = np.asarray(parser.parse(f"${respelled(formula)}$", self.params.dpi, font).image)
-            except (ValueError, RuntimeError, RecursionError) as error:
+            except Exception as error:  # noqa: BLE001  mathtext's faults in drawing what it has parsed have any type
                 return Rendering(None, "not_understood", " ".join(str(error).split())[-200:])
             if not cover.size or not cover.any():
                 return Rendering(None, "blank")

@@ -28,7 +28,8 @@ Ints = NDArray[np.int64]
 class ArrivingSamples(Samples):
     """All labels; of those whose images have arrived, size, bucket and pixels on the device.
 
-    `ids` are the numbers of the labels. `bucket` is -1 where there is no image, or none that fits a shape.
+    `ids` are the numbers of the labels. `bucket` is -1 where there is no image, or none that fits a shape. An image of
+    a label in its next style takes the place of the earlier one, as long as the device has room for new pixels.
     """
 
     def __init__(self, labels: Labels, shapes: Ints, bucket: BucketParams, work: Path, device: torch.device) -> None:
@@ -42,14 +43,18 @@ class ArrivingSamples(Samples):
         self.seen = self.arrived = self.refused = 0
         self._shapes, self._params, self._work, self.device = shapes, bucket, work, device
         self._layout = torch.zeros((len(labels), 3), dtype=torch.int64, device=device)
-        self._pixels = torch.full((1 << 20,), PAPER, dtype=torch.uint8, device=device)  # the first stands for paper
+        self._pixels = torch.empty(room(device), dtype=torch.uint8, device=device)
+        self._pixels[0] = PAPER
         self._used = 1
 
     def take(self) -> NDArray[np.int64]:
-        """Take over what has arrived since the last call; returns the numbers of labels that can be used now."""
+        """Take over what has arrived since the last call; returns the numbers of labels whose image is new."""
         rows = read_rows(self._work, self.seen)
+        space = len(self._pixels) - self._used - np.cumsum(rows[:, 2] * rows[:, 3])
+        rows = rows[space >= 0]
         self.seen += len(rows)
-        rows = rows[[self.bucket[number] < 0 for number in rows[:, 0].tolist()]] if len(rows) else rows
+        rows[:, 0] %= len(self.labels)
+        rows = rows[len(rows) - 1 - np.unique(rows[::-1, 0], return_index=True)[1]]  # the latest of each label
         numbers, sizes = rows[:, 0], np.column_stack([rows[:, 2:], self.labels.lengths[rows[:, 0]]]).astype(np.int64)
         held = np.zeros(len(rows), dtype=np.bool_)
         for shape in self._shapes:
@@ -80,17 +85,10 @@ class ArrivingSamples(Samples):
         places = np.zeros(len(rows), dtype=np.int64)
         for run in np.split(order, breaks):
             start, stop = int(first[run[0]]), int(first[run[-1]] + size[run[-1]])
-            self._make_room(stop - start)
             self._pixels[self._used : self._used + stop - start].copy_(torch.from_numpy(np.array(mapped[start:stop])))
             places[run] = first[run] - start + self._used
             self._used += stop - start
         return places
-
-    def _make_room(self, size: int) -> None:
-        if self._used + size > len(self._pixels):
-            larger = torch.empty(2 * len(self._pixels) + size, dtype=torch.uint8, device=self.device)
-            larger[: self._used].copy_(self._pixels[: self._used])
-            self._pixels = larger
 
     def array(self, index: int) -> NDArray[np.uint8]:
         """The image (h, w) of a label, from the file."""
@@ -102,6 +100,11 @@ class ArrivingSamples(Samples):
         """The pages (B, 1, H, W) of a batch, each image with its top left corner `at` (B, 2) a row and column."""
         layout = self._layout[sent(torch.tensor(indices), self.device)]
         return pages(self._pixels, layout, sent(at, self.device), shape, 0)
+
+
+def room(device: torch.device) -> int:
+    """Pixels that are kept: 45 % of an accelerator's free memory; a processor's grows with what is written there."""
+    return int(0.45 * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else 1 << 32
 
 
 class HeldOut(Samples):
@@ -132,7 +135,6 @@ class ArrivingBatches:
 
     def __init__(self, samples: ArrivingSamples, params: BatchParams, seed: int) -> None:
         self._samples, self._params, self._seed = samples, params, seed
-        self._members: list[list[int]] = [[] for _ in samples.shapes]
         self._lengths = samples.labels.lengths.astype(np.int64)
         self._round = 0
         self._first = 0
@@ -140,10 +142,12 @@ class ArrivingBatches:
 
     def take(self) -> int:
         """Take over what has arrived; returns the number of samples to train on."""
-        for number in self._samples.take().tolist():
-            if not self._samples.labels.held_out[number]:
-                self._members[self._samples.bucket[number]].append(number)
-        return sum(map(len, self._members))
+        self._samples.take()
+        return int(np.count_nonzero(self._buckets() >= 0))
+
+    def _buckets(self) -> Ints:
+        """The bucket of each sample to train on, -1 for all others."""
+        return np.where(self._samples.labels.held_out, -1, np.array(self._samples.bucket, dtype=np.int64))
 
     def indices(self, place: int) -> list[int]:
         """The samples of a batch; of those before the last one asked for, only the latest are remembered."""
@@ -167,9 +171,10 @@ class ArrivingBatches:
         """The batches of one round, in random order."""
         generator = np.random.default_rng([self._seed, self._round])
         batches: list[list[int]] = []
-        for shape, members in zip(self._samples.shapes, self._members, strict=True):
+        buckets = self._buckets()
+        for number, shape in enumerate(self._samples.shapes):
             size = batch_size(shape, self._params)
-            order = generator.permutation(np.array(members, dtype=np.int64))
+            order = generator.permutation(np.flatnonzero(buckets == number))
             window = np.arange(len(order)) // (size * WINDOW)
             order = order[np.lexsort((self._lengths[order], window))]
             count = len(order) // size

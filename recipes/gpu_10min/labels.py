@@ -24,8 +24,9 @@ from im2latex.errors import ArtifactError
 class Labels(Sequence[Sequence[int]]):
     """Token ids of each label by its number, without marks.
 
-    `flat` uint16 holds all ids one after the other, `lengths` uint16 how many each label has, `styles` uint8 in which
-    style of the recipe it is drawn, `held_out` bool whether it is validated on instead of trained on.
+    `flat` uint16 holds all ids one after the other, `lengths` uint16 how many each label has, `styles` uint8 (N, K) the
+    styles of the recipe it is drawn in, one after the other, `held_out` bool whether it is validated on instead of
+    trained on; such a label is drawn in its first style only.
     """
 
     flat: NDArray[np.uint16]
@@ -68,13 +69,17 @@ class Labels(Sequence[Sequence[int]]):
 
     @classmethod
     def of(
-        cls, tokens: Sequence[Sequence[int]], styles: Sequence[int], held_out: Sequence[bool], vocabulary: Vocabulary
+        cls,
+        tokens: Sequence[Sequence[int]],
+        styles: NDArray[np.uint8],
+        held_out: Sequence[bool],
+        vocabulary: Vocabulary,
     ) -> "Labels":
-        """Labels from lists of ids."""
+        """Labels from lists of ids; `styles` (N, K)."""
         return cls(
             np.array([token for row in tokens for token in row], dtype=np.uint16),
             np.array([len(row) for row in tokens], dtype=np.uint16),
-            np.array(styles, dtype=np.uint8),
+            styles,
             np.array(held_out, dtype=np.bool_),
             vocabulary,
         )

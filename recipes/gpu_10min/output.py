@@ -1,4 +1,4 @@
-"""Weights and momentum in half precision, whole at any second: a folder that is exchanged for a newer one.
+"""Weights in float16 and momentum in bfloat16, whole at any second: a folder that is exchanged for a newer one.
 
 reads, writes  <out>/state/checkpoint.json
                <out>/state/weights-N, momentum-N     pieces of model.safetensors and momentum.safetensors
@@ -13,10 +13,10 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import torch
 import typer
 from safetensors.torch import save_file
 
@@ -24,6 +24,7 @@ from im2latex.errors import ArtifactError
 from im2latex.learning.checkpoint import save_checkpoint
 from im2latex.learning.momentum import MOMENTUM
 from im2latex.learning.run import Run
+from recipes.half_precision import halve
 
 STATE = "state"
 WEIGHTS = "model.safetensors"
@@ -39,8 +40,9 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 class Output:
     """The folder whose content comes back, whatever happens."""
 
-    def __init__(self, out: Path) -> None:
-        self.out = out
+    def __init__(self, out: Path, pictures: dict[str, int] | None = None) -> None:
+        """`pictures` are the settings of the training images, which go into the checkpoint."""
+        self.out, self._pictures = out, pictures or {}
         out.mkdir(parents=True, exist_ok=True)
         # Outside, where it cannot come back half written; but a folder can be renamed on one disk only.
         outside = out.resolve().parent
@@ -56,8 +58,8 @@ class Output:
         with tempfile.TemporaryDirectory() as name:
             whole = Path(name)
             checkpoint = run.checkpoint("last")
-            checkpoint.network.to(torch.bfloat16)
-            save_checkpoint(checkpoint, whole)
+            halve(checkpoint.network)
+            save_checkpoint(replace(checkpoint, pictures=self._pictures), whole)
             save_file(run.momentum(), whole / MOMENTUM)
             split(whole, self._draft)
         return self._put()

@@ -1,4 +1,4 @@
-"""Pack labels, a portable TeX, wheels and code into one archive for run.sh: python -m recipes.gpu_10min.pack --help
+"""Pack labels, params, a portable TeX and wheels into one archive for run.sh: python -m recipes.gpu_10min.pack --help
 
 reads   formulas, held-out label files, params.yaml with the changes of a recipe, this machine's TeX, a package index
 writes  an archive, which with the tracked files of the repository and a state to go on from is at most 64 MiB
@@ -7,7 +7,6 @@ All that needs no accelerator is done here: formulas are normalized, tokenized, 
 drawn to choose the shapes. No training formula equals a held-out label in its normal form; pictures are not compared.
 """
 
-import hashlib
 import lzma
 import subprocess
 import tarfile
@@ -28,7 +27,7 @@ from im2latex.dataset.buckets import BucketParams, choose_shapes, save_shapes
 from im2latex.dataset.filters import FilterParams
 from im2latex.dataset.sources import read_file
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
-from im2latex.errors import Im2LatexError, InputError, LatexError, ParamsError
+from im2latex.errors import Im2LatexError, InputError, LatexError
 from im2latex.imaging.raster import prepare
 from im2latex.latex.normalize import Normalizer, NormalizerParams
 from im2latex.learning.network import Network
@@ -41,14 +40,16 @@ from im2latex.rendering.looks import Look, all_looks, create_renderer, tex_rende
 from pipeline.fingerprint import ROOT
 from pipeline.renderer import RenderStageParams
 from recipes.gpu_10min.labels import Labels
-from recipes.pack import assignment, code, merged, plain, size_of, wheels
+from recipes.overrides import assignment, merged
+from recipes.pack import plain, size_of, wheels
 from recipes.portable_tex import collect
 
 CARRIED_BYTES = 64 * 2**20
 """Tracked files, archive and state together."""
 HERE = Path(__file__).parent
-_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 48 << 20}]
-"""A window over several formats of TeX, which are much alike."""
+CHANGES = (ROOT / "recipes/dataset/changes.yaml", HERE / "changes.yaml")
+_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 1, "dict_size": 48 << 20}]
+"""A window over several formats of TeX, which are much alike; a higher preset takes ten times as long for 10 % less."""
 _CHUNK = 2000
 _DRAWN = 3000
 """Labels that are drawn to choose the shapes, at even distances."""
@@ -61,7 +62,10 @@ def main(
     val: Annotated[Path, typer.Option(help="formulas to validate on")],
     held_out: Annotated[list[Path] | None, typer.Option(help="labels that no training formula may equal")] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="the archive")] = Path("gpu_10min.tar.xz"),
-    changes: Annotated[Path, typer.Option(help="what the recipe changes in params.yaml")] = HERE / "changes.yaml",
+    changes: Annotated[list[Path] | None, typer.Option(help="what the recipe changes in params.yaml, in order")] = None,
+    normalized: Annotated[
+        bool, typer.Option("--normalized", help="formulas come from `recipes.dataset build`")
+    ] = False,
     count: Annotated[int, typer.Option(help="training formulas of each file, the first ones; 0 for all")] = 0,
     val_count: Annotated[int, typer.Option(help="labels to validate on")] = 500,
     start: Annotated[Path | None, typer.Option(help="the folder `state` that will go along")] = None,
@@ -70,17 +74,20 @@ def main(
 ) -> None:
     """Write the archive and say how large its parts are."""
     try:
-        params = merged(load_yaml(ROOT / "params.yaml"), load_yaml(changes))
+        params = load_yaml(ROOT / "params.yaml")
+        for path in changes or CHANGES:
+            params = merged(params, load_yaml(path))
         for text in set_value or []:
             params = merged(params, assignment(text))
+        params = _with_pdfium(params)
         chosen = [text for path in train for text in islice(_formulas(path), count or None)]
-        labels = packed(params, chosen, list(islice(_formulas(val), val_count)), _all(held_out or []))
+        labels = packed(params, chosen, list(islice(_formulas(val), val_count)), _all(held_out or []), normalized)
         train_params = check(params["train"], TrainParams, "train")
         room = CARRIED_BYTES - tracked_bytes() - (size_of(start) if start else 0)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             project = folder / "project"
-            code(project)
+            project.mkdir()
             text = yaml.safe_dump(params, sort_keys=False, allow_unicode=True)
             (project / "params.yaml").write_text(text, encoding="utf-8")
             labels.save(project / "data")
@@ -108,31 +115,57 @@ def main(
     )
 
 
-def packed(params: dict[str, Any], train: Sequence[str], val: Sequence[str], held_out: Sequence[str]) -> Labels:
+def packed(
+    params: dict[str, Any],
+    train: Sequence[str],
+    val: Sequence[str],
+    held_out: Sequence[str],
+    normalized: bool = False,
+) -> Labels:
     """Normalized and filtered labels in random order, each once; the vocabulary is that of those to train on."""
     normalizer = check(params["normalize"]["normalizer"], NormalizerParams, "normalize.normalizer")
-    forbidden = {*_normal_forms(normalizer, held_out), *_normal_forms(normalizer, val)}
-    training = [text for text in dict.fromkeys(_normal_forms(normalizer, train)) if text and text not in forbidden]
+    if not normalized:
+        train, val = _normal_forms(normalizer, train), _normal_forms(normalizer, val)
+    forbidden = {*_normal_forms(normalizer, held_out), *val}
+    training = [text for text in dict.fromkeys(train) if text and text not in forbidden]
     vocabulary = Vocabulary.fit(
         (text.split() for text in training), check(params["tokenize"]["vocabulary"], VocabularyParams, "tokenize")
     )
     filters = check(params["filter"], FilterParams, "filter")
-    validating = [text for text in dict.fromkeys(_normal_forms(normalizer, val)) if text]
+    validating = [text for text in dict.fromkeys(val) if text]
     generator = np.random.default_rng(int(params["train"]["seed"]))
     training = [training[place] for place in generator.permutation(len(training))]
-    looks = len(_looks(params))
     tokens: list[list[int]] = []
-    styles: list[int] = []
     held: list[bool] = []
     for text, validated in [*((text, False) for text in training), *((text, True) for text in validating)]:
         ids = vocabulary.encode(text.split())
         if filters.min_tokens <= len(ids) <= filters.max_tokens and vocabulary.unk not in ids:
             tokens.append(ids)
-            styles.append(0 if validated else hashlib.sha256(text.encode()).digest()[0] % looks)
             held.append(validated)
     if not any(not one for one in held):
         raise InputError("no formula to train on is left; give more, or widen filter.max_tokens")
+    styles = _styles(_looks(params), len(tokens), int(params["render"]["looks"]["per_formula"]), generator)
+    styles[np.array(held)] = 0
     return Labels.of(tokens, styles, held, vocabulary)
+
+
+def _styles(looks: Sequence[Look], count: int, passes: int, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """For each label so many of the looks (N, K), by their shares and without repeats, as `looks.chosen` does it."""
+    shares = np.array([look.share for look in looks])
+    lots = -np.log1p(-generator.random((count, len(looks)))) / np.maximum(shares, 1e-9)
+    passes = min(passes, int((shares > 0).sum()))
+    nearest = np.argpartition(lots, passes - 1, axis=1)[:, :passes]
+    order = np.argsort(np.take_along_axis(lots, nearest, axis=1), axis=1)
+    return np.take_along_axis(nearest, order, axis=1).astype(np.uint8)
+
+
+def _with_pdfium(params: dict[str, Any]) -> dict[str, Any]:
+    """The same where pdfium draws every look of TeX: the other machine has no other rasterizer."""
+    looks = params["render"]["looks"]
+    variants = [
+        variant | ({"rasterizer": "pdfium"} if "rasterizer" in variant else {}) for variant in looks["variants"]
+    ]
+    return merged(params, {"render": {"renderer": {"rasterizer": "pdfium"}, "looks": {"variants": variants}}})
 
 
 def state_bytes(params: TrainParams, vocabulary: Vocabulary) -> int:
@@ -153,10 +186,7 @@ def tracked_bytes() -> int:
 
 def _looks(params: dict[str, Any]) -> list[Look]:
     stage = check(params["render"], RenderStageParams, "render")
-    looks = all_looks(stage.renderer, stage.looks)
-    if len(tex_renderers(looks)) < len(looks):
-        raise ParamsError("render.looks.variants: only those with `renderer: tex` can be drawn on the other machine")
-    return looks
+    return all_looks(stage.renderer, stage.looks)
 
 
 def _formulas(path: Path) -> Iterator[str]:
@@ -199,7 +229,7 @@ class _Measuring:
 
     def __call__(self, texts: Sequence[str]) -> list[tuple[int, int]]:
         """Height and width; 0, 0 where it cannot be drawn."""
-        picture, sizes = self.stage.picture, []
+        picture, sizes = self.look.picture(self.stage.picture), []
         for drawn in create_renderer(self.look.renderer).render(texts):
             pixels = drawn.pixels
             image = None if pixels is None else prepare(pixels, picture.padding_px, picture.downsample)
@@ -212,7 +242,8 @@ def _shapes(labels: Labels, params: dict[str, Any], looks: Sequence[Look]) -> ND
     stage = check(params["render"], RenderStageParams, "render")
     filters = check(params["filter"], FilterParams, "filter")
     numbers = _spread(len(labels), _DRAWN)
-    by_look = {place: [number for number in numbers if labels.styles[number] == place] for place in range(len(looks))}
+    first = labels.styles[:, 0]
+    by_look = {place: [number for number in numbers if first[number] == place] for place in range(len(looks))}
     jobs = [(place, part) for place, part in by_look.items() if part]
     drawn = joblib.Parallel(n_jobs=worker_count())(
         task(_Measuring(stage, looks[place]))([labels.text(number) for number in part]) for place, part in jobs

@@ -3,10 +3,11 @@
 reads          DATA/labels.npz, vocabulary.json, buckets.json; params.yaml: render
 reads, writes  WORK/pixels.u8     images row by row, one after the other, uint8, 255 paper
                WORK/pixels.next   where the next chunk of images goes
-               WORK/rows.i64      label, first pixel, height, width of each image, as they come; 0 x 0: not drawn
+               WORK/rows.i64      image, first pixel, height, width of each image, as they come; 0 x 0: not drawn
 
+Image `pass * N + label` is the label in its style number `pass`: all labels are drawn once before any is drawn again.
 A reader that maps the file takes every complete row of rows.i64: its pixels are there. A call that finds files goes on
-with the labels that have no row yet.
+with the images that have no row yet.
 """
 
 import fcntl
@@ -30,7 +31,9 @@ from pipeline.renderer import RenderStageParams
 from recipes.gpu_10min.labels import Labels
 
 CHUNK = 250
-"""Labels that a process draws at a time."""
+"""Labels that a process draws at a time, all in one style: each call of TeX starts anew."""
+BLOCK = 20_000
+"""Labels that are sorted by style before they are cut into chunks."""
 PIXELS, NEXT, ROWS = "pixels.u8", "pixels.next", "rows.i64"
 COLUMNS = 4
 _NICENESS = 10
@@ -41,32 +44,29 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Drawing:
-    """The work on one chunk: label numbers, texts and styles to rows, and pixels to the file."""
+    """The work on one chunk: image numbers and texts to rows, and pixels to the file."""
 
     stage: RenderStageParams
     work: Path
     most: tuple[int, int]
 
-    def __call__(self, numbers: Sequence[int], texts: Sequence[str], styles: Sequence[int]) -> bytes:
+    def __call__(self, style: int, numbers: Sequence[int], texts: Sequence[str]) -> bytes:
         """The rows of the chunk as bytes; images larger than `most` (h, w) count as not drawn."""
         rows = np.zeros((len(numbers), COLUMNS), dtype=np.int64)
         rows[:, 0] = numbers
         images: list[bytes] = []
         size = 0
-        looks = all_looks(self.stage.renderer, self.stage.looks)
-        for style in sorted(set(styles)):
-            places = [place for place, one in enumerate(styles) if one == style]
-            drawn = create_renderer(looks[style].renderer).render([texts[place] for place in places])
-            for place, rendering in zip(places, drawn, strict=True):
-                if rendering.pixels is None:
-                    continue
-                picture = self.stage.picture
-                pixels = prepare(rendering.pixels, picture.padding_px, picture.downsample)
-                height, width = pixels.shape
-                if height <= self.most[0] and width <= self.most[1]:
-                    rows[place, 1:] = size, height, width
-                    images.append(pixels.tobytes())
-                    size += pixels.size
+        look = all_looks(self.stage.renderer, self.stage.looks)[style]
+        picture = look.picture(self.stage.picture)
+        for place, rendering in enumerate(create_renderer(look.renderer).render(texts)):
+            if rendering.pixels is None:
+                continue
+            pixels = prepare(rendering.pixels, picture.padding_px, picture.downsample)
+            height, width = pixels.shape
+            if height <= self.most[0] and width <= self.most[1]:
+                rows[place, 1:] = size, height, width
+                images.append(pixels.tobytes())
+                size += pixels.size
         start = _reserved(self.work / NEXT, size)
         with (self.work / PIXELS).open("r+b") as file:
             file.seek(start)
@@ -106,25 +106,34 @@ def main(data: Path, work: Path) -> None:
         (work / name).touch()
     rows = read_rows(work)
     _cut(work / ROWS, len(rows))
-    done = np.zeros(len(labels), dtype=np.bool_)
-    done[rows[:, 0]] = True
+    drawn = np.zeros(labels.styles.size, dtype=np.bool_)
+    drawn[rows[:, 0]] = True
     shapes = load_shapes(data / "buckets.json")
     stage = load_section("render", RenderStageParams)
     drawing = Drawing(stage, work, (int(shapes[:, 0].max()), int(shapes[:, 1].max())))
     workers = max(1, worker_count() - 1)  # one core is the training's
     pool = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="3*n_jobs")
-    chunks = _chunks(labels, np.flatnonzero(~done))
+    chunks = _chunks(labels, drawn)
     with (work / ROWS).open("ab", buffering=0) as file:
         for found in pool(task(drawing)(*chunk) for chunk in chunks):
             file.write(found)
 
 
-def _chunks(labels: Labels, numbers: Ints) -> Iterator[tuple[list[int], list[str], list[int]]]:
-    """Numbers, texts and styles of some labels at a time, those to validate on first."""
-    order = numbers[np.argsort(~labels.held_out[numbers], kind="stable")]
-    for start in range(0, len(order), CHUNK):
-        part: list[int] = order[start : start + CHUNK].tolist()
-        yield part, [labels.text(number) for number in part], labels.styles[part].tolist()
+def _chunks(labels: Labels, drawn: NDArray[np.bool_]) -> Iterator[tuple[int, list[int], list[str]]]:
+    """Style, images and texts of some labels at a time: those to validate on first, then pass after pass."""
+    held_out = labels.held_out
+    for turn in range(labels.styles.shape[1]):
+        due = ~drawn[turn * len(labels) : (turn + 1) * len(labels)]
+        first = np.flatnonzero(due & held_out) if turn == 0 else np.empty(0, dtype=np.int64)
+        others = np.flatnonzero(due & ~held_out)
+        for block in (first, *(others[start : start + BLOCK] for start in range(0, len(others), BLOCK))):
+            styles = labels.styles[block, turn]
+            for style in np.unique(styles).tolist():
+                alike: list[int] = block[styles == style].tolist()
+                for start in range(0, len(alike), CHUNK):
+                    part = alike[start : start + CHUNK]
+                    texts = [labels.text(number) for number in part]
+                    yield style, [turn * len(labels) + number for number in part], texts
 
 
 def _cut(path: Path, rows: int) -> None:

@@ -2,9 +2,11 @@
 # Train from an archive of `python -m recipes.gpu_10min.pack`: bash run.sh ARCHIVE [STATE]
 #
 # Ends within LIMIT seconds with weights in OUT/state; STATE is such a folder of an earlier run, to go on from. A second
-# call on the same machine finds what is unpacked and drawn. recipes/README.md has the plan of the fifteen minutes.
+# call on the same machine finds what is unpacked and drawn. OPTIONS go to recipes.gpu_10min.train, as `-S batches.max_pictures=384`.
+# recipes/README.md has the plan of the fifteen minutes.
 set -euo pipefail
 
+code=$(readlink -f "$(dirname "$0")/../..") # of this checkout, which is on the machine in any case
 archive=$(readlink -f "$1")
 start=${2:+$(readlink -f "$2")}
 LIMIT=${LIMIT:-570}
@@ -20,19 +22,20 @@ mkdir -p "$WORK"
 if [ ! -e "$WORK/unpacked" ]; then
     rm -rf "$WORK/unpacking"
     mkdir "$WORK/unpacking"
+    # `site-packages`: the sandbox lets a worker process import from folders of that name only
     "$PYTHON" -m tarfile --extract "$archive" "$WORK/unpacking"
     "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --upgrade \
-        --target "$WORK/unpacking/site" "$WORK/unpacking/wheels/"*.whl
+        --target "$WORK/unpacking/site-packages" "$WORK/unpacking/wheels/"*.whl
     mv "$WORK/unpacking" "$WORK/unpacked"
 fi
 echo "unpacked after $SECONDS s"
 
 export PATH="$WORK/unpacked/tex/bin:$PATH"
-export PYTHONPATH="$WORK/unpacked/project:$WORK/unpacked/site${PYTHONPATH:+:$PYTHONPATH}"
+export PYTHONPATH="$code:$WORK/unpacked/site-packages${PYTHONPATH:+:$PYTHONPATH}"
 export XDG_CACHE_HOME="$WORK/unpacked/tex/cache" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 cd "$WORK/unpacked/project"
 
 # In the foreground: `timeout` then asks the training alone to stop, which ends the processes that draw.
 exec timeout --foreground --signal=TERM --kill-after="$GRACE" $((LIMIT - GRACE - SECONDS)) \
     "$PYTHON" -m recipes.gpu_10min.train "$OUT" "$WORK/images" --until "$until" --first "$FIRST" --reserve "$RESERVE" \
-    ${start:+--start "$start"}
+    ${start:+--start "$start"} ${OPTIONS:-}

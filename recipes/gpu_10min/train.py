@@ -34,10 +34,11 @@ from im2latex.learning.run import Run
 from im2latex.learning.signals import Requests, signal_requests
 from im2latex.learning.validation import Validation
 from im2latex.lifetime import follower
-from im2latex.params import load_section
+from im2latex.params import check, load_section, load_yaml
 from recipes.gpu_10min.images import ArrivingBatches, ArrivingSamples, HeldOut
 from recipes.gpu_10min.labels import Labels
 from recipes.gpu_10min.output import Output, join
+from recipes.overrides import assignment, merged
 
 DATA = Path("data")
 FIRST = 60_000
@@ -70,18 +71,27 @@ def main(
     first: Annotated[int, typer.Option(help="images at which training begins")] = FIRST,
     reserve: Annotated[float, typer.Option(help="seconds kept for the last validation and writing")] = RESERVE,
     every: Annotated[float, typer.Option(help="seconds between two writings of the weights")] = EVERY,
+    set_value: Annotated[list[str] | None, typer.Option("--set", "-S", help="a.b.c=VALUE below `train`")] = None,
 ) -> None:
     """Draw, train, validate once."""
     record = Recorder(_made(out), time.time())
     try:
         with signal_requests() as requests:
-            _train(out, work, until, start, first, reserve, every, record, requests)
+            _train(_params(set_value or []), out, work, until, start, first, reserve, every, record, requests)
     except Im2LatexError as error:
         typer.echo(f"train: {error}", err=True)
         sys.exit(error.exit_code)
 
 
+def _params(assignments: list[str]) -> TrainParams:
+    values = load_yaml(Path("params.yaml"))["train"]
+    for text in assignments:
+        values = merged(values, assignment(text))
+    return check(values, TrainParams, "train")
+
+
 def _train(
+    params: TrainParams,
     out: Path,
     work: Path,
     until: float,
@@ -92,11 +102,12 @@ def _train(
     record: Recorder,
     requests: Requests,
 ) -> None:
-    output = Output(out)
+    render = load_yaml(Path("params.yaml"))["render"]
+    output = Output(out, {"dpi": render["renderer"]["dpi"], **render["picture"]})
     if start is not None:
         output.keep(start)  # so that a kill in the first seconds leaves what came
     with _rendering(work) as renderer:
-        run, batches, samples = _made_run(work, start)
+        run, batches, samples = _made_run(params, work, start)
         size = output.write(run)
         record({"event": "ready", "devices": describe_devices(), "state_mb": round(size / 2**20, 2)})
         _wait(batches, renderer, first, time.time() + (until - time.time()) / 3, requests)
@@ -108,8 +119,9 @@ def _train(
             run.step()
             if time.time() - written >= every:
                 written = time.time()
+                row = _row(run, samples, began)
                 output.write(run)
-                record(_row(run, samples, began))
+                record(row)
     run.check_losses()
     run.estimate_batch_norms()
     output.write(run)
@@ -121,15 +133,15 @@ def _train(
         held_out = HeldOut(samples)
         if len(held_out):
             params = run.params
-            validation = Validation(held_out, params.validation_samples, params.batches)
+            # A search takes up to 224 steps a batch, most of which wait for Python: there is no time for it here.
+            validation = Validation(held_out, params.validation_samples, params.batches, search=False)
             scores: dict[str, float | int | str] = {**run.look(validation)}
             record(scores | {"event": "validated"})
             _save_results(out, results | scores)
 
 
-def _made_run(work: Path, start: Path | None) -> tuple[Run, ArrivingBatches, ArrivingSamples]:
+def _made_run(params: TrainParams, work: Path, start: Path | None) -> tuple[Run, ArrivingBatches, ArrivingSamples]:
     """The run, with the weights and the momentum of `start`."""
-    params = load_section("train", TrainParams)
     labels = Labels.load(DATA)
     precision = choose_precision(params.precision, params.accelerator)
     params = params.model_copy(update={"precision": precision})
@@ -182,12 +194,16 @@ def _rendering(work: Path) -> Iterator[subprocess.Popen[bytes]]:
 def _row(run: Run, samples: ArrivingSamples, began: float) -> dict[str, float | int | str]:
     state = run.state
     losses = state.watch.logged
+    queued = time.time()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     row: dict[str, float | int | str] = {
         "samples": state.seen,
         "steps": state.step,
         "samples_per_second": round(state.seen / max(1e-9, time.time() - began), 1),
         "images": samples.arrived,
         "spent": round(run.spent, 4),
+        "queued_seconds": round(time.time() - queued, 3),  # work that the device still had: near 0, it waits for Python
     }
     if losses:
         row["train_loss"] = round(sum(losses) / len(losses), 4)

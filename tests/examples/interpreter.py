@@ -16,7 +16,7 @@ import yaml
 from typer.testing import CliRunner
 
 from im2latex.cli import app
-from recipes.pack import assignment, merged
+from recipes.overrides import assignment, merged
 from tests.pipeline.conftest import run
 from tests.pipeline.test_graph import STAGES
 

@@ -21,6 +21,12 @@ def test_scores_do_not_depend_on_the_batches(network: Network, shards: Path) -> 
     assert first["val_loss"] == pytest.approx(second["val_loss"], rel=1e-3)
 
 
+def test_without_a_search_the_loss_is_the_only_score(network: Network, shards: Path) -> None:
+    samples, params = Samples(shards, "val"), BatchParams(max_pictures=4, max_pixels=20_000, max_tokens=200)
+    whole = Validation(samples, 6, params).score(network, CPU)
+    assert Validation(samples, 6, params, search=False).score(network, CPU) == {"val_loss": whole["val_loss"]}
+
+
 def test_the_same_few_samples_are_read_each_time(network: Network, shards: Path) -> None:
     samples = Samples(shards, "val")
     params = BatchParams(max_pictures=4, max_pixels=20_000, max_tokens=200)

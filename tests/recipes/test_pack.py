@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 import tarfile
 from pathlib import Path
@@ -15,25 +16,27 @@ from im2latex.errors import InputError, ParamsError
 from im2latex.learning.network import Network
 from im2latex.learning.recipe import TrainParams
 from im2latex.params import load_yaml
+from im2latex.rendering import worker
 from pipeline.fingerprint import ROOT
 from recipes import pack
 from recipes.gpu_10min import output
 from recipes.gpu_10min import pack as gpu_pack
+from recipes.overrides import assignment, merged
 
 
 def test_changes_go_over_the_params_at_any_depth() -> None:
     base = {"a": {"b": 1, "c": 2}, "d": [1]}
-    assert pack.merged(base, {"a": {"c": 3}, "d": [2, 3]}) == {"a": {"b": 1, "c": 3}, "d": [2, 3]}
+    assert merged(base, {"a": {"c": 3}, "d": [2, 3]}) == {"a": {"b": 1, "c": 3}, "d": [2, 3]}
     assert base == {"a": {"b": 1, "c": 2}, "d": [1]}
     encoder = {"encoder": {"name": "conv", "channels": 3}, "width": 1}
-    assert pack.merged(encoder, {"encoder": {"name": "conv", "blocks": 2}})["encoder"]["channels"] == 3
-    assert pack.merged(encoder, {"encoder": {"name": "vit", "patch": 8}})["encoder"] == {"name": "vit", "patch": 8}
+    assert merged(encoder, {"encoder": {"name": "conv", "blocks": 2}})["encoder"]["channels"] == 3
+    assert merged(encoder, {"encoder": {"name": "vit", "patch": 8}})["encoder"] == {"name": "vit", "patch": 8}
 
 
 def test_a_value_is_set_by_its_path() -> None:
-    assert pack.assignment("train.budget.minutes=1.5") == {"train": {"budget": {"minutes": 1.5}}}
+    assert assignment("train.budget.minutes=1.5") == {"train": {"budget": {"minutes": 1.5}}}
     with pytest.raises(InputError, match="a changed value is written as"):
-        pack.assignment("train.budget")
+        assignment("train.budget")
 
 
 def test_a_set_without_a_name_is_refused() -> None:
@@ -43,10 +46,10 @@ def test_a_set_without_a_name_is_refused() -> None:
 
 @pytest.mark.parametrize("recipe", ["two_cores", "released"])
 def test_a_recipe_fits_the_params(recipe: str) -> None:
-    params = pack.merged(load_yaml(ROOT / "params.yaml"), load_yaml(ROOT / f"recipes/{recipe}/changes.yaml"))
+    params = merged(load_yaml(ROOT / "params.yaml"), load_yaml(ROOT / f"recipes/{recipe}/changes.yaml"))
     pack.checked(params)
     with pytest.raises(ParamsError, match="train.sede is not a known key"):
-        pack.checked(pack.merged(params, {"train": {"sede": 1}}))
+        pack.checked(merged(params, {"train": {"sede": 1}}))
 
 
 def test_every_requirement_is_pinned() -> None:
@@ -85,10 +88,16 @@ def test_whatever_ten_minutes_of_a_gpu_import_is_packed_or_there_already() -> No
     assert {line for line in lines if not line.startswith("#")} <= pins
 
 
+@pytest.mark.parametrize("script", ["run.sh", "gpu_10min/run.sh"])
+def test_a_sandboxed_worker_may_import_what_was_packed(script: str) -> None:
+    (folder,) = set(re.findall(r"--target (\S+)", (ROOT / "recipes" / script).read_text(encoding="utf-8")))
+    assert Path(folder.strip('"')).name in worker._PACKAGE_FOLDERS
+
+
 @pytest.mark.parametrize("tokens", [500, 1000])
 def test_a_state_of_the_recipe_comes_back_and_goes_in_again(tokens: int) -> None:
     changes = load_yaml(ROOT / "recipes/gpu_10min/changes.yaml")
-    params = pack.merged(load_yaml(ROOT / "params.yaml"), changes)
+    params = merged(load_yaml(ROOT / "params.yaml"), changes)
     pack.checked(params)
     assert params["tokenize"]["vocabulary"]["max_size"] <= 1000
     vocabulary = Vocabulary([*SPECIALS, *map(str, range(tokens - 4))])

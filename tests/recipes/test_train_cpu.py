@@ -17,7 +17,7 @@ from im2latex.params import check
 from pipeline.fingerprint import ROOT
 from pipeline.stage import state_root
 from recipes import train_cpu
-from recipes.pack import merged
+from recipes.overrides import merged
 from tests.learning.conftest import shards, values, vocabulary
 
 __all__ = ["shards", "values", "vocabulary"]

@@ -29,6 +29,16 @@ def test_what_mathtext_does_not_know_is_refused_by_name(formula: str) -> None:
     assert drawn.detail
 
 
+def test_a_fault_of_mathtext_itself_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    r"""As in a release of matplotlib whose `\substack` failed with `TypeError: 'str' object is not callable`."""
+
+    def faulty(*_: object) -> None:
+        raise TypeError("'str' object is not callable")
+
+    monkeypatch.setattr("matplotlib.mathtext.MathTextParser.parse", faulty)
+    assert [drawn.reason for drawn in renderer().render(["x", "y"])] == ["not_understood"] * 2
+
+
 def test_a_subscript_stands_below() -> None:
     beside, below = renderer().render(["x x", "x _ { x }"])
     assert beside.pixels is not None

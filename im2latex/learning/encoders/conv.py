@@ -134,7 +134,11 @@ class ConvEncoder(Encoder):
 
     def forward(self, ink: Tensor) -> Tensor:
         """(B, 1, H, W) to (B, P, D)."""
-        grid = self.project(self.stages(ink.contiguous(memory_format=torch.channels_last)))
+        grid = ink
+        for stage in self.stages:
+            # An image of one channel says nothing of its layout, so that the first convolution leaves NCHW.
+            grid = stage(grid).contiguous(memory_format=torch.channels_last)
+        grid = self.project(grid)
         grid = grid + positions_2d(grid.shape[2], grid.shape[3], self.features, grid.device)
         memory: Tensor = self.dropout(columns_first(grid))
         for layer in self.layers:

@@ -9,13 +9,14 @@ from im2latex.dataset.vocabulary import VocabularyParams
 from im2latex.params import check, load_yaml
 from recipes import pack
 from recipes.dataset.config import load
+from recipes.overrides import merged
 from tests.recipes.dataset.conftest import ROOT
 
 FOLDER = ROOT / "recipes" / "dataset"
 
 
 def test_the_changes_fit_the_params() -> None:
-    params = pack.merged(load_yaml(ROOT / "params.yaml"), load_yaml(FOLDER / "changes.yaml"))
+    params = merged(load_yaml(ROOT / "params.yaml"), load_yaml(FOLDER / "changes.yaml"))
     pack.checked(params)
     check(params["tokenize"]["vocabulary"], VocabularyParams, "vocabulary")
 

@@ -25,7 +25,8 @@ def labels() -> Labels:
     generator = np.random.default_rng(5)
     words = [list(generator.choice(list(LETTERS), size=1 + place % 8)) for place in range(39)] + [[r"\broken"]]
     tokens = [vocabulary.encode(word) for word in words]
-    return Labels.of(tokens, [0] * 40, [place >= 32 for place in range(40)], vocabulary)
+    styles = np.tile(np.array([[0, 1]], dtype=np.uint8), (40, 1))
+    return Labels.of(tokens, styles, [place >= 32 for place in range(40)], vocabulary)
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ def packed(tmp_path: Path, values: dict[str, object], labels: Labels, monkeypatc
     labels.save(Path("data"))
     save_shapes(SHAPES, Path("data/buckets.json"))
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["render"]["looks"]["variants"] = [{"name": "larger", "size": "14pt"}]
     params["train"] = {**values, "validation_samples": 4, "budget": {"samples": 400, "deadline_seconds": 100}}
     Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     return tmp_path

@@ -31,14 +31,16 @@ def test_every_image_that_was_drawn_arrives_once(packed: Path, labels: Labels) -
     assert sorted(numbers) == list(range(39)), "the last one is broken"
     assert found.refused == 1
     assert not len(found.take())
-    rows = {int(row[0]): row[1:] for row in render.read_rows(WORK)}
+    images = render.read_rows(WORK)
+    assert sorted(images[:, 0].tolist()) == list(range(40 + 32)), "held-out labels are drawn once, all others twice"
+    rows = {int(row[0]) % 40: row[1:] for row in images}
     pixels = np.fromfile(WORK / render.PIXELS, dtype=np.uint8)
     for number in numbers:
         start, height, width = rows[number].tolist()
         drawn = pixels[start : start + height * width].reshape(height, width)
         assert np.array_equal(found.array(number), drawn)
         assert found.sizes[number] == (height, width)
-    ends = sorted((start, start + height * width) for start, height, width in (row.tolist() for row in rows.values()))
+    ends = sorted((start, start + height * width) for _, start, height, width in images.tolist())
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(ends)), "none lies over another"
 
 
@@ -57,7 +59,32 @@ def test_a_drawing_that_was_killed_goes_on(packed: Path, labels: Labels, cut: in
         found.take()
         assert found.sizes == whole.sizes
         assert all(np.array_equal(found.array(number), whole.array(number)) for number in range(39))
-    assert again.arrived == early.arrived == 39
+    assert again.arrived == 39, "of each label the latest image"
+    assert early.arrived >= 39, "images that came in two takes count twice"
+
+
+def test_an_image_in_the_next_style_takes_the_place_of_the_first(packed: Path, labels: Labels) -> None:
+    render.main(Path("data"), WORK)
+    rows = WORK / render.ROWS
+    content = rows.read_bytes()
+    rows.write_bytes(content[: 8 * render.COLUMNS * 40])
+    found = samples(labels)
+    assert len(found.take()) == 39
+    before = list(found.starts)
+    rows.write_bytes(content)
+    assert len(found.take()) == 32
+    assert all((found.starts[number] != before[number]) == (number < 32) for number in range(39))
+
+
+def test_no_more_pixels_are_kept_than_there_is_room_for(
+    packed: Path, labels: Labels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render.main(Path("data"), WORK)
+    most = int(render.read_rows(WORK)[:20, 2:].prod(axis=1).sum())
+    monkeypatch.setattr("recipes.gpu_10min.images.room", lambda device: most + 1)
+    found = samples(labels)
+    assert len(found.take()) == 20 - 1, "one of the first was not drawn"
+    assert not len(found.take())
 
 
 def test_pages_are_those_of_the_processor(packed: Path, labels: Labels) -> None:

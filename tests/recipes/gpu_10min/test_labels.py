@@ -24,5 +24,5 @@ def test_what_is_no_packed_file_is_named(tmp_path: Path) -> None:
 
 
 def test_other_styles_are_another_data_set(labels: Labels) -> None:
-    other = Labels.of(list(labels), [1] * 40, labels.held_out.tolist(), labels.vocabulary)
+    other = Labels.of(list(labels), labels.styles[:, ::-1], labels.held_out.tolist(), labels.vocabulary)
     assert other.digest != labels.digest

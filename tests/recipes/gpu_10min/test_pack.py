@@ -1,0 +1,49 @@
+"""Labels that travel: which are kept, and in which styles they are drawn."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from im2latex.params import load_yaml
+from im2latex.rendering.engine import RenderParams
+from im2latex.rendering.looks import Look
+from pipeline.fingerprint import ROOT
+from recipes.gpu_10min import pack
+from recipes.overrides import merged
+
+
+@pytest.fixture
+def params() -> dict[str, Any]:
+    whole = load_yaml(ROOT / "params.yaml")
+    for path in pack.CHANGES:
+        whole = merged(whole, load_yaml(Path(path)))
+    return merged(whole, {"tokenize": {"vocabulary": {"min_count": 1}}})
+
+
+def test_each_label_is_drawn_in_several_styles_by_their_shares() -> None:
+    looks = [Look(str(share), RenderParams(), share) for share in (6, 3, 1, 0)]
+    styles = pack._styles(looks, 20_000, 5, np.random.default_rng(1))
+    assert styles.shape == (20_000, 3), "no look twice, and none without a share"
+    assert (np.sort(styles, axis=1) == [0, 1, 2]).all()
+    assert np.bincount(styles[:, 0]) / 20_000 == pytest.approx([0.6, 0.3, 0.1], abs=0.01)
+    assert np.bincount(styles[:, 1], minlength=3)[2] > np.bincount(styles[:, 0])[2], "rare ones come later"
+
+
+def test_pdfium_draws_whatever_tex_sets(params: dict[str, Any]) -> None:
+    looks = pack._looks(pack._with_pdfium(params))
+    of_tex = [look.renderer for look in looks if isinstance(look.renderer, RenderParams)]
+    assert {renderer.rasterizer for renderer in of_tex} == {"pdfium"}
+    assert len(looks) == len(pack._looks(params))
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+def test_held_out_labels_are_not_trained_on(params: dict[str, Any], normalized: bool) -> None:
+    train = ["a + b", "x ^ { 2 }", "d", "d - e", "a + b"]
+    labels = pack.packed(params, train, ["d"], ["x^2"], normalized)
+    texts = [labels.text(number) for number in range(len(labels))]
+    assert sorted(text for text, held in zip(texts, labels.held_out, strict=True) if not held) == ["a + b", "d - e"]
+    assert texts[-1] == "d"
+    assert not labels.styles[-1].any(), "validation is in the base style"
+    assert labels.styles.shape == (3, params["render"]["looks"]["per_formula"])
