@@ -83,18 +83,20 @@ def serve(
 
         from im2latex.checksums import sha256_of
         from im2latex.dataset.manifest import RELEASED
+        from im2latex.parts import worker_count
         from im2latex.reading import Reader
         from im2latex.rendering.engine import RenderParams, TexRenderer
         from im2latex.serving.app import create_app
         from im2latex.serving.engines import Engine
 
-        # Threads that share one picture wait for each other at every token, and the other cores are wanted for drawing.
+        # Threads that share one picture wait for each other at every token; the server reads on a thread a core.
         torch.set_num_threads(1)
         reader = Reader.load(checkpoint, device)
         params = RenderParams(rasterizer="pdfium", timeout_seconds=1, dpi=reader.checkpoint.pictures.get("dpi", 200))
         quick = TexRenderer(params.model_copy(update={"timeout_seconds": _QUICK_SECONDS}), ready=2)
         weights = sha256_of((checkpoint or RELEASED) / "model.safetensors")
-        engine = Engine(reader, quick, weights, TexRenderer(params, background=True), quick.close)
+        patient = TexRenderer(params, background=True)
+        engine = Engine(reader, quick, weights, patient, quick.close, reading_threads=worker_count())
         if not quiet:
             url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
             typer.echo(f"im2latex serves {url}/ and {url}/docs; Ctrl-C stops it", err=True)

@@ -84,8 +84,8 @@ def share_batch_norms(network: nn.Module) -> None:
 def estimate(network: Network, batches: Sequence[Tensor]) -> None:
     """Replace the statistics of every batch norm by their mean over `batches` of images (B, 1, H, W).
 
-    As `torch.optim.swa_utils.update_bn` does, but a batch weighs as much as the images in it: small images come in large
-    batches. All other parts stay in the mode they are in.
+    As `torch.optim.swa_utils.update_bn` does, but a batch weighs as much as the images in it: small images come in
+    large batches. All other parts stay in the mode they are in.
     """
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]

@@ -1,4 +1,4 @@
-"""Work of many callers on one thread, in batches: what arrives while a batch is computed makes up the next one.
+"""Work of many callers on a few threads, in batches: what arrives while batches are computed makes up the next ones.
 
 So a single caller waits for nobody, and many share the cost of a batch. The queue is bounded; the work of a caller
 that has given up is dropped before it is begun, and a batch at work is cancelled where all its callers have.
@@ -23,7 +23,7 @@ class BusyError(Im2LatexError):
 
 
 class Batcher(Generic[Item, Result]):
-    """Calls `work` with at most `most` items of one kind, on a thread that lives as long as the context is open."""
+    """Calls `work` with at most `most` items of one kind, on `threads` that live as long as the context is open."""
 
     def __init__(
         self,
@@ -32,34 +32,41 @@ class Batcher(Generic[Item, Result]):
         most: int,
         waiting: int,
         kind: Callable[[Item], Hashable] = lambda _: None,
+        threads: int = 1,
     ) -> None:
-        """`work` gives one result an item, in order; at most `waiting` items queue; only equal kinds are joined."""
+        """`work` gives one result an item, in order; at most `waiting` items queue; only equal kinds are joined.
+
+        With several `threads`, `work` is called by several at once.
+        """
         self._work = work
         self._most = most
         self._room = waiting
         self._kind = kind
+        self._threads = threads
         self._queue: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._filled = asyncio.Event()
         self._open = False
-        self._at_work = Cancellation()
+        self._at_work: set[Cancellation] = set()
 
     async def __aenter__(self) -> "Batcher[Item, Result]":
-        """Start the thread."""
-        self._thread = ThreadPoolExecutor(max_workers=1)
-        self._loop = asyncio.create_task(self._serve())
+        """Start the threads."""
+        self._pool = ThreadPoolExecutor(max_workers=self._threads)
+        self._loops = [asyncio.create_task(self._serve()) for _ in range(self._threads)]
         self._open = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take nothing more, give up those that wait, cancel the batch at work and wait for its end."""
+        """Take nothing more, give up those that wait, cancel the batches at work and wait for their end."""
         self._open = False
-        self._loop.cancel()
+        for loop in self._loops:
+            loop.cancel()
         for _, future in self._queue:
             future.cancel()
-        self._at_work.cancel()
-        await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
+        for cancellation in self._at_work:
+            cancellation.cancel()
+        await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
 
     @property
     def waiting(self) -> int:
@@ -97,7 +104,8 @@ class Batcher(Generic[Item, Result]):
         batch = [entry for entry in batch if not entry[1].done()]
         if not batch:
             return
-        self._at_work = cancellation = Cancellation()
+        cancellation = Cancellation()
+        self._at_work.add(cancellation)
 
         def cancel_if_unwanted(_: "asyncio.Future[Result]") -> None:
             if all(future.done() for _, future in batch):
@@ -106,9 +114,10 @@ class Batcher(Generic[Item, Result]):
         for _, future in batch:
             future.add_done_callback(cancel_if_unwanted)
         done = asyncio.get_running_loop().run_in_executor(
-            self._thread, self._call, cancellation, [item for item, _ in batch]
+            self._pool, self._call, cancellation, [item for item, _ in batch]
         )
         await asyncio.wait({done})
+        self._at_work.discard(cancellation)
         error = done.exception()
         if error is not None and len(batch) > 1:
             for entry in batch:

@@ -1,4 +1,4 @@
-"""The engines behind the API, each on a thread of its own: one reads pictures, two draw formulas.
+"""The engines behind the API: one reads pictures, on one thread or several; two draw formulas, on a thread each.
 
 A formula is drawn with little processor time first; only one that needs more goes to the second renderer, so that
 formulas made to take long wait for each other and no others wait for them.
@@ -63,7 +63,7 @@ class Formula(Candidate, Protocol):
 
 
 class Reader(Protocol):
-    """As `im2latex.reading.Reader`."""
+    """As `im2latex.reading.Reader`; several threads may read at once."""
 
     def read(
         self, pictures: Sequence[Pixels], candidates: int = 1, constrain: bool = False, attention: bool = False
@@ -76,7 +76,7 @@ class Engine:
     """What the server is made of.
 
     `patient` draws what `renderer` refuses as `timeout`. `close` ends the renderers' processes; `checkpoint` is the
-    SHA-256 of the weights.
+    SHA-256 of the weights. `reading_threads` call the reader at once.
     """
 
     reader: Reader
@@ -84,6 +84,7 @@ class Engine:
     checkpoint: str = ""
     patient: Renderer | None = None
     close: Callable[[], None] = lambda: None
+    reading_threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,11 @@ class Engines:
     def __init__(self, engine: Engine, waiting: int) -> None:
         self._engine = engine
         self._reading: Batcher[_Task, Formula] = Batcher(
-            self._read, most=READ_TOGETHER, waiting=waiting, kind=lambda task: (task.candidates, task.attention)
+            self._read,
+            most=READ_TOGETHER,
+            waiting=waiting,
+            kind=lambda task: (task.candidates, task.attention),
+            threads=engine.reading_threads,
         )
         # One formula a TeX run: those of different callers never meet in one.
         self._drawing: Batcher[str, Rendering] = Batcher(engine.renderer.render, most=1, waiting=waiting)

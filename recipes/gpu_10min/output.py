@@ -64,10 +64,12 @@ class Output:
             split(whole, self._draft)
         return self._put()
 
-    def keep(self, state: Path) -> int:
-        """Put pieces that another run wrote there."""
+    def keep(self, start: Path) -> int:
+        """Put there what a run goes on from, see `join`."""
         shutil.rmtree(self._draft, ignore_errors=True)
-        shutil.copytree(state, self._draft)
+        with tempfile.TemporaryDirectory() as name:
+            join(start, Path(name))
+            split(Path(name), self._draft)
         return self._put()
 
     def _put(self) -> int:
@@ -127,7 +129,10 @@ def split(whole: Path, pieces: Path) -> None:
 
 
 def join(state: Path, folder: Path) -> None:
-    """Put pieces together to a checkpoint folder, momentum where there is any; raises `ArtifactError` without."""
+    """Put pieces together to a checkpoint folder, momentum where there is any; raises `ArtifactError` without.
+
+    A checkpoint folder itself, as the released one, will do.
+    """
     if not (state / "checkpoint.json").is_file() and (state.with_name(f"{state.name}-newer")).is_dir():
         state = state.with_name(f"{state.name}-newer")
     if not (state / "checkpoint.json").is_file():
@@ -139,6 +144,8 @@ def join(state: Path, folder: Path) -> None:
         (folder / file).unlink(missing_ok=True)
         if paths:
             (folder / file).write_bytes(b"".join(path.read_bytes() for path in paths))
+        elif (state / file).is_file():
+            shutil.copyfile(state / file, folder / file)
 
 
 if __name__ == "__main__":

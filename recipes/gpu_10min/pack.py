@@ -68,7 +68,7 @@ def main(
     ] = False,
     count: Annotated[int, typer.Option(help="training formulas of each file, the first ones; 0 for all")] = 0,
     val_count: Annotated[int, typer.Option(help="labels to validate on")] = 500,
-    start: Annotated[Path | None, typer.Option(help="the folder `state` that will go along")] = None,
+    start: Annotated[Path | None, typer.Option(help="folder that will go along and be gone on from")] = None,
     python: Annotated[str, typer.Option(help="Python version of the other machine")] = "3.12",
     set_value: Annotated[list[str] | None, typer.Option("--set", "-S", help="a.b.c=VALUE, after the changes")] = None,
 ) -> None:
@@ -83,7 +83,7 @@ def main(
         chosen = [text for path in train for text in islice(_formulas(path), count or None)]
         labels = packed(params, chosen, list(islice(_formulas(val), val_count)), _all(held_out or []), normalized)
         train_params = check(params["train"], TrainParams, "train")
-        room = CARRIED_BYTES - tracked_bytes() - (size_of(start) if start else 0)
+        room = CARRIED_BYTES - carried_bytes(start)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             project = folder / "project"
@@ -177,11 +177,12 @@ def state_bytes(params: TrainParams, vocabulary: Vocabulary) -> int:
     return 2 * (total + hidden * (1 if both else 2) + 2 * (total - hidden))
 
 
-def tracked_bytes() -> int:
-    """The files of the repository, which travel with every command."""
+def carried_bytes(start: Path | None = None) -> int:
+    """The files that travel beside the archive: those of the repository, and those of `start` that are not among them."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=False, capture_output=True)
-    names = [name for name in listed.stdout.decode().split("\0") if name]
-    return sum((ROOT / name).stat().st_size for name in names if (ROOT / name).is_file())
+    files = {ROOT / name for name in listed.stdout.decode().split("\0") if name}
+    files |= set() if start is None else {path.resolve() for path in start.rglob("*")}
+    return sum(path.stat().st_size for path in files if path.is_file())
 
 
 def _looks(params: dict[str, Any]) -> list[Look]:

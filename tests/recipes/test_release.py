@@ -35,9 +35,7 @@ def test_a_checkpoint_is_halved_and_reads_alike(trained: Checkpoint, tmp_path: P
         torch.testing.assert_close(weight, trained.network.state_dict()[name], rtol=1e-3, atol=1e-6)
 
 
-def test_statistics_of_batch_norms_may_exceed_half_precision(
-    trained: Checkpoint, tmp_path: Path, shards: Path
-) -> None:
+def test_statistics_of_batch_norms_may_exceed_half_precision(trained: Checkpoint, tmp_path: Path, shards: Path) -> None:
     variance = trained.network.state_dict()["encoder.stages.1.running_var"].fill_(1e6)
     save_checkpoint(trained, tmp_path / "trained")
     release.main(tmp_path / "trained", shards, tmp_path / "released", 10)

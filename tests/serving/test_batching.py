@@ -141,6 +141,35 @@ def test_a_batch_is_cancelled_once_all_its_callers_have_given_up() -> None:
     assert time.monotonic() - began < 30
 
 
+def test_several_threads_work_at_once() -> None:
+    async def scene() -> None:
+        work = Doubling()
+        async with Batcher(work, most=1, waiting=10, threads=2) as batcher:
+            work.may_go.clear()
+            tasks = await _submitted(batcher, [1, 2, 3])
+            assert batcher.waiting == 1, "two are at work"
+            work.may_go.set()
+            assert await asyncio.gather(*tasks) == [2, 4, 6]
+        assert len(work.threads) == 2
+
+    asyncio.run(scene())
+
+
+def test_the_end_cancels_what_every_thread_works_at() -> None:
+    def wait(items: Sequence[int]) -> list[int]:
+        while True:
+            cancellation.check()
+            time.sleep(0.01)
+
+    async def scene() -> None:
+        async with Batcher(wait, most=1, waiting=10, threads=3) as batcher:
+            await _submitted(batcher, [1, 2, 3])
+
+    began = time.monotonic()
+    asyncio.run(scene())
+    assert time.monotonic() - began < 5
+
+
 def test_at_the_end_work_is_finished_and_the_waiting_are_given_up() -> None:
     async def scene() -> None:
         work = Doubling()
