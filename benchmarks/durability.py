@@ -85,6 +85,7 @@ class Repro:
             self.lines.append(line)
             if line.startswith(ENDED) and " seen, " in line:
                 self.ended.set()
+        self.ended.set()  # of a run that trained nothing: DVC had recorded the outputs before the last kill
 
     def kill(self, whole: bool) -> bool:
         """Kill dvc, or all that it started too; False where it had ended before."""

@@ -67,7 +67,7 @@ def main(
     out: Annotated[Path, typer.Argument(help="what comes back from the machine")],
     work: Annotated[Path, typer.Argument(help="images, kept for a later call")],
     until: Annotated[float, typer.Option(help="when to have ended, in seconds since 1970")],
-    start: Annotated[Path | None, typer.Option(help="`state` of an earlier run, or a checkpoint, to go on from")] = None,
+    start: Annotated[Path | None, typer.Option(help="`state` of an earlier run or a checkpoint to go on from")] = None,
     first: Annotated[int, typer.Option(help="images at which training begins")] = FIRST,
     reserve: Annotated[float, typer.Option(help="seconds kept for the last validation and writing")] = RESERVE,
     every: Annotated[float, typer.Option(help="seconds between two writings of the weights")] = EVERY,

@@ -84,6 +84,16 @@ def test_a_run_goes_on_with_weights_and_momentum(drawn: Path, monkeypatch: pytes
     assert before.samples == joined(Path("earlier")).counts["samples"]
 
 
+def test_a_run_goes_on_from_a_checkpoint_folder(drawn: Path) -> None:
+    go()
+    before = joined(OUT / STATE)
+    shutil.rmtree(OUT)
+    go(Path("joined"))
+    after = joined(OUT / STATE)
+    assert [one.samples for one in after.started_from] == [before.counts["samples"]]
+    assert {path.name for path in (OUT / STATE).iterdir()} == {"checkpoint.json", "weights-0", "momentum-0"}
+
+
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_a_signal_to_stop_leaves_the_weights_of_that_moment(
     drawn: Path, monkeypatch: pytest.MonkeyPatch, times: int
