@@ -46,6 +46,8 @@ _SPELLING: Mapping[str, str] = MappingProxyType(
     }
 )
 
+_FAULTS = (ValueError, RuntimeError, TypeError, AttributeError, LookupError, ArithmeticError)
+"""What mathtext raises for a formula: a refusal, or a fault of its own. A file that cannot be read is no formula's."""
 _NAME_AT_END = re.compile(r"\\[a-zA-Z]+$")
 
 
@@ -83,7 +85,7 @@ class MathtextRenderer:
             try:
                 with _no_substitutes():
                     cover = np.asarray(parser.parse(f"${respelled(formula)}$", self.params.dpi, font).image)
-            except Exception as error:  # noqa: BLE001  mathtext's faults in drawing what it has parsed have any type
+            except _FAULTS as error:
                 return Rendering(None, "not_understood", " ".join(str(error).split())[-200:])
             if not cover.size or not cover.any():
                 return Rendering(None, "blank")

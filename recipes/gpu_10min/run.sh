@@ -22,8 +22,8 @@ mkdir -p "$WORK"
 if [ ! -e "$WORK/unpacked" ]; then
     rm -rf "$WORK/unpacking"
     mkdir "$WORK/unpacking"
-    # `site-packages`: the sandbox lets a worker process import from folders of that name only
     "$PYTHON" -m tarfile --extract "$archive" "$WORK/unpacking"
+    # `site-packages`: the sandbox lets a worker process import from folders of that name only
     "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --upgrade \
         --target "$WORK/unpacking/site-packages" "$WORK/unpacking/wheels/"*.whl
     mv "$WORK/unpacking" "$WORK/unpacked"

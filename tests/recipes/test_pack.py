@@ -61,11 +61,24 @@ def test_every_requirement_is_pinned() -> None:
 
 
 THERE = frozenset(
-    ("joblib", "numpy", "pandas", "pil", "pyarrow", "sacrebleu", "safetensors", "scipy", "tokenizers", "torch", "tqdm")
+    (
+        "joblib",
+        "matplotlib",
+        "numpy",
+        "pandas",
+        "pil",
+        "pyarrow",
+        "sacrebleu",
+        "safetensors",
+        "scipy",
+        "tokenizers",
+        "torch",
+        "tqdm",
+    )
 ) | {"typer", "yaml"}
 """What the other machine has: requirements.txt says so in words."""
-UNUSED = {"matplotlib", "_typeshed"}
-"""What is imported for looks that are not drawn there, and for type checkers."""
+UNUSED = {"_typeshed"}
+"""What is imported for type checkers."""
 
 
 def test_whatever_a_run_imports_is_packed_or_there_already() -> None:

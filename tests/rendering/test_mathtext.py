@@ -39,6 +39,15 @@ def test_a_fault_of_mathtext_itself_is_a_refusal(monkeypatch: pytest.MonkeyPatch
     assert [drawn.reason for drawn in renderer().render(["x", "y"])] == ["not_understood"] * 2
 
 
+def test_a_font_file_that_cannot_be_read_is_no_fault_of_the_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_fonts(*_: object) -> None:
+        raise FileNotFoundError("cmmi10.ttf")
+
+    monkeypatch.setattr("matplotlib.mathtext.MathTextParser.parse", without_fonts)
+    with pytest.raises(FileNotFoundError):
+        renderer().render(["x"])
+
+
 def test_a_subscript_stands_below() -> None:
     beside, below = renderer().render(["x x", "x _ { x }"])
     assert beside.pixels is not None
