@@ -40,7 +40,7 @@ USER 10001
 COPY --from=environment --chown=10001 /im2latex/.venv .venv
 COPY --chown=10001 . .
 # The set-up of `make` is done, and the preamble compiled for the first formula.
-RUN touch .venv/.ready && .venv/bin/python -c 'from im2latex.rendering.engine import TexRenderer; TexRenderer().prepare()'
+RUN touch .venv/.ready && .venv/bin/python -c 'from im2latex.rendering.renderer import TexRenderer; TexRenderer().prepare()'
 ENV PATH=/im2latex/.venv/bin:$PATH PYTHONUNBUFFERED=1
 EXPOSE 8000
 HEALTHCHECK --start-period=60s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=3)"]

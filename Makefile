@@ -58,11 +58,11 @@ serve: $(READY) ## the REST API and the web page, on http://localhost:8000
 docker: ## an image with all of this; its default command serves
 	docker build -t im2latex .
 
-small: repro ## the embedded corpus
+small: repro ## the embedded dataset
 
 full: $(READY) ## im2latex-100k, fetched first
 	im2latex fetch im2latex-100k
-	dvc exp run -S corpus=im2latex-100k
+	dvc exp run -S dataset=im2latex-100k
 
 accept: $(READY) ## STAGE=name: record a stage whose code changed in words only, without running it
 	@python -m pipeline.accept $(STAGE)
@@ -90,6 +90,6 @@ bench-score: $(READY) ## speed of the scores, and how they fall as formulas are 
 	python -m benchmarks.scoring speed $(BENCH_FORMULAS)
 	python -m benchmarks.scoring corruptions $(BENCH_FORMULAS)
 
-bench-serve: $(READY) ## the server under load and under attack, with pictures of BENCH_FORMULAS=file
+bench-serve: $(READY) ## the server under load and under attack, with images of BENCH_FORMULAS=file
 	python -m benchmarks.serving $(BENCH_FORMULAS)
 	python -m benchmarks.attacks $(BENCH_FORMULAS)

@@ -1,6 +1,6 @@
 """Measure an honest client beside attackers, and the stop under load: python -m benchmarks.attacks FORMULAS --help
 
-Starts `im2latex serve` on a free port of this machine. An honest client sends formulas and pictures in turn, each on a
+Starts `im2latex serve` on a free port of this machine. An honest client sends formulas and images in turn, each on a
 connection of its own, alone and beside one kind of attackers by turns: median milliseconds of both, their ratio,
 errors. All come from one address, so that limits by client tell them apart in nothing. At the end SIGTERM is sent
 under all attacks at once: seconds to the end, answers, folders and tracebacks left.
@@ -26,7 +26,7 @@ import httpx2
 import typer
 from PIL import Image
 
-from benchmarks.corpus import load, save
+from benchmarks.datasets import load, save
 from benchmarks.serving import drawn_images, free_port, wait_until_ready
 
 _PATIENCE_SECONDS = 60
@@ -111,7 +111,7 @@ class _Tally:
 async def _honest(
     url: str, texts: list[str], images: list[bytes], seconds: float, tally: _Tally | None = None
 ) -> _Tally:
-    """Send a formula and a picture in turn, each when the one before was answered."""
+    """Send a formula and an image in turn, each when the one before was answered."""
     tally = tally or _Tally()
     until = time.monotonic() + seconds
     place = 0

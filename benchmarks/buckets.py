@@ -1,6 +1,6 @@
 """Measure the padding of the ways to bucket: python -m benchmarks.buckets FILE --help
 
-For each way and number of shapes: the share of padded pixels that are picture (ink and its margin), the share of
+For each way and number of shapes: the share of padded pixels that are image (ink and its margin), the share of
 padded tokens that are label, by shape and as batches are really padded, to their longest label, and the seconds to
 choose shapes. `frontier` gives the same for the search over prices of a token and over steps.
 """
@@ -14,16 +14,16 @@ import joblib
 import numpy as np
 import typer
 
-from benchmarks.corpus import load, save
+from benchmarks.datasets import load, save
+from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams, Ints, assign, choose_shapes, efficiency
 from im2latex.dataset.filters import FilterParams
 from im2latex.errors import LatexError
-from im2latex.imaging.raster import prepare
-from im2latex.latex.normalize import Normalizer
-from im2latex.learning.batches import BATCHES_OF_LIKE_LENGTH, BatchParams, Shape, batch_size
-from im2latex.params import load_section
-from im2latex.parts import worker_count
-from im2latex.rendering.engine import TexRenderer
+from im2latex.images.arrays import prepare
+from im2latex.latex.normalizer import Normalizer
+from im2latex.parallel.part_cache import worker_count
+from im2latex.rendering.renderer import TexRenderer
+from im2latex.training.batches import BATCHES_OF_LIKE_LENGTH, BatchParams, Shape, batch_size
 from pipeline.normalizer import NormalizeParams
 from pipeline.renderer import RenderStageParams
 
@@ -32,13 +32,13 @@ MANY = 100_000
 COUNTS = (8, 16, 24, 48)
 FINENESS = ((1, 4, 2), (4, 8, 2), (8, 16, 8), (16, 32, 8))
 TOKEN_PIXELS = (0, 32, 64, 96, 128, 192)
-BATCHES = BatchParams(max_pictures=16, max_pixels=400_000, max_tokens=1024)
+BATCHES = BatchParams(max_images=16, max_pixels=400_000, max_tokens=1024)
 
 File = Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")]
 
 
 def main(file: File, count: int = 16000) -> None:
-    """Compare all ways on the pictures of `count` formulas, drawn with pdfium and filtered as params.yaml says."""
+    """Compare all ways on the images of `count` formulas, drawn with pdfium and filtered as params.yaml says."""
     sizes = _filtered(_sizes(load(file, count)), load_section("filter", FilterParams))
     params = load_section("bucket", BucketParams)
     print(f"{len(sizes)} samples", flush=True)
@@ -131,7 +131,7 @@ def _filtered(sizes: Ints, limits: FilterParams) -> Ints:
 
 
 def _sizes(formulas: Sequence[str]) -> Ints:
-    """(height, width, tokens) of each formula that has a picture."""
+    """(height, width, tokens) of each formula that has an image."""
     normalizer = load_section("normalize", NormalizeParams).normalizer
     stage = load_section("render", RenderStageParams)
 
@@ -146,7 +146,7 @@ def _sizes(formulas: Sequence[str]) -> Ints:
         found = []
         for text, drawn in zip(texts, renderer.render(texts), strict=True):
             if drawn.pixels is not None:
-                height, width = prepare(drawn.pixels, stage.picture.padding_px, stage.picture.downsample).shape
+                height, width = prepare(drawn.pixels, stage.image.padding_px, stage.image.downsample).shape
                 found.append((height, width, len(text.split())))
         return found
 

@@ -1,7 +1,7 @@
 """CDM done as the paper does it, slowly and with nothing of ours: python -m benchmarks.cdm_by_colour LABELS
 
 Wang et al., "Image Over Text" (CVPR 2025), section 3, with the constants of its published program: every visible token
-in a colour of its own, one picture at 200 dpi, the bounds of each colour, Hungarian pairing, five rounds of random
+in a colour of its own, one image at 200 dpi, the bounds of each colour, Hungarian pairing, five rounds of random
 consensus. Beside it `scoring.cdm`, on labels damaged in known ways.
 
 Read are labels of tokens that take one colour each: symbols, fractions, roots, accents and fonts. No anti-aliasing, so
@@ -20,11 +20,11 @@ import typer
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.corpus import lines, save
 from benchmarks.corruptions import damaged
-from im2latex.latex.symbols import classes
-from im2latex.rendering.glyphs import TexGlyphs
-from im2latex.scoring.cdm import judge_symbols
+from benchmarks.datasets import lines, save
+from im2latex.latex.parser.symbols import classes
+from im2latex.metrics.cdm import judge_symbols
+from im2latex.rendering.glyph_boxes.reader import TexGlyphs
 
 _DPI, _PADDING_PX, _RESIDUAL_PX, _ROUNDS, _TRIALS, _SEED = 200, 8, 20, 5, 50, 42
 _DAMAGES = ("letters replaced", "letters lost", "letters added", "scripts turned over", "neighbours swapped")

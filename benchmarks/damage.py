@@ -28,20 +28,20 @@ import pyarrow.parquet as pq
 import torch
 import typer
 
-from benchmarks.corpus import save
+from benchmarks.datasets import save
 from im2latex.cli import main as command_line
-from im2latex.dataset.layouts import read_corpus
-from im2latex.dataset.manifest import write_manifest
+from im2latex.config import check
+from im2latex.dataset.readers.layouts import read_raw_formulas
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import ArtifactError, Im2LatexError
-from im2latex.learning.batches import Shape
-from im2latex.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.learning.journal import Journal
-from im2latex.learning.network import ModelParams, Network
-from im2latex.learning.presets import load_preset
-from im2latex.learning.state import TrainingState, read_state
-from im2latex.params import check
-from im2latex.parts import Job, PartCache
+from im2latex.io.manifest import write_manifest
+from im2latex.models.model import ModelParams, Network
+from im2latex.models.presets import load_preset
+from im2latex.parallel.part_cache import Job, PartCache
+from im2latex.training.batches import Shape
+from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from im2latex.training.metrics_log import Journal
+from im2latex.training.state import TrainingState, read_state
 
 FORMULAS = [rf"\frac{{x_{{{number}}}}}{{y^{number}}} + \alpha \leq {number}" for number in range(200)]
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
@@ -165,7 +165,7 @@ def _bombs(folder: Path) -> Iterator[tuple[str, Path, list[str]]]:
     content = json.loads(path.read_text())
     content["model"]["decoder"]["layers"] = 10**9
     path.write_text(json.dumps(content))
-    yield "a billion layers", path, ["predict", "examples/picture.png", "--checkpoint", str(path.parent)]
+    yield "a billion layers", path, ["predict", "examples/image.png", "--checkpoint", str(path.parent)]
 
 
 def _tar(path: Path, suffix: str, content: bytes, copies: int) -> Path:
@@ -265,17 +265,17 @@ def _kinds(folder: Path) -> Iterator[tuple[str, Path, Callable[[], object]]]:
     yield "score", path, _command("score", path, path)
     layouts = {
         "im2latex_formulas.lst": "\n".join(FORMULAS),
-        "im2latex_train.lst": "\n".join(f"{number} picture{number} basic" for number in range(200)),
+        "im2latex_train.lst": "\n".join(f"{number} image{number} basic" for number in range(200)),
         "NAME2ID.json": json.dumps({f"{number}.png": number for number in range(200)}),
         "ID2FORMULA.json": json.dumps(dict(enumerate(FORMULAS))),
     }
     for number, (one, text) in enumerate(layouts.items()):
-        corpus = folder / f"layout{number // 2}"
-        corpus.mkdir(exist_ok=True)
-        (corpus / one).write_text(text)
+        dataset = folder / f"layout{number // 2}"
+        dataset.mkdir(exist_ok=True)
+        (dataset / one).write_text(text)
     for number, one in enumerate(layouts):
-        corpus = folder / f"layout{number // 2}"
-        yield one, corpus / one, _rows(corpus)
+        dataset = folder / f"layout{number // 2}"
+        yield one, dataset / one, _rows(dataset)
     paper = r"\documentclass{article}\newcommand{\R}[1]{\mathbb{R}^{#1}}\begin{document}" + "\n"
     paper += "\n".join(f"Text $x_{{{at}}} \\in \\R{{{at}}}$ % note\n\\[{one}\\]" for at, one in enumerate(FORMULAS))
     path = folder / "paper.tex"
@@ -311,7 +311,7 @@ def _kinds(folder: Path) -> Iterator[tuple[str, Path, Callable[[], object]]]:
 
 
 def _rows(path: Path) -> Callable[[], object]:
-    return lambda: [f"{row}".encode() for row in read_corpus(path)]
+    return lambda: [f"{row}".encode() for row in read_raw_formulas(path)]
 
 
 def _command(*words: object, inside: Path | None = None) -> Callable[[], object]:

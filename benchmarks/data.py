@@ -27,7 +27,7 @@ import psutil
 import typer
 import yaml
 
-from benchmarks.corpus import save
+from benchmarks.datasets import save
 from pipeline.fingerprint import ROOT
 
 STAGES = ("normalize", "render", "tokenize", "filter", "bucket")
@@ -65,7 +65,7 @@ def append(file: File, count: int = 100_000, more: int = 1000, rasterizer: str =
     with _project(file, count, rasterizer) as folder:
         before = {stage: _timed(folder, stage)["seconds"] for stage in STAGES}
         parts = _parts(folder)
-        _write_corpus(file, count + more, folder)
+        _write_dataset(file, count + more, folder)
         after = {stage: _timed(folder, stage)["seconds"] for stage in STAGES}
         new = [name.split("/")[0] for name in _parts(folder).keys() - parts.keys()]
         save(
@@ -132,25 +132,25 @@ def ways(file: File, count: int = 10_000, rasterizer: str = "pdfium") -> None:
 
 @contextmanager
 def _project(file: Path, count: int, rasterizer: str) -> Iterator[Path]:
-    """A folder with params.yaml and the first `count` formulas as its corpus."""
+    """A folder with params.yaml and the first `count` formulas as its dataset."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-        params["corpus"] = "bench"
+        params["dataset"] = "bench"
         params["render"]["renderer"]["rasterizer"] = rasterizer
         params["tokenize"]["vocabulary"]["min_count"] = 5
         (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         for path in ("custom", "tools.lock"):
             (folder / path).symlink_to(ROOT / path)
-        _write_corpus(file, count, folder)
+        _write_dataset(file, count, folder)
         yield folder
 
 
-def _write_corpus(file: Path, count: int, folder: Path) -> None:
-    corpus = folder / "data" / "raw" / "bench"
-    corpus.mkdir(parents=True, exist_ok=True)
+def _write_dataset(file: Path, count: int, folder: Path) -> None:
+    dataset = folder / "data" / "raw" / "bench"
+    dataset.mkdir(parents=True, exist_ok=True)
     with gzip.open(file, "rt", encoding="utf-8") as lines:
-        (corpus / "formulas.jsonl").write_text("".join(islice(lines, count)), encoding="utf-8")
+        (dataset / "formulas.jsonl").write_text("".join(islice(lines, count)), encoding="utf-8")
 
 
 def _environment(folder: Path, workers: str = "2") -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""Searches beside each other, and the price of choosing by picture: python -m benchmarks.decoding --help
+"""Searches beside each other, and the price of choosing by image: python -m benchmarks.decoding --help
 
-`search` reads a split with a checkpoint in several ways: seconds a picture on one core, exact labels, and the shares
-that parse and render. `rerank` draws what a beam search found and looks for the picture that was read. Processor
+`search` reads a split with a checkpoint in several ways: seconds an image on one core, exact labels, and the shares
+that parse and render. `rerank` draws what a beam search found and looks for the image that was read. Processor
 seconds are those of the programs that were started too, so that they hold on a busy machine.
 """
 
@@ -17,25 +17,26 @@ from pathlib import Path
 import torch
 import typer
 
-from benchmarks.corpus import load, save
+from benchmarks.datasets import load, save
 from benchmarks.processor import processor_seconds
+from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
+from im2latex.decoding.beam import SearchParams
+from im2latex.decoding.grammar_constraint import Grammar
+from im2latex.decoding.greedy import Hypothesis
+from im2latex.decoding.rerank import Redrawing
 from im2latex.errors import LatexError
-from im2latex.evaluation import ReadoutParams, read_out
-from im2latex.imaging.raster import PictureParams
-from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.images.arrays import ImageParams
+from im2latex.inference.predict import PredictParams, search
+from im2latex.inference.predict_split import ReadoutParams, read_out
+from im2latex.io.parquet import read_table, write_table
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.tokens import join
-from im2latex.learning.batches import Samples, collate, plan
-from im2latex.learning.beam import SearchParams
-from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
-from im2latex.learning.constraints import Grammar
-from im2latex.learning.predict import PredictParams, search
-from im2latex.learning.search import Hypothesis
-from im2latex.params import load_section
-from im2latex.records import Split, read_table, write_table
-from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.pool import PooledRenderer
-from im2latex.scoring.rerank import Redrawing
+from im2latex.rendering.parallel import PooledRenderer
+from im2latex.rendering.renderer import RenderParams, TexRenderer
+from im2latex.schemas import Split
+from im2latex.training.batches import Samples, collate, plan
+from im2latex.training.checkpoint import Checkpoint, load_checkpoint
 from pipeline.labelled import Label, write_labelled
 from pipeline.renderer import RenderStageParams
 
@@ -70,31 +71,31 @@ def compare_searches(checkpoint: Path, shards: Path, name: Split = "test") -> No
         texts = [join(loaded.vocabulary.decode(several[0].tokens)) for several in found]
         several = [[join(loaded.vocabulary.decode(one.tokens)) for one in row] for row in found]
         ways[way] = {
-            "milliseconds a picture": round(1000 * seconds / len(samples), 2),
+            "milliseconds an image": round(1000 * seconds / len(samples), 2),
             "times greedy": round(seconds / greedy, 2),
             "exact": _share(text == label for text, label in zip(texts, samples.latex, strict=True)),
             "exact in any place": _share(label in row for row, label in zip(several, samples.latex, strict=True)),
             "parse": _share(_parses(normalizer, text) for text in texts),
             "render": _share(one.pixels is not None for one in renderer.render(texts)),
-            f"of {len(few)} pictures read otherwise in shuffled batches of 3": sum(
+            f"of {len(few)} images read otherwise in shuffled batches of 3": sum(
                 [one.tokens for one in found[index]] != [one.tokens for one in again]
                 for index, again in zip(few, other, strict=True)
             ),
         }
         print(way, ways[way], flush=True)
-    save("decoding-search", {"pictures": len(samples), "split": name, **ways})
+    save("decoding-search", {"images": len(samples), "split": name, **ways})
 
 
 @app.command()
 def rerank(checkpoint: Path, formulas: Path, count: int = 10_000, beam: int = 5, rasterizer: str = "pdfium") -> None:
-    """Time the choice by picture on all cores, from hypotheses and pictures in memory to their likeness.
+    """Time the choice by image on all cores, from hypotheses and images in memory to their likeness.
 
     Draws the first formulas that the checkpoint could write, reads them with a beam, and keeps what was found in
     .cache/benchmarks, so that a second run only ranks.
     """
     loaded = load_checkpoint(checkpoint)
     chosen = list(islice(_writable(load(formulas), loaded), count))
-    render = _made_as(loaded.pictures, rasterizer)
+    render = _made_as(loaded.images, rasterizer)
     weights = hashlib.sha256((checkpoint / "model.safetensors").read_bytes()).hexdigest()
     key = hashlib.sha256(json.dumps([weights, chosen, beam, render.model_dump()]).encode()).hexdigest()
     folder = Path(".cache/benchmarks/rerank") / key
@@ -107,36 +108,36 @@ def rerank(checkpoint: Path, formulas: Path, count: int = 10_000, beam: int = 5,
     several: dict[str, list[str]] = {}
     for row in read_table(found, ["formula_id", "hypothesis"]).to_pylist():
         several.setdefault(row["formula_id"], []).append(row["hypothesis"])
-    pictures = [samples.picture(index).numpy() for index in range(len(samples))]
+    images = [samples.image(index).numpy() for index in range(len(samples))]
     texts = [several[name] for name in samples.ids]
-    redrawing = Redrawing(PooledRenderer(TexRenderer(render.renderer)), render.picture)
-    redrawing.compare(pictures[:1], texts[:1])  # so that no timing holds the preamble and the start of processes
+    redrawing = Redrawing(PooledRenderer(TexRenderer(render.renderer)), render.image)
+    redrawing.compare(images[:1], texts[:1])  # so that no timing holds the preamble and the start of processes
     load_before = round(os.getloadavg()[0], 1)
     wall, processor = time.monotonic(), processor_seconds()
-    likenesses = redrawing.compare(pictures, texts)
+    likenesses = redrawing.compare(images, texts)
     spent = processor_seconds() - processor
     result: dict[str, object] = {
         "beam": beam,
         "rasterizer": rasterizer,
         "load before": load_before,
-        "pictures": len(pictures),
+        "images": len(images),
         "hypotheses": sum(map(len, texts)),
         "distinct": len({one for row in texts for one in row}),
         "seconds": round(time.monotonic() - wall, 1),
         "processor seconds": round(spent, 1),
-        "processor milliseconds a picture": round(1000 * spent / len(pictures), 2),
-        "the same picture was among them": _share(any(one.same for one in row) for row in likenesses),
+        "processor milliseconds an image": round(1000 * spent / len(images), 2),
+        "the same image was among them": _share(any(one.same for one in row) for row in likenesses),
         "it was the search's first": _share(row[0].same for row in likenesses),
     }
     save("decoding-rerank", result)
 
 
-def _made_as(pictures: dict[str, int], rasterizer: str) -> RenderStageParams:
-    """How the training pictures of a checkpoint were made, where it says so."""
-    dots = {"dpi": pictures["dpi"]} if pictures else {}
-    sizes = {name: value for name, value in pictures.items() if name != "dpi"}
+def _made_as(images: dict[str, int], rasterizer: str) -> RenderStageParams:
+    """How the training images of a checkpoint were made, where it says so."""
+    dots = {"dpi": images["dpi"]} if images else {}
+    sizes = {name: value for name, value in images.items() if name != "dpi"}
     renderer = RenderParams.model_validate({"rasterizer": rasterizer, **dots})
-    return RenderStageParams(renderer=renderer, picture=PictureParams.model_validate(sizes))
+    return RenderStageParams(renderer=renderer, image=ImageParams.model_validate(sizes))
 
 
 def _writable(formulas: list[str], loaded: Checkpoint) -> Iterator[str]:
@@ -163,7 +164,7 @@ def _read(
     chosen: list[int] | None = None,
 ) -> tuple[list[list[Hypothesis]], float]:
     """What is found in each sample, or in those chosen, and the processor seconds."""
-    batches = PredictParams().batches.model_copy(update={"max_pictures": most})
+    batches = PredictParams().batches.model_copy(update={"max_images": most})
     found: dict[int, list[Hypothesis]] = {}
     started = time.process_time()
     for indices in plan(samples, batches, chosen=chosen):

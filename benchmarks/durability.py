@@ -1,6 +1,6 @@
 """SIGKILL a training at random moments, then the same bytes as without: python -m benchmarks.durability --help
 
-Works in a throw-away project made of this repository's code and params.yaml, with a small corpus and model, git and
+Works in a throw-away project made of this repository's code and params.yaml, with a small dataset and model, git and
 dvc. Half of the kills hit `dvc` alone, which leaves the stage as an orphan that must save and end; half hit dvc and the
 stage together. A third come within two seconds of the line that ends the stage, where DVC hashes and records the
 outputs.
@@ -28,8 +28,8 @@ import torch
 import typer
 import yaml
 
-from benchmarks.corpus import save
-from im2latex.latex.grammar import generate
+from benchmarks.datasets import save
+from im2latex.latex.grammar.generator import generate
 from pipeline.fingerprint import ROOT
 from recipes.overrides import merged
 
@@ -37,7 +37,7 @@ STAGES = ("normalize", "render", "tokenize", "filter", "bucket", "train")
 FORMULAS = 40
 CHANGES: dict[str, dict[str, Any]] = {
     "normalize": {"normalizer": {"macros": None, "rules": None, "replacements": None}},
-    "render": {"picture": {"downsample": 8}},
+    "render": {"image": {"downsample": 8}},
     "tokenize": {"vocabulary": {"min_count": 1}},
     "filter": {"unknown_tokens": "keep", "max_width_px": 2000, "max_tokens": 34},
     "train": {
@@ -175,9 +175,9 @@ def prepare(project: Path) -> bytes:
     (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: stages[name] for name in STAGES}}))
     params = merged(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), CHANGES)
     (project / "params.yaml").write_text(yaml.safe_dump(params))
-    corpus = project / "data" / "raw" / "sample"
-    corpus.mkdir(parents=True)
-    (corpus / "formulas.txt").write_text("\n".join(generate(FORMULAS, 5)))
+    dataset = project / "data" / "raw" / "sample"
+    dataset.mkdir(parents=True)
+    (dataset / "formulas.txt").write_text("\n".join(generate(FORMULAS, 5)))
     for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "repro", "bucket"]):
         program = [sys.executable, "-m", "dvc"] if command[0] == "dvc" else ["git"]
         subprocess.run([*program, *command[1:]], cwd=project, check=True)

@@ -14,9 +14,9 @@ from typing import Annotated
 import joblib
 import typer
 
-from benchmarks.corpus import save
+from benchmarks.datasets import save
 from im2latex.errors import LatexError, ToolError
-from im2latex.imaging.compare import same_ink
+from im2latex.images.compare import same_ink
 from im2latex.latex.papers.archive import Paper, read_papers
 from im2latex.latex.papers.collecting import Found
 from im2latex.latex.papers.defining import READERS, define
@@ -29,7 +29,7 @@ from im2latex.latex.papers.lexer import tokens
 from im2latex.latex.papers.macros import Macros
 from im2latex.latex.papers.verbatim import visible
 from im2latex.rendering.document import TemplateParams
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None)
 Papers = Annotated[Path, typer.Argument(help="a folder or an archive of papers")]
@@ -56,7 +56,7 @@ def speed(papers: Papers) -> None:
 
 @app.command()
 def macros(papers: Papers) -> None:
-    """Compare pictures at 200 dpi, drawn by pdfium; the trivial baseline leaves macros as they are."""
+    """Compare images at 200 dpi, drawn by pdfium; the trivial baseline leaves macros as they are."""
     tally: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     faults: list[dict[str, str]] = []

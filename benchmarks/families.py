@@ -19,22 +19,23 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.corpus import RESULTS, load, save
+from benchmarks.datasets import RESULTS, load, save
+from im2latex.config import check, load_section, load_yaml
 from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, save_shapes
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
+from im2latex.decoding.rerank import Redrawing
 from im2latex.errors import LatexError
-from im2latex.evaluation import ReadoutParams, evaluate
-from im2latex.imaging.raster import encode_png, prepare
-from im2latex.learning.checkpoint import save_checkpoint
-from im2latex.learning.loop import train
-from im2latex.learning.network import ModelParams, Network
-from im2latex.learning.presets import load_preset, preset_names
-from im2latex.learning.recipe import TrainParams
-from im2latex.params import check, load_section, load_yaml
-from im2latex.records import SAMPLES, formula_id, write_table
-from im2latex.rendering.engine import TexRenderer
-from im2latex.rendering.pool import PooledRenderer
-from im2latex.scoring.rerank import Redrawing
+from im2latex.images.arrays import encode_png, prepare
+from im2latex.inference.predict_split import ReadoutParams, evaluate
+from im2latex.io.parquet import write_table
+from im2latex.models.model import ModelParams, Network
+from im2latex.models.presets import load_preset, preset_names
+from im2latex.rendering.parallel import PooledRenderer
+from im2latex.rendering.renderer import TexRenderer
+from im2latex.schemas import SAMPLES, formula_id
+from im2latex.training.checkpoint import save_checkpoint
+from im2latex.training.config import TrainParams
+from im2latex.training.loop import train
 from pipeline.normalizer import project_normalizer
 from pipeline.renderer import RenderStageParams
 
@@ -82,7 +83,7 @@ def scores(samples: int = 10_000, preset: Only = None) -> None:
     """Train on `samples` samples of data/bucket and score the readings of its split test."""
     for name in preset or ["fast-tiny", *_small()]:
         found = _kept(SCORES) | {name: _scores(name, samples)}
-        save(SCORES, {"corpus": load_yaml(Path("params.yaml"))["corpus"], "presets": found})
+        save(SCORES, {"dataset": load_yaml(Path("params.yaml"))["dataset"], "presets": found})
 
 
 def _scores(name: str, samples: int) -> dict[str, object]:
@@ -98,7 +99,7 @@ def _scores(name: str, samples: int) -> dict[str, object]:
         seconds = {"seconds": time.monotonic() - started, "processor_seconds": time.process_time() - processor}
         save_checkpoint(checkpoint, Path(folder) / "model")
         out = Path(folder) / "predictions.parquet"
-        redrawing = Redrawing(renderer, stage.picture)
+        redrawing = Redrawing(renderer, stage.image)
         found = evaluate(Path(folder) / "model", SHARDS, "test", out, ReadoutParams(), redrawing, renderer)
     values = {key: [found[key], *found["intervals"][key]] for key in HEADLINE}
     return {"samples": samples, "n": found["n"], **{key: round(value, 1) for key, value in seconds.items()}, **values}
@@ -195,7 +196,7 @@ def _shards(file: Path, count: int, folder: Path) -> Vocabulary:
 
 
 def _drawn(file: Path, count: int) -> list[tuple[str, NDArray[np.uint8]]]:
-    """Formulas and their pictures (h, w), as the pipeline makes them but drawn with pdfium."""
+    """Formulas and their images (h, w), as the pipeline makes them but drawn with pdfium."""
     normalizer, stage = project_normalizer(), load_section("render", RenderStageParams)
     texts: dict[str, None] = {}
     for formula in load(file, LOOKED_AT):
@@ -208,7 +209,7 @@ def _drawn(file: Path, count: int) -> list[tuple[str, NDArray[np.uint8]]]:
     chosen = list(texts)[: 2 * count]
     renderings = TexRenderer(stage.renderer.model_copy(update={"rasterizer": "pdfium"})).render(chosen)
     return [
-        (text, prepare(one.pixels, stage.picture.padding_px, stage.picture.downsample))
+        (text, prepare(one.pixels, stage.image.padding_px, stage.image.downsample))
         for text, one in zip(chosen, renderings, strict=True)
         if one.pixels is not None
     ][:count]

@@ -15,13 +15,13 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.corpus import save
+from benchmarks.datasets import save
 from im2latex.errors import LatexError
-from im2latex.image_decoder import decode_image
-from im2latex.imaging.raster import crop, grey
-from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.images.arrays import crop, grey
+from im2latex.images.decode import decode_image
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.rendering.document import TemplateParams
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 STYLES = {
     "amsmath": TemplateParams(),

@@ -1,7 +1,7 @@
 """Measure the decoder of images: python -m benchmarks.image_decoder --help
 
 `hostile` decodes damaged files and files made to be slow, and counts what is not answered by pixels or a refusal.
-`speed` compares the decoder process with decoding in the same process, alone and as a corpus needs it.
+`speed` compares the decoder process with decoding in the same process, alone and as a dataset needs it.
 Processor seconds are those of the decoder process too: they hold on a busy machine, where the clock does not.
 """
 
@@ -18,14 +18,14 @@ import typer
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks.corpus import load, save
+from benchmarks.datasets import load, save
 from benchmarks.hostile_images import bombs, examples, mutated
 from benchmarks.processor import processor_seconds
-from im2latex.errors import PictureError
-from im2latex.image_decoder import Decoded, decode_image, decode_images
-from im2latex.imaging.files import FORMATS
-from im2latex.imaging.raster import crop, encode_png, grey, prepare
-from im2latex.rendering.engine import TexRenderer
+from im2latex.errors import ImageError
+from im2latex.images.arrays import crop, encode_png, grey, prepare
+from im2latex.images.decode import Decoded, decode_image, decode_images
+from im2latex.images.formats import FORMATS
+from im2latex.rendering.renderer import TexRenderer
 
 MOST_SECONDS = 2
 """A file that takes longer by the clock is decoded again, with its processor time."""
@@ -41,7 +41,7 @@ def hostile(
     many: Annotated[int, typer.Option(help="comments, scans, chunks, frames of the others")] = 400_000,
     seed: int = 0,
 ) -> None:
-    """Decode damaged files of all formats, then the slow ones; every answer is pixels or a `PictureError`."""
+    """Decode damaged files of all formats, then the slow ones; every answer is pixels or a `ImageError`."""
     random, seeds = Random(seed), examples()
     names = sorted(seeds)
     outcomes: Counter[str] = Counter()
@@ -82,8 +82,8 @@ def speed(
     ways: dict[str, Callable[[], object]] = {
         "in the process": lambda: [_in_process(file) for file in files],
         "decoder process": lambda: list(decode_images(files)),
-        "corpus, in the process": lambda: [_stored(_in_process(file)) for file in files],
-        "corpus, decoder process": lambda: [_stored(_found(one)) for one in decode_images(files)],
+        "dataset, in the process": lambda: [_stored(_in_process(file)) for file in files],
+        "dataset, decoder process": lambda: [_stored(_found(one)) for one in decode_images(files)],
     }
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(rounds):
@@ -112,7 +112,7 @@ def _outcome(data: bytes) -> str:
     """The refusal, or "decoded"."""
     try:
         decode_image(data)
-    except PictureError as error:
+    except ImageError as error:
         return f"{error.reason}: {error.detail}"
     except Exception as error:  # noqa: BLE001 what must not happen is counted
         return f"ESCAPED {type(error).__name__}: {error}"
@@ -124,8 +124,8 @@ def _in_process(file: bytes) -> Decoded:
         return np.array(image)
 
 
-def _found(one: Decoded | PictureError) -> Decoded:
-    if isinstance(one, PictureError):
+def _found(one: Decoded | ImageError) -> Decoded:
+    if isinstance(one, ImageError):
         raise one
     return one
 

@@ -17,14 +17,14 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.corpus import save
+from benchmarks.datasets import save
 from im2latex.errors import LatexError
-from im2latex.imaging.raster import PictureParams, prepare
-from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.latex.signatures import COMMANDS, SPACES
-from im2latex.latex.symbols import known
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.images.arrays import ImageParams, prepare
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from im2latex.latex.parser.signatures import COMMANDS, SPACES
+from im2latex.latex.parser.symbols import known
 from im2latex.rendering.fonts import FontSet
+from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 FONTS: tuple[FontSet, ...] = ("computer-modern", "times")
 PLACES = (
@@ -101,10 +101,8 @@ def _draw(fonts: str, formulas: Sequence[str]) -> list[Pixels | None]:
     """The formulas as training images, 12 pt at 100 dpi."""
     params = RenderParams.model_validate({"rasterizer": "pdfium", "template": {"fonts": fonts}})
     found = TexRenderer(params).render(formulas)
-    picture = PictureParams()
-    return [
-        None if one.pixels is None else prepare(one.pixels, picture.padding_px, picture.downsample) for one in found
-    ]
+    image = ImageParams()
+    return [None if one.pixels is None else prepare(one.pixels, image.padding_px, image.downsample) for one in found]
 
 
 def _same(images: dict[str, list[Pixels]]) -> list[list[str]]:

@@ -1,8 +1,8 @@
 """Measure what training costs: python -m benchmarks.learning COMMAND --help
 
-loader      pictures decoded and batches put together a second, by each way there is
-sheet       a picture of every augmentation at several strengths, for the eye
-throughput  samples trained and pictures read a second, memory, and the share of what the machine can multiply
+loader      images decoded and batches put together a second, by each way there is
+sheet       an image of every augmentation at several strengths, for the eye
+throughput  samples trained and images read a second, memory, and the share of what the machine can multiply
 The model, its batches and its augmentation are those of params.yaml.
 """
 
@@ -18,20 +18,20 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.corpus import load, save
+from benchmarks.datasets import load, save
 from benchmarks.sheet import draw_sheet
 from benchmarks.throughput import Machine, measure
+from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.shards import read_shards
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import LatexError
-from im2latex.imaging.raster import encode_png
-from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.learning.batches import Epochs, Samples, collate, decode, plan
-from im2latex.learning.devices import Precision, describe_devices
-from im2latex.learning.feed import Feed, Way
-from im2latex.learning.recipe import TrainParams
-from im2latex.params import load_section
+from im2latex.images.arrays import encode_png
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from im2latex.training.batches import Epochs, Samples, collate, decode, plan
+from im2latex.training.config import TrainParams
+from im2latex.training.dataloader import Feed, Way
+from im2latex.training.devices import Precision, describe_devices
 from pipeline.labelled import Label, write_labelled
 from pipeline.renderer import RenderStageParams
 
@@ -45,7 +45,7 @@ app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=F
 
 @app.command()
 def loader(file: File, count: int = 4000, device: str = "cpu", name: str = "loader") -> None:
-    """Samples a second on one core, on pictures as params.yaml makes them but drawn with pdfium."""
+    """Samples a second on one core, on images as params.yaml makes them but drawn with pdfium."""
     torch.set_num_threads(1)
     params = load_section("train", TrainParams)
     with _shards(file, count) as (folder, _):
@@ -104,7 +104,7 @@ def throughput(
     count: int = 2000,
     device: str = "auto",
     seconds: float = 20,
-    batch_sizes: Annotated[str, typer.Option(help="pictures read at once")] = "1,8,64",
+    batch_sizes: Annotated[str, typer.Option(help="images read at once")] = "1,8,64",
     precisions: str = "32-true,bf16-mixed",
     name: str = "",
 ) -> None:

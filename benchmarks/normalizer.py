@@ -1,6 +1,6 @@
 """Measure the normalizer on real formulas: python -m benchmarks.normalizer COMMAND --help
 
-picture    does the normalized form print the picture of the raw one; what is refused
+image    does the normalized form print the image of the raw one; what is refused
 respell    do other spellings of a formula return to one string, beside the identity and any external normalizer
 pairs      do two spellings that print alike, line by line in two files, meet in one string
 stress     is every case accepted or refused with a reason, and how long does the slowest take
@@ -21,20 +21,20 @@ from typing import Annotated
 import joblib
 import typer
 
-from benchmarks.corpus import lines, load, save
+from benchmarks.datasets import lines, load, save
 from im2latex.errors import LatexError
-from im2latex.imaging.compare import same_ink
-from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.latex.respell import respell as other_spelling
-from im2latex.latex.signatures import COMMANDS, ENVIRONMENTS
-from im2latex.latex.symbols import known
-from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.pool import PooledRenderer
+from im2latex.images.compare import same_ink
+from im2latex.latex.grammar.respell import respell as other_spelling
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS
+from im2latex.latex.parser.symbols import known
+from im2latex.metrics.normalizer_audit import Tally, audit
+from im2latex.rendering.parallel import PooledRenderer
 from im2latex.rendering.rasterizers import Name as Rasterizer
-from im2latex.scoring.audit import Tally, audit
+from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None)
-Corpus = Annotated[Path, typer.Argument(help="formulas in any format that the toolkit reads")]
+Dataset = Annotated[Path, typer.Argument(help="formulas in any format that the toolkit reads")]
 Count = Annotated[int, typer.Option("-n", help="formulas, at even distances; 0 for all")]
 Draw = Annotated[Rasterizer, typer.Option(help="rasterizer of the comparison")]
 External = Annotated[
@@ -48,21 +48,21 @@ _PIECE = re.compile(r"\\(?:[A-Za-z]+|.)\s*|[{}$&]|[^\\{}$&]+", re.DOTALL)
 
 
 @app.command()
-def picture(corpus: Corpus, count: Count = 0, rasterizer: Draw = "ghostscript") -> None:
+def image(dataset: Dataset, count: Count = 0, rasterizer: Draw = "ghostscript") -> None:
     """Render every formula as given and as normalized, at 200 dpi, and compare the ink."""
     tally, faults = Tally(), []
-    for finding in audit(load(corpus, count), NORMALIZER, _renderer(rasterizer)):
+    for finding in audit(load(dataset, count), NORMALIZER, _renderer(rasterizer)):
         tally.add(finding)
         if finding.is_fault and finding.outcome != "refused":
             faults.append({"outcome": finding.outcome, "rules": finding.rules, "raw": finding.raw})
     result = tally.summary() | {"rasterizer": rasterizer, "faults": faults[:_SHOWN]}
-    save(f"normalizer-picture-{_name(corpus)}", result)
+    save(f"normalizer-image-{_name(dataset)}", result)
 
 
 @app.command()
-def respell(corpus: Corpus, count: Count = 5000, rasterizer: Draw = "pdfium", external: External = None) -> None:
-    """Respell normalized formulas, keep what prints the same picture, and see what comes back."""
-    originals = [latex for latex in map(_normalized, load(corpus, count)) if latex]
+def respell(dataset: Dataset, count: Count = 5000, rasterizer: Draw = "pdfium", external: External = None) -> None:
+    """Respell normalized formulas, keep what prints the same image, and see what comes back."""
+    originals = [latex for latex in map(_normalized, load(dataset, count)) if latex]
     spelled = [other_spelling(latex, seed) for seed, latex in enumerate(originals)]
     renderer = _renderer(rasterizer)
     drawn = zip(originals, spelled, renderer.render(originals), renderer.render(spelled), strict=True)
@@ -78,7 +78,7 @@ def respell(corpus: Corpus, count: Count = 5000, rasterizer: Draw = "pdfium", ex
     result: dict[str, object] = {
         "formulas": len(originals),
         "unprintable": unprintable,
-        "respellings_of_another_picture": unfaithful,
+        "respellings_of_another_image": unfaithful,
         "respellings": len(pairs),
         "returned": len(pairs) - len(missed),
         "rate": _rate(len(pairs) - len(missed), len(pairs)),
@@ -87,7 +87,7 @@ def respell(corpus: Corpus, count: Count = 5000, rasterizer: Draw = "pdfium", ex
     }
     if external:
         result["external_rate"] = _external_rate(external, pairs)
-    save(f"normalizer-respell-{_name(corpus)}", result)
+    save(f"normalizer-respell-{_name(dataset)}", result)
 
 
 @app.command()
@@ -132,7 +132,7 @@ def stress(cases: Path) -> None:
 
 @app.command()
 def fuzz(
-    corpus: Corpus,
+    dataset: Dataset,
     count: Annotated[int, typer.Option("-n", help="inputs of all kinds together")] = 200_000,
     seed: int = 0,
     seeds: Annotated[
@@ -144,7 +144,7 @@ def fuzz(
     Half of all inputs are grown: pieces of the seeds put together, put into one another, doubled, cut and swapped.
     """
     random = Random(seed)
-    real = load(corpus)
+    real = load(dataset)
     grown_from = [*lines(_SEEDS), *(_inputs(seeds) if seeds else [])]
     words = [*sorted(COMMANDS), *sorted(known()), *"{}[]()^_'&~$%# 1ax", "\\left", "\\right", "\\\\", "2pt", "é", "\n"]
     words += [f"\\{end}{{{name}}}" for name in ENVIRONMENTS for end in ("begin", "end")]
@@ -177,9 +177,9 @@ def fuzz(
 
 
 @app.command()
-def speed(corpus: Corpus, count: Count = 0) -> None:
+def speed(dataset: Dataset, count: Count = 0) -> None:
     """Formulas a second on all cores, reading and starting processes not counted."""
-    formulas = load(corpus, count)
+    formulas = load(dataset, count)
     chunks = [formulas[start : start + 2000] for start in range(0, len(formulas), 2000)]
     with joblib.Parallel(n_jobs=-1) as pool:
         pool(joblib.delayed(_normalize_all)(chunk[:50]) for chunk in chunks[:4])
@@ -250,8 +250,8 @@ def _rate(part: int, whole: int) -> float:
     return round(part / whole, 5) if whole else 1.0
 
 
-def _name(corpus: Path) -> str:
-    return corpus.name.split(".")[0].replace("_", "-")
+def _name(dataset: Path) -> str:
+    return dataset.name.split(".")[0].replace("_", "-")
 
 
 if __name__ == "__main__":

@@ -21,18 +21,19 @@ import joblib
 import numpy as np
 import typer
 
-from benchmarks.corpus import load, save
+from benchmarks.datasets import load, save
+from im2latex.config import load_section
 from im2latex.errors import LatexError
-from im2latex.imaging.raster import crop, encode_png, prepare
-from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.params import load_section
-from im2latex.parts import Job, PartCache, run_jobs, worker_count
-from im2latex.rendering import document, draw, pdfium, rasterizers, screening, texformat
-from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.process import throwaway_folder
-from im2latex.rendering.texrun import Fresh
+from im2latex.images.arrays import crop, encode_png, prepare
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from im2latex.parallel.part_cache import Job, PartCache, run_jobs, worker_count
+from im2latex.rendering import document, rasterizer_worker, rasterizers, sanitize, tex_format
+from im2latex.rendering.rasterizers import pdfium_client
+from im2latex.rendering.renderer import RenderParams, TexRenderer
+from im2latex.rendering.tex_process import Fresh
 from im2latex.rendering.typesetter import Typesetter
-from pipeline.pictures import Drawing
+from im2latex.sandbox.process import throwaway_folder
+from pipeline.dataset_images import Drawing
 from pipeline.renderer import RenderStageParams
 
 PART_ROWS = 500
@@ -117,7 +118,7 @@ def single(file: File, count: int = 100) -> None:
 
 @app.command()
 def labels(file: File, count: int = 0) -> None:
-    """Share of labels with a picture, and the reasons of the others."""
+    """Share of labels with an image, and the reasons of the others."""
     params = load_section("render", RenderStageParams).renderer
     given = file.read_text(encoding="utf-8").splitlines()
     given = given[:count] if count else given
@@ -143,7 +144,7 @@ def _normalized(text: str) -> str:
 
 
 def _reasons(texts: Sequence[str], params: RenderParams) -> Counter[str]:
-    """How many have a picture, and why the others have none."""
+    """How many have an image, and why the others have none."""
     parts = [texts[start : start + PART_ROWS] for start in range(0, len(texts), PART_ROWS)]
     pool = joblib.Parallel(n_jobs=worker_count())
     return Counter(
@@ -156,7 +157,7 @@ def _reasons_of(texts: Sequence[str], params: RenderParams) -> list[str]:
 
 
 def _that_typeset(formulas: Sequence[str], params: RenderParams) -> list[str]:
-    """Those that have a picture; compiles the preamble, so that no timing holds it."""
+    """Those that have an image; compiles the preamble, so that no timing holds it."""
     drawn = TexRenderer(_with(params, "pdfium")).render(formulas)
     return [formula for formula, rendering in zip(formulas, drawn, strict=True) if rendering.pixels is not None]
 
@@ -176,7 +177,7 @@ def _to_parquet(formulas: Sequence[str], params: RenderStageParams) -> None:
     parts = [formulas[start : start + PART_ROWS] for start in range(0, len(formulas), PART_ROWS)]
     with tempfile.TemporaryDirectory() as folder:
         cache = PartCache(Path(folder), "render", {})
-        drawing = Drawing(params.renderer, params.picture)
+        drawing = Drawing(params.renderer, params.image)
         for _ in run_jobs((Job(part, drawing, cache) for part in parts), "render", len(formulas)):
             pass
 
@@ -185,7 +186,7 @@ def _steps(formulas: Sequence[str], params: RenderStageParams) -> dict[str, floa
     """Processor milliseconds a formula of each step on its own, those of child processes included, and of all."""
     spent: dict[str, float] = defaultdict(float)
     renderer = params.renderer
-    tex = Fresh(texformat.load(document.preamble(renderer.template, renderer)), renderer)
+    tex = Fresh(tex_format.load(document.preamble(renderer.template, renderer)), renderer)
     rasterizer = rasterizers.create(renderer.rasterizer, renderer)
     before = _cpu_ms()
 
@@ -196,23 +197,23 @@ def _steps(formulas: Sequence[str], params: RenderStageParams) -> dict[str, floa
         before = now
 
     for start in range(0, len(formulas), renderer.batch_size):
-        batch = [screening.clean(formula) for formula in formulas[start : start + renderer.batch_size]]
+        batch = [sanitize.clean(formula) for formula in formulas[start : start + renderer.batch_size]]
         for printed in Typesetter(renderer.template, tex, renderer.timeout_seconds).typeset(
             batch, renderer.template.margin_px
         ):
             lap("tex")
             pages = [verdict.page for verdict in printed.verdicts.values() if verdict.page is not None]
             if printed.pdf is not None and pages:
-                pdfium.shared().inspect(printed.pdf, pages)
+                pdfium_client.shared().inspect(printed.pdf, pages)
                 lap("inspection")
                 pixels = list(rasterizer.pages(printed.pdf, renderer.dpi, pages))
                 lap("rasterizer")
-                picture = params.picture
-                pictures = [prepare(crop(page), picture.padding_px, picture.downsample) for page in pixels]
+                image = params.image
+                images = [prepare(crop(page), image.padding_px, image.downsample) for page in pixels]
                 lap("crop, pad, downsample")
-                _ = [encode_png(picture) for picture in pictures]
+                _ = [encode_png(image) for image in images]
                 lap("png")
-    Drawing(renderer, params.picture)(formulas)
+    Drawing(renderer, params.image)(formulas)
     lap("all")
     return dict(spent)
 
@@ -234,7 +235,7 @@ def _one_by_the_usual_way(formula: str, tool: str, dpi: int) -> None:
     )
     with throwaway_folder() as folder:
         (folder / "a.tex").write_text(source, encoding="utf-8")
-        settings = draw.allow_pdf(folder)
+        settings = rasterizer_worker.allow_pdf(folder)
         tex = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "a.tex"]
         for command in (tex, [word.format(dpi=dpi) for word in _USUAL_TOOLS[tool]]):
             done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, env=os.environ | settings)

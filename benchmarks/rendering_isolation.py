@@ -13,9 +13,9 @@ from typing import Annotated, NamedTuple
 import joblib
 import typer
 
-from benchmarks.corpus import load, save
-from im2latex.params import load_section
-from im2latex.rendering.engine import Rendering, RenderParams, TexRenderer
+from benchmarks.datasets import load, save
+from im2latex.config import load_section
+from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer
 from pipeline.renderer import RenderStageParams
 
 # They fail in ways of their own: before TeX, within it, by ending its run, by running on for ever.
@@ -70,8 +70,8 @@ def main(
     for name, way in ways.items():
         found = dict(zip(way.formulas, _digests(way), strict=True))
         differing[name] = sum(found[formula] != reference[formula] for formula in reference)
-    pictures = sum(digest.startswith("picture") for digest in reference.values())
-    facts = {"formulas": len(formulas), "distinct": len(reference), "with_picture": pictures}
+    images = sum(digest.startswith("image") for digest in reference.values())
+    facts = {"formulas": len(formulas), "distinct": len(reference), "with_image": images}
     save(f"rendering-isolation-{rasterizer}", {**facts, "differing": differing})
     if any(differing.values()):
         raise typer.Exit(1)
@@ -105,7 +105,7 @@ def _digest(drawn: Rendering) -> str:
     if drawn.pixels is None:
         return f"{drawn.reason}: {drawn.detail}"
     height, width = drawn.pixels.shape
-    return f"picture {height}x{width} {hashlib.sha256(drawn.pixels.tobytes()).hexdigest()}"
+    return f"image {height}x{width} {hashlib.sha256(drawn.pixels.tobytes()).hexdigest()}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Measure the scores: python -m benchmarks.scoring COMMAND --help
 
-speed        seconds for the scores of text, pictures and symbols of many pairs
+speed        seconds for the scores of text, images and symbols of many pairs
 corruptions  real formulas damaged in known ways and strengths: does every score fall as the damage grows?
 baselines    what predictions score that take no model
 symbols      how many symbols real formulas have
@@ -18,24 +18,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
-from benchmarks.corpus import lines, load, save
 from benchmarks.corruptions import DAMAGES, STRENGTHS, damaged
+from benchmarks.datasets import lines, load, save
 from benchmarks.processor import processor_seconds
 from im2latex.errors import LatexError
-from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.records import PREDICTIONS, formula_id
-from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.glyphs import TexGlyphs
-from im2latex.rendering.pool import PooledGlyphs, PooledRenderer
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from im2latex.metrics.baselines import BASELINES, EMPTY, IMAGE, most_frequent, one_changed, with_baselines
+from im2latex.metrics.bootstrap import intervals
+from im2latex.metrics.cdm import judge_symbols
+from im2latex.metrics.image import judge_images
+from im2latex.metrics.score import judge
+from im2latex.metrics.summary import SummaryParams, describe
+from im2latex.metrics.text import TEXT_SCORES, text_columns
+from im2latex.rendering.glyph_boxes.reader import TexGlyphs
+from im2latex.rendering.parallel import PooledGlyphs, PooledRenderer
+from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.reporting.markdown import table
 from im2latex.reporting.scores import LABELS, LOWER_IS_BETTER
-from im2latex.scoring.baselines import BASELINES, EMPTY, PICTURE, most_frequent, one_changed, with_baselines
-from im2latex.scoring.cdm import judge_symbols
-from im2latex.scoring.image import judge_images
-from im2latex.scoring.intervals import intervals
-from im2latex.scoring.judge import judge
-from im2latex.scoring.summary import SummaryParams, describe
-from im2latex.scoring.text import TEXT_SCORES, text_columns
+from im2latex.schemas import PREDICTIONS, formula_id
 
 _SEED = 1
 _ROUNDING = 1e-9
@@ -63,7 +63,7 @@ def speed(
 
     works: Mapping[str, Callable[[], object]] = {
         "text": text,
-        "pictures": lambda: judge_images(references, hypotheses, renderer),
+        "images": lambda: judge_images(references, hypotheses, renderer),
         "symbols": lambda: judge_symbols(references, hypotheses, reader),
     }
     result: dict[str, object] = {"pairs": count, "distinct": len({*references, *hypotheses}), "rasterizer": rasterizer}
@@ -120,7 +120,7 @@ def baselines(
 ) -> None:
     """Every score of predictions that take no model: what a score is worth is seen beside them.
 
-    The most frequent label is that of the file. The labels themselves stand above them: those without a picture count
+    The most frequent label is that of the file. The labels themselves stand above them: those without an image count
     as wrong there too.
     """
     references = load(file, count)
@@ -130,14 +130,14 @@ def baselines(
         with_baselines(_predictions(references, references), most_frequent(references)), renderer, reader, True
     )
     few = SummaryParams(resamples=1)
-    found = {name: describe(judged.filter(pc.equal(judged["input"], name)), few) for name in (PICTURE, *BASELINES)}
-    found["the label itself"] = found.pop(PICTURE)
+    found = {name: describe(judged.filter(pc.equal(judged["input"], name)), few) for name in (IMAGE, *BASELINES)}
+    found["the label itself"] = found.pop(IMAGE)
     shown = table(
         ["Prediction", *LABELS], [[name, *(f"{row[score]:.3f}" for score in LABELS)] for name, row in found.items()]
     )
     scores = {name: {score: row[score] for score in LABELS} for name, row in found.items()}
     result: dict[str, object] = {"labels": len(references), "rasterizer": rasterizer, "table": shown.splitlines()}
-    save("baselines", result | {"scores": scores, "labels_without_picture": found[EMPTY]["reference_failures"]})
+    save("baselines", result | {"scores": scores, "labels_without_image": found[EMPTY]["reference_failures"]})
 
 
 @app.command()
@@ -156,7 +156,7 @@ def _predictions(references: list[str], hypotheses: list[str]) -> pa.Table:
         {
             "formula_id": formula_id(reference),
             "split": SummaryParams().headline,
-            "input": PICTURE,
+            "input": IMAGE,
             "reference": reference,
             "hypothesis": hypothesis,
         }
@@ -166,7 +166,7 @@ def _predictions(references: list[str], hypotheses: list[str]) -> pa.Table:
 
 
 def _that_typeset(raw: list[str], renderer: PooledRenderer) -> list[str]:
-    """Normalized forms of those that have a picture."""
+    """Normalized forms of those that have an image."""
     normalizer = Normalizer(NormalizerParams())
     normalized = []
     for formula in raw:

@@ -1,6 +1,6 @@
 """Measure the server under load: python -m benchmarks.serving FORMULAS --help
 
-Starts `im2latex serve` on a free port of this machine, draws formulas to pictures, and lets clients send one after the
+Starts `im2latex serve` on a free port of this machine, draws formulas to images, and lets clients send one after the
 other for a while, first one client alone, then all at once: milliseconds, throughput, processor time (which a busy
 machine changes least), memory at the start and the end, errors.
 """
@@ -20,9 +20,9 @@ import numpy as np
 import psutil
 import typer
 
-from benchmarks.corpus import load, save
-from im2latex.imaging.raster import encode_png, pad
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from benchmarks.datasets import load, save
+from im2latex.images.arrays import encode_png, pad
+from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 _MB = 1 << 20
 _PADDING_PX = 16
@@ -56,15 +56,15 @@ class Tally:
 
 @app.command()
 def measure(
-    formulas: Annotated[Path, typer.Argument(help="formulas to send pictures of: .txt, .jsonl, .csv or .parquet")],
+    formulas: Annotated[Path, typer.Argument(help="formulas to send images of: .txt, .jsonl, .csv or .parquet")],
     checkpoint: Annotated[Path | None, typer.Option(help="that of the package if not given")] = None,
     clients: int = 20,
     seconds: float = 120,
-    count: Annotated[int, typer.Option(help="different pictures")] = 100,
+    count: Annotated[int, typer.Option(help="different images")] = 100,
     query: Annotated[str, typer.Option(help="of the requests; the page's own")] = "candidates=5&attention=true",
 ) -> None:
     """One client alone, then `clients` at once, each for `seconds`."""
-    pictures = drawn_images(load(formulas, count))
+    images = drawn_images(load(formulas, count))
     port = free_port()
     command = [sys.executable, "-m", "im2latex.cli", "serve", "--quiet", "--port", str(port)]
     server = subprocess.Popen(command + (["--checkpoint", str(checkpoint)] if checkpoint else []))
@@ -72,11 +72,11 @@ def measure(
     try:
         wait_until_ready(url, server)
         send = f"{url}/predict?{query}"
-        asyncio.run(_load(send, pictures, clients, _WARM_UP_SECONDS))
-        alone = asyncio.run(_load(send, pictures, 1, min(seconds, 20)))
+        asyncio.run(_load(send, images, clients, _WARM_UP_SECONDS))
+        alone = asyncio.run(_load(send, images, 1, min(seconds, 20)))
         process = psutil.Process(server.pid)
         before, computed = process.memory_info().rss, process.cpu_times()
-        together = asyncio.run(_load(send, pictures, clients, seconds))
+        together = asyncio.run(_load(send, images, clients, seconds))
         after, cpu = process.memory_info().rss, process.cpu_times()
     finally:
         server.terminate()
@@ -85,7 +85,7 @@ def measure(
     result: dict[str, object] = {
         "clients": clients,
         "seconds": seconds,
-        "pictures": len(pictures),
+        "images": len(images),
         "query": query,
         "one_client": alone.summary(),
         "all_clients": together.summary(),
@@ -98,7 +98,7 @@ def measure(
     save("serving", result)
 
 
-async def _load(url: str, pictures: list[bytes], clients: int, seconds: float) -> Tally:
+async def _load(url: str, images: list[bytes], clients: int, seconds: float) -> Tally:
     """Each client sends as soon as it was answered, until the time is over."""
     tally = Tally(seconds)
     until = time.monotonic() + seconds
@@ -109,7 +109,7 @@ async def _load(url: str, pictures: list[bytes], clients: int, seconds: float) -
             while time.monotonic() < until:
                 began = time.perf_counter()
                 try:
-                    answer = await http.post(url, content=pictures[place % len(pictures)])
+                    answer = await http.post(url, content=images[place % len(images)])
                 except httpx2.TransportError as error:
                     tally.errors[type(error).__name__] += 1
                     continue
@@ -124,7 +124,7 @@ async def _load(url: str, pictures: list[bytes], clients: int, seconds: float) -
 
 
 def drawn_images(formulas: list[str]) -> list[bytes]:
-    """Pictures of those that typeset, as a screenshot shows them."""
+    """Images of those that typeset, as a screenshot shows them."""
     drawn = TexRenderer(RenderParams(rasterizer="pdfium", dpi=150)).render(formulas)
     return [encode_png(pad(one.pixels, _PADDING_PX)) for one in drawn if one.pixels is not None]
 

@@ -1,12 +1,12 @@
-"""A sheet of training pictures: every augmentation of the project at several draws, one row each."""
+"""A sheet of training images: every augmentation of the project at several draws, one row each."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from im2latex.imaging.raster import PAPER, prepare
-from im2latex.learning.augmentation import AugmentationParams, augment
-from im2latex.rendering.engine import TexRenderer
+from im2latex.images.arrays import PAPER, prepare
+from im2latex.rendering.renderer import TexRenderer
+from im2latex.training.augmentation import AugmentationParams, augment
 from pipeline.renderer import RenderStageParams
 
 FORMULAS = (
@@ -76,16 +76,16 @@ def draw_sheet(render: RenderStageParams, seed: int) -> NDArray[np.uint8]:
 
 
 def _pages(render: RenderStageParams) -> torch.Tensor:
-    """The formulas as pictures of the data set, each in the middle of one page size."""
+    """The formulas as images of the data set, each in the middle of one page size."""
     drawn = [result.pixels for result in TexRenderer(render.renderer).render(FORMULAS)]
-    pictures = [
-        prepare(pixels, render.picture.padding_px, render.picture.downsample) for pixels in drawn if pixels is not None
+    images = [
+        prepare(pixels, render.image.padding_px, render.image.downsample) for pixels in drawn if pixels is not None
     ]
-    height, width = (max(picture.shape[side] for picture in pictures) + 2 * _ROOM_PX for side in (0, 1))
-    pages = torch.full((len(pictures), 1, height, width), PAPER, dtype=torch.uint8)
-    for page, picture in zip(pages, pictures, strict=True):
-        top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
-        page[0, top : top + picture.shape[0], left : left + picture.shape[1]] = torch.from_numpy(picture)
+    height, width = (max(image.shape[side] for image in images) + 2 * _ROOM_PX for side in (0, 1))
+    pages = torch.full((len(images), 1, height, width), PAPER, dtype=torch.uint8)
+    for page, image in zip(pages, images, strict=True):
+        top, left = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
+        page[0, top : top + image.shape[0], left : left + image.shape[1]] = torch.from_numpy(image)
     return pages
 
 

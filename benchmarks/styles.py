@@ -1,7 +1,7 @@
-"""Draw a few formulas in every look of a parameter file, for the eye: python -m benchmarks.styles FILE -o SHEET.png
+"""Draw a few formulas in every style of a parameter file, for the eye: python -m benchmarks.styles FILE -o SHEET.png
 
-reads   FILE           parameters with render.looks, such as recipes/styles/all.yaml
-writes  SHEET.png      a row for each look, a column for each formula, as the data set holds the images
+reads   FILE           parameters with render.styles, such as recipes/styles/all.yaml
+writes  SHEET.png      a row for each style, a column for each formula, as the data set holds the images
 """
 
 from pathlib import Path
@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 from PIL import Image, ImageDraw
 
-from im2latex.imaging.raster import PAPER, PictureParams, prepare
-from im2latex.params import check, load_yaml
-from im2latex.rendering.engine import RenderParams
-from im2latex.rendering.looks import Look, LooksParams, all_looks, create_renderer
+from im2latex.config import check, load_yaml
+from im2latex.images.arrays import PAPER, ImageParams, prepare
+from im2latex.rendering.renderer import RenderParams
+from im2latex.rendering.styles import RenderStyle, StylesParams, all_styles, create_renderer
 
 FORMULAS = (
     r"\Bigl( \sum _ { n = 1 } ^ { \infty } a _ { n } e ^ { - i k \cdot x } \Bigr) = \frac { \psi ^ { 2 } } { 2 }",
@@ -25,38 +25,38 @@ _NAME_PX, _GAP_PX = 130, 10
 
 
 def main(
-    file: Annotated[Path, typer.Argument(help="parameters with render.looks")],
+    file: Annotated[Path, typer.Argument(help="parameters with render.styles")],
     out: Annotated[Path, typer.Option("-o", "--out", help="the PNG to write")] = Path("sheet.png"),
 ) -> None:
     """Draw the sheet; print what could not be drawn."""
     render = load_yaml(file)["render"]
-    looks = all_looks(
+    styles = all_styles(
         check(render.get("renderer", {}), RenderParams, "render.renderer"),
-        check(render["looks"], LooksParams, "render.looks"),
+        check(render["styles"], StylesParams, "render.styles"),
     )
-    rows = [_row(look) for look in looks]
+    rows = [_row(style) for style in styles]
     columns = [max(row[place].width for row in rows) + _GAP_PX for place in range(len(FORMULAS))]
     heights = [max(image.height for image in row) + _GAP_PX for row in rows]
     sheet = Image.new("L", (_NAME_PX + sum(columns), sum(heights)), PAPER)
     pen = ImageDraw.Draw(sheet)
-    for line, (look, row) in enumerate(zip(looks, rows, strict=True)):
+    for line, (style, row) in enumerate(zip(styles, rows, strict=True)):
         top = sum(heights[:line])
-        pen.text((4, top + heights[line] // 2 - 6), look.name, fill=0)
+        pen.text((4, top + heights[line] // 2 - 6), style.name, fill=0)
         for place, image in enumerate(row):
             sheet.paste(image, (_NAME_PX + sum(columns[:place]), top))
     sheet.save(out)
 
 
-def _row(look: Look) -> list[Image.Image]:
-    """The formulas in one look; an empty image for one that is not drawn."""
-    picture = look.picture(PictureParams())
+def _row(style: RenderStyle) -> list[Image.Image]:
+    """The formulas in one style; an empty image for one that is not drawn."""
+    image = style.image_params(ImageParams())
     images = []
-    for formula, drawn in zip(FORMULAS, create_renderer(look.renderer).render(FORMULAS), strict=True):
+    for formula, drawn in zip(FORMULAS, create_renderer(style.renderer).render(FORMULAS), strict=True):
         if drawn.pixels is None:
-            print(f"{look.name}: {drawn.reason} {drawn.detail}: {formula}")
+            print(f"{style.name}: {drawn.reason} {drawn.detail}: {formula}")
             images.append(Image.new("L", (1, 1), PAPER))
         else:
-            images.append(Image.fromarray(prepare(drawn.pixels, picture.padding_px, picture.downsample)))
+            images.append(Image.fromarray(prepare(drawn.pixels, image.padding_px, image.downsample)))
     return images
 
 

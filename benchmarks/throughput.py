@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.learning.batches import BatchParams, Samples, collate, plan
-from im2latex.learning.devices import Precision, choose_precision
-from im2latex.learning.network import Network
-from im2latex.learning.recipe import TrainParams
-from im2latex.learning.run import Run
-from im2latex.learning.search import greedy
+from im2latex.decoding.greedy import greedy
+from im2latex.models.model import Network
+from im2latex.training.batches import BatchParams, Samples, collate, plan
+from im2latex.training.config import TrainParams
+from im2latex.training.devices import Precision, choose_precision
+from im2latex.training.run import Run
 
 WARM_UP_STEPS = 5
 COUNTED_BATCHES = 8
@@ -128,11 +128,11 @@ def _flops_per_sample(run: Run, samples: Samples, params: TrainParams) -> float:
 
 
 def _reading(network: Network, samples: Samples, machine: Machine, size: int, seconds: float) -> float:
-    """Pictures a second, by greedy search over batches of one size; each runs as long as its longest label has tokens.
+    """Images a second, by greedy search over batches of one size; each runs as long as its longest label has tokens.
 
     A network in training may not know how to end a formula: then it would be timed on lengths that no formula has.
     """
-    many = BatchParams(max_pictures=size, max_pixels=2**62, max_tokens=2**62)
+    many = BatchParams(max_images=size, max_pixels=2**62, max_tokens=2**62)
     batches = [batch for batch in plan(samples, many, [0]) if len(batch) == size] or plan(samples, many)
     sent = [collate(samples, batch) for batch in batches[:COUNTED_BATCHES]]
     place = 0

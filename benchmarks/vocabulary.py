@@ -1,7 +1,7 @@
 """Measure what spelling text boxes and lengths does: python -m benchmarks.vocabulary FILE ... --help
 
 For each file and least count, with and without spelling: entries, formulas of the test part that hold something unknown
-(`lost`), and ids of a label. Also: what it would be if frequent wordings kept entries of their own; a small corpus; and
+(`lost`), ids of a label. Also: what it would be if frequent wordings kept entries of their own; a small dataset; and
 that decoding, tokenizer.json and the automaton of constrained decoding agree with the labels.
 
 The parts are chosen by SHA-256 of the seed and the normalized formula: the first go to the fitting part. Formulas that
@@ -20,12 +20,12 @@ import numpy as np
 import typer
 from tokenizers import Tokenizer
 
-from benchmarks.corpus import load, save
-from im2latex.dataset.tokenizer_file import save_tokenizer
+from benchmarks.datasets import load, save
+from im2latex.dataset.hf_tokenizer import save_tokenizer
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import LatexError
-from im2latex.latex.nesting import balanced
-from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.latex.automaton.transitions import balanced
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.spelling import spell
 from im2latex.latex.tokens import split
 
@@ -45,7 +45,7 @@ def main(
     name: Annotated[str, typer.Option(help="results/vocabulary-NAME.json")] = "spelling",
 ) -> None:
     """Measure each file; of one with fewer formulas than are to be fitted and tested, a seventh is tested."""
-    save(f"vocabulary-{name}", {"seed": seed, "corpora": {file.name: _measured(file, seed) for file in files}})
+    save(f"vocabulary-{name}", {"seed": seed, "datasets": {file.name: _measured(file, seed) for file in files}})
 
 
 def _measured(file: Path, seed: int) -> dict[str, object]:

@@ -9,6 +9,6 @@ make setup
 export PATH="$PWD/.venv/bin:$PATH"
 
 im2latex fetch im2latex-100k
-dvc exp run -S corpus=im2latex-100k -S train.budget.samples=1000000 -S train.budget.minutes=60 "$@"
+dvc exp run -S dataset=im2latex-100k -S train.budget.samples=1000000 -S train.budget.minutes=60 "$@"
 im2latex verify
 cat reports/report.md

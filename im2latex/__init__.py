@@ -1,3 +1,3 @@
-"""Pictures of formulas to LaTeX. The version; imports nothing."""
+"""Images of formulas to LaTeX. The version; imports nothing."""
 
 __version__ = "0.1.0"

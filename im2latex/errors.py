@@ -4,7 +4,7 @@
     ├─ UsageError            the request cannot be carried out as asked          exit 2
     │  └─ ParamsError        a key or value in params.yaml
     ├─ InputError            a file or record that cannot be read                exit 1
-    │  └─ PictureError       one picture cannot be read: reason, detail
+    │  └─ ImageError       one image cannot be read: reason, detail
     ├─ ToolError             a program is missing, too old, or failed            exit 1
     ├─ ArtifactError         an artifact is missing, damaged or of another run   exit 1
     └─ LatexError            one formula is refused: reason, detail, position
@@ -43,8 +43,8 @@ class InputError(Im2LatexError):
     """An input file is missing, unreadable or malformed."""
 
 
-class PictureError(InputError):
-    """One picture is refused; `reason` is a fixed short name, such as "blank", and `detail` a sentence for people."""
+class ImageError(InputError):
+    """One image is refused; `reason` is a fixed short name, such as "blank", and `detail` a sentence for people."""
 
     def __init__(self, reason: str, detail: str) -> None:
         self.reason = reason

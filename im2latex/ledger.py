@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from im2latex.records import REJECTS, write_table
+from im2latex.io.parquet import write_table
+from im2latex.schemas import REJECTS
 
 
 class Ledger:

@@ -13,9 +13,9 @@ import typer
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from im2latex.dataset.manifest import read_manifest
+from im2latex.config import load_yaml
 from im2latex.errors import ArtifactError, Im2LatexError, UsageError
-from im2latex.params import load_yaml
+from im2latex.io.manifest import read_manifest
 from pipeline.fingerprint import fingerprint
 from pipeline.stage import REPORTS
 

@@ -1,7 +1,7 @@
-"""Proof that normalizing kept the pictures: a sample rendered both ways and compared.
+"""Proof that normalizing kept the images: a sample rendered both ways and compared.
 
 reads   data/normalize/part-NNNNN.parquet     raw and normalized formulas
-writes  data/audit/faults.parquet             what was changed, broken or is not idempotent, with both pictures
+writes  data/audit/faults.parquet             what was changed, broken or is not idempotent, with both images
         reports/audit.json                    counts, rates and causes
 """
 
@@ -10,11 +10,12 @@ import json
 import pyarrow as pa
 from pydantic import Field
 
-from im2latex.imaging.raster import encode_png
-from im2latex.params import Params
-from im2latex.records import formula_id, read_parts, write_table
-from im2latex.rendering.engine import Rendering
-from im2latex.scoring.audit import FAULTS, Finding, Tally, audit, sample
+from im2latex.config import Params
+from im2latex.images.arrays import encode_png
+from im2latex.io.parquet import read_parts, write_table
+from im2latex.metrics.normalizer_audit import FAULTS, Finding, Tally, audit, sample
+from im2latex.rendering.renderer import Rendering
+from im2latex.schemas import formula_id
 from pipeline.normalizer import project_normalizer
 from pipeline.renderer import project_renderer
 from pipeline.stage import DATA, REPORTS, Run, run_stage
@@ -30,7 +31,7 @@ class AuditParams(Params):
 
 
 def work(run: Run[AuditParams]) -> None:
-    """Render, compare, count; a fault is kept with its pictures and stops nothing."""
+    """Render, compare, count; a fault is kept with its images and stops nothing."""
     formulas = read_parts(DATA / "normalize", ["raw"])["raw"].to_pylist()
     chosen = sample(formulas, run.params.sample, run.params.seed)
     tally, faults = Tally(), []

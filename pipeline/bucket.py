@@ -1,6 +1,6 @@
 """Kept samples, each in the smallest of a few shapes, to Parquet shards.
 
-reads   data/normalize/, data/render/         texts and pictures, a part at a time
+reads   data/normalize/, data/render/         texts and images, a part at a time
         data/tokenize/labels.parquet          token ids
         data/filter/kept.parquet              records.KEPT
 writes  data/bucket/<split>/shard-NNNNN.parquet   records.SAMPLES, in input order
@@ -17,14 +17,15 @@ import pyarrow as pa
 from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, efficiency, save_shapes
 from im2latex.dataset.shards import ShardWriter, dataset_hash
 from im2latex.errors import InputError
-from im2latex.records import SAMPLES, SPLITS, part_paths, read_table
+from im2latex.io.parquet import part_paths, read_table
+from im2latex.schemas import SAMPLES, SPLITS
 from pipeline.stage import DATA, Run, run_stage
 
-_KEY = ["formula_id", "look"]
+_KEY = ["formula_id", "style"]
 
 
 def work(run: Run[BucketParams]) -> None:
-    """Choose the shapes, then gather texts, tokens and pictures part by part."""
+    """Choose the shapes, then gather texts, tokens and images part by part."""
     kept = read_table(DATA / "filter" / "kept.parquet").to_pandas()
     run.ledger.see(len(kept))
     if kept.empty:
@@ -51,10 +52,10 @@ def _write_shards(run: Run[BucketParams], chosen: pd.DataFrame) -> list[tuple[st
     writers: dict[str, ShardWriter] = {split: ShardWriter(run.out, split, run.params.shard_rows) for split in SPLITS}
     hashed: list[tuple[str, str, str, str]] = []
     for path in part_paths(DATA / "render"):
-        pictures = read_table(path).to_pandas()
+        images = read_table(path).to_pandas()
         formulas = DATA / "normalize" / f"{path.name.partition('.')[0]}.parquet"
         texts = read_table(formulas, ["formula_id", "source_id", "group", "latex"]).to_pandas()
-        part = pictures.merge(texts, on="formula_id", validate="m:1")
+        part = images.merge(texts, on="formula_id", validate="m:1")
         part = part.join(chosen[["split", "bucket", "tokens"]], on=_KEY, how="inner")
         for split, rows in part.groupby("split", sort=False):
             writers[str(split)].add(pa.Table.from_pandas(rows[SAMPLES.names], schema=SAMPLES, preserve_index=False))

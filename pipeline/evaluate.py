@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from im2latex.dataset.shards import read_shards
-from im2latex.records import read_table, write_table
-from im2latex.scoring.baselines import most_frequent, with_baselines
-from im2latex.scoring.judge import judge
-from im2latex.scoring.plots import write_plots
-from im2latex.scoring.summary import SummaryParams, summarize
+from im2latex.io.parquet import read_table, write_table
+from im2latex.metrics.baselines import most_frequent, with_baselines
+from im2latex.metrics.plots import write_plots
+from im2latex.metrics.score import judge
+from im2latex.metrics.summary import SummaryParams, summarize
 from pipeline.renderer import project_glyphs, project_renderer
 from pipeline.stage import DATA, REPORTS, Run, run_stage
 
@@ -25,7 +25,7 @@ METRICS, PLOTS = REPORTS / "metrics.json", REPORTS / "plots"
 
 
 def work(run: Run[SummaryParams]) -> None:
-    """Judge every prediction by its text, its picture and its symbols."""
+    """Judge every prediction by its text, its image and its symbols."""
     predictions = read_table(DATA / "predict" / "predictions.parquet")
     labels = (
         label for shard in read_shards(DATA / "bucket", "train", ["latex"]) for label in shard["latex"].to_pylist()

@@ -1,4 +1,4 @@
-"""Labels to a folder of shards in one go: for benchmarks, and for held-out sets that are no part of the corpus.
+"""Labels to a folder of shards in one go: for benchmarks, and for held-out sets that are no part of the dataset.
 
 writes  <folder>/<split>/shard-NNNNN.parquet   records.SAMPLES, in order of the labels that were drawn
         <folder>/buckets.json                  shapes of their own, around all of them
@@ -18,19 +18,19 @@ from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, save_s
 from im2latex.dataset.shards import ShardWriter
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import InputError
-from im2latex.lifetime import task
-from im2latex.parts import worker_count
-from im2latex.records import SAMPLES, Split
-from pipeline.pictures import Drawing
+from im2latex.parallel.part_cache import worker_count
+from im2latex.parallel.process_guard import task
+from im2latex.schemas import SAMPLES, Split
+from pipeline.dataset_images import Drawing
 from pipeline.renderer import RenderStageParams
 
 PART_ROWS = 500
-_PICTURE = ("width", "height", "image")
+_IMAGE = ("width", "height", "image")
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What is drawn, and the tokens, separated by one space, that a reader of the picture should write."""
+    """What is drawn, and the tokens, separated by one space, that a reader of the image should write."""
 
     drawn: str
     reference: str
@@ -44,12 +44,12 @@ def write_labelled(
     render: RenderStageParams,
     bucket: BucketParams,
 ) -> dict[int, str]:
-    """Draw every label on all cores and write the shards; returns the reason for each number that has no picture.
+    """Draw every label on all cores and write the shards; returns the reason for each number that has no image.
 
     The column `formula_id` holds the number of the label, so that a label may stand in a set twice. Raises
     `InputError` where none can be drawn.
     """
-    work = Drawing(render.renderer, render.picture)
+    work = Drawing(render.renderer, render.image)
     starts = range(0, len(labels), PART_ROWS)
     parts = [[label.drawn for label in labels[start : start + PART_ROWS]] for start in starts]
     drawn = pa.concat_tables(joblib.Parallel(n_jobs=worker_count())(task(work)(part) for part in parts)).to_pylist()
@@ -64,7 +64,7 @@ def write_labelled(
     shapes = choose_shapes(sizes, bucket)
     rows = [
         {"formula_id": str(number), "latex": labels[number].reference, "tokens": ids, "bucket": shape}
-        | {name: drawn[number][name] for name in _PICTURE}
+        | {name: drawn[number][name] for name in _IMAGE}
         for number, ids, shape in zip(kept, tokens, assign(sizes, shapes, bucket).tolist(), strict=True)
     ]
     save_shapes(shapes, folder / "buckets.json")

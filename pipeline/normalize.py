@@ -1,6 +1,6 @@
 """Raw formulas to normalized formulas, each in its split.
 
-reads   data/raw/<corpus>/                    see im2latex.dataset.sources
+reads   data/raw/<dataset>/                    see im2latex.dataset.readers.files
 writes  data/normalize/part-NNNNN.parquet     records.FORMULAS, in input order
 """
 
@@ -15,15 +15,16 @@ from pathlib import Path
 import pyarrow as pa
 import typer
 
-from im2latex.dataset.layouts import read_corpus
-from im2latex.dataset.manifest import describe_corpus
-from im2latex.dataset.sources import Row, read_as_lines
+from im2latex.dataset.readers.files import Row, read_as_lines
+from im2latex.dataset.readers.layouts import read_raw_formulas
 from im2latex.dataset.splits import precedence, split_of
 from im2latex.errors import InputError, LatexError
-from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.parts import Job, PartCache, run_jobs
-from im2latex.records import FORMULAS, BadRow, RawFormula, formula_id, write_table
-from pipeline.corpus import corpus_folder
+from im2latex.io.manifest import describe_dataset
+from im2latex.io.parquet import write_table
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from im2latex.parallel.part_cache import Job, PartCache, run_jobs
+from im2latex.schemas import FORMULAS, BadRow, RawFormula, formula_id
+from pipeline.dataset import dataset_folder
 from pipeline.fingerprint import fingerprint
 from pipeline.normalizer import NormalizeParams
 from pipeline.stage import Run, cache_root, run_stage
@@ -76,7 +77,7 @@ def owners(rows: Iterator[Row]) -> dict[str, int]:
 
 
 def jobs(params: NormalizeParams) -> Iterator[Job]:
-    """The corpus in parts, each a job that any process may do."""
+    """The dataset in parts, each a job that any process may do."""
     return (job for _, job in _jobs(params))
 
 
@@ -90,20 +91,20 @@ def _jobs(params: NormalizeParams) -> Iterator[tuple[list[Row], Job]]:
         "code": fingerprint("pipeline.normalize"),
     }
     cache = PartCache(cache_root(), "normalize", recipe)
-    rows = read_corpus(corpus_folder())
+    rows = read_raw_formulas(dataset_folder())
     while chunk := list(islice(rows, params.part_rows)):
         formulas = [row.formula for row in chunk if isinstance(row, RawFormula)]
         yield chunk, Job(formulas, Normalizing(params.normalizer), cache)
 
 
 def work(run: Run[NormalizeParams]) -> None:
-    """Normalize the corpus in parts; account for every row."""
-    corpus = corpus_folder()
-    if note := read_as_lines(corpus):
+    """Normalize the dataset in parts; account for every row."""
+    dataset = dataset_folder()
+    if note := read_as_lines(dataset):
         typer.echo(f"normalize: {note}", err=True)
-    kept_by = owners(read_corpus(corpus))
+    kept_by = owners(read_raw_formulas(dataset))
     if not kept_by:
-        raise InputError(f"{corpus}: holds no formula; put one a line into a .txt file there")
+        raise InputError(f"{dataset}: holds no formula; put one a line into a .txt file there")
     waiting: deque[list[Row]] = deque()
 
     def waited() -> Iterator[Job]:
@@ -119,9 +120,9 @@ def work(run: Run[NormalizeParams]) -> None:
         write_table(table, run.out / f"part-{index:05d}.parquet")
         number += len(chunk)
     run.facts["replaced"] = dict(sorted(replaced.items()))
-    run.facts["corpus"] = describe_corpus(corpus)
+    run.facts["dataset"] = describe_dataset(dataset)
     if not run.ledger.kept:
-        raise InputError(f"{corpus}: no formula was accepted: {run.ledger.line()}")
+        raise InputError(f"{dataset}: no formula was accepted: {run.ledger.line()}")
 
 
 def _custom_files(params: NormalizerParams) -> dict[str, str]:

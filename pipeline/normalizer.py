@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
+from im2latex.config import Params, load_section
 from im2latex.dataset.splits import SplitParams
-from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.params import Params, load_section
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
 
 
 class NormalizeParams(Params):

@@ -1,8 +1,8 @@
-"""What the model reads in pictures it was not trained on, and in blank paper.
+"""What the model reads in images it was not trained on, and in blank paper.
 
 reads   data/train/                           the checkpoint
         data/bucket/<split>/                  held-out shards
-        params.yaml: render                   how to draw, where hypotheses are compared by their pictures
+        params.yaml: render                   how to draw, where hypotheses are compared by their images
 writes  data/predict/predictions.parquet      records.PREDICTIONS
         data/predict/hypotheses.parquet       records.HYPOTHESES, where more than one is found
         data/predict/attention.parquet        records.ATTENTION, of a few samples
@@ -14,17 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
-from im2latex.dataset.shards import read_dataset, read_pictures
+from im2latex.config import load_section
+from im2latex.dataset.shards import read_dataset, read_images
+from im2latex.decoding.rerank import Redrawing
 from im2latex.errors import ArtifactError
-from im2latex.evaluation import ReadoutParams, read_out
-from im2latex.imaging.files import decode_png
-from im2latex.learning.attention_maps import look_back
-from im2latex.learning.checkpoint import load_checkpoint
-from im2latex.learning.predict import choose_device, predict
-from im2latex.params import load_section
-from im2latex.records import ATTENTION, PREDICTIONS, Split, write_table
-from im2latex.scoring.baselines import PICTURE
-from im2latex.scoring.rerank import Redrawing
+from im2latex.images.formats import decode_png
+from im2latex.inference.attention_maps import look_back
+from im2latex.inference.predict import choose_device, predict
+from im2latex.inference.predict_split import ReadoutParams, read_out
+from im2latex.io.parquet import write_table
+from im2latex.metrics.baselines import IMAGE
+from im2latex.schemas import ATTENTION, PREDICTIONS, Split
+from im2latex.training.checkpoint import load_checkpoint
 from pipeline.renderer import RenderStageParams, project_renderer
 from pipeline.stage import DATA, Run, run_stage
 
@@ -36,7 +37,7 @@ _SEED = 0
 
 
 def work(run: Run[ReadoutParams]) -> None:
-    """Read every held-out picture; then the test split once more with the pictures blanked."""
+    """Read every held-out image; then the test split once more with the images blanked."""
     dataset = read_dataset(SHARDS)
     expected: dict[Split, int] = {split: dataset["samples"][split] for split in HELD_OUT if dataset["samples"][split]}
     if "test" not in expected:
@@ -45,9 +46,9 @@ def work(run: Run[ReadoutParams]) -> None:
     redrawing = _redrawing() if run.params.rerank == "render" else None
     found = [read_out(CHECKPOINT, SHARDS, split, run.params, redrawing) for split in expected]
     blank = predict(CHECKPOINT, SHARDS, "test", run.params, blank=True)
-    rows = list(tqdm(blank, desc="blank", unit="picture", disable=None, delay=2))
+    rows = list(tqdm(blank, desc="blank", unit="image", disable=None, delay=2))
     predictions = [one.predictions for one in found] + [pa.Table.from_pylist(rows, schema=PREDICTIONS)]
-    run.ledger.keep(sum(one.pictures for one in found))
+    run.ledger.keep(sum(one.images for one in found))
     write_table(pa.concat_tables(predictions), run.out / "predictions.parquet")
     if run.params.beam > 1:
         write_table(pa.concat_tables(one.hypotheses for one in found), run.out / "hypotheses.parquet")
@@ -56,21 +57,21 @@ def work(run: Run[ReadoutParams]) -> None:
 
 
 def _attention(predictions: pa.Table, params: ReadoutParams) -> pa.Table:
-    """Where the model looked in a few pictures of the test split, drawn from those in which it read something."""
-    rows = predictions.filter(pc.equal(predictions["input"], PICTURE)).to_pylist()
+    """Where the model looked in a few images of the test split, drawn from those in which it read something."""
+    rows = predictions.filter(pc.equal(predictions["input"], IMAGE)).to_pylist()
     read = {row["formula_id"]: row["hypothesis"] for row in rows if row["hypothesis"]}
     drawn = random.Random(_SEED).sample(sorted(read), min(params.attention, len(read)))
-    pictures = read_pictures(SHARDS, "test", drawn)
+    images = read_images(SHARDS, "test", drawn)
     checkpoint = load_checkpoint(CHECKPOINT)
     checkpoint.network.to(choose_device(params.device))
-    found = look_back(checkpoint, [(name, decode_png(pictures[name]), read[name]) for name in drawn])
+    found = look_back(checkpoint, [(name, decode_png(images[name]), read[name]) for name in drawn])
     return pa.Table.from_pylist(list(found), schema=ATTENTION)
 
 
 def _redrawing() -> Redrawing:
     """Drawing as the render stage draws the base look."""
-    picture = load_section("render", RenderStageParams).picture
-    return Redrawing(project_renderer(), picture, progress=True)
+    image = load_section("render", RenderStageParams).image
+    return Redrawing(project_renderer(), image, progress=True)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
 """The renderer of this project, as section `render` of params.yaml describes it, for every stage that draws."""
 
-from im2latex.imaging.raster import PictureParams
-from im2latex.latex.normalize import NormalizerParams
-from im2latex.params import Params, load_section, project_section
-from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.rendering.glyphs import TexGlyphs
-from im2latex.rendering.looks import LooksParams
-from im2latex.rendering.pool import PooledGlyphs, PooledRenderer
+from im2latex.config import Params, load_section, project_section
+from im2latex.images.arrays import ImageParams
+from im2latex.latex.normalizer import NormalizerParams
+from im2latex.rendering.glyph_boxes.reader import TexGlyphs
+from im2latex.rendering.parallel import PooledGlyphs, PooledRenderer
+from im2latex.rendering.renderer import RenderParams, TexRenderer
+from im2latex.rendering.styles import StylesParams
 
 
 class RenderStageParams(Params):
     """Section `render` of params.yaml."""
 
     renderer: RenderParams
-    picture: PictureParams
-    looks: LooksParams = LooksParams()
+    image: ImageParams
+    styles: StylesParams = StylesParams()
 
 
 def with_commands(renderer: RenderParams) -> RenderParams:

@@ -2,16 +2,16 @@
 
 reads   data/evaluate/, data/predict/attention.parquet, data/tokenize/, data/bucket/, data/train/log.jsonl
         data/audit/, reports/audit.json
-        reports/metrics.json, reports/conditions.json, reports/ledger/, reports/manifest/
+        reports/metrics.json, reports/robustness.json, reports/ledger/, reports/manifest/
 writes  reports/report.html, reports/report.md
 """
 
 from pathlib import Path
 
-from im2latex.records import read_json
+from im2latex.io.json_files import read_json
 from im2latex.reporting import markdown
-from im2latex.reporting.collect import ReportParams, collect, read_ledgers
-from im2latex.reporting.page import write_page
+from im2latex.reporting.build import ReportParams, collect, read_ledgers
+from im2latex.reporting.html import write_page
 from im2latex.reporting.provenance import STAGES
 from pipeline.renderer import project_renderer
 from pipeline.stage import DATA, REPORTS, Run, run_stage

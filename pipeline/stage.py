@@ -22,10 +22,10 @@ from typing import Generic, TypeVar
 
 import typer
 
-from im2latex.dataset.manifest import write_manifest
+from im2latex.config import Params, load_section
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
+from im2latex.io.manifest import write_manifest
 from im2latex.ledger import Ledger
-from im2latex.params import Params, load_section
 from pipeline.fingerprint import fingerprint
 from pipeline.starter import end_with_dvc
 

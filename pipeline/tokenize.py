@@ -1,7 +1,7 @@
 """Normalized formulas that rendered to token ids; the vocabulary comes from the training split.
 
 reads   data/normalize/part-NNNNN.parquet     records.FORMULAS
-        data/render/part-NNNNN.parquet        which of them have a picture
+        data/render/part-NNNNN.parquet        which of them have an image
 writes  data/tokenize/vocabulary.json
         data/tokenize/tokenizer.json          the same for Hugging Face's tokenizers
         data/tokenize/labels.parquet          records.LABELS
@@ -11,13 +11,14 @@ import sys
 
 import pyarrow as pa
 
-from im2latex.dataset.synonyms import tally
-from im2latex.dataset.tokenizer_file import save_tokenizer, tokenizer_path
+from im2latex.config import Params
+from im2latex.dataset.hf_tokenizer import save_tokenizer, tokenizer_path
+from im2latex.dataset.token_merges import tally
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import InputError
+from im2latex.io.parquet import read_parts, write_table
 from im2latex.latex.tokens import split as split_tokens
-from im2latex.params import Params
-from im2latex.records import LABELS, read_parts, write_table
+from im2latex.schemas import LABELS
 from pipeline.stage import DATA, Run, run_stage
 
 

@@ -4,7 +4,7 @@ reads   data/bucket/                          shards, shapes, dataset hash
         data/tokenize/vocabulary.json
         <train.start>/                        a checkpoint, where the training goes on from one
 writes  data/train/model.safetensors, checkpoint.json
-        data/train/log.jsonl, samples.jsonl   losses and scores, and what was read in a few pictures, by samples seen
+        data/train/log.jsonl, samples.jsonl   losses and scores, and what was read in a few images, by samples seen
         reports/train/                        the learning curves, for `dvc plots`
         <state>/train/<key>/                  state of the run, and its checkpoints last/ and best/: training_state.py
         <cache>/tensorboard/, <cache>/wandb/  where train.logs asks for them
@@ -31,20 +31,20 @@ import typer
 from dvclive.live import Live
 from scmrepo.exceptions import SCMError
 
+from im2latex.config import load_section, load_yaml
 from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
-from im2latex.learning.checkpoint import save_checkpoint
-from im2latex.learning.devices import is_first_process
-from im2latex.learning.finetune import Start, load_start
-from im2latex.learning.journal import Journal
-from im2latex.learning.logs import Sink, open_sinks
-from im2latex.learning.loop import in_words, quiet, train
-from im2latex.learning.recipe import TrainParams
-from im2latex.learning.run import DivergedRunError
-from im2latex.learning.state import FORMAT, InterruptedRunError
-from im2latex.learning.validation import Reading
-from im2latex.params import load_section, load_yaml
+from im2latex.training.checkpoint import save_checkpoint
+from im2latex.training.config import TrainParams
+from im2latex.training.devices import is_first_process
+from im2latex.training.finetune import Start, load_start
+from im2latex.training.loggers import Sink, open_sinks
+from im2latex.training.loop import in_words, quiet, train
+from im2latex.training.metrics_log import Journal
+from im2latex.training.run import DivergedRunError
+from im2latex.training.state import FORMAT, InterruptedRunError
+from im2latex.training.validation import Reading
 from pipeline.stage import DATA, REPORTS, Run, cache_root, run_stage, state_root
 from pipeline.training_state import locked, note_outputs, take_up
 
@@ -143,7 +143,7 @@ def _train(
         checkpoint = train(
             run.params, SHARDS, vocabulary, dataset["hash"], state, log, say, show, start, as_it_is=as_it_is
         )
-        save_checkpoint(replace(checkpoint, pictures=_pictures()), run.out)
+        save_checkpoint(replace(checkpoint, images=_images()), run.out)
         finished = run.out
     finally:
         for sink in log.sinks:
@@ -172,10 +172,10 @@ def follow() -> None:
         train(params, SHARDS, Vocabulary.load(VOCABULARY), dataset, state, quiet, start=start)
 
 
-def _pictures() -> dict[str, int]:
-    """The settings that made the data set's pictures, as a checkpoint notes them; deps of the stage by name."""
+def _images() -> dict[str, int]:
+    """The settings that made the data set's images, as a checkpoint notes them; deps of the stage by name."""
     render = load_yaml(Path("params.yaml"))["render"]
-    return {"dpi": render["renderer"]["dpi"], **render["picture"]}
+    return {"dpi": render["renderer"]["dpi"], **render["image"]}
 
 
 def _readable(seen: int, reading: Reading, vocabulary: Vocabulary) -> dict[str, object]:

@@ -27,7 +27,7 @@ from pipeline.stage import REPORTS
 
 METRICS = REPORTS / "train" / "metrics.json"
 """The recorded file that tells one training from another: losses and scores with all their digits."""
-TRAINING = "im2latex.learning.loop"
+TRAINING = "im2latex.training.loop"
 """The module whose code decides the weights."""
 WAIT_SECONDS = 30.0
 """How long a new training waits for another that is ending: one step, and the writing of its state."""

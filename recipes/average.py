@@ -18,8 +18,8 @@ import torch
 import typer
 
 from im2latex.errors import Im2LatexError
-from im2latex.learning.checkpoint import load_checkpoint, save_checkpoint
-from im2latex.learning.finetune import adopt, load_start
+from im2latex.training.checkpoint import load_checkpoint, save_checkpoint
+from im2latex.training.finetune import adopt, load_start
 
 
 def main(

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import typer
 
+from im2latex.config import load_section
 from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import Im2LatexError
-from im2latex.learning.checkpoint import save_checkpoint
-from im2latex.learning.finetune import load_start
-from im2latex.learning.loop import train
-from im2latex.learning.recipe import TrainParams
-from im2latex.params import load_section
+from im2latex.training.checkpoint import save_checkpoint
+from im2latex.training.config import TrainParams
+from im2latex.training.finetune import load_start
+from im2latex.training.loop import train
 from pipeline.stage import DATA
 
 

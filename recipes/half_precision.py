@@ -2,7 +2,7 @@
 
 import torch
 
-from im2latex.learning.network import Network
+from im2latex.models.model import Network
 
 
 def halve(network: Network) -> Network:

@@ -1,10 +1,10 @@
 """Pack a whole run into one archive, for a machine with no TeX and no network: python -m recipes.pack --help
 
 reads   formulas, label files, params.yaml with the changes of a recipe, this machine's TeX, a package index
-writes  an archive for `recipes/run.sh`: wheels, a portable TeX, the code, params.yaml, the corpus and the label files
+writes  an archive for `recipes/run.sh`: wheels, a portable TeX, the code, params.yaml, the dataset and the label files
 
-The corpus holds the formulas to train on as split train, others of the same kind as split val, and all label files as
-split test: so the filters keep every label out of training, by text and by picture.
+The dataset holds the formulas to train on as split train, others of the same kind as split val, and all label files as
+split test: so the filters keep every label out of training, by text and by image.
 """
 
 import json
@@ -22,15 +22,15 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from im2latex.config import Params, check, load_yaml
 from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.filters import FilterParams
-from im2latex.dataset.sources import read_file
+from im2latex.dataset.readers.files import read_file
 from im2latex.errors import Im2LatexError, InputError
-from im2latex.evaluation import ReadoutParams
-from im2latex.learning.recipe import TrainParams
-from im2latex.params import Params, check, load_yaml
-from im2latex.records import RawFormula
-from im2latex.rendering.looks import all_looks, tex_renderers
+from im2latex.inference.predict_split import ReadoutParams
+from im2latex.rendering.styles import all_styles, tex_renderers
+from im2latex.schemas import RawFormula
+from im2latex.training.config import TrainParams
 from pipeline.fingerprint import ROOT
 from pipeline.normalizer import NormalizeParams
 from pipeline.renderer import RenderStageParams
@@ -76,9 +76,9 @@ def main(
             wheels(folder / "wheels", python)
             _project(folder / "project", params, rows, sets)
             stage = check(params["render"], RenderStageParams, "render")
-            looks = all_looks(stage.renderer, stage.looks)
+            styles = all_styles(stage.renderer, stage.styles)
             formulas = [row["formula"] for row in rows]
-            collect(folder / "tex", tex_renderers(looks), formulas[:: max(1, len(formulas) // _RECORDED)])
+            collect(folder / "tex", tex_renderers(styles), formulas[:: max(1, len(formulas) // _RECORDED)])
             with tarfile.open(out, "w:xz") as archive:
                 for part in sorted(folder.iterdir()):
                     archive.add(part, part.name, filter=plain)
@@ -105,7 +105,7 @@ def checked(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(file: Path, split: str) -> Iterator[Row]:
-    """The formulas of a file as rows of a corpus."""
+    """The formulas of a file as rows of a dataset."""
     for row in read_file(file):
         if isinstance(row, RawFormula):
             named = {"id": row.source_id, "group": row.group, "formula": row.formula, "split": split}
@@ -123,17 +123,17 @@ def _labels(text: str) -> tuple[str, list[str]]:
 
 
 def _project(folder: Path, params: dict[str, Any], rows: list[Row], sets: Mapping[str, list[str]]) -> None:
-    """The code with its params.yaml, the corpus and the label files."""
+    """The code with its params.yaml, the dataset and the label files."""
     code(folder)
     start = params["train"].get("start")
     if start:
         place = str(start).partition("@")[0]
         shutil.copytree(ROOT / place, folder / place)
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    corpus = folder / "data" / "raw" / str(params["corpus"])
-    corpus.mkdir(parents=True)
+    dataset = folder / "data" / "raw" / str(params["dataset"])
+    dataset.mkdir(parents=True)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    (corpus / "formulas.jsonl").write_text(text, encoding="utf-8")
+    (dataset / "formulas.jsonl").write_text(text, encoding="utf-8")
     (folder / "sets").mkdir()
     for name, lines in sets.items():
         (folder / "sets" / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

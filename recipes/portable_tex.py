@@ -20,9 +20,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from im2latex.errors import ToolError
-from im2latex.rendering import document, process, texformat
-from im2latex.rendering.engine import RenderParams
-from im2latex.rendering.sandbox import FileAccess
+from im2latex.rendering import document, tex_format
+from im2latex.rendering.renderer import RenderParams
+from im2latex.sandbox import process
+from im2latex.sandbox.restrictions import FileAccess
 
 _PROGRAMS = ("pdftex", "kpsewhich")
 _MAP = "pdftex.map"
@@ -54,7 +55,7 @@ def collect(folder: Path, renderers: Sequence[RenderParams], formulas: Sequence[
     files: set[Path] = set(_located(_ASKED))
     for renderer in renderers:
         preamble = document.preamble(renderer.template, renderer)
-        made = texformat.load(preamble)
+        made = tex_format.load(preamble)
         files |= _sources(made.path)
         files |= _recorded(made, renderer, formulas)
         _keep_format(made, folder / "cache" / "im2latex" / "formats")
@@ -73,7 +74,7 @@ def collect(folder: Path, renderers: Sequence[RenderParams], formulas: Sequence[
     return size
 
 
-def _recorded(made: texformat.Format, renderer: RenderParams, formulas: Sequence[str]) -> set[Path]:
+def _recorded(made: tex_format.Format, renderer: RenderParams, formulas: Sequence[str]) -> set[Path]:
     """What TeX opens while it sets the formulas; a batch that dies tells what it opened until then."""
     found: set[Path] = set()
     command = [
@@ -97,8 +98,8 @@ def _recorded(made: texformat.Format, renderer: RenderParams, formulas: Sequence
                 timeout_seconds=60,
                 memory_mb=2048,
                 file_mb=64,
-                access=FileAccess(read=texformat.tex_trees()),
-                env=texformat.TEX_ENVIRONMENT,
+                access=FileAccess(read=tex_format.tex_trees()),
+                env=tex_format.TEX_ENVIRONMENT,
             )
             found |= _inputs(work / "batch.fls", work)
     return found
@@ -118,7 +119,7 @@ def _sources(made: Path) -> set[Path]:
     return {Path(name) for name in json.loads(made.with_name("made_of.json").read_text(encoding="utf-8"))["sources"]}
 
 
-def _keep_format(made: texformat.Format, cache: Path) -> None:
+def _keep_format(made: tex_format.Format, cache: Path) -> None:
     """Copy a format, so that it is found although none of its sources lies where it lay here."""
     folder = cache / made.path.parent.name
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,11 @@
 """Put a trained checkpoint where `im2latex predict` looks for one: python -m recipes.release CHECKPOINT SHARDS
 
 reads   a checkpoint folder; shards with the split val, such as data/bucket
-writes  im2latex/released/model.safetensors   the weights, in half precision
-        im2latex/released/checkpoint.json
-        im2latex/released/SHA256SUMS          of both, for `im2latex verify`
+writes  im2latex/pretrained/model.safetensors   the weights, in half precision
+        im2latex/pretrained/checkpoint.json
+        im2latex/pretrained/SHA256SUMS          of both, for `im2latex verify`
 
-Both are first written elsewhere and tried: they must be small enough for the repository, and read held-out pictures
+Both are first written elsewhere and tried: they must be small enough for the repository, and read held-out images
 as the full weights do. Otherwise nothing is written, and it exits 1.
 """
 
@@ -20,16 +20,16 @@ from typing import Annotated
 
 import typer
 
-from im2latex.checksums import sum_line
-from im2latex.dataset.manifest import RELEASED, SUMS
 from im2latex.errors import ArtifactError, Im2LatexError
-from im2latex.learning.checkpoint import load_checkpoint, save_checkpoint
-from im2latex.learning.predict import PredictParams, Reading, read
+from im2latex.inference.predict import PredictParams, Reading, read
+from im2latex.io.hashing import sum_line
+from im2latex.io.manifest import RELEASED, SUMS
+from im2latex.training.checkpoint import load_checkpoint, save_checkpoint
 from recipes.half_precision import halve
 
 MOST_BYTES = 25_000_000
 FEWEST_ALIKE = 0.98
-"""Share of pictures that must be read token by token as with full weights: where two tokens are as probable as each
+"""Share of images that must be read token by token as with full weights: where two tokens are as probable as each
 other, the smallest change decides, which makes the reading no worse."""
 MOST_OFF = 0.01
 """How far the mean probability of a token may move, as a share."""
@@ -39,7 +39,7 @@ def main(
     checkpoint: Annotated[Path, typer.Argument(help="folder of a trained model, as data/train")],
     shards: Annotated[Path, typer.Argument(help="folder of shards, as data/bucket")] = Path("data/bucket"),
     out: Annotated[Path, typer.Option("--out", help="where the released checkpoint lies")] = RELEASED,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="pictures of val that are compared")] = 200,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="images of val that are compared")] = 200,
 ) -> None:
     """Halve the weights, compare, and release."""
     loaded = load_checkpoint(checkpoint)
@@ -53,7 +53,7 @@ def main(
         alike, off = compare(full, half)
         if alike < FEWEST_ALIKE or not off <= MOST_OFF:
             raise ArtifactError(
-                f"{checkpoint}: with half precise weights {alike:.1%} of the pictures are read alike and a token's "
+                f"{checkpoint}: with half precise weights {alike:.1%} of the images are read alike and a token's "
                 f"probability moves by {off:.2%}; {FEWEST_ALIKE:.0%} and {MOST_OFF:.0%} are asked for"
             )
         out.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def _sureness(reading: Reading) -> float:
 def _readings(checkpoint: Path, shards: Path, count: int) -> list[Reading]:
     found = list(islice(read(checkpoint, shards, "val", PredictParams(device="cpu")), count))
     if not found:
-        raise ArtifactError(f"{shards}: no pictures in the split val to compare the readings on")
+        raise ArtifactError(f"{shards}: no images in the split val to compare the readings on")
     return found
 
 

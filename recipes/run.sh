@@ -64,5 +64,5 @@ if [ ! -e data/train/checkpoint.json ]; then
 fi
 [ $((LIMIT - SECONDS)) -ge "$NEEDED" ] || again
 
-"$PYTHON" -m recipes.examine "$OUT"
+"$PYTHON" -m recipes.evaluate "$OUT"
 note examine

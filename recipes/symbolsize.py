@@ -1,11 +1,11 @@
-"""Fit what tells the size of a formula's type from its picture: python -m recipes.symbolsize --help
+"""Fit what tells the size of a formula's type from its image: python -m recipes.symbolsize --help
 
-`draw` sets formulas in six sets of letters and several sizes, finely; `fit` makes pictures of many resolutions of them,
+`draw` sets formulas in six sets of letters and several sizes, finely; `fit` makes images of many resolutions of them,
 sharp and blurred, with and without noise, learns the size of the type from what `imaging.symbolsize` measures, and
 writes the coefficients; `judge` says how far off the estimates are. Papers are either for the fit or for the judging.
 
 reads   formulas, as .jsonl.gz with the column paper
-writes  DRAWN.npz, im2latex/imaging/symbolsize.json, benchmarks/results/reading-symbolsize.json
+writes  DRAWN.npz, im2latex/images/font_size.json, benchmarks/results/reading-symbolsize.json
 """
 
 import gzip
@@ -26,13 +26,13 @@ from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
-from benchmarks.corpus import save
-from im2latex.imaging.background import ink_of
-from im2latex.imaging.cropping import crop_ink
-from im2latex.imaging.symbolsize import COEFFICIENTS, NAMES, estimate, measure
-from im2latex.rendering.engine import RenderParams
+from benchmarks.datasets import save
+from im2latex.images.crop import crop_ink
+from im2latex.images.font_size import COEFFICIENTS, NAMES, estimate, measure
+from im2latex.images.foreground import ink_of
 from im2latex.rendering.fonts import FontSet
-from im2latex.rendering.looks import LooksParams, Size, VariantParams, all_looks, create_renderer
+from im2latex.rendering.renderer import RenderParams
+from im2latex.rendering.styles import Size, StylesParams, VariantParams, all_styles, create_renderer
 
 POINTS_PER_INCH = 72.27
 DPI = 600
@@ -50,33 +50,33 @@ app = typer.Typer(help=__doc__, add_completion=False)
 
 @app.command()
 def draw(formulas: Path, drawn: Path, skip: int = 4000, count: int = 5000, seed: int = 0) -> None:
-    """Draw formulas, each in one look, at 600 dots an inch."""
+    """Draw formulas, each in one style, at 600 dots an inch."""
     with gzip.open(formulas, "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file][skip:]
     draws = random.Random(seed)
     chosen = [(row["formula"], row["paper"]) for row in draws.sample(rows, round(count * (1 - SHORT)))]
     chosen += [(text, text) for text in _short(draws, count - len(chosen))]
-    looks = [
+    styles = [
         VariantParams(name=f"{fonts}-{size}", fonts=fonts, size=size, dpi=DPI)
         for fonts, size in product(FONT_SETS, SIZES)
     ]
     base = RenderParams(rasterizer="pdfium")
-    variants = all_looks(base, LooksParams(variants=tuple(looks)))[1:]
+    variants = all_styles(base, StylesParams(variants=tuple(styles)))[1:]
     # The letters of TeX count for half: they are most of what there is.
-    weights = [3 if look.name.startswith("computer-modern") else 1 for look in variants]
-    pictures, ems, held_out = [], [], []
+    weights = [3 if style.name.startswith("computer-modern") else 1 for style in variants]
+    images, ems, held_out = [], [], []
     given = draws.choices(range(len(variants)), weights, k=len(chosen))
-    for place, look in enumerate(tqdm(variants)):
+    for place, style in enumerate(tqdm(variants)):
         mine = [one for one, its in zip(chosen, given, strict=True) if its == place]
-        renderings = create_renderer(look.renderer).render([text for text, _ in mine])
+        renderings = create_renderer(style.renderer).render([text for text, _ in mine])
         for (_, paper), found in zip(mine, renderings, strict=True):
             if found.pixels is not None and found.pixels.size < 12_000_000:
                 file_ = io.BytesIO()
                 Image.fromarray(found.pixels).save(file_, "PNG", compress_level=1)
-                pictures.append(file_.getvalue())
-                ems.append(int(look.name.rsplit("-", 1)[1][:-2]) / POINTS_PER_INCH * DPI)
+                images.append(file_.getvalue())
+                ems.append(int(style.name.rsplit("-", 1)[1][:-2]) / POINTS_PER_INCH * DPI)
                 held_out.append(hashlib.sha256(paper.encode()).digest()[0] < 64)
-    np.savez(drawn, pictures=np.array(pictures, object), ems=np.array(ems), held_out=np.array(held_out))
+    np.savez(drawn, images=np.array(images, object), ems=np.array(ems), held_out=np.array(held_out))
 
 
 @app.command()
@@ -129,7 +129,7 @@ def judge(drawn: Drawn, views: int = 1, seed: int = 1) -> None:
     classes = {f"{low}-{high} px": (em_px >= low) & (em_px < high) for low, high in ((8, 12), (12, 24), (24, 100))}
     save(
         "reading-symbolsize",
-        {"pictures": len(off), "factor_off": _distribution(off)}
+        {"images": len(off), "factor_off": _distribution(off)}
         | {"the_surer_half": _distribution(off[sure]), "the_other_half": _distribution(off[~sure])}
         | {"by_size_of_type": {name: _distribution(off[mask]) for name, mask in classes.items()}},
     )
@@ -154,9 +154,9 @@ def _measured(
 def _views(
     data: NDArray[np.void], mask: NDArray[np.bool_], views: int, seed: int
 ) -> Iterator[tuple[NDArray[np.float32], float]]:
-    """Pictures of the chosen formulas as they may come, cropped, and the size of their type in pixels."""
+    """Images of the chosen formulas as they may come, cropped, and the size of their type in pixels."""
     draws = np.random.default_rng(seed)
-    for encoded, em in tqdm([*zip(data["pictures"][mask], data["ems"][mask], strict=True)], mininterval=10):
+    for encoded, em in tqdm([*zip(data["images"][mask], data["ems"][mask], strict=True)], mininterval=10):
         with Image.open(io.BytesIO(encoded)) as image:
             for _ in range(views):
                 largest = min(em, LARGEST_EM)
@@ -172,7 +172,7 @@ def _seen(image: Image.Image, factor: float, draws: np.random.Generator) -> NDAr
     kind = draws.integers(5)
     filters = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.LANCZOS)
     padded = Image.new("L", (size[0] + 12, size[1] + 12), 255)
-    if kind == 0:  # a small picture that was enlarged
+    if kind == 0:  # a small image that was enlarged
         few = max(1, round(size[0] * 0.7)), max(1, round(size[1] * 0.7))
         small = image.resize(few, Image.Resampling.BOX).resize(size, Image.Resampling.BILINEAR)
     else:

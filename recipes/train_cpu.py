@@ -27,17 +27,17 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from im2latex.config import check, load_yaml
 from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import Im2LatexError, InputError
-from im2latex.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.learning.finetune import load_start
-from im2latex.learning.journal import Journal
-from im2latex.learning.loop import in_words, train
-from im2latex.learning.recipe import TrainParams
-from im2latex.learning.schedule import ScheduleParams
-from im2latex.learning.state import FORMAT, InterruptedRunError, read_state
-from im2latex.params import check, load_yaml
+from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from im2latex.training.config import TrainParams
+from im2latex.training.finetune import load_start
+from im2latex.training.loop import in_words, train
+from im2latex.training.metrics_log import Journal
+from im2latex.training.schedule import ScheduleParams
+from im2latex.training.state import FORMAT, InterruptedRunError, read_state
 from pipeline.stage import state_root
 from pipeline.training_state import locked
 from recipes.half_precision import halve
@@ -68,18 +68,18 @@ def main(
         folder = (state or state_root()) / "train" / _key(params, dataset)
         if decay_samples:
             folder, params = last_stretch(folder, params, decay_samples)
-        pictures = {"dpi": content["render"]["renderer"]["dpi"], **content["render"]["picture"]}
+        images = {"dpi": content["render"]["renderer"]["dpi"], **content["render"]["image"]}
         with locked(folder, typer.echo):
-            run(params, data, dataset, folder, pictures, minutes)
+            run(params, data, dataset, folder, images, minutes)
     except Im2LatexError as error:
         typer.echo(f"train_cpu: {error}", err=True)
         sys.exit(error.exit_code)
 
 
 def run(
-    params: TrainParams, data: Path, dataset: str, folder: Path, pictures: dict[str, int], minutes: float | None
+    params: TrainParams, data: Path, dataset: str, folder: Path, images: dict[str, int], minutes: float | None
 ) -> None:
-    """One stretch of training in `folder`; `pictures` are the settings of the images, as a checkpoint notes them."""
+    """One stretch of training in `folder`; `images` are the settings of the images, as a checkpoint notes them."""
     vocabulary = Vocabulary.load(data / "tokenize" / "vocabulary.json")
     journal = Journal(folder / "curve.jsonl")
     start = load_start(params.start) if params.start else None
@@ -90,7 +90,7 @@ def run(
         typer.echo(in_words(dict(row)))
 
     def export() -> None:
-        _save_half(load_checkpoint(folder / "last"), folder, pictures)
+        _save_half(load_checkpoint(folder / "last"), folder, images)
 
     ended, over = threading.Event(), threading.Event()
     if minutes:
@@ -106,7 +106,7 @@ def run(
         return
     finally:
         ended.set()
-    _save_half(checkpoint, folder, pictures)
+    _save_half(checkpoint, folder, images)
     (folder / FINISHED).write_text(json.dumps(checkpoint.counts) + "\n", encoding="utf-8")
 
 
@@ -150,9 +150,9 @@ def _key(params: TrainParams, dataset: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def _save_half(checkpoint: Checkpoint, folder: Path, pictures: dict[str, int]) -> None:
+def _save_half(checkpoint: Checkpoint, folder: Path, images: dict[str, int]) -> None:
     network = halve(checkpoint.network)
-    save_checkpoint(replace(checkpoint, network=network, pictures=pictures), folder / "checkpoint")
+    save_checkpoint(replace(checkpoint, network=network, images=images), folder / "checkpoint")
 
 
 if __name__ == "__main__":

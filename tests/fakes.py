@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from im2latex.rendering.engine import Rendering
-from im2latex.rendering.glyphs import Setting
-from im2latex.rendering.symbols import Glyphs
+from im2latex.rendering.glyph_boxes.reader import Setting
+from im2latex.rendering.glyph_boxes.symbols import Glyphs
+from im2latex.rendering.renderer import Rendering
 
 
 class FakeRenderer:
@@ -32,7 +32,7 @@ class FakeRenderer:
         for column in range(0, pixels.shape[1], 4):
             height = 1 + digest[column // 4 % len(digest)] % 40
             pixels[40 - height :, column : column + 2] = 0
-        pixels[:, [0, -1]] = 0  # cropped to ink, as a renderer's pictures are
+        pixels[:, [0, -1]] = 0  # cropped to ink, as a renderer's images are
         return Rendering(pixels)
 
 

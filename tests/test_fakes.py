@@ -1,8 +1,8 @@
 import numpy as np
 
-from im2latex.imaging import raster
-from im2latex.rendering.engine import Renderer
-from im2latex.rendering.glyphs import GlyphReader
+from im2latex.images import arrays
+from im2latex.rendering.glyph_boxes.reader import GlyphReader
+from im2latex.rendering.renderer import Renderer
 from tests.fakes import FakeGlyphs, FakeRenderer
 
 
@@ -11,7 +11,7 @@ def test_fake_renderer_is_a_renderer() -> None:
     good, longer, broken = renderer.render(["x", "x+y", r"\broken"])
     assert good.pixels is not None
     assert longer.pixels is not None
-    assert np.array_equal(raster.crop(good.pixels), good.pixels)
+    assert np.array_equal(arrays.crop(good.pixels), good.pixels)
     assert longer.pixels.shape[1] > good.pixels.shape[1]
     assert (broken.pixels, broken.reason) == (None, "undefined_macro")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from im2latex.io.parquet import read_table
 from im2latex.ledger import Ledger
-from im2latex.records import read_table
 
 
 def test_writes_counts_and_rejects(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from io import TextIOWrapper
 
 import typer
 
-from im2latex.cli import comparison, formulas, pictures, reading, scores, serving, state, vocab
+from im2latex.cli import compare, formulas, inspect, predict, render, score, serve, vocab
 from im2latex.cli.runs import runs
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
 
 app = typer.Typer(
-    help="Pictures of formulas to LaTeX: a reproducible data pipeline, models and honest scores.",
+    help="Images of formulas to LaTeX: a reproducible data pipeline, models and honest scores.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,18 +26,18 @@ for command in (
     formulas.fetch,
     formulas.extract,
     formulas.normalize,
-    pictures.render,
-    pictures.audit,
-    reading.predict,
-    scores.score,
-    scores.evaluate,
+    render.render,
+    render.audit,
+    predict.predict,
+    score.score,
+    score.evaluate,
     runs,
-    comparison.compare,
-    comparison.gate,
-    serving.serve,
-    state.inspect,
-    state.verify,
-    state.doctor,
+    compare.compare,
+    compare.gate,
+    serve.serve,
+    inspect.inspect,
+    inspect.verify,
+    inspect.doctor,
 ):
     app.command()(command)
 app.add_typer(vocab.app, name="vocab")

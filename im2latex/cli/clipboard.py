@@ -6,9 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from im2latex.errors import PictureError, ToolError
-from im2latex.image_decoder import Decoded, decode_image
-from im2latex.rendering import process
+from im2latex.errors import ImageError, ToolError
+from im2latex.images.decode import Decoded, decode_image
+from im2latex.sandbox import process
 
 _PNG_OF_MACOS = ["osascript", "-e", "get the clipboard as «class PNGf»"]
 _WAYLAND = ["wl-paste", "-t", "image"]
@@ -30,7 +30,7 @@ _MOST_MB = 256
 def from_clipboard() -> Decoded:
     """The pixels of the image on the clipboard.
 
-    Raises `ToolError` where there is no way to the clipboard, `PictureError` no_picture where it holds something else.
+    Raises `ToolError` where there is no way to the clipboard, `ImageError` no_image where it holds something else.
     """
     command = _PNG_OF_MACOS if sys.platform == "darwin" else _command()
     session = {name: os.environ[name] for name in _SESSION if name in os.environ}
@@ -48,7 +48,7 @@ def from_clipboard() -> Decoded:
         said = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
         raise _unreachable(f"{command[0]}: {said or 'no answer'}")
     if not done.ok or not done.stdout:
-        raise PictureError("no_picture", "there is no picture on the clipboard; copy one first")
+        raise ImageError("no_image", "there is no image on the clipboard; copy one first")
     return decode_image(binascii.unhexlify(done.stdout[11:-3]) if command is _PNG_OF_MACOS else done.stdout)
 
 
@@ -64,5 +64,5 @@ def _command() -> list[str]:
 def _unreachable(why: str) -> ToolError:
     return ToolError(
         f"the clipboard cannot be read ({why}); install wl-clipboard or xclip and run in a desktop session, or give "
-        "the picture as a file"
+        "the image as a file"
     )

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from im2latex.cli.inputs import Formulas, rows
+from im2latex.config import project_section
 from im2latex.errors import LatexError
-from im2latex.params import project_section
-from im2latex.records import BadRow
+from im2latex.schemas import BadRow
 
 
 def generate(
@@ -20,15 +20,15 @@ def generate(
     classics: Annotated[bool, typer.Option("--classics", help="put the list of classic formulas in front")] = False,
 ) -> None:
     """Write formulas from the grammar, one a line."""
-    from im2latex.latex.classics import load_classics
-    from im2latex.latex.grammar import generate as from_grammar
+    from im2latex.latex.grammar.classics import load_classics
+    from im2latex.latex.grammar.generator import generate as from_grammar
 
     for formula in [*(load_classics() if classics else []), *from_grammar(count, seed)]:
         typer.echo(formula)
 
 
 def fetch(
-    corpus: Annotated[
+    dataset: Annotated[
         str,
         typer.Argument(
             help="im2latex-100k, as published; im2latex-100k-processed, as im2markup normalized and filtered it; "
@@ -37,29 +37,30 @@ def fetch(
         ),
     ],
     into: Annotated[
-        Path | None, typer.Option("--into", help="folder; if not given data/raw/CORPUS, or models/RUN for a checkpoint")
+        Path | None,
+        typer.Option("--into", help="folder; if not given data/raw/DATASET, or models/RUN for a checkpoint"),
     ] = None,
     url: Annotated[str | None, typer.Option("--url", help="folder of a mirror")] = None,
-    pictures: Annotated[bool, typer.Option("--pictures", help="the published pictures too")] = False,
+    images: Annotated[bool, typer.Option("--images", help="the published images too")] = False,
 ) -> None:
-    """Download a public corpus, going on where a download broke. Or a trained checkpoint.
+    """Download a public dataset, going on where a download broke. Or a trained checkpoint.
 
     Checksums are checked. Where none was published, the SHA-256 of the first download is written to SHA256SUMS, said,
     and checked from then on.
     """
-    if corpus.startswith("wandb:"):
-        from im2latex.learning.logs import download_checkpoint, run_name
+    if dataset.startswith("wandb:"):
+        from im2latex.training.loggers import download_checkpoint, run_name
 
-        run = corpus.removeprefix("wandb:")
+        run = dataset.removeprefix("wandb:")
         typer.echo(download_checkpoint(run, into or Path("models") / run_name(run)))
         return
-    from im2latex.dataset.fetch import SUMS, without_checksum
-    from im2latex.dataset.fetch import fetch as bring
+    from im2latex.dataset.download import SUMS, without_checksum
+    from im2latex.dataset.download import fetch as bring
 
-    folder = into or Path("data/raw") / corpus
-    for path in bring(corpus, folder, url, pictures):
+    folder = into or Path("data/raw") / dataset
+    for path in bring(dataset, folder, url, images):
         typer.echo(path)
-    if unsure := without_checksum(corpus, pictures):
+    if unsure := without_checksum(dataset, images):
         typer.echo(f"no checksum was published of {', '.join(unsure)}; {folder / SUMS} has what came first", err=True)
 
 
@@ -94,7 +95,7 @@ def normalize(
     ] = False,
 ) -> None:
     """Normalize formulas line by line: as many lines out as in, blank where a formula is refused."""
-    from im2latex.latex.normalize import Normalizer, NormalizerParams
+    from im2latex.latex.normalizer import Normalizer, NormalizerParams
 
     normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer", options={"profile": profile}))
     replaced: Counter[str] = Counter()

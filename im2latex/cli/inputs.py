@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from im2latex.params import project_section
-from im2latex.records import BadRow, RawFormula
+from im2latex.config import project_section
+from im2latex.schemas import BadRow, RawFormula
 
 if TYPE_CHECKING:
-    from im2latex.rendering.engine import RenderParams
-    from im2latex.rendering.looks import Look
+    from im2latex.rendering.renderer import RenderParams
+    from im2latex.rendering.styles import RenderStyle
 
 Formulas = Annotated[
     str,
@@ -27,7 +27,7 @@ Formulas = Annotated[
 
 def rows(file: str) -> Iterator[RawFormula | BadRow]:
     """The rows of a file, or the lines of standard input."""
-    from im2latex.dataset.sources import read_file, read_lines
+    from im2latex.dataset.readers.files import read_file, read_lines
 
     if file == "-":
         return read_lines(sys.stdin.buffer, "stdin")
@@ -37,7 +37,7 @@ def rows(file: str) -> Iterator[RawFormula | BadRow]:
 
 def note_format(path: Path) -> None:
     """Say on standard error where a file will be read as lines for want of a known suffix."""
-    from im2latex.dataset.sources import read_as_lines
+    from im2latex.dataset.readers.files import read_as_lines
 
     if note := read_as_lines(path):
         typer.echo(f"im2latex: {note}", err=True)
@@ -48,15 +48,15 @@ def renderer_params() -> RenderParams:
 
     It also takes the commands of `normalize.normalizer.commands`.
     """
-    from im2latex.latex.normalize import NormalizerParams
-    from im2latex.rendering.engine import RenderParams
+    from im2latex.latex.normalizer import NormalizerParams
+    from im2latex.rendering.renderer import RenderParams
 
     commands = project_section(NormalizerParams, "normalize", "normalizer").commands
     return project_section(RenderParams, "render", "renderer").with_commands(commands)
 
 
-def project_looks() -> list[Look]:
-    """The looks of ./params.yaml, the base look first."""
-    from im2latex.rendering.looks import LooksParams, all_looks
+def project_styles() -> list[RenderStyle]:
+    """The styles of ./params.yaml, the base style first."""
+    from im2latex.rendering.styles import StylesParams, all_styles
 
-    return all_looks(renderer_params(), project_section(LooksParams, "render", "looks"))
+    return all_styles(renderer_params(), project_section(StylesParams, "render", "styles"))

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from im2latex.cli.inputs import note_format
+from im2latex.config import check, project_section
 from im2latex.errors import InputError, LatexError, UsageError
-from im2latex.params import check, project_section
-from im2latex.records import RawFormula
+from im2latex.schemas import RawFormula
 
 ALL = "all"
 """The split of formulas that are given none."""
@@ -49,10 +49,10 @@ def build(
 ) -> None:
     """Fit a vocabulary on the formulas of the split `train`, or on all where no split is given.
 
-    As the pipeline does, which counts those of data/normalize that have a picture: data/render.
+    As the pipeline does, which counts those of data/normalize that have an image: data/render.
     """
-    from im2latex.dataset.synonyms import tally
-    from im2latex.dataset.tokenizer_file import save_tokenizer, tokenizer_path
+    from im2latex.dataset.hf_tokenizer import save_tokenizer, tokenizer_path
+    from im2latex.dataset.token_merges import tally
     from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 
     values = {
@@ -101,7 +101,7 @@ def show(vocabulary: Given) -> None:
 @app.command()
 def diff(old: Given, new: Given) -> None:
     """Tokens, symbols, pieces and merges added and removed, and entries whose id changed."""
-    from im2latex.dataset.coverage import difference
+    from im2latex.dataset.vocab_stats import difference
     from im2latex.dataset.vocabulary import Vocabulary
 
     before, after = Vocabulary.load(old), Vocabulary.load(new)
@@ -121,7 +121,7 @@ def coverage(vocabulary: Given, formulas: Formulas) -> None:
 
     Of a token that is spelled each symbol counts as a token.
     """
-    from im2latex.dataset.coverage import cover
+    from im2latex.dataset.vocab_stats import cover
     from im2latex.dataset.vocabulary import Vocabulary
 
     given = Vocabulary.load(vocabulary)
@@ -153,8 +153,8 @@ def _pairs(merges: Iterable[str]) -> dict[str, str]:
 def _tokenized(path: Path) -> list[tuple[str, list[str]]]:
     """Split and tokens of each formula that the normalizer accepts, or has accepted; `ALL` where no split is given."""
     from im2latex.dataset.labels import read_labels
-    from im2latex.dataset.layouts import read_corpus
-    from im2latex.latex.normalize import Normalizer, NormalizerParams
+    from im2latex.dataset.readers.layouts import read_raw_formulas
+    from im2latex.latex.normalizer import Normalizer, NormalizerParams
     from im2latex.latex.tokens import split as split_tokens
 
     labels = read_labels(path)
@@ -164,7 +164,7 @@ def _tokenized(path: Path) -> list[tuple[str, list[str]]]:
     normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer"))
     rows: list[tuple[str, list[str]]] = []
     refused = 0
-    for row in read_corpus(path):
+    for row in read_raw_formulas(path):
         try:
             if isinstance(row, RawFormula):
                 rows.append((row.split or ALL, split_tokens(normalizer.normalize(row.formula))))

@@ -1,7 +1,7 @@
 """A small fixed set of shapes, chosen from the data so that batches need little padding.
 
 A shape is (height, width, tokens); a sample goes to the cheapest shape that holds it. Nothing is dropped or repeated
-to fill a batch: batches are made of one shape at a time, by the learning floor, which lays each picture at a random
+to fill a batch: batches are made of one shape at a time, by the learning floor, which lays each image at a random
 place of its shape while it trains.
 
 reads, writes  buckets.json: {"shapes": [{"height", "width", "tokens"}, ...]}
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from im2latex.dataset.shape_search import search
+from im2latex.config import Params
+from im2latex.dataset.bucket_search import search
 from im2latex.errors import ArtifactError
-from im2latex.params import Params
 
 Ints = NDArray[np.int64]
 
@@ -26,7 +26,7 @@ PUBLISHED_SIZES = (
     *((640, 100), (720, 80), (720, 100), (720, 120), (720, 200), (800, 100), (800, 320), (1000, 200), (1000, 400)),
     *((1200, 200), (1600, 200), (1600, 1600)),
 )
-"""(width, height) at 200 dpi, before pictures are halved: the list of `preprocess_images.py`, harvardnlp/im2markup."""
+"""(width, height) at 200 dpi, before images are halved: the list of `preprocess_images.py`, harvardnlp/im2markup."""
 TOKEN_BINS = (28, 35, 41, 48, 55, 64, 75, 88, 105, 150)
 """Longest label of each bin of Singh 2018 (arXiv 1802.05415), whose batches of 56 come from one bin."""
 
@@ -49,8 +49,8 @@ def choose_shapes(sizes: Ints, params: BucketParams) -> Ints:
     """Shapes (S, 3) for `sizes` (N, 3), both as (height, width, tokens); every sample fits one.
 
     fitted           at most `max_shapes`, on the steps, found by `shape_search`
-    published-sizes  the list of 21 picture sizes, halved as its users halve their pictures, for labels of any length
-    token-bins       bins of label length, all for the largest picture
+    published-sizes  the list of 21 image sizes, halved as its users halve their images, for labels of any length
+    token-bins       bins of label length, all for the largest image
     none             one shape, the largest of each side: what padding costs where nothing is grouped
 
     Samples that a published list does not hold get one more shape, around all of them, on the steps.

@@ -1,4 +1,4 @@
-"""Keep or drop a labelled picture, always with a reason. Works on columns without pixels."""
+"""Keep or drop a labelled image, always with a reason. Works on columns without pixels."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -6,25 +6,25 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field, field_validator
 
-from im2latex.dataset import expression
-from im2latex.params import Params
+from im2latex.config import Params
+from im2latex.dataset import filter_expression
 
 Mask = pd.Series
 
 
 class FilterParams(Params):
-    """Limits on a sample, and what becomes of one whose picture or text stands in two splits."""
+    """Limits on a sample, and what becomes of one whose image or text stands in two splits."""
 
     min_tokens: int = Field(ge=1, description="shortest label, in ids")
     max_tokens: int = Field(ge=1, description="longest label, in ids")
-    max_width_px: int = Field(ge=1, description="widest picture")
-    max_height_px: int = Field(ge=1, description="tallest picture")
+    max_width_px: int = Field(ge=1, description="widest image")
+    max_height_px: int = Field(ge=1, description="tallest image")
     max_aspect: float = Field(gt=0, description="largest width / height")
     unknown_tokens: Literal["drop", "keep"] = Field(description="samples whose label holds `<unk>`")
     leakage: Literal["drop_held_out", "drop_training", "keep"] = Field(
-        description="the side that loses a picture or text that stands in the training split and in a held-out one"
+        description="the side that loses an image or text that stands in the training split and in a held-out one"
     )
-    duplicates: Literal["drop", "keep"] = Field(description="a picture with the same label once more in its split")
+    duplicates: Literal["drop", "keep"] = Field(description="an image with the same label once more in its split")
     expression: str | None = Field(
         description="a rule that samples must meet, over the columns of `expression`; or null"
     )
@@ -32,7 +32,7 @@ class FilterParams(Params):
     @field_validator("expression")
     @classmethod
     def _readable(cls, rule: str | None) -> str | None:
-        return rule if rule is None else expression.check(rule)
+        return rule if rule is None else filter_expression.check(rule)
 
 
 def judge(samples: pd.DataFrame, params: FilterParams) -> pd.Series:
@@ -64,11 +64,11 @@ def _breaks(samples: pd.DataFrame, rule: str | None) -> Mask:
     """Samples that do not meet the user's rule."""
     if rule is None or samples.empty:
         return pd.Series(False, index=samples.index)
-    return ~expression.holds(samples, rule)
+    return ~filter_expression.holds(samples, rule)
 
 
 def leaks(samples: pd.DataFrame, policy: str) -> Mask:
-    """Samples whose picture or normalized text stands in more than one split, on the side the policy drops.
+    """Samples whose image or normalized text stands in more than one split, on the side the policy drops.
 
     Between two held-out splits the later one in the order val, test keeps the sample: test is what is published.
     """

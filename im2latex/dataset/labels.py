@@ -1,8 +1,8 @@
 """Normalized formulas that the pipeline has written, with the split of each.
 
 reads  data/normalize                  every normalized formula
-       data/render, data/filter        of those the ones that have a picture, that were kept
-       data/bucket, data/bucket/train  the samples of the shards; a formula in several looks is one
+       data/render, data/filter        of those the ones that have an image, that were kept
+       data/bucket, data/bucket/train  the samples of the shards; a formula in several styles is one
        or one Parquet file of these, if it has a column `latex`
 """
 
@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from im2latex.dataset.readers.files import SPLIT_NAMES
 from im2latex.dataset.shards import SHARDS
-from im2latex.dataset.sources import SPLIT_NAMES
 from im2latex.errors import ArtifactError, InputError
-from im2latex.records import PARQUET_ERRORS, Split, part_paths, read_parts, read_table
+from im2latex.io.parquet import PARQUET_ERRORS, part_paths, read_parts, read_table
+from im2latex.schemas import Split
 
 Label = tuple[Split | None, str]
 """A split, where one is given, and a normalized formula."""

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from im2latex.errors import ArtifactError
-from im2latex.records import SAMPLES, image_schema, part_paths, read_json, read_table, write_table
+from im2latex.io.json_files import read_json
+from im2latex.io.parquet import part_paths, read_table, write_table
+from im2latex.schemas import SAMPLES, image_schema
 
 SHARDS = "shard-*.parquet"
 
@@ -67,8 +69,8 @@ def dataset_hash(rows: Iterable[tuple[str, str, str, str]]) -> str:
     return digest.hexdigest()
 
 
-def read_pictures(folder: Path, split: str, wanted: Collection[str]) -> dict[str, bytes]:
-    """The encoded pictures of a few samples by formula_id, holding one shard at a time."""
+def read_images(folder: Path, split: str, wanted: Collection[str]) -> dict[str, bytes]:
+    """The encoded images of a few samples by formula_id, holding one shard at a time."""
     found: dict[str, bytes] = {}
     for shard in read_shards(folder, split, ["formula_id", "image"]):
         chosen = shard.filter(pc.is_in(shard["formula_id"], pa.array(sorted(wanted), pa.string())))

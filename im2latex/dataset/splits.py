@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from im2latex.params import Params
-from im2latex.records import Split
+from im2latex.config import Params
+from im2latex.schemas import Split
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

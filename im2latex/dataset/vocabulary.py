@@ -15,11 +15,11 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from im2latex.dataset.pieces import MOST_IDS, Pieces, learn
-from im2latex.dataset.synonyms import merge, settle
+from im2latex.config import Params
+from im2latex.dataset.bpe import MOST_IDS, Pieces, learn
+from im2latex.dataset.token_merges import merge, settle
 from im2latex.errors import ArtifactError, ParamsError
 from im2latex.latex.spelling import is_first, is_last, join, joined, spell
-from im2latex.params import Params
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 SPECIALS = (PAD, BOS, EOS, UNK)

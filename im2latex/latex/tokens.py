@@ -8,7 +8,7 @@ typeset it without any repair. A token never holds whitespace and is one of
 - an environment's begin or end: `\begin{array}`, `\begin{aligned}[t]`, `\end{array}`;
 - a length `1.5cm`, a colour name or another argument that is no mathematics and cannot be cut;
 - a column of an array: `c`, `|`, `p{2cm}`, `@{\,}`;
-- a text whose letters cannot be set as mathematics with the same picture, spaces as `~`: `\text{if}`, `\mbox{a-b}`.
+- a text whose letters cannot be set as mathematics with the same image, spaces as `~`: `\text{if}`, `\mbox{a-b}`.
 
 Spaces would show inside a text, hence the last kind. Most text is not of it: see `im2latex.latex.rules.text`.
 """

@@ -1,1 +1,1 @@
-"""Formula to picture: the TeX document, the sandboxed process, the engine, the rasterizers."""
+"""Formula to image: the TeX document, the sandboxed process, the engine, the rasterizers."""

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import get_args
 
 from im2latex.errors import InputError, ToolError
-from im2latex.rendering import document, process, rasterizers, sandbox
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering import document, rasterizers
 from im2latex.rendering.fonts import FONTS, RECOMMENDED
+from im2latex.rendering.renderer import RenderParams, TexRenderer
+from im2latex.sandbox import process, restrictions
 
 WHEELS = ("numpy", "pillow", "pyarrow", "pypdfium2", "pylatexenc", "tokenizers")
 _FONTS = ("cmr12.pfb", "cmmi12.pfb", "cmsy10.pfb", "cmex10.pfb", "msam10.pfb", "msbm10.pfb", "eufm10.pfb", "rsfs10.pfb")
@@ -142,15 +143,15 @@ def _examine_tex(params: RenderParams) -> Finding:
 
 def _examine_sandbox() -> Finding:
     """The restrictions of child processes: can a restricted one read a file that it was not given?"""
-    found = sandbox.support()
+    found = restrictions.support()
     if not found.complete:
         return Finding(
             "sandbox",
             found=False,
             version=found.names,
             works=False,
-            remedy=sandbox.REMEDY,
-            note=sandbox.UNRESTRICTED,
+            remedy=restrictions.REMEDY,
+            note=restrictions.UNRESTRICTED,
             needed=False,
         )
 
@@ -163,12 +164,12 @@ def _examine_sandbox() -> Finding:
                 timeout_seconds=20,
                 memory_mb=2048,
                 file_mb=1,
-                access=sandbox.FileAccess(),
+                access=restrictions.FileAccess(),
             )
         if done.stdout:
-            raise ToolError(sandbox.UNRESTRICTED)
+            raise ToolError(restrictions.UNRESTRICTED)
 
-    return _tested("sandbox", found.names, sandbox.REMEDY, read)
+    return _tested("sandbox", found.names, restrictions.REMEDY, read)
 
 
 def _examine_file(name: str) -> Finding:

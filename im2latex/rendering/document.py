@@ -19,8 +19,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from im2latex.config import Params
 from im2latex.errors import ParamsError
-from im2latex.params import Params
 from im2latex.rendering import kernel
 from im2latex.rendering.fonts import FONTS, FontSet
 

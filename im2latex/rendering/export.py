@@ -1,8 +1,8 @@
-"""Pictures of formulas as given, for people and for other programs: what `im2latex render` writes.
+"""Images of formulas as given, for people and for other programs: what `im2latex render` writes.
 
 writes  OUT.parquet                    one row a formula, in input order
         OUT/<id>.png, OUT/render.jsonl  the same as files
-A row that has no picture keeps its place, with `image` null and a reason.
+A row that has no image keeps its place, with `image` null and a reason.
 """
 
 import json
@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from im2latex.errors import InputError
-from im2latex.imaging.raster import encode_png
-from im2latex.lifetime import task
-from im2latex.parts import worker_count
-from im2latex.records import IMAGE, BadRow, RawFormula, formula_id, image_schema
-from im2latex.rendering.engine import Rendering
-from im2latex.rendering.looks import RendererParams, create_renderer
+from im2latex.images.arrays import encode_png
+from im2latex.parallel.part_cache import worker_count
+from im2latex.parallel.process_guard import task
+from im2latex.rendering.renderer import Rendering
+from im2latex.rendering.styles import RendererParams, create_renderer
+from im2latex.schemas import IMAGE, BadRow, RawFormula, formula_id, image_schema
 
 RENDERED = image_schema(
     pa.schema(
@@ -53,10 +53,10 @@ def render_rows(rows: Iterable[RawFormula | BadRow], params: RendererParams) -> 
 def _draw(rows: Sequence[RawFormula | BadRow], params: RendererParams) -> list[Row]:
     formulas = [row.formula for row in rows if isinstance(row, RawFormula)]
     drawn = iter(create_renderer(params).render(formulas))
-    return [_bad_row(row) if isinstance(row, BadRow) else _row(row, *_picture(next(drawn))) for row in rows]
+    return [_bad_row(row) if isinstance(row, BadRow) else _row(row, *_image(next(drawn))) for row in rows]
 
 
-def _picture(rendering: Rendering) -> tuple[bytes | None, int | None, int | None, str | None]:
+def _image(rendering: Rendering) -> tuple[bytes | None, int | None, int | None, str | None]:
     if rendering.pixels is None:
         return None, None, None, f"{rendering.reason}: {rendering.detail}".removesuffix(": ")
     height, width = rendering.pixels.shape
@@ -79,7 +79,7 @@ def _bad_row(row: BadRow) -> Row:
 
 
 def write_parquet(rows: Iterator[Row], out: Path) -> tuple[int, int]:
-    """Write RENDERED; returns how many rows there are and how many of them have no picture."""
+    """Write RENDERED; returns how many rows there are and how many of them have no image."""
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.is_dir():
         raise InputError(f"{out}: is a folder; name a file, or a folder that does not end in .parquet")
@@ -123,7 +123,7 @@ def write_folder(rows: Iterator[Row], out: Path) -> tuple[int, int]:
                 row = {**row, "image": path.name}
             stream.write(json.dumps({name: row.get(name) for name in RENDERED.names}, ensure_ascii=False) + "\n")
             if png is not None:
-                stream.flush()  # first the line, by which the picture is known for ours
+                stream.flush()  # first the line, by which the image is known for ours
                 path.write_bytes(png)
             total += 1
             failed += png is None
@@ -135,7 +135,7 @@ _OTHER_KINDS = (".png", ".jpg", ".jpeg", ".svg", ".pdf", ".json", ".jsonl", ".cs
 
 
 def _listed(path: Path) -> set[str]:
-    """The pictures of an earlier rendering; none where its listing cannot be read."""
+    """The images of an earlier rendering; none where its listing cannot be read."""
     lines = path.read_bytes().splitlines() if path.is_file() else []
     found: set[str] = set()
     for line in lines:

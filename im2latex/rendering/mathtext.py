@@ -18,10 +18,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from im2latex.config import Params
 from im2latex.errors import ToolError
-from im2latex.imaging.raster import PAPER
-from im2latex.params import Params
-from im2latex.rendering.engine import Rendering
+from im2latex.images.arrays import PAPER
+from im2latex.rendering.renderer import Rendering
 
 FontSet = Literal["cm", "stix", "stixsans", "dejavusans", "dejavuserif"]
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from im2latex.errors import ToolError
-from im2latex.rendering import document, transcript
-from im2latex.rendering.process import Completed, stalled_message
-from im2latex.rendering.texrun import JOB, MOST_PDF_MB, TexRun
-from im2latex.rendering.transcript import Transcript, Verdict
+from im2latex.rendering import document, tex_log
+from im2latex.rendering.tex_log import Transcript, Verdict
+from im2latex.rendering.tex_process import JOB, MOST_PDF_MB, TexRun
+from im2latex.sandbox.process import Completed, stalled_message
 
 _SECONDS_PER_FORMULA = 0.005  # over ten times what one takes in a batch, so that a slow machine fails no good batch
 TIMEOUT = "timeout"
@@ -76,9 +76,9 @@ def _read(done: Completed, mark: str) -> Transcript:
         raise ToolError(stalled_message("TeX"))
     # A processor limit may be as short as TeX needs for its format: that is a time-out, and no failure of the system.
     said = text + done.stderr.decode("utf-8", "replace")
-    if not done.timed_out and (failure := transcript.failure_of_the_system(said, mark)):
+    if not done.timed_out and (failure := tex_log.failure_of_the_system(said, mark)):
         raise ToolError(f"TeX failed before or beside the formulas: {failure}; see `im2latex doctor`")
-    record = transcript.read(text, mark)
+    record = tex_log.read(text, mark)
     if record.finished and not _complete(text, record):
         return Transcript(record.verdicts, finished=False, last=None)
     return record
@@ -112,5 +112,5 @@ def _cause_of_death(done: Completed, record: Transcript) -> Verdict:
     if done.returncode < 0:
         return Verdict(None, "memory", f"killed by signal {-done.returncode}")
     # TeX looks for the shapes of the characters only when it closes the PDF.
-    last = transcript.complaint(done.stdout.decode("utf-8", "replace"))
+    last = tex_log.complaint(done.stdout.decode("utf-8", "replace"))
     return last or Verdict(None, "tex_error", "TeX ended without a page")

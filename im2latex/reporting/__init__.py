@@ -1,1 +1,1 @@
-"""Numbers and pictures for people: tables, figures, gallery, the page."""
+"""Numbers and images for people: tables, figures, gallery, the page."""

@@ -14,14 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from im2latex.errors import InputError
-from im2latex.records import PARQUET_ERRORS
+from im2latex.io.parquet import PARQUET_ERRORS
 from im2latex.reporting.provenance import STAGES
 
 NAMES = ("formula_id", "id")
 """Columns that name a sample: in the project's artifacts, in those of `im2latex render`."""
 
-PICTURES = ("image", "before", "after")
-"""Columns that hold pictures."""
+IMAGES = ("image", "before", "after")
+"""Columns that hold images."""
 
 SHORTEST = 6
 """Characters of a formula_id that are taken for its beginning; pages and messages show twelve."""
@@ -119,9 +119,9 @@ def elsewhere(path: Path, name: str) -> dict[str, list[Row]]:
     return found
 
 
-def picture(row: Row) -> bytes | None:
-    """The first encoded picture in a row."""
-    found = (row[name]["bytes"] for name in PICTURES if isinstance(row.get(name), dict) and row[name].get("bytes"))
+def image(row: Row) -> bytes | None:
+    """The first encoded image in a row."""
+    found = (row[name]["bytes"] for name in IMAGES if isinstance(row.get(name), dict) and row[name].get("bytes"))
     data: bytes | None = next(found, None)
     return data
 

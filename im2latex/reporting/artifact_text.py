@@ -1,4 +1,4 @@
-"""An artifact on a terminal: its columns, its first rows, or one sample in full; pictures small, or as their sizes."""
+"""An artifact on a terminal: its columns, its first rows, or one sample in full; images small, or as their sizes."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,20 +7,20 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from im2latex.image_decoder import decode_image
-from im2latex.imaging.raster import grey
-from im2latex.reporting.artifact import PICTURES, Artifact, Row, picture
-from im2latex.reporting.blocks import blocks
+from im2latex.images.arrays import grey
+from im2latex.images.decode import decode_image
+from im2latex.reporting.artifact import IMAGES, Artifact, Row, image
+from im2latex.reporting.unicode_image import blocks
 
 LINES = 16
-"""Most lines of a picture."""
+"""Most lines of an image."""
 
-KINDS = ("input", "look", "rank")
+KINDS = ("input", "style", "rank")
 """What tells rows of one sample apart, and is therefore said of each."""
 
 
 def overview(artifact: Artifact, rows: Iterable[Row], columns: int | None) -> Group:
-    """Columns and first rows, a value a line; `columns` is the width of pictures, None for their sizes alone."""
+    """Columns and first rows, a value a line; `columns` is the width of images, None for their sizes alone."""
     title = f"{artifact.path}: {artifact.rows:,} rows in {artifact.groups:,} row groups, {artifact.size:,} bytes"
     schema = _listing(max(map(len, artifact.columns), default=0))
     for name, kind in artifact.columns.items():
@@ -51,7 +51,7 @@ def _row(row: Row, columns: int | None, overflow: Any = "fold") -> list[Renderab
     table = _listing(max(map(len, row)), overflow)
     for name, value in row.items():
         table.add_row(name, Text(_value(name, value)))
-    data = picture(row)
+    data = image(row)
     if data is None or columns is None:
         return [table]
     return [table, Text("\n".join(["", *blocks(grey(decode_image(data)), columns, LINES)]))]
@@ -69,7 +69,7 @@ def _value(name: str, value: Any) -> str:
     """One value in one line."""
     if value is None:
         return "–"
-    if name in PICTURES and isinstance(value, dict):
+    if name in IMAGES and isinstance(value, dict):
         if not value.get("bytes"):
             return value.get("path") or "–"
         height, width = decode_image(value["bytes"]).shape[:2]

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from im2latex.records import read_table
-from im2latex.reporting.findings import Look
-from im2latex.reporting.pictures import stored_picture
+from im2latex.io.parquet import read_table
+from im2latex.reporting.breakdown_model import AttentionMap
+from im2latex.reporting.png import stored_image
 
 
-def read_looks(path: Path, density: float) -> tuple[Look, ...]:
+def read_attention_maps(path: Path, density: float) -> tuple[AttentionMap, ...]:
     """The samples in the order in which they were drawn; none where a model that tells no attention was asked."""
-    looks = []
+    attention_maps = []
     for row in read_table(path).to_pylist():
-        page = stored_picture(row["page"]["bytes"], density)
+        page = stored_image(row["page"]["bytes"], density)
         if page is not None:
             maps = np.array(row["maps"], np.float32).reshape(len(row["tokens"]), row["rows"], row["columns"])
-            looks.append(Look(row["formula_id"], page, tuple(row["tokens"]), maps))
-    return tuple(looks)
+            attention_maps.append(AttentionMap(row["formula_id"], page, tuple(row["tokens"]), maps))
+    return tuple(attention_maps)

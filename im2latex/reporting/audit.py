@@ -1,19 +1,20 @@
 """The audit of the normalizer as the page shows it.
 
-reads   <data>/audit/faults.parquet     formulas with both pictures
+reads   <data>/audit/faults.parquet     formulas with both images
         <reports>/audit.json            counts
 """
 
 from pathlib import Path
 from typing import Any
 
-from im2latex.records import read_json, read_table
-from im2latex.reporting.content import Audit, Fault
-from im2latex.reporting.findings import Picture
-from im2latex.reporting.pictures import stored_picture
+from im2latex.io.json_files import read_json
+from im2latex.io.parquet import read_table
+from im2latex.reporting.breakdown_model import InlineImage
+from im2latex.reporting.png import stored_image
+from im2latex.reporting.report_model import Audit, Fault
 
 _SHOWN = 12
-"""Faults with pictures on the page; the table holds all."""
+"""Faults with images on the page; the table holds all."""
 
 
 def read_audit(data: Path, reports: Path, density: float) -> Audit:
@@ -38,10 +39,10 @@ def _fault(row: dict[str, Any], density: float) -> Fault:
         row["rules"],
         row["raw"],
         row["latex"] or "",
-        _picture(row["before"], density),
-        _picture(row["after"], density),
+        _image(row["before"], density),
+        _image(row["after"], density),
     )
 
 
-def _picture(image: dict[str, Any] | None, density: float) -> Picture | None:
-    return stored_picture(image["bytes"], density) if image else None
+def _image(image: dict[str, Any] | None, density: float) -> InlineImage | None:
+    return stored_image(image["bytes"], density) if image else None

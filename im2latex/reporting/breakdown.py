@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from im2latex.reporting.findings import Breakdown, Errors, Kind, Part
+from im2latex.reporting.breakdown_model import Breakdown, Errors, Kind, Part
 from im2latex.reporting.scores import BY_LENGTH, LABELS
 
 FEATURES: Mapping[str, str] = MappingProxyType(
@@ -29,11 +29,11 @@ FEATURES: Mapping[str, str] = MappingProxyType(
 KINDS: Mapping[str, tuple[str, bool]] = MappingProxyType(
     {
         "exact": ("Same string", True),
-        "same_picture": ("Other string, same picture", True),
+        "same_image": ("Other string, same image", True),
         "spacing_only": ("Only spacing differs", False),
         "one_token": ("One token wrong", False),
         "several_tokens": ("Several tokens wrong", False),
-        "no_picture": ("Does not typeset", False),
+        "no_image": ("Does not typeset", False),
         "empty": ("Nothing was read", False),
     }
 )

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from html import escape
 
-from im2latex.reporting.content import ByLength, Curve, Histogram
+from im2latex.reporting.report_model import ByLength, Curve, Histogram
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 22, 34
 """Margins around the drawn area, in drawing units."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from im2latex.errors import UsageError
+from im2latex.metrics.pairing import Pairs, pair
+from im2latex.metrics.significance import Contrast, contrast
 from im2latex.reporting.gallery import Row, error_share, is_right
+from im2latex.reporting.run_data import Side
 from im2latex.reporting.runs import differing
 from im2latex.reporting.scores import LABELS, LOWER_IS_BETTER
-from im2latex.reporting.sides import Side
-from im2latex.scoring.pairs import Pairs, pair
-from im2latex.scoring.significance import Contrast, contrast
 
 Interval = tuple[float, float]
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from im2latex.rendering.engine import Renderer
+from im2latex.rendering.renderer import Renderer
 from im2latex.reporting import gallery
 from im2latex.reporting.comparison import Comparison, SamplePair, lower_is_better
-from im2latex.reporting.content import Example
-from im2latex.reporting.markup import fill
+from im2latex.reporting.report_model import Example
 from im2latex.reporting.runs import plain
 from im2latex.reporting.scores import LABELS
+from im2latex.reporting.templating import fill
 
 GROUPS = (
     ("Read better by B", "Those that became right come first, then by the fall of the share of wrong tokens."),
@@ -60,7 +60,7 @@ def _draw(pairs: Sequence[SamplePair], found: Comparison, renderer: Renderer) ->
     wanted = sorted({row[side] for row in rows for side in ("reference", "hypothesis") if row[side].strip()})
     rendered = dict(zip(wanted, renderer.render(wanted), strict=True)) if wanted else {}
     names = {row["formula_id"] for row in rows}
-    inputs = found.a.pictures(names) | found.b.pictures(names)
+    inputs = found.a.images(names) | found.b.images(names)
     params = gallery.GalleryParams()
     return {
         one.a["formula_id"]: Both(

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.records import SPLITS, read_table
-from im2latex.reporting.findings import SplitUse, VocabularyUse
+from im2latex.io.parquet import read_table
+from im2latex.reporting.breakdown_model import SplitUse, VocabularyUse
+from im2latex.schemas import SPLITS
 
 LEASTS = (5, 10, 20, 50, 100)
 """What counts as seen often enough to be learnt is a matter of taste: five answers."""

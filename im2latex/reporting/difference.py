@@ -1,4 +1,4 @@
-"""What differs between two strings of tokens, and between two pictures of ink, laid over each other.
+"""What differs between two strings of tokens, and between two images of ink, laid over each other.
 
 Pixels are uint8 (H, W), 255 paper. Knows nothing of how either side was made.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from im2latex.imaging.raster import Pixels, crop
+from im2latex.images.arrays import Pixels, crop
 
 Ink = NDArray[np.bool_]
 
@@ -46,7 +46,7 @@ class Overlay(IntEnum):
 
 
 def overlay(reference: Pixels, hypothesis: Pixels) -> NDArray[np.uint8]:
-    """Lay two pictures over each other as a (H, W) array of `Overlay`.
+    """Lay two images over each other as a (H, W) array of `Overlay`.
 
     Columns are aligned by their edit distance, so that one lost symbol does not colour all that follows it; rows by
     the one shift on which most equal columns agree.

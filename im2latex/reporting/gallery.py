@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import Field
 
-from im2latex.params import Params
-from im2latex.rendering.engine import Renderer, Rendering
-from im2latex.reporting.content import Example, Gallery
+from im2latex.config import Params
+from im2latex.rendering.renderer import Renderer, Rendering
+from im2latex.reporting.breakdown_model import InlineImage
 from im2latex.reporting.difference import overlay
-from im2latex.reporting.findings import Picture
-from im2latex.reporting.pictures import grey_picture, overlay_picture, stored_picture
+from im2latex.reporting.png import grey_image, overlay_image, stored_image
+from im2latex.reporting.report_model import Example, Gallery
 
 Row = Mapping[str, Any]
 """A row of records.SCORES."""
@@ -25,8 +25,8 @@ class GalleryParams(Params):
 
     examples: int = Field(default=4, ge=1, le=12, description="samples in each of the four groups")
     seed: int = Field(default=0, ge=0, description="seed of the random group")
-    input_density: float = Field(default=1.0, gt=0, description="input picture pixels in one CSS pixel")
-    render_density: float = Field(default=2.0, gt=0, description="rendered picture pixels in one CSS pixel")
+    input_density: float = Field(default=1.0, gt=0, description="input image pixels in one CSS pixel")
+    render_density: float = Field(default=2.0, gt=0, description="rendered image pixels in one CSS pixel")
 
 
 def choose(rows: Sequence[Row], params: GalleryParams) -> dict[str, tuple[str, list[Row]]]:
@@ -64,7 +64,7 @@ def draw(
     renderer: Renderer | None,
     params: GalleryParams,
 ) -> tuple[Gallery, ...]:
-    """Typeset both sides of every chosen row; `inputs` holds the encoded picture of a formula_id."""
+    """Typeset both sides of every chosen row; `inputs` holds the encoded image of a formula_id."""
     texts = {row[side] for _, rows in groups.values() for row in rows for side in ("reference", "hypothesis")}
     wanted = sorted(text for text in texts if text.strip())
     rendered = dict(zip(wanted, renderer.render(wanted), strict=True)) if renderer else {}
@@ -77,20 +77,20 @@ def draw(
 def example(row: Row, png: bytes | None, rendered: Mapping[str, Rendering], params: GalleryParams) -> Example:
     """One chosen row; `png` is what the model was shown, `rendered` holds both sides where they could be typeset."""
     reference, hypothesis = rendered.get(row["reference"]), rendered.get(row["hypothesis"])
-    prediction: Picture | None = None
-    difference: Picture | None = None
+    prediction: InlineImage | None = None
+    difference: InlineImage | None = None
     if hypothesis is not None and hypothesis.pixels is not None:
-        prediction = grey_picture(hypothesis.pixels, params.render_density)
+        prediction = grey_image(hypothesis.pixels, params.render_density)
         if reference is not None and reference.pixels is not None:
-            difference = overlay_picture(overlay(reference.pixels, hypothesis.pixels), params.render_density)
+            difference = overlay_image(overlay(reference.pixels, hypothesis.pixels), params.render_density)
     return Example(
         formula_id=row["formula_id"],
         reference=row["reference"],
         hypothesis=row["hypothesis"],
         edits=row["edits"],
-        same_picture=row["image_exact"],
+        same_image=row["image_exact"],
         failure=row["reference_failure"] or row["failure"],
-        input=stored_picture(png, params.input_density) if png else None,
+        input=stored_image(png, params.input_density) if png else None,
         prediction=prediction,
         difference=difference,
     )
@@ -111,5 +111,5 @@ def error_share(row: Row) -> float:
 
 
 def is_right(row: Row) -> bool:
-    """Whether the picture is that of the reference, or, where pictures were not judged, the string."""
+    """Whether the image is that of the reference, or, where images were not judged, the string."""
     return bool(row["exact"] if row["image_exact"] is None else row["image_exact"])

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from im2latex.errors import UsageError
+from im2latex.metrics.bootstrap import LEVEL
+from im2latex.metrics.pairing import Pairs, pair
 from im2latex.reporting.comparison import ScorePair, contrasted, differences, lower_is_better, published
 from im2latex.reporting.markdown import table
-from im2latex.reporting.sides import Side
-from im2latex.reporting.trees import Revision
-from im2latex.scoring.intervals import LEVEL
-from im2latex.scoring.pairs import Pairs, pair
+from im2latex.reporting.revisions import Revision
+from im2latex.reporting.run_data import Side
 
 HEADLINE = ("bleu", "edit", "exact", "image_exact", "compiles", "cdm", "cdm_strict")
 """Scores that are watched unless others are asked for."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from im2latex.reporting.content import Audit, ByLength, Padding, Provenance, StageCount
-from im2latex.reporting.findings import Breakdown, Condition, Errors, Part, VocabularyUse
+from im2latex.reporting.breakdown_model import Breakdown, Condition, Errors, Part, VocabularyUse
+from im2latex.reporting.report_model import Audit, ByLength, Padding, Provenance, StageCount
 from im2latex.reporting.scores import CONTROLS, controls, scores
 
 
@@ -74,12 +74,12 @@ def coverage_table(vocabulary: VocabularyUse) -> str:
 
 
 def conditions_table(conditions: Sequence[Condition]) -> str:
-    """The same model on pictures spoilt on purpose; empty where none was measured."""
+    """The same model on images spoilt on purpose; empty where none was measured."""
     rows = [
         [one.name, f"{one.samples:,}", f"{one.image_exact:.3f}", f"{one.bleu:.3f}", f"{100 * one.of_clean:.0f} %"]
         for one in conditions
     ]
-    return table(["Other conditions", "n", "Same picture", "BLEU-4", "Of clean"], rows) if rows else ""
+    return table(["Other conditions", "n", "Same image", "BLEU-4", "Of clean"], rows) if rows else ""
 
 
 def provenance_table(provenance: Provenance) -> str:
@@ -91,15 +91,15 @@ def padding_table(padding: Padding) -> str:
     """How much of a batch is not padding."""
     shares = [f"{100 * share:.1f} %" for share in (padding.pixels, padding.tokens)]
     return table(
-        ["Shapes", "Pixels that are picture", "Tokens that are label"], [[f"{padding.shapes}", *shares]], words=()
+        ["Shapes", "Pixels that are image", "Tokens that are label"], [[f"{padding.shapes}", *shares]], words=()
     )
 
 
 def audit_table(audit: Audit) -> str:
-    """Whether normalizing kept the pictures."""
+    """Whether normalizing kept the images."""
     rate = f"{100 * audit.same / max(1, audit.printable):.2f} %"
     counts = (audit.audited, audit.printable, audit.same, audit.changed, audit.broken, audit.not_idempotent)
-    head = ["Audited", "Print as given", "Same picture", "Changed", "Broken", "Not idempotent", "Rate"]
+    head = ["Audited", "Print as given", "Same image", "Changed", "Broken", "Not idempotent", "Rate"]
     return table(head, [[*(f"{count:,}" for count in counts), rate]], words=())
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from im2latex.dataset.manifest import read_manifest
 from im2latex.dataset.shards import read_dataset
-from im2latex.reporting.content import Provenance
+from im2latex.io.manifest import read_manifest
+from im2latex.reporting.report_model import Provenance
 
 STAGES = ("normalize", "audit", "render", "tokenize", "filter", "bucket", "train", "predict", "evaluate")
 """The order of the graph."""

@@ -21,9 +21,9 @@ from dvc.scm import SCMError
 from rich.table import Table
 
 from im2latex.errors import ArtifactError, InputError, UsageError
-from im2latex.records import parse_json
+from im2latex.io.json_files import parse_json
+from im2latex.reporting.revisions import WORKSPACE, Folder, Revision
 from im2latex.reporting.scores import LABELS, LOWER_IS_BETTER
-from im2latex.reporting.trees import WORKSPACE, Folder, Revision
 
 Reader = Callable[[str], str | None]
 """The text of a file by its path below a run's root; None where there is none."""

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from im2latex.reporting.content import ByLength, Score
-from im2latex.reporting.findings import Part
+from im2latex.reporting.breakdown_model import Part
+from im2latex.reporting.report_model import ByLength, Score
 
 LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "image_exact": ("Same picture", "typeset at 200 dpi, every pixel of ink is equal"),
+        "image_exact": ("Same image", "typeset at 200 dpi, every pixel of ink is equal"),
         "exact": ("Same string", "all tokens equal"),
         "bleu": ("BLEU-4", "corpus BLEU over tokens, no smoothing"),
         "edit": ("Edit similarity", "1 − token edits / longer length"),
@@ -30,7 +30,7 @@ LOWER_IS_BETTER = frozenset({"token_error_rate", "cer"})
 
 CONTROLS: Mapping[str, str] = MappingProxyType(
     {
-        "blank": "Blank picture",
+        "blank": "Blank image",
         "most_frequent": "Most frequent",
         "empty": "Empty",
         "one_changed": "One token changed",

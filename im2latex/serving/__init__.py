@@ -1,1 +1,1 @@
-"""The REST API and the web page: pictures in, LaTeX and its rendering out, over HTTP."""
+"""The REST API and the web page: images in, LaTeX and its rendering out, over HTTP."""

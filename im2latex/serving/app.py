@@ -1,7 +1,7 @@
 """The application: routes, and one sentence of JSON for whatever goes wrong.
 
-POST /predict   a picture to LaTeX         GET /             the page
-POST /render    LaTeX to a picture         GET /docs         this interface, for people
+POST /predict   an image to LaTeX         GET /             the page
+POST /render    LaTeX to an image         GET /docs         this interface, for people
 GET  /healthz   is it well?                GET /openapi.json the same, for programs
 """
 
@@ -22,29 +22,29 @@ from fastapi.staticfiles import StaticFiles
 from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
-from im2latex.errors import Im2LatexError, InputError, PictureError, ToolError
-from im2latex.imaging.files import FORMATS
-from im2latex.imaging.raster import encode_png, pad
+from im2latex.errors import Im2LatexError, ImageError, InputError, ToolError
+from im2latex.images.arrays import encode_png, pad
+from im2latex.images.formats import FORMATS
 from im2latex.serving import docs, uploads
-from im2latex.serving.answers import MOST_CANDIDATES, Formula, Health, Prediction, Problem, Reading
+from im2latex.serving.backend import Engine, Engines
 from im2latex.serving.batching import BusyError
-from im2latex.serving.engines import Engine, Engines
 from im2latex.serving.limits import Admission, Limits
 from im2latex.serving.middleware import Limited
+from im2latex.serving.schemas import MOST_CANDIDATES, Formula, Health, Prediction, Problem, Reading
 
 PAGE = Path(str(files("im2latex.serving") / "page"))
 _DECODED_AT_ONCE = 2  # each may take 100 MB for a moment
 _PADDING_PX = 8
 _STATUS: tuple[tuple[type[Im2LatexError], int], ...] = (
-    (PictureError, 422),
+    (ImageError, 422),
     (InputError, 400),
     (BusyError, 503),
     (ToolError, 503),
 )
-_PICTURE_BODY: dict[str, Any] = {
+_IMAGE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": f"A picture ({', '.join(FORMATS)}): as a form's file, or as the body itself",
+        "description": f"An image ({', '.join(FORMATS)}): as a form's file, or as the body itself",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -58,11 +58,11 @@ _PICTURE_BODY: dict[str, Any] = {
     }
 }
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "the request holds no picture"},
+    400: {"model": Problem, "description": "the request holds no image"},
     408: {"model": Problem, "description": "the request came too slowly"},
     413: {"model": Problem, "description": "the request is too large"},
     429: {"model": Problem, "description": "too many requests of one client; send fewer at once, or slower"},
-    422: {"model": Problem, "description": "not a picture that can be read, or not a formula that can be drawn"},
+    422: {"model": Problem, "description": "not an image that can be read, or not a formula that can be drawn"},
     503: {"model": Problem, "description": "too busy, or too slow; try again"},
 }
 
@@ -80,7 +80,7 @@ def create_app(engine: Engine, limits: Limits) -> FastAPI:
 
     app = FastAPI(
         title="im2latex",
-        summary="Pictures of formulas to LaTeX.",
+        summary="Images of formulas to LaTeX.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -91,9 +91,9 @@ def create_app(engine: Engine, limits: Limits) -> FastAPI:
 
     @app.post(
         "/predict",
-        openapi_extra=_PICTURE_BODY,
+        openapi_extra=_IMAGE_BODY,
         responses={200: {"description": "what was read"}, **_REFUSALS},
-        summary="Read a picture",
+        summary="Read an image",
     )
     async def predict(
         request: Request,
@@ -114,7 +114,7 @@ def create_app(engine: Engine, limits: Limits) -> FastAPI:
             reason=found.reason,
             candidates=readings,
             tokens=found.latex.split(),
-            picture=_data_url(encode_png(found.picture)),
+            image=_data_url(encode_png(found.image)),
             attention=_thousandths(found.attention) if found.attention is not None else None,
             seconds=time.perf_counter() - began,
         )
@@ -159,7 +159,7 @@ def _tell_problems(app: FastAPI) -> None:
     @app.exception_handler(Im2LatexError)
     async def ours(_: Request, error: Im2LatexError) -> Response:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-        return _problem(status, str(error), error.reason if isinstance(error, PictureError) else None)
+        return _problem(status, str(error), error.reason if isinstance(error, ImageError) else None)
 
     @app.exception_handler(HTTPException)
     async def of_http(request: Request, error: HTTPException) -> Response:

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from im2latex.cancellation import Cancellation
 from im2latex.errors import Im2LatexError
+from im2latex.parallel.cancellation import Cancellation
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pydantic import Field
 from starlette.types import Scope
 
-from im2latex.params import Params
+from im2latex.config import Params
 
 MB = 1 << 20
 _REMEMBERED_CLIENTS = 4096
@@ -26,7 +26,7 @@ class Limits(Params):
     """What requests may cost."""
 
     body_mb: float = Field(default=10, gt=0, description="size of a request's body")
-    pixels: int = Field(default=25_000_000, ge=1, description="pixels of a picture; photos of phones have 12 million")
+    pixels: int = Field(default=25_000_000, ge=1, description="pixels of an image; photos of phones have 12 million")
     requests: int = Field(default=64, ge=1, description="requests at work, above which others are refused")
     per_client: int = Field(default=32, ge=1, description="the same for one client, told by its address")
     rate: float = Field(default=300, gt=0, description="requests a second of one client")

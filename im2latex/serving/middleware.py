@@ -83,7 +83,7 @@ class Limited:
                 slow = f"The request was not complete after {limits.body_seconds:g} s; send it faster"
                 await answer.refuse(ticket.refusal or RefusedError(408, slow))
             except _TooLargeError:
-                large = f"The request is larger than {limits.body_mb:g} MB; send a smaller picture"
+                large = f"The request is larger than {limits.body_mb:g} MB; send a smaller image"
                 await answer.refuse(RefusedError(413, large))
         return None
 

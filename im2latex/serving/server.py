@@ -19,8 +19,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from im2latex.errors import UsageError
-from im2latex.rendering import sandbox, scratch
-from im2latex.serving.connections import impatient
+from im2latex.sandbox import restrictions, scratch
+from im2latex.serving.header_timeout import impatient
 from im2latex.serving.hosts import AllowedHosts, HostCheck
 from im2latex.serving.limits import Admission, Limits
 
@@ -41,10 +41,10 @@ def listener(host: str, port: int, *, unsandboxed: bool = False) -> socket.socke
     try:
         addresses = {str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
         loopback = all(ipaddress.ip_address(address).is_loopback for address in addresses)
-        if not (loopback or unsandboxed or sandbox.support().complete):
+        if not (loopback or unsandboxed or restrictions.support().complete):
             raise UsageError(
-                f"--host {host}: {sandbox.UNRESTRICTED}; {sandbox.REMEDY}; or add --allow-unsandboxed where all "
-                "clients are trusted"
+                f"--host {host}: {restrictions.UNRESTRICTED}; {restrictions.REMEDY}; or add --allow-unsandboxed where "
+                "all clients are trusted"
             )
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What strangers send as a picture: taken out of the request, and decoded if it is one that can hold a formula.
+"""What strangers send as an image: taken out of the request, and decoded if it is one that can hold a formula.
 
 Takes the bytes of a file; gives pixels uint8 (H, W), (H, W, 3) or (H, W, 4), upright.
 """
@@ -12,27 +12,27 @@ from numpy.typing import NDArray
 from PIL import Image
 from starlette.datastructures import UploadFile
 
-from im2latex.errors import Im2LatexError, InputError, PictureError
-from im2latex.image_decoder import ImageDecoder, borrowed, decode_image
-from im2latex.imaging.files import Limits
+from im2latex.errors import Im2LatexError, ImageError, InputError
+from im2latex.images.decode import ImageDecoder, borrowed, decode_image
+from im2latex.images.formats import Limits
 
 _SMALLEST_SIDE = 4
 _LARGEST_SIDE = 16_384
 _SECONDS = 1.0
-"""Most processor time to decode a picture; those of 25 million pixels take up to 0.8 s."""
+"""Most processor time to decode an image; those of 25 million pixels take up to 0.8 s."""
 _ENOUGH_PIXELS = 4_000_000
-"""Larger pictures are shrunk to this: a formula over a third of such a page is still larger than a model reads it."""
+"""Larger images are shrunk to this: a formula over a third of such a page is still larger than a model reads it."""
 
 
 async def upload(request: Request) -> bytes:
-    """The picture in a request: the first file of a form, or the body itself; raises `InputError`."""
+    """The image in a request: the first file of a form, or the body itself; raises `InputError`."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await request.body()
     async with request.form(max_files=1, max_fields=8) as form:
         for value in form.values():
             if isinstance(value, UploadFile):
                 return await value.read()
-    raise InputError("the form holds no file; send the picture as its field `file`")
+    raise InputError("the form holds no file; send the image as its field `file`")
 
 
 async def decode_while_wanted(data: bytes, most_pixels: int) -> NDArray[np.uint8]:
@@ -49,14 +49,14 @@ async def decode_while_wanted(data: bytes, most_pixels: int) -> NDArray[np.uint8
 
 
 def decode(data: bytes, most_pixels: int, decoder: ImageDecoder | None = None) -> NDArray[np.uint8]:
-    """The pixels of a picture file; raises `InputError` where there is none, `PictureError` where it is of no use."""
+    """The pixels of an image file; raises `InputError` where there is none, `ImageError` where it is of no use."""
     if not data:
-        raise InputError("the request holds no picture; send one as the body, or as a form's field `file`")
+        raise InputError("the request holds no image; send one as the body, or as a form's field `file`")
     decode_one = decoder.decode if decoder is not None else decode_image
     pixels = decode_one(data, Limits(most_pixels, _LARGEST_SIDE, _SECONDS, single=True))
     if min(pixels.shape[:2]) < _SMALLEST_SIDE:
         height, width = pixels.shape[:2]
-        raise PictureError(
+        raise ImageError(
             "too_small", f"{width} x {height} pixels hold no formula; give {_SMALLEST_SIDE} or more a side"
         )
     return _shrunk(pixels)

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from im2latex.errors import LatexError
-from im2latex.latex.grammar import formula as grammar_formula
-from im2latex.latex.grammar_symbols import flat_symbols
-from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.latex.random_tables import table
-from im2latex.latex.randomize import Randomizer
-from im2latex.latex.subformulas import Run, by_length, choose
+from im2latex.latex.grammar.generator import formula as grammar_formula
+from im2latex.latex.grammar.random_tables import table
+from im2latex.latex.grammar.randomize import Randomizer
+from im2latex.latex.grammar.subformulas import Run, by_length, choose
+from im2latex.latex.grammar.symbol_sets import flat_symbols
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from im2latex.latex.parser.tree import Row, copied
+from im2latex.latex.serializer import write
 from im2latex.latex.tokens import join
-from im2latex.latex.tree import Row, copied
-from im2latex.latex.write import write
-from im2latex.records import RawFormula
+from im2latex.schemas import RawFormula
 from recipes.dataset.config import SourceParams
 from recipes.dataset.held_out import key
 from recipes.dataset.selection import Candidate

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from im2latex.config import Params, check, load_yaml
 from im2latex.errors import ParamsError
-from im2latex.latex.normalize import NormalizerParams
-from im2latex.params import Params, check, load_yaml
+from im2latex.latex.normalizer import NormalizerParams
 
 Kind = Literal["whole", "subformulas", "randomized", "randomized-subformulas", "tables", "grammar"]
 """How a source makes labels: formulas as they are; cut from them; with other symbols in them; both; put into the cells

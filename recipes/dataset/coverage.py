@@ -4,9 +4,9 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-from im2latex.latex.normalize import NormalizerParams
-from im2latex.latex.symbols import known
-from im2latex.latex.usage import usage
+from im2latex.latex.grammar.usage import usage
+from im2latex.latex.normalizer import NormalizerParams
+from im2latex.latex.parser.symbols import known
 from recipes.dataset.candidates import labels_of
 from recipes.dataset.config import CoverageParams
 from recipes.dataset.held_out import key

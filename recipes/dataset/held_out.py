@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from im2latex.latex.signatures import COMMANDS, SPACE_COMMANDS, SPACES, STYLE_SWITCHES
+from im2latex.latex.parser.signatures import COMMANDS, SPACE_COMMANDS, SPACES, STYLE_SWITCHES
 
 RESERVED_PERCENT = 5
 """Papers that are kept for scoring and never used: those with SHA-1(name) % 100 in the last so many."""

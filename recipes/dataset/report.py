@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from im2latex.dataset.shards import SHARDS
-from im2latex.records import part_paths, read_json, read_table
+from im2latex.io.json_files import read_json
+from im2latex.io.parquet import part_paths, read_table
 from recipes.dataset.statistics import Statistics
 
 MOST_LISTED = 60
@@ -64,8 +65,8 @@ def _images(shards: Path, least: int) -> dict[str, Any]:
     sources: Counter[str] = Counter()
     labels = Statistics()
     for path in paths:
-        columns = read_table(path, ["look", "source_id", "latex"]).to_pydict()
-        styles.update(columns["look"])
+        columns = read_table(path, ["style", "source_id", "latex"]).to_pydict()
+        styles.update(columns["style"])
         sources.update((name or "").partition(":")[0] for name in columns["source_id"])
         labels.merge(Statistics.of(columns["latex"]))
     total = labels.lengths.total()

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from im2latex.imaging.raster import PAPER
-from im2latex.records import part_paths, read_table
+from im2latex.images.arrays import PAPER
+from im2latex.io.parquet import part_paths, read_table
 
 COLUMNS = 4
 GAP_PX = 12
@@ -29,9 +29,9 @@ def write_samples(render: Path, out: Path, count: int) -> dict[str, int]:
     """
     images: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
     for path in part_paths(render):
-        for row in read_table(path, ["look", "pixel_hash", "width", "image"]).to_pylist():
+        for row in read_table(path, ["style", "pixel_hash", "width", "image"]).to_pylist():
             if row["width"] <= WIDEST_PX:
-                images[row["look"]].append((row["pixel_hash"], row["image"]["bytes"]))
+                images[row["style"]].append((row["pixel_hash"], row["image"]["bytes"]))
         for kept in images.values():
             kept[:] = sorted(kept)[:count]
     out.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from im2latex.dataset.buckets import BucketParams, assign
-from im2latex.learning.batches import Batch, BatchParams, Samples, Shape, batch_size, corners, pad_tokens
-from im2latex.learning.feed import pages, sent
+from im2latex.training.batches import Batch, BatchParams, Samples, Shape, batch_size, corners, pad_tokens
+from im2latex.training.dataloader import pages, sent
 from recipes.gpu_10min.labels import Labels
 from recipes.gpu_10min.render import PIXELS, read_rows
 

@@ -21,9 +21,9 @@ import typer
 from safetensors.torch import save_file
 
 from im2latex.errors import ArtifactError
-from im2latex.learning.checkpoint import save_checkpoint
-from im2latex.learning.momentum import MOMENTUM
-from im2latex.learning.run import Run
+from im2latex.training.checkpoint import save_checkpoint
+from im2latex.training.optimizer_state import MOMENTUM
+from im2latex.training.run import Run
 from recipes.half_precision import halve
 
 STATE = "state"
@@ -40,9 +40,9 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 class Output:
     """The folder whose content comes back, whatever happens."""
 
-    def __init__(self, out: Path, pictures: dict[str, int] | None = None) -> None:
-        """`pictures` are the settings of the training images, which go into the checkpoint."""
-        self.out, self._pictures = out, pictures or {}
+    def __init__(self, out: Path, images: dict[str, int] | None = None) -> None:
+        """`images` are the settings of the training images, which go into the checkpoint."""
+        self.out, self._images = out, images or {}
         out.mkdir(parents=True, exist_ok=True)
         # Outside, where it cannot come back half written; but a folder can be renamed on one disk only.
         outside = out.resolve().parent
@@ -59,7 +59,7 @@ class Output:
             whole = Path(name)
             checkpoint = run.checkpoint("last")
             halve(checkpoint.network)
-            save_checkpoint(replace(checkpoint, pictures=self._pictures), whole)
+            save_checkpoint(replace(checkpoint, images=self._images), whole)
             save_file(run.momentum(), whole / MOMENTUM)
             split(whole, self._draft)
         return self._put()

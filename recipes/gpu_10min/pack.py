@@ -4,7 +4,7 @@ reads   formulas, held-out label files, params.yaml with the changes of a recipe
 writes  an archive, which with the tracked files of the repository and a state to go on from is at most 64 MiB
 
 All that needs no accelerator is done here: formulas are normalized, tokenized, filtered and shuffled, and some are
-drawn to choose the shapes. No training formula equals a held-out label in its normal form; pictures are not compared.
+drawn to choose the shapes. No training formula equals a held-out label in its normal form; images are not compared.
 """
 
 import lzma
@@ -23,20 +23,20 @@ import typer
 import yaml
 from numpy.typing import NDArray
 
+from im2latex.config import check, load_yaml
 from im2latex.dataset.buckets import BucketParams, choose_shapes, save_shapes
 from im2latex.dataset.filters import FilterParams
-from im2latex.dataset.sources import read_file
+from im2latex.dataset.readers.files import read_file
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import Im2LatexError, InputError, LatexError
-from im2latex.imaging.raster import prepare
-from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.learning.network import Network
-from im2latex.learning.recipe import TrainParams
-from im2latex.lifetime import task
-from im2latex.params import check, load_yaml
-from im2latex.parts import worker_count
-from im2latex.records import RawFormula
-from im2latex.rendering.looks import Look, all_looks, create_renderer, tex_renderers
+from im2latex.images.arrays import prepare
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from im2latex.models.model import Network
+from im2latex.parallel.part_cache import worker_count
+from im2latex.parallel.process_guard import task
+from im2latex.rendering.styles import RenderStyle, all_styles, create_renderer, tex_renderers
+from im2latex.schemas import RawFormula
+from im2latex.training.config import TrainParams
 from pipeline.fingerprint import ROOT
 from pipeline.renderer import RenderStageParams
 from recipes.gpu_10min.labels import Labels
@@ -91,11 +91,11 @@ def main(
             text = yaml.safe_dump(params, sort_keys=False, allow_unicode=True)
             (project / "params.yaml").write_text(text, encoding="utf-8")
             labels.save(project / "data")
-            looks = _looks(params)
-            save_shapes(_shapes(labels, params, looks), project / "data" / "buckets.json")
+            styles = _render_styles(params)
+            save_shapes(_shapes(labels, params, styles), project / "data" / "buckets.json")
             wheels(folder / "wheels", python, HERE / "requirements.txt")
             texts = [labels.text(number) for number in _spread(len(labels), _RECORDED)]
-            collect(folder / "tex", tex_renderers(looks), texts)
+            collect(folder / "tex", tex_renderers(styles), texts)
             with lzma.open(out, "wb", filters=_FILTERS) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
                 for part in sorted(folder.iterdir()):
                     archive.add(part, part.name, filter=plain)
@@ -144,15 +144,17 @@ def packed(
             held.append(validated)
     if not any(not one for one in held):
         raise InputError("no formula to train on is left; give more, or widen filter.max_tokens")
-    styles = _styles(_looks(params), len(tokens), int(params["render"]["looks"]["per_formula"]), generator)
-    styles[np.array(held)] = 0
-    return Labels.of(tokens, styles, held, vocabulary)
+    numbers = _sampled(_render_styles(params), len(tokens), int(params["render"]["styles"]["per_formula"]), generator)
+    numbers[np.array(held)] = 0
+    return Labels.of(tokens, numbers, held, vocabulary)
 
 
-def _styles(looks: Sequence[Look], count: int, passes: int, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """For each label so many of the looks (N, K), by their shares and without repeats, as `looks.chosen` does it."""
-    shares = np.array([look.share for look in looks])
-    lots = -np.log1p(-generator.random((count, len(looks)))) / np.maximum(shares, 1e-9)
+def _sampled(
+    styles: Sequence[RenderStyle], count: int, passes: int, generator: np.random.Generator
+) -> NDArray[np.uint8]:
+    """For each label so many of the styles (N, K), by their shares and without repeats, as `styles.chosen` does it."""
+    shares = np.array([style.share for style in styles])
+    lots = -np.log1p(-generator.random((count, len(styles)))) / np.maximum(shares, 1e-9)
     passes = min(passes, int((shares > 0).sum()))
     nearest = np.argpartition(lots, passes - 1, axis=1)[:, :passes]
     order = np.argsort(np.take_along_axis(lots, nearest, axis=1), axis=1)
@@ -160,12 +162,12 @@ def _styles(looks: Sequence[Look], count: int, passes: int, generator: np.random
 
 
 def _with_pdfium(params: dict[str, Any]) -> dict[str, Any]:
-    """The same where pdfium draws every look of TeX: the other machine has no other rasterizer."""
-    looks = params["render"]["looks"]
+    """The same where pdfium draws every style of TeX: the other machine has no other rasterizer."""
+    styles = params["render"]["styles"]
     variants = [
-        variant | ({"rasterizer": "pdfium"} if "rasterizer" in variant else {}) for variant in looks["variants"]
+        variant | ({"rasterizer": "pdfium"} if "rasterizer" in variant else {}) for variant in styles["variants"]
     ]
-    return merged(params, {"render": {"renderer": {"rasterizer": "pdfium"}, "looks": {"variants": variants}}})
+    return merged(params, {"render": {"renderer": {"rasterizer": "pdfium"}, "styles": {"variants": variants}}})
 
 
 def state_bytes(params: TrainParams, vocabulary: Vocabulary) -> int:
@@ -185,9 +187,9 @@ def carried_bytes(start: Path | None = None) -> int:
     return sum(path.stat().st_size for path in files if path.is_file())
 
 
-def _looks(params: dict[str, Any]) -> list[Look]:
+def _render_styles(params: dict[str, Any]) -> list[RenderStyle]:
     stage = check(params["render"], RenderStageParams, "render")
-    return all_looks(stage.renderer, stage.looks)
+    return all_styles(stage.renderer, stage.styles)
 
 
 def _formulas(path: Path) -> Iterator[str]:
@@ -226,28 +228,28 @@ class _Measuring:
     """The work on one chunk: how large the images of some labels are."""
 
     stage: RenderStageParams
-    look: Look
+    style: RenderStyle
 
     def __call__(self, texts: Sequence[str]) -> list[tuple[int, int]]:
         """Height and width; 0, 0 where it cannot be drawn."""
-        picture, sizes = self.look.picture(self.stage.picture), []
-        for drawn in create_renderer(self.look.renderer).render(texts):
+        image_params, sizes = self.style.image_params(self.stage.image), []
+        for drawn in create_renderer(self.style.renderer).render(texts):
             pixels = drawn.pixels
-            image = None if pixels is None else prepare(pixels, picture.padding_px, picture.downsample)
+            image = None if pixels is None else prepare(pixels, image_params.padding_px, image_params.downsample)
             sizes.append((0, 0) if image is None else (image.shape[0], image.shape[1]))
         return sizes
 
 
-def _shapes(labels: Labels, params: dict[str, Any], looks: Sequence[Look]) -> NDArray[np.int64]:
+def _shapes(labels: Labels, params: dict[str, Any], styles: Sequence[RenderStyle]) -> NDArray[np.int64]:
     """Shapes around some labels in their styles, within the limits of `filter`; others of their sizes fit them."""
     stage = check(params["render"], RenderStageParams, "render")
     filters = check(params["filter"], FilterParams, "filter")
     numbers = _spread(len(labels), _DRAWN)
     first = labels.styles[:, 0]
-    by_look = {place: [number for number in numbers if first[number] == place] for place in range(len(looks))}
-    jobs = [(place, part) for place, part in by_look.items() if part]
+    by_style = {place: [number for number in numbers if first[number] == place] for place in range(len(styles))}
+    jobs = [(place, part) for place, part in by_style.items() if part]
     drawn = joblib.Parallel(n_jobs=worker_count())(
-        task(_Measuring(stage, looks[place]))([labels.text(number) for number in part]) for place, part in jobs
+        task(_Measuring(stage, styles[place]))([labels.text(number) for number in part]) for place, part in jobs
     )
     sizes = [
         (height, width, len(labels[number]))

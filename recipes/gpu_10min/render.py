@@ -21,12 +21,12 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from im2latex.config import load_section
 from im2latex.dataset.buckets import load_shapes
-from im2latex.imaging.raster import prepare
-from im2latex.lifetime import task
-from im2latex.params import load_section
-from im2latex.parts import worker_count
-from im2latex.rendering.looks import all_looks, create_renderer
+from im2latex.images.arrays import prepare
+from im2latex.parallel.part_cache import worker_count
+from im2latex.parallel.process_guard import task
+from im2latex.rendering.styles import all_styles, create_renderer
 from pipeline.renderer import RenderStageParams
 from recipes.gpu_10min.labels import Labels
 
@@ -56,12 +56,12 @@ class Drawing:
         rows[:, 0] = numbers
         images: list[bytes] = []
         size = 0
-        look = all_looks(self.stage.renderer, self.stage.looks)[style]
-        picture = look.picture(self.stage.picture)
-        for place, rendering in enumerate(create_renderer(look.renderer).render(texts)):
+        rendered = all_styles(self.stage.renderer, self.stage.styles)[style]
+        image_params = rendered.image_params(self.stage.image)
+        for place, rendering in enumerate(create_renderer(rendered.renderer).render(texts)):
             if rendering.pixels is None:
                 continue
-            pixels = prepare(rendering.pixels, picture.padding_px, picture.downsample)
+            pixels = prepare(rendering.pixels, image_params.padding_px, image_params.downsample)
             height, width = pixels.shape
             if height <= self.most[0] and width <= self.most[1]:
                 rows[place, 1:] = size, height, width

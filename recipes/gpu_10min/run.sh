@@ -2,8 +2,8 @@
 # Train from an archive of `python -m recipes.gpu_10min.pack`: bash run.sh ARCHIVE [STATE]
 #
 # Ends within LIMIT seconds with weights in OUT/state; STATE is such a folder of an earlier run, or a checkpoint folder
-# such as im2latex/released, to go on from. A second call on the same machine finds what is unpacked and drawn.
-# OPTIONS go to recipes.gpu_10min.train, as `-S batches.max_pictures=384`. recipes/README.md has the plan of the minutes.
+# such as im2latex/pretrained, to go on from. A second call on the same machine finds what is unpacked and drawn.
+# OPTIONS go to recipes.gpu_10min.train, as `-S batches.max_images=384`. recipes/README.md has the plan of the minutes.
 set -euo pipefail
 
 code=$(readlink -f "$(dirname "$0")/../..") # of this checkout, which is on the machine in any case

@@ -24,17 +24,17 @@ from typing import Annotated
 import torch
 import typer
 
+from im2latex.config import check, load_section, load_yaml
 from im2latex.dataset.buckets import BucketParams, load_shapes
 from im2latex.errors import Im2LatexError, InputError
-from im2latex.learning.devices import choose_precision, describe_devices, launch
-from im2latex.learning.files import replace
-from im2latex.learning.finetune import load_start
-from im2latex.learning.recipe import BudgetParams, TrainParams
-from im2latex.learning.run import Run
-from im2latex.learning.signals import Requests, signal_requests
-from im2latex.learning.validation import Validation
-from im2latex.lifetime import follower
-from im2latex.params import check, load_section, load_yaml
+from im2latex.io.atomic_write import replace
+from im2latex.parallel.process_guard import follower
+from im2latex.training.config import BudgetParams, TrainParams
+from im2latex.training.devices import choose_precision, describe_devices, launch
+from im2latex.training.finetune import load_start
+from im2latex.training.run import Run
+from im2latex.training.signals import Requests, signal_requests
+from im2latex.training.validation import Validation
 from recipes.gpu_10min.images import ArrivingBatches, ArrivingSamples, HeldOut
 from recipes.gpu_10min.labels import Labels
 from recipes.gpu_10min.output import Output, join
@@ -103,7 +103,7 @@ def _train(
     requests: Requests,
 ) -> None:
     render = load_yaml(Path("params.yaml"))["render"]
-    output = Output(out, {"dpi": render["renderer"]["dpi"], **render["picture"]})
+    output = Output(out, {"dpi": render["renderer"]["dpi"], **render["image"]})
     if start is not None:
         output.keep(start)  # so that a kill in the first seconds leaves what came
     with _rendering(work) as renderer:

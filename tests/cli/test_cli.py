@@ -11,7 +11,7 @@ from im2latex import cli
 
 TEAM_RULES = r"""
 from im2latex.latex.rules.table import Rule
-from im2latex.latex.tree import Token, heads
+from im2latex.latex.parser.tree import Token, heads
 
 def one_epsilon(row, style):
     for node in heads(row):
@@ -82,7 +82,7 @@ def test_normalize_explains_itself(command: Command) -> None:
 
 
 @pytest.mark.needs_tex
-def test_audit_compares_pictures(command: Command) -> None:
+def test_audit_compares_images(command: Command) -> None:
     Path("rules.py").write_text(TEAM_RULES.replace(", faithful=False", ""))
     code, out, err = command("audit", stdin=b"x^2\n\\epsilon\n}\n")
     assert (code, err) == (0, "")
@@ -132,7 +132,7 @@ def test_normalize_profiles(command: Command) -> None:
         (
             ["fetch", "im2latex-1k"],
             2,
-            "im2latex: 'im2latex-1k' is no corpus that can be fetched; known are im2latex-100k",
+            "im2latex: 'im2latex-1k' is no dataset that can be fetched; known are im2latex-100k",
         ),
         (["verify"], 1, "im2latex: reports/manifest: holds no manifest; run `dvc repro`"),
         (["score", "a.txt", "b.txt"], 1, "im2latex: a.txt: no such file"),
@@ -215,7 +215,7 @@ def test_render_writes_a_row_a_formula(command: Command) -> None:
     code, _, err = command("render", "-o", "out.parquet", stdin=b"x^2\n\\undefined\nx^2\n")
     rows = pq.read_table("out.parquet").to_pylist()
     assert code == 0
-    assert err == "out.parquet: 3 formulas, 1 without a picture\n"
+    assert err == "out.parquet: 3 formulas, 1 without an image\n"
     assert [row["formula"] for row in rows] == ["x^2", "\\undefined", "x^2"]
     assert rows[0]["image"]["bytes"].startswith(b"\x89PNG")
     assert rows[1]["image"] is None
@@ -266,6 +266,6 @@ def test_runs_side_by_side(command: Command, tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_is_fetched_by_its_run(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("im2latex.learning.logs.download_checkpoint", lambda run, into: into / run.replace("/", "-"))
+    monkeypatch.setattr("im2latex.training.loggers.download_checkpoint", lambda run, into: into / run.replace("/", "-"))
     code, out, _ = command("fetch", "wandb:team/project/run")
     assert (code, out) == (0, "models/run/team-project-run\n")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from im2latex.cli.clipboard import from_clipboard
-from im2latex.errors import PictureError, ToolError
-from im2latex.imaging.raster import encode_png
+from im2latex.errors import ImageError, ToolError
+from im2latex.images.arrays import encode_png
 
 PIXELS = np.arange(60, dtype=np.uint8).reshape(6, 10)
 
@@ -33,11 +33,11 @@ def test_a_copied_image(programs: Path) -> None:
 
 @pytest.mark.parametrize(
     ("script", "reason"),
-    [("echo Nothing is copied >&2; exit 1", "no_picture"), ("echo '%!PS-Adobe-3.0 EPSF-3.0'", "not_a_picture")],
+    [("echo Nothing is copied >&2; exit 1", "no_image"), ("echo '%!PS-Adobe-3.0 EPSF-3.0'", "not_a_image")],
 )
 def test_no_image(programs: Path, script: str, reason: str) -> None:
     answers(programs, script)
-    with pytest.raises(PictureError) as refused:
+    with pytest.raises(ImageError) as refused:
         from_clipboard()
     assert refused.value.reason == reason
 

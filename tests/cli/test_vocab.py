@@ -59,7 +59,7 @@ def test_pieces_and_merges(command: Command) -> None:
 
 
 def test_the_training_split_is_counted_and_said(command: Command) -> None:
-    folder = Path("corpus")
+    folder = Path("dataset")
     folder.mkdir()
     rows = [("x", "train"), ("x", "train"), ("y", "val"), ("y", "test"), ("}", "train"), ("z z", None)]
     table = pa.table({"formula": [row[0] for row in rows], "split": [row[1] for row in rows]})

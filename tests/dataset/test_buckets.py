@@ -114,7 +114,7 @@ def test_published_sizes_are_halved_and_completed() -> None:
     assert [816, 832, 96] in more.tolist()
 
 
-def test_token_bins_share_the_largest_picture() -> None:
+def test_token_bins_share_the_largest_image() -> None:
     shapes = preset("token-bins", [(40, 120, 20), (90, 30, 151)]).tolist()
     bins = [[96, 128, length] for length in TOKEN_BINS]
     assert sorted(shapes) == sorted([*bins, [96, 32, 152]]), "what is longer than the last bin has a shape of its own"

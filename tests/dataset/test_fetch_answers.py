@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from im2latex import unpacking
-from im2latex.dataset import fetch as fetching
-from im2latex.dataset.fetch import Corpus, fetch
+from im2latex.dataset import download as fetching
+from im2latex.dataset.download import Dataset, fetch
 from im2latex.errors import InputError, UsageError
+from im2latex.io import gzip_stream
 
 BODY = b"x = y\n" * 100
 
@@ -50,11 +50,11 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def corpora(monkeypatch: pytest.MonkeyPatch) -> None:
+def datasets(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {
-        "published": Corpus("", "http://unused", {"a.lst": hashlib.sha256(BODY).hexdigest()}, {}),
-        "unpublished": Corpus("", "http://unused", {"a.lst": None}, {}),
-        "packed": Corpus("", "http://unused", {"a.gz": None}, {}),
+        "published": Dataset("", "http://unused", {"a.lst": hashlib.sha256(BODY).hexdigest()}, {}),
+        "unpublished": Dataset("", "http://unused", {"a.lst": None}, {}),
+        "packed": Dataset("", "http://unused", {"a.gz": None}, {}),
     }
     monkeypatch.setattr(fetching, "CORPORA", known)
 
@@ -89,12 +89,12 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("corpus", ["published", "unpublished"])
+@pytest.mark.parametrize("dataset", ["published", "unpublished"])
 @pytest.mark.parametrize("answer", ODD.values(), ids=ODD.keys())
-def test_an_odd_answer_is_one_sentence(server: Server, tmp_path: Path, answer: bytes, corpus: str) -> None:
+def test_an_odd_answer_is_one_sentence(server: Server, tmp_path: Path, answer: bytes, dataset: str) -> None:
     server.answer = answer
     with pytest.raises(InputError, match=r"a\.lst: download failed"):
-        fetch(corpus, tmp_path, server.url)
+        fetch(dataset, tmp_path, server.url)
     assert not (tmp_path / "a.lst").exists()
     assert not (tmp_path / "SHA256SUMS").exists()
 
@@ -134,7 +134,7 @@ def test_an_endless_body_is_given_up(server: Server, tmp_path: Path, monkeypatch
 def test_an_archive_that_unpacks_to_far_more_is_discarded(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unpacking, "FREE_BYTES", 10_000)
+    monkeypatch.setattr(gzip_stream, "FREE_BYTES", 10_000)
     body = gzip.compress(bytes(3_000_000))
     server.answer = response(body, Content_Length=len(body))
     with pytest.raises(InputError, match="unpacks to more than"):
@@ -167,6 +167,6 @@ def test_a_mirror_is_http(tmp_path: Path, url: str) -> None:
 
 @pytest.mark.parametrize("name", ["..", "../published", "/etc", "published/..", ""])
 def test_a_name_leads_nowhere(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="is no corpus that can be fetched"):
+    with pytest.raises(UsageError, match="is no dataset that can be fetched"):
         fetch(name, tmp_path / "into")
     assert list(tmp_path.iterdir()) == []

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
+from im2latex.config import check
 from im2latex.dataset.filters import FilterParams, judge
 from im2latex.errors import ParamsError
-from im2latex.params import check
 
 PARAMS = FilterParams(
     min_tokens=2,
@@ -69,7 +69,7 @@ LEAK = [sample(), sample(split="val", latex="y"), sample(split="test", latex="z"
         ("keep", ["", "", "", ""]),
     ],
 )
-def test_one_picture_in_several_splits(policy: str, expected: list[str]) -> None:
+def test_one_image_in_several_splits(policy: str, expected: list[str]) -> None:
     assert reasons(LEAK, leakage=policy) == expected
 
 

@@ -1,4 +1,4 @@
-"""Images of unusual kinds: a corpus, `predict` and the server see the same pixels in them."""
+"""Images of unusual kinds: a dataset, `predict` and the server see the same pixels in them."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from PIL import Image
 from PIL.Image import Transpose
 
 from benchmarks.hostile_images import drawing, encoded
-from im2latex.cli.sources import find
-from im2latex.dataset.given import cropped, read_given
-from im2latex.image_decoder import Decoded, decode_images
-from im2latex.imaging.background import ink_of
-from im2latex.imaging.raster import crop, grey
+from im2latex.cli.image_sources import find
+from im2latex.dataset.source_images import cropped, read_given
+from im2latex.images.arrays import crop, grey
+from im2latex.images.decode import Decoded, decode_images
+from im2latex.images.foreground import ink_of
 from im2latex.serving import uploads
 
 GREY = np.asarray(drawing())
@@ -72,25 +72,25 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Decoded, Decoded, Decoded]]:
-    """By name what a corpus, `predict` and the server are given."""
-    folder = tmp_path_factory.mktemp("corpus")
+    """By name what a dataset, `predict` and the server are given."""
+    folder = tmp_path_factory.mktemp("dataset")
     for number, data in enumerate(FILES.values()):
         (folder / f"{number}.png").write_bytes(data)
     names = [f"{number}.png" for number in range(len(FILES))]
-    corpus = [
+    dataset = [
         cropped(one, name)
         for one, name in zip(decode_images(read_given(folder, name) for name in names), names, strict=True)
     ]
     predict = [source.load() for name in names for source in find([str(folder / name)])]
     server = [uploads.decode(data, 1_000_000) for data in FILES.values()]
-    return dict(zip(FILES, zip(corpus, predict, server, strict=True), strict=True))
+    return dict(zip(FILES, zip(dataset, predict, server, strict=True), strict=True))
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_same_pixels_everywhere(name: str, seen: dict[str, tuple[Decoded, Decoded, Decoded]]) -> None:
-    corpus, predict, server = seen[name]
+    dataset, predict, server = seen[name]
     np.testing.assert_array_equal(predict, server)
-    np.testing.assert_array_equal(crop(grey(predict)), corpus)
+    np.testing.assert_array_equal(crop(grey(predict)), dataset)
     tolerance = 12 if "JPEG" in name else 2
     np.testing.assert_allclose(grey(predict).astype(int), GREY, atol=tolerance)
     np.testing.assert_allclose(ink_of(grey(predict)), ink_of(predict), atol=0.05)

@@ -9,7 +9,8 @@ import pytest
 from im2latex.dataset.labels import read_labels
 from im2latex.dataset.shards import ShardWriter
 from im2latex.errors import ArtifactError, InputError
-from im2latex.records import FORMULAS, KEPT, PICTURES, REJECTS, SAMPLES, write_table
+from im2latex.io.parquet import write_table
+from im2latex.schemas import FORMULAS, IMAGES, KEPT, REJECTS, SAMPLES
 
 ROWS = [("1", "train", "x ^ { 2 }"), ("2", "val", "y"), ("3", "train", "z"), ("4", "test", "w"), ("5", "train", "z")]
 
@@ -40,9 +41,9 @@ def test_normalized_formulas(tmp_path: Path) -> None:
     assert found(folder / "part-00001.parquet") == [(split, latex) for _, split, latex in ROWS[3:]]
 
 
-@pytest.mark.parametrize(("stage", "schema"), [("render", PICTURES), ("filter", KEPT)])
+@pytest.mark.parametrize(("stage", "schema"), [("render", IMAGES), ("filter", KEPT)])
 def test_artifacts_that_name_formulas_only(tmp_path: Path, stage: str, schema: pa.Schema) -> None:
-    named = [{"formula_id": name, "look": look} for name in "134" for look in ("base", "times")]
+    named = [{"formula_id": name, "style": style} for name in "134" for style in ("base", "times")]
     write_table(table(schema, named), tmp_path / stage / "part-00000.parquet")
     with pytest.raises(ArtifactError, match="normalize is not beside it"):
         found(tmp_path / stage)
@@ -50,13 +51,13 @@ def test_artifacts_that_name_formulas_only(tmp_path: Path, stage: str, schema: p
     assert found(tmp_path / stage) == [("train", "x ^ { 2 }"), ("train", "z"), ("test", "w")]
 
 
-def test_shards_of_several_looks(tmp_path: Path) -> None:
+def test_shards_of_several_styles(tmp_path: Path) -> None:
     for split in ("train", "val"):
         writer = ShardWriter(tmp_path / "bucket", split, 2)
         for name, of, latex in ROWS:
             if of == split:
                 rows: list[dict[str, object]] = [
-                    {"formula_id": name, "look": look, "latex": latex, "tokens": []} for look in ("base", "times")
+                    {"formula_id": name, "style": style, "latex": latex, "tokens": []} for style in ("base", "times")
                 ]
                 writer.add(table(SAMPLES, rows))
         writer.close()

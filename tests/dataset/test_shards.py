@@ -6,9 +6,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from im2latex.dataset.shards import ShardWriter, dataset_hash, read_dataset, read_pictures, read_shards
+from im2latex.dataset.shards import ShardWriter, dataset_hash, read_dataset, read_images, read_shards
 from im2latex.errors import ArtifactError
-from im2latex.records import SAMPLES
+from im2latex.schemas import SAMPLES
 
 
 def rows(first: int, count: int) -> pa.Table:
@@ -51,9 +51,9 @@ def test_pandas_reads_them(tmp_path: Path) -> None:
     assert frame["image"][0] == {"bytes": b"png", "path": None}
 
 
-def test_pictures_are_found_in_whichever_shard_they_lie(tmp_path: Path) -> None:
+def test_images_are_found_in_whichever_shard_they_lie(tmp_path: Path) -> None:
     write(tmp_path, [10])
-    assert read_pictures(tmp_path, "train", ["9", "2", "none"]) == {"9": b"png", "2": b"png"}
+    assert read_images(tmp_path, "train", ["9", "2", "none"]) == {"9": b"png", "2": b"png"}
 
 
 def test_absent_splits_are_named(tmp_path: Path) -> None:

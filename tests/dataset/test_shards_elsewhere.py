@@ -1,4 +1,4 @@
-"""Other tools read the shards as they stand: every picture, every label, and what is a picture, without code of ours.
+"""Other tools read the shards as they stand: every image, every label, and what is an image, without code of ours.
 
 DuckDB and `datasets` come with the extra `interop`; their tests skip where it is not installed.
 """
@@ -14,16 +14,16 @@ import pytest
 from PIL import Image
 
 from im2latex.dataset.shards import ShardWriter
-from im2latex.imaging.files import decode_png
-from im2latex.imaging.raster import Pixels, encode_png
-from im2latex.records import SAMPLES, formula_id
+from im2latex.images.arrays import Pixels, encode_png
+from im2latex.images.formats import decode_png
+from im2latex.schemas import SAMPLES, formula_id
 
 LABELS = ["x", r"\frac { 1 } { 2 }", r"a \in \mathbb { R }", r"\text { é }", "y ^ 2"]
 COLUMNS = {
     "formula_id": [formula_id(label) for label in LABELS],
     "source_id": ["n1", None, "n3", None, "n5"],
     "group": [None, "p", "p", "q", None],
-    "look": ["base"] * len(LABELS),
+    "style": ["base"] * len(LABELS),
     "latex": LABELS,
     "tokens": [list(range(4, 4 + len(label.split()))) for label in LABELS],
     "bucket": [0, 1, 1, 0, 2],
@@ -36,18 +36,16 @@ def pixels(place: int) -> Pixels:
     return np.random.default_rng(place).integers(0, 256, (6, 8 + place), np.uint8)
 
 
-def same_pictures(pictures: Iterator[Pixels]) -> bool:
-    return all(
-        np.array_equal(picture, pixels(place)) for place, picture in zip(range(len(LABELS)), pictures, strict=True)
-    )
+def same_images(images: Iterator[Pixels]) -> bool:
+    return all(np.array_equal(image, pixels(place)) for place, image in zip(range(len(LABELS)), images, strict=True))
 
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Path:
     """The folder of a split in three shards of two, two and one samples."""
-    pictures = [{"bytes": encode_png(pixels(place)), "path": None} for place in range(len(LABELS))]
+    images = [{"bytes": encode_png(pixels(place)), "path": None} for place in range(len(LABELS))]
     writer = ShardWriter(tmp_path, "train", 2)
-    writer.add(SAMPLES.empty_table().from_pydict(COLUMNS | {"image": pictures}, schema=SAMPLES))
+    writer.add(SAMPLES.empty_table().from_pydict(COLUMNS | {"image": images}, schema=SAMPLES))
     writer.close()
     return tmp_path / "train"
 
@@ -58,7 +56,7 @@ def test_pandas(shards: Path) -> None:
     for name in SAMPLES.names[:-1]:
         found = [list(value) if isinstance(value, np.ndarray) else value for value in frame[name]]
         assert found == COLUMNS[name]
-    assert same_pictures(decode_png(value["bytes"]) for value in frame["image"])
+    assert same_images(decode_png(value["bytes"]) for value in frame["image"])
 
 
 def test_pyarrow_dataset(shards: Path) -> None:
@@ -66,7 +64,7 @@ def test_pyarrow_dataset(shards: Path) -> None:
     assert data.schema.equals(SAMPLES)
     table = data.to_table()
     assert {name: table[name].to_pylist() for name in SAMPLES.names[:-1]} == COLUMNS
-    assert same_pictures(decode_png(value["bytes"]) for value in table["image"].to_pylist())
+    assert same_images(decode_png(value["bytes"]) for value in table["image"].to_pylist())
     narrow = data.to_table(columns=["latex"], filter=ds.field("bucket") == 1)
     assert narrow["latex"].to_pylist() == LABELS[1:3]
 
@@ -79,7 +77,7 @@ def test_duckdb(shards: Path) -> None:
         rows = connection.execute(query).fetchall()
         longest = connection.execute(f"select max(len(tokens)) from '{shards}/*.parquet' where bucket = 1").fetchone()
     assert [list(column) for column in zip(*rows, strict=True)][:-1] == list(COLUMNS.values())
-    assert same_pictures(decode_png(row[-1]) for row in rows)
+    assert same_images(decode_png(row[-1]) for row in rows)
     assert longest == (7,)
 
 
@@ -95,7 +93,7 @@ def datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_datasets_shows_pictures(shards: Path, datasets: Any, streaming: bool) -> None:
+def test_datasets_shows_images(shards: Path, datasets: Any, streaming: bool) -> None:
     data = datasets.load_dataset("parquet", data_files=f"{shards}/*.parquet", split="train", streaming=streaming)
     assert list(data.features) == SAMPLES.names
     assert data.features["image"] == datasets.Image()
@@ -103,4 +101,4 @@ def test_datasets_shows_pictures(shards: Path, datasets: Any, streaming: bool) -
     rows = list(data)
     assert {name: [row[name] for row in rows] for name in SAMPLES.names[:-1]} == COLUMNS
     assert all(isinstance(row["image"], Image.Image) for row in rows)
-    assert same_pictures(np.asarray(row["image"]) for row in rows)
+    assert same_images(np.asarray(row["image"]) for row in rows)

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from im2latex.dataset.tokenizer_file import save_tokenizer
+from im2latex.dataset.hf_tokenizer import save_tokenizer
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
+from im2latex.decoding.grammar_constraint import Grammar
 from im2latex.errors import LatexError
-from im2latex.latex.nesting import balanced
-from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.latex.automaton.transitions import balanced
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.spelling import join, spell
 from im2latex.latex.tokens import split
-from im2latex.learning.constraints import Grammar
+from tests.decoding.test_grammar_constraint import refusal, walk
 from tests.latex.faults import (
     test_argument_styles,
     test_columns,
@@ -27,7 +28,6 @@ from tests.latex.faults import (
     test_text,
 )
 from tests.latex.faults.siblings import Draw
-from tests.learning.test_constraints import refusal, walk
 
 SIBLINGS = 40
 NORMALIZER = Normalizer(NormalizerParams())

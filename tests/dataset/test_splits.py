@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
+from im2latex.config import check
 from im2latex.dataset.splits import SplitParams, precedence, split_of
 from im2latex.errors import ParamsError
-from im2latex.params import check
 
 PARAMS = SplitParams(seed=1, val=0.1, test=0.2)
 

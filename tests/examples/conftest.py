@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.learning.batches import Shape
-from im2latex.learning.checkpoint import Checkpoint, save_checkpoint
-from im2latex.learning.network import ModelParams, Network
-from tests.learning.conftest import model, network, recipe, values, vocabulary
+from im2latex.models.model import ModelParams, Network
+from im2latex.training.batches import Shape
+from im2latex.training.checkpoint import Checkpoint, save_checkpoint
+from tests.training.conftest import model, network, recipe, values, vocabulary
 
 __all__ = ["checkpoint", "model", "network", "recipe", "values", "vocabulary"]
 

@@ -1,7 +1,7 @@
 """Runs the commands of an example in this process: the example is real, and so are the stages, TeX and the commands.
 
 Stand-ins are DVC (the stages run one after another), make (of `make repro` only the stages), and the download of a
-corpus. A shell line may hold a command, its redirection to a file, and `"$@"`; a notebook line may start with `!`.
+dataset. A shell line may hold a command, its redirection to a file, and `"$@"`; a notebook line may start with `!`.
 """
 
 import re
@@ -25,7 +25,7 @@ _REAL = {"mkdir", "cp", "cat", "tar"}
 
 
 class Interpreter:
-    """The current folder is a project; `extra` stands where the example says `"$@"`; `fetch` brings a corpus."""
+    """The current folder is a project; `extra` stands where the example says `"$@"`; `fetch` brings a dataset."""
 
     def __init__(self, extra: str = "", fetch: Callable[[str], None] | None = None) -> None:
         self.extra, self.fetch = extra, fetch
@@ -88,7 +88,7 @@ class Interpreter:
                 targets.append(word)
         names = list(STAGES)
         params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-        before = str(params["corpus"])
+        before = str(params["dataset"])
         for name in names[: names.index(targets[0]) + 1] if targets else names:
             before += str(params[name])
             if self._made.get(name) != before:

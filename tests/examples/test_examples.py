@@ -13,8 +13,8 @@ import nbformat
 import pytest
 import yaml
 
-from im2latex.latex.grammar import generate
-from im2latex.reading import Reader
+from im2latex.inference.predictor import Reader
+from im2latex.latex.grammar.generator import generate
 from pipeline.fingerprint import ROOT
 from tests.examples.interpreter import Interpreter, copied, set_value
 from tests.pipeline.conftest import TINY, merged
@@ -40,7 +40,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def sample(project: Path) -> Path:
-    """The project with an embedded corpus of its own, so few formulas that many tokens stand in one split only."""
+    """The project with an embedded dataset of its own, so few formulas that many tokens stand in one split only."""
     (project / "data/raw/sample").mkdir()
     (project / "data/raw/sample/formulas.txt").write_text("\n".join(generate(60, 5)))
     set_value("filter.unknown_tokens=keep")
@@ -76,19 +76,19 @@ def test_own_formulas(project: Path) -> None:
     assert written("reports/ledger/render.json")["reasons"] == {}
     assert written("reports/ledger/filter.json")["dropped"] == 0
     assert written("reports/metrics.json")["n"] == 4
-    assert len(list(Path("data/raw/mine/pictures").glob("*.png"))) == 38
+    assert len(list(Path("data/raw/mine/images").glob("*.png"))) == 38
 
 
 @pytest.mark.needs_tex
 def test_rebuild_im2latex_100k(project: Path) -> None:
     def fetch(name: str) -> None:
-        corpus = Path("data/raw") / name
-        corpus.mkdir()
+        dataset = Path("data/raw") / name
+        dataset.mkdir()
         formulas = list(generate(60, 5))
-        (corpus / "im2latex_formulas.lst").write_text("\n".join(formulas) + "\n", encoding="latin-1")
+        (dataset / "im2latex_formulas.lst").write_text("\n".join(formulas) + "\n", encoding="latin-1")
         for split, places in (("train", range(44)), ("validate", range(44, 52)), ("test", range(52, 60))):
-            rows = "".join(f"{place} picture{place} basic\n" for place in places)
-            (corpus / f"im2latex_{split}.lst").write_text(rows)
+            rows = "".join(f"{place} image{place} basic\n" for place in places)
+            (dataset / f"im2latex_{split}.lst").write_text(rows)
 
     shell = Interpreter(f"{SMALL} -S filter.unknown_tokens=keep", fetch)
     shell.script(project / "examples" / "rebuild_im2latex_100k.sh")
@@ -105,13 +105,13 @@ def test_ci_report(sample: Path) -> None:
     assert Path("reports/report.html").is_file()
 
 
-def test_read_pictures(checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_read_images(checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     load = Reader.load
     monkeypatch.setattr(Reader, "load", lambda: load(checkpoint, "cpu"))
-    monkeypatch.setattr(sys, "argv", ["read_pictures.py"])
-    runpy.run_path(str(EXAMPLES / "read_pictures.py"))
+    monkeypatch.setattr(sys, "argv", ["read_images.py"])
+    runpy.run_path(str(EXAMPLES / "read_images.py"))
     first, *read = capsys.readouterr().out.splitlines()
-    assert first == f"{EXAMPLES / 'picture.png'}: "
+    assert first == f"{EXAMPLES / 'image.png'}: "
     assert 1 <= len(read) <= 3
     assert all(0 <= float(line.split()[0]) <= 1 for line in read)
 

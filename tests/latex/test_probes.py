@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from im2latex.errors import LatexError
-from im2latex.imaging.compare import same_ink
-from im2latex.latex.normalize import NormalizerParams, normalize
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.images.compare import same_ink
+from im2latex.latex.normalizer import NormalizerParams, normalize
+from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 PROBES = Path(__file__).parents[3] / "shared" / "data" / "normalizer_probes.txt"
 ANSWERS = Path(__file__).with_name("probe_answers.txt").read_text(encoding="ascii").splitlines()
 DISPLAYS = (r"\begin{align}", r"\begin{eqnarray}")
-"""What only a display may hold, so that the raw form has no picture inside a formula."""
+"""What only a display may hold, so that the raw form has no image inside a formula."""
 
 pytestmark = pytest.mark.skipif(not PROBES.exists(), reason="the development data is not here")
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2latex.latex.grammar import generate
-from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.latex.grammar.generator import generate
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.spelling import FIRST_MARK, LAST_MARK, join, joined, spell
 from im2latex.latex.tokens import split, squeeze
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2latex.errors import LatexError
-from im2latex.latex.grammar import formula
-from im2latex.latex.normalize import Normalizer, NormalizerParams, normalize
-from im2latex.latex.respell import respell
+from im2latex.latex.grammar.generator import formula
+from im2latex.latex.grammar.respell import respell
+from im2latex.latex.normalizer import Normalizer, NormalizerParams, normalize
 from im2latex.latex.tokens import join, lexemes, split, squeeze
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "arxiv_formulas_val.jsonl.gz"

@@ -1,4 +1,4 @@
-"""A small project in a folder of its own: parameters, a corpus, and a renderer that needs no TeX."""
+"""A small project in a folder of its own: parameters, a dataset, and a renderer that needs no TeX."""
 
 import runpy
 import sys
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from im2latex.latex.grammar import generate
-from im2latex.learning.presets import load_preset
+from im2latex.latex.grammar.generator import generate
+from im2latex.models.presets import load_preset
 from pipeline.fingerprint import ROOT
 from tests.fakes import FakeGlyphs, FakeRenderer
 
@@ -20,12 +20,12 @@ BAD_LINES = [b"}{", b"", b"\\text{caf\xe9}", b"\\broken + x", b"a" * 6000]
 SMALLEST = load_preset("fast-tiny")
 
 TINY: dict[str, Any] = {
-    "corpus": "tiny",
+    "dataset": "tiny",
     "normalize": {
         "part_rows": 25,
         "normalizer": {"macros": None, "rules": None, "replacements": None, "commands": {r"\broken": ""}},
     },
-    "render": {"picture": {"downsample": 8}},
+    "render": {"image": {"downsample": 8}},
     "tokenize": {"vocabulary": {"min_count": 1}},
     "filter": {"unknown_tokens": "keep", "max_width_px": 2000, "max_tokens": 34},
     "bucket": {"max_shapes": 2, "shard_rows": 20},
@@ -72,16 +72,16 @@ def set_params(tmp_path: Path) -> Callable[[dict[str, Any]], None]:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callable[[dict[str, Any]], None]) -> Path:
-    """The folder, made the current one. Its corpus holds GOOD formulas, one of them twice, and BAD_LINES."""
+    """The folder, made the current one. Its dataset holds GOOD formulas, one of them twice, and BAD_LINES."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
     for place in ("engine.TexRenderer", "looks.TexRenderer"):
         monkeypatch.setattr(f"im2latex.rendering.{place}", lambda params: FakeRenderer())
-    monkeypatch.setattr("im2latex.rendering.glyphs.TexGlyphs", lambda params: FakeGlyphs())
+    monkeypatch.setattr("im2latex.rendering.glyph_boxes.reader.TexGlyphs", lambda params: FakeGlyphs())
     monkeypatch.setattr("im2latex.rendering.doctor.versions", lambda params: {"pdftex": "none"})
     set_params({})
-    corpus = tmp_path / "data" / "raw" / "tiny"
-    corpus.mkdir(parents=True)
+    dataset = tmp_path / "data" / "raw" / "tiny"
+    dataset.mkdir(parents=True)
     formulas = [line.encode() for line in generate(GOOD, 5)]
-    (corpus / "formulas.txt").write_bytes(b"\n".join([*formulas, formulas[0], *BAD_LINES]))
+    (dataset / "formulas.txt").write_bytes(b"\n".join([*formulas, formulas[0], *BAD_LINES]))
     return tmp_path

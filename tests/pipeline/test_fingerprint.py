@@ -41,7 +41,7 @@ def test_a_function_of_words_alone_stays_valid() -> None:
 
 
 def test_covers_the_import_closure() -> None:
-    assert {"im2latex.records", "im2latex.errors"} <= closure("im2latex.dataset.shards")
-    assert "im2latex.dataset.fetch" not in closure("im2latex.dataset.shards")
+    assert {"im2latex.schemas", "im2latex.errors"} <= closure("im2latex.dataset.shards")
+    assert "im2latex.dataset.download" not in closure("im2latex.dataset.shards")
     assert source_path("im2latex.latex").name == "__init__.py"
-    assert fingerprint("im2latex.errors") != fingerprint("im2latex.errors", "im2latex.params")
+    assert fingerprint("im2latex.errors") != fingerprint("im2latex.errors", "im2latex.config")

@@ -56,7 +56,7 @@ def test_the_description_is_the_files_first_line(stage: str) -> None:
 
 
 def test_every_section_belongs_to_a_stage() -> None:
-    assert set(PARAMS) - {"corpus"} == set(STAGES)
+    assert set(PARAMS) - {"dataset"} == set(STAGES)
 
 
 @stages
@@ -73,7 +73,7 @@ def test_every_parameter_is_explained(stage: str) -> None:
 @stages
 def test_what_a_stage_reads_is_written_before_it(stage: str) -> None:
     order = list(STAGES)
-    written = {"custom", "data/raw/${corpus}", "tools.lock", "reports/conditions.json"}
+    written = {"custom", "data/raw/${dataset}", "tools.lock", "reports/robustness.json"}
     for earlier in order[: order.index(stage)]:
         for out in [*STAGES[earlier]["outs"], *STAGES[earlier]["metrics"]]:
             written.add(out if isinstance(out, str) else next(iter(out)))

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from im2latex.latex.grammar import generate
+from im2latex.latex.grammar.generator import generate
 from pipeline.fingerprint import ROOT
 from tests.pipeline.conftest import run
 

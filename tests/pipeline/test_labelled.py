@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import InputError
-from im2latex.learning.batches import Samples
-from im2latex.params import load_section
+from im2latex.training.batches import Samples
 from pipeline.fingerprint import ROOT
 from pipeline.labelled import PART_ROWS, Label, write_labelled
 from pipeline.renderer import RenderStageParams
@@ -18,7 +18,7 @@ VOCABULARY = Vocabulary([*SPECIALS, "a", "b"])
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
-    monkeypatch.setattr("pipeline.pictures.create_renderer", lambda params: FakeRenderer())
+    monkeypatch.setattr("pipeline.dataset_images.create_renderer", lambda params: FakeRenderer())
 
 
 def write(labels: list[Label], folder: Path) -> dict[int, str]:
@@ -45,6 +45,6 @@ def test_parts_come_back_in_order(tmp_path: Path) -> None:
     assert widths[0] == widths[2] < widths[1]
 
 
-def test_a_set_without_any_picture_is_an_error(tmp_path: Path) -> None:
+def test_a_set_without_any_image_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none of 1 labels can be drawn: the first is refused as undefined_macro"):
         write([Label(r"\broken", "x")], tmp_path)

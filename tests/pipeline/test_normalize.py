@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from im2latex.records import read_parts
+from im2latex.io.parquet import read_parts
 from tests.pipeline.conftest import run
 
 

@@ -1,4 +1,4 @@
-"""The stage with a beam, a constraint and the choice by picture; what evaluate then publishes."""
+"""The stage with a beam, a constraint and the choice by image; what evaluate then publishes."""
 
 import json
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
+from im2latex.config import load_section
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.latex.nesting import balanced
-from im2latex.learning.batches import Samples
-from im2latex.learning.checkpoint import Checkpoint, save_checkpoint
-from im2latex.learning.network import Network
-from im2latex.learning.recipe import TrainParams
-from im2latex.params import load_section
-from im2latex.records import read_table
+from im2latex.io.parquet import read_table
+from im2latex.latex.automaton.transitions import balanced
+from im2latex.models.model import Network
+from im2latex.training.batches import Samples
+from im2latex.training.checkpoint import Checkpoint, save_checkpoint
+from im2latex.training.config import TrainParams
 from tests.pipeline.conftest import run
 
 
@@ -37,7 +37,7 @@ def test_hypotheses_are_kept_and_both_choices_scored(
     run("predict", "evaluate")
     hypotheses = read_table(Path("data/predict/hypotheses.parquet")).to_pylist()
     assert all(balanced(row["hypothesis"].split()) for row in hypotheses)
-    assert all(row["same_picture"] is not None for row in hypotheses)
+    assert all(row["same_image"] is not None for row in hypotheses)
     ledger = json.loads(Path("reports/ledger/predict.json").read_text())
     assert ledger["kept"] == ledger["seen"] == sum(row["chosen"] for row in hypotheses)
     metrics = json.loads(Path("reports/metrics.json").read_text())

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from im2latex.imaging.files import decode_png
-from im2latex.latex.grammar import generate
-from im2latex.records import read_parts
+from im2latex.images.formats import decode_png
+from im2latex.io.parquet import read_parts
+from im2latex.latex.grammar.generator import generate
 from tests.pipeline.conftest import run
 
 FORMULAS = [*generate(12, 7), r"\undefinedmacro + 1", "x^2", r"\phantom{x}"]
@@ -21,7 +21,7 @@ def test_bytes_do_not_depend_on_workers(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     own = {"normalizer": {"commands": {r"\undefinedmacro": ""}}}
-    set_params({"normalize": {"part_rows": 5, **own}, "render": {"picture": {"downsample": 2}}})
+    set_params({"normalize": {"part_rows": 5, **own}, "render": {"image": {"downsample": 2}}})
     Path("data/raw/tiny").mkdir(parents=True)
     Path("data/raw/tiny/formulas.txt").write_text("\n".join(FORMULAS))
     found = {}
@@ -39,7 +39,7 @@ def test_bytes_do_not_depend_on_workers(
 
 
 @pytest.mark.needs_tex
-def test_training_formulas_are_drawn_in_several_looks_down_to_the_shards(
+def test_training_formulas_are_drawn_in_several_styles_down_to_the_shards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callable[[dict[str, Any]], None]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -47,7 +47,7 @@ def test_training_formulas_are_drawn_in_several_looks_down_to_the_shards(
     set_params(
         {
             "normalize": {"part_rows": 20, "split": {"val": 0.2, "test": 0.2}},
-            "render": {"renderer": {"rasterizer": "pdfium"}, "looks": {"per_formula": 2, "variants": variants}},
+            "render": {"renderer": {"rasterizer": "pdfium"}, "styles": {"per_formula": 2, "variants": variants}},
             "tokenize": {"vocabulary": {"min_count": 1}},
         }
     )
@@ -56,18 +56,18 @@ def test_training_formulas_are_drawn_in_several_looks_down_to_the_shards(
     monkeypatch.setenv("IM2LATEX_CACHE", "cache")
     run("normalize", "render", "tokenize", "filter", "bucket")
     splits = {row["formula_id"]: row["split"] for row in read_parts(Path("data/normalize")).to_pylist()}
-    looks: dict[str, set[str]] = {name: set() for name in splits}
-    for row in read_parts(Path("data/render"), ["formula_id", "look"]).to_pylist():
-        looks[row["formula_id"]].add(row["look"])
-    assert {len(looks[name]) for name, split in splits.items() if split == "train"} == {2}
-    assert all(looks[name] == {"base"} for name, split in splits.items() if split != "train")
-    shards = read_parts(Path("data/bucket"), ["formula_id", "look", "image"], "train/shard-*.parquet").to_pylist()
-    assert {row["look"] for row in shards} == {"base", "times", "small"}
-    pictures = {(row["formula_id"], row["look"]): row["image"]["bytes"] for row in shards}
-    assert len(pictures) == len(shards)
-    drawn = read_parts(Path("data/render"), ["formula_id", "look", "image"]).to_pylist()
-    source = {(row["formula_id"], row["look"]): row["image"]["bytes"] for row in drawn}
-    assert all(source[key] == picture for key, picture in pictures.items())
+    styles: dict[str, set[str]] = {name: set() for name in splits}
+    for row in read_parts(Path("data/render"), ["formula_id", "style"]).to_pylist():
+        styles[row["formula_id"]].add(row["style"])
+    assert {len(styles[name]) for name, split in splits.items() if split == "train"} == {2}
+    assert all(styles[name] == {"base"} for name, split in splits.items() if split != "train")
+    shards = read_parts(Path("data/bucket"), ["formula_id", "style", "image"], "train/shard-*.parquet").to_pylist()
+    assert {row["style"] for row in shards} == {"base", "times", "small"}
+    images = {(row["formula_id"], row["style"]): row["image"]["bytes"] for row in shards}
+    assert len(images) == len(shards)
+    drawn = read_parts(Path("data/render"), ["formula_id", "style", "image"]).to_pylist()
+    source = {(row["formula_id"], row["style"]): row["image"]["bytes"] for row in drawn}
+    assert all(source[key] == image for key, image in images.items())
     for stage in ("render", "filter", "bucket"):
         ledger = json.loads(Path(f"reports/ledger/{stage}.json").read_text())
         assert ledger["seen"] == ledger["kept"] + ledger["dropped"]

@@ -1,6 +1,6 @@
 """A colleague clones, pulls and has every artifact, without computing any; what is damaged there is named and mended.
 
-The project is this repository's code and stages up to the shards, with a small corpus; git, DVC and TeX are real.
+The project is this repository's code and stages up to the shards, with a small dataset; git, DVC and TeX are real.
 """
 
 import os
@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from im2latex.dataset.manifest import verify
-from im2latex.latex.grammar import generate
+from im2latex.io.manifest import verify
+from im2latex.latex.grammar.generator import generate
 from pipeline.fingerprint import ROOT
 from tests.pipeline.conftest import TINY, merged
 
@@ -56,7 +56,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: stages[name] for name in STAGES}}))
     params = merged(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), TINY)
-    (project / "params.yaml").write_text(yaml.safe_dump(params | {"corpus": "sample"}))
+    (project / "params.yaml").write_text(yaml.safe_dump(params | {"dataset": "sample"}))
     (project / "data" / "raw" / "sample").mkdir(parents=True)
     (project / "data" / "raw" / "sample" / "formulas.txt").write_text("\n".join(generate(60, 5)))
 

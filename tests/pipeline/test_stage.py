@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from im2latex.dataset.manifest import read_manifest
+from im2latex.config import Params
 from im2latex.errors import InputError
-from im2latex.params import Params
+from im2latex.io.manifest import read_manifest
 from pipeline.stage import Run, cache_root, run_stage, state_root
 
 

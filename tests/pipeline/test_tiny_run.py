@@ -1,4 +1,4 @@
-"""A small corpus through all ten stages, without TeX: every formula is accounted for and every artifact is hashed."""
+"""A small dataset through all ten stages, without TeX: every formula is accounted for and every artifact is hashed."""
 
 import hashlib
 import json
@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from im2latex.dataset.manifest import verify
-from im2latex.records import SPLITS, read_parts, read_table
+from im2latex.io.manifest import verify
+from im2latex.io.parquet import read_parts, read_table
+from im2latex.schemas import SPLITS
 from tests.pipeline.conftest import BAD_LINES, GOOD, run
 from tests.pipeline.test_graph import STAGES
 
@@ -115,13 +116,16 @@ def test_a_formula_of_two_groups_is_kept_in_the_first_by_hash(project: Path) -> 
 @pytest.mark.parametrize(
     ("prepare", "sentence"),
     [
-        (lambda corpus: (corpus / "formulas.txt").unlink(), "normalize: data/raw/tiny: holds no .txt"),
-        (lambda corpus: (corpus / "formulas.txt").write_text(""), "normalize: data/raw/tiny: holds no formula"),
-        (lambda corpus: (corpus / "formulas.txt").write_text("}"), "normalize: data/raw/tiny: no formula was accepted"),
-        (lambda corpus: corpus.rename(corpus.parent / "x"), "normalize: data/raw/tiny: no such corpus"),
+        (lambda dataset: (dataset / "formulas.txt").unlink(), "normalize: data/raw/tiny: holds no .txt"),
+        (lambda dataset: (dataset / "formulas.txt").write_text(""), "normalize: data/raw/tiny: holds no formula"),
+        (
+            lambda dataset: (dataset / "formulas.txt").write_text("}"),
+            "normalize: data/raw/tiny: no formula was accepted",
+        ),
+        (lambda dataset: dataset.rename(dataset.parent / "x"), "normalize: data/raw/tiny: no such dataset"),
     ],
 )
-def test_a_corpus_without_formulas_is_one_sentence(
+def test_a_dataset_without_formulas_is_one_sentence(
     project: Path, capsys: pytest.CaptureFixture[str], prepare: Callable[[Path], object], sentence: str
 ) -> None:
     prepare(project / "data" / "raw" / "tiny")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from im2latex.cli import app
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.records import read_parts, read_table
+from im2latex.io.parquet import read_parts, read_table
 from tests.pipeline.conftest import run
 
 

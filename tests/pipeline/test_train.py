@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from dvc.repo import Repo
 
-from im2latex.learning.recipe import TrainParams
-from im2latex.learning.run import Run
-from im2latex.params import load_section
-from im2latex.records import read_parts
+from im2latex.config import load_section
+from im2latex.io.parquet import read_parts
+from im2latex.training.config import TrainParams
+from im2latex.training.run import Run
 from pipeline import train
 from pipeline.stage import run_stage
 from pipeline.train import TrainingLog, state_folder
@@ -35,7 +35,7 @@ def test_a_stopped_run_is_taken_up(
     run("train")
     whole = Path("data/train/model.safetensors").read_bytes()
     curve, readings = (Path(f"data/train/{name}.jsonl").read_text() for name in ("log", "samples"))
-    assert json.loads(Path("data/train/checkpoint.json").read_text())["pictures"] == {
+    assert json.loads(Path("data/train/checkpoint.json").read_text())["images"] == {
         "dpi": 200,
         "downsample": 8,
         "padding_px": 8,

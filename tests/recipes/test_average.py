@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
-from im2latex.learning.batches import Shape
-from im2latex.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.learning.network import ModelParams, Network
+from im2latex.models.model import ModelParams, Network
+from im2latex.training.batches import Shape
+from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from recipes import average
-from tests.learning.conftest import LETTERS, model, network, recipe, values, vocabulary
+from tests.training.conftest import LETTERS, model, network, recipe, values, vocabulary
 
 __all__ = ["model", "network", "recipe", "values", "vocabulary"]
 

@@ -11,13 +11,13 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from im2latex.dataset.manifest import RELEASED
+from im2latex.config import load_yaml
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import InputError, ParamsError
-from im2latex.learning.network import Network
-from im2latex.learning.recipe import TrainParams
-from im2latex.params import load_yaml
-from im2latex.rendering import worker
+from im2latex.io.manifest import RELEASED
+from im2latex.models.model import Network
+from im2latex.sandbox import worker
+from im2latex.training.config import TrainParams
 from pipeline.fingerprint import ROOT
 from recipes import pack
 from recipes.gpu_10min import output
@@ -84,7 +84,7 @@ UNUSED = {"_typeshed"}
 def test_whatever_a_run_imports_is_packed_or_there_already() -> None:
     graph = grimp.build_graph("im2latex", "pipeline", "recipes", "benchmarks", include_external_packages=True)
     modules = [f"pipeline.{stage}" for stage in ("normalize", "render", "tokenize", "filter", "bucket")]
-    upstream = set[str]().union(*map(graph.find_upstream_modules, [*modules, "recipes.fit", "recipes.examine"]))
+    upstream = set[str]().union(*map(graph.find_upstream_modules, [*modules, "recipes.fit", "recipes.evaluate"]))
     needed = {name for name in upstream if graph.is_module_squashed(name)} - sys.stdlib_module_names
     packed = {line.lower().replace("-", "_") for line in pack.REQUIREMENTS.read_text().splitlines()}
     assert {name.lower() for name in needed} - packed <= THERE | UNUSED
@@ -127,7 +127,7 @@ def test_a_run_can_go_on_from_the_released_checkpoint_beside_all_labels() -> Non
     assert gpu_pack.carried_bytes() + archive < gpu_pack.CARRIED_BYTES
 
 
-def test_an_archive_holds_code_corpus_and_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_holds_code_dataset_and_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
     monkeypatch.setattr(pack, "wheels", lambda folder, python: folder.mkdir())
     monkeypatch.setattr(
@@ -158,6 +158,6 @@ def test_an_archive_holds_code_corpus_and_sets(tmp_path: Path, monkeypatch: pyte
         ("d", "test"),
     ]
     assert (project / "sets/bench.txt").read_text() == "x ^ 2\ny\n"
-    assert (project / "im2latex/learning/loop.py").is_file()
+    assert (project / "im2latex/training/loop.py").is_file()
     assert not list(project.rglob("__pycache__"))
     assert not list(project.rglob("released/model.safetensors")), "a run needs no checkpoint"

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from im2latex.rendering import process
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.renderer import RenderParams, TexRenderer
+from im2latex.sandbox import process
 from recipes.portable_tex import _map_of, collect
 
 PARAMS = RenderParams(rasterizer="pdfium")

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from im2latex.checksums import read_sums, sha256_of
 from im2latex.errors import ArtifactError
-from im2latex.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from im2latex.io.hashing import read_sums, sha256_of
+from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from recipes import release
-from tests.learning.conftest import shards, vocabulary
-from tests.test_reading import fresh
+from tests.inference.test_predictor import fresh
+from tests.training.conftest import shards, vocabulary
 
 __all__ = ["shards", "vocabulary"]
 

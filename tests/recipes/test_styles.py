@@ -1,4 +1,4 @@
-"""The looks of the recipes: valid, with the shares that they promise, each drawn without regard to neighbours."""
+"""The styles of the recipes: valid, with the shares that they promise, each drawn without regard to neighbours."""
 
 import shutil
 from itertools import product
@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from im2latex.config import check, load_yaml
 from im2latex.errors import ToolError
-from im2latex.params import check, load_yaml
-from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.fonts import RECOMMENDED
-from im2latex.rendering.looks import Look, LooksParams, all_looks, tex_renderers
+from im2latex.rendering.renderer import RenderParams, TexRenderer
+from im2latex.rendering.styles import RenderStyle, StylesParams, all_styles, tex_renderers
 
 RECIPES = Path("recipes")
 MACROS = ("hat", "vec", "overline", "boldsymbol", "mathcal", "mathbb", "mathfrak", "mathsf", "mathtt", "mathit", "dot")
@@ -25,63 +25,63 @@ FORMULAS = [rf"\{name}{{{letter}}}_2" for name, letter in product(MACROS, "AR")]
 ]
 
 
-def _looks(name: str) -> list[Look]:
-    params = check(load_yaml(RECIPES / name)["render"]["looks"], LooksParams, name)
-    return all_looks(RenderParams(), params)
+def _styles(name: str) -> list[RenderStyle]:
+    params = check(load_yaml(RECIPES / name)["render"]["styles"], StylesParams, name)
+    return all_styles(RenderParams(), params)
 
 
-USUAL, ALL = _looks("dataset/changes.yaml"), _looks("styles/all.yaml")
+USUAL, ALL = _styles("dataset/changes.yaml"), _styles("styles/all.yaml")
 
 
-@pytest.mark.parametrize("looks", [USUAL, ALL])
-def test_a_fifth_each_is_drawn_as_the_benchmark_and_in_text_style(looks: list[Look]) -> None:
-    total = sum(look.share for look in looks)
-    assert sum(look.share for look in looks if _template(look, "sizes") == "kernel") >= total / 5
-    assert sum(look.share for look in looks if _template(look, "math_style") in ("textstyle", None)) >= total / 5
-    assert len(looks) > 12
+@pytest.mark.parametrize("styles", [USUAL, ALL])
+def test_a_fifth_each_is_drawn_as_the_benchmark_and_in_text_style(styles: list[RenderStyle]) -> None:
+    total = sum(style.share for style in styles)
+    assert sum(style.share for style in styles if _template(style, "sizes") == "kernel") >= total / 5
+    assert sum(style.share for style in styles if _template(style, "math_style") in ("textstyle", None)) >= total / 5
+    assert len(styles) > 12
 
 
-def _template(look: Look, key: str) -> object:
+def _template(style: RenderStyle, key: str) -> object:
     """A setting of the TeX document; None for mathtext, which sets fractions in text style only."""
-    return getattr(look.renderer.template, key) if isinstance(look.renderer, RenderParams) else None
+    return getattr(style.renderer.template, key) if isinstance(style.renderer, RenderParams) else None
 
 
-def test_the_usual_looks_need_no_more_than_the_usual_set_up() -> None:
+def test_the_usual_styles_need_no_more_than_the_usual_set_up() -> None:
     usual = tex_renderers(USUAL)
     assert {renderer.template.fonts for renderer in usual} <= set(RECOMMENDED)
     assert "dvipng" not in {renderer.rasterizer for renderer in usual}
 
 
-def _isolated(look: Look) -> None:
-    assert isinstance(look.renderer, RenderParams)
-    renderer = TexRenderer(look.renderer)
+def _isolated(style: RenderStyle) -> None:
+    assert isinstance(style.renderer, RenderParams)
+    renderer = TexRenderer(style.renderer)
     together = renderer.render([*FORMULAS, r"\undefinedthing", r"\color{red} x", *FORMULAS[::-1]])
     first, second = together[: len(FORMULAS)], together[len(FORMULAS) + 2 :][::-1]
     alone = [renderer.render_one(formula) for formula in FORMULAS[::8]]
     for one, other in [*zip(first, second, strict=True), *zip(first[::8], alone, strict=True)]:
-        assert one.pixels is not None, (look.name, one)
-        assert other.pixels is not None, (look.name, other)
-        assert np.array_equal(one.pixels, other.pixels), look.name
+        assert one.pixels is not None, (style.name, one)
+        assert other.pixels is not None, (style.name, other)
+        assert np.array_equal(one.pixels, other.pixels), style.name
 
 
 @pytest.mark.needs_tex
-@pytest.mark.parametrize("look", USUAL[1 : len(tex_renderers(USUAL))], ids=lambda look: look.name)
-def test_pictures_do_not_depend_on_neighbours(look: Look) -> None:
-    _isolated(look)
+@pytest.mark.parametrize("style", USUAL[1 : len(tex_renderers(USUAL))], ids=lambda style: style.name)
+def test_images_do_not_depend_on_neighbours(style: RenderStyle) -> None:
+    _isolated(style)
 
 
 @pytest.mark.needs_tex
 @pytest.mark.slow
-@pytest.mark.parametrize("look", ALL[1:], ids=lambda look: look.name)
-def test_pictures_of_further_looks_do_not_depend_on_neighbours(look: Look) -> None:
+@pytest.mark.parametrize("style", ALL[1:], ids=lambda style: style.name)
+def test_images_of_further_styles_do_not_depend_on_neighbours(style: RenderStyle) -> None:
     if (
-        isinstance(look.renderer, RenderParams)
-        and look.renderer.rasterizer == "dvipng"
+        isinstance(style.renderer, RenderParams)
+        and style.renderer.rasterizer == "dvipng"
         and shutil.which("dvipng") is None
     ):
         pytest.skip("dvipng not installed; make styles brings it")
     try:
-        _isolated(look)
+        _isolated(style)
     except ToolError as error:
         if "make styles" not in str(error):
             raise

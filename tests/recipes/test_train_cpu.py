@@ -10,15 +10,15 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from im2latex.config import check
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.learning.checkpoint import load_checkpoint
-from im2latex.learning.recipe import TrainParams
-from im2latex.params import check
+from im2latex.training.checkpoint import load_checkpoint
+from im2latex.training.config import TrainParams
 from pipeline.fingerprint import ROOT
 from pipeline.stage import state_root
 from recipes import train_cpu
 from recipes.overrides import merged
-from tests.learning.conftest import shards, values, vocabulary
+from tests.training.conftest import shards, values, vocabulary
 
 __all__ = ["shards", "values", "vocabulary"]
 
@@ -79,7 +79,7 @@ def test_weights_come_out_in_half_precision_with_their_images(data: Path) -> Non
     half = {name for name, weight in saved.items() if weight.dtype is torch.float16}
     assert half == {name for name, _ in load_checkpoint(folder / "last").network.named_parameters()}
     assert all("running" in name for name, weight in saved.items() if weight.dtype is torch.float32)
-    assert load_checkpoint(folder / "checkpoint").pictures["dpi"] == 200
+    assert load_checkpoint(folder / "checkpoint").images["dpi"] == 200
 
 
 def test_a_last_stretch_decays_a_copy_and_the_run_goes_on(data: Path) -> None:

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from im2latex.rendering import doctor, process, sandbox
+from im2latex.rendering import doctor
 from im2latex.rendering.document import TemplateParams
-from im2latex.rendering.engine import RenderParams
+from im2latex.rendering.renderer import RenderParams
+from im2latex.sandbox import process, restrictions
 
 
 @pytest.mark.needs_tex
@@ -79,14 +80,14 @@ def test_debians_policy_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_sandbox_is_tested_and_its_absence_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    if sandbox.support().complete:
+    if restrictions.support().complete:
         assert doctor._examine_sandbox().works
-    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(7, seccomp=True, bubblewrap=None))
+    monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(7, seccomp=True, bubblewrap=None))
     monkeypatch.setattr(process, "run", lambda *_, **__: process.Completed(0, b"read", b"", timed_out=False))
     leaking = doctor._examine_sandbox()
     assert (leaking.works, leaking.version, leaking.needed) == (False, "Landlock ABI 7, seccomp", True)
-    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(0, seccomp=True, bubblewrap=None))
+    monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(0, seccomp=True, bubblewrap=None))
     absent = doctor.line(doctor._examine_sandbox())
     assert absent.startswith("none    sandbox  seccomp  ")
-    assert sandbox.UNRESTRICTED in absent
+    assert restrictions.UNRESTRICTED in absent
     assert "bubblewrap" in absent

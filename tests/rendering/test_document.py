@@ -1,7 +1,7 @@
 import pytest
 
+from im2latex.config import check
 from im2latex.errors import ParamsError
-from im2latex.params import check
 from im2latex.rendering import document
 from im2latex.rendering.document import PageParams, TemplateParams
 

@@ -1,4 +1,4 @@
-"""Rows keep their places, with a picture or a reason."""
+"""Rows keep their places, with an image or a reason."""
 
 import json
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from im2latex.errors import InputError
-from im2latex.records import BadRow, RawFormula
-from im2latex.rendering.engine import RenderParams
 from im2latex.rendering.export import render_rows, write_folder, write_parquet
+from im2latex.rendering.renderer import RenderParams
+from im2latex.schemas import BadRow, RawFormula
 from tests.fakes import FakeRenderer
 
 ROWS: list[RawFormula | BadRow] = [
@@ -29,18 +29,18 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_parquet(tmp_path: Path) -> None:
-    out = tmp_path / "out" / "pictures.parquet"
+    out = tmp_path / "out" / "images.parquet"
     assert write_parquet(render_rows(ROWS, RenderParams()), out) == (5, 2)
     rows = pq.read_table(out).to_pylist()
     assert [row["reason"] for row in rows] == [None, "not_utf8: byte", r"undefined_macro: \broken", None, None]
     assert [row["image"] is None for row in rows] == [False, True, True, False, False]
     assert [row["id"] for row in rows][:3] == ["a", "f:2", "../c"]
     assert (rows[0]["width"], rows[0]["height"]) == (12, 40)
-    assert [path.name for path in out.parent.iterdir()] == ["pictures.parquet"]
+    assert [path.name for path in out.parent.iterdir()] == ["images.parquet"]
 
 
 def test_folder(tmp_path: Path) -> None:
-    out = tmp_path / "pictures"
+    out = tmp_path / "images"
     assert write_folder(render_rows(ROWS, RenderParams()), out) == (5, 2)
     rows = [json.loads(line) for line in (out / "render.jsonl").read_text().splitlines()]
     names = [row["image"] for row in rows if row["image"]]
@@ -76,7 +76,7 @@ AWKWARD = [
 
 def test_every_row_has_a_file_of_its_own(tmp_path: Path) -> None:
     rows: list[RawFormula | BadRow] = [RawFormula(f"x{number}", "f", name) for number, name in enumerate(AWKWARD)]
-    out = tmp_path / "a" / "pictures.xyz"
+    out = tmp_path / "a" / "images.xyz"
     for _ in range(2):
         assert write_folder(render_rows(rows, RenderParams()), out) == (len(rows), 0)
     listed = [json.loads(line) for line in (out / "render.jsonl").read_text().splitlines()]

@@ -7,10 +7,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from im2latex.rendering import process
 from im2latex.rendering.document import TemplateParams
-from im2latex.rendering.engine import RenderParams, TexRenderer
 from im2latex.rendering.fonts import FONTS, RECOMMENDED, FontSet
+from im2latex.rendering.renderer import RenderParams, TexRenderer
+from im2latex.sandbox import process
 
 ALPHABETS = (r"\mathbf{%s}", r"\mathrm{%s}", r"\boldsymbol{%s}", "{%s}")
 LETTERS = "abxyzABXMR"
@@ -49,11 +49,11 @@ def test_bold_is_told_from_regular(fonts: FontSet) -> None:
     drawn = iter(_renderer(fonts).render([formula for group in groups for formula in group]))
     alike = []
     for group in groups:
-        pictures = [(formula, next(drawn)) for formula in group]
-        assert [(formula, one.reason, one.detail) for formula, one in pictures if one.pixels is None] == []
+        images = [(formula, next(drawn)) for formula in group]
+        assert [(formula, one.reason, one.detail) for formula, one in images if one.pixels is None] == []
         alike += [
             (first, second)
-            for (first, one), (second, other) in combinations(pictures, 2)
+            for (first, one), (second, other) in combinations(images, 2)
             if one.pixels is not None and other.pixels is not None and np.array_equal(one.pixels, other.pixels)
         ]
     upright = {rf"\mathrm{{{letter}}}" for letter in LETTERS}

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from im2latex.rendering import document, screening, texformat
-from im2latex.rendering.engine import Rendering, RenderParams, TexRenderer
-from im2latex.rendering.process import LimitParams
-from im2latex.rendering.texrun import Fresh
+from im2latex.rendering import document, sanitize, tex_format
+from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer
+from im2latex.rendering.tex_process import Fresh
 from im2latex.rendering.typesetter import Typesetter
+from im2latex.sandbox.process import LimitParams
 
 pytestmark = pytest.mark.needs_tex
 
@@ -159,7 +159,7 @@ def test_all_have_a_reason_and_none_touches_a_neighbour(tmp_path: Path) -> None:
 
 def test_the_list_refuses_all_that_names_a_file(tmp_path: Path) -> None:
     files, _ = aimed(tmp_path)
-    accepted, refused = screening.sort(files)
+    accepted, refused = sanitize.sort(files)
     assert not accepted
     assert {error.reason for error in refused.values()} == {"not_allowed"}
 
@@ -167,7 +167,7 @@ def test_the_list_refuses_all_that_names_a_file(tmp_path: Path) -> None:
 def test_the_sandbox_holds_where_the_screening_would_not(tmp_path: Path) -> None:
     files, trace = aimed(tmp_path)
     template, limits = document.TemplateParams(), LimitParams(timeout_seconds=1, file_mb=8)
-    preamble = texformat.load(document.preamble(template, document.PageParams()))
+    preamble = tex_format.load(document.preamble(template, document.PageParams()))
     typesetter = Typesetter(template, Fresh(preamble, limits), limits.timeout_seconds)
     for text in files:
         for printed in typesetter.typeset([text.replace("\0", "")], template.margin_px):
@@ -182,7 +182,7 @@ def test_the_sandbox_holds_where_the_screening_would_not(tmp_path: Path) -> None
 @pytest.mark.parametrize("text", ENDLESS)
 def test_what_never_ends_is_ended(text: str) -> None:
     template, limits = document.TemplateParams(), LimitParams(timeout_seconds=1, file_mb=8)
-    preamble = texformat.load(document.preamble(template, document.PageParams()))
+    preamble = tex_format.load(document.preamble(template, document.PageParams()))
     [printed] = Typesetter(template, Fresh(preamble, limits), limits.timeout_seconds).typeset(
         [text], template.margin_px
     )

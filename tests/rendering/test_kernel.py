@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from im2latex.rendering.document import TemplateParams
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 pytestmark = pytest.mark.needs_tex
 ACCENTS = (
@@ -81,7 +81,7 @@ def _drawn(template: TemplateParams, formulas: Sequence[str]) -> list[bytes | No
 
 
 @pytest.mark.parametrize("size", ["10pt", "12pt"])
-def test_pictures_are_those_of_a_document_without_amsmath(size: str) -> None:
+def test_images_are_those_of_a_document_without_amsmath(size: str) -> None:
     formulas = list(_formulas())
     pairs = [(formula, formula) for formula in formulas] + list(MATRICES)
     plain = TemplateParams(class_options=size, packages=(), definitions=False)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from im2latex.rendering.engine import RenderParams
-from im2latex.rendering.looks import LooksParams, VariantParams, all_looks, create_renderer
 from im2latex.rendering.mathtext import MathtextParams, MathtextRenderer, respelled
+from im2latex.rendering.renderer import RenderParams
+from im2latex.rendering.styles import StylesParams, VariantParams, all_styles, create_renderer
 
 pytest.importorskip("matplotlib")
 
@@ -60,11 +60,11 @@ def test_spelling_is_adapted_by_whole_tokens() -> None:
     assert respelled(r"x ~ \text{if~y}") == r"x\ \text{if y}"
 
 
-def test_a_look_names_fonts_size_and_resolution_and_they_decide_the_identity() -> None:
+def test_a_style_names_fonts_size_and_resolution_and_they_decide_the_identity() -> None:
     variant = VariantParams(name="slides", renderer="mathtext", mathtext_fonts="stixsans", size="14pt", dpi=100)
-    look = all_looks(RenderParams(), LooksParams(variants=(variant,)))[1]
-    assert look.renderer == MathtextParams(fonts="stixsans", points=14, dpi=100)
-    identities = {create_renderer(look.renderer).identity, *(renderer(dpi=dpi).identity for dpi in (100, 200))}
+    style = all_styles(RenderParams(), StylesParams(variants=(variant,)))[1]
+    assert style.renderer == MathtextParams(fonts="stixsans", points=14, dpi=100)
+    identities = {create_renderer(style.renderer).identity, *(renderer(dpi=dpi).identity for dpi in (100, 200))}
     assert len(identities) == 3
 
 
@@ -72,5 +72,5 @@ def test_a_look_names_fonts_size_and_resolution_and_they_decide_the_identity() -
     "keys", [{"renderer": "mathtext", "fonts": "palatino"}, {"renderer": "tex", "mathtext_fonts": "stix"}]
 )
 def test_a_key_of_the_other_renderer_is_refused(keys: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="has no meaning in look 'a'"):
+    with pytest.raises(ValueError, match="has no meaning in style 'a'"):
         VariantParams.model_validate({"name": "a", **keys})

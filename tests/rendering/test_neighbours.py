@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from im2latex.errors import LatexError
-from im2latex.latex.normalize import NormalizerParams, normalize
-from im2latex.rendering import screening
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.latex.normalizer import NormalizerParams, normalize
+from im2latex.rendering import sanitize
+from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 NEIGHBOURS = [
     r"\left( \frac{a}{b} \right) + c \cdot d_{1}^{2} , e",
@@ -136,7 +136,7 @@ PRIMITIVES = [
 def test_no_formula_reaches_a_primitive_that_reads_files(way: str, primitive: str) -> None:
     formula = way.replace("%s", primitive)
     with pytest.raises(LatexError) as refused:
-        screening.screen(formula)
+        sanitize.screen(formula)
     assert refused.value.reason == "not_allowed"
     with pytest.raises(LatexError):
         normalize(formula, NormalizerParams())

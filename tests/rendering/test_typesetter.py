@@ -6,11 +6,11 @@ import pypdfium2
 import pytest
 
 from im2latex.errors import ToolError
-from im2latex.rendering import document, texformat
-from im2latex.rendering.process import Completed, LimitParams
-from im2latex.rendering.texrun import Fresh
-from im2latex.rendering.transcript import Verdict
+from im2latex.rendering import document, tex_format
+from im2latex.rendering.tex_log import Verdict
+from im2latex.rendering.tex_process import Fresh
 from im2latex.rendering.typesetter import Typesetter
+from im2latex.sandbox.process import Completed, LimitParams
 
 MARGIN = 24
 
@@ -18,7 +18,7 @@ MARGIN = 24
 @pytest.fixture(scope="module")
 def typesetter() -> Typesetter:
     template = document.TemplateParams()
-    preamble = texformat.load(document.preamble(template, document.PageParams()))
+    preamble = tex_format.load(document.preamble(template, document.PageParams()))
     return Typesetter(template, Fresh(preamble, LimitParams()), 3)
 
 
@@ -61,7 +61,7 @@ def test_the_pdf_repeats_to_the_byte_and_holds_no_bitmap_font(typesetter: Typese
 
 def verdicts_of(extra_preamble: str, formulas: list[str]) -> dict[int, Verdict]:
     template = document.TemplateParams(extra_preamble=extra_preamble)
-    preamble = texformat.load(document.preamble(template, document.PageParams()))
+    preamble = tex_format.load(document.preamble(template, document.PageParams()))
     verdicts: dict[int, Verdict] = {}
     for printed in Typesetter(template, Fresh(preamble, LimitParams()), 3).typeset(formulas, MARGIN):
         verdicts |= printed.verdicts

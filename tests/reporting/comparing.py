@@ -8,12 +8,13 @@ import pyarrow as pa
 import yaml
 
 from im2latex.dataset.shards import ShardWriter
-from im2latex.imaging.raster import encode_png
-from im2latex.records import PREDICTIONS, SAMPLES, write_table
-from im2latex.scoring.judge import judge
-from im2latex.scoring.summary import SummaryParams, summarize
+from im2latex.images.arrays import encode_png
+from im2latex.io.parquet import write_table
+from im2latex.metrics.score import judge
+from im2latex.metrics.summary import SummaryParams, summarize
+from im2latex.schemas import PREDICTIONS, SAMPLES
 from tests.fakes import FakeRenderer
-from tests.scoring.drawings import drawing
+from tests.metrics.drawings import drawing
 
 REFERENCES = [f"a ^ {{ {number} }} + b" for number in range(60)]
 
@@ -24,7 +25,7 @@ def predictions(hypotheses: dict[int, str], first: int = 0, last: int = 60) -> p
         {
             "formula_id": f"{number:032x}",
             "split": "test",
-            "input": "picture",
+            "input": "image",
             "reference": REFERENCES[number],
             "hypothesis": hypotheses.get(number, REFERENCES[number]),
         }
@@ -39,17 +40,17 @@ def wrong(*numbers: int) -> dict[int, str]:
 
 
 def write_project(folder: Path, table: pa.Table, dataset: str = "5c1e", **params: Any) -> Path:
-    """A finished run: samples, metrics, parameters, a ledger and the pictures of the test split."""
+    """A finished run: samples, metrics, parameters, a ledger and the images of the test split."""
     scores = judge(table, FakeRenderer())
     write_table(scores, folder / "data" / "evaluate" / "scores.parquet")
     write_json(folder / "reports" / "metrics.json", summarize(scores, SummaryParams(resamples=50)))
     write_json(folder / "reports" / "manifest" / "bucket.json", {"dataset": {"hash": dataset}})
     write_ledger(folder, kept=90)
     (folder / "params.yaml").write_text(yaml.safe_dump({"train": {"seed": 1, **params}}))
-    picture = {"bytes": encode_png(drawing("#.", "##")), "path": None}
-    sample = {"source_id": None, "group": None, "look": "base", "tokens": [4], "bucket": 0, "width": 2, "height": 2}
+    image = {"bytes": encode_png(drawing("#.", "##")), "path": None}
+    sample = {"source_id": None, "group": None, "style": "base", "tokens": [4], "bucket": 0, "width": 2, "height": 2}
     rows = [
-        sample | {"formula_id": row["formula_id"], "latex": row["reference"], "image": picture}
+        sample | {"formula_id": row["formula_id"], "latex": row["reference"], "image": image}
         for row in table.to_pylist()
     ]
     writer = ShardWriter(folder / "data" / "bucket", "test", rows=40)

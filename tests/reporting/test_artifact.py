@@ -5,10 +5,11 @@ import pytest
 from rich.console import Console
 
 from im2latex.errors import InputError
-from im2latex.records import FORMULAS, write_table
+from im2latex.io.parquet import write_table
 from im2latex.reporting import artifact_text
-from im2latex.reporting.artifact import Artifact, elsewhere, picture
-from im2latex.reporting.sides import SAMPLES
+from im2latex.reporting.artifact import Artifact, elsewhere, image
+from im2latex.reporting.run_data import SAMPLES
+from im2latex.schemas import FORMULAS
 from tests.reporting.comparing import predictions, write_project, wrong
 
 SHARD = Path("data/bucket/test/shard-00000.parquet")
@@ -52,7 +53,7 @@ def test_a_sample_is_told_as_every_stage_knows_it(project: Path) -> None:
     text = printed(artifact_text.sample(found, rows, others, None))
     assert all(words in text for words in ("a^7+b", "test", r"\broken", "undefined_macro"))
     assert text.count(SEVENTH) == 1
-    assert (picture(rows[0]) or b"").startswith(b"\x89PNG")
+    assert (image(rows[0]) or b"").startswith(b"\x89PNG")
 
 
 def test_the_beginning_of_an_id_is_enough(project: Path) -> None:

@@ -1,6 +1,6 @@
+from im2latex.metrics import confusion, features
 from im2latex.reporting.breakdown import FEATURES, KINDS, SHOWN, breakdowns, errors
-from im2latex.reporting.findings import Part
-from im2latex.scoring import confusion, features
+from im2latex.reporting.breakdown_model import Part
 
 
 def block(value: float) -> dict[str, object]:
@@ -15,7 +15,7 @@ def test_every_feature_and_kind_has_words() -> None:
 def test_parts_stand_in_the_order_of_the_page_and_sources_only_where_there_are_any() -> None:
     metrics = {"image_exact": 0.5, "exact": 0.4, "by_feature": {"matrix": block(0.3), "plain": block(0.6)}}
     (found,) = breakdowns(metrics)
-    assert found.label == "Same picture"
+    assert found.label == "Same image"
     assert found.parts == (
         Part("None of those below", 7, 0.6, (0.5, 0.7)),
         Part("Matrices, cases, arrays", 7, 0.3, (0.19999999999999998, 0.4)),

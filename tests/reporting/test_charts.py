@@ -3,9 +3,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from im2latex.reporting.breakdown_model import Part
 from im2latex.reporting.charts import by_length, curve, histogram, nice_ticks
-from im2latex.reporting.content import ByLength, Curve, Histogram, Line
-from im2latex.reporting.findings import Part
+from im2latex.reporting.report_model import ByLength, Curve, Histogram, Line
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_curves_fall_where_values_fall_and_names_are_escaped() -> None:
 
 
 def test_whiskers_span_the_interval() -> None:
-    svg = by_length(ByLength("Same picture", (Part("0-20", 1234, 0.5, (0.25, 0.75)),)))
+    svg = by_length(ByLength("Same image", (Part("0-20", 1234, 0.5, (0.25, 0.75)),)))
     whisker = re.search(r'd="M\S+ (\S+)V(\S+)"', svg)
     dot = re.search(r'cy="(\S+)"', svg)
     assert whisker

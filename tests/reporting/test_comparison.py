@@ -5,11 +5,11 @@ import pytest
 from rich.console import Console
 
 from im2latex.errors import InputError, UsageError
-from im2latex.records import write_table
+from im2latex.io.parquet import write_table
+from im2latex.metrics.score import judge
 from im2latex.reporting.comparison import Comparison, as_json, chosen, compare
 from im2latex.reporting.comparison_text import as_text
-from im2latex.reporting.sides import SAMPLES, read_side
-from im2latex.scoring.judge import judge
+from im2latex.reporting.run_data import SAMPLES, read_side
 from tests.reporting.comparing import predictions, write_json, write_project, wrong
 
 BAD = wrong(*range(10, 40))

@@ -1,12 +1,12 @@
 from pathlib import Path
 
+from im2latex.metrics.score import judge
 from im2latex.reporting.comparison import compare
 from im2latex.reporting.comparison_page import write_comparison
-from im2latex.reporting.sides import SAMPLES, Side, read_side
-from im2latex.scoring.judge import judge
+from im2latex.reporting.run_data import SAMPLES, Side, read_side
 from tests.fakes import FakeRenderer
 from tests.reporting.comparing import predictions, write_project, wrong
-from tests.reporting.test_page import Balance
+from tests.reporting.test_html import Balance
 
 
 def page(a: Side, b: Side, out: Path) -> str:

@@ -3,9 +3,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
-from im2latex.records import LABELS, write_table
+from im2latex.io.parquet import write_table
+from im2latex.reporting.breakdown_model import SplitUse
 from im2latex.reporting.coverage import read_coverage
-from im2latex.reporting.findings import SplitUse
+from im2latex.schemas import LABELS
 
 
 def test_unknown_tokens_by_split_and_rare_entries(tmp_path: Path) -> None:

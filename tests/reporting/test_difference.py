@@ -1,13 +1,13 @@
 import numpy as np
 
 from im2latex.reporting.difference import Overlay, overlay, token_runs
-from tests.scoring.drawings import drawing
+from tests.metrics.drawings import drawing
 
 BOTH, MISSED, ADDED = int(Overlay.BOTH), int(Overlay.MISSED), int(Overlay.ADDED)
 LETTERS = ["###.#.#..#", "#...###.##", "###.#.#..#"]
 
 
-def test_equal_pictures_have_no_colour() -> None:
+def test_equal_images_have_no_colour() -> None:
     found = overlay(drawing(*LETTERS), drawing(*LETTERS))
     assert set(np.unique(found)) == {0, BOTH}
 
@@ -20,7 +20,7 @@ def test_a_lost_symbol_colours_only_itself() -> None:
     assert (overlay(drawing(*rest), drawing(*LETTERS)) == ADDED).sum() == (found == MISSED).sum()
 
 
-def test_a_taller_picture_is_moved_onto_the_other() -> None:
+def test_a_taller_image_is_moved_onto_the_other() -> None:
     taller = ["..........##", "..........##", *(row + ".." for row in LETTERS)]
     found = overlay(drawing(*LETTERS), drawing(*taller))
     assert (found == ADDED).sum() == 4

@@ -1,7 +1,7 @@
 from typing import Any
 
 from im2latex.reporting.gallery import GalleryParams, choose, draw, ids
-from tests.scoring.drawings import DrawnRenderer, drawing
+from tests.metrics.drawings import DrawnRenderer, drawing
 
 PARAMS = GalleryParams(examples=2)
 
@@ -41,7 +41,7 @@ def test_a_chosen_row_is_drawn_with_its_difference() -> None:
     shown = row(1, edits=1, reference="a", hypothesis="b")
     missing = row(2, edits=1, reference="a", hypothesis="", failure="missing")
     renderer = DrawnRenderer({"a": drawing("##"), "b": drawing("#.", "##")})
-    drawn = draw({"Some": ("Because.", [shown, missing])}, {"01": b"no picture"}, renderer, PARAMS)
+    drawn = draw({"Some": ("Because.", [shown, missing])}, {"01": b"no image"}, renderer, PARAMS)
     first, second = drawn[0].examples
     assert first.prediction
     assert first.difference

@@ -5,9 +5,9 @@ import pytest
 from rich.console import Console
 
 from im2latex.errors import UsageError
+from im2latex.metrics.score import judge
 from im2latex.reporting.gate import Gate, as_markdown, as_table, find_base, gate
-from im2latex.reporting.sides import SAMPLES, read_side
-from im2latex.scoring.judge import judge
+from im2latex.reporting.run_data import SAMPLES, read_side
 from tests.reporting.comparing import predictions, write_json, write_ledger, write_project, wrong
 
 FEW, MANY = wrong(3, 7), wrong(3, *range(10, 40))

@@ -1,5 +1,4 @@
-from im2latex.reporting.content import ByLength, Padding, Provenance, StageCount
-from im2latex.reporting.findings import Breakdown, Condition, Errors, Kind, Part, SplitUse, VocabularyUse
+from im2latex.reporting.breakdown_model import Breakdown, Condition, Errors, Kind, Part, SplitUse, VocabularyUse
 from im2latex.reporting.markdown import (
     conditions_table,
     coverage_table,
@@ -11,6 +10,7 @@ from im2latex.reporting.markdown import (
     provenance_table,
     table,
 )
+from im2latex.reporting.report_model import ByLength, Padding, Provenance, StageCount
 
 PART = Part("0-20", 1200, 0.5, (0.4, 0.6))
 
@@ -18,7 +18,7 @@ PART = Part("0-20", 1200, 0.5, (0.4, 0.6))
 def test_metrics_stand_beside_their_intervals_and_controls() -> None:
     metrics = {"cer": 0.25, "n": 1200, "intervals": {"cer": [0.2, 0.3]}, "blank": {"cer": 0.9}, "baselines": {}}
     assert metrics_table(metrics).splitlines() == [
-        "| Score | Model (n = 1,200) | 95 % interval | Blank picture |",
+        "| Score | Model (n = 1,200) | 95 % interval | Blank image |",
         "| :-- | --: | --: | --: |",
         "| Character error rate ↓ | **0.250** | 0.200 – 0.300 | 0.900 |",
     ]
@@ -44,13 +44,13 @@ def test_padding_is_told_in_percent() -> None:
 
 def test_parts_have_a_table_for_each_way_to_part() -> None:
     found = parts_table(
-        [ByLength("Same picture", (PART,)), ByLength("Edit similarity", ())],
-        [Breakdown("By source", "", "Same picture", (PART, PART))],
+        [ByLength("Same image", (PART,)), ByLength("Edit similarity", ())],
+        [Breakdown("By source", "", "Same image", (PART, PART))],
     )
     lengths, sources = found.split("\n\n")
-    assert lengths.splitlines()[0] == "| Same picture by length in tokens | n | Score | 95 % interval |"
+    assert lengths.splitlines()[0] == "| Same image by length in tokens | n | Score | 95 % interval |"
     assert lengths.splitlines()[2] == "| 0-20 | 1,200 | 0.500 | 0.400 – 0.600 |"
-    assert sources.startswith("| Same picture, by source |")
+    assert sources.startswith("| Same image, by source |")
     assert len(sources.splitlines()) == 4
 
 

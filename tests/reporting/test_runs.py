@@ -46,7 +46,7 @@ def found(tmp_path: Path) -> list[Trained]:
     """Two projects and a checkpoint."""
     for name, bleu, rate in (("a", 0.7, 0.001), ("b", 0.8, 0.002)):
         train = {"seed": 3, "optimizer": {"learning_rate": rate}, "budget": {"samples": 9}}
-        write_project(tmp_path / name, bleu, {"corpus": "sample", "train": train})
+        write_project(tmp_path / name, bleu, {"dataset": "sample", "train": train})
     write_checkpoint(tmp_path / "c")
     return [read_folder(tmp_path / name) for name in "abc"]
 
@@ -82,10 +82,10 @@ def test_the_table_shows_validation_only_where_a_run_has_nothing_else(found: lis
 
 
 def test_names_are_as_short_as_they_are_clear(found: list[Trained]) -> None:
-    names = ("corpus", "train.encoder.layers", "train.decoder.layers", "x.budget.samples", "y.budget.samples")
+    names = ("dataset", "train.encoder.layers", "train.decoder.layers", "x.budget.samples", "y.budget.samples")
     runs = [Trained(str(value), None, None, {}, {}, dict.fromkeys(names, value)) for value in (1, 2)]
     assert printed(runs)[0][4:] == [
-        "corpus",
+        "dataset",
         "encoder.layers",
         "decoder.layers",
         "x.budget.samples",

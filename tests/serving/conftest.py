@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from im2latex.serving.app import create_app
-from im2latex.serving.engines import Engine
+from im2latex.serving.backend import Engine
 from im2latex.serving.hosts import AllowedHosts
 from im2latex.serving.limits import Limits
 from im2latex.serving.server import Server, configuration, listener

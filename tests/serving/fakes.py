@@ -1,4 +1,4 @@
-"""A reader without a model: it reads what is written in the picture's corner, and fails where it is told to."""
+"""A reader without a model: it reads what is written in the image's corner, and fails where it is told to."""
 
 import threading
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex.errors import PictureError
+from im2latex.errors import ImageError
 
 LATEX = r"\frac { a } { b }"
 OTHERS = (r"\frac { a } { 6 }", r"\broken { a }")
@@ -25,16 +25,16 @@ class FakeFormula:
     latex: str = ""
     confidence: float = 0.0
     candidates: list[FakeCandidate] = field(default_factory=list)
-    picture: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0), np.uint8))
+    image: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0), np.uint8))
     attention: NDArray[np.float32] | None = None
-    problem: PictureError | None = None
+    problem: ImageError | None = None
     reason: str | None = None
 
 
 class FakeReader:
-    """Reads every picture as LATEX, with its size as the last token; a white one has a problem.
+    """Reads every image as LATEX, with its size as the last token; a white one has a problem.
 
-    `batches` holds the number of pictures of each call; a call waits while `may_go` is not set.
+    `batches` holds the number of images of each call; a call waits while `may_go` is not set.
     """
 
     def __init__(self) -> None:
@@ -45,22 +45,22 @@ class FakeReader:
 
     def read(
         self,
-        pictures: Sequence[NDArray[np.uint8]],
+        images: Sequence[NDArray[np.uint8]],
         candidates: int = 1,
         constrain: bool = False,
         attention: bool = False,
     ) -> list[FakeFormula]:
         self.may_go.wait(10)
-        self.batches.append(len(pictures))
+        self.batches.append(len(images))
         if self.error is not None:
             raise self.error
-        return [self._read(pixels, candidates, attention) for pixels in pictures]
+        return [self._read(pixels, candidates, attention) for pixels in images]
 
     @staticmethod
     def _read(pixels: NDArray[np.uint8], candidates: int, attention: bool) -> FakeFormula:
         grey = pixels if pixels.ndim == 2 else pixels[..., :3].mean(axis=2).astype(np.uint8)
         if (grey == 255).all():
-            return FakeFormula(problem=PictureError("blank", "there is no ink on the picture"))
+            return FakeFormula(problem=ImageError("blank", "there is no ink on the image"))
         latex = f"{LATEX} {grey.shape[1]}"
         found = [FakeCandidate(text, 0.9 - 0.2 * place) for place, text in enumerate([latex, *OTHERS][:candidates])]
         maps = np.zeros((len(latex.split()), 2, 6), np.float32)

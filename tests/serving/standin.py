@@ -1,6 +1,6 @@
 """A server to be started and stopped as a process: python -m tests.serving.standin PORT
 
-Its reader takes a second for a picture; its renderer is the real one, with processes that wait.
+Its reader takes a second for an image; its renderer is the real one, with processes that wait.
 """
 
 import sys
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.serving.app import create_app
-from im2latex.serving.engines import Engine
+from im2latex.serving.backend import Engine
 from im2latex.serving.hosts import AllowedHosts
 from im2latex.serving.limits import Limits
 from im2latex.serving.server import leave, listener, run
@@ -22,13 +22,13 @@ from tests.serving.fakes import FakeFormula, FakeReader
 class SlowReader(FakeReader):
     def read(
         self,
-        pictures: Sequence[NDArray[np.uint8]],
+        images: Sequence[NDArray[np.uint8]],
         candidates: int = 1,
         constrain: bool = False,
         attention: bool = False,
     ) -> list[FakeFormula]:
         time.sleep(1)
-        return super().read(pictures, candidates, constrain, attention)
+        return super().read(images, candidates, constrain, attention)
 
 
 if __name__ == "__main__":

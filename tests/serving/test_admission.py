@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from im2latex.serving.app import create_app
-from im2latex.serving.engines import Engine
+from im2latex.serving.backend import Engine
 from im2latex.serving.limits import Admission, Limits, RefusedError, client_of
 from tests.fakes import FakeRenderer
-from tests.serving import pictures
+from tests.serving import images
 from tests.serving.conftest import listening
 from tests.serving.fakes import FakeReader
 from tests.serving.test_limits import answer_of, post, read_one
 
-PICTURE = pictures.encoded(pictures.ink())
+IMAGE = images.encoded(images.ink())
 LIMITS = Limits(requests=6, per_client=2, connections=12, seconds=20, body_seconds=20, header_seconds=20)
 
 
@@ -35,13 +35,13 @@ def test_one_client_has_no_more_requests_at_work_than_allowed(port: int, reader:
     reader.may_go.clear()
     held = [_connect(port) for _ in range(2)]
     for client in held:
-        client.sendall(post(len(PICTURE)) + PICTURE)
+        client.sendall(post(len(IMAGE)) + IMAGE)
     time.sleep(0.2)
     status, head, error = read_one(port)
     assert (status, error) == (429, "2 requests of yours are being worked on; wait for their answers")
     assert "retry-after: 1" in head
     other = _connect(port, "127.0.0.2")
-    other.sendall(post(len(PICTURE)) + PICTURE)
+    other.sendall(post(len(IMAGE)) + IMAGE)
     reader.may_go.set()
     for client in (*held, other):
         assert answer_of(client)[0] == 200
@@ -54,12 +54,12 @@ def test_one_client_sends_no_more_requests_a_second_than_allowed(reader: FakeRea
         found = []
         for number in range(12):
             with _connect(port) as client:  # a forwarded address is not believed
-                client.sendall(post(len(PICTURE), f"x-forwarded-for: 192.0.2.{number}\r\n") + PICTURE)
+                client.sendall(post(len(IMAGE), f"x-forwarded-for: 192.0.2.{number}\r\n") + IMAGE)
                 found.append(answer_of(client)[0])
         assert found[0] == 200
         assert set(found) == {200, 429}
         with _connect(port, "127.0.0.2") as other:
-            other.sendall(post(len(PICTURE)) + PICTURE)
+            other.sendall(post(len(IMAGE)) + IMAGE)
             assert answer_of(other)[0] == 200
 
 

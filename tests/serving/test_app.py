@@ -8,20 +8,20 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from im2latex.errors import ToolError
-from im2latex.rendering.engine import Rendering
+from im2latex.rendering.renderer import Rendering
 from im2latex.serving.app import PAGE, create_app
-from im2latex.serving.engines import Engine
+from im2latex.serving.backend import Engine
 from im2latex.serving.limits import Limits
 from tests.fakes import FakeRenderer
-from tests.serving import pictures
+from tests.serving import images
 from tests.serving.fakes import LATEX, OTHERS, FakeReader
 from tests.serving.test_uploads import HOSTILE
 
-PICTURE = pictures.encoded(pictures.ink())
+IMAGE = images.encoded(images.ink())
 
 
-def test_a_picture_as_the_body(client: TestClient) -> None:
-    answer = client.post("/predict?candidates=2", content=PICTURE, headers={"content-type": "image/png"})
+def test_a_image_as_the_body(client: TestClient) -> None:
+    answer = client.post("/predict?candidates=2", content=IMAGE, headers={"content-type": "image/png"})
     assert answer.status_code == 200
     found = answer.json()
     assert found["latex"] == f"{LATEX} 60"
@@ -30,26 +30,26 @@ def test_a_picture_as_the_body(client: TestClient) -> None:
     assert found["confidence"] == found["candidates"][0]["confidence"] == 0.9
     assert found["attention"] is None
     assert found["seconds"] > 0
-    head, _, data = found["picture"].partition(",")
+    head, _, data = found["image"].partition(",")
     assert head == "data:image/png;base64"
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (60, 40)
 
 
-@pytest.mark.parametrize("field", ["file", "picture"])
-def test_a_picture_in_a_form(client: TestClient, field: str) -> None:
-    answer = client.post("/predict", files={field: ("a.png", PICTURE, "image/png")})
+@pytest.mark.parametrize("field", ["file", "image"])
+def test_a_image_in_a_form(client: TestClient, field: str) -> None:
+    answer = client.post("/predict", files={field: ("a.png", IMAGE, "image/png")})
     assert answer.json()["latex"] == f"{LATEX} 60"
     assert len(answer.json()["candidates"]) == 3  # of five that were asked for
 
 
 def test_attention_is_a_map_of_thousandths_for_each_token(client: TestClient) -> None:
-    found = client.post("/predict?attention=true", content=PICTURE).json()
+    found = client.post("/predict?attention=true", content=IMAGE).json()
     maps = np.array(found["attention"])
     assert maps.shape == (len(found["tokens"]), 2, 6)
     assert (maps.sum(axis=(1, 2)) == 1000).all()
 
 
-def test_render_answers_a_picture_or_a_reason(client: TestClient) -> None:
+def test_render_answers_a_image_or_a_reason(client: TestClient) -> None:
     answer = client.post("/render", json={"latex": "a + b"})
     assert answer.headers["content-type"] == "image/png"
     assert Image.open(io.BytesIO(answer.content)).mode == "L"
@@ -108,18 +108,18 @@ def test_without_tex_all_but_drawing_works(reader: FakeReader) -> None:
 
     with TestClient(create_app(Engine(reader, NoTex()), Limits())) as client:
         assert client.get("/healthz").json()["rendering"] is False
-        assert client.post("/predict", content=PICTURE).status_code == 200
+        assert client.post("/predict", content=IMAGE).status_code == 200
         answer = client.post("/render", json={"latex": "x"})
         assert (answer.status_code, answer.json()) == (503, {"error": "Pdftex is not installed"})
 
 
 @pytest.mark.parametrize("form", [False, True])
-def test_hostile_pictures_are_refused_and_the_next_is_read(client: TestClient, form: bool) -> None:
+def test_hostile_images_are_refused_and_the_next_is_read(client: TestClient, form: bool) -> None:
     for name, (data, _) in HOSTILE.items():
         answer = client.post("/predict", **({"files": {"file": data}} if form else {"content": data}))
         assert answer.status_code == (422 if data else 400), (name, answer.text)
         assert answer.json()["error"].count(" ") > 3
-    assert client.post("/predict", content=PICTURE).status_code == 200
+    assert client.post("/predict", content=IMAGE).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -127,12 +127,12 @@ def test_hostile_pictures_are_refused_and_the_next_is_read(client: TestClient, f
     [
         (("GET", "/nothing", {}), 404, "nothing at /nothing"),
         (("GET", "/predict", {}), 405, "does not answer GET"),
-        (("POST", "/predict?candidates=0", {"content": PICTURE}), 422, "Candidates: input should be greater"),
-        (("POST", "/predict", {"data": {"a": "b"}}), 422, "No picture"),
+        (("POST", "/predict?candidates=0", {"content": IMAGE}), 422, "Candidates: input should be greater"),
+        (("POST", "/predict", {"data": {"a": "b"}}), 422, "No image"),
         (("POST", "/predict", {"content": b"x", "headers": {"content-type": "multipart/form-data"}}), 400, "boundary"),
         (("POST", "/render", {"content": b"{"}), 422, "valid dictionary"),
         (("POST", "/render", {"json": {"latex": "x" * 20_000}}), 422, "at most 10000"),
-        (("POST", "/predict", {"content": pictures.encoded(Image.new("L", (50, 50), 255))}), 422, "no ink"),
+        (("POST", "/predict", {"content": images.encoded(Image.new("L", (50, 50), 255))}), 422, "no ink"),
     ],
 )
 def test_every_refusal_is_one_sentence(
@@ -146,18 +146,18 @@ def test_every_refusal_is_one_sentence(
 
 def test_a_fault_of_ours_is_no_traceback_for_the_user(client: TestClient, reader: FakeReader) -> None:
     reader.error = ArithmeticError("secret")
-    answer = client.post("/predict", content=PICTURE)
+    answer = client.post("/predict", content=IMAGE)
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert answer.json()["error"].startswith("Something broke")
     reader.error = None
-    assert client.post("/predict", content=PICTURE).status_code == 200
+    assert client.post("/predict", content=IMAGE).status_code == 200
 
 
 def test_the_page_and_all_that_it_needs_come_from_here(client: TestClient) -> None:
     page = client.get("/")
     assert page.headers["content-security-policy"].startswith("default-src 'self';")
-    for name in ("style.css", "app.js", "api.js", "attention.js", "crop.js", "picture.js", "readings.js", "icon.svg"):
+    for name in ("style.css", "app.js", "api.js", "attention.js", "crop.js", "image.js", "readings.js", "icon.svg"):
         part = client.get(f"/page/{name}")
         assert part.status_code == 200
         assert "//" not in part.text.replace("http://www.w3.org/2000/svg", "").replace("// ", "").replace("//\n", "")

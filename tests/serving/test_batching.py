@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from im2latex import cancellation
+from im2latex.parallel import cancellation
 from im2latex.serving.batching import Batcher, BusyError
 
 

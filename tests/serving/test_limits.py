@@ -11,14 +11,14 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from im2latex.serving.app import create_app
-from im2latex.serving.engines import Engine
+from im2latex.serving.backend import Engine
 from im2latex.serving.limits import Limits
 from tests.fakes import FakeRenderer
-from tests.serving import pictures
+from tests.serving import images
 from tests.serving.conftest import listening
 from tests.serving.fakes import FakeReader
 
-PICTURE = pictures.encoded(pictures.ink())
+IMAGE = images.encoded(images.ink())
 TIGHT = Limits(body_mb=0.1, requests=2, seconds=2, body_seconds=0.5, header_seconds=0.4)
 
 
@@ -62,7 +62,7 @@ def post(length: int | None = None, more: str = "") -> bytes:
 
 def read_one(port: int) -> tuple[int, str, str]:
     with _connected(port) as client:
-        client.sendall(post(len(PICTURE)) + PICTURE)
+        client.sendall(post(len(IMAGE)) + IMAGE)
         return answer_of(client)
 
 
@@ -73,14 +73,14 @@ def test_bytes_are_counted_as_they_come(port: int) -> None:
             client.sendall(b"1000\r\n" + bytes(4096) + b"\r\n")
         client.sendall(b"0\r\n\r\n")
         status, _, error = answer_of(client)
-    assert (status, error) == (413, "The request is larger than 0.1 MB; send a smaller picture")
+    assert (status, error) == (413, "The request is larger than 0.1 MB; send a smaller image")
     assert read_one(port)[0] == 200
 
 
 def test_a_huge_form_is_heard_out_up_to_a_point_and_refused(client: TestClient) -> None:
     answer = client.post("/predict", files={"file": bytes(100 << 20)})
     assert answer.status_code == 413
-    assert client.post("/predict", content=PICTURE).status_code == 200
+    assert client.post("/predict", content=IMAGE).status_code == 200
 
 
 def test_who_asks_before_sending_is_told_at_once(port: int) -> None:
@@ -91,7 +91,7 @@ def test_who_asks_before_sending_is_told_at_once(port: int) -> None:
 
 def test_slow_bodies_are_given_up(port: int) -> None:
     with _connected(port) as client:
-        client.sendall(post(len(PICTURE)) + PICTURE[:20])
+        client.sendall(post(len(IMAGE)) + IMAGE[:20])
         status, _, error = answer_of(client)
     assert (status, error) == (408, "The request was not complete after 0.5 s; send it faster")
     assert read_one(port)[0] == 200
@@ -101,7 +101,7 @@ def test_slow_bodies_are_given_up(port: int) -> None:
 def test_slow_headers_are_given_up(port: int, earlier: bool) -> None:
     with _connected(port) as client:
         if earlier:
-            client.sendall(post(len(PICTURE)) + PICTURE)
+            client.sendall(post(len(IMAGE)) + IMAGE)
             assert answer_of(client)[0] == 200
         began = time.monotonic()
         for letter in "POST /pr":
@@ -142,10 +142,10 @@ def test_the_work_of_a_client_that_hangs_up_is_not_begun(port: int, reader: Fake
     reader.batches.clear()
     reader.may_go.clear()
     with _connected(port) as first:
-        first.sendall(post(len(PICTURE)) + PICTURE)
+        first.sendall(post(len(IMAGE)) + IMAGE)
         time.sleep(1)  # its image is decoded and it is at work now, and the next waits
         with _connected(port) as second:
-            second.sendall(post(len(PICTURE)) + PICTURE)
+            second.sendall(post(len(IMAGE)) + IMAGE)
             time.sleep(0.1)
         time.sleep(0.1)
         reader.may_go.set()

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from im2latex.serving.app import create_app
-from im2latex.serving.engines import Engine
+from im2latex.serving.backend import Engine
 from im2latex.serving.limits import Limits
 from tests.fakes import FakeRenderer
-from tests.serving import pictures
+from tests.serving import images
 from tests.serving.conftest import listening
 from tests.serving.fakes import LATEX, OTHERS, FakeReader
 
@@ -71,8 +71,8 @@ def _expect(page: Page, selector: str) -> Any:
     return playwright.expect(page.locator(selector))
 
 
-def test_a_chosen_picture_is_read_drawn_and_its_readings_are_offered(page: Page) -> None:
-    _choose(page, pictures.encoded(pictures.ink()))
+def test_a_chosen_image_is_read_drawn_and_its_readings_are_offered(page: Page) -> None:
+    _choose(page, images.encoded(images.ink()))
     _expect(page, "#latex").to_have_value(f"{LATEX} 60")
     _expect(page, "#rendering").to_have_js_property("complete", True)
     _expect(page, "#rendering").to_have_attribute("alt", f"{LATEX} 60")
@@ -89,7 +89,7 @@ def test_a_chosen_picture_is_read_drawn_and_its_readings_are_offered(page: Page)
 
 
 def test_an_edit_is_drawn_and_copied(page: Page) -> None:
-    _choose(page, pictures.encoded(pictures.ink()))
+    _choose(page, images.encoded(images.ink()))
     _expect(page, "#latex").to_have_value(f"{LATEX} 60")
     page.locator("#latex").fill("a + b")
     _expect(page, "#rendering").to_have_attribute("alt", "a + b")
@@ -106,7 +106,7 @@ def test_an_edit_is_drawn_and_copied(page: Page) -> None:
 
 
 def test_tokens_show_where_the_model_looked(page: Page) -> None:
-    _choose(page, pictures.encoded(pictures.ink()))
+    _choose(page, images.encoded(images.ink()))
     chips = page.locator(".chip")
     playwright.expect(chips).to_have_text(f"{LATEX} 60".split())
 
@@ -130,9 +130,9 @@ def test_tokens_show_where_the_model_looked(page: Page) -> None:
 
 
 def test_a_part_is_read_with_the_mouse_and_with_the_keyboard(page: Page) -> None:
-    _choose(page, pictures.encoded(pictures.ink(400, 200)))
+    _choose(page, images.encoded(images.ink(400, 200)))
     _expect(page, "#latex").to_have_value(f"{LATEX} 400")
-    box = page.locator("#picture").bounding_box()
+    box = page.locator("#image").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 10)
     page.mouse.down()
@@ -147,7 +147,7 @@ def test_a_part_is_read_with_the_mouse_and_with_the_keyboard(page: Page) -> None
     _expect(page, "#latex").to_have_value(f"{LATEX} 328")
 
 
-def test_pasted_and_dropped_pictures_are_read(page: Page) -> None:
+def test_pasted_and_dropped_images_are_read(page: Page) -> None:
     give = """([kind, base64]) => {
         const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
         const transfer = new DataTransfer();
@@ -156,16 +156,16 @@ def test_pasted_and_dropped_pictures_are_read(page: Page) -> None:
         document.dispatchEvent(kind === "paste" ? new ClipboardEvent(kind, options) : new DragEvent(kind, options));
     }"""
     for kind, width in (("paste", 90), ("drop", 120)):
-        page.evaluate(give, [kind, pictures.base64_of(pictures.ink(width))])
+        page.evaluate(give, [kind, images.base64_of(images.ink(width))])
         _expect(page, "#latex").to_have_value(f"{LATEX} {width}")
 
 
-def test_what_is_no_picture_and_what_is_blank_get_a_sentence(page: Page) -> None:
+def test_what_is_no_image_and_what_is_blank_get_a_sentence(page: Page) -> None:
     _choose(page, b"text")
-    _expect(page, "#problem").to_contain_text("not a picture")
-    _choose(page, pictures.encoded(Image.new("L", (50, 50), 255)))
-    _expect(page, "#problem").to_have_text("There is no ink on the picture")
-    _choose(page, pictures.encoded(pictures.ink()))
+    _expect(page, "#problem").to_contain_text("not an image")
+    _choose(page, images.encoded(Image.new("L", (50, 50), 255)))
+    _expect(page, "#problem").to_have_text("There is no ink on the image")
+    _choose(page, images.encoded(images.ink()))
     _expect(page, "#latex").to_have_value(f"{LATEX} 60")
     _expect(page, "#problem").to_be_hidden()
 

@@ -13,11 +13,11 @@ import psutil
 import pytest
 
 from im2latex.errors import UsageError
-from im2latex.rendering import sandbox
+from im2latex.sandbox import restrictions
 from im2latex.serving.server import STOP_SECONDS, listener
-from tests.serving import pictures
+from tests.serving import images
 
-PICTURE = pictures.encoded(pictures.ink())
+IMAGE = images.encoded(images.ink())
 NESTED = r"\text{$" * 30 + "x" + "$}" * 30
 r"""Each level doubles the time and more."""
 _RUNNING: dict[str, "subprocess.Popen[bytes]"] = {}
@@ -103,7 +103,7 @@ def test_when_stopped_it_finishes_what_runs_and_leaves_no_process(
     assert len(family) >= 2  # TeX that waits
     found: list[int] = []
     running = threading.Thread(
-        target=lambda: found.append(httpx2.post(f"{url}/predict", content=PICTURE, timeout=60).status_code)
+        target=lambda: found.append(httpx2.post(f"{url}/predict", content=IMAGE, timeout=60).status_code)
     )
     running.start()
     time.sleep(0.5)
@@ -127,7 +127,7 @@ def test_under_load_it_stops_in_time_and_every_client_gets_a_sentence(
         if number % 2:
             answer = httpx2.post(f"{url}/render", json={"latex": NESTED}, timeout=60)
         else:
-            answer = httpx2.post(f"{url}/predict?candidates={1 + number // 2}", content=PICTURE, timeout=60)
+            answer = httpx2.post(f"{url}/predict?candidates={1 + number // 2}", content=IMAGE, timeout=60)
         found.append((answer.status_code, answer.json().get("error", "")))
 
     clients = [threading.Thread(target=send, args=(number,)) for number in range(16)]
@@ -190,13 +190,13 @@ def test_other_hosts_get_no_answer(server: subprocess.Popen[bytes], port: int) -
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::"])
 def test_without_a_sandbox_it_listens_on_loopback_only(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(0, seccomp=True, bubblewrap=None))
+    monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(0, seccomp=True, bubblewrap=None))
     with pytest.raises(UsageError, match=f"--host {host}: TeX .* without a sandbox.* --allow-unsandboxed"):
         listener(host, 0)
     listener("127.0.0.1", 0).close()
     listener("localhost", 0).close()
     listener("0.0.0.0", 0, unsandboxed=True).close()
-    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(1, seccomp=True, bubblewrap=None))
+    monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(1, seccomp=True, bubblewrap=None))
     listener("0.0.0.0", 0).close()
 
 

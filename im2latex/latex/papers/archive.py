@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from im2latex.errors import InputError
-from im2latex.unpacking import GZIP_MAGIC, UNPACK_ERRORS, is_gzip, open_gzip
+from im2latex.io.gzip_stream import GZIP_MAGIC, UNPACK_ERRORS, is_gzip, open_gzip
 
 SOURCES = (".tex", ".sty", ".cls", ".ltx", ".def")
 MOST_FILE_BYTES = 20_000_000

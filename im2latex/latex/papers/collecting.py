@@ -12,7 +12,7 @@ from im2latex.latex.papers.macros import Macros
 
 _NO_FORMULA = re.compile(
     r"\\(?:ref|eqref|cref|cite[a-z]*|footnote|includegraphics|caption|item|begin\s*\{(?:tabular|figure|table|tikzpicture|itemize|"
-    r"enumerate|picture|minipage|center))(?![a-z])"
+    r"enumerate|image|minipage|center))(?![a-z])"
 )
 _MOST_SHORTHANDS = 20_000
 _MOST_COPIED = 20_000_000_000  # characters: each shorthand copies the file; 2 MB with 6,000 of them need 12e9
@@ -102,5 +102,5 @@ def _formula(expanded: list[str], env: str) -> str:
     if not formula:
         raise LatexError("empty")
     if _NO_FORMULA.search(formula):
-        raise LatexError("no_formula", "holds a reference, a list or a picture")
+        raise LatexError("no_formula", "holds a reference, a list or an image")
     return formula

@@ -11,7 +11,7 @@ from im2latex.errors import LatexError
 from im2latex.latex.papers.arguments import Source, read_arguments, read_plain
 from im2latex.latex.papers.lexer import is_space
 from im2latex.latex.papers.meanings import Meanings
-from im2latex.latex.signatures import COMMANDS
+from im2latex.latex.parser.signatures import COMMANDS
 
 _PRIMITIVES = frozenset(
     [
@@ -45,7 +45,7 @@ _PRIMITIVES = frozenset(
     ]
 )
 _OF_CLASSES = re.compile(r"\\if(?:@|CLASS|GPcolor|GPblack)")
-"""Conditionals that LaTeX, the class IEEEtran and gnuplot's pictures make with `\\newif`."""
+"""Conditionals that LaTeX, the class IEEEtran and gnuplot's images make with `\\newif`."""
 _UNKNOWN = re.compile(r"\\if(?!f(?:true|false)?$)[A-Za-z@]+")
 _UNDEFINED = ("\\undefined", "\\@undefined", "\\Undefined")
 _EMPTY = ("\\empty", "\\@empty")

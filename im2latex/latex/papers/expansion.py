@@ -16,7 +16,7 @@ from im2latex.latex.papers.conditionals import enter, is_conditional, skip_branc
 from im2latex.latex.papers.defining import READERS, define, end_of
 from im2latex.latex.papers.lexer import FROZEN, is_space, tokens, untokenize
 from im2latex.latex.papers.meanings import BRACKETS, Macro, Meanings, Parameter
-from im2latex.latex.signatures import COMMANDS
+from im2latex.latex.parser.signatures import COMMANDS
 from im2latex.latex.tokens import split
 
 MOST_STEPS = 10_000

@@ -28,7 +28,7 @@ _EVENT = re.compile(rf"{CONTROL}|\$\$?|[{{}}]", re.DOTALL)
 _BEFORE_END = re.compile(r"[\s\1]*(\\[A-Za-z@]+)[\s\1]*(\\(?:fi|else))(?![A-Za-z@])")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _INLINE = re.compile(rf"{CONTROL}|[{{}}$]", re.DOTALL)
-_PICTURES = ("tikzpicture", "pgfpicture", "pspicture", "pspicture*")
+_IMAGES = ("tikzpicture", "pgfimage", "psimage", "psimage*")
 r"""Environments in which `$` may compute coordinates; what they hold is not read."""
 _GROUPING = frozenset(
     split(
@@ -157,8 +157,8 @@ class FileReader:
         self.text.place = end
         if name in DISPLAYS:
             self._display(start, name, name)
-        elif name in _PICTURES:
-            self._picture(name)
+        elif name in _IMAGES:
+            self._image(name)
         else:
             self.collection.open_group(name)
 
@@ -184,12 +184,12 @@ class FileReader:
         if not self.collection.close_group(name) and is_environment(name, self._macros):
             self._replacing.replace(f"\\end{name}", start, end, "", "\\endgroup ")
 
-    def _picture(self, name: str) -> None:
+    def _image(self, name: str) -> None:
         mark = f"\\end{{{name}}}"
         end = self.text.text.find(mark, self.text.place)
         if end >= 0:
             if "$" in self.text.text[self.text.place : end]:
-                self.collection.count("picture_not_read")
+                self.collection.count("drawing_not_read")
             self.text.place = end + len(mark)
 
     def _display(self, start: int, env: str, target: str) -> None:

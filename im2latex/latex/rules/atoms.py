@@ -1,9 +1,9 @@
 """What a node is to TeX's spacing: questions that several rules ask."""
 
-from im2latex.latex.signatures import COMMANDS, SPACE_COMMANDS, SPACES
-from im2latex.latex.symbols import is_ordinary_symbol
+from im2latex.latex.parser.signatures import COMMANDS, SPACE_COMMANDS, SPACES
+from im2latex.latex.parser.symbols import is_ordinary_symbol
+from im2latex.latex.parser.tree import Command, Node, Scripts, Token
 from im2latex.latex.tokens import split
-from im2latex.latex.tree import Command, Node, Scripts, Token
 
 ACCENTS = frozenset(
     split(r"""\hat \widehat \check \tilde \widetilde \acute \grave \dot \ddot \breve \bar \vec \mathring""")

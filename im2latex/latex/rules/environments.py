@@ -1,7 +1,7 @@
 r"""Rules for environments: displays, which no formula can hold, and tables."""
 
+from im2latex.latex.parser.tree import Argument, Environment, Group, Row, Scripts, Style, Token, heads
 from im2latex.latex.rules.structure import holds_infix
-from im2latex.latex.tree import Argument, Environment, Group, Row, Scripts, Style, Token, heads
 
 _INNER = {
     "split": "aligned",

@@ -2,10 +2,10 @@ r"""Rules for font switches and for text that mathematics sets alike."""
 
 from collections.abc import Iterable
 
+from im2latex.latex.parser.signatures import FONT_SWITCHES, INFIX, LETTER_FONTS, TEXT_SWITCHES
+from im2latex.latex.parser.symbols import font_dependent
+from im2latex.latex.parser.tree import KEPT, Argument, Command, Group, Node, Row, Scripts, Style, Token, heads, styled
 from im2latex.latex.rules.atoms import ACCENTS, has_ordinary_nucleus
-from im2latex.latex.signatures import FONT_SWITCHES, INFIX, LETTER_FONTS, TEXT_SWITCHES
-from im2latex.latex.symbols import font_dependent
-from im2latex.latex.tree import KEPT, Argument, Command, Group, Node, Row, Scripts, Style, Token, heads, styled
 
 OLD_NAMES = {
     "\\Bbb": "\\mathbb",
@@ -179,7 +179,7 @@ def _is_letter_of_text(node: Command) -> bool:
 
 
 def text_letters(row: Row, style: Style) -> Row:
-    r"""Text of letters, digits and spaces becomes `\mathrm` and its kin, one token a letter, if the picture is equal.
+    r"""Text of letters, digits and spaces becomes `\mathrm` and its kin, one token a letter, if the image is equal.
 
     A word keeps its text command as one token if its last letter has an italic correction, which mathematics would
     add, and a whole text does if it has other characters, or spaces that would not shrink in a script. In `\boldsymbol`
@@ -220,7 +220,7 @@ def _is_lifted(before: Row) -> bool:
 
 
 def _words(node: Node, style: Style) -> list[str]:
-    """The words of a text, spaces as `~`; none if mathematics cannot set it with the same picture."""
+    """The words of a text, spaces as `~`; none if mathematics cannot set it with the same image."""
     if not isinstance(node, Command) or node.name not in _TEXT_FONTS:
         return []
     characters = [part.text if isinstance(part, Token) else "" for part in node.arguments[-1].body]

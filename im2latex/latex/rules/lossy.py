@@ -1,11 +1,11 @@
-r"""Rules that drop what a reader of a formula may not be asked for; the picture changes.
+r"""Rules that drop what a reader of a formula may not be asked for; the image changes.
 
 The profile `compact` runs all of them, `faithful` those that `rules_on` names; `rules_off` switches any of them off.
 """
 
+from im2latex.latex.parser.signatures import COMMANDS, CONTROL_SPACE, SPACE_COMMANDS, SPACES, STYLE_SWITCHES
+from im2latex.latex.parser.tree import Command, Fence, Group, Node, Row, Scripts, Style, Token, heads
 from im2latex.latex.rules.structure import redundant_braces
-from im2latex.latex.signatures import COMMANDS, CONTROL_SPACE, SPACE_COMMANDS, SPACES, STYLE_SWITCHES
-from im2latex.latex.tree import Command, Fence, Group, Node, Row, Scripts, Style, Token, heads
 
 FRACTIONS = {"\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\dbinom": "\\binom", "\\tbinom": "\\binom"}
 SIZES = frozenset(name for name, kinds in COMMANDS.items() if kinds == "d") - {"\\middle"}

@@ -1,8 +1,8 @@
 r"""Rules for symbols with several names: one glyph of one class, one name."""
 
-from im2latex.latex.symbols import classes
+from im2latex.latex.parser.symbols import classes
+from im2latex.latex.parser.tree import Command, Fence, Node, Row, Scripts, Style, Token, heads, styled
 from im2latex.latex.tokens import split
-from im2latex.latex.tree import Command, Fence, Node, Row, Scripts, Style, Token, heads, styled
 
 SYNONYMS = {
     "\\leq": "\\le",

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from im2latex.errors import UsageError
-from im2latex.latex.lexer import lex
+from im2latex.latex.parser.lexer import lex
 from im2latex.latex.tokens import join
 
 Tokens = tuple[str, ...]

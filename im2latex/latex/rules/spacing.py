@@ -2,9 +2,9 @@ r"""Rules for explicit spaces."""
 
 import re
 
+from im2latex.latex.parser.signatures import CONTROL_SPACE
+from im2latex.latex.parser.tree import Argument, Command, Environment, Row, Style, Token, heads
 from im2latex.latex.rules.atoms import has_ordinary_nucleus, is_space
-from im2latex.latex.signatures import CONTROL_SPACE
-from im2latex.latex.tree import Argument, Command, Environment, Row, Style, Token, heads
 
 NAMES = {
     "\\thinspace": "\\,",

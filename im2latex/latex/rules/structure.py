@@ -3,10 +3,8 @@ r"""Rules for fractions, braces and whatever prints nothing."""
 from collections.abc import Callable
 
 from im2latex.errors import LatexError
-from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT, has_ordinary_nucleus, is_ordinary, is_space
-from im2latex.latex.signatures import FONT_SWITCHES, INFIX, LETTER_FONTS, STYLE_SWITCHES
-from im2latex.latex.tokens import split
-from im2latex.latex.tree import (
+from im2latex.latex.parser.signatures import FONT_SWITCHES, INFIX, LETTER_FONTS, STYLE_SWITCHES
+from im2latex.latex.parser.tree import (
     Argument,
     Command,
     Environment,
@@ -20,6 +18,8 @@ from im2latex.latex.tree import (
     heads,
     sets_colour,
 )
+from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT, has_ordinary_nucleus, is_ordinary, is_space
+from im2latex.latex.tokens import split
 
 INVISIBLE = frozenset(
     split(r"""\label \nonumber \notag \tag \tag* \empty \ignorespaces \relax \protect \leavevmode \unskip
@@ -260,7 +260,7 @@ def _ends_here(row: Row) -> bool:
 def outermost(row: Row, _: Style) -> Row:
     r"""Around the whole formula, braces, a leading `\displaystyle`, and space, breaks, switches behind print nothing.
 
-    Space before the formula moves the picture on its pixel grid, and stays.
+    Space before the formula moves the image on its pixel grid, and stays.
 
     >>> {\displaystyle a + b \,} \quad
     a + b

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from im2latex.latex.rules import environments, fonts, lossy, names, spacing, structure
-from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT
-from im2latex.latex.signatures import (
+from im2latex.latex.parser.signatures import (
     COMMANDS,
     CONTROL_SPACE,
     ENVIRONMENTS,
@@ -17,7 +15,9 @@ from im2latex.latex.signatures import (
     STYLE_SWITCHES,
     SUBARRAYS,
 )
-from im2latex.latex.tree import Rewrite
+from im2latex.latex.parser.tree import Rewrite
+from im2latex.latex.rules import environments, fonts, lossy, names, spacing, structure
+from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT
 
 _CONTROL_SPACES = frozenset(["\\ ", "\\\n", "\\\t", "\\\r", "\u00a0", CONTROL_SPACE])
 _SPACES = SPACES | SPACE_COMMANDS | {"\\hspace", "\\vspace"} | _CONTROL_SPACES
@@ -38,7 +38,7 @@ class Rule:
     outside: frozenset[str] = frozenset()
     """Commands whose arguments the rule leaves alone."""
     faithful: bool = True
-    """False for a rule that changes the picture; it runs in the profile `compact`, or where `rules_on` names it."""
+    """False for a rule that changes the image; it runs in the profile `compact`, or where `rules_on` names it."""
 
     @property
     def name(self) -> str:

@@ -1,9 +1,9 @@
-// The page: a picture comes in, its reading is shown, compared, chosen from, edited and copied.
+// The page: an image comes in, its reading is shown, compared, chosen from, edited and copied.
 
 import { latest, predict, render } from "./api.js";
 import { Attention } from "./attention.js";
 import { Crop, WHOLE } from "./crop.js";
-import * as pictures from "./picture.js";
+import * as images from "./image.js";
 import * as readings from "./readings.js";
 
 const PREVIEW_MS = 250;
@@ -17,7 +17,7 @@ const EXAMPLES = [
 const NOTES = {
   crop: matchMedia("(pointer: coarse)").matches
     ? "To read a part of it, press Crop and draw a box with a finger."
-    : "Drag over the picture to read a part of it.",
+    : "Drag over the image to read a part of it.",
   cropping: "Draw a box, or move it with the arrow keys, resize it with Shift, and press Enter.",
   own: "Choose a token to see where the model looked when it wrote it.",
   other: "The attention is that of the first reading.",
@@ -43,12 +43,12 @@ async function take(blob) {
   clearProblem();
   if (!blob) return;
   try {
-    canvas = await pictures.open(blob);
+    canvas = await images.open(blob);
   } catch (error) {
     showProblem(error);
     return;
   }
-  showImage(at("picture"), await pictures.png(canvas));
+  showImage(at("image"), await images.png(canvas));
   await readPart(WHOLE);
 }
 
@@ -60,7 +60,7 @@ async function readPart(area) {
   at("results").hidden = false;
   setState("reading", "Reading…");
   try {
-    const found = await ask(await pictures.part(canvas, area));
+    const found = await ask(await images.part(canvas, area));
     showReading(found);
     setState("done", `Read in ${Math.max(0.01, found.seconds).toFixed(2)} s`);
   } catch (error) {
@@ -190,9 +190,9 @@ for (const input of [at("file"), at("camera")]) {
   });
 }
 at("paste").hidden = !navigator.clipboard?.read;
-at("paste").addEventListener("click", () => pictures.fromClipboard().then(take, showProblem));
+at("paste").addEventListener("click", () => images.fromClipboard().then(take, showProblem));
 document.addEventListener("paste", (event) => {
-  const blob = pictures.among(event.clipboardData);
+  const blob = images.among(event.clipboardData);
   if (!blob) return; // text, which is for the text area
   event.preventDefault();
   take(blob);
@@ -208,9 +208,9 @@ document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   hover(-depth);
-  const blob = pictures.among(event.dataTransfer);
+  const blob = images.among(event.dataTransfer);
   if (blob) take(blob);
-  else showProblem(new Error("There was no picture in that. Drop a file, or copy the picture and paste it here."));
+  else showProblem(new Error("There was no image in that. Drop a file, or copy the image and paste it here."));
 });
 at("crop").addEventListener("click", () => (crop.active ? crop.stop() : crop.start()));
 at("whole").addEventListener("click", () => readPart(WHOLE));

@@ -1,4 +1,4 @@
-// Tokens as chips; each shows a map of where the model looked, over the picture as it saw it.
+// Tokens as chips; each shows a map of where the model looked, over the image as it saw it.
 
 const STEP_MS = 420;
 const MOST_ENLARGED = 3; // beyond this only the blur grows
@@ -16,9 +16,9 @@ export class Attention {
     chips.addEventListener("keydown", (event) => this.#walk(event));
   }
 
-  show({ picture, tokens, attention }) {
+  show({ image, tokens, attention }) {
     this.pause();
-    this.seen.src = picture;
+    this.seen.src = image;
     this.maps = attention;
     this.chips.replaceChildren(...tokens.map((token, place) => chip(token, place)));
     this.#mark(null);

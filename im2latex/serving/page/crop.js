@@ -1,4 +1,4 @@
-// A rectangle over a picture, drawn with a mouse, a finger or the keyboard.
+// A rectangle over an image, drawn with a mouse, a finger or the keyboard.
 //
 // A mouse may draw at any time. A finger draws once `start` was called, so that it can scroll before. Then the box can
 // also be moved with the arrow keys, resized with Shift, read with Enter and given up with Escape.

@@ -1,4 +1,4 @@
-r"""Formulas of one kind, drawn at random, and the assertion that normalizing keeps the picture of each.
+r"""Formulas of one kind, drawn at random, and the assertion that normalizing keeps the image of each.
 
 A generator draws the part under test; `Draw` puts it into rows, scripts, fractions, tables and texts, and spells it
 with other spaces where TeX ignores them.
@@ -7,10 +7,10 @@ with other spaces where TeX ignores them.
 from collections.abc import Callable
 from random import Random
 
-from im2latex.latex.nesting import balanced
-from im2latex.latex.normalize import Normalizer, NormalizerParams
-from im2latex.rendering.engine import RenderParams, TexRenderer
-from im2latex.scoring.audit import Finding, audit
+from im2latex.latex.automaton.transitions import balanced
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from im2latex.metrics.normalizer_audit import Finding, audit
+from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 COUNT = 40
 """Siblings of one kind."""
@@ -59,7 +59,7 @@ def findings(kind: Callable[[Draw], str], seed: int, count: int = COUNT) -> list
 
 
 def assert_same(kind: Callable[[Draw], str], seed: int = 1, count: int = COUNT) -> None:
-    """Every formula prints, is accepted, and is normalized to the same picture, stably, in tokens that are balanced."""
+    """Every formula prints, is accepted, and is normalized to the same image, stably, in tokens that are balanced."""
     wrong = [
         (found.outcome, found.reason, found.raw, found.latex)
         for found in findings(kind, seed, count)

@@ -3,7 +3,7 @@ r"""What is accepted is accepted again, and stays as it is."""
 import pytest
 
 from im2latex.errors import LatexError
-from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
 
 SPACES = ["", " ", "~", r"\ ", " ~", r"~\ ", r" \ \ "]
 NORMALIZER = Normalizer(NormalizerParams())

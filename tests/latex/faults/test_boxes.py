@@ -5,8 +5,8 @@ from itertools import product
 import pytest
 
 from im2latex.errors import LatexError
-from im2latex.latex.parse import parse
-from tests.latex.faults.same_picture import assert_accepted, assert_same_pictures
+from im2latex.latex.parser.parse import parse
+from tests.latex.faults.same_image import assert_accepted, assert_same_images
 
 BOXES = [r"\hbox", r"\vbox", r"\vtop", r"\vcenter"]
 SIZES = ["to 2cm", " to 1.5 em", "to2cm", " spread 2pt", "spread-1pt ", " TO 1cm"]
@@ -49,7 +49,7 @@ def test_boxes_of_a_given_size_are_refused_or_kept() -> None:
         rf"a {lift} 2pt{box} {size}{{b}}" for lift, box, size in product([r"\raise", r"\lower"], BOXES, SIZES[:2])
     ]
     formulas += [rf"\mathop{{\vcenter{{\hbox{{a}}}}}} {move} 2pt\hbox{{b}}" for move in (r"\moveleft", r"\moveright")]
-    assert_same_pictures(formulas)
+    assert_same_images(formulas)
 
 
 @pytest.mark.parametrize(("box", "size"), list(product(BOXES, SIZES)))

@@ -9,11 +9,11 @@ from random import Random
 import pytest
 
 from im2latex.errors import LatexError
-from im2latex.latex.nesting import balanced
-from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.latex.automaton.transitions import balanced
+from im2latex.latex.grammar.respell import respell
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.papers.macros import Macros
 from im2latex.latex.papers.meanings import Macro, plain
-from im2latex.latex.respell import respell
 from im2latex.latex.tokens import split
 
 NORMALIZER = Normalizer(NormalizerParams(max_characters=1_000_000))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from im2latex.latex.normalize import NormalizerParams, normalize
-from im2latex.latex.symbols import classes
+from im2latex.latex.normalizer import NormalizerParams, normalize
+from im2latex.latex.parser.symbols import classes
 from tests.latex.faults.siblings import Draw, assert_same
 
 pytestmark = pytest.mark.needs_tex

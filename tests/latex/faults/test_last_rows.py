@@ -5,8 +5,8 @@ from typing import Literal
 
 import pytest
 
-from im2latex.latex.normalize import Normalizer, NormalizerParams
-from tests.latex.faults.same_picture import assert_same_pictures
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from tests.latex.faults.same_image import assert_same_images
 
 TABLES = [
     (r"\begin{array}{c}", r"\end{array}"),
@@ -53,7 +53,7 @@ def _tables(seed: int, count: int) -> list[str]:
 
 @pytest.mark.needs_tex
 def test_empty_rows_at_the_end_stay_and_no_others_come() -> None:
-    assert_same_pictures(_tables(seed=0, count=150))
+    assert_same_images(_tables(seed=0, count=150))
 
 
 @pytest.mark.parametrize(

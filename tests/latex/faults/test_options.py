@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from im2latex.errors import LatexError
-from im2latex.latex.normalize import NormalizerParams, normalize
+from im2latex.latex.normalizer import NormalizerParams, normalize
 from tests.latex.faults.siblings import Draw, assert_same
 
 pytestmark = pytest.mark.needs_tex

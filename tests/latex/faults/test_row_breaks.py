@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from im2latex.latex.normalize import NormalizerParams, normalize
-from im2latex.latex.signatures import ENVIRONMENTS, TEXT_COLUMNS
+from im2latex.latex.normalizer import NormalizerParams, normalize
+from im2latex.latex.parser.signatures import ENVIRONMENTS, TEXT_COLUMNS
 from tests.latex.faults.siblings import Draw, assert_same
 
 pytestmark = pytest.mark.needs_tex

@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from im2latex.latex.latin import ACCENTS, spelled
-from im2latex.latex.normalize import NormalizerParams, normalize
-from tests.latex.faults.same_picture import assert_accepted
+from im2latex.latex.normalizer import NormalizerParams, normalize
+from im2latex.latex.parser.latin import ACCENTS, spelled
+from tests.latex.faults.same_image import assert_accepted
 
 TEXTS = [r"\text", r"\mbox", r"\textbf", r"\textrm", r"\textit", r"\hbox", r"\underbar"]
 PIECES = [

@@ -147,6 +147,6 @@ def test_dollars_in_a_box_belong_to_the_formula(box: str, opener: tuple[str, str
 
 
 def test_what_is_left_out_is_counted() -> None:
-    assert notes(r"\begin{tikzpicture}\node{$a$};\end{tikzpicture}$b$") == {"picture_not_read": 1}
+    assert notes(r"\begin{tikzpicture}\node{$a$};\end{tikzpicture}$b$") == {"drawing_not_read": 1}
     assert notes(r"\begin{equation} a") == {"unclosed_display": 1}
     assert notes(r"$$ a $ b") == {"unclosed_display": 1, "unclosed_inline": 1}

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from im2latex.dataset.sources import read_file
+from im2latex.dataset.readers.files import read_file
 from im2latex.errors import InputError
 from im2latex.latex.papers.extract import extract
-from im2latex.records import RawFormula
+from im2latex.schemas import RawFormula
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import random
 
 import pytest
 
-from im2latex.imaging.compare import same_ink
+from im2latex.images.compare import same_ink
 from im2latex.latex.papers.definitions import read_definitions
 from im2latex.latex.papers.expansion import _ARGUMENTS, _EXPAND_FIRST
 from im2latex.rendering.document import TemplateParams
-from im2latex.rendering.engine import RenderParams, TexRenderer
+from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 DEFINITIONS = r"""\newcommand{\vv}{x+y}\newcommand{\emp}{}\newcommand{\one}{z}\newcommand{\alp}{\alpha}
 \newcommand{\half}{\frac12}\newcommand{\bld}{\mathbf{q}}\newcommand{\opt}[1][p]{k_{#1}}\newcommand{\deep}{\vv-\half}

@@ -1,6 +1,6 @@
 import pytest
 
-from im2latex.latex.parse import parse
+from im2latex.latex.parser.parse import parse
 from im2latex.latex.rules.atoms import has_ordinary_nucleus, is_ordinary, is_space
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from im2latex.latex.normalize import NormalizerParams, normalize
+from im2latex.latex.normalizer import NormalizerParams, normalize
 
 
 @pytest.mark.parametrize(

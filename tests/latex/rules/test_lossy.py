@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from im2latex.latex.grammar import formula
-from im2latex.latex.normalize import LOSSY, Normalizer, NormalizerParams, normalize
+from im2latex.latex.grammar.generator import formula
+from im2latex.latex.normalizer import LOSSY, Normalizer, NormalizerParams, normalize
 from im2latex.latex.rules.table import RULES
 
 COMPACT = NormalizerParams(profile="compact")

@@ -1,8 +1,8 @@
 import pytest
 
-from im2latex.latex.normalize import NormalizerParams, normalize
+from im2latex.latex.normalizer import NormalizerParams, normalize
+from im2latex.latex.parser.symbols import known
 from im2latex.latex.rules.names import SYNONYMS
-from im2latex.latex.symbols import known
 
 
 @pytest.mark.parametrize(

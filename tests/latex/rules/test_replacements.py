@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2latex.errors import LatexError, UsageError
-from im2latex.latex.grammar import formula
-from im2latex.latex.normalize import Normalizer, NormalizerParams
+from im2latex.latex.grammar.generator import formula
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.rules.replacements import load_replacements
 
 

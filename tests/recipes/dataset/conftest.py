@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from im2latex.latex.grammar import generate
+from im2latex.latex.grammar.generator import generate
 from recipes.dataset.build import Builder
 from recipes.dataset.config import load
 

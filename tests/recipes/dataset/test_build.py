@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from im2latex.dataset.layouts import read_corpus
+from im2latex.dataset.readers.layouts import read_raw_formulas
 from im2latex.errors import InputError, ParamsError
-from im2latex.latex.normalize import NormalizerParams, normalize
-from im2latex.records import RawFormula
+from im2latex.latex.normalizer import NormalizerParams, normalize
+from im2latex.schemas import RawFormula
 from recipes.dataset.held_out import is_reserved, key
 from tests.recipes.dataset.conftest import CONFIG, PAPERS, Build, rows
 
@@ -119,7 +119,7 @@ def test_the_pipeline_reads_it(tmp_path: Path, build: Build) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "old.jsonl.gz").write_bytes(b"of a source that is no more")
     folder = build(test=[{"input": "school", "count": 3}])
-    found = list(read_corpus(folder))
+    found = list(read_raw_formulas(folder))
     assert all(isinstance(row, RawFormula) for row in found)
     splits = Counter(row.split for row in found if isinstance(row, RawFormula))
     assert splits["train"] >= 170

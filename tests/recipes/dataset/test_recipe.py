@@ -5,8 +5,8 @@ import json
 import pytest
 import yaml
 
+from im2latex.config import check, load_yaml
 from im2latex.dataset.vocabulary import VocabularyParams
-from im2latex.params import check, load_yaml
 from recipes import pack
 from recipes.dataset.config import load
 from recipes.overrides import merged

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from im2latex.errors import ArtifactError
-from im2latex.latex.randomize import BOLD
-from im2latex.records import write_table
+from im2latex.io.parquet import write_table
+from im2latex.latex.grammar.randomize import BOLD
 from recipes.dataset.report import as_text, describe
 from recipes.dataset.statistics import CLASSES, Statistics, class_of
 from tests.recipes.dataset.conftest import CONFIG, rows
@@ -39,7 +39,7 @@ def test_statistics() -> None:
 
 def test_images_by_style_and_source(tmp_path: Path, dataset: Path) -> None:
     columns = {
-        "look": ["base", "times", "times", "times"],
+        "style": ["base", "times", "times", "times"],
         "source_id": ["whole:0:a", "pieces:1:b", "pieces:2:c", None],
         "latex": ["x", "x _ { i }", r"\mathbf { x }", "y"],
     }

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from im2latex.errors import ArtifactError
-from im2latex.imaging.raster import encode_png
-from im2latex.records import PICTURES, write_table
+from im2latex.images.arrays import encode_png
+from im2latex.io.parquet import write_table
+from im2latex.schemas import IMAGES
 from recipes.dataset.samples import write_samples
 
 
@@ -18,7 +19,7 @@ def _part(style: str, greys: list[int]) -> pa.Table:
     rows = [
         {
             "formula_id": f"f{grey}",
-            "look": style,
+            "style": style,
             "image_id": f"i{grey}",
             "pixel_hash": f"{grey:03}",
             "width": 30,
@@ -27,7 +28,7 @@ def _part(style: str, greys: list[int]) -> pa.Table:
         }
         for grey, image in zip(greys, images, strict=True)
     ]
-    return pa.Table.from_pylist(rows, schema=PICTURES)
+    return pa.Table.from_pylist(rows, schema=IMAGES)
 
 
 def test_a_sheet_a_style_whatever_the_order_of_the_parts(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pipeline.fingerprint import ROOT
 from recipes.gpu_10min import render
 from recipes.gpu_10min.labels import Labels
 from tests.fakes import FakeRenderer
-from tests.learning.conftest import LETTERS, values
+from tests.training.conftest import LETTERS, values
 
 __all__ = ["values"]
 SHAPES = np.array([[28, 100, 32], [28, 200, 32]])
@@ -40,7 +40,7 @@ def packed(tmp_path: Path, values: dict[str, object], labels: Labels, monkeypatc
     labels.save(Path("data"))
     save_shapes(SHAPES, Path("data/buckets.json"))
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["render"]["looks"]["variants"] = [{"name": "larger", "size": "14pt"}]
+    params["render"]["styles"]["variants"] = [{"name": "larger", "size": "14pt"}]
     params["train"] = {**values, "validation_samples": 4, "budget": {"samples": 400, "deadline_seconds": 100}}
     Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     return tmp_path

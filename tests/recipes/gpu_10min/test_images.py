@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
-from im2latex.learning.batches import BatchParams, collate
-from im2latex.params import load_section
+from im2latex.training.batches import BatchParams, collate
 from recipes.gpu_10min import render
 from recipes.gpu_10min.images import ArrivingBatches, ArrivingSamples, HeldOut
 from recipes.gpu_10min.labels import Labels
 from tests.recipes.gpu_10min.conftest import SHAPES
 
-BATCHES = BatchParams(max_pictures=4, max_pixels=10**6, max_tokens=10**6, tokens_step=32)
+BATCHES = BatchParams(max_images=4, max_pixels=10**6, max_tokens=10**6, tokens_step=32)
 WORK = Path("images")
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from im2latex.params import load_yaml
-from im2latex.rendering.engine import RenderParams
-from im2latex.rendering.looks import Look
+from im2latex.config import load_yaml
+from im2latex.rendering.renderer import RenderParams
+from im2latex.rendering.styles import RenderStyle
 from pipeline.fingerprint import ROOT
 from recipes.gpu_10min import pack
 from recipes.overrides import merged
@@ -23,19 +23,19 @@ def params() -> dict[str, Any]:
 
 
 def test_each_label_is_drawn_in_several_styles_by_their_shares() -> None:
-    looks = [Look(str(share), RenderParams(), share) for share in (6, 3, 1, 0)]
-    styles = pack._styles(looks, 20_000, 5, np.random.default_rng(1))
-    assert styles.shape == (20_000, 3), "no look twice, and none without a share"
-    assert (np.sort(styles, axis=1) == [0, 1, 2]).all()
-    assert np.bincount(styles[:, 0]) / 20_000 == pytest.approx([0.6, 0.3, 0.1], abs=0.01)
-    assert np.bincount(styles[:, 1], minlength=3)[2] > np.bincount(styles[:, 0])[2], "rare ones come later"
+    styles = [RenderStyle(str(share), RenderParams(), share) for share in (6, 3, 1, 0)]
+    numbers = pack._sampled(styles, 20_000, 5, np.random.default_rng(1))
+    assert numbers.shape == (20_000, 3), "no style twice, and none without a share"
+    assert (np.sort(numbers, axis=1) == [0, 1, 2]).all()
+    assert np.bincount(numbers[:, 0]) / 20_000 == pytest.approx([0.6, 0.3, 0.1], abs=0.01)
+    assert np.bincount(numbers[:, 1], minlength=3)[2] > np.bincount(numbers[:, 0])[2], "rare ones come later"
 
 
 def test_pdfium_draws_whatever_tex_sets(params: dict[str, Any]) -> None:
-    looks = pack._looks(pack._with_pdfium(params))
-    of_tex = [look.renderer for look in looks if isinstance(look.renderer, RenderParams)]
+    styles = pack._render_styles(pack._with_pdfium(params))
+    of_tex = [style.renderer for style in styles if isinstance(style.renderer, RenderParams)]
     assert {renderer.rasterizer for renderer in of_tex} == {"pdfium"}
-    assert len(looks) == len(pack._looks(params))
+    assert len(styles) == len(pack._render_styles(params))
 
 
 @pytest.mark.parametrize("normalized", [False, True])
@@ -46,4 +46,4 @@ def test_held_out_labels_are_not_trained_on(params: dict[str, Any], normalized: 
     assert sorted(text for text, held in zip(texts, labels.held_out, strict=True) if not held) == ["a + b", "d - e"]
     assert texts[-1] == "d"
     assert not labels.styles[-1].any(), "validation is in the base style"
-    assert labels.styles.shape == (3, params["render"]["looks"]["per_formula"])
+    assert labels.styles.shape == (3, params["render"]["styles"]["per_formula"])

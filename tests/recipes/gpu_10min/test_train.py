@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from im2latex.errors import ArtifactError, InputError
-from im2latex.learning.checkpoint import Checkpoint, load_checkpoint
-from im2latex.learning.run import Run
+from im2latex.training.checkpoint import Checkpoint, load_checkpoint
+from im2latex.training.run import Run
 from recipes.gpu_10min import output, render, train
 from recipes.gpu_10min.output import STATE, Output, join, swap
 
@@ -57,7 +57,7 @@ def test_weights_momentum_and_results_come_out(drawn: Path) -> None:
     assert events() == ["ready", "first step", "trained", "validated"]
     results = json.loads((OUT / "results.json").read_text())
     assert results["samples"] == joined(OUT / STATE).counts["samples"] > 0
-    assert joined(OUT / STATE).pictures == {"dpi": 200, "padding_px": 8, "downsample": 2}
+    assert joined(OUT / STATE).images == {"dpi": 200, "padding_px": 8, "downsample": 2}
     assert results["samples_per_second"] > 0
     assert {"val_loss", "devices"} <= results.keys()
     assert results["refused"] == 1

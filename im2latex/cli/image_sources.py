@@ -1,0 +1,97 @@
+"""What `predict` is given: files, folders, patterns, pages of PDFs, standard input, the clipboard.
+
+An argument that stands for several images gives them in the order of their names, a PDF in the order of its pages.
+What cannot be read is a source too, which says so when it is loaded: every image has its place in the answer.
+"""
+
+import glob
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2latex.errors import ImageError
+from im2latex.images.decode import count_pages, decode_image, draw_page
+from im2latex.images.formats import SUFFIXES, read_bytes
+
+_PAGE = re.compile(r"(?P<file>.+\.pdf)#(?P<page>\d+)", re.IGNORECASE)
+_PDF = b"%PDF-"
+
+
+class Load(Protocol):
+    """Gives an image, or raises `ImageError`."""
+
+    def __call__(self) -> NDArray[np.uint8]:
+        """Pixels (H, W), (H, W, 3) or (H, W, 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One image to come, by the name that the user gave it."""
+
+    name: str
+    load: Load
+
+
+def find(arguments: Sequence[str], page: int | None = None) -> Iterator[Source]:
+    """The images that the arguments stand for; of each PDF only one page where `page` is given."""
+    for argument in arguments:
+        named = _PAGE.fullmatch(argument)
+        if argument == "-":
+            yield from _bytes("-", sys.stdin.buffer.read(), page)
+        elif named and not Path(argument).exists():
+            yield from _file(named["file"], int(named["page"]))
+        else:
+            for name in _expanded(argument):
+                yield from _file(name, page)
+
+
+def _expanded(argument: str) -> list[str]:
+    """The files of a folder that look like images, or those that a pattern matches, else the argument itself."""
+    path = Path(argument)
+    if path.is_dir():
+        known = SUFFIXES | {".pdf"}
+        inside = [str(one) for one in path.iterdir() if one.suffix.lower() in known and one.is_file()]
+        return sorted(inside) or [argument]
+    if not path.exists() and glob.has_magic(argument):
+        matching = glob.glob(argument, recursive=True)  # noqa: PTH207 a pattern may begin at the root
+        return sorted(name for name in matching if Path(name).is_file()) or [argument]
+    return [argument]
+
+
+def _file(name: str, page: int | None) -> Iterator[Source]:
+    path = Path(name)
+    if path.is_dir():
+        yield Source(name, partial(_refuse, "no_image", "there is no image in this folder"))
+    elif not path.exists():
+        yield Source(name, partial(_refuse, "no_such_file", "there is no such file"))
+    elif path.suffix.lower() == ".pdf":
+        try:
+            yield from _bytes(name, read_bytes(path), page)
+        except ImageError as error:
+            yield Source(name, partial(_refuse, error.reason, error.detail))
+    else:
+        yield Source(name, lambda: decode_image(read_bytes(path)))
+
+
+def _bytes(name: str, data: bytes, page: int | None) -> Iterator[Source]:
+    if not data.startswith(_PDF):
+        yield Source(name, partial(decode_image, data))
+        return
+    try:
+        pages = range(1, count_pages(data) + 1) if page is None else [page]
+    except ImageError as error:
+        yield Source(name, partial(_refuse, error.reason, error.detail))
+        return
+    for number in pages:
+        yield Source(f"{name}#{number}", partial(draw_page, data, number))
+
+
+def _refuse(reason: str, detail: str) -> NDArray[np.uint8]:
+    raise ImageError(reason, detail)

@@ -1,0 +1,87 @@
+"""Commands that look at what is here: inspect an artifact, verify them all, doctor the tools."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from im2latex.cli.inputs import project_styles, renderer_params
+from im2latex.errors import InputError, UsageError
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(help="a .parquet file of the project")],
+    sample: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="formula_id of one sample, or the beginning of it")
+    ] = None,
+    rows: Annotated[int, typer.Option("-n", "--rows", min=0, help="first rows to show")] = 3,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="write the image of the sample to this file")] = None,
+) -> None:
+    """Look at an artifact: its columns and first rows; or at one sample, with what other artifacts know of it."""
+    from im2latex.cli.runs import console
+    from im2latex.reporting import artifact as artifacts
+    from im2latex.reporting import artifact_text
+
+    page = console()
+    artifact = artifacts.Artifact.open(file)
+    columns = page.width if page.is_terminal else None
+    if sample is None:
+        if out:
+            raise UsageError(f"-o {out}: writes the image of one sample; name it by its formula_id")
+        page.print(artifact_text.overview(artifact, artifact.first(rows), columns))
+        return
+    found = artifact.rows_of(sample)
+    name = artifact.name_of(found[0])
+    if out is None:
+        page.print(artifact_text.sample(artifact, found, artifacts.elsewhere(file, name), columns))
+        return
+    data = next((image for row in found if (image := artifacts.image(row))), None)
+    if data is None:
+        raise InputError(f"{file}: holds no image of {name}; data/render and data/bucket hold images")
+    out.write_bytes(data)
+    typer.echo(f"{out}: {len(data):,} bytes", err=True)
+
+
+def verify() -> None:
+    """Re-hash every artifact against the manifests; exit 1 on any difference.
+
+    Artifacts are what the stages wrote, their ledgers, the raw dataset, and the checkpoint that comes with the package.
+    """
+    from im2latex.io.manifest import verify as check_artifacts
+
+    checked, faults = check_artifacts(Path("reports/manifest"))
+    for fault in faults:
+        typer.echo(fault)
+    typer.echo(f"{checked:,} artifacts checked, {len(faults):,} faults")
+    sys.exit(1 if faults else 0)
+
+
+def doctor(
+    lock: Annotated[
+        Path | None, typer.Option("--lock", help="write the versions that decide bytes to this file")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="name every tool that differs from this file")
+    ] = None,
+) -> None:
+    """Look for TeX, a sandbox, Ghostscript, ImageMagick, Poppler and a GPU: found, version, self-test, remedy."""
+    from im2latex.rendering import doctor as examination
+
+    if lock:
+        lock.write_text(json.dumps(examination.versions(renderer_params()), indent=1) + "\n", encoding="utf-8")
+        typer.echo(f"{lock}: written")
+        return
+    if against:
+        for difference in examination.differences(against, renderer_params()):
+            typer.echo(difference, err=True)
+        return
+    from im2latex.rendering.styles import tex_renderers
+    from im2latex.training.devices import describe_devices
+
+    findings = examination.examine(renderer_params(), tex_renderers(project_styles()))
+    for finding in findings:
+        typer.echo(examination.line(finding))
+    typer.echo(f"{'':8}{describe_devices()}")
+    sys.exit(0 if all(finding.works or not finding.needed for finding in findings) else 1)

@@ -1,0 +1,143 @@
+"""Commands that read images: predict.
+
+reads   images, a checkpoint folder
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from im2latex.errors import ImageError, UsageError
+
+if TYPE_CHECKING:
+    from im2latex.cli.image_sources import Source
+    from im2latex.inference.predictor import Formula, Reader
+
+AT_ONCE = 64
+"""Images that are in memory at one time."""
+FEW = 4
+"""So few images are read by one thread: several wait for each other at every token, long where others compute too."""
+RERANKED = 5
+"""Candidates that are drawn where no other number was asked for."""
+
+
+def predict(
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGE...",
+            help="images of one formula each: PNG, JPEG, WebP, ...; folders, patterns; - is standard input; "
+            "all pages of FILE.pdf, or one: FILE.pdf#2",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="folder of a trained model; without, that of the package")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="an object a line: image, latex or null, confidence, candidates, ...")
+    ] = False,
+    candidates: Annotated[int, typer.Option("-n", "--candidates", min=1, help="formulas an image in the JSON")] = 1,
+    beam: Annotated[
+        int | None, typer.Option("--beam", min=1, help="hypotheses kept while searching; if not given, as candidates")
+    ] = None,
+    constrain: Annotated[bool, typer.Option("--constrain", help="write only what parses")] = False,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="draw the hypotheses, prefer what looks like the image (needs TeX)")
+    ] = False,
+    page: Annotated[int | None, typer.Option("--page", min=1, help="the one page of each PDF to read")] = None,
+    clipboard: Annotated[bool, typer.Option("--clipboard", help="read the image that was copied last")] = False,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
+) -> None:
+    """Read images of formulas: one line of LaTeX each, in order; blank, and exit 1, where one cannot be read."""
+    from tqdm import tqdm
+
+    if not images and not clipboard:
+        raise UsageError("predict: there is nothing to read; give images, - for standard input, or --clipboard")
+    from im2latex.images.decode import borrowed
+
+    with borrowed() as decoder:
+        decoder.start()  # while torch is loaded
+    waiting = [*_sources(images or [], clipboard, page)]
+    import torch
+
+    from im2latex.inference.predictor import Reader
+
+    if len(waiting) <= FEW:
+        torch.set_num_threads(1)
+    reader = Reader.load(checkpoint, device)
+    width = max(candidates, beam or (RERANKED if rerank else 1))
+    failed = False
+    with tqdm(total=len(waiting), desc="read", unit="image", disable=True if quiet else None, delay=2) as bar:
+        remaining = iter(waiting)
+        while sources := [*islice(remaining, AT_ONCE)]:
+            for source, formula in zip(sources, _read(reader, sources, width, constrain, rerank), strict=True):
+                failed = failed or formula.problem is not None
+                if formula.problem is not None:
+                    tqdm.write(f"im2latex: {source.name}: {formula.problem.detail}", sys.stderr)
+                elif formula.reason is not None:
+                    tqdm.write(f"im2latex: {source.name}: {formula.reason}: longer than the model writes", sys.stderr)
+                tqdm.write(_as_json(source.name, formula, candidates) if as_json else formula.latex, sys.stdout)
+                bar.update()
+    sys.exit(1 if failed else 0)
+
+
+def _sources(images: list[str], clipboard: bool, page: int | None) -> Iterator[Source]:
+    from im2latex.cli.image_sources import Source, find
+
+    if clipboard:
+        from im2latex.cli.clipboard import from_clipboard
+
+        yield Source("clipboard", from_clipboard)
+    yield from find(images, page)
+
+
+def _read(reader: Reader, sources: list[Source], width: int, constrain: bool, rerank: bool) -> list[Formula]:
+    """One answer a source; those that cannot be loaded have a problem, as those have that cannot be read."""
+    from im2latex.inference.predictor import Formula
+
+    answers: list[Formula | None] = []
+    images = []
+    for source in sources:
+        try:
+            images.append(source.load())
+            answers.append(None)
+        except ImageError as problem:
+            answers.append(Formula(problem=problem))
+    read = reader.read(images, width, constrain)
+    found = iter(_reranked(read) if rerank else read)
+    return [answer or next(found) for answer in answers]
+
+
+def _reranked(formulas: list[Formula]) -> list[Formula]:
+    from im2latex.cli.inputs import renderer_params
+    from im2latex.config import project_section
+    from im2latex.decoding.rerank import Redrawing
+    from im2latex.images.arrays import ImageParams
+    from im2latex.inference.predictor import reranked
+    from im2latex.rendering.parallel import PooledRenderer
+    from im2latex.rendering.renderer import TexRenderer
+
+    renderer = PooledRenderer(TexRenderer(renderer_params()))
+    return reranked(formulas, Redrawing(renderer, project_section(ImageParams, "render", "image")))
+
+
+def _as_json(name: str, formula: Formula, candidates: int) -> str:
+    problem = formula.problem
+    answer: dict[str, object] = {"image": name, "latex": None, "confidence": None, "candidates": [], "seconds": None}
+    if problem is None:
+        several = [
+            {"latex": one.latex, "confidence": round(one.confidence, 4), "reason": one.reason}
+            for one in formula.candidates
+        ]
+        answer |= {"latex": formula.latex, "confidence": round(formula.confidence, 4)}
+        answer |= {"candidates": several[:candidates], "seconds": round(formula.seconds, 4)}
+    answer |= {"reason": problem.reason if problem else formula.reason, "detail": problem and problem.detail}
+    return json.dumps(answer, ensure_ascii=False)

@@ -1,0 +1,49 @@
+"""Commands that draw formulas: render, audit."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from im2latex.cli.inputs import Formulas, project_styles, renderer_params, rows
+from im2latex.config import project_section
+from im2latex.schemas import RawFormula
+
+
+def render(
+    out: Annotated[Path, typer.Option("-o", "--out", help="a .parquet file, or a folder for id.png and render.jsonl")],
+    file: Formulas = "-",
+    style: Annotated[str, typer.Option("--style", help="a style of params.yaml: render.styles.variants")] = "base",
+) -> None:
+    """Render formulas as given, with the renderer of params.yaml: one row a formula, in input order."""
+    from im2latex.rendering.export import render_rows, write_folder, write_parquet
+    from im2latex.rendering.styles import find_style
+
+    drawn = render_rows(rows(file), find_style(style, project_styles()).renderer)
+    count, failed = (write_parquet if out.suffix == ".parquet" else write_folder)(drawn, out)
+    typer.echo(f"{out}: {count:,} formulas, {failed:,} without an image", err=True)
+
+
+def audit(
+    file: Formulas = "-",
+    count: Annotated[int, typer.Option("-n", "--count", min=0, help="formulas, drawn by hash; 0 for all")] = 0,
+) -> None:
+    """Render formulas as given and as normalized and compare the images; exit 1 where one changed. JSON on stdout."""
+    from im2latex.latex.normalizer import Normalizer, NormalizerParams
+    from im2latex.metrics.normalizer_audit import Tally, sample
+    from im2latex.metrics.normalizer_audit import audit as compare
+    from im2latex.rendering.parallel import PooledRenderer
+    from im2latex.rendering.renderer import TexRenderer
+
+    formulas = sample([row.formula for row in rows(file) if isinstance(row, RawFormula)], count, 0)
+    normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer"))
+    tally, faults = Tally(), 0
+    for finding in compare(formulas, normalizer, PooledRenderer(TexRenderer(renderer_params()))):
+        tally.add(finding)
+        if finding.is_fault:
+            faults += 1
+            typer.echo(f"{finding.outcome}: {finding.raw}", err=True)
+    typer.echo(json.dumps(tally.summary(), indent=1))
+    sys.exit(1 if faults else 0)

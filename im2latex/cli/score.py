@@ -1,0 +1,92 @@
+"""Commands that judge: score two files, evaluate a checkpoint."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from im2latex.cli.inputs import renderer_params
+from im2latex.config import project_section
+from im2latex.metrics.tokenizer import Tokenizer
+from im2latex.schemas import Split
+
+
+def score(
+    references: Annotated[Path, typer.Argument(help="one formula a line")],
+    hypotheses: Annotated[Path, typer.Argument(help="as many lines; blank where there is no prediction")],
+    images: Annotated[bool, typer.Option("--images", help="typeset both sides, compare images and symbols")] = False,
+    baselines: Annotated[bool, typer.Option("--baselines", help="score trivial predictions too")] = False,
+    tokenizer: Annotated[
+        Tokenizer,
+        typer.Option(
+            "--tokenizer",
+            help="latex: tokens as TeX reads them, whatever the spaces and the braces of arguments; a file against "
+            "itself has bleu 1 at any length. whitespace: the published definitions (Moses, sacreBLEU), bleu 0 where "
+            "no formula has four tokens",
+        ),
+    ] = "latex",
+    normalize: Annotated[
+        bool,
+        typer.Option(
+            "--normalize",
+            help="normalize both sides (faithful) before the text scores; what is refused is scored as it is, counted",
+        ),
+    ] = False,
+) -> None:
+    """Judge one file of formulas by another; JSON on stdout.
+
+    The text scores (bleu, edit, token_error_rate, cer, exact) compare tokens; how they were cut is printed as
+    `tokenizer`.
+    """
+    from im2latex.latex.normalizer import Normalizer, NormalizerParams
+    from im2latex.metrics.files import score_files
+    from im2latex.rendering.glyph_boxes.reader import TexGlyphs
+    from im2latex.rendering.parallel import PooledGlyphs, PooledRenderer
+    from im2latex.rendering.renderer import TexRenderer
+
+    renderer = PooledRenderer(TexRenderer(renderer_params())) if images else None
+    reader = PooledGlyphs(TexGlyphs(renderer_params())) if images else None
+    options = {"profile": "faithful"}
+    normalizer = (
+        Normalizer(project_section(NormalizerParams, "normalize", "normalizer", options=options)) if normalize else None
+    )
+    found = score_files(
+        references,
+        hypotheses,
+        renderer,
+        reader,
+        baselines=baselines,
+        progress=True,
+        tokenizer=tokenizer,
+        normalizer=normalizer,
+    )
+    typer.echo(json.dumps(found, indent=1))
+
+
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="folder of a trained model, as data/train")],
+    data: Annotated[Path, typer.Option("--data", help="folder of shards, as data/bucket; any vocabulary")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="all predictions, as .parquet; others found beside them")],
+    split: Annotated[Split, typer.Option("--split", help="which part of the shards")] = "test",
+    beam: Annotated[
+        int | None, typer.Option("--beam", min=1, help="hypotheses kept; params.yaml's if not given")
+    ] = None,
+    rerank: Annotated[bool, typer.Option("--rerank", help="take the hypothesis that looks like the image")] = False,
+    constrain: Annotated[bool, typer.Option("--constrain", help="write only what parses")] = False,
+    images: Annotated[bool, typer.Option("--images/--no-images", help="render both sides and compare them")] = True,
+) -> None:
+    """Read a split with any checkpoint: all predictions to a file, scores as JSON on stdout."""
+    from im2latex.decoding.rerank import Redrawing
+    from im2latex.images.arrays import ImageParams
+    from im2latex.inference.predict_split import ReadoutParams
+    from im2latex.inference.predict_split import evaluate as read_and_judge
+    from im2latex.rendering.parallel import PooledRenderer
+    from im2latex.rendering.renderer import TexRenderer
+
+    options = {"beam": beam, "rerank": "render" if rerank else None, "constrain": constrain or None}
+    params = project_section(ReadoutParams, "predict", options=options)
+    renderer = PooledRenderer(TexRenderer(renderer_params()))
+    redrawing = Redrawing(renderer, project_section(ImageParams, "render", "image"), progress=True)
+    scores = read_and_judge(checkpoint, data, split, out, params, redrawing, renderer if images else None)
+    typer.echo(json.dumps(scores, indent=1))

@@ -1,0 +1,1 @@
+"""Readers of raw formulas: single files and whole datasets."""

@@ -1,0 +1,203 @@
+"""Whole datasets: a file, a folder of files, or a folder laid out as an earlier project published it.
+
+reads  im2latex_formulas.lst       im2latex_{train,validate,test}.lst           im2latex-100k (Zenodo 56198)
+       im2latex_formulas.norm.lst  im2latex_{train,validate,test}_filter.lst    harvardnlp/im2markup and who follows it
+       SPLIT.formulas.norm.txt     SPLIT.matching.txt                           guillaumegenthial/im2latex
+       NAME2ID.json                ID2FORMULA.json                              image to number, number to formula
+
+An index list names a line of the formula file, from 0, and an image: `index image kind` in the first, `image index` in
+the others. Names may lack the prefix `im2latex_` and the suffix `_filter`, as in im2markup's own sample. The images
+lie in one of the folders below; those of SPLIT.matching.txt in images_SPLIT or SPLIT. A line that no list names is
+accounted for as `unlisted`; an image that is not there gets its reason where images are read (`given`). Without
+SPLIT.matching.txt all lines are read, without images.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from im2latex.dataset.readers.files import (
+    FORMATS,
+    LISTED_LINE_END,
+    SPLIT_NAMES,
+    Row,
+    file_format,
+    numbered_lines,
+    printable,
+    read_file,
+    read_lines,
+    table_row,
+)
+from im2latex.errors import InputError
+from im2latex.schemas import BadRow, RawFormula, Split
+
+NAME_TO_ID, ID_TO_FORMULA = "NAME2ID.json", "ID2FORMULA.json"
+IMAGE_FOLDERS = ("formula_images", "images")
+PROCESSED_FOLDERS = ("formula_images_processed", "images_processed", *IMAGE_FOLDERS)
+
+_RAW_FORMULAS = ("im2latex_formulas.lst", "formulas.lst")
+_NORMALIZED_FORMULAS = ("im2latex_formulas.norm.lst", "formulas.norm.lst")
+_LIST = re.compile(rf"(?:im2latex_)?(?P<split>{'|'.join(SPLIT_NAMES)})(?P<filtered>_filter)?\.lst")
+_MOST_DIGITS = 18  # of a line number
+_FORMULAS = re.compile(r"(?P<name>.+)\.formulas(?:\.norm)?\.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """One index list: the formula file it points into, the split of its rows, where their images lie.
+
+    Without a `path` it lists all lines.
+    """
+
+    path: Path | None
+    formulas: Path
+    split: Split | None
+    images: str | None
+    image_first: bool
+
+
+def read_raw_formulas(path: Path) -> Iterator[Row]:
+    """All formulas of a file or folder; the files of a folder in the order of their names."""
+    try:
+        yield from _read_dataset(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+
+
+def _read_dataset(path: Path) -> Iterator[Row]:
+    if not path.exists():
+        raise InputError(f"{path}: no such dataset; put your formulas there, or see `im2latex fetch --help`")
+    if path.is_file():
+        yield from read_file(path)
+        return
+    indices = list(_indices(path))
+    if indices:
+        yield from _indexed(indices)
+        return
+    if (path / NAME_TO_ID).is_file() and (path / ID_TO_FORMULA).is_file():
+        yield from _pairs(path)
+        return
+    files = sorted(file for file in path.iterdir() if file.is_file() and file_format(file) in FORMATS)
+    if not files:
+        raise InputError(f"{path}: holds no {', '.join(FORMATS)} file; put one formula a line into formulas.txt")
+    for file in files:
+        yield from read_file(file)
+
+
+def _indices(folder: Path) -> Iterator[_Index]:
+    """The index lists of a folder: those of the raw formulas where they are there, else of normalized ones."""
+    for names, images in ((_RAW_FORMULAS, IMAGE_FOLDERS), (_NORMALIZED_FORMULAS, PROCESSED_FOLDERS)):
+        raw = names is _RAW_FORMULAS
+        lists = _lists(folder, filtered=not raw)
+        for formulas in (folder / name for name in names if (folder / name).is_file()):
+            if not lists and formulas.name == names[0]:
+                due = [f"im2latex_{split}{'' if raw else '_filter'}.lst" for split in ("train", "validate", "test")]
+                raise InputError(f"{folder}: {formulas.name} has no index list beside it; add {', '.join(due)}")
+            place = _image_folder(folder, images)
+            yield from (_Index(path, formulas, split, place, image_first=not raw) for path, split in lists.items())
+            if lists:
+                return
+    named = {match["name"] for path in folder.glob("*.txt") if (match := _FORMULAS.fullmatch(path.name))}
+    for name in sorted(named):
+        found = [folder / f"{name}.formulas{kind}.txt" for kind in (".norm", "")]
+        formulas = next(file for file in found if file.is_file())
+        matching = folder / f"{name}.matching.txt"
+        place = _image_folder(folder, (f"images_{name}", name))
+        yield _Index(matching if matching.is_file() else None, formulas, SPLIT_NAMES.get(name), place, image_first=True)
+
+
+def _lists(folder: Path, filtered: bool) -> dict[Path, Split]:
+    """The index lists in the order of the splits; filtered ones go before the others where both are there."""
+    found: dict[Split, Path] = {}
+    for path in sorted(folder.glob("*.lst")):
+        match = _LIST.fullmatch(path.name)
+        if match and (filtered or not match["filtered"]):
+            split = SPLIT_NAMES[match["split"]]
+            if split not in found or match["filtered"]:
+                found[split] = path
+    return {found[split]: split for split in ("train", "val", "test") if split in found}
+
+
+def _indexed(indices: list[_Index]) -> Iterator[Row]:
+    """The formulas that the lists name, list by list, then the lines that none names."""
+    files = {index.formulas: _formulas(index.formulas) for index in indices}
+    listed = {path: [False] * len(rows) for path, rows in files.items()}
+    for index in indices:
+        rows = files[index.formulas]
+        for number, image in _entries(index, len(rows)):
+            listed[index.formulas][number] = True
+            row = rows[number]
+            if isinstance(row, RawFormula):
+                file = _image_file(index.images, image) if index.images and image else None
+                yield RawFormula(row.formula, row.place, source_id=image, split=index.split, image=file)
+            else:
+                yield BadRow(row.place, row.reason, row.detail, source_id=image)
+    for path, rows in files.items():
+        for row, found in zip(rows, listed[path], strict=True):
+            if not found:
+                yield BadRow(row.place, "unlisted", "no index list names this line")
+
+
+def _entries(index: _Index, count: int) -> Iterator[tuple[int, str | None]]:
+    """The line numbers (from 0) of one list, each with the name of its image."""
+    if index.path is None:
+        yield from ((number, None) for number in range(count))
+        return
+    with index.path.open("rb") as stream:
+        for place, line in numbered_lines(stream, printable(index.path.name)):
+            yield _entry(line, place, index, count)
+
+
+def _formulas(path: Path) -> list[Row]:
+    with path.open("rb") as stream:
+        return list(read_lines(stream, printable(path.name), LISTED_LINE_END))
+
+
+def _entry(line: str | BadRow, place: str, index: _Index, count: int) -> tuple[int, str]:
+    """Line number (from 0) and image name of one entry of an index list.
+
+    Three fields are Zenodo's, whatever the list is called: im2markup reads its lists too.
+    """
+    fields = line.split() if isinstance(line, str) else []
+    image_first = index.image_first and len(fields) == 2
+    number, image = (fields[1::-1] if image_first else fields[:2]) if len(fields) > 1 else ("", "")
+    if not (number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS):
+        due = "image_name index" if index.image_first else "index image_name kind"
+        raise InputError(f"{place}: an entry is `{due}`; correct the line")
+    if int(number) >= count:
+        raise InputError(
+            f"{place}: line {number} is asked for, {index.formulas.name} has {count}; the files do not match"
+        )
+    return int(number), image
+
+
+def _pairs(folder: Path) -> Iterator[Row]:
+    """Two JSON objects: from the name of an image to a number, and from the number to the formula."""
+    names, formulas = (_json_object(folder / name) for name in (NAME_TO_ID, ID_TO_FORMULA))
+    images = _image_folder(folder, IMAGE_FOLDERS)
+    for name, number in names.items():
+        formula = formulas.get(str(number)) if isinstance(number, int | str) else None
+        values = {"formula": formula, "id": name, "image": images and _image_file(images, name)}
+        yield table_row(values, f"{NAME_TO_ID}:{printable(name)}")
+
+
+def _json_object(path: Path) -> Mapping[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: an object is due, found {type(content).__name__}")
+    return content
+
+
+def _image_folder(folder: Path, names: tuple[str, ...]) -> str | None:
+    """The folder that holds the images of a dataset, if there is one."""
+    return next((name for name in names if (folder / name).is_dir()), None)
+
+
+def _image_file(folder: str, name: str) -> str:
+    """An image's path inside the dataset; the lists leave the usual extension out."""
+    return printable(f"{folder}/{name}" if Path(name).suffix else f"{folder}/{name}.png")

@@ -1,0 +1,1 @@
+"""Search for token sequences: greedy, beam, grammar-constrained, reranked by rendering."""

@@ -1,0 +1,126 @@
+"""How large the type of a formula is, from the image alone.
+
+The unit of all lengths is the mean width of a stroke, ink over half the length of its edges, which no other formula
+of the same type changes much. What else is measured, in this unit, says what the type's size is: runs of ink and of
+paper, sizes of connected parts, the whole. A small network of two layers, fitted by `recipes.symbolsize`, weighs them.
+
+reads  font_size.json, beside this file
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from im2latex.images.foreground import Ink
+
+COEFFICIENTS = Path(str(files("im2latex.images") / "font_size.json"))
+NAMES = (
+    *("stroke", "height", "width", "density", "parts"),
+    *(f"run_across_{share}" for share in (10, 25, 50, 75, 90)),
+    *(f"run_down_{share}" for share in (10, 25, 50, 75, 90)),
+    *(f"gap_across_{share}" for share in (10, 25, 50, 75)),
+    *(f"gap_down_{share}" for share in (10, 25, 50, 75)),
+    *(f"part_height_{share}" for share in (10, 25, 50, 75, 90)),
+    *(f"part_width_{share}" for share in (10, 25, 50, 75, 90)),
+    *(f"inked_height_{share}" for share in (10, 25, 50, 75, 90)),
+)
+STROKE_PX = 3.0
+"""Images are measured with strokes of this width, so that runs are told apart to a third of it."""
+MOST_PIXELS = 400_000
+_QUANTILES = np.array([10, 25, 50, 75, 90]) / 100
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The size of the type (its em) in pixels, and how unsure it is: the mean error of its logarithm."""
+
+    em: float
+    spread: float
+
+
+def estimate(ink: Ink) -> Size:
+    """The size of the type in ink (h, w), 0 paper and 1 ink, cropped."""
+    values, unit = measure(ink)
+    mean, spread, layers = _coefficients()
+    hidden = (values - mean) / spread
+    for number, (weights, bias) in enumerate(layers):
+        hidden = weights @ hidden + bias
+        if number < len(layers) - 1:
+            hidden = np.tanh(hidden)
+    return Size(unit * float(np.exp(hidden[0])), float(np.exp(hidden[1])))
+
+
+def measure(ink: Ink) -> tuple[NDArray[np.float32], float]:
+    """Values as named by NAMES, logarithms of lengths over the unit, and the unit in pixels."""
+    unit = stroke_width(ink)
+    factor = min(STROKE_PX / unit, (MOST_PIXELS / ink.size) ** 0.5)
+    size = max(1, round(factor * ink.shape[1])), max(1, round(factor * ink.shape[0]))
+    large = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BILINEAR))
+    black = np.pad(large > 0.45, 1)
+    parts, count = ndimage.label(black, np.ones((3, 3), np.uint8))
+    boxes = ndimage.find_objects(parts)
+    heights = np.array([box[0].stop - box[0].start for box in boxes] or [1])
+    widths = np.array([box[1].stop - box[1].start for box in boxes] or [1])
+    inked = np.bincount(parts.ravel(), minlength=count + 1)[1:] if count else np.array([1])
+    lengths = [
+        *_quantiles(_runs(black)),
+        *_quantiles(_runs(black.T)),
+        *_quantiles(_gaps(black))[:4],
+        *_quantiles(_gaps(black.T))[:4],
+        *_quantiles(heights),
+        *_quantiles(widths),
+        *_quantiles(np.repeat(heights, np.minimum(inked, 1000))),
+    ]
+    scaled = np.log(np.array(lengths) / (factor * unit))
+    # Of images that were shrunk to the same width of stroke, the width that they had tells nothing more.
+    whole = np.log(
+        [min(unit, STROKE_PX), ink.shape[0] / unit, ink.shape[1] / unit, max(float(ink.mean()), 1e-3), count + 1]
+    )
+    return np.concatenate([whole, scaled]).astype(np.float32), unit
+
+
+def stroke_width(ink: Ink) -> float:
+    """Ink over half the length of its edges, in pixels; edges as the sum of the steps between pixels."""
+    padded = np.pad(np.where(ink < 0.15, 0, ink), 1)
+    down, right = np.diff(padded, axis=0)[:, :-1], np.diff(padded, axis=1)[:-1]
+    edges = float(np.hypot(down, right).sum())
+    return max(0.5, 2 * float(padded.sum()) / max(edges, 1e-6))
+
+
+def _runs(black: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Lengths of the runs of ink in all rows."""
+    starts, ends = _edges(black)
+    return ends - starts
+
+
+def _gaps(black: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Lengths of the runs of paper between ink, in all rows."""
+    starts, ends = _edges(black)
+    width = black.shape[1]
+    in_one_row = starts[1:] // width == ends[:-1] // width
+    gaps: NDArray[np.int64] = (starts[1:] - ends[:-1])[in_one_row]
+    return gaps
+
+
+def _edges(black: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where runs of ink begin and end, in the flattened image; its first and last columns hold none."""
+    steps = np.diff(np.ascontiguousarray(black).ravel().view(np.int8))
+    return np.flatnonzero(steps == 1) + 1, np.flatnonzero(steps == -1) + 1
+
+
+def _quantiles(lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.quantile(lengths, _QUANTILES) if len(lengths) else np.ones(len(_QUANTILES))
+
+
+@cache
+def _coefficients() -> tuple[Ink, Ink, list[tuple[Ink, Ink]]]:
+    content = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
+    layers = [(np.array(one["weights"], np.float32), np.array(one["bias"], np.float32)) for one in content["layers"]]
+    return np.array(content["mean"], np.float32), np.array(content["spread"], np.float32), layers

@@ -1,0 +1,186 @@
+"""Bytes of an image file to pixels, within limits: what the decoder process does (`im2latex.images.decode`).
+
+Only formats that Pillow decodes by itself, and nothing that starts a program. Of several frames the first is taken; the
+orientation that a camera noted is applied. Untrusted bytes are decoded in the decoder process alone; `decode_png` is
+for images that this project has written.
+
+The module loads Pillow and nothing else, since a decoder process is started for every command that reads an image.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from im2latex.errors import ImageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_PLUGINS = (
+    PngImagePlugin.PngImageFile,
+    JpegImagePlugin.JpegImageFile,
+    WebPImagePlugin.WebPImageFile,
+    GifImagePlugin.GifImageFile,
+    BmpImagePlugin.BmpImageFile,
+    TiffImagePlugin.TiffImageFile,
+    PpmImagePlugin.PpmImageFile,
+)
+"""Imported by name: with a format that is not loaded, Pillow imports all of its plugins."""
+FORMATS = tuple(plugin.format for plugin in _PLUGINS)
+SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm")
+)
+MOST_PIXELS = 50_000_000
+"""The largest image that is decoded; a page at 600 dpi has 35 million."""
+MOST_SCANS = 100
+"""Scans of a progressive JPEG; encoders write about ten, and each costs a pass over the whole image."""
+_START_OF_SCAN = b"\xff\xda"
+_SECONDS, _SECONDS_PER_PIXEL = 0.4, 6e-8
+_ORIENTATION = 0x0112  # EXIF
+_METADATA = frozenset(("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp", "Raw profile type xmp"))
+"""Where Pillow finds an orientation; the one of a TIFF it applies by itself."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest image that is decoded, and what decoding it may take."""
+
+    pixels: int = MOST_PIXELS
+    side: int = 30_000
+    """Pixels along the longer side."""
+    seconds: float = 1.4
+    """Most processor time; small images have less, see `seconds_for`."""
+    single: bool = False
+    """Whether an image of several frames or pages is refused."""
+
+    def seconds_for(self, pixels: int) -> float:
+        """Processor time for an image of so many pixels: some 5 times what images need on a processor of 2020."""
+        return min(self.seconds, _SECONDS + _SECONDS_PER_PIXEL * pixels)
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """uint8 pixels row by row; height, width, channels: 1 for grey, 3 for colour, 4 where parts are transparent."""
+
+    shape: tuple[int, int, int]
+    content: bytes
+
+
+def decode(data: bytes, limits: Limits, allow: Callable[[float], None] = lambda _: None) -> Pixels:
+    """Decode a file.
+
+    `allow` is called with the processor seconds to open the file and, once its size is known, to decode it. Raises
+    `ImageError`: not_a_image, too_many_pixels before they take memory, too_complex, moving.
+    """
+    # Pillow refuses large images before their size can be asked; the limits here are the ones that hold.
+    Image.MAX_IMAGE_PIXELS = None
+    allow(limits.seconds_for(0))
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            check_size(image.width, image.height, limits)
+            allow(limits.seconds_for(image.width * image.height))
+            if limits.single and getattr(image, "is_animated", False):
+                raise ImageError("moving", "the image moves, or has several pages; give a single one")
+            if image.format == "JPEG" and data.count(_START_OF_SCAN) > MOST_SCANS:
+                raise ImageError("too_complex", f"the JPEG has more than {MOST_SCANS} scans; save it as PNG")
+            image.load()
+            return as_pixels(_upright(image))
+    except UnidentifiedImageError:
+        raise ImageError(
+            "not_a_image", f"no image of a format that can be read: {', '.join(FORMATS)}, or PDF from a file"
+        ) from None
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 Pillow has no list of what its decoders raise for damaged files
+        said = " ".join(str(error).split())[:100] or type(error).__name__
+        raise ImageError("not_a_image", f"the image is damaged: {said}") from None
+
+
+def decode_png(data: bytes) -> NDArray[np.uint8]:
+    """Grey pixels (H, W), 255 paper, of a PNG that this project has written; raises `ImageError` not_a_image."""
+    import numpy as np
+
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            return np.array(image if image.mode == "L" else image.convert("L"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ImageError("not_a_image", f"not a PNG that can be read: {error}") from None
+
+
+def check_size(width: int, height: int, limits: Limits) -> None:
+    """Raise `ImageError` too_many_pixels where an image of that size is over the limits."""
+    if width * height > limits.pixels or max(width, height) > limits.side:
+        raise ImageError(
+            "too_many_pixels",
+            f"{width} x {height} pixels are more than {limits.pixels:,}, or than {limits.side:,} along a side; "
+            "give a smaller image",
+        )
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """What a file holds; raises `ImageError` unreadable."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError("unreadable", f"the file cannot be read: {error.strerror}") from None
+
+
+def as_pixels(image: Image.Image) -> Pixels:
+    """Pixels of an image of any mode, as `decode` gives them."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        return Pixels((image.height, image.width, 1), _eight_bits(image))
+    wanted = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
+    converted = image if image.mode == wanted else image.convert(wanted)
+    return Pixels((image.height, image.width, len(wanted)), converted.tobytes())
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image as the camera was held; as it is stored where its EXIF data are damaged."""
+    if not image.info.keys() & _METADATA:
+        return image
+    try:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 as above
+        turn = None
+    return image if turn is None else image.transpose(turn)
+
+
+def _eight_bits(image: Image.Image) -> bytes:
+    """16 bits to 8, which Pillow would clip; deeper values by their own range."""
+    deep = image if image.mode == "F" else image.convert("I")
+    low, high = deep.getextrema()
+    assert isinstance(low, int | float)
+    assert isinstance(high, int | float)
+    most = 65535 if deep.mode == "I" and high < 1 << 16 else high
+    if not math.isfinite(most) or low < 0:
+        raise ValueError("values of its pixels are out of range")
+    scale = 255 / max(most, 1e-9)
+    # Pillow cuts off the fraction where it makes floats grey.
+    return deep.convert("F").point(lambda value: value * scale + 0.5).convert("L").tobytes()

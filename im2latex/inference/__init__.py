@@ -1,0 +1,1 @@
+"""Images to LaTeX with a trained checkpoint."""

@@ -1,0 +1,1 @@
+"""Files: atomic writes, hashes, bounded gzip streams, the artifact manifest."""

@@ -1,0 +1,107 @@
+r"""The control sequences and environments that a formula may hold.
+
+TeX runs a formula as a program, so this is a list of what is allowed, not of what is forbidden: the commands with a
+signature, the symbols of symbols.txt, and what allowed.txt beside this file adds with its sources. The normalizer and
+the renderer both check formulas here, and add what the user names. The check cuts the source into tokens as TeX does
+(The TeXbook, chapters 7 and 8) and looks up every control sequence, in lengths, colours and texts too.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from functools import cache
+from importlib.resources import files
+
+from im2latex.errors import LatexError
+from im2latex.latex.parser.latin import ACCENTS
+from im2latex.latex.parser.quantities import REGISTERS
+from im2latex.latex.parser.signatures import (
+    COMMANDS,
+    DELIMITERS,
+    ENVIRONMENTS,
+    NO_NUCLEUS,
+    PLAIN_TABLES,
+    TEXT_ONLY,
+    TEXT_SWITCHES,
+    UNDELIMITED_BY,
+)
+from im2latex.latex.parser.symbols import known
+
+_PACKAGE = "package "
+_SPACES = " \t\n\r\xa0"
+_BEGIN_AND_END = frozenset(["\\begin", "\\end"])
+# A control sequence is a backslash with letters or with one character of any kind. TeX reads ^^ first, also behind a
+# backslash, and nothing in a comment; `\3 is the code of a character, and no control sequence that runs.
+_SEEN = re.compile(r"\\?\^\^|`\\[^A-Za-z^]|\\(?:[A-Za-z]+|.)|%[^\n]*", re.DOTALL)
+_RUNS_NOTHING = frozenset("%`")
+_NAME = re.compile(r"(?:\s|%[^\n]*\n)*\{([^{}]*)\}")
+
+
+def check(formula: str, further: Collection[str] = frozenset()) -> None:
+    r"""Pass a formula of allowed words; raises `LatexError` with reason `not_allowed`, the first other one, its place.
+
+    `further` holds what is allowed beside the list: control sequences with their backslash, environments without it.
+    The notation `^^` is refused, since it spells any character.
+    """
+    allowed = words()
+    for found in _SEEN.finditer(formula):
+        word = found[0]
+        if word in _BEGIN_AND_END:
+            _check_environment(formula, word, found.start(), further)
+        elif word not in allowed and word[0] not in _RUNS_NOTHING and word not in further and word[1] not in _SPACES:
+            raise LatexError("not_allowed", "^^ notation" if word.endswith("^^") else word, found.start())
+
+
+@cache
+def words() -> frozenset[str]:
+    """Control sequences that every formula may hold."""
+    tables: list[Iterable[str]] = [
+        known(),
+        COMMANDS,
+        NO_NUCLEUS,
+        TEXT_ONLY,
+        TEXT_SWITCHES,
+        ACCENTS,
+        DELIMITERS,
+        PLAIN_TABLES,
+        UNDELIMITED_BY,
+        REGISTERS,
+        *(section for name, section in _sections().items() if not name.startswith(_PACKAGE)),
+    ]
+    return frozenset(word for table in tables for word in table if word[0] == "\\")
+
+
+@cache
+def environments() -> frozenset[str]:
+    """Environments that every formula may hold."""
+    return frozenset(ENVIRONMENTS) | _sections()["size"]
+
+
+def text_symbols() -> frozenset[str]:
+    """Symbols that LaTeX knows in text."""
+    return _sections()["text"]
+
+
+def of_packages(names: Iterable[str]) -> frozenset[str]:
+    """What the documentation of these packages adds; nothing for a package that allowed.txt does not name."""
+    return frozenset().union(*(_sections().get(_PACKAGE + name, frozenset()) for name in names))
+
+
+def _check_environment(formula: str, word: str, position: int, further: Collection[str]) -> None:
+    name = _NAME.match(formula, position + len(word))
+    if name is None:
+        raise LatexError("not_allowed", f"{word} without a name in braces", position)
+    if name[1].strip() not in environments() and name[1].strip() not in further:
+        raise LatexError("not_allowed", f"{word}{{{name[1]}}}", position)
+
+
+@cache
+def _sections() -> dict[str, frozenset[str]]:
+    """The lists of allowed.txt by the names of their sections."""
+    found: dict[str, set[str]] = {}
+    members: set[str] = set()
+    for line in files("im2latex.latex").joinpath("allowed_commands.txt").read_text(encoding="ascii").splitlines():
+        if line.startswith(" "):
+            members.update(line.split())
+        elif line and not line.startswith("#"):
+            members = found.setdefault(line, set())
+    return {name: frozenset(entries) for name, entries in found.items()}

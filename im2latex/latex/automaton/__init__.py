@@ -1,0 +1,1 @@
+"""Pushdown automaton over the tokens of normalized formulas."""

@@ -1,0 +1,1 @@
+"""Random formulas, and variations of a formula."""

@@ -1,0 +1,141 @@
+r"""Sub-formulas of a formula: runs of neighbouring nodes in any row of its tree.
+
+A row is the formula itself, an argument, a script, a table cell, or what stands between `\left` and `\right`, so a run
+has its braces, environments and fences balanced. Left out is what would not stand alone: a `\middle` without its fence,
+a row break or rule without its table, a space or a style at either end. The inside of words (`\operatorname`,
+`\mathrm` of several letters) is not cut.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from im2latex.latex.parser.signatures import DELIMITERS, FONT_SWITCHES, STYLE_SWITCHES
+from im2latex.latex.parser.tree import Argument, Command, Group, Node, Row, Scripts, Style, Token, rows_of
+from im2latex.latex.rules.atoms import is_space
+from im2latex.latex.serializer import write
+from im2latex.latex.tokens import split
+
+_WORDS = frozenset(["\\operatorname", "\\operatorname*"])
+_WORD_FONTS = frozenset(FONT_SWITCHES.values()) - {"\\mathcal"}
+_BOUND = frozenset(
+    split(r"\middle \multicolumn \hdotsfor \cline \tag \label \intertext \shortintertext \color \lefteqn \raise \lower")
+)
+r"""Commands that belong to what stands around them, or act on all that follows."""
+_BOUND_TOKENS = frozenset(split(r"\hline \limits \nolimits \displaylimits & \right \not \vline \cr \crcr"))
+_NOT_AT_AN_END = STYLE_SWITCHES | frozenset(split(r"\, \: \; \! \> ~ \quad \qquad"))
+_CLOSERS = {
+    "(": ")]",
+    "[": "])",
+    "\\{": "\\}",
+    "\\langle": "\\rangle",
+    "\\lfloor": "\\rfloor",
+    "\\lceil": "\\rceil",
+}
+"""What closes a bracket; half-open intervals mix round and square ones."""
+_ALL_CLOSERS = frozenset([")", "]"]) | frozenset(_CLOSERS.values()) - {")]", "])"}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Nodes `start` to `end` of a row, and their number of tokens."""
+
+    row: Row
+    start: int
+    end: int
+    tokens: int
+
+    @property
+    def nodes(self) -> Row:
+        """The nodes themselves."""
+        return self.row[self.start : self.end]
+
+
+def runs(row: Row, most: int) -> Iterator[Run]:
+    """Every run of at most `most` tokens that can stand alone, in this row and in all rows inside it."""
+    lengths = [len(write([node])) for node in row]
+    trimmed = [_is_trimmed(node) for node in row]
+    brackets = [delimiter(node) for node in row]
+    for start, first in enumerate(row):
+        if trimmed[start] or lengths[start] > most or _hangs(first):
+            continue
+        total = 0
+        due: list[str] = []
+        for end in range(start, len(row)):
+            total += lengths[end]
+            if total > most or _is_bound(row[end]) or not _pairs(brackets[end], due):
+                break
+            if not due and not trimmed[end]:
+                yield Run(row, start, end + 1, total)
+    for node in row:
+        if not _is_word(node):
+            for inner, _ in rows_of(node, Style.DISPLAY, _WORDS):
+                yield from runs(inner, most)
+
+
+def by_length(row: Row, most: int) -> dict[int, list[Run]]:
+    """The same runs by their number of tokens."""
+    found: defaultdict[int, list[Run]] = defaultdict(list)
+    for run in runs(row, most):
+        found[run.tokens].append(run)
+    return dict(found)
+
+
+def choose(found: Mapping[int, Sequence[Run]], least: int, most: int, generator: random.Random) -> Row | None:
+    """A run of `least` to `most` tokens: a length that occurs, all alike, then a run of it. None where there is none.
+
+    Its nodes are those of the formula, and not to be changed.
+    """
+    lengths = [length for length in range(least, most + 1) if length in found]
+    return generator.choice(found[generator.choice(lengths)]).nodes if lengths else None
+
+
+def _is_trimmed(node: Node) -> bool:
+    """Whether a run neither starts nor ends here."""
+    return is_space(node) or (isinstance(node, Token) and node.text in _NOT_AT_AN_END)
+
+
+def _hangs(node: Node) -> bool:
+    """Whether these are scripts of something that stands before."""
+    return isinstance(node, Scripts) and isinstance(node.nucleus, Group) and not node.nucleus.body
+
+
+def _is_bound(node: Node) -> bool:
+    match node:
+        case Token(text=text):
+            return text in _BOUND_TOKENS or text.startswith("\\\\")
+        case Command(name=name):
+            return name in _BOUND
+        case Scripts(nucleus=nucleus):
+            return _is_bound(nucleus)
+    return False
+
+
+def _pairs(bracket: Token | None, due: list[str]) -> bool:
+    """Whether a run may go on here: no bracket closes that was not opened in it; `due` is what must still close."""
+    if bracket is None:
+        return True
+    if bracket.text in _CLOSERS:
+        due.append(_CLOSERS[bracket.text])
+        return True
+    return bracket.text not in _ALL_CLOSERS or (bool(due) and bracket.text in due.pop())
+
+
+def delimiter(node: Node) -> Token | None:
+    r"""The token of the delimiter that a node prints: plain, with scripts, or behind `\big` and its kin."""
+    match node:
+        case Token(text=text) if text in DELIMITERS:
+            return node
+        case Command(arguments=[Argument(kind="d", body=[Token() as token])]):
+            return token
+        case Scripts(nucleus=nucleus):
+            return delimiter(nucleus)
+    return None
+
+
+def _is_word(node: Node) -> bool:
+    """Whether the node is a word in upright letters, which makes no sense in pieces."""
+    if isinstance(node, Scripts):
+        return False
+    return isinstance(node, Command) and node.name in _WORD_FONTS and len(node.arguments[0].body) > 1

@@ -1,0 +1,224 @@
+r"""Raw LaTeX in, one canonical line of tokens out, or a named reason why not.
+
+`faithful` keeps the image: the formula as given and the result typeset alike as `$\displaystyle ...$`. `compact`
+also drops explicit space, delimiter sizes and styles, each by a rule of its own (`rules.lossy`) that can be switched on
+alone. `none` only splits at whitespace, for formulas that are normalized already. What a token is stands in `tokens`;
+what is changed, in `rules.table`. Last, a team's own replacements are made (`rules.replacements`).
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from im2latex.config import Params
+from im2latex.errors import LatexError, UsageError
+from im2latex.latex.papers.definitions import read_definitions
+from im2latex.latex.papers.macros import Macros
+from im2latex.latex.papers.verbatim import visible
+from im2latex.latex.parser.depth import check_depth, guarded
+from im2latex.latex.parser.lexer import lex
+from im2latex.latex.parser.parse import parse
+from im2latex.latex.parser.signatures import COMMANDS, KINDS
+from im2latex.latex.parser.tree import Row, Style, rewrite
+from im2latex.latex.rules.custom import load_rules
+from im2latex.latex.rules.replacements import NONE, load_replacements
+from im2latex.latex.rules.table import RULES, Rule
+from im2latex.latex.serializer import write
+from im2latex.latex.tokens import join, lexemes, split
+
+_MOST_PASSES = 5
+"""Most times that rules and replacements run on each other's results."""
+
+LOSSY = tuple(rule.name for rule in RULES if not rule.faithful)
+"""The rules that change the image."""
+
+
+class NormalizerParams(Params):
+    """How formulas are normalized."""
+
+    profile: Literal["faithful", "compact", "none"] = Field(default="faithful", description="which rules run")
+    max_characters: int = Field(
+        default=5000, ge=1, description="formulas with more characters, spaces left out, are refused as too_long"
+    )
+    rules_off: tuple[str, ...] = Field(default=(), description="names of rules that do not run")
+    rules_on: tuple[str, ...] = Field(default=(), description="names of lossy rules that run in faithful too")
+    macros: str | None = Field(default=None, description="TeX file of definitions that are expanded before all else")
+    rules: str | None = Field(default=None, description="Python file whose RULES run after the built-in ones")
+    replacements: str | None = Field(default=None, description="text file of `TOKENS -> TOKENS` lines, made last")
+    commands: dict[str, str] = Field(
+        default={}, description="further commands and the kinds of argument that they take, as in latex/signatures.py"
+    )
+
+    @field_validator("rules_off", "rules_on")
+    @classmethod
+    def _are_rules(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        known = [rule.name for rule in RULES]
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: no such rule; there are {', '.join(known)}")
+        return names
+
+    @field_validator("rules_on")
+    @classmethod
+    def _are_lossy(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        both = [name for name in names if name in info.data.get("rules_off", ())]
+        if both:
+            raise ValueError(f"{', '.join(both)}: is in rules_off too; keep it in one of them")
+        needless = [rule.name for rule in RULES if rule.faithful and rule.name in names]
+        if needless:
+            raise ValueError(f"{', '.join(needless)}: runs in every profile; lossy are {', '.join(LOSSY)}")
+        return names
+
+    @field_validator("commands")
+    @classmethod
+    def _have_known_kinds(cls, commands: dict[str, str]) -> dict[str, str]:
+        for name, kinds in commands.items():
+            if not name.startswith("\\") or not set(kinds) <= KINDS.keys():
+                raise ValueError(f"{name}: {kinds}: must map \\name to letters of {''.join(KINDS)}")
+        return commands
+
+
+class Normalizer:
+    """The rules of one setting, ready to run on many formulas."""
+
+    def __init__(self, params: NormalizerParams) -> None:
+        self.params = params
+        self._macros = _load_macros(params.macros) if params.macros else Macros()
+        own = load_rules(params.rules) if params.rules else ()
+        self._rules = tuple(
+            rule
+            for rule in (*RULES, *own)
+            if (rule.faithful or params.profile == "compact" or rule.name in params.rules_on)
+            and rule.name not in params.rules_off
+        )
+        self._commands = COMMANDS | params.commands
+        self._replacements = load_replacements(params.replacements, self._named) if params.replacements else NONE
+
+    @guarded
+    def normalize(self, formula: str) -> str:
+        """Write the formula in its canonical spelling, tokens apart by one space; raises `LatexError`, nothing else."""
+        return self.normalize_counted(formula)[0]
+
+    def normalize_counted(self, formula: str) -> tuple[str, Counter[str]]:
+        """As `normalize`, with how often each left side of the replacements was replaced."""
+        self._check_size(formula)
+        if self.params.profile == "none":
+            return join(split(formula)), Counter()
+        latex, made = self._ruled(formula), Counter[str]()
+        if self._replacements.table:
+            tokens, made = self._replacements.apply(split(latex))
+            latex = self._settled(_line(tokens)) if made else latex
+        self._check_size(latex)  # the normal form is longer, and what is accepted must be accepted again
+        return latex, made
+
+    def _settled(self, latex: str) -> str:
+        """What rules and replacements leave as it is: the rules run on what was replaced, such as braces left empty."""
+        for _ in range(_MOST_PASSES):
+            before = latex
+            try:
+                tokens, _ = self._replacements.apply(split(self._ruled(latex)))
+            except LatexError as error:
+                raise LatexError(error.reason, f"after the replacements: {error.detail}") from None
+            latex = _line(tokens)
+            if latex == before:
+                return latex
+        raise LatexError("replaced_for_ever", "rules and replacements undo each other")
+
+    def _ruled(self, formula: str) -> str:
+        return _line(write(self.tree(formula)))
+
+    @guarded
+    def tree(self, formula: str) -> Row:
+        """The formula as the tree that its canonical spelling is written from; raises `LatexError`, nothing else."""
+        self._check_size(formula)
+        formula = self._expanded(formula)
+        row = parse(formula, self._commands)
+        self._rewrite(row, lexemes(formula + " "))  # a backslash at the end is a control space
+        return row
+
+    def write(self, row: Row) -> str:
+        """The canonical spelling of a tree, which is rewritten in place; as `normalize` of what `write` makes of it."""
+        self._rewrite(row, lexemes(join(write(row)) + " "))
+        return _line(write(row))
+
+    def _rewrite(self, row: Row, seen: frozenset[str]) -> None:
+        for rule in self._rules:
+            if not rule.triggers or not rule.triggers.isdisjoint(seen):
+                _run(rule, row)
+
+    def _named(self, token: str) -> str | None:
+        """The name that the rules give a token: that of its synonyms; None where they leave it out."""
+        source = f"a {token} b"
+        given = lex(source)
+        try:
+            found = split(self._ruled(source))
+        except LatexError:  # a part that stands alone nowhere
+            return token
+        if token in found:
+            return token
+        return found[1] if len(found) == len(given) and found[2:] == given[2:] else None
+
+    @guarded
+    def explain(self, formula: str) -> list[tuple[str, str]]:
+        """Normalize step by step: the name of each rule that changed the formula, and the tokens after it."""
+        self._check_size(formula)
+        if self.params.profile == "none":
+            return [("split", join(split(formula)))]
+        expanded = self._expanded(formula)
+        row = parse(expanded, self._commands)
+        steps = [("macros", expanded)] if expanded != formula else []
+        steps.append(("parse", join(write(row))))
+        for rule in self._rules:
+            _run(rule, row)
+            after = join(write(row))
+            if after != steps[-1][1]:
+                steps.append((rule.name, after))
+        made = self._replacements.apply(write(row))[1]
+        if made:
+            steps.append(("replacements", self.normalize(formula)))
+        _line(write(row))
+        return steps
+
+    def _expanded(self, formula: str) -> str:
+        return self._macros.expand(formula) if self._macros.known and self._macros.uses(formula) else formula
+
+    def _check_size(self, formula: str) -> None:
+        if not formula.strip():
+            raise LatexError("empty")
+        most = self.params.max_characters
+        if len(formula) > most and (size := len("".join(formula.split()))) > most:
+            raise LatexError("too_long", f"{size} characters without spaces, {most} are allowed", most)
+
+
+def normalize(formula: str, params: NormalizerParams) -> str:
+    """`Normalizer.normalize` for one formula."""
+    return Normalizer(params).normalize(formula)
+
+
+def explain(formula: str, params: NormalizerParams) -> list[tuple[str, str]]:
+    """`Normalizer.explain` for one formula."""
+    return Normalizer(params).explain(formula)
+
+
+def _load_macros(path: str) -> Macros:
+    try:
+        return read_definitions(visible(Path(path).read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as TeX definitions: {error}") from None
+
+
+def _run(rule: Rule, row: Row) -> None:
+    if rule.everywhere:
+        rewrite(row, rule.apply, outside=rule.outside)
+    else:
+        row[:] = rule.apply(row, Style.DISPLAY)
+
+
+def _line(tokens: list[str]) -> str:
+    if set(tokens) <= {"{", "}"}:
+        raise LatexError("empty", "nothing is left that prints")
+    normalized = join(tokens)
+    check_depth(normalized)  # the rules add braces, and what is accepted must be accepted again
+    return normalized

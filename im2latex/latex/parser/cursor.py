@@ -1,0 +1,182 @@
+"""A place in a list of items: look at the next one, take it, or say what is wrong there.
+
+An item is one character, one control sequence, or a larger node of pylatexenc's walker (a group, an environment,
+mathematics between dollars). Spaces and comments are no items.
+"""
+
+import re
+from functools import cache
+from typing import NoReturn
+
+from pylatexenc.latexwalker import (
+    LatexCharsNode,
+    LatexCommentNode,
+    LatexGroupNode,
+    LatexMacroNode,
+    LatexNode,
+    LatexWalker,
+)
+from pylatexenc.macrospec import LatexContextDb
+
+from im2latex.errors import LatexError
+from im2latex.latex.parser.quantities import QUANTITIES, REGISTERS, written
+from im2latex.latex.parser.signatures import CONTROL_SPACE, DELIMITERS
+
+Item = tuple[str, LatexNode | None, int]
+"""What stands there (a character, a control sequence, or "" for a larger node), the larger node, its position."""
+
+COMMENT = re.compile(r"(?<!\\)%[^\n]*(?:\n[ \t]*|\Z)")
+_LONGEST_QUANTITY = 200
+_READ_AS = {"sb": "_", "sp": "^"}
+"""Plain TeX's names of the characters that begin scripts."""
+
+
+@cache
+def _plain_context() -> LatexContextDb:
+    """A context without macros: the reader takes all arguments."""
+    return LatexContextDb()
+
+
+def walk(source: str, start: int = 0) -> list[LatexNode]:
+    """The nodes of the source from `start` on; raises `LatexWalkerParseError`."""
+    walker = LatexWalker(source, latex_context=_plain_context(), tolerant_parsing=False)
+    nodes: list[LatexNode] = walker.get_latex_nodes(pos=start)[0]
+    return nodes
+
+
+def items(nodes: list[LatexNode]) -> list[Item]:
+    """Characters, control sequences and larger nodes in order."""
+    found: list[Item] = []
+    for node in nodes:
+        if isinstance(node, LatexCharsNode):
+            position = node.pos
+            found += [(c, None, position + i) for i, c in enumerate(node.chars) if not c.isspace() or c == "\u00a0"]
+        elif isinstance(node, LatexMacroNode):
+            name = node.macroname
+            found.append((_READ_AS.get(name) or (CONTROL_SPACE if name.isspace() else "\\" + name), None, node.pos))
+        elif not isinstance(node, LatexCommentNode):
+            found.append(("", node, node.pos))
+    return found
+
+
+class Cursor:
+    """Reads what needs no grammar: single items, delimiters, and runs of characters."""
+
+    def __init__(self, source: str, inside: list[Item]) -> None:
+        self.source = source
+        self.items = inside
+        self.at = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left."""
+        return self.at >= len(self.items)
+
+    def peek(self) -> str | None:
+        """The next item's character or control sequence, "" for a larger node, None at the end."""
+        return self.items[self.at][0] if self.at < len(self.items) else None
+
+    @property
+    def position(self) -> int:
+        """Where the next item stands in the source; at the end, where the last one does."""
+        return self.items[min(self.at, len(self.items) - 1)][2] if self.items else 0
+
+    @property
+    def end(self) -> int:
+        """Where the last item that was taken ends in the source."""
+        item, node, position = self.items[self.at - 1]
+        return position + (node.len if node is not None else len(item))
+
+    def touches(self, end: int) -> bool:
+        """Whether the next item stands at `end` in the source, nothing but comments between."""
+        if self.ended:
+            return False
+        between = self.source[end : self.items[self.at][2]]
+        return not between or not COMMENT.sub("", between)
+
+    def option(self) -> str | None:
+        """Take the source between brackets as TeX does, spaces kept and braces around all of it taken off.
+
+        None, and nothing taken, where no bracket stands or none closes it.
+        """
+        start = self.position + 1
+        inside = self.bracketed()
+        if inside is None:
+            return None
+        word = COMMENT.sub("", self.source[start : self.end - 1])
+        alone = len(inside) == 1 and isinstance(inside[0][1], LatexGroupNode)
+        return word[1:-1] if alone and word[:1] + word[-1:] == "{}" else word
+
+    def group(self) -> list[Item] | None:
+        """Take the inside of a brace group; None, and nothing taken, where none stands."""
+        node = None if self.ended else self.items[self.at][1]
+        if not isinstance(node, LatexGroupNode):
+            return None
+        self.at += 1
+        return items(node.nodelist)
+
+    def bracketed(self) -> list[Item] | None:
+        """Take what stands between brackets, the first closing one outside braces; None where there are none."""
+        if self.peek() != "[":
+            return None
+        for close in range(self.at + 1, len(self.items)):
+            if self.items[close][0] == "]":
+                inside = self.items[self.at + 1 : close]
+                self.at = close + 1
+                return inside
+        return None
+
+    def quantity(self, kind: str, name: str) -> str:
+        """Take a number or lengths without braces; `kind` as in `quantities.QUANTITIES`."""
+        given, ends = self._characters()
+        pattern, reason, example = QUANTITIES[kind]
+        match = pattern.match(given)
+        if match is None:
+            self.fail(reason, f"{name} takes {example}")
+        self.at = ends[match.end() - 1] if match.end() else self.at
+        return written(kind, match[1])
+
+    def _characters(self) -> tuple[str, list[int]]:
+        """The characters that follow, runs of spaces as one, and for each the place in the items behind it.
+
+        The names of registers count, and a control sequence of one character behind the mark of a character's code.
+        """
+        text = ""
+        ends: list[int] = []
+        behind = self.items[self.at][2] if not self.ended else 0
+        for index in range(self.at, min(self.at + _LONGEST_QUANTITY, len(self.items))):
+            item, node, position = self.items[index]
+            if node is not None or not (len(item) == 1 or item in REGISTERS or (len(item) == 2 and text[-1:] == "`")):
+                break
+            if position > behind and not text.endswith(" ") and _holds_space(self.source[behind:position]):
+                text += " "
+                ends.append(index)
+            text += item
+            ends += [index + 1] * len(item)
+            behind = position + len(item)
+        return text, ends
+
+    def delimiter(self) -> str:
+        r"""Take one delimiter, which may stand in braces after `\big`."""
+        if self.ended:
+            self.fail("missing_argument", "a delimiter is due")
+        item, node, position = self.items[self.at]
+        inside = self.group()
+        if inside is not None:
+            item = inside[0][0] if len(inside) == 1 else ""
+        elif node is None:
+            self.at += 1
+        if item not in DELIMITERS:
+            self.fail("bad_delimiter", f"{item or 'this'} is no delimiter", position)
+        return item
+
+    def fail(self, reason: str, detail: str, position: int | None = None) -> NoReturn:
+        """Refuse the formula at `position`, by default here."""
+        if position is None and self.items:
+            position = self.items[min(self.at, len(self.items) - 1)][2]
+        raise LatexError(reason, detail, position)
+
+
+def _holds_space(between: str) -> bool:
+    """Whether TeX sees a space there, and not only a comment with the line end that it swallows."""
+    return bool(COMMENT.sub("", between))

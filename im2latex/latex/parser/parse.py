@@ -1,0 +1,99 @@
+r"""LaTeX source to a tree, with a named reason for whatever is no formula.
+
+pylatexenc's walker finds control sequences, brace groups, environments, comments and mathematics in the source;
+`reader` reads arguments, scripts, fences and tables from its nodes.
+"""
+
+import re
+from collections.abc import Mapping
+
+from pylatexenc.latexwalker import LatexMathNode, LatexWalkerParseError
+
+from im2latex.errors import LatexError
+from im2latex.latex import allowed_commands
+from im2latex.latex.parser.cursor import COMMENT, Item, items, walk
+from im2latex.latex.parser.depth import check_depth, guarded
+from im2latex.latex.parser.latin import spelled
+from im2latex.latex.parser.row_parser import Reader
+from im2latex.latex.parser.signatures import COMMANDS
+from im2latex.latex.parser.tree import Row
+
+_END_COMMAND = re.compile(r"\\end((?:[pbBvV]|small)?matrix|cases|aligned|gathered|split|array)(?![A-Za-z])")
+_SHIFT = re.compile(r"\\.|%[^\n]*|[{}$]", re.DOTALL)
+_FOREIGN = re.compile(r"[^\x20-\x7e\t\n\r]")
+
+
+@guarded
+def parse(source: str, commands: Mapping[str, str] = COMMANDS) -> Row:
+    """Read one formula; `commands` maps names to the kinds they take; raises `LatexError` and nothing else."""
+    _check_characters(source)
+    allowed_commands.check(source, commands)
+    if (len(source) - len(source.rstrip("\\"))) % 2:
+        source += " "  # a backslash at the end of a line is TeX's control space
+    source = _with_environments(_without_empty_formulas(source))
+    check_depth(source)
+    try:
+        return Reader(source, _without_shifts(items(walk(source))), commands).row()
+    except LatexWalkerParseError as error:
+        raise _translated(error) from None
+
+
+def _without_empty_formulas(source: str) -> str:
+    r"""`$$` in a text is an empty formula, as no display begins there (The TeXbook, chapter 25); `\@` does the same."""
+    if "$$" not in source:
+        return source
+    pieces: list[str] = []
+    in_formula = [False]
+    at = 0
+    while match := _SHIFT.search(source, at):
+        pieces.append(source[at : match.start()])
+        at = match.end()
+        piece = match[0]
+        if piece == "{":
+            in_formula.append(False)
+        elif piece == "}" and len(in_formula) > 1:
+            in_formula.pop()
+        elif piece == "$" and len(in_formula) > 1:
+            if not in_formula[-1] and source.startswith("$", at):
+                piece, at = "\\@", at + 1
+            else:
+                in_formula[-1] = not in_formula[-1]
+        pieces.append(piece)
+    return "".join(pieces) + source[at:]
+
+
+def _with_environments(source: str) -> str:
+    r"""AmSTeX's pairs of commands, `\matrix ... \endmatrix`, as the environments that LaTeX has of the same names."""
+    for name in set(_END_COMMAND.findall(source)):
+        source = re.sub(rf"\\end{name}(?![A-Za-z])", rf"\\end{{{name}}}", source)
+        source = re.sub(rf"\\{name}(?![A-Za-z])", rf"\\begin{{{name}}}", source)
+    return source
+
+
+def _without_shifts(inside: list[Item]) -> list[Item]:
+    r"""One `$`, `$$`, `\(` or `\[` around the whole formula is no part of it."""
+    while len(inside) == 1 and isinstance(inside[0][1], LatexMathNode):
+        inside = items(inside[0][1].nodelist)
+    return inside
+
+
+def _check_characters(source: str) -> None:
+    if _FOREIGN.search(source) is None:
+        return
+    for foreign in _FOREIGN.finditer(COMMENT.sub(lambda match: " " * len(match[0]), source)):
+        if foreign[0] not in spelled():
+            reason = "non_ascii" if ord(foreign[0]) > 0x9F else "control_character"
+            raise LatexError(reason, f"U+{ord(foreign[0]):04X}", foreign.start())
+
+
+def _translated(error: LatexWalkerParseError) -> LatexError:
+    """The parser's finding under the project's names."""
+    message = str(error.msg)
+    lowered = message.lower()
+    if "environment" in lowered or "expecting \\end" in lowered:
+        reason = "unbalanced_environment"
+    elif "math mode" in lowered or "mathmode" in lowered:
+        reason = "math_shift"
+    else:
+        reason = "unbalanced_group"
+    return LatexError(reason, " ".join(message.split()), error.pos)

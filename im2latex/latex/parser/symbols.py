@@ -1,0 +1,46 @@
+"""Commands that take no argument, by atom class; reads symbols.txt beside this file."""
+
+from functools import cache
+from importlib.resources import files
+
+_ORDINARY_CHARACTERS = frozenset("./|@")
+
+
+@cache
+def classes() -> dict[str, frozenset[str]]:
+    """From a class (ord, alpha, op, bin, rel, open, close, punct, function, other) to its commands."""
+    found: dict[str, set[str]] = {}
+    members: set[str] = set()
+    text = files("im2latex.latex.parser").joinpath("symbols.txt").read_text(encoding="ascii")
+    for line in text.splitlines():
+        if line.startswith("#") or not line.strip():
+            continue
+        if line[0] != " ":
+            members = found.setdefault(line.strip(), set())
+        else:
+            members.update(line.split())
+    return {name: frozenset(commands) for name, commands in found.items()}
+
+
+@cache
+def known() -> frozenset[str]:
+    """Every command that takes no argument."""
+    return frozenset().union(*classes().values())
+
+
+@cache
+def ordinary() -> frozenset[str]:
+    """Symbols that make one ordinary atom: letters, digits, and the commands of class `ord` or `alpha`."""
+    return classes()["ord"] | font_dependent()
+
+
+def is_ordinary_symbol(text: str) -> bool:
+    """Whether the character or command makes one ordinary atom."""
+    return text in ordinary() or text in _ORDINARY_CHARACTERS
+
+
+@cache
+def font_dependent() -> frozenset[str]:
+    r"""Symbols of TeX's class 7, the only ones that `\mathrm` and its kin change: letters, digits, capital Greek."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return classes()["alpha"] | frozenset(letters) | frozenset(letters.upper()) | frozenset("0123456789")

@@ -1,0 +1,255 @@
+r"""The formula as a tree: seven kinds of node, and how to visit every row of them.
+
+A row is a list of nodes, as TeX's math list is: the formula itself, the inside of braces, an argument, a script, a
+table cell. Rules rewrite rows. The tree has no place for what does not show: how an argument was braced, which script
+came first, where the spaces were; so those spellings are gone before any rule runs.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from im2latex.latex.parser import math_style
+from im2latex.latex.parser.math_style import Style as Style
+from im2latex.latex.parser.signatures import INFIX, SUBARRAYS
+
+
+@dataclass(slots=True)
+class Token:
+    """One symbol, printed as it is."""
+
+    text: str
+
+
+@dataclass(slots=True)
+class Group:
+    """A brace group, which TeX makes an ordinary atom."""
+
+    body: list["Node"]
+
+
+@dataclass(slots=True)
+class Argument:
+    """One argument of a command; `kind` is a letter of `signatures.KINDS`."""
+
+    kind: str
+    body: list["Node"]
+
+
+@dataclass(slots=True)
+class Command:
+    r"""A control sequence with its arguments; a star belongs to the name (`\operatorname*`)."""
+
+    name: str
+    arguments: list[Argument] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Scripts:
+    """A nucleus with a subscript, a superscript or both."""
+
+    nucleus: "Node"
+    sub: list["Node"] | None = None
+    sup: list["Node"] | None = None
+
+
+@dataclass(slots=True)
+class Fence:
+    r"""`\left` and `\right` with what stands between."""
+
+    left: str
+    body: list["Node"]
+    right: str
+
+
+@dataclass(slots=True)
+class Environment:
+    r"""Rows of cells; `breaks[i]` is the `\\` that ends row i, so there is one fewer break than rows."""
+
+    name: str
+    option: str
+    arguments: list[Argument]
+    rows: list[list[list["Node"]]]
+    breaks: list[str]
+
+
+@dataclass(slots=True)
+class Inline:
+    """Mathematics between dollar signs inside a text."""
+
+    body: list["Node"]
+
+
+Node = Token | Group | Command | Scripts | Fence | Environment | Inline
+Row = list[Node]
+MATHEMATICS = frozenset("mofu")
+"""Kinds of argument that are rows of mathematics."""
+KEPT = "x"
+"""Kind of an argument in braces that the rules are done with."""
+Rewrite = Callable[[Row, Style], Row]
+
+
+def rewrite(row: Row, rule: Rewrite, style: Style = Style.DISPLAY, outside: frozenset[str] = frozenset()) -> None:
+    """Apply `rule` in place to every row, the innermost first, but not inside the commands named by `outside`.
+
+    A table's last row that the rule leaves empty gets `{}`: TeX makes no row of nothing behind the last row break.
+    """
+    for node, here in styled(row, style):
+        if type(node) is not Token:
+            last = _last_row(node)
+            for inner, inner_style in rows_of(node, here, outside):
+                rewrite(inner, rule, inner_style, outside)
+            if last is not None and _ends_in_break(last):
+                last.append(Group([]))
+    changed = rule(row, style)
+    if changed is not row:
+        row[:] = changed
+
+
+def _last_row(node: Node) -> Row | None:
+    """The last row of a table, or all rows of a command, as far as a rule might leave nothing behind the last break."""
+    head = node.nucleus if isinstance(node, Scripts) else node
+    row: Row = []
+    if isinstance(head, Environment) and len(head.rows[-1]) == 1:
+        row = head.rows[-1][0]
+    elif isinstance(head, Command) and head.name in SUBARRAYS:
+        row = head.arguments[-1].body
+    return None if _ends_in_break(row) else row
+
+
+def _ends_in_break(last: Row) -> bool:
+    return not last or (isinstance(last[-1], Token) and last[-1].text.startswith("\\\\"))
+
+
+def sets_colour(row: Row) -> bool:
+    r"""Whether TeX puts the end of a colour behind the group that the row is in, where no script can follow it.
+
+    `\set@color` of color.sty calls for `\aftergroup\reset@color`, a whatsit; a script behind that has an empty nucleus.
+    """
+    return any(isinstance(node, Command) and node.name == "\\color" for node in row)
+
+
+def styled(row: Row, style: Style) -> Iterator[tuple[Node, Style]]:
+    r"""Each node with the style in force there, `\displaystyle` and its kin respected."""
+    for node in row:
+        if type(node) is Token:
+            style = math_style.SWITCHES.get(node.text, style)
+        yield node, style
+
+
+def rows_of(node: Node, style: Style, outside: frozenset[str] = frozenset()) -> Iterator[tuple[Row, Style]]:
+    """The rows directly inside a node, with the style of each; none in a command named by `outside`."""
+    match node:
+        case Token():
+            return
+        case Group() | Fence():
+            yield node.body, style
+        case Inline():
+            yield node.body, Style.TEXT
+        case Scripts():
+            yield from rows_of(node.nucleus, style, outside)
+            if node.sub is not None:
+                yield node.sub, Style.SCRIPT
+            if node.sup is not None:
+                yield node.sup, Style.SCRIPT
+        case Command() if node.name not in outside:
+            yield from _rows_of_arguments(node, style)
+        case Environment():
+            for argument in node.arguments:
+                if argument.kind == "c":
+                    yield from _rows_of_columns(argument.body)
+            cell_style = math_style.CELLS.get(node.name, Style.DISPLAY)
+            for row in node.rows:
+                for cell in row:
+                    yield cell, cell_style
+
+
+def _rows_of_arguments(command: Command, style: Style) -> Iterator[tuple[Row, Style]]:
+    bodies = [argument for argument in command.arguments if argument.kind in MATHEMATICS or argument.kind == KEPT]
+    for place, argument in enumerate(bodies, -len(bodies)):
+        if argument.kind != KEPT:
+            yield argument.body, _argument_style(command, place, style)
+    for argument in command.arguments:
+        if argument.kind in "tv":
+            is_displayed = style == Style.DISPLAY and command.name in math_style.DISPLAYED_TEXTS
+            sets_style = command.name in math_style.DISPLAYED_TEXTS
+            yield from _rows_of_text(argument.body, Style.DISPLAY if is_displayed else Style.TEXT, sets_style)
+        elif argument.kind == "c":
+            yield from _rows_of_columns(argument.body)
+
+
+def _rows_of_text(text: Row, style: Style, sets_style: bool) -> Iterator[tuple[Row, Style]]:
+    r"""A text is no row of mathematics, but may hold some between dollar signs, in this style.
+
+    Where the text sets it by `\everymath`, an infix fraction has the switch in its numerator, and no rule may touch it.
+    """
+    for node in text:
+        if isinstance(node, Group):
+            yield from _rows_of_text(node.body, style, sets_style)
+        elif isinstance(node, Inline):
+            if not (sets_style and any(getattr(n, "text", getattr(n, "name", "")) in INFIX for n in node.body)):
+                yield node.body, style
+        elif isinstance(node, Command) and sets_style and node.arguments and node.arguments[-1].kind == "t":
+            yield from _rows_of_text(node.arguments[-1].body, style, sets_style)
+        elif not isinstance(node, Token):
+            yield from rows_of(node, Style.TEXT)
+
+
+def _rows_of_columns(columns: Row) -> Iterator[tuple[Row, Style]]:
+    """What `@{...}` and its like insert, in text style."""
+    for column in columns:
+        yield from rows_of(column, Style.TEXT)
+
+
+def copied(row: Row) -> Row:
+    """A row of the same nodes that shares none of them."""
+    return [_copy(node) for node in row]
+
+
+def _copy(node: Node) -> Node:
+    match node:
+        case Token():
+            return Token(node.text)
+        case Group():
+            return Group(copied(node.body))
+        case Inline():
+            return Inline(copied(node.body))
+        case Command():
+            return Command(node.name, _arguments(node.arguments))
+        case Scripts():
+            scripts = (script if script is None else copied(script) for script in (node.sub, node.sup))
+            return Scripts(_copy(node.nucleus), *scripts)
+        case Fence():
+            return Fence(node.left, copied(node.body), node.right)
+        case Environment():
+            rows = [[copied(cell) for cell in cells] for cells in node.rows]
+            return Environment(node.name, node.option, _arguments(node.arguments), rows, list(node.breaks))
+
+
+def _arguments(arguments: list[Argument]) -> list[Argument]:
+    return [Argument(argument.kind, copied(argument.body)) for argument in arguments]
+
+
+def heads(row: Row) -> Iterator[Node]:
+    """The nodes of a row, a scripted one by its nucleus."""
+    for node in row:
+        yield node.nucleus if isinstance(node, Scripts) else node
+
+
+def _argument_style(command: Command, place: int, style: Style) -> Style:
+    """The style of an argument, counted from the last one, which is -1."""
+    name = command.name
+    if name in math_style.NUMERATORS:
+        chosen = _text_of(command.arguments[3]) if name == "\\genfrac" else ""
+        return math_style.GENFRAC.get(chosen, style.in_fraction)
+    known = math_style.ARGUMENTS.get(name)
+    if known is not None:
+        found = known[place]
+        return style if found is None else found
+    option = command.arguments[0]
+    return math_style.SWITCHES.get(_text_of(option), style) if option.kind == "y" else style
+
+
+def _text_of(argument: Argument) -> str:
+    """The raw word that is an argument, or nothing."""
+    word = argument.body[0] if argument.body else None
+    return word.text if isinstance(word, Token) else ""

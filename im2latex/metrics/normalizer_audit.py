@@ -1,0 +1,155 @@
+"""The audit of the normalizer: each formula rendered as given and as normalized, and the images compared.
+
+A pair counts as the same image if the ink is equal, pixel by pixel, after cropping (`imaging.compare.same_ink`). The
+identity normalizer passes this test always; what it cannot do is to bring two spellings of an image together.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import pyarrow as pa
+
+from im2latex.errors import LatexError
+from im2latex.images.compare import same_ink
+from im2latex.latex.normalizer import Normalizer
+from im2latex.rendering.renderer import Renderer, Rendering
+from im2latex.schemas import IMAGE
+
+Outcome = Literal["same", "changed", "broken", "mended", "unprintable", "refused", "refused_unprintable"]
+OUTCOMES: dict[Outcome, str] = {
+    "same": "both forms print the same image",
+    "changed": "both print, and the images differ",
+    "broken": "the raw form prints, the normalized one does not",
+    "mended": "the normalized form prints, the raw one does not",
+    "unprintable": "neither form prints",
+    "refused": "the raw form prints, and the normalizer refused it",
+    "refused_unprintable": "the raw form does not print, and the normalizer refused it",
+}
+FAULTS = pa.schema(
+    [
+        ("formula_id", pa.string()),
+        ("outcome", pa.string()),
+        ("rules", pa.string()),
+        ("raw", pa.string()),
+        ("latex", pa.string()),
+        ("before", IMAGE),
+        ("after", IMAGE),
+    ]
+)
+"""A formula that the normalizer treated wrongly, with the images of both forms."""
+_CHUNK = 2000
+"""Formulas rendered at a time, so that the images of a large dataset are never in memory together."""
+_MOST_REASONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of one formula. `reason` says why it was refused or does not print; `rules` changed it, in order."""
+
+    raw: str
+    latex: str | None
+    outcome: Outcome
+    reason: str
+    rules: tuple[str, ...]
+    idempotent: bool
+    before: Rendering
+    after: Rendering
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the normalizer did what it must not."""
+        return self.outcome in ("changed", "broken", "refused") or not self.idempotent
+
+
+def audit(formulas: Iterable[str], normalizer: Normalizer, renderer: Renderer) -> Iterator[Finding]:
+    """One finding a formula, in order."""
+    rest = iter(formulas)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield from _audit_chunk(chunk, normalizer, renderer)
+
+
+def _audit_chunk(raws: Sequence[str], normalizer: Normalizer, renderer: Renderer) -> Iterator[Finding]:
+    verdicts = [_normalized(raw, normalizer) for raw in raws]
+    before = renderer.render(raws)
+    after = renderer.render([latex or "" for latex, _ in verdicts])
+    for raw, (latex, refusal), first, second in zip(raws, verdicts, before, after, strict=True):
+        if latex is None:
+            outcome: Outcome = "refused_unprintable" if first.pixels is None else "refused"
+            yield Finding(raw, None, outcome, refusal, (), True, first, second)
+            continue
+        outcome = _outcome(first, second)
+        reason = second.reason if outcome == "broken" else first.reason
+        rules = () if outcome == "same" else tuple(name for name, _ in normalizer.explain(raw)[1:])
+        again, _ = _normalized(latex, normalizer)
+        yield Finding(raw, latex, outcome, reason or "", rules, again == latex, first, second)
+
+
+def _normalized(formula: str, normalizer: Normalizer) -> tuple[str | None, str]:
+    try:
+        return normalizer.normalize(formula), ""
+    except LatexError as error:
+        return None, error.reason
+
+
+def _outcome(before: Rendering, after: Rendering) -> Outcome:
+    if before.pixels is None:
+        return "unprintable" if after.pixels is None else "mended"
+    if after.pixels is None:
+        return "broken"
+    return "same" if same_ink(before.pixels, after.pixels) else "changed"
+
+
+class Tally:
+    """Counts findings; holds no image."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[Outcome] = Counter()
+        self.refusals: Counter[str] = Counter()
+        self.refusals_of_printable: Counter[str] = Counter()
+        self.causes: Counter[str] = Counter()
+        self.unstable = 0
+
+    def add(self, finding: Finding) -> None:
+        """Count one finding."""
+        self.outcomes[finding.outcome] += 1
+        self.unstable += not finding.idempotent
+        if finding.latex is None:
+            self.refusals[finding.reason] += 1
+        if finding.outcome == "refused":
+            self.refusals_of_printable[finding.reason] += 1
+        if finding.outcome in ("changed", "broken"):
+            self.causes[" + ".join(finding.rules) or "parse"] += 1
+
+    def summary(self) -> dict[str, object]:
+        """Counts and rates for JSON; a rate over nothing is 1."""
+        count = self.outcomes
+        accepted = count["same"] + count["changed"] + count["broken"]
+        normalized = accepted + count["mended"] + count["unprintable"]
+        return {
+            "formulas": count.total(),
+            **{outcome: count[outcome] for outcome in OUTCOMES},
+            "not_idempotent": self.unstable,
+            "accepted_rate": _rate(accepted, accepted + count["refused"]),
+            "same_image_rate": _rate(count["same"], accepted),
+            "idempotent_rate": _rate(normalized - self.unstable, normalized),
+            "refusals": dict(self.refusals.most_common(_MOST_REASONS)),
+            "refusals_of_printable": dict(self.refusals_of_printable.most_common(_MOST_REASONS)),
+            "rules_of_changed": dict(self.causes.most_common(_MOST_REASONS)),
+        }
+
+
+def _rate(part: int, whole: int) -> float:
+    return round(part / whole, 6) if whole else 1.0
+
+
+def sample(formulas: Sequence[str], size: int, seed: int) -> list[str]:
+    """`size` of the formulas, chosen by a seeded hash of each, in their order; all of them for size 0."""
+    if not size or size >= len(formulas):
+        return list(formulas)
+    ranks = [hashlib.sha256(f"{seed}\0{formula}".encode("utf-8", "surrogatepass")).digest() for formula in formulas]
+    chosen = sorted(sorted(range(len(formulas)), key=lambda index: ranks[index])[:size])
+    return [formulas[index] for index in chosen]

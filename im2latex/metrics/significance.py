@@ -1,0 +1,100 @@
+"""Is one system better than another, or was it luck with the samples? Paired bootstrap of the same samples in both.
+
+Koehn, "Statistical Significance Tests for Machine Translation Evaluation" (EMNLP 2004): samples are drawn with
+replacement, the same for both systems, both scores are computed anew from the drawn samples, and their difference is
+counted. What it says holds for other samples of the same kind; it says nothing of another seed of the training.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2latex.errors import InputError
+from im2latex.metrics.bootstrap import LEVEL, central, resample
+from im2latex.metrics.ratios import Column, Columns, Score, total
+
+RESAMPLES = 1000
+"""As in the paper."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """One score of two systems, A and B, on the same samples.
+
+    `change` is B - A and `interval` its central 95 %; `p` is two-sided: twice the share of resamples in which the
+    change has not the sign it has, at most 1. `p_worse` is one-sided: the share in which B is not worse than A, so that
+    a small one says that B is worse. Both count the observed samples as one more resample (Davison and Hinkley 1997,
+    section 4.2), so that neither is ever 0.
+    """
+
+    name: str
+    a: float
+    b: float
+    a_interval: tuple[float, float]
+    b_interval: tuple[float, float]
+    interval: tuple[float, float]
+    p: float
+    p_worse: float
+
+    @property
+    def change(self) -> float:
+        """B - A."""
+        return self.b - self.a
+
+    @property
+    def significant(self) -> bool:
+        """Whether a change as large is luck with the samples in less than 5 % of cases."""
+        return self.p < 1 - LEVEL
+
+
+def contrast(
+    a: Columns,
+    b: Columns,
+    scores: Mapping[str, Score],
+    falling: Collection[str] = (),
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[Contrast]:
+    """Compare two systems by every score; row i of both is the same sample, lower is better for those in `falling`.
+
+    Raises `InputError` where there is nothing to draw from.
+    """
+    sizes = {len(column) for columns in (a, b) for column in columns.values()}
+    if sizes == {0}:
+        raise InputError("no sample is in both, so there is nothing to compare")
+    both = {f"{side}.{name}": column for side, columns in (("a", a), ("b", b)) for name, column in columns.items()}
+    drawn, observed = resample(both, resamples, seed), total(both)
+    return [
+        _contrast(name, score, name in falling, (_side(drawn, "a"), _side(drawn, "b")), observed)
+        for name, score in scores.items()
+    ]
+
+
+def _side(sums: Columns, side: str) -> dict[str, Column]:
+    prefix = f"{side}."
+    return {name.removeprefix(prefix): column for name, column in sums.items() if name.startswith(prefix)}
+
+
+def _contrast(name: str, score: Score, falls: bool, drawn: tuple[Columns, Columns], observed: Columns) -> Contrast:
+    a, b = (score(sums) for sums in drawn)
+    # Equal counts can give sums that differ in their last bits, and those are no difference.
+    change = np.where(np.isclose(a, b, rtol=1e-12, atol=1e-12), 0.0, b - a)
+    not_worse = _share(change <= 0 if falls else change >= 0)
+    not_above, not_below = _share(change <= 0), _share(change >= 0)
+    first, second = (float(score(_side(observed, side))[0]) for side in "ab")
+    return Contrast(
+        name,
+        first,
+        second,
+        central(a),
+        central(b),
+        central(change),
+        p=min(1.0, 2 * min(not_above, not_below)),
+        p_worse=not_worse,
+    )
+
+
+def _share(found: NDArray[np.bool_]) -> float:
+    return float((found.sum() + 1) / (found.size + 1))

@@ -1,0 +1,1 @@
+"""Parallel work: worker processes, the part cache, the process guard, cancellation."""

@@ -1,0 +1,1 @@
+"""Glyph boxes of typeset formulas, read from DVI and TFM files."""

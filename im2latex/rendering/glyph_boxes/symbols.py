@@ -1,0 +1,106 @@
+"""Marks of a page to symbols: what a reader would call one sign, with its box.
+
+Takes the marks of `dvi`, gives `Glyphs`. A symbol's label is a font family and a character of it, so that a letter is
+the same symbol in every size. Shapes of one delimiter, operator or accent in several sizes are one symbol too: TeX's
+own chains of larger characters say which, and pieces that are stacked to a delimiter are put together.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2latex.rendering.glyph_boxes.dvi import RULE, Mark
+from im2latex.rendering.glyph_boxes.tfm import Metrics
+
+DPI = 200
+"""Boxes are in pixels at this resolution, that of the published CDM."""
+_SP_PER_PX = 65536 * 72.27 / DPI
+_DESIGN_SIZE = re.compile(r"\d+$")
+_TOUCH = 4  # scaled points by which rounding may part two pieces of one delimiter
+
+# Where the smallest shape of a symbol is in another font than its larger ones: \DeclareMathDelimiter of LaTeX's
+# fontmath.ltx for delimiters, and the wide accents \widehat and \widetilde of the same file.
+_LARGER: Mapping[tuple[str, int], int] = MappingProxyType(
+    {("cmr", code): large for code, large in ((40, 0), (41, 1), (91, 2), (93, 3), (94, 98), (126, 101))}
+    | {("cmmi", 61): 14}
+    | {
+        ("cmsy", code): large
+        for code, large in (
+            *((34, 120), (35, 121), (42, 126), (43, 127), (98, 4), (99, 5), (100, 6), (101, 7), (102, 8), (103, 9)),
+            *((104, 10), (105, 11), (106, 12), (107, 13), (108, 63), (109, 119), (110, 15), (112, 112)),
+        )
+    }
+)
+
+
+class Glyphs(NamedTuple):
+    """The N symbols of one formula in the order TeX set them.
+
+    `boxes` (N, 4) float: left, top, right, bottom in pixels at 200 dpi, y downwards, from the corner of all boxes.
+    """
+
+    labels: tuple[str, ...]
+    boxes: NDArray[np.float64]
+
+
+def symbols(marks: Sequence[Mark], load: Callable[[str], Metrics]) -> Glyphs:
+    """The symbols that marks make."""
+    labels: list[str] = []
+    boxes: list[tuple[int, int, int, int]] = []
+    for stack in _stacks(marks, load):
+        labels.append(_label(stack, load))
+        boxes.append(
+            (
+                min(mark.x for mark in stack),
+                min(mark.y - mark.height for mark in stack),
+                max(mark.x + mark.width for mark in stack),
+                max(mark.y + mark.depth for mark in stack),
+            )
+        )
+    array = np.array(boxes, np.float64).reshape(len(boxes), 4)
+    if len(array):
+        array -= np.tile(array[:, :2].min(axis=0), 2)
+    return Glyphs(tuple(labels), array / _SP_PER_PX)
+
+
+def _stacks(marks: Sequence[Mark], load: Callable[[str], Metrics]) -> list[list[Mark]]:
+    """Marks one by one, but the pieces of one delimiter together: TeX sets them one under the other, in a row."""
+    stacks: list[list[Mark]] = []
+    for mark in marks:
+        last = stacks[-1][-1] if stacks else None
+        if (
+            last is not None
+            and mark.font == last.font != RULE
+            and mark.x == last.x
+            and abs((mark.y - mark.height) - (last.y + last.depth)) <= _TOUCH
+            and any({mark.code, last.code} <= {*pieces} for pieces in load(mark.font).pieces.values())
+        ):
+            stacks[-1].append(mark)
+        else:
+            stacks.append([mark])
+    return stacks
+
+
+def _label(stack: Sequence[Mark], load: Callable[[str], Metrics]) -> str:
+    """Family and character, as the smallest of its chain has it; rules are bars or lines."""
+    first = stack[0]
+    if first.font == RULE:
+        return "bar" if first.width >= first.height else "line"
+    metrics = load(first.font)
+    code = first.code
+    if len(stack) > 1:
+        codes = {mark.code for mark in stack}
+        fitting = (
+            owner
+            for owner, pieces in metrics.pieces.items()
+            if codes <= {*pieces} and codes - {pieces.repeated} == pieces.ends - {pieces.repeated}
+        )
+        code = next(fitting, code)
+    code = metrics.smallest.get(code, code)
+    family = _DESIGN_SIZE.sub("", first.font)
+    large = _LARGER.get((family, code))
+    return f"{family}/{code}" if large is None else f"cmex/{large}"

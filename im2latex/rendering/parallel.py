@@ -1,0 +1,51 @@
+"""A renderer on all cores, and a reader of symbols: formulas are spread over processes, each with its own copy."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import joblib
+
+from im2latex.parallel.part_cache import worker_count
+from im2latex.parallel.process_guard import task
+from im2latex.rendering.glyph_boxes.reader import GlyphReader, Setting
+from im2latex.rendering.renderer import Renderer, Rendering
+
+CHUNK = 250
+"""Formulas handed to a process at a time. Without influence on the images."""
+
+T = TypeVar("T")
+
+
+class PooledRenderer:
+    """Draws what `renderer` draws, in the same order."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    @property
+    def identity(self) -> str:
+        """That of the renderer."""
+        return self._renderer.identity
+
+    def render(self, formulas: Sequence[str]) -> list[Rendering]:
+        """One rendering a formula, in order."""
+        return _spread(self._renderer.render, formulas)
+
+
+class PooledGlyphs:
+    """Reads what `reader` reads, in the same order."""
+
+    def __init__(self, reader: GlyphReader) -> None:
+        self._reader = reader
+
+    def read(self, formulas: Sequence[str]) -> list[Setting]:
+        """One setting a formula, in order."""
+        return _spread(self._reader.read, formulas)
+
+
+def _spread(work: Callable[[Sequence[str]], list[T]], formulas: Sequence[str]) -> list[T]:
+    """The results of `work` on all chunks, in the order of the formulas."""
+    chunks = [formulas[start : start + CHUNK] for start in range(0, len(formulas), CHUNK)]
+    workers = min(worker_count(), len(chunks)) or 1
+    parts = joblib.Parallel(n_jobs=workers)(task(work)(chunk) for chunk in chunks)
+    return [result for part in parts for result in part]

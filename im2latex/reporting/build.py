@@ -1,0 +1,169 @@
+"""Gather the page's content from what the stages left on disk.
+
+reads   <data>/evaluate/scores.parquet     records.SCORES, for the gallery
+        <data>/bucket/                     sizes and lengths of all splits, images of the chosen samples
+        <data>/train/log.jsonl             the learning curve, where there is one
+        <data>/train/samples.jsonl         what was read in a few images meanwhile, where it was kept
+        <data>/tokenize/, <data>/predict/attention.parquet, <data>/audit/, <reports>/audit.json
+        <reports>/conditions.json
+        <reports>/metrics.json, ledger/*.json, manifest/*.json
+        params.yaml                        shown as it stands
+No clock, commit or speed enters: the same artifacts give the same content.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from im2latex.dataset.shards import read_dataset, read_images, read_shards
+from im2latex.io.json_files import read_json, read_json_lines
+from im2latex.io.parquet import read_table
+from im2latex.metrics.baselines import IMAGE
+from im2latex.rendering.renderer import Renderer
+from im2latex.reporting import breakdown, gallery, scores
+from im2latex.reporting.attention import read_attention_maps
+from im2latex.reporting.audit import read_audit
+from im2latex.reporting.charts import nice_ticks
+from im2latex.reporting.coverage import read_coverage
+from im2latex.reporting.provenance import STAGES, WEIGHTS, read_provenance
+from im2latex.reporting.report_model import (
+    Curve,
+    Gallery,
+    Histogram,
+    Learnt,
+    Line,
+    Padding,
+    PageContent,
+    StageCount,
+)
+from im2latex.reporting.robustness import read_conditions
+from im2latex.schemas import SPLITS
+
+FUNNEL = tuple(stage for stage in STAGES if stage not in ("audit", "train", "evaluate"))
+"""Stages that records flow through; the audit looks on, and `train` and `evaluate` drop nothing."""
+
+BARS = 24
+"""Bars of a histogram, about."""
+
+
+class ReportParams(gallery.GalleryParams):
+    """What the report says and shows."""
+
+    title: str = Field(default="Formulas from images", description="heading of the page")
+    split: str = Field(default="test", description="split that the examples are chosen from")
+
+
+def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, renderer: Renderer) -> PageContent:
+    """Read everything the page shows; raises `ArtifactError` where a stage has not run."""
+    metrics = read_json(reports / "metrics.json")
+    provenance = read_provenance(data / "bucket", reports / "manifest", params_file)
+    return PageContent(
+        title=params.title,
+        split=params.split,
+        samples=metrics["n"],
+        failures=metrics["failures"],
+        reference_failures=metrics["reference_failures"],
+        controls=tuple(scores.CONTROLS[name] for name in scores.controls(metrics)),
+        scores=scores.scores(metrics),
+        stages=read_ledgers(reports / "ledger", FUNNEL),
+        audit=read_audit(data, reports, params.render_density),
+        histograms=_histograms(data / "bucket"),
+        padding=read_padding(data / "bucket"),
+        curves=_curves(data / "train" / "log.jsonl"),
+        learnt=_learnt(data / "train" / "samples.jsonl"),
+        by_length=scores.by_length(metrics),
+        breakdowns=breakdown.breakdowns(metrics),
+        errors=breakdown.errors(metrics),
+        conditions=read_conditions(reports / "conditions.json", provenance.facts.get(WEIGHTS)),
+        vocabulary=read_coverage(data / "tokenize"),
+        attention_maps=read_attention_maps(data / "predict" / "attention.parquet", params.input_density),
+        galleries=_galleries(data, params, renderer),
+        provenance=provenance,
+    )
+
+
+def read_ledgers(folder: Path, stages: Sequence[str] = STAGES) -> tuple[StageCount, ...]:
+    """The ledgers that were written, in the order of `stages`."""
+    found = [(stage, read_json(folder / f"{stage}.json")) for stage in stages if (folder / f"{stage}.json").is_file()]
+    return tuple(
+        StageCount(stage, counts["seen"], counts["kept"], counts["dropped"], tuple(counts["reasons"].items()))
+        for stage, counts in found
+    )
+
+
+def _histograms(shards: Path) -> tuple[Histogram, ...]:
+    columns = ["width", "height", "tokens"]
+    table = pa.concat_tables(part for split in _present(shards) for part in read_shards(shards, split, columns))
+    lengths = pc.list_value_length(table["tokens"])
+    return (
+        histogram("Label length", "tokens", lengths.to_numpy()),
+        histogram("Image width", "px", table["width"].to_numpy()),
+        histogram("Image height", "px", table["height"].to_numpy()),
+    )
+
+
+def read_padding(shards: Path) -> Padding:
+    """The padding of the shards in a folder."""
+    dataset = read_dataset(shards)
+    return Padding(dataset["shapes"], dataset["efficiency"]["pixels"], dataset["efficiency"]["tokens"])
+
+
+def histogram(title: str, unit: str, values: np.ndarray[Any, Any]) -> Histogram:
+    """Count whole numbers in classes of one round width."""
+    if not values.size:
+        return Histogram(title, unit, (0.0, 1.0), (0,))
+    ticks = nice_ticks(0, max(float(values.max()), BARS), BARS)
+    step = ticks[1] - ticks[0]
+    first, last = int(values.min() // step), int(values.max() // step) + 1
+    edges = tuple(step * place for place in range(first, last + 1))
+    counts, _ = np.histogram(values, edges)
+    return Histogram(title, unit, edges, tuple(int(count) for count in counts))
+
+
+def _present(shards: Path) -> list[str]:
+    return [split for split in SPLITS if (shards / split).is_dir()]
+
+
+def _curves(path: Path) -> tuple[Curve, ...]:
+    """Losses on one chart, scores on another; nothing for a model that was not trained here."""
+    if not path.is_file():
+        return ()
+    rows = read_json_lines(path)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    groups = {
+        "Loss, nats a token": [name for name in names if name.endswith("_loss")],
+        "On the validation subset": [name for name in names if name.startswith("val_") and name != "val_loss"],
+    }
+    charts = [Curve(title, tuple(_lines(rows, chosen))) for title, chosen in groups.items()]
+    return tuple(chart for chart in charts if chart.lines)
+
+
+def _lines(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> Iterator[Line]:
+    words = {"train_loss": "training", "val_loss": "validation"}
+    for name in names:
+        label = words.get(name, name.removeprefix("val_").replace("_", " "))
+        yield Line(label, tuple((row["samples"], row[name]) for row in rows if name in row))
+
+
+def _learnt(path: Path) -> tuple[Learnt, ...]:
+    """The readings by image; nothing for a model that was not trained here."""
+    if not path.is_file():
+        return ()
+    rows = read_json_lines(path)
+    readings: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for row in rows:
+        readings.setdefault((row["id"], row["reference"]), []).append((row["samples"], row["hypothesis"]))
+    return tuple(Learnt(name, reference, tuple(steps)) for (name, reference), steps in readings.items())
+
+
+def _galleries(data: Path, params: ReportParams, renderer: Renderer) -> tuple[Gallery, ...]:
+    table = read_table(data / "evaluate" / "scores.parquet")
+    shown = pc.and_(pc.equal(table["input"], IMAGE), pc.equal(table["split"], params.split))
+    groups = gallery.choose(table.filter(shown).to_pylist(), params)
+    inputs = read_images(data / "bucket", params.split, gallery.ids(groups))
+    return gallery.draw(groups, inputs, renderer, params)

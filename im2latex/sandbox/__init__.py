@@ -1,0 +1,1 @@
+"""Child processes with limits on time, memory, files and system calls."""

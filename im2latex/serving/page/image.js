@@ -1,0 +1,59 @@
+// Images from files, the clipboard and drops; parts of them as PNG. All is done here, nothing leaves the browser yet.
+
+const MOST_PIXELS = 4_000_000; // the server reads no more of an image than this
+
+// Any image that this browser can show, upright, as a canvas.
+export async function open(blob) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(blob);
+  } catch {
+    throw new Error("This is not an image that can be read. Give a PNG, JPEG or WebP.");
+  }
+  const factor = Math.min(1, Math.sqrt(MOST_PIXELS / (bitmap.width * bitmap.height)));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(bitmap.width * factor));
+  canvas.height = Math.max(1, Math.round(bitmap.height * factor));
+  const pen = canvas.getContext("2d");
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  return canvas;
+}
+
+// A part of the canvas as PNG; `box` holds shares of its sides: left, top, right, bottom.
+export function part(canvas, box) {
+  const left = Math.floor(box.left * canvas.width);
+  const top = Math.floor(box.top * canvas.height);
+  const width = Math.max(1, Math.ceil(box.right * canvas.width) - left);
+  const height = Math.max(1, Math.ceil(box.bottom * canvas.height) - top);
+  const cut = document.createElement("canvas");
+  cut.width = width;
+  cut.height = height;
+  cut.getContext("2d").drawImage(canvas, left, top, width, height, 0, 0, width, height);
+  return png(cut);
+}
+
+export function png(canvas) {
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+// The first image among what was dropped or pasted; null where there is none.
+export function among(transfer) {
+  const files = [...(transfer?.files ?? [])];
+  return files.find((file) => file.type.startsWith("image/")) ?? files[0] ?? null;
+}
+
+export async function fromClipboard() {
+  let items;
+  try {
+    items = await navigator.clipboard.read();
+  } catch {
+    throw new Error("The browser did not let this page read the clipboard. Press Ctrl+V or ⌘V instead.");
+  }
+  for (const item of items) {
+    const kind = item.types.find((type) => type.startsWith("image/"));
+    if (kind) return item.getType(kind);
+  }
+  throw new Error("There is no image on the clipboard. Copy one, then paste it here.");
+}

@@ -1,0 +1,144 @@
+"""The optimizers of the loop, one for hidden matrices and kernels and one for all else; by default Muon and AdamW.
+
+Muon follows the momentum of the gradient with all its singular values drawn towards one (Jordan et al. 2024,
+kellerjordan.github.io/posts/muon), at a step size matched to that of AdamW (Liu et al. 2025, arXiv 2502.16982).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, overload
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from im2latex.config import Params
+from im2latex.models.model import Network
+
+
+class OptimizerParams(Params):
+    """How weights follow their gradients: the hidden matrices and kernels one way, the others theirs."""
+
+    hidden: Literal["muon", "adamw", "adam", "sgd"] = Field(description="the optimizer of hidden matrices and kernels")
+    hidden_learning_rate: float = Field(gt=0, description="its peak learning rate")
+    others: Literal["adamw", "adam", "sgd"] = Field("adamw", description="the optimizer of all other weights")
+    learning_rate: float = Field(gt=0, description="its peak learning rate")
+    momentum: float = Field(ge=0, lt=1, description="momentum of Muon and SGD")
+    betas: tuple[float, float] = Field((0.9, 0.98), description="what Adam and AdamW keep of mean and square")
+    orthogonalize_in: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="arithmetic of Muon's Newton-Schulz iteration; auto: bfloat16 where precision is bf16-mixed",
+    )
+    weight_decay: float = Field(ge=0, description="decay of hidden matrices and kernels; of Adam and SGD an L2 penalty")
+    others_weight_decay: float = Field(0.0, ge=0, description="decay of all other weights")
+
+
+QUINTIC = (3.4445, -4.7750, 2.0315)
+"""Coefficients of the odd polynomial whose iteration draws singular values in (0, 1] towards one (Jordan et al.)."""
+
+
+class Muon(torch.optim.Optimizer):
+    """Nesterov momentum, orthogonalized; for weights with two or more dimensions, kernels as (out, in * h * w)."""
+
+    def __init__(
+        self,
+        weights: Iterable[nn.Parameter],
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """`dtype` is the arithmetic of `orthogonalize`."""
+        super().__init__(list(weights), {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.dtype = dtype
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Update all weights; those of one size are orthogonalized together."""
+        for group in self.param_groups:
+            alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
+            for weight, direction in zip(group["params"], self._directions(group), strict=True):
+                alike.setdefault(direction.shape, []).append((weight, direction))
+            for shape, pairs in alike.items():
+                update = orthogonalize(torch.stack([direction for _, direction in pairs]), self.dtype)
+                update *= 0.2 * max(shape) ** 0.5  # the root mean square of AdamW's steps: Liu et al., section 2.2
+                for (weight, _), change in zip(pairs, update, strict=True):
+                    weight.mul_(1 - group["lr"] * group["weight_decay"])
+                    weight.add_(change.view_as(weight), alpha=-group["lr"])
+        return None if closure is None else closure()
+
+    def _directions(self, group: dict[str, Any]) -> list[Tensor]:
+        """The Nesterov step of each weight as a matrix; a few kernels for all of them."""
+        weights: list[nn.Parameter] = group["params"]
+        gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
+        for weight in weights:
+            if not self.state[weight]:
+                self.state[weight]["momentum"] = torch.zeros_like(weight)
+        momenta = [self.state[weight]["momentum"] for weight in weights]
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        steps = torch._foreach_lerp(gradients, momenta, group["momentum"])
+        return [step.flatten(1) for step in steps]
+
+
+def orthogonalize(matrices: Tensor, dtype: torch.dtype = torch.float32, iterations: int = 5) -> Tensor:
+    """Bring all singular values of (N, rows, columns) near one, by Newton-Schulz iteration in `dtype`.
+
+    bfloat16 is enough (Jordan et al.): the iteration stops at singular values between 0.7 and 1.2 in any case.
+    """
+    a, b, c = QUINTIC
+    x = (matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(dtype)
+    tall = x.shape[1] > x.shape[2]
+    x = x.mT if tall else x
+    for _ in range(iterations):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    result: Tensor = x.mT if tall else x
+    return result.to(matrices.dtype)
+
+
+def build_optimizers(
+    network: Network, params: OptimizerParams, device: torch.device, half: bool = False
+) -> list[torch.optim.Optimizer]:
+    """Two optimizers that share the weights out; the entry `peak` of each group holds its peak learning rate.
+
+    `device` is where the weights will be; on a GPU an update is one kernel. `half` says that the run computes in
+    bfloat16 where it may.
+    """
+    half = half if params.orthogonalize_in == "auto" else params.orthogonalize_in == "bfloat16"
+    dtype = torch.bfloat16 if half else torch.float32
+    hidden = network.hidden_matrices()
+    known = {id(weight) for weight in hidden}
+    others = [weight for weight in network.parameters() if id(weight) not in known]
+    both = [
+        _optimizer(params.hidden, hidden, params.hidden_learning_rate, params.weight_decay, params, device, dtype),
+        _optimizer(params.others, others, params.learning_rate, params.others_weight_decay, params, device, dtype),
+    ]
+    for optimizer in both:
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return both
+
+
+def _optimizer(
+    name: str,
+    weights: list[nn.Parameter],
+    rate: float,
+    decay: float,
+    params: OptimizerParams,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> torch.optim.Optimizer:
+    many: dict[str, bool] = {"fused": True} if device.type == "cuda" else {"foreach": True}
+    match name:
+        case "muon":
+            return Muon(weights, rate, params.momentum, decay, dtype)
+        case "sgd":
+            return torch.optim.SGD(weights, rate, momentum=params.momentum, weight_decay=decay, **many)
+        case "adam":
+            return torch.optim.Adam(weights, rate, betas=params.betas, weight_decay=decay, **many)
+    return torch.optim.AdamW(weights, rate, betas=params.betas, weight_decay=decay, **many)

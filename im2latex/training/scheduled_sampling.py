@@ -1,0 +1,42 @@
+"""How often a decoder reads its own tokens while it trains (Bengio et al. 2015, arXiv 1506.03099, section 2.4)."""
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from im2latex.config import Params
+
+
+class ScheduledSamplingParams(Params):
+    """The probability of reading the given token, which falls with the steps i that are done."""
+
+    decay: Literal["exponential", "inverse-sigmoid"] = Field(description="k^i, or k / (k + exp(i / k))")
+    k: float = Field(gt=0, description="below 1 for exponential, at least 1 for inverse-sigmoid")
+    step_samples: int = Field(ge=1, description="samples that count as one step")
+
+    @model_validator(mode="after")
+    def _k_makes_it_fall(self) -> "ScheduledSamplingParams":
+        if (self.decay == "exponential") != (self.k < 1):
+            raise ValueError(f"k = {self.k} does not fit {self.decay}: below 1 for exponential, else at least 1")
+        return self
+
+
+def given_share(params: ScheduledSamplingParams, seen: int) -> float:
+    """The probability of reading the given token after `seen` samples."""
+    step = seen / params.step_samples
+    if params.decay == "exponential":
+        return float(params.k**step)
+    return 1 / (1 + math.exp(min(step / params.k, 700.0)) / params.k)  # exp of more than 709 overflows
+
+
+def replacements(tokens: Tensor, params: ScheduledSamplingParams | None, seen: int, seed: int) -> Tensor | None:
+    """Where, in tokens (B, T), the decoder reads its own; never the first. None where it always reads those given."""
+    if params is None:
+        return None
+    drawn = torch.rand(tokens.shape, generator=torch.Generator().manual_seed(seed))
+    replaced = drawn >= given_share(params, seen)
+    replaced[:, 0] = False
+    return replaced.to(tokens.device)

@@ -1,0 +1,159 @@
+"""A training run between two steps: kept in memory, saved and resumed.
+
+reads, writes  <folder>/state.pt           weights, their average, the best average, the optimizers, losses and counts;
+                                           its last 32 bytes are the SHA-256 of all before them
+               <folder>/state-earlier.pt   the state that was saved before; read where state.pt is damaged
+
+Nothing else is needed to resume exactly: order, placing and dropout follow from the seed and the step.
+"""
+
+import copy
+import sys
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from im2latex.errors import ArtifactError, Im2LatexError
+from im2latex.io.atomic_write import replace
+from im2latex.io.hashing import append_checksum, has_valid_checksum
+from im2latex.models.model import Network
+from im2latex.training.early_stopping import Progress
+from im2latex.training.loss_monitor import LossWatch
+
+STATE, EARLIER = "state.pt", "state-earlier.pt"
+
+COUNTS = ("step", "seen", "total", "validations", "validated")
+
+FORMAT = 2
+"""Version of what is saved: a state of another version is never taken up, one of other code with this version is."""
+
+
+class InterruptedRunError(Im2LatexError):
+    """The run was told to stop; its state is saved."""
+
+
+class TrainingState:
+    """`step` and `seen` count steps and samples done; `total` is the budget in samples, 0 until it is known.
+
+    `validations` counts the multiples of the validation interval that were passed and validated at; `validated` are the
+    samples seen at the last validation. `best` is the average of the best validation with its counts, on the CPU.
+    """
+
+    def __init__(self, network: nn.Module, average: Network, optimizers: list[Any]) -> None:
+        self.network = network
+        self.average = average
+        self.optimizers = optimizers
+        self.watch = LossWatch()
+        self.progress = Progress()
+        self.best: dict[str, Tensor] | None = None
+        self.best_counts: dict[str, int] = {}
+        self.step = self.seen = self.total = self.validations = self.validated = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What a checkpoint tells of its training."""
+        return {"steps": self.step, "samples": self.seen, "sample_budget": self.total}
+
+    def keep_best(self) -> None:
+        """The average as it is now is the best one."""
+        self.best = {name: weight.cpu().clone() for name, weight in self.average.state_dict().items()}
+        self.best_counts = self.counts
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "watch": self.watch.state_dict(),
+            "progress": asdict(self.progress),
+            "best": self.best,
+            "best_counts": self.best_counts,
+        } | {name: getattr(self, name) for name in COUNTS}
+
+    def snapshot(self) -> dict[str, Any]:
+        """All of it as plain values, independent of later steps."""
+        return copy.deepcopy(self._content())
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Return to where `snapshot` was taken."""
+        self.network.load_state_dict(snapshot["network"])
+        self.average.load_state_dict(snapshot["average"])
+        for optimizer, kept in zip(self.optimizers, snapshot["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        self.watch.load_state_dict(snapshot["watch"])
+        self.progress = Progress(**snapshot["progress"])
+        self.best, self.best_counts = snapshot["best"], snapshot["best_counts"]
+        for name in COUNTS:
+            setattr(self, name, snapshot[name])
+
+    def save(self, folder: Path, identity: str) -> None:
+        """Write state.pt, whole or not at all, and keep the one before; `identity` names the run it belongs to."""
+        content = self._content() | {"identity": identity, "format": FORMAT}
+
+        def write(path: Path) -> None:
+            torch.save(content, path)
+            append_checksum(path)
+
+        replace(folder / STATE, write, folder / EARLIER)
+
+    def resume(self, folder: Path, identity: str) -> bool:
+        """Take up the run saved in `folder`, if there is one: its state, or the earlier one where that is damaged.
+
+        Raises `ArtifactError` where neither is whole, or it is another run's.
+        """
+        path = folder / STATE
+        if not path.exists():
+            return False
+        try:
+            content = read_state(path)
+        except ArtifactError as error:
+            path = folder / EARLIER
+            try:
+                content = read_state(path)
+            except ArtifactError:
+                raise ArtifactError(f"{error}; remove {folder} and train again") from None
+            tqdm.write(f"{error}; going on with {EARLIER}, after {content['seen']:,} samples", sys.stderr)
+        self._take_up(content, identity, path)
+        return True
+
+    def _take_up(self, content: dict[str, Any], identity: str, path: Path) -> None:
+        try:
+            if content["format"] != FORMAT or content["identity"] != identity:
+                raise ArtifactError(f"{path}: belongs to a run with other data or params; remove it and train again")
+            self.restore(content)
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{path}: of other code ({error}); remove it and train again") from None
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """What `TrainingState.save` wrote; raises `ArtifactError` where any byte of it is another."""
+    if not path.is_file():
+        raise ArtifactError(f"{path}: no such file")
+    try:
+        if not _is_whole(path):
+            raise ArtifactError(f"{path}: damaged, its checksum is another")
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"{path}: damaged, or of other code ({error})") from None
+    return content
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a state is as it was written; those from before checksums end as a ZIP file does, and have its sums."""
+    if has_valid_checksum(path):
+        return True
+    with path.open("rb") as stream:
+        stream.seek(-min(_ZIP_END_BYTES, path.stat().st_size), 2)
+        if not stream.read().startswith(_ZIP_END):
+            return False
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip() is None
+
+
+_ZIP_END, _ZIP_END_BYTES = b"PK\5\6", 22

@@ -1,0 +1,193 @@
+"""What a trained model reads in every held-out set, and how fast it is: python -m recipes.evaluate OUT
+
+reads   params.yaml, data/train/ or --checkpoint, data/bucket/train/, sets/NAME.txt
+writes  OUT/results.json              scores of each set, speed, memory, share of what the machine can multiply
+        OUT/predictions.parquet       every label and what was read
+        OUT/weights.N                 the checkpoint with half precise weights, in pieces to be joined with `cat`
+
+A label is drawn as given. It is scored twice: against its normal form, which the model learned to write, and against
+the label as given, there by its image too. A label that cannot be drawn counts as wrong. `blank` is the same model
+shown white paper. `by_length` has the normal forms by their length in tokens, and how often bold was read where there
+is none (`bold_invented`) and where there is some (`bold_recall`).
+"""
+
+import io
+import json
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import torch
+import typer
+
+from benchmarks.throughput import Machine, measure
+from im2latex.config import load_section
+from im2latex.dataset.buckets import BucketParams
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import LatexError
+from im2latex.inference.predict import predict
+from im2latex.inference.predict_split import ReadoutParams
+from im2latex.io.parquet import write_table
+from im2latex.latex.normalizer import Normalizer
+from im2latex.metrics.files import score_files
+from im2latex.rendering.renderer import Renderer
+from im2latex.training.batches import Samples
+from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from im2latex.training.config import TrainParams
+from im2latex.training.devices import describe_devices
+from pipeline.labelled import Label, write_labelled
+from pipeline.normalizer import NormalizeParams
+from pipeline.renderer import RenderStageParams, project_renderer
+from pipeline.stage import DATA
+
+PIECE_BYTES = 15 * 2**20
+SPEED_SECONDS = 15
+BATCH_SIZES = [64, 512]
+CHECKPOINT = DATA / "train"
+LENGTHS = ((1, 3), (4, 12), (13, 45), (46, 100), (101, None))
+"""Ranges of lengths in tokens, both ends included."""
+BOLD = frozenset(["\\mathbf", "\\boldsymbol", "\\bm", "\\pmb"])
+
+
+def main(
+    out: Annotated[Path, typer.Argument(help="folder of results; made if need be")],
+    checkpoint_folder: Annotated[Path, typer.Option("--checkpoint", help="folder of a checkpoint")] = CHECKPOINT,
+    scores_only: Annotated[bool, typer.Option(help="measure no speed, and write no weights")] = False,
+) -> None:
+    """Examine a checkpoint on every set."""
+    checkpoint = load_checkpoint(checkpoint_folder)
+    out.mkdir(parents=True, exist_ok=True)
+    renderer = project_renderer()
+    scores: dict[str, Any] = {}
+    tables: list[pa.Table] = []
+    for path in sorted(Path("sets").glob("*.txt")):
+        scores[path.stem], table = _examined(path, checkpoint_folder, checkpoint.vocabulary, renderer)
+        tables.append(table)
+        for kind in ("normal_form", "as_given"):
+            plain = {key: value for key, value in scores[path.stem][kind].items() if isinstance(value, float | int)}
+            typer.echo(f"{path.stem}, {kind}: {plain}")
+    write_table(pa.concat_tables(tables), out / "predictions.parquet")
+    results = {
+        "scores": scores,
+        "counts": checkpoint.counts,
+        "devices": describe_devices(),
+    }
+    if not scores_only:
+        results["speed"] = _speed(checkpoint.vocabulary)
+        _save_pieces(checkpoint, out)
+    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+    (out / "results.json").write_text(text, encoding="utf-8")
+
+
+def _examined(
+    path: Path, checkpoint: Path, vocabulary: Vocabulary, renderer: Renderer
+) -> tuple[dict[str, Any], pa.Table]:
+    """Both scores of one set, and its rows: label, normal form, what was read."""
+    labels = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    normal = _normal_forms(labels)
+    pairs = [Label(label, reference) for label, reference in zip(labels, normal, strict=True)]
+    shards = DATA / "sets" / path.stem
+    refused = write_labelled(
+        pairs,
+        vocabulary,
+        shards,
+        "test",
+        load_section("render", RenderStageParams),
+        load_section("bucket", BucketParams),
+    )
+    read, blind = (_read(checkpoint, shards, len(labels), blank) for blank in (False, True))
+    score = {
+        "normal_form": _score(normal, read, None),
+        "as_given": _score(labels, read, renderer),
+        "blank": _score(normal, blind, None),
+        "by_length": _by_length(normal, read, renderer),
+        "not_drawn": len(refused),
+    }
+    columns = {"set": [path.stem] * len(labels), "label": labels, "reference": normal, "hypothesis": read}
+    return score, pa.table(columns)
+
+
+def _by_length(references: Sequence[str], hypotheses: Sequence[str], renderer: Renderer) -> dict[str, dict[str, Any]]:
+    """Scores of the labels of each range of lengths; a share of no labels is None."""
+    found = {}
+    for shortest, longest in LENGTHS:
+        pairs = [
+            pair
+            for pair in zip(references, hypotheses, strict=True)
+            if shortest <= len(pair[0].split()) <= (longest or len(pair[0]))
+        ]
+        if not pairs:
+            continue
+        scores = _score([reference for reference, _ in pairs], [hypothesis for _, hypothesis in pairs], renderer)
+        regular = [_is_bold(hypothesis) for reference, hypothesis in pairs if not _is_bold(reference)]
+        bold = [_is_bold(hypothesis) for reference, hypothesis in pairs if _is_bold(reference)]
+        found[f"{shortest}-{longest or ''}"] = {
+            "samples": len(pairs),
+            **{name: scores[name] for name in ("bleu", "exact", "image_exact")},
+            "bold_invented": sum(regular) / len(regular) if regular else None,
+            "bold_recall": sum(bold) / len(bold) if bold else None,
+            "bold_labels": len(bold),
+        }
+    return found
+
+
+def _is_bold(label: str) -> bool:
+    return not BOLD.isdisjoint(label.split())
+
+
+def _read(checkpoint: Path, shards: Path, count: int, blank: bool) -> list[str]:
+    """What the model reads in each image, or in blank paper of its size; nothing where there is no image."""
+    read = [""] * count
+    for row in predict(checkpoint, shards, "test", load_section("predict", ReadoutParams), blank):
+        read[int(str(row["formula_id"]))] = str(row["hypothesis"])
+    return read
+
+
+def _normal_forms(labels: Sequence[str]) -> list[str]:
+    """Each label as the model would write it; one that the normalizer refuses stays as it is."""
+    normalizer = Normalizer(load_section("normalize", NormalizeParams).normalizer)
+    forms = []
+    for label in labels:
+        try:
+            forms.append(normalizer.normalize(label))
+        except LatexError:
+            forms.append(label)
+    return forms
+
+
+def _score(references: Sequence[str], hypotheses: Sequence[str], renderer: Renderer | None) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name:
+        files = []
+        for kind, lines in (("references", references), ("hypotheses", hypotheses)):
+            files.append(Path(name) / f"{kind}.txt")
+            files[-1].write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return dict(score_files(files[0], files[1], renderer))
+
+
+def _speed(vocabulary: Vocabulary) -> dict[str, object]:
+    """Training and reading at full speed, in the arithmetic of the run."""
+    params = load_section("train", TrainParams)
+    samples = Samples(DATA / "bucket", "train")
+    machine = Machine("cuda" if torch.cuda.is_available() else "cpu")
+    return measure(params, params.precision, samples, vocabulary, machine, BATCH_SIZES, SPEED_SECONDS)
+
+
+def _save_pieces(checkpoint: Checkpoint, out: Path) -> None:
+    """The checkpoint as a tar in pieces."""
+    with tempfile.TemporaryDirectory() as name:
+        save_checkpoint(replace(checkpoint, network=checkpoint.network.to(torch.bfloat16)), Path(name))
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w") as archive:
+            archive.add(name, "checkpoint")
+    content = stream.getvalue()
+    pieces = [content[start : start + PIECE_BYTES] for start in range(0, len(content), PIECE_BYTES)]
+    for number, piece in enumerate(pieces):
+        (out / f"weights.{number}").write_bytes(piece)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,40 @@
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from im2latex.cli.serve import serve
+from im2latex.errors import ArtifactError, UsageError
+from im2latex.sandbox import restrictions
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "python_multipart"])
+def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(UsageError, match=rf"{missing} is not installed; run: pip install 'im2latex\[serve\]'"):
+        serve()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"allowed_host": ["http://a"]}, "--allowed-host http://a: not the name of a host"),
+        ({"trusted_proxy": ["proxy.example"]}, "--trusted-proxy proxy.example: give an IP address or network"),
+        ({"max_rate": 0.0}, "rate = 0.0"),
+        ({"max_per_client": 0}, "per_client = 0"),
+    ],
+)
+def test_options_are_checked_before_anything_is_loaded(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(words)):
+        serve(**options)
+
+
+def test_it_says_that_there_is_no_sandbox(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(0, seccomp=False, bubblewrap=None))
+    with pytest.raises(UsageError, match="without a sandbox"):
+        serve(host="0.0.0.0", port=0)
+    with pytest.raises(ArtifactError):
+        serve(port=0, checkpoint=Path("nonexistent"))
+    assert "without a sandbox" in capsys.readouterr().err

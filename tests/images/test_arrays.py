@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from im2latex.images import arrays
+from im2latex.images.formats import decode_png
+
+
+def image(height: int = 5, width: int = 7) -> arrays.Pixels:
+    pixels = np.full((height, width), 255, np.uint8)
+    pixels[1:3, 2:5] = [[0, 100, 200], [254, 10, 20]]
+    return pixels
+
+
+def test_png_keeps_pixels_and_repeats_its_bytes() -> None:
+    data = arrays.encode_png(image())
+    assert data == arrays.encode_png(image())
+    assert np.array_equal(decode_png(data), image())
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_become_grey(channels: int) -> None:
+    colours = np.dstack([image()] * 3 + [np.full((5, 7), 255, np.uint8)])[..., :channels]
+    assert np.array_equal(arrays.grey(colours), image())
+    assert np.array_equal(arrays.grey(image()), image())
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+def test_ink_on_transparent_paper_is_dark_on_white(ink: int) -> None:
+    pixels = np.zeros((5, 7, 4), np.uint8)
+    pixels[1:3, 2:5] = (ink, ink, ink, 255)
+    grey = arrays.grey(pixels)
+    assert (grey[1:3, 2:5] == 0).all()
+    assert (grey == 0).sum() == 6
+    assert set(np.unique(grey)) == {0, 255}
+
+
+def test_crop_takes_all_ink_or_the_dark_part() -> None:
+    assert arrays.crop(image()).tolist() == [[0, 100, 200], [254, 10, 20]]
+    assert arrays.crop(image(), 150).tolist() == [[0, 100, 200], [254, 10, 20]]
+    assert arrays.crop(image(), 15).tolist() == [[0, 100], [254, 10]]
+    assert arrays.crop(np.full((4, 4), 255, np.uint8)).shape == (0, 0)
+
+
+def test_downsample_is_the_rounded_mean_and_fills_with_paper() -> None:
+    assert arrays.downsample(np.array([[0, 255], [255, 255], [0, 0]], np.uint8), 2).tolist() == [[191], [128]]
+    assert arrays.downsample(image(), 1).tolist() == image().tolist()
+
+
+def test_prepare_crops_pads_and_shrinks() -> None:
+    prepared = arrays.prepare(image(50, 50), padding_px=4, factor=2)
+    assert prepared.shape == (5, 6)
+    assert (prepared[0] == 255).all()
+    assert (prepared[:, :2] == 255).all()
+    assert prepared.min() < 255
+    assert np.array_equal(prepared, arrays.prepare(image(), padding_px=4, factor=2))

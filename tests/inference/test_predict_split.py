@@ -1,0 +1,113 @@
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from im2latex.config import check, project_section
+from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
+from im2latex.decoding.rerank import Redrawing
+from im2latex.errors import ParamsError
+from im2latex.images.arrays import ImageParams, crop
+from im2latex.inference.predict_split import ReadoutParams, evaluate, read_out
+from im2latex.io.parquet import read_table
+from im2latex.metrics.baselines import IMAGE, SEARCH_ALONE
+from im2latex.models.model import ModelParams, Network
+from im2latex.rendering.renderer import Rendering
+from im2latex.schemas import HYPOTHESES, PREDICTIONS
+from im2latex.training.batches import Samples, Shape
+from im2latex.training.checkpoint import Checkpoint, save_checkpoint
+from tests.fakes import FakeRenderer
+from tests.training.conftest import model, network, recipe, shards, values, vocabulary  # noqa: F401  fixtures
+
+BEAM = {"beam": 4, "device": "cpu"}
+AS_DRAWN = ImageParams(downsample=1, padding_px=0)
+
+
+@pytest.fixture
+def trained(network: Network, model: ModelParams, vocabulary: Vocabulary, tmp_path: Path) -> Path:  # noqa: F811
+    """Fresh weights that now and then write an end mark, so that a beam finds several formulas."""
+    with torch.no_grad():
+        network.decoder.get_parameter("embedding.weight").mul_(0.1)
+    checkpoint = Checkpoint(network, model, vocabulary, [Shape(16, 32, 4), Shape(32, 64, 8)], "a1", {}, {})
+    save_checkpoint(checkpoint, tmp_path / "checkpoint")
+    return tmp_path / "checkpoint"
+
+
+class Oracle(FakeRenderer):
+    """Draws the image of the sample for one of the hypotheses that were found in it."""
+
+    def __init__(self, known: dict[str, np.ndarray]) -> None:
+        self.known = known
+
+    def render(self, formulas: Sequence[str]) -> list[Rendering]:
+        return [
+            Rendering(self.known[formula]) if formula in self.known else self._draw(formula) for formula in formulas
+        ]
+
+
+def test_without_reranking_the_first_hypothesis_is_the_prediction(trained: Path, shards: Path) -> None:  # noqa: F811
+    found = read_out(trained, shards, "val", check(BEAM, ReadoutParams, "test"))
+    assert found.predictions.schema == PREDICTIONS
+    assert found.hypotheses.schema == HYPOTHESES
+    assert set(found.predictions["input"].to_pylist()) == {IMAGE}
+    first = [row for row in found.hypotheses.to_pylist() if row["rank"] == 0]
+    assert [row["hypothesis"] for row in first] == found.predictions["hypothesis"].to_pylist()
+    assert all(row["chosen"] == (row["rank"] == 0) for row in found.hypotheses.to_pylist())
+    assert found.hypotheses["same_image"].null_count == found.hypotheses.num_rows > found.images == 10
+
+
+def test_the_hypothesis_that_looks_like_the_image_is_taken(trained: Path, shards: Path) -> None:  # noqa: F811
+    plain = read_out(trained, shards, "val", check(BEAM, ReadoutParams, "test"))
+    samples = Samples(shards, "val")
+    wanted = {row["formula_id"]: row for row in plain.hypotheses.to_pylist() if row["rank"] == 1}
+    one = samples.ids[4]
+    image = crop(samples.image(4).numpy())
+    redrawing = Redrawing(Oracle({wanted[one]["hypothesis"]: image}), AS_DRAWN)
+    found = read_out(trained, shards, "val", check(BEAM | {"rerank": "render"}, ReadoutParams, "test"), redrawing)
+    rows = [row for row in found.predictions.to_pylist() if row["formula_id"] == one]
+    chosen = {row["input"]: row for row in rows}
+    assert chosen[IMAGE]["hypothesis"] == wanted[one]["hypothesis"]
+    assert chosen[IMAGE]["log_probability"] == wanted[one]["log_probability"], "it stays the model's own"
+    alone = found.predictions.filter([value == SEARCH_ALONE for value in found.predictions["input"].to_pylist()])
+    assert alone["hypothesis"].to_pylist() == plain.predictions["hypothesis"].to_pylist()
+    (judged,) = [row for row in found.hypotheses.to_pylist() if row["formula_id"] == one and row["chosen"]]
+    assert (judged["rank"], judged["same_image"], judged["column_edits"]) == (1, True, 0)
+
+
+def test_a_checkpoint_reads_shards_of_another_vocabulary(
+    network: Network,  # noqa: F811
+    model: ModelParams,  # noqa: F811
+    shards: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    torch.manual_seed(1)
+    other = Vocabulary([*SPECIALS, "z", "y", "f", "e", "d", "c", "b", "a"])
+    checkpoint = Checkpoint(Network(model, len(other)).eval(), model, other, [Shape(32, 64, 8)], "b2", {}, {})
+    save_checkpoint(checkpoint, tmp_path / "other")
+    out = tmp_path / "predictions.parquet"
+    params = check(BEAM | {"rerank": "render", "constrain": True}, ReadoutParams, "test")
+    scores = evaluate(
+        tmp_path / "other", shards, "val", out, params, Redrawing(FakeRenderer(), AS_DRAWN), FakeRenderer()
+    )
+    table = read_table(out)
+    assert sorted(set(table["reference"].to_pylist())) == sorted(set(Samples(shards, "val").latex))
+    assert scores["n"] == 10 == scores[SEARCH_ALONE]["n"]
+    assert {"bleu", "image_exact", "compiles"} <= scores.keys() & scores[SEARCH_ALONE].keys()
+    json.dumps(scores)
+    assert read_table(tmp_path / "predictions.hypotheses.parquet").num_rows >= 10
+
+
+def test_options_go_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(**options: object) -> ReadoutParams:
+        return project_section(ReadoutParams, "predict", options=options)
+
+    monkeypatch.chdir(tmp_path)
+    assert asked(beam=None).beam == 1
+    (tmp_path / "params.yaml").write_text("predict: {beam: 4, constrain: true}\n", encoding="utf-8")
+    assert asked() == ReadoutParams(beam=4, constrain=True)
+    assert asked(beam=6, rerank="render") == ReadoutParams(beam=6, constrain=True, rerank="render")
+    with pytest.raises(ParamsError, match="beam = 1 gives only one"):
+        asked(beam=1, rerank="render")

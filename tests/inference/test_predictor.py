@@ -1,0 +1,197 @@
+"""Reading with fresh weights: nothing sensible is read, but all that surrounds it can be seen."""
+
+import doctest
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
+from im2latex.decoding.rerank import Redrawing
+from im2latex.errors import ArtifactError
+from im2latex.images.arrays import ImageParams, crop
+from im2latex.inference import predictor
+from im2latex.inference.predictor import Candidate, Formula, Reader, reranked
+from im2latex.models.model import ModelParams, Network
+from im2latex.training.batches import Shape
+from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from tests.fakes import FakeRenderer
+from tests.images.typed import typed
+
+MODEL = ModelParams.model_validate(
+    {
+        "encoder": {
+            "name": "conv",
+            "channels": [4, 8, 16],
+            "blocks": [0, 1, 1],
+            "features": 32,
+            "heads": 2,
+            "layers": 1,
+            "dropout": 0.1,
+        },
+        "decoder": {"name": "transformer", "features": 32, "heads": 2, "layers": 2, "dropout": 0.1},
+    }
+)
+IMAGES = [typed("x = 1", 40), typed("a + b", 25), 255 - typed("x = 1", 40), typed("long, long", 90)]
+BLANK = np.full((30, 50), 255, np.uint8)
+
+
+def fresh(seed: int = 0) -> Checkpoint:
+    torch.manual_seed(seed)
+    vocabulary = Vocabulary([*SPECIALS, *"abcdef", "a b"])
+    network = Network(MODEL, len(vocabulary)).eval()
+    with torch.no_grad():  # sure enough of something that beams differ
+        for weight in network.decoder.parameters():
+            weight.mul_(2)
+    shapes = [Shape(40, 120, 8), Shape(64, 320, 12)]
+    return Checkpoint(network, MODEL, vocabulary, shapes, "a1", {}, {}, {"dpi": 200, "downsample": 2, "padding_px": 8})
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader(fresh(), "cpu")
+
+
+def test_every_image_has_its_formula_in_order(reader: Reader) -> None:
+    found = reader.read([*IMAGES, BLANK])
+    assert len(found) == 5
+    for formula in found[:4]:
+        assert formula.problem is None
+        assert 0 < formula.confidence <= 1
+        assert [one.latex for one in formula.candidates] == [formula.latex]
+        assert formula.seconds > 0
+        assert formula.attention is None
+    assert found[4].problem is not None
+    assert found[4].problem.reason == "blank"
+    assert (found[4].latex, found[4].candidates) == ("", [])
+    assert reader.read([]) == []
+
+
+def test_neither_neighbours_nor_batches_change_a_formula(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = [(one.latex, round(one.confidence, 4)) for one in reader.read(IMAGES * 3)]
+    monkeypatch.setattr(predictor, "MOST_PIXELS", 1)
+    alone = [(one.latex, round(one.confidence, 4)) for one in reader.read(IMAGES)]
+    assert together == alone * 3
+
+
+def test_dark_paper_is_read_alike(reader: Reader) -> None:
+    black, dark = reader.read([IMAGES[0], IMAGES[2]])
+    np.testing.assert_array_equal(black.image, dark.image)
+    assert black.latex == dark.latex
+
+
+def test_the_page_has_a_shape_of_the_training(reader: Reader) -> None:
+    assert {one.image.shape for one in reader.read(IMAGES)} <= {(40, 120), (64, 320)}
+
+
+def test_a_image_between_the_shapes_is_read_at_its_own_size() -> None:
+    checkpoint = fresh()
+    tall = Reader(
+        Checkpoint(
+            checkpoint.network,
+            MODEL,
+            checkpoint.vocabulary,
+            [Shape(20, 320, 8), Shape(160, 24, 8)],
+            "a1",
+            {},
+            {},
+        ),
+        "cpu",
+    )
+    (found,) = tall.read([IMAGES[0]])
+    assert found.image.shape[0] % 16 == 0
+    assert found.image.shape[1] % 32 == 0
+
+
+def test_candidates_differ_and_the_best_comes_first(reader: Reader) -> None:
+    (found,) = reader.read(IMAGES[:1], candidates=4)
+    texts = [one.latex for one in found.candidates]
+    assert len(texts) == len(set(texts)) > 1
+    assert found.candidates[0] == Candidate(found.latex, found.confidence)
+    assert [one.confidence for one in found.candidates] == sorted(
+        (o.confidence for o in found.candidates), reverse=True
+    )
+    (wider,) = reader.read(IMAGES[:1], candidates=2, beam=4)
+    assert wider.candidates == found.candidates[:2]
+
+
+def test_confidence_is_the_mean_probability_of_a_token(reader: Reader) -> None:
+    (found,) = reader.read(IMAGES[:1])
+    network, vocabulary = reader.checkpoint.network, reader.checkpoint.vocabulary
+    ids = [vocabulary.tokens.index(token) for token in found.latex.split(" ")]
+    images = torch.from_numpy(found.image)[None, None]
+    logits = network(images, torch.tensor([[vocabulary.bos, *ids]])).logits[0].log_softmax(dim=-1)
+    finished = len(ids) < reader.checkpoint.max_tokens
+    if finished:
+        total = sum(float(row[token]) for row, token in zip(logits, [*ids, vocabulary.eos], strict=True))
+        assert found.confidence == pytest.approx(math.exp(total / (len(ids) + 1)), rel=1e-3)
+
+
+def test_attention_has_a_map_a_token(reader: Reader) -> None:
+    found = reader.read(IMAGES, attention=True)
+    for formula in found:
+        assert formula.attention is not None
+        tokens, rows, columns = formula.attention.shape
+        assert tokens == len(formula.latex.split())
+        height, width = formula.image.shape
+        assert rows / columns == pytest.approx(height / width, rel=0.35)
+        assert formula.attention.sum(axis=(1, 2)).max() <= 1.001
+
+
+def test_half_precise_weights_are_read(reader: Reader, tmp_path: Path) -> None:
+    checkpoint = fresh()
+    checkpoint.network.half()
+    save_checkpoint(checkpoint, tmp_path)
+    assert next(load_checkpoint(tmp_path).network.parameters()).dtype == torch.float32
+    halved = Reader.load(tmp_path, "cpu").read(IMAGES)
+    for one, other in zip(reader.read(IMAGES), halved, strict=True):
+        assert one.confidence == pytest.approx(other.confidence, rel=0.02)
+
+
+def test_the_first_of_the_candidates_can_be_the_one_that_looks_alike() -> None:
+    right, wrong = Candidate("a b", 0.4), Candidate("a c", 0.5)
+    drawn = FakeRenderer().render(["a b"])[0].pixels
+    assert drawn is not None
+    redrawing = Redrawing(FakeRenderer(), ImageParams(downsample=1))
+    page = np.pad(crop(drawn), ((9, 4), (3, 30)), constant_values=255)
+    read = Formula("a c", 0.5, [wrong, right], page)
+    assert reranked([read, Formula()], redrawing)[0].candidates == [right, wrong]
+
+
+def test_without_a_checkpoint_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor, "RELEASED", tmp_path / "none")
+    with pytest.raises(ArtifactError, match="--checkpoint"):
+        Reader.load()
+    with pytest.raises(ArtifactError, match="no checkpoint here"):
+        Reader.load(tmp_path)
+
+
+def test_the_example_of_the_docstring_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read depends on the weights; the names and arguments do not."""
+    monkeypatch.setattr(Reader, "load", classmethod(lambda cls: cls(fresh(), "cpu")))
+    (example,) = doctest.DocTestFinder(recurse=False).find(predictor, globs={"pixels": IMAGES[0]})
+    for step in example.examples:
+        step.want = step.want and "...\n"
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    assert runner.run(example).failed == 0
+
+
+def test_a_formula_that_reaches_the_greatest_length_is_cut_and_unsure(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = fresh()
+    step = checkpoint.network.decoder.step
+
+    def endless(state: list[torch.Tensor], tokens: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        logits, after = step(state, tokens)
+        logits[:, Vocabulary.eos] -= 20
+        logits[:, 5] += 20  # sure of every token but the end
+        return logits, after
+
+    monkeypatch.setattr(checkpoint.network.decoder, "step", endless)
+    for beam in (1, 3):
+        for formula in Reader(checkpoint, "cpu").read(IMAGES, candidates=beam):
+            assert formula.reason == "cut"
+            assert formula.candidates[0].reason == "cut"
+            assert formula.latex.count(" ") + 1 >= 12
+            assert formula.confidence < 1e-6

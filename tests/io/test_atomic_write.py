@@ -1,0 +1,48 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from safetensors import SafetensorError
+
+from im2latex.errors import is_full
+from im2latex.io.atomic_write import replace
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    replace(path, lambda draft: draft.write_text("old"))
+
+    def fail(draft: Path) -> None:
+        draft.write_text("half")
+        raise RuntimeError("full disk")
+
+    with pytest.raises(RuntimeError):
+        replace(path, fail)
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("error", "free", "kind"),
+    [
+        (SafetensorError("I/O error: No space left on device (os error 28)"), 1 << 30, OSError),
+        (RuntimeError("unexpected pos 576 vs 534"), 4096, OSError),
+        (RuntimeError("unexpected pos 576 vs 534"), 1 << 30, RuntimeError),
+    ],
+    ids=str,
+)
+def test_a_full_disk_is_told_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, free: int, kind: type[Exception]
+) -> None:
+    path = tmp_path / "state.pt"
+    path.write_bytes(b"before")
+
+    def fill(draft: Path) -> None:
+        draft.write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr("im2latex.io.atomic_write.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(kind) as caught:
+        replace(path, fill)
+    assert kind is not OSError or is_full(caught.value)  # type: ignore[arg-type]
+    assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"before"]

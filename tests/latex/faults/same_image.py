@@ -1,0 +1,46 @@
+"""What holds for any formula: its normalized form prints the same image and is left alone, or there is a reason."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from im2latex.images import arrays
+from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from im2latex.metrics.normalizer_audit import Finding, audit
+from im2latex.rendering.renderer import RenderParams, TexRenderer
+
+_PAPER = 255
+
+
+def findings(formulas: Sequence[str]) -> list[Finding]:
+    """The audit of the formulas, rendered in one batch."""
+    return list(audit(formulas, Normalizer(NormalizerParams()), TexRenderer(RenderParams(rasterizer="pdfium"))))
+
+
+def assert_same_images(formulas: Sequence[str]) -> None:
+    """Every formula that prints keeps its image, grey values too, or is refused by name; none is unstable."""
+    wrong = [_shown(finding) for finding in findings(formulas) if not _is_right(finding)]
+    assert wrong == []
+
+
+def assert_accepted(formulas: Sequence[str]) -> None:
+    """As `assert_same_images`, and none that prints is refused."""
+    wrong = [
+        _shown(finding) for finding in findings(formulas) if not _is_right(finding) or finding.outcome == "refused"
+    ]
+    assert wrong == []
+
+
+def _is_right(finding: Finding) -> bool:
+    if finding.latex is None:
+        return finding.reason != ""
+    before, after = finding.before.pixels, finding.after.pixels
+    if before is None:
+        return finding.idempotent
+    if after is None or not finding.idempotent or finding.outcome != "same":
+        return False
+    return np.array_equal(arrays.crop(before, _PAPER), arrays.crop(after, _PAPER))
+
+
+def _shown(finding: Finding) -> tuple[str, str | None, str, bool]:
+    return finding.raw, finding.latex, finding.outcome, finding.idempotent

@@ -1,0 +1,40 @@
+"""Seeded, varied, and of a length that two cores can learn in minutes."""
+
+from collections import Counter
+from random import Random
+from statistics import median
+
+from im2latex.latex.grammar.generator import formula, generate
+from im2latex.latex.grammar.randomize import BOLD
+from im2latex.latex.grammar.symbol_sets import flat_symbols
+from im2latex.latex.normalizer import NormalizerParams, normalize
+from im2latex.latex.tokens import LEXEME
+
+
+def test_the_seed_decides() -> None:
+    assert generate(50, seed=3) == generate(50, seed=3)
+    assert generate(50, seed=3) != generate(50, seed=4)
+    assert generate(50, seed=3) == generate(80, seed=3)[:50]
+    assert formula(Random(3)) == generate(1, seed=3)[0]
+
+
+def test_formulas_differ() -> None:
+    assert len(set(generate(1000, seed=0))) == 1000
+
+
+def test_the_dataset_suits_a_small_model() -> None:
+    normalized = [normalize(text, NormalizerParams()) for text in generate(4000, seed=0)]
+    lengths = sorted(len(text.split()) for text in normalized)
+    assert 18 <= median(lengths) <= 26
+    assert lengths[len(lengths) * 95 // 100] <= 45
+    counts = Counter(token for text in normalized for token in text.split())
+    assert sum(count >= 15 for count in counts.values()) >= 180
+
+
+def test_flat_symbols_are_equally_frequent() -> None:
+    symbols = flat_symbols()
+    counts = Counter(token for text in generate(3000, 1, symbols) for token in LEXEME.findall(text))
+    relations = sorted(counts[name] for name in symbols.relations.split())
+    assert relations[0] > 0
+    assert relations[len(relations) * 95 // 100] < 5 * median(relations)  # the productions themselves bring some
+    assert not any(font in BOLD for font, _ in symbols.fonts)

@@ -1,0 +1,60 @@
+from im2latex.latex.parser.parse import parse
+from im2latex.latex.parser.tree import Row, Style, Token, copied, heads, rewrite
+from im2latex.latex.serializer import write
+
+
+def _styles_of(source: str) -> dict[str, Style]:
+    """The style of each row, by its first token."""
+    found: dict[str, Style] = {}
+
+    def note(row: Row, style: Style) -> Row:
+        if row and isinstance(row[0], Token):
+            found[row[0].text] = style
+        return row
+
+    rewrite(parse(source), note)
+    return found
+
+
+def test_styles_follow_tex() -> None:
+    styles = _styles_of(r"a + \frac{b}{\frac{c}{d}} + x^{e} + \tfrac{f}{g} + \begin{matrix} h \end{matrix}")
+    assert styles["a"] == Style.DISPLAY
+    assert styles["b"] == styles["h"] == Style.TEXT
+    assert styles["c"] == styles["e"] == styles["f"] == Style.SCRIPT
+
+
+def test_a_style_switch_holds_for_what_follows() -> None:
+    assert _styles_of(r"\scriptstyle {a}")["a"] == Style.SCRIPT
+
+
+def test_text_is_no_row_but_its_mathematics_is() -> None:
+    assert set(_styles_of(r"\text{abc $x$}")) == {"x"}
+
+
+def test_heads_look_through_scripts() -> None:
+    assert list(heads(parse("a^2 b"))) == [Token("a"), Token("b")]
+
+
+def test_rewrite_goes_innermost_first() -> None:
+    seen: list[int] = []
+
+    def note(row: Row, _: Style) -> Row:
+        seen.append(len(row))
+        return row
+
+    rewrite(parse("{a {b}}"), note)
+    assert seen == [1, 2, 1]
+
+
+def test_a_copy_shares_no_node() -> None:
+    for text in [
+        r"a_{i}^{2} \frac{x}{y}",
+        r"\begin{array}{c|c} a & b \\ c & d \end{array}",
+        r"\left( \text{if $x$} \right) {z}",
+    ]:
+        row = parse(text)
+        before = write(row)
+        copy = copied(row)
+        assert write(copy) == before
+        rewrite(copy, lambda inner, style: [])
+        assert write(row) == before

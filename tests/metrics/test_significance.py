@@ -1,0 +1,120 @@
+import random
+
+import numpy as np
+import pytest
+from sacrebleu.metrics.bleu import BLEU
+
+from im2latex.errors import InputError
+from im2latex.metrics.ratios import Column, share
+from im2latex.metrics.significance import contrast
+from im2latex.metrics.text import TEXT_SCORES, text_columns, text_scores
+
+TOKENS = [*"abcdefgh", r"\frac", r"\alpha", "{", "}", "^", "_"]
+
+
+def formulas(count: int, seed: int) -> list[str]:
+    drawn = random.Random(seed)
+    return [" ".join(drawn.choices(TOKENS, k=drawn.randint(4, 30))) for _ in range(count)]
+
+
+def damaged(formula: str, drawn: random.Random) -> str:
+    tokens = formula.split()
+    for _ in range(1 + len(tokens) // 4):
+        tokens[drawn.randrange(len(tokens))] = "x"
+    return " ".join(tokens)
+
+
+def read_badly(references: list[str], wrong: float, seed: int) -> list[str]:
+    drawn = random.Random(seed)
+    return [damaged(one, drawn) if drawn.random() < wrong else one for one in references]
+
+
+def exact(rights: np.ndarray) -> dict[str, Column]:
+    return {"count": np.ones(len(rights)), "exact": rights.astype(np.float64)}
+
+
+def test_identical_systems_do_not_differ() -> None:
+    references = formulas(200, seed=1)
+    data = text_columns(references, read_badly(references, 0.3, seed=2))
+    for found in contrast(data, data, TEXT_SCORES, resamples=100):
+        assert (found.change, found.interval, found.p, found.p_worse) == (0.0, (0.0, 0.0), 1.0, 1.0), found.name
+        assert found.a_interval[0] <= found.a <= found.a_interval[1]
+
+
+def test_it_agrees_with_the_paper_done_by_hand() -> None:
+    """Strings drawn anew and scored by sacreBLEU, as in section 3 of the paper, with the same draws."""
+    references = formulas(60, seed=3)
+    a, b = read_badly(references, 0.5, seed=4), read_badly(references, 0.6, seed=5)
+    resamples, seed = 80, 9
+    drawn = np.random.default_rng(seed)
+    bleu = BLEU(tokenize="none", smooth_method="none")
+    changes: dict[str, list[float]] = {"bleu": [], "edit": []}
+    for _ in range(resamples):
+        chosen = drawn.integers(0, len(references), len(references))
+        refs = [references[place] for place in chosen]
+        texts = [[side[place] for place in chosen] for side in (a, b)]
+        blue, red = (bleu.corpus_score(side, [refs]).score / 100 for side in texts)
+        changes["bleu"].append(red - blue)
+        changes["edit"].append(text_scores(refs, texts[1])["edit"] - text_scores(refs, texts[0])["edit"])
+    found = contrast(
+        text_columns(references, a), text_columns(references, b), TEXT_SCORES, resamples=resamples, seed=seed
+    )
+    for one in found:
+        if one.name in changes:
+            by_hand = np.array(changes[one.name])
+            assert one.interval == pytest.approx(tuple(np.quantile(by_hand, [0.025, 0.975])), abs=1e-9)
+            tails = [(np.sum(by_hand <= 0) + 1) / (resamples + 1), (np.sum(by_hand >= 0) + 1) / (resamples + 1)]
+            assert one.p == pytest.approx(min(1, 2 * min(tails)))
+            assert one.p_worse == pytest.approx(tails[1])
+
+
+def test_a_run_with_one_formula_in_twenty_damaged_is_worse() -> None:
+    references = formulas(2000, seed=6)
+    good = read_badly(references, 0.2, seed=7)
+    drawn = random.Random(8)
+    bad = [damaged(one, drawn) if drawn.random() < 0.05 else one for one in good]
+    a, b = (text_columns(references, side) for side in (good, bad))
+    for one in contrast(a, b, TEXT_SCORES, falling=("cer", "token_error_rate")):
+        assert one.significant, one.name
+        assert one.p_worse < 0.01, one.name
+        assert (one.change > 0) == (one.name in ("cer", "token_error_rate")), one.name
+
+
+def test_the_sign_of_a_falling_score_is_turned() -> None:
+    references = formulas(300, seed=6)
+    good, bad = references, read_badly(references, 0.5, seed=7)
+    a, b = (text_columns(references, side) for side in (good, bad))
+    scores = {"cer": TEXT_SCORES["cer"]}
+    assert contrast(a, b, scores, falling=("cer",), resamples=100)[0].p_worse < 0.05
+    assert contrast(b, a, scores, falling=("cer",), resamples=100)[0].p_worse > 0.95
+
+
+def test_systems_that_are_as_good_are_rarely_told_apart() -> None:
+    """Both err in the same share of samples, each by its own luck: 5 % of such pairs may be told apart, not more.
+
+    Of 400 pairs that is 20; 31 or more have a probability of 1 % where 5 % is the truth.
+    """
+    drawn = np.random.default_rng(11)
+    false, worse = 0, 0
+    for seed in range(400):
+        hard = drawn.random(250) < 0.5
+        a, b = (exact(drawn.random(250) < np.where(hard, 0.3, 0.8)) for _ in "ab")
+        [one] = contrast(a, b, {"exact": share("exact")}, resamples=200, seed=seed)
+        false += one.significant
+        worse += one.p_worse < 0.05
+    assert false <= 30
+    assert worse <= 30
+
+
+def test_the_same_draws_make_pairs_sharper_than_intervals() -> None:
+    """Two systems that differ in a few samples are told apart though their own intervals overlap."""
+    rights = np.arange(1000) % 2 == 0
+    a, b = exact(rights), exact(rights & (np.arange(1000) >= 20))
+    [one] = contrast(a, b, {"exact": share("exact")})
+    assert one.b > one.a_interval[0]
+    assert one.p_worse < 0.01
+
+
+def test_no_common_sample_is_refused() -> None:
+    with pytest.raises(InputError, match="no sample is in both"):
+        contrast(exact(np.zeros(0)), exact(np.zeros(0)), {"exact": share("exact")})

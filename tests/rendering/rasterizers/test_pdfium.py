@@ -1,0 +1,75 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from im2latex.errors import ToolError
+from im2latex.rendering import document, tex_format
+from im2latex.rendering.rasterizers import pdfium_client
+from im2latex.rendering.rasterizers.pdfium_client import Pdfium
+from im2latex.rendering.tex_process import Fresh
+from im2latex.rendering.typesetter import Typesetter
+from im2latex.sandbox.process import LimitParams
+from im2latex.sandbox.worker import Limit, PythonWorker
+
+RULES = r"\hbox to 1pt{{\leaders\hbox to {step}pt{{\rule{{9pt}}{{9pt}}\hss}}\hfill}}"
+# Clipped is what has ink more than 24 px, which is 8.7 pt, outside its box.
+FORMULAS = {
+    r"\frac{\int f}{\mathcal{Y}}": None,
+    r"\rlap{x}": None,
+    r"\rlap{$x+y$}": "clipped",
+    r"\rlap{\hspace{30pt}\rule{9pt}{1pt}}": "clipped",
+    r"\hspace{-20pt}x": "clipped",
+    r"\smash{\raise 40pt\hbox{$\sqrt{x}$}}": "clipped",
+    r"\smash{\lower 40pt\hbox{x}}": "clipped",
+    r"\rlap{\hspace{30pt}}": None,
+    RULES.format(step=0.01): None,
+    RULES.format(step=0.0005): "too_complex",
+}
+
+
+@pytest.mark.needs_tex
+def test_ink_outside_the_page_and_too_much_of_it_are_seen() -> None:
+    template = document.TemplateParams()
+    preamble = tex_format.load(document.preamble(template, document.PageParams()))
+    for printed in Typesetter(template, Fresh(preamble, LimitParams()), 3).typeset(list(FORMULAS), 24):
+        assert printed.pdf is not None
+        expected = {number: fault for number, fault in enumerate(FORMULAS.values(), 1) if fault}
+        assert pdfium_client.shared().inspect(printed.pdf, range(1, len(FORMULAS) + 1)) == expected
+
+
+def test_a_page_that_takes_long_holds_up_no_other_thread() -> None:
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(pdfium_client.shared).result() is not pdfium_client.shared()
+    assert pdfium_client.shared() is pdfium_client.shared()
+
+
+def test_a_library_that_does_not_work_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.pdf"
+    page.write_bytes(pdfium_client._BLANK)
+    assert Pdfium().inspect(page, [1]) == {}
+    monkeypatch.setattr("im2latex.sandbox.worker.sys.executable", "/bin/false")
+    with pytest.raises(ToolError, match=r"ended.*pypdfium2"):
+        Pdfium().inspect(page, [1])
+
+
+def test_a_worker_that_somebody_else_killed_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.pdf"
+    page.write_bytes(pdfium_client._BLANK)
+    library = Pdfium()
+
+    def killed(worker: PythonWorker, length: int, limit: Limit) -> bytearray:
+        worker._child._process.kill()
+        return receive(worker, length, limit)
+
+    receive = PythonWorker.receive
+    with monkeypatch.context() as patch:
+        patch.setattr(PythonWorker, "receive", killed)
+        with pytest.raises(ToolError, match="killed by SIGKILL"):
+            library.inspect(page, [1])
+    assert library.inspect(page, [1]) == {}
+    assert library._worker is not None
+    library._worker._child._process.kill()
+    while library._worker.alive:
+        pass
+    assert library.inspect(page, [1]) == {}, "one that was killed between two requests is replaced"

@@ -1,0 +1,27 @@
+"""Spread over processes or not, the same images in the same order."""
+
+import pytest
+
+from im2latex.rendering.parallel import CHUNK, PooledGlyphs, PooledRenderer
+from im2latex.rendering.renderer import Rendering
+from tests.fakes import FakeGlyphs, FakeRenderer
+
+
+def pixels(renderings: list[Rendering]) -> list[bytes | None]:
+    return [None if rendering.pixels is None else rendering.pixels.tobytes() for rendering in renderings]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("count", [0, 1, CHUNK, 2 * CHUNK + 1])
+def test_draws_what_its_renderer_draws(monkeypatch: pytest.MonkeyPatch, workers: str, count: int) -> None:
+    monkeypatch.setenv("IM2LATEX_WORKERS", workers)
+    formulas = [f"x_{number % 40}" + r"\broken" * (number % 7 == 0) for number in range(count)]
+    pool = PooledRenderer(FakeRenderer())
+    assert pixels(pool.render(formulas)) == pixels(FakeRenderer().render(formulas))
+    assert pool.identity == FakeRenderer.identity
+
+
+def test_symbols_come_in_the_order_of_formulas() -> None:
+    formulas = [f"x {number}" for number in range(CHUNK + 3)]
+    settings = PooledGlyphs(FakeGlyphs()).read(formulas)
+    assert [" ".join(one.glyphs.labels) for one in settings if one.glyphs] == formulas

@@ -1,0 +1,217 @@
+import os
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from im2latex.reporting import html
+from im2latex.reporting.breakdown_model import (
+    AttentionMap,
+    Breakdown,
+    Condition,
+    Errors,
+    InlineImage,
+    Kind,
+    Part,
+    SplitUse,
+    VocabularyUse,
+)
+from im2latex.reporting.html import render_page, write_page
+from im2latex.reporting.png import data_uri
+from im2latex.reporting.report_model import (
+    Audit,
+    ByLength,
+    Curve,
+    Example,
+    Fault,
+    Gallery,
+    Histogram,
+    Learnt,
+    Line,
+    Padding,
+    PageContent,
+    Provenance,
+    Score,
+    StageCount,
+)
+from im2latex.reporting.templating import verdict
+
+EXAMPLE = Example("ab" * 16, r"x < y & \alpha", r"x > y", 3, False, None, InlineImage(b"png", 30, 9), None, None)
+MAPS = np.array([[[1, 0, 0]], [[0, 0.1, 0.9]]], np.float32)
+ATTENTION_MAP = AttentionMap("ef" * 16, InlineImage(b"page", 30, 8), ("<", r"\beta"), MAPS)
+CONTENT = PageContent(
+    title="A <small> model",
+    split="test",
+    samples=12345,
+    failures={"undefined_macro": 7},
+    reference_failures={},
+    controls=("Blank image",),
+    scores=(Score("cer", "Character error rate", "wrong", True, 0.25, (0.2, 0.3), (0.9,)),),
+    stages=(
+        StageCount("render", 100, 90, 10, (("no_ink", 8), ("timeout", 2))),
+        StageCount("predict", 20, 20, 0, ()),
+    ),
+    audit=Audit(30, 25, 23, 2, 0, 1, (("synonym", 2),), (Fault("changed", "synonym", r"a < b", "c", None, None),)),
+    histograms=(Histogram("Width", "px", (0, 5, 10), (3, 4)),),
+    padding=Padding(24, 0.7112, 0.7036),
+    curves=(Curve("Loss", (Line("training", ((1, 2.0), (2, 1.0))),)),),
+    breakdowns=(Breakdown("By source", "Groups.", "Same image", (Part("paper <1>", 4321, 0.25, (0.2, 0.35)),)),),
+    errors=Errors(
+        kinds=(Kind("Same string", 8000, True), Kind("Does not typeset", 4345, False)),
+        edits=(("replaced", 4), ("missing", 3), ("extra", 2)),
+        of_spacing=1,
+        replaced=((r"\dfrac", r"\frac", 77),),
+        missing=(("<", 66),),
+        extra=(),
+    ),
+    conditions=(Condition("jpeg_40", 500, 0.31, 0.62, 0.775),),
+    vocabulary=VocabularyUse(217, (SplitUse("test", 400, 2, 9000, 3),), ((5, 12),), ((r"\neg", 3),)),
+    attention_maps=(ATTENTION_MAP,),
+    learnt=(Learnt("cd", r"a < \beta", ((1, "c"), (2345, r"a < \gamma"))),),
+    by_length=(ByLength("Same image", (Part("0-20", 5, 0.5, (0.4, 0.6)),)),),
+    galleries=(Gallery("Random", "By chance.", (EXAMPLE,)),),
+    provenance=Provenance({"data set": "5c1e"}, {"numpy": "2.4"}, "seed: 1"),
+)
+
+
+class Balance(HTMLParser):
+    """Fails where a tag is closed that is not the last one opened, and gathers addresses."""
+
+    VOID = frozenset({"meta", "img", "input"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.gather(attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def gather(self, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.gather(attrs)
+        assert tag in {"path", "circle", "rect", "polyline", "use", "image"}
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_padding_of_batches_is_told() -> None:
+    page = render_page(CONTENT).decode()
+    assert "one of 24 shapes" in page
+    assert "<b>71.12 %</b> of their pixels" in page
+
+
+def test_the_page_is_one_balanced_file_without_the_network() -> None:
+    text = render_page(CONTENT).decode()
+    parser = Balance()
+    parser.feed(text)
+    assert parser.open == []
+    outer = {address for address in parser.addresses if not address.startswith("#")}
+    assert outer == {data_uri(b"png"), data_uri(b"page")}
+    assert "url(" not in text
+    assert "<script" not in text
+
+
+def test_everything_in_the_content_is_shown_and_escaped() -> None:
+    text = render_page(CONTENT).decode()
+    shown = ["A &lt;small&gt; model", "12,345", "undefined macro", "0.250", "0.200 – 0.300", "0.900", "no ink"]
+    shown += ["works on 20 of 90", "By chance.", "other image, 3 wrong tokens", "5c1e", "numpy", "seed: 1"]
+    shown += ["<del>&lt;</del>", "<ins>&gt;</ins>"]
+    shown += [r"<code>a &lt; <ins>\gamma</ins></code>", "2,345", "read 1 validation images"]
+    shown += [
+        "paper &lt;1&gt;",
+        "0.250",
+        "left: 20.00%; width: 15.00%",
+        "64.8 %",
+        r'<code class="missed">\dfrac</code>',
+    ]
+    shown += ["about spacing <b>1</b>", '<code class="missed">&lt;</code>', "jpeg 40", "78 %"]
+    shown += ["217 entries", "0.50 %", "0.03 %", "5 times <b>12</b>", r"<code>\neg</code> <b>3</b>"]
+    shown += [
+        "efefefefefef",
+        "--n: 2",
+        "Token 2, \\beta: 80 % from the left",
+    ]
+    assert [words for words in shown if words not in text] == []
+    assert text.count("<table>\n      <caption>") == 2, "no table of extra tokens"
+
+
+def test_sections_without_content_are_left_out() -> None:
+    content = replace(
+        CONTENT,
+        curves=(),
+        by_length=(),
+        breakdowns=(),
+        conditions=(),
+        attention_maps=(),
+        galleries=(),
+        histograms=(),
+        stages=(),
+    )
+    text = render_page(content).decode()
+    for heading in (
+        "By source",
+        "Other conditions",
+        "Where the model looked",
+        "Learning curve",
+        "Scores by length",
+        "Examples",
+        "The data set",
+        "From raw formulas",
+    ):
+        assert heading not in text
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    assert write_page(CONTENT, tmp_path / "deep" / "report.html") == len(render_page(CONTENT))
+    assert (tmp_path / "deep" / "report.html").read_bytes() == render_page(CONTENT)
+
+
+def test_a_page_that_is_too_large_loses_examples_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "MAX_BYTES", most := len(render_page(CONTENT)) + 20_000)
+    heavy = replace(EXAMPLE, input=InlineImage(os.urandom(12_000), 30, 9))
+    content = replace(CONTENT, galleries=(Gallery("Random", "By chance.", (EXAMPLE, heavy, heavy)),))
+    assert write_page(content, tmp_path / "report.html") <= most
+    text = (tmp_path / "report.html").read_text()
+    assert "Left out to keep the page small: 1." in text
+    assert text.count('<article class="example"') == 2
+
+
+def test_attention_is_the_first_to_go_but_for_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "MAX_BYTES", most := len(render_page(CONTENT)) + 40_000)
+    heavy = replace(ATTENTION_MAP, page=InlineImage(os.urandom(9_000), 30, 8))
+    assert write_page(replace(CONTENT, attention_maps=(heavy,) * 6), tmp_path / "report.html") <= most
+    text = (tmp_path / "report.html").read_text()
+    assert "Left out to keep the page small" in text
+    assert 2 <= text.count('<article class="attention_map') < 6
+    assert text.count('<article class="example"') == 1
+
+
+def test_an_animation_needs_consent_and_no_script() -> None:
+    text = render_page(replace(CONTENT, attention_maps=(ATTENTION_MAP, ATTENTION_MAP))).decode()
+    assert text.count("checked>") == 1, "one plays by itself, the others when asked"
+    assert "prefers-reduced-motion: no-preference" in text
+    moving = text[text.index("prefers-reduced-motion: no-preference") :]
+    assert "infinite" not in text[: text.index("prefers-reduced-motion: no-preference")]
+    assert "infinite" in moving
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"same_image": True, "edits": 0}, ("same image, same string", "right")),
+        ({"same_image": True, "edits": 1}, ("same image, 1 wrong token", "right")),
+        ({"same_image": None, "edits": 0}, ("same string", "right")),
+        ({"same_image": None, "edits": 2}, ("2 wrong tokens", "wrong")),
+        ({"failure": "undefined_macro"}, ("undefined macro", "failed")),
+    ],
+)
+def test_verdicts_in_words(changes: dict[str, object], words: tuple[str, str]) -> None:
+    assert verdict(replace(EXAMPLE, **changes)) == words  # type: ignore[arg-type]

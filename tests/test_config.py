@@ -1,0 +1,118 @@
+"""A wrong key or value is one sentence that names the key, the rule and what would be right."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import Field, model_validator
+
+from im2latex.config import Params, check, load_section
+from im2latex.errors import InputError, ParamsError
+
+
+class Inner(Params):
+    dpi: int = Field(ge=1)
+
+
+class Outer(Params):
+    name: str
+    inner: Inner
+
+
+GOOD = {"name": "x", "inner": {"dpi": 200}}
+
+
+def test_fills_nested_sections() -> None:
+    assert check(GOOD, Outer, "p").inner.dpi == 200
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({**GOOD, "nmae": 1}, "p.nmae is not a known key; known here are inner, name"),
+        ({"name": "x", "inner": {"dpi": 1, "dip": 2}}, "p.inner.dip is not a known key; known here are dpi"),
+        ({"name": "x"}, "p.inner is missing; add it"),
+        ({"name": "x", "inner": {"dpi": 0}}, "p.inner.dpi = 0: input should be greater than or equal to 1"),
+        ({"name": 3, "inner": {"dpi": 1}}, "p.name = 3: input should be a valid string"),
+        (None, "p = None: input should be a valid dictionary or instance of Outer"),
+    ],
+)
+def test_says_what_is_wrong(values: object, sentence: str) -> None:
+    with pytest.raises(ParamsError) as caught:
+        check(values, Outer, "p")
+    assert str(caught.value) == sentence
+
+
+def test_sections_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    with pytest.raises(InputError, match="no such file; run from the root"):
+        load_section("a", Inner, path)
+    path.write_text("a: {dpi: 3}\nb: {}\n")
+    assert load_section("a", Inner, path) == Inner(dpi=3)
+    with pytest.raises(ParamsError, match="the section 'c' is missing; present are a, b"):
+        load_section("c", Inner, path)
+    path.write_text("a: [\n")
+    with pytest.raises(InputError, match="cannot be read as YAML"):
+        load_section("a", Inner, path)
+    path.write_text("- 1\n")
+    with pytest.raises(InputError, match="must hold a mapping of sections, found list"):
+        load_section("a", Inner, path)
+
+
+class Circle(Params):
+    name: Literal["circle"]
+    radius: float = Field(gt=0)
+
+
+class Square(Params):
+    name: Literal["square"]
+    side: float = Field(gt=0)
+
+
+class Drawing(Params):
+    shape: Annotated[Circle | Square, Field(discriminator="name")]
+    frame: Inner | None = None
+    more: tuple[Inner, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"shape": {"name": "square"}}, "p.shape.side is missing; add it"),
+        (
+            {"shape": {"name": "square", "side": 1, "radius": 1}},
+            "p.shape.radius is not a known key; known here are name, side",
+        ),
+        ({"shape": {"name": "circle", "radius": 0}}, "p.shape.radius = 0: input should be greater than 0"),
+        ({"shape": {"name": "cube"}}, "p.shape.name = 'cube': known names are 'circle', 'square'"),
+        ({"shape": {"side": 1}}, "p.shape.name is missing; add it"),
+        (
+            {"shape": {"name": "square", "side": 1}, "frame": {"dpi": 1, "dip": 1}},
+            "p.frame.dip is not a known key; known here are dpi",
+        ),
+        (
+            {"shape": {"name": "square", "side": 1}, "more": [{"dpi": 1}, {"dip": 1, "dpi": 1}]},
+            "p.more.1.dip is not a known key; known here are dpi",
+        ),
+    ],
+)
+def test_a_union_told_apart_by_name_is_told_as_it_is_written(values: object, sentence: str) -> None:
+    with pytest.raises(ParamsError) as caught:
+        check(values, Drawing, "p")
+    assert str(caught.value) == sentence
+
+
+class Pair(Params):
+    low: int
+    high: int
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Pair":
+        if self.low > self.high:
+            raise ValueError("low must not be above high")
+        return self
+
+
+def test_a_rule_of_a_whole_section_is_told_without_its_values() -> None:
+    with pytest.raises(ParamsError, match="^p: low must not be above high$"):
+        check({"low": 2, "high": 1}, Pair, "p")

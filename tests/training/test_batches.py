@@ -1,0 +1,117 @@
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from im2latex.dataset.buckets import save_shapes
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import ArtifactError
+from im2latex.training.batches import BatchParams, Epochs, Samples, collate, decode, plan
+from tests.training.conftest import LETTERS, SHAPES, draw, write_split
+
+PARAMS = BatchParams(max_images=4, max_pixels=5000, max_tokens=1000)
+
+
+def test_an_epoch_holds_every_sample_once(shards: Path) -> None:
+    samples = Samples(shards, "train")
+    epochs = Epochs(samples, PARAMS, seed=1)
+    length = len(plan(samples, PARAMS))
+    for epoch in range(3):
+        batches = [epochs[epoch * length + place] for place in range(length)]
+        assert Counter(index for batch in batches for index in batch) == Counter(range(len(samples)))
+
+
+def test_epochs_differ_and_repeat_from_the_seed(shards: Path) -> None:
+    samples = Samples(shards, "train")
+    length = len(plan(samples, PARAMS))
+    first, again, other = (Epochs(samples, PARAMS, seed) for seed in (1, 1, 2))
+    order = [first[place] for place in range(2 * length)]
+    assert order[:length] != order[length:]
+    assert order == [again[place] for place in range(2 * length)]
+    assert order[:length] != [other[place] for place in range(length)]
+    assert first[1] == order[1]
+
+
+def test_batches_keep_to_the_budgets(shards: Path) -> None:
+    samples = Samples(shards, "train")
+    for batch in plan(samples, PARAMS, [1]):
+        shape = samples.shapes[samples.bucket[batch[0]]]
+        assert len({samples.bucket[index] for index in batch}) == 1
+        assert len(batch) <= 4
+        assert len(batch) * shape.height * shape.width <= 5000
+    tight = BatchParams(max_images=4, max_pixels=512, max_tokens=8)
+    assert all(len(batch) == 1 for batch in plan(samples, tight))
+
+
+def test_shuffled_batches_bring_labels_of_like_length_together(shards: Path) -> None:
+    samples = Samples(shards, "train")
+
+    def padded(batches: list[list[int]]) -> int:
+        return sum(len(batch) * max(len(samples.tokens[index]) for index in batch) for batch in batches)
+
+    assert np.mean([padded(plan(samples, PARAMS, [seed])) for seed in range(20)]) < 0.95 * padded(plan(samples, PARAMS))
+
+
+def test_a_choice_of_samples_is_cut_likewise(shards: Path) -> None:
+    samples = Samples(shards, "train")
+    batches = plan(samples, PARAMS, chosen=[1, 4, 5, 17])
+    assert sorted(index for batch in batches for index in batch) == [1, 4, 5, 17]
+
+
+def test_collate_pads_images_and_marks_tokens(shards: Path) -> None:
+    samples = Samples(shards, "train")
+    indices = plan(samples, PARAMS)[0]
+    batch = collate(samples, indices)
+    shape = samples.shapes[samples.bucket[indices[0]]]
+    assert batch.images.shape == (len(indices), 1, shape.height, shape.width)
+    assert batch.images.dtype == torch.uint8
+    for row, index in enumerate(indices):
+        assert batch.ids[row] == samples.ids[index]
+        kept = [token for token in batch.tokens[row].tolist() if token != Vocabulary.pad]
+        assert kept == [Vocabulary.bos, *samples.tokens[index], Vocabulary.eos]
+        height, width = samples.image(index).shape
+        top, left = (shape.height - height) // 2, (shape.width - width) // 2
+        assert torch.equal(batch.images[row, 0, top : top + height, left : left + width], samples.image(index))
+        assert (255 - batch.images[row].long()).sum() == (255 - samples.image(index).long()).sum()
+
+
+def test_random_places_keep_the_whole_image(shards: Path) -> None:
+    samples = Samples(shards, "train")
+    indices = plan(samples, PARAMS)[0]
+    seen = set()
+    for seed in range(20):
+        images = collate(samples, indices, torch.Generator().manual_seed(seed)).images
+        seen.add(images.numpy().tobytes())
+        for row, index in enumerate(indices):
+            assert (255 - images[row].long()).sum() == (255 - samples.image(index).long()).sum()
+    assert len(seen) > 5
+
+
+def test_places_are_drawn_one_after_the_other(shards: Path) -> None:
+    samples = Samples(shards, "train")
+    indices = plan(samples, PARAMS)[0]
+    shape, generator = samples.shapes[samples.bucket[indices[0]]], torch.Generator().manual_seed(4)
+    images = collate(samples, indices, torch.Generator().manual_seed(4)).images
+    for image, index in zip(images, indices, strict=True):
+        height, width = samples.sizes[index]
+        down, right = torch.rand(2, generator=generator).tolist()
+        top, left = int(down * (shape.height - height + 1)), int(right * (shape.width - width + 1))
+        assert torch.equal(image[0, top : top + height, left : left + width], samples.image(index))
+
+
+def test_many_images_are_decoded_in_order(tmp_path: Path, vocabulary: Vocabulary) -> None:
+    words = ["".join(LETTERS[int(digit)] for digit in f"{number:o}" if digit < "6") or "a" for number in range(600)]
+    write_split(tmp_path / "train", words, vocabulary)
+    save_shapes(SHAPES, tmp_path / "buckets.json")
+    samples = Samples(tmp_path, "train")
+    for index in (0, 255, 256, 511, 599):
+        assert np.array_equal(samples.array(index), decode(draw(words[index])))
+
+
+def test_a_sample_too_large_for_its_shape_is_refused(shards: Path, tmp_path: Path) -> None:
+    (tmp_path / "train").symlink_to(shards / "train")
+    save_shapes(np.array([[16, 32, 4], [16, 32, 4]]), tmp_path / "buckets.json")
+    with pytest.raises(ArtifactError, match="does not fit"):
+        Samples(tmp_path, "train")

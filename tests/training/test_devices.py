@@ -1,0 +1,48 @@
+"""The machine in words."""
+
+import pytest
+import torch
+
+from im2latex.errors import ParamsError
+from im2latex.training import devices
+from im2latex.training.devices import describe_devices
+
+
+def test_names_the_version_and_the_accelerators() -> None:
+    words = describe_devices()
+    assert words.startswith(f"torch {torch.__version__}, ")
+    assert ("no GPU" in words) == (not torch.cuda.is_available())
+
+
+Rates = dict[torch.dtype, float]
+NATIVE: Rates = {torch.float32: 7e10, torch.bfloat16: 2e11}
+EMULATED: Rates = {torch.float32: 8e10, torch.bfloat16: 9e8}
+LITTLE: Rates = {torch.float32: 8e10, torch.bfloat16: 9e10}
+
+
+@pytest.mark.parametrize(
+    ("asked", "rates", "wanted"),
+    [
+        ("auto", NATIVE, "bf16-mixed"),
+        ("auto", EMULATED, "32-true"),
+        ("auto", LITTLE, "32-true"),
+        ("bf16-mixed", NATIVE, "bf16-mixed"),
+        ("bf16-mixed", LITTLE, "bf16-mixed"),
+        ("32-true", NATIVE, "32-true"),
+    ],
+)
+def test_a_processor_gets_what_it_is_fast_with(
+    asked: devices.Precision, rates: Rates, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "_products_per_second", rates.__getitem__)
+    assert devices.choose_precision(asked, "cpu") == wanted
+
+
+def test_emulated_half_precision_is_refused_with_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_products_per_second", EMULATED.__getitem__)
+    with pytest.raises(ParamsError, match=r"0\.9 GFLOP/s in bfloat16 and at 80\.0 in float32"):
+        devices.choose_precision("bf16-mixed", "cpu")
+
+
+def test_this_processor_can_be_asked() -> None:
+    assert devices.choose_precision("auto", "cpu") in ("32-true", "bf16-mixed")

@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
+from im2latex.errors import ParamsError
+from im2latex.models.model import ModelParams, Network
+from im2latex.training.batches import Shape
+from im2latex.training.checkpoint import Ancestor, Checkpoint, save_checkpoint
+from im2latex.training.config import TrainParams
+from im2latex.training.finetune import Start, adopt, load_start, token_dimensions
+from im2latex.training.loop import train
+from tests.training.conftest import LETTERS
+
+
+@pytest.fixture
+def earlier(network: Network, model: ModelParams, vocabulary: Vocabulary, tmp_path: Path) -> Path:
+    """A saved checkpoint that was itself started from another."""
+    folder = tmp_path / "earlier"
+    shapes, counts, before = [Shape(16, 32, 4)], {"samples": 70}, (Ancestor("0f", "d0", 5),)
+    save_checkpoint(Checkpoint(network, model, vocabulary, shapes, "d1", {}, counts, started_from=before), folder)
+    return folder
+
+
+def fresh(model: ModelParams, vocabulary: Vocabulary) -> Network:
+    torch.manual_seed(1)
+    return Network(model, len(vocabulary)).eval()
+
+
+def test_the_same_vocabulary_gives_the_same_network(model: ModelParams, vocabulary: Vocabulary, earlier: Path) -> None:
+    start = load_start(str(earlier))
+    network = fresh(model, vocabulary)
+    adopt(network, model, vocabulary, start)
+    for name, weight in start.checkpoint.network.state_dict().items():
+        assert torch.equal(network.state_dict()[name], weight), name
+
+
+def test_rows_follow_their_tokens_and_new_tokens_begin_fresh(
+    model: ModelParams, vocabulary: Vocabulary, earlier: Path
+) -> None:
+    start = load_start(str(earlier))
+    other = Vocabulary([*SPECIALS, "z", *LETTERS[::-1][:-1], "y"])  # turned round, without a, with z and y
+    network, untouched = fresh(model, other), fresh(model, other)
+    adopt(network, model, other, start)
+    new, first, old = network.state_dict(), untouched.state_dict(), start.checkpoint.network.state_dict()
+    rows = token_dimensions(model)
+    assert {"reading.weight", "reading.bias"} < set(rows)
+    assert any("decoder" in name for name in rows)
+    for name, dimension in rows.items():
+        for index, token in enumerate(other.tokens):
+            source, place = (first, index) if token in "zy" else (old, vocabulary.tokens.index(token))
+            assert torch.equal(new[name].select(dimension, index), source[name].select(dimension, place)), (name, token)
+
+
+def test_predictions_survive_a_vocabulary_that_grew(model: ModelParams, vocabulary: Vocabulary, earlier: Path) -> None:
+    start = load_start(str(earlier))
+    grown = Vocabulary([*vocabulary.tokens, "z"])
+    network = fresh(model, grown)
+    adopt(network, model, grown, start)
+    images, tokens = torch.full((1, 1, 16, 32), 255, dtype=torch.uint8), torch.tensor([[1, 4, 5]])
+    before, after = (one(images, tokens).logits for one in (start.checkpoint.network, network))
+    assert torch.allclose(before, after[..., : len(vocabulary)], atol=1e-6)
+
+
+def test_the_first_difference_of_two_models_is_named(
+    values: dict[str, dict[str, dict[str, object]]], vocabulary: Vocabulary, earlier: Path
+) -> None:
+    values["model"]["encoder"] |= {"dropout": 0.3}
+    dropped = TrainParams.model_validate(values).model
+    adopt(fresh(dropped, vocabulary), dropped, vocabulary, load_start(str(earlier)))
+    values["model"]["encoder"] |= {"layers": 0}
+    other = TrainParams.model_validate(values).model
+    with pytest.raises(ParamsError, match=r"train\.model\.encoder\.layers = 0: .* has 1;"):
+        adopt(fresh(other, vocabulary), other, vocabulary, load_start(str(earlier)))
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [("encoder", {"layers": 3}), ("decoder", {"layers": 3}), ("encoder", {"blocks": [0, 1, 2]})],
+)
+def test_a_deeper_model_predicts_the_same_at_first(
+    values: dict[str, dict[str, dict[str, object]]],
+    vocabulary: Vocabulary,
+    earlier: Path,
+    part: str,
+    changes: dict[str, object],
+) -> None:
+    values["model"][part] |= changes
+    deeper = TrainParams.model_validate(values).model
+    start, network = load_start(str(earlier)), fresh(deeper, vocabulary)
+    adopt(network, deeper, vocabulary, start)
+    images, tokens = torch.randint(0, 255, (1, 1, 16, 32), dtype=torch.uint8), torch.tensor([[1, 4, 5]])
+    before, after = (one(images, tokens).logits for one in (start.checkpoint.network, network))
+    assert torch.allclose(before, after, atol=1e-6)
+    assert len(network.state_dict()) > len(start.checkpoint.network.state_dict())
+
+
+def test_blocks_can_only_be_added_behind_the_last(
+    values: dict[str, dict[str, dict[str, object]]], vocabulary: Vocabulary, earlier: Path
+) -> None:
+    values["model"]["encoder"] |= {"blocks": [1, 1, 2]}
+    other = TrainParams.model_validate(values).model
+    with pytest.raises(ParamsError, match=r"train\.model\.encoder\.blocks = \[1, 1, 2\]"):
+        adopt(fresh(other, vocabulary), other, vocabulary, load_start(str(earlier)))
+
+
+def test_a_hash_in_the_parameter_refuses_other_weights(earlier: Path) -> None:
+    start = load_start(str(earlier))
+    assert load_start(start.name).weights == start.weights
+    assert load_start(f"{earlier}@{start.weights}").folder == earlier
+    other = f"{earlier}@{'0' * 8}"
+    with pytest.raises(ParamsError, match=f"the weights there are {start.weights[:8]} now"):
+        load_start(other)
+    with pytest.raises(ParamsError, match="holds no checkpoint"):
+        load_start(str(earlier.parent))
+
+
+def test_three_more_epochs_and_the_history(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, earlier: Path, tmp_path: Path
+) -> None:
+    params = TrainParams.model_validate({**values, "start": str(earlier), "budget": {"epochs": 3}})
+    start: Start = load_start(str(earlier))
+    rows: list[dict[str, float]] = []
+    checkpoint = train(params, shards, vocabulary, "d2", tmp_path / "state", rows.append, start=start)
+    assert checkpoint.counts["samples"] == checkpoint.counts["sample_budget"] == 3 * 20
+    assert checkpoint.started_from == (Ancestor("0f", "d0", 5), Ancestor(start.weights, "d1", 70))
+    moved = start.checkpoint.network.state_dict()["reading.bias"] - checkpoint.network.state_dict()["reading.bias"]
+    assert 0 < moved.abs().max() < 0.5, "few steps from where it started"

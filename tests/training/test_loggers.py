@@ -1,0 +1,172 @@
+"""The extras: each is tested where it is installed; what is sent to Weights & Biases, with a stand-in for it."""
+
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from im2latex.errors import InputError, ToolError, UsageError
+from im2latex.training.loggers import LogParams, download_checkpoint, open_sinks, run_name
+
+ROWS: list[dict[str, float]] = [{"samples": 10 * place, "val_loss": 3.0 - place} for place in (1, 2)]
+OFFLINE = LogParams(wandb="offline", wandb_project="formulas")
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    for name in ("model.safetensors", "checkpoint.json", "log.jsonl"):
+        (folder / name).write_text(name)
+    return folder
+
+
+class FakeRun:
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings, self.id = settings, settings["id"]
+        self.rows: list[tuple[int, dict[str, float]]] = []
+        self.artifacts: list[FakeArtifact] = []
+        self.exit_code: int | None = None
+
+    def log(self, row: dict[str, float], step: int) -> None:
+        self.rows.append((step, row))
+
+    def log_artifact(self, artifact: "FakeArtifact") -> None:
+        self.artifacts.append(artifact)
+
+    def logged_artifacts(self) -> list["FakeArtifact"]:
+        return self.artifacts
+
+    def finish(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+
+
+class FakeArtifact:
+    def __init__(self, name: str, type: str) -> None:
+        self.name, self.type = name, type
+        self.files: dict[str, str] = {}
+
+    def add_file(self, path: str) -> None:
+        self.files[Path(path).name] = Path(path).read_text()
+
+    def get_entry(self, name: str) -> SimpleNamespace:
+        if name not in self.files:
+            raise KeyError(name)
+        return SimpleNamespace(download=lambda root: (Path(root) / name).write_text(self.files[name]))
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> list[FakeRun]:
+    """A module `wandb` that remembers its runs, and answers for them by their path."""
+    module: Any = ModuleType("wandb")
+    runs: list[FakeRun] = []
+
+    def init(**settings: Any) -> FakeRun:
+        if settings["mode"] == "online":
+            raise module.errors.Error("no API key")
+        runs.append(FakeRun(settings))
+        return runs[-1]
+
+    def find(path: str) -> FakeRun:
+        for run in runs:
+            if path == f"team/{run.settings['project']}/{run.id}":
+                return run
+        raise module.errors.Error(f"could not find {path}")
+
+    module.init, module.Artifact, module.errors = init, FakeArtifact, SimpleNamespace(Error=type("E", (Exception,), {}))
+    module.Api = lambda: SimpleNamespace(run=find)
+    monkeypatch.setitem(sys.modules, "wandb", module)
+    return runs
+
+
+def test_a_run_there_and_back(fake: list[FakeRun], checkpoint: Path, tmp_path: Path) -> None:
+    [sink] = open_sinks(OFFLINE, tmp_path / "cache", "abc", {"seed": 3}, ROWS[:1])
+    assert fake == [], "nothing begins before the first row"
+    sink.row(ROWS[1])
+    sink.close(checkpoint)
+    [run] = fake
+    assert run.settings["config"] == {"seed": 3}
+    assert run.settings["dir"] == str(tmp_path / "cache")
+    assert run.rows == [(10, {"val_loss": 2.0}), (20, {"val_loss": 1.0})]
+    assert run.exit_code == 0
+    into = download_checkpoint("team/formulas/abc", tmp_path / "into")
+    assert sorted(path.name for path in into.iterdir()) == ["checkpoint.json", "model.safetensors"]
+
+
+def test_what_cannot_be_had_is_one_sentence(fake: list[FakeRun], tmp_path: Path) -> None:
+    [sink] = open_sinks(OFFLINE, tmp_path, "abc", {}, [])
+    sink.row(ROWS[0])
+    sink.close(None)
+    assert fake[0].exit_code == 1
+    with pytest.raises(InputError, match="no checkpoint"):
+        download_checkpoint("team/formulas/abc", tmp_path / "into")
+    with pytest.raises(ToolError, match="could not find"):
+        download_checkpoint("team/formulas/other", tmp_path / "into")
+    [sink] = open_sinks(LogParams(wandb="online"), tmp_path, "abc", {}, [])
+    with pytest.raises(ToolError, match=r"no API key; .*offline"):
+        sink.row(ROWS[0])
+
+
+@pytest.mark.parametrize(
+    "run",
+    ["a/b/..", "a/b/.", "a/b/", "a/b", "a/../b", "/a/b", "a/b/c/d", "a/b/c\\d", "a/b/c d", ".a/b/c", "a/b/\n"],
+)
+def test_a_run_is_named_in_three_parts(fake: list[FakeRun], tmp_path: Path, run: str) -> None:
+    """Its last part names a folder."""
+    with pytest.raises(UsageError, match="it is wandb:ENTITY/PROJECT/RUN"):
+        run_name(run)
+    with pytest.raises(UsageError, match="it is wandb:ENTITY/PROJECT/RUN"):
+        download_checkpoint(run, tmp_path / "into")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_files_of_a_checkpoint_are_taken(fake: list[FakeRun], checkpoint: Path, tmp_path: Path) -> None:
+    [sink] = open_sinks(OFFLINE, tmp_path / "cache", "abc", {}, [])
+    sink.row(ROWS[0])
+    sink.close(checkpoint)
+    files = fake[0].artifacts[0].files
+    files["../out.txt"] = files["log.jsonl"] = "more"
+    into = download_checkpoint("team/formulas/abc", tmp_path / "into")
+    assert sorted(path.name for path in into.iterdir()) == ["checkpoint.json", "model.safetensors"]
+    assert not (tmp_path / "out.txt").exists()
+    del files["checkpoint.json"]
+    with pytest.raises(InputError, match="is no checkpoint: it has no file 'checkpoint.json'"):
+        download_checkpoint("team/formulas/abc", tmp_path / "into")
+
+
+@pytest.mark.parametrize(("name", "params"), [("wandb", OFFLINE), ("tensorboard", LogParams(tensorboard=True))])
+def test_a_missing_extra_is_named_before_the_training(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, params: LogParams
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ToolError, match=rf"pip install 'im2latex\[{name}\]'"):
+        open_sinks(params, tmp_path, "abc", {}, [])
+    assert open_sinks(LogParams(), tmp_path, "abc", {}, []) == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_event_files_hold_one_whole_curve(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for past, rest in (([], ROWS), (ROWS[:1], ROWS[1:])):
+        [sink] = open_sinks(LogParams(tensorboard=True), tmp_path, "abc", {}, past)
+        for row in rest:
+            sink.row(row)
+        sink.close(None)
+        events = EventAccumulator(str(tmp_path / "tensorboard" / "abc")).Reload()
+        assert [(point.step, point.value) for point in events.Scalars("val_loss")] == [(10, 2.0), (20, 1.0)]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_weights_and_biases_takes_a_run_offline(checkpoint: Path, tmp_path: Path) -> None:
+    pytest.importorskip("wandb")
+    [sink] = open_sinks(OFFLINE, tmp_path / "cache", "abc", {"seed": 3}, [])
+    for row in ROWS:
+        sink.row(row)
+    sink.close(checkpoint)
+    [folder] = (tmp_path / "cache" / "wandb").glob("offline-run-*-abc")
+    assert (folder / "run-abc.wandb").stat().st_size > 0

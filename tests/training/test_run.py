@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.training.batches import Batch, Samples, collate
+from im2latex.training.config import TrainParams
+from im2latex.training.run import DivergedRunError, Run
+from im2latex.training.validation import Validation
+
+Values = dict[str, object]
+
+
+def make(values: dict[str, Values], shards: Path, vocabulary: Vocabulary, folder: Path) -> Run:
+    """A run with plain arithmetic: SGD, nothing drawn but the weights, running statistics in the batch norms."""
+    for part in ("encoder", "decoder"):
+        values["model"][part] = {**values["model"][part], "dropout": 0.0}  # type: ignore[dict-item]
+    values["optimizer"] |= {"hidden": "sgd", "others": "sgd", "momentum": 0.0, "weight_decay": 0.0}
+    values["augmentation"] = {"contrast": 0.0, "light": 0.0, "noise": 0.0}
+    params = TrainParams.model_validate({**values, "clip_norm": 1e9})
+    run = Run(Fabric(accelerator="cpu"), params, Samples(shards, "train"), vocabulary, "data", folder)
+    run.state.total = 1000
+    for module in run.network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+    return run
+
+
+def centred(samples: Samples, indices: list[int], _placing: torch.Generator, _step: int) -> Batch:
+    return collate(samples, indices)
+
+
+def test_accumulated_batches_are_one_large_batch(
+    values: dict[str, Values],
+    shards: Path,
+    vocabulary: Vocabulary,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("im2latex.training.dataloader.collate", centred)
+    short = [index for index, bucket in enumerate(Samples(shards, "train").bucket) if bucket == 0][:5]
+    gradients = []
+    for batches in ([short], [short[:2], short[2:]]):
+        monkeypatch.setattr("im2latex.training.run.Epochs", lambda *_, batches=batches: batches)
+        run = make({**values, "accumulate": len(batches)}, shards, vocabulary, tmp_path)  # type: ignore[dict-item]
+        run.step()
+        assert run.state.seen == 5
+        gradients.append([weight.grad for weight in run.network.parameters()])
+    for one, several in zip(*gradients, strict=True):
+        torch.testing.assert_close(several, one, atol=1e-6, rtol=1e-4)
+
+
+def test_a_loss_far_above_the_median_stops_the_run_and_its_batch_is_saved(
+    values: dict[str, Values], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("im2latex.training.run.Epochs", lambda *_: [[0], [1], [2]])
+    run = make({**values, "explode_factor": 10}, shards, vocabulary, tmp_path)  # type: ignore[dict-item]
+    run.state.watch.judge([[0.01, 0.01]] * 50, 0)
+    run.state.step = 1
+    run.step()
+    name = run.samples.ids[1]
+    with pytest.raises(DivergedRunError, match=f"more than 10 times the median 0.01 at step 1, .*{name}"):
+        run.save("identity")
+    assert torch.load(tmp_path / "bad_batch.pt", weights_only=True)["ids"] == [name]
+    assert not (tmp_path / "state.pt").exists(), "a ruined state is not saved"
+
+
+def test_losses_are_looked_at_together(
+    values: dict[str, Values], shards: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    run = make(values, shards, vocabulary, tmp_path)
+    for _ in range(19):
+        run.step()
+    assert len(run.state.watch.pending) == 19
+    run.step()
+    assert run.state.watch.pending == []
+    assert len(run.state.watch.logged) == 20
+
+
+def test_only_a_validation_that_counts_begins_a_new_row(
+    values: dict[str, Values], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validation, "score", lambda *_: {"val_loss": 1.0})
+    run = make(values, shards, vocabulary, tmp_path)
+    validation = Validation(run.samples, 1, run.params.batches)
+    run.step()
+    assert run.look(validation) == run.validate(validation)
+    assert run.state.watch.logged == []
+    assert run.state.progress.best == 1.0

@@ -1,0 +1,77 @@
+import errno
+import os
+import signal
+
+import pytest
+
+from im2latex.training.signals import REQUESTS, Request, commands, signal_requests
+
+
+@pytest.mark.parametrize("number", REQUESTS)
+def test_a_signal_leaves_a_request_which_is_taken_once(number: signal.Signals) -> None:
+    with signal_requests() as requests:
+        os.kill(os.getpid(), number)
+        request = requests.take()
+        assert request is REQUESTS[number]
+        assert request.signal == number.name
+        assert requests.take() is Request.NOTHING
+
+
+def test_a_second_sigint_takes_the_first_back(capfd: pytest.CaptureFixture[str]) -> None:
+    with signal_requests() as requests:
+        for number in (signal.SIGINT, signal.SIGINT):
+            os.kill(os.getpid(), number)
+        assert requests.take() is Request.NOTHING
+    look, back = capfd.readouterr().err.splitlines()
+    assert f"kill -TERM {os.getpid()}" in look
+    assert back == "SIGINT: taken back"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_request_to_stop_stands_however_often_it_comes(number: signal.Signals, times: int) -> None:
+    with signal_requests(aloud=False) as requests:
+        for _ in range(times):
+            os.kill(os.getpid(), number)
+        assert requests.stop
+        assert requests.take() is REQUESTS[number]
+
+
+def test_stopping_goes_before_going_on() -> None:
+    with signal_requests(aloud=False) as requests:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+            os.kill(os.getpid(), number)
+        assert requests.take() is Request.VALIDATE_AND_STOP
+        assert requests.take() is Request.NOTHING
+
+
+def test_handlers_return() -> None:
+    before = [signal.getsignal(number) for number in REQUESTS]
+    with signal_requests(aloud=False):
+        pass
+    assert [signal.getsignal(number) for number in REQUESTS] == before
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with signal_requests(aloud=False) as requests:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert requests.take() is Request.NOTHING
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_answer_to_a_terminal_that_has_gone_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("im2latex.training.signals.os.write", gone)
+    with signal_requests() as requests:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert requests.take().stops
+
+
+def test_the_commands_name_this_process() -> None:
+    assert all(f"kill -{name} {os.getpid()}" in commands() for name in ("TERM", "USR1", "INT"))
