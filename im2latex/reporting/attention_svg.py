@@ -1,8 +1,8 @@
 """Attention laid over the image, as inline SVG in the page's colours.
 
-An `AttentionMap` is drawn three times of the same parts: all tokens at once, coloured by their order; one after
-the other, for an animation without a script; and side by side. A part of the image is the darker the more attention fell
-on it, in steps and relative to the part that got most, so that the drawing stays small.
+An `AttentionMap` is drawn three times from the same parts: all tokens at once, coloured by their order; one after
+the other, for an animation without a script; and side by side. A part of the image is darker where more attention
+fell, in steps and relative to the maximum, so that the drawing stays small.
 """
 
 from html import escape

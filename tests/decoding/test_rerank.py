@@ -3,8 +3,7 @@ import pytest
 
 from im2latex.decoding.rerank import Likeness, Redrawing, choose
 from im2latex.images.arrays import ImageParams, Pixels, pad, prepare
-from im2latex.rendering.renderer import RENDER_BATCH
-from im2latex.rendering.renderer import TexRenderer
+from im2latex.rendering.renderer import RENDER_BATCH, TexRenderer
 from tests.metrics.drawings import DrawnRenderer
 
 IMAGE = ImageParams(downsample=2, padding_px=8)
