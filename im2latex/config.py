@@ -23,6 +23,15 @@ class Params(BaseModel):
 
 P = TypeVar("P", bound=Params)
 
+RENAMED_KEYS: dict[str, str] = {
+    "corpus": "dataset",
+    "render.looks": "render.styles",
+    "render.picture": "render.image",
+    "predict.batches.max_pictures": "predict.batches.max_images",
+    "train.batches.max_pictures": "train.batches.max_images",
+}
+"""Dotted keys of params.yaml that have another name now, and that name: old key -> new key, for one error sentence."""
+
 
 def load_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; raises `InputError` where there is none."""
@@ -66,11 +75,18 @@ def check(values: Any, kind: type[P], where: str) -> P:
         raise ParamsError("; ".join(_sentence(item, kind, where) for item in error.errors())) from None
 
 
+def renamed_key(key: str) -> str | None:
+    """The present name of a dotted key of params.yaml that was renamed, else None; indices into lists are ignored."""
+    return RENAMED_KEYS.get(".".join(step for step in key.split(".") if not step.isdecimal()))
+
+
 def _sentence(item: Any, kind: type[Params], where: str) -> str:
     """One pydantic finding in the project's words."""
     steps, fields = _walk(kind, item["loc"])
     full = ".".join([where, *steps])
     if item["type"] == "extra_forbidden":
+        if renamed := renamed_key(f"{where.rpartition(': ')[2]}.{'.'.join(steps)}"):
+            return f"{full} is named {renamed} now; rename it"
         return f"{full} is not a known key; known here are {', '.join(sorted(fields))}"
     if item["type"] == "missing":
         return f"{full} is missing; add it"

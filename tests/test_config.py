@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field, model_validator
 
-from im2latex.config import Params, check, load_section
+from im2latex.config import RENAMED_KEYS, Params, check, load_section, renamed_key
 from im2latex.errors import InputError, ParamsError
 
 
@@ -57,6 +57,17 @@ def test_sections_of_a_file(tmp_path: Path) -> None:
     path.write_text("- 1\n")
     with pytest.raises(InputError, match="must hold a mapping of sections, found list"):
         load_section("a", Inner, path)
+
+
+def test_an_old_key_is_answered_with_its_present_name() -> None:
+    with pytest.raises(ParamsError) as caught:
+        check({"dpi": 3, "looks": {}}, Inner, "params.yaml: render")
+    assert str(caught.value) == "params.yaml: render.looks is named render.styles now; rename it"
+    assert renamed_key("render.image") is None
+
+
+def test_no_key_is_both_old_and_present() -> None:
+    assert not set(RENAMED_KEYS) & set(RENAMED_KEYS.values())
 
 
 class Circle(Params):
