@@ -1,9 +1,8 @@
-"""What a trained model reads in every held-out set, and how fast it is: python -m recipes.evaluate OUT
+"""Scores of a checkpoint on held-out sets of labels: python -m recipes.evaluate OUT
 
-reads   params.yaml, data/train/ or --checkpoint, data/bucket/train/, sets/NAME.txt
-writes  OUT/results.json              scores of each set, speed, memory, share of what the machine can multiply
-        OUT/predictions.parquet       every label and what was read
-        OUT/weights.N                 the checkpoint with half precise weights, in pieces to be joined with `cat`
+reads   params.yaml, data/train/ or --checkpoint, sets/NAME.txt
+writes  OUT/results.json              scores of each set
+        OUT/predictions.parquet       every label and its prediction
 
 A label is drawn as given. It is scored twice: against its normal form, which the model learned to write, and against
 the label as given, there by its image too. A label that cannot be drawn counts as wrong. `blank` is the same model
@@ -11,20 +10,15 @@ shown white paper. `by_length` has the normal forms by their length in tokens, a
 is none (`bold_invented`) and where there is some (`bold_recall`).
 """
 
-import io
 import json
-import tarfile
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
-import torch
 import typer
 
-from benchmarks.throughput import Machine, measure
 from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.vocabulary import Vocabulary
@@ -35,18 +29,13 @@ from im2latex.io.parquet import write_table
 from im2latex.latex.normalizer import Normalizer
 from im2latex.metrics.files import score_files
 from im2latex.rendering.renderer import Renderer
-from im2latex.training.batches import Samples
-from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.training.config import TrainParams
+from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.devices import describe_devices
 from pipeline.labelled import Label, write_labelled
 from pipeline.normalizer import NormalizeParams
 from pipeline.renderer import RenderStageParams, project_renderer
 from pipeline.stage import DATA
 
-PIECE_BYTES = 15 * 2**20
-SPEED_SECONDS = 15
-BATCH_SIZES = [64, 512]
 CHECKPOINT = DATA / "train"
 LENGTHS = ((1, 3), (4, 12), (13, 45), (46, 100), (101, None))
 """Ranges of lengths in tokens, both ends included."""
@@ -56,9 +45,8 @@ BOLD = frozenset(["\\mathbf", "\\boldsymbol", "\\bm", "\\pmb"])
 def main(
     out: Annotated[Path, typer.Argument(help="folder of results; made if need be")],
     checkpoint_folder: Annotated[Path, typer.Option("--checkpoint", help="folder of a checkpoint")] = CHECKPOINT,
-    scores_only: Annotated[bool, typer.Option(help="measure no speed, and write no weights")] = False,
 ) -> None:
-    """Examine a checkpoint on every set."""
+    """Score a checkpoint on every set."""
     checkpoint = load_checkpoint(checkpoint_folder)
     out.mkdir(parents=True, exist_ok=True)
     renderer = project_renderer()
@@ -76,9 +64,6 @@ def main(
         "counts": checkpoint.counts,
         "devices": describe_devices(),
     }
-    if not scores_only:
-        results["speed"] = _speed(checkpoint.vocabulary)
-        _save_pieces(checkpoint, out)
     text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
     (out / "results.json").write_text(text, encoding="utf-8")
 
@@ -166,27 +151,6 @@ def _score(references: Sequence[str], hypotheses: Sequence[str], renderer: Rende
             files.append(Path(name) / f"{kind}.txt")
             files[-1].write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         return dict(score_files(files[0], files[1], renderer))
-
-
-def _speed(vocabulary: Vocabulary) -> dict[str, object]:
-    """Training and reading at full speed, in the arithmetic of the run."""
-    params = load_section("train", TrainParams)
-    samples = Samples(DATA / "bucket", "train")
-    machine = Machine("cuda" if torch.cuda.is_available() else "cpu")
-    return measure(params, params.precision, samples, vocabulary, machine, BATCH_SIZES, SPEED_SECONDS)
-
-
-def _save_pieces(checkpoint: Checkpoint, out: Path) -> None:
-    """The checkpoint as a tar in pieces."""
-    with tempfile.TemporaryDirectory() as name:
-        save_checkpoint(replace(checkpoint, network=checkpoint.network.to(torch.bfloat16)), Path(name))
-        stream = io.BytesIO()
-        with tarfile.open(fileobj=stream, mode="w") as archive:
-            archive.add(name, "checkpoint")
-    content = stream.getvalue()
-    pieces = [content[start : start + PIECE_BYTES] for start in range(0, len(content), PIECE_BYTES)]
-    for number, piece in enumerate(pieces):
-        (out / f"weights.{number}").write_bytes(piece)
 
 
 if __name__ == "__main__":

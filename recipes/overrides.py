@@ -1,11 +1,18 @@
-"""Parameters with other values put over them: what a recipe changes in params.yaml."""
+"""Overrides of params.yaml by recipes."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
+from im2latex.config import Params, check
+from im2latex.dataset.buckets import BucketParams
+from im2latex.dataset.filters import FilterParams
 from im2latex.errors import InputError
+from im2latex.inference.predict_split import ReadoutParams
+from im2latex.training.config import TrainParams
+from pipeline.normalizer import NormalizeParams
+from pipeline.renderer import RenderStageParams
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,3 +36,18 @@ def assignment(text: str) -> dict[str, Any]:
     for key in reversed(path.split(".")):
         result = {key: result}
     return dict(result)
+
+
+def checked(params: dict[str, Any]) -> dict[str, Any]:
+    """Return `params` if the sections that recipes override are valid; raises `ParamsError` naming the wrong key."""
+    kinds: dict[str, type[Params]] = {
+        "normalize": NormalizeParams,
+        "render": RenderStageParams,
+        "filter": FilterParams,
+        "bucket": BucketParams,
+        "train": TrainParams,
+        "predict": ReadoutParams,
+    }
+    for section, kind in kinds.items():
+        check(params[section], kind, section)
+    return params

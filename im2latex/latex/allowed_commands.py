@@ -1,7 +1,7 @@
 r"""The control sequences and environments that a formula may hold.
 
-TeX runs a formula as a program, so this is a list of what is allowed, not of what is forbidden: the commands with a
-signature, the symbols of symbols.txt, and what allowed.txt beside this file adds with its sources. The normalizer and
+TeX runs a formula as a program, so this is a list of what is allowed, not of what is forbidden: commands with a
+signature, the symbols of symbols.txt, and the words of allowed_commands.txt with their sources. The normalizer and
 the renderer both check formulas here, and add what the user names. The check cuts the source into tokens as TeX does
 (The TeXbook, chapters 7 and 8) and looks up every control sequence, in lengths, colours and texts too.
 """
@@ -82,7 +82,7 @@ def text_symbols() -> frozenset[str]:
 
 
 def of_packages(names: Iterable[str]) -> frozenset[str]:
-    """What the documentation of these packages adds; nothing for a package that allowed.txt does not name."""
+    """What the documentation of these packages adds; nothing for a package that allowed_commands.txt does not name."""
     return frozenset().union(*(_sections().get(_PACKAGE + name, frozenset()) for name in names))
 
 
@@ -96,7 +96,7 @@ def _check_environment(formula: str, word: str, position: int, further: Collecti
 
 @cache
 def _sections() -> dict[str, frozenset[str]]:
-    """The lists of allowed.txt by the names of their sections."""
+    """The lists of allowed_commands.txt by the names of their sections."""
     found: dict[str, set[str]] = {}
     members: set[str] = set()
     for line in files("im2latex.latex").joinpath("allowed_commands.txt").read_text(encoding="ascii").splitlines():

@@ -104,7 +104,9 @@ class DatasetParams(Params):
     labels: int = Field(ge=1, description="labels of the split train, those of `coverage` aside")
     max_tokens: int = Field(default=200, ge=1, description="longest label")
     per_group: int = Field(default=400, ge=1, description="most formulas of one paper that are used")
-    changes: str | None = Field(default=None, description="changes of params.yaml beside this file: normalizer, merges")
+    overrides: str | None = Field(
+        default=None, description="overrides of params.yaml beside this file: normalizer, merges"
+    )
     inputs: dict[str, InputParams]
     held_out: HeldOutParams = HeldOutParams()
     sources: dict[str, SourceParams]
@@ -130,14 +132,14 @@ class DatasetParams(Params):
 
 
 def load(path: Path, root: Path) -> tuple[DatasetParams, NormalizerParams, dict[str, str]]:
-    """The file, the normalizer of params.yaml at `root` with the recipe's changes, and the merges of its vocabulary."""
+    """The file, the normalizer of params.yaml at `root` with the overrides of the recipe, and the merges of its vocabulary."""
     params = check(load_yaml(path), DatasetParams, str(path))
     project = load_yaml(root / "params.yaml")
-    changes = load_yaml(path.parent / params.changes) if params.changes else {}
-    normalizer = project["normalize"]["normalizer"] | changes.get("normalize", {}).get("normalizer", {})
-    merges = changes.get("tokenize", {}).get("vocabulary", {}).get("merges", {})
+    overrides = load_yaml(path.parent / params.overrides) if params.overrides else {}
+    normalizer = project["normalize"]["normalizer"] | overrides.get("normalize", {}).get("normalizer", {})
+    merges = overrides.get("tokenize", {}).get("vocabulary", {}).get("merges", {})
     if not isinstance(merges, dict):
-        raise ParamsError(f"{params.changes}: tokenize.vocabulary.merges must be a mapping")
+        raise ParamsError(f"{params.overrides}: tokenize.vocabulary.merges must be a mapping")
     for key in ("macros", "rules", "replacements"):
         if normalizer[key]:
             normalizer[key] = str(root / normalizer[key])

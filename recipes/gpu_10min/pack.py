@@ -1,6 +1,6 @@
 """Pack labels, params, a portable TeX and wheels into one archive for run.sh: python -m recipes.gpu_10min.pack --help
 
-reads   formulas, held-out label files, params.yaml with the changes of a recipe, this machine's TeX, a package index
+reads   formulas, held-out label files, params.yaml with the overrides of a recipe, this machine's TeX, a package index
 writes  an archive, which with the tracked files of the repository and a state to go on from is at most 64 MiB
 
 All that needs no accelerator is done here: formulas are normalized, tokenized, filtered and shuffled, and some are
@@ -39,15 +39,15 @@ from im2latex.schemas import RawFormula
 from im2latex.training.config import TrainParams
 from pipeline.fingerprint import ROOT
 from pipeline.renderer import RenderStageParams
+from recipes.archive import plain, size_of, wheels
 from recipes.gpu_10min.labels import Labels
 from recipes.overrides import assignment, merged
-from recipes.pack import plain, size_of, wheels
 from recipes.portable_tex import collect
 
 CARRIED_BYTES = 64 * 2**20
 """Tracked files, archive and state together."""
 HERE = Path(__file__).parent
-CHANGES = (ROOT / "recipes/dataset/changes.yaml", HERE / "changes.yaml")
+OVERRIDES = (ROOT / "recipes/dataset/overrides.yaml", HERE / "overrides.yaml")
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 64 << 20}]
 """A window over several formats of TeX, which are much alike. Preset 1 took 34 instead of 545 s, for a fifth more."""
 _CHUNK = 2000
@@ -62,7 +62,9 @@ def main(
     val: Annotated[Path, typer.Option(help="formulas to validate on")],
     held_out: Annotated[list[Path] | None, typer.Option(help="labels that no training formula may equal")] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="the archive")] = Path("gpu_10min.tar.xz"),
-    changes: Annotated[list[Path] | None, typer.Option(help="what the recipe changes in params.yaml, in order")] = None,
+    overrides: Annotated[
+        list[Path] | None, typer.Option(help="what the recipe overrides in params.yaml, in order")
+    ] = None,
     normalized: Annotated[
         bool, typer.Option("--normalized", help="formulas come from `recipes.dataset build`")
     ] = False,
@@ -70,12 +72,12 @@ def main(
     val_count: Annotated[int, typer.Option(help="labels to validate on")] = 500,
     start: Annotated[Path | None, typer.Option(help="folder that will go along and be gone on from")] = None,
     python: Annotated[str, typer.Option(help="Python version of the other machine")] = "3.12",
-    set_value: Annotated[list[str] | None, typer.Option("--set", "-S", help="a.b.c=VALUE, after the changes")] = None,
+    set_value: Annotated[list[str] | None, typer.Option("--set", "-S", help="a.b.c=VALUE, after the overrides")] = None,
 ) -> None:
     """Write the archive and say how large its parts are."""
     try:
         params = load_yaml(ROOT / "params.yaml")
-        for path in changes or CHANGES:
+        for path in overrides or OVERRIDES:
             params = merged(params, load_yaml(path))
         for text in set_value or []:
             params = merged(params, assignment(text))

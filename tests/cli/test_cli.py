@@ -224,16 +224,16 @@ def test_render_writes_a_row_a_formula(command: Command) -> None:
 
 
 @pytest.mark.needs_tex
-def test_render_takes_a_look(command: Command) -> None:
+def test_render_takes_a_style(command: Command) -> None:
     import pyarrow.parquet as pq
 
-    Path("params.yaml").write_text("render: {looks: {variants: [{name: large, size: 20pt, fonts: times}]}}\n")
+    Path("params.yaml").write_text("render: {styles: {variants: [{name: large, size: 20pt, fonts: times}]}}\n")
     heights = {}
-    for look in ("base", "large"):
-        assert command("render", "-o", f"{look}.parquet", "--look", look, stdin=b"x\n")[0] == 0
-        heights[look] = pq.read_table(f"{look}.parquet")["height"][0].as_py()
+    for style in ("base", "large"):
+        assert command("render", "-o", f"{style}.parquet", "--style", style, stdin=b"x\n")[0] == 0
+        heights[style] = pq.read_table(f"{style}.parquet")["height"][0].as_py()
     assert heights["large"] > 1.4 * heights["base"]
-    code, _, err = command("render", "-o", "a.parquet", "--look", "small", stdin=b"x\n")
+    code, _, err = command("render", "-o", "a.parquet", "--style", "small", stdin=b"x\n")
     assert code == 2
     assert "there are base, large" in err
 

@@ -9,7 +9,7 @@ import im2latex
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary, VocabularyParams
 from im2latex.errors import ArtifactError, ParamsError
 
-RELEASED = Path(im2latex.__file__).with_name("released") / "checkpoint.json"
+RELEASED = Path(im2latex.__file__).with_name("pretrained") / "checkpoint.json"
 FORMULAS = [["x", "+", "y"], ["x", "^", "{", "2", "}"], ["x", "<unk>"]]
 
 

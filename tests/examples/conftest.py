@@ -8,7 +8,7 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.models.model import ModelParams, Network
 from im2latex.training.batches import Shape
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
-from tests.training.conftest import model, network, recipe, values, vocabulary
+from tests.toy_fixtures import model, network, recipe, values, vocabulary
 
 __all__ = ["checkpoint", "model", "network", "recipe", "values", "vocabulary"]
 

@@ -20,7 +20,7 @@ from im2latex.schemas import HYPOTHESES, PREDICTIONS
 from im2latex.training.batches import Samples, Shape
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
 from tests.fakes import FakeRenderer
-from tests.training.conftest import model, network, recipe, shards, values, vocabulary  # noqa: F401  fixtures
+from tests.toy_fixtures import model, network, recipe, shards, values, vocabulary  # noqa: F401  fixtures
 
 BEAM = {"beam": 4, "device": "cpu"}
 AS_DRAWN = ImageParams(downsample=1, padding_px=0)

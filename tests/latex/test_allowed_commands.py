@@ -53,7 +53,7 @@ def test_every_environment_is_defined_and_only_a_declaration_has_no_end(tmp_path
 
 
 def test_each_word_has_one_place() -> None:
-    lines = Path(allowed_commands.__file__).with_name("allowed.txt").read_text().splitlines()
+    lines = Path(allowed_commands.__file__).with_name("allowed_commands.txt").read_text().splitlines()
     common: list[str] = []
     package = False
     for line in lines:

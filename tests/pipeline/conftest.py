@@ -75,7 +75,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callabl
     """The folder, made the current one. Its dataset holds GOOD formulas, one of them twice, and BAD_LINES."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
-    for place in ("engine.TexRenderer", "looks.TexRenderer"):
+    for place in ("renderer.TexRenderer", "styles.TexRenderer"):
         monkeypatch.setattr(f"im2latex.rendering.{place}", lambda params: FakeRenderer())
     monkeypatch.setattr("im2latex.rendering.glyph_boxes.reader.TexGlyphs", lambda params: FakeGlyphs())
     monkeypatch.setattr("im2latex.rendering.doctor.versions", lambda params: {"pdftex": "none"})

@@ -9,7 +9,7 @@ from im2latex.models.model import ModelParams, Network
 from im2latex.training.batches import Shape
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from recipes import average
-from tests.training.conftest import LETTERS, model, network, recipe, values, vocabulary
+from tests.toy_fixtures import LETTERS, model, network, recipe, values, vocabulary
 
 __all__ = ["model", "network", "recipe", "values", "vocabulary"]
 

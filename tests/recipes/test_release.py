@@ -8,7 +8,7 @@ from im2latex.io.hashing import read_sums, sha256_of
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from recipes import release
 from tests.inference.test_predictor import fresh
-from tests.training.conftest import shards, vocabulary
+from tests.toy_fixtures import shards, vocabulary
 
 __all__ = ["shards", "vocabulary"]
 

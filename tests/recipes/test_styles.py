@@ -30,7 +30,7 @@ def _styles(name: str) -> list[RenderStyle]:
     return all_styles(RenderParams(), params)
 
 
-USUAL, ALL = _styles("dataset/changes.yaml"), _styles("styles/all.yaml")
+USUAL, ALL = _styles("dataset/overrides.yaml"), _styles("styles/all.yaml")
 
 
 @pytest.mark.parametrize("styles", [USUAL, ALL])

@@ -9,7 +9,7 @@ from im2latex.dataset.buckets import save_shapes
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
 from im2latex.training.batches import BatchParams, Epochs, Samples, collate, decode, plan
-from tests.training.conftest import LETTERS, SHAPES, draw, write_split
+from tests.toy_fixtures import LETTERS, SHAPES, draw, write_split
 
 PARAMS = BatchParams(max_images=4, max_pixels=5000, max_tokens=1000)
 

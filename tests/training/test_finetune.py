@@ -11,7 +11,7 @@ from im2latex.training.checkpoint import Ancestor, Checkpoint, save_checkpoint
 from im2latex.training.config import TrainParams
 from im2latex.training.finetune import Start, adopt, load_start, token_dimensions
 from im2latex.training.loop import train
-from tests.training.conftest import LETTERS
+from tests.toy_fixtures import LETTERS
 
 
 @pytest.fixture

@@ -96,5 +96,5 @@ def test_images_are_read_in_the_order_of_the_index_and_refusals_are_kept(tmp_pat
 
 def test_an_index_without_images_is_refused(tmp_path: Path) -> None:
     write_table(INDEX.empty_table(), tmp_path / "index.parquet")
-    with pytest.raises(InputError, match=r"benchmarks\.wild make"):
+    with pytest.raises(InputError, match=r"benchmarks\.robustness make"):
         read_all(tmp_path, cast(Reader, DarkestReader()))

@@ -7,17 +7,16 @@ import yaml
 
 from im2latex.config import check, load_yaml
 from im2latex.dataset.vocabulary import VocabularyParams
-from recipes import pack
 from recipes.dataset.config import load
-from recipes.overrides import merged
+from recipes.overrides import checked, merged
 from tests.recipes.dataset.conftest import ROOT
 
 FOLDER = ROOT / "recipes" / "dataset"
 
 
 def test_the_changes_fit_the_params() -> None:
-    params = merged(load_yaml(ROOT / "params.yaml"), load_yaml(FOLDER / "changes.yaml"))
-    pack.checked(params)
+    params = merged(load_yaml(ROOT / "params.yaml"), load_yaml(FOLDER / "overrides.yaml"))
+    checked(params)
     check(params["tokenize"]["vocabulary"], VocabularyParams, "vocabulary")
 
 
@@ -49,7 +48,7 @@ def test_the_mixture(name: str) -> None:
 
 def test_the_small_file_has_the_same_mixture() -> None:
     large, small = (yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")) for name in ("world", "tiny"))
-    for key in ("sources", "fonts", "held_out", "max_tokens", "changes", "seed"):
+    for key in ("sources", "fonts", "held_out", "max_tokens", "overrides", "seed"):
         assert large[key] == small[key]
     assert {name: its["sha256"] for name, its in large["inputs"].items()} == {
         name: its["sha256"] for name, its in small["inputs"].items()

@@ -12,7 +12,7 @@ from pipeline.fingerprint import ROOT
 from recipes.gpu_10min import render
 from recipes.gpu_10min.labels import Labels
 from tests.fakes import FakeRenderer
-from tests.training.conftest import LETTERS, values
+from tests.toy_fixtures import LETTERS, values
 
 __all__ = ["values"]
 SHAPES = np.array([[28, 100, 32], [28, 200, 32]])

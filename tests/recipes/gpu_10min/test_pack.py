@@ -17,7 +17,7 @@ from recipes.overrides import merged
 @pytest.fixture
 def params() -> dict[str, Any]:
     whole = load_yaml(ROOT / "params.yaml")
-    for path in pack.CHANGES:
+    for path in pack.OVERRIDES:
         whole = merged(whole, load_yaml(Path(path)))
     return merged(whole, {"normalize": {"normalizer": {"macros": None}}, "tokenize": {"vocabulary": {"min_count": 1}}})
 

@@ -1,6 +1,6 @@
-"""Begin a long training on a processor, or go on with it: python -m recipes.train_cpu DATA
+"""Begin a long training on a processor, or go on with it: python -m recipes.cpu.train DATA
 
-reads          DATA/bucket/, DATA/tokenize/vocabulary.json; params.yaml with the changes of a recipe
+reads          DATA/bucket/, DATA/tokenize/vocabulary.json; params.yaml with the overrides of a recipe
 reads, writes  STATE/<key>/state.pt              weights, optimizers and counts, every five minutes
                STATE/<key>/curve.jsonl           losses and scores by samples, with processor seconds
                STATE/<key>/checkpoint/           averaged weights in half precision, after every validation
@@ -44,23 +44,23 @@ from recipes.half_precision import halve
 from recipes.overrides import assignment, merged
 
 FINISHED = "finished.json"
-CHANGES = Path(__file__).parent / "cpu" / "changes.yaml"
+OVERRIDES = Path(__file__).parent / "overrides.yaml"
 
 
 def main(
     data: Annotated[Path, typer.Argument(help="folder of the data stages, with bucket/ and tokenize/")],
-    changes: Annotated[Path, typer.Option(help="what the recipe changes in params.yaml")] = CHANGES,
+    overrides: Annotated[Path, typer.Option(help="what the recipe overrides in params.yaml")] = OVERRIDES,
     state: Annotated[Path | None, typer.Option(help="where states live; otherwise IM2LATEX_STATE, or .cache")] = None,
     minutes: Annotated[float | None, typer.Option(help="stop after so long, to go on another time")] = None,
     decay_samples: Annotated[int | None, typer.Option(min=1, help="let the rate of a copy fall to zero")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="threads of one operation")] = None,
-    set_value: Annotated[list[str] | None, typer.Option("--set", "-S", help="a.b.c=VALUE, after the changes")] = None,
+    set_value: Annotated[list[str] | None, typer.Option("--set", "-S", help="a.b.c=VALUE, after the overrides")] = None,
 ) -> None:
     """Train until the budget is spent, a signal comes, or the minutes are over; exit 0 in the last case too."""
     if threads:
         torch.set_num_threads(threads)
     try:
-        content = merged(load_yaml(Path("params.yaml")), load_yaml(changes))
+        content = merged(load_yaml(Path("params.yaml")), load_yaml(overrides))
         for text in set_value or []:
             content = merged(content, assignment(text))
         params = check(content["train"], TrainParams, "train")

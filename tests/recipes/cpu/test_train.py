@@ -16,9 +16,9 @@ from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.config import TrainParams
 from pipeline.fingerprint import ROOT
 from pipeline.stage import state_root
-from recipes import train_cpu
+from recipes.cpu import train as train_cpu
 from recipes.overrides import merged
-from tests.training.conftest import shards, values, vocabulary
+from tests.toy_fixtures import shards, values, vocabulary
 
 __all__ = ["shards", "values", "vocabulary"]
 
@@ -40,7 +40,7 @@ def data(
     constant = {"schedule": {"warmup_samples": 20, "decay": "constant"}, "validate_every_samples": 40}
     params["train"] = {**values, **constant, "budget": {"samples": 60}}
     Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    Path("changes.yaml").write_text("train: {seed: 4}\n", encoding="utf-8")
+    Path("overrides.yaml").write_text("train: {seed: 4}\n", encoding="utf-8")
     monkeypatch.setenv("IM2LATEX_STATE", str(tmp_path / "kept"))
     return Path("data")
 
@@ -49,7 +49,7 @@ def go(data: Path, samples: int, **options: Any) -> Path:
     """One call with a budget of so many samples; returns the folder of the run."""
     given: dict[str, Any] = {"state": None, "minutes": None, "decay_samples": None, "threads": None} | options
     budget = [f"train.budget={{samples: {samples}}}"]
-    train_cpu.main(data, Path("changes.yaml"), set_value=budget, **given)
+    train_cpu.main(data, Path("overrides.yaml"), set_value=budget, **given)
     [folder] = (state_root() / "train").iterdir()
     return folder
 
@@ -63,7 +63,7 @@ def test_stretches_add_up_to_one_run(data: Path, monkeypatch: pytest.MonkeyPatch
     shutil.rmtree("kept")
     go(data, 40)
     shutil.copytree("data", "another/data")  # another checkout, with the state where it was
-    for name in ("params.yaml", "changes.yaml"):
+    for name in ("params.yaml", "overrides.yaml"):
         shutil.copy(name, "another")
     monkeypatch.chdir("another")
     folder = go(data, 160)

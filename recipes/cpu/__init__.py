@@ -1,0 +1,1 @@
+"""Training of days on a processor, in stretches of any length."""
