@@ -104,9 +104,7 @@ class DatasetParams(Params):
     labels: int = Field(ge=1, description="labels of the split train, those of `coverage` aside")
     max_tokens: int = Field(default=200, ge=1, description="longest label")
     per_group: int = Field(default=400, ge=1, description="most formulas of one paper that are used")
-    overrides: str | None = Field(
-        default=None, description="overrides of params.yaml beside this file: normalizer, merges"
-    )
+    overrides: str | None = Field(default=None, description="overrides of params.yaml: normalizer, merges")
     inputs: dict[str, InputParams]
     held_out: HeldOutParams = HeldOutParams()
     sources: dict[str, SourceParams]
@@ -132,7 +130,7 @@ class DatasetParams(Params):
 
 
 def load(path: Path, root: Path) -> tuple[DatasetParams, NormalizerParams, dict[str, str]]:
-    """The file, the normalizer of params.yaml at `root` with the overrides of the recipe, and the merges of its vocabulary."""
+    """Return the parameters of a recipe, its normalizer (params.yaml at `root` with overrides) and its token merges."""
     params = check(load_yaml(path), DatasetParams, str(path))
     project = load_yaml(root / "params.yaml")
     overrides = load_yaml(path.parent / params.overrides) if params.overrides else {}

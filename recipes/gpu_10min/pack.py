@@ -62,9 +62,7 @@ def main(
     val: Annotated[Path, typer.Option(help="formulas to validate on")],
     held_out: Annotated[list[Path] | None, typer.Option(help="labels that no training formula may equal")] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="the archive")] = Path("gpu_10min.tar.xz"),
-    overrides: Annotated[
-        list[Path] | None, typer.Option(help="what the recipe overrides in params.yaml, in order")
-    ] = None,
+    overrides: Annotated[list[Path] | None, typer.Option(help="overrides of params.yaml, in order")] = None,
     normalized: Annotated[
         bool, typer.Option("--normalized", help="formulas come from `recipes.dataset build`")
     ] = False,
