@@ -76,19 +76,19 @@ lock: $(READY) ## adopt the tools found here: rewrites tools.lock
 
 bench-data: $(READY) ## the data stages at size, on BENCH_FORMULAS=file.jsonl.gz; minutes to an hour
 	python -m benchmarks.buckets $(BENCH_FORMULAS)
-	python -m benchmarks.data chain $(BENCH_FORMULAS) --rasterizer ghostscript
-	python -m benchmarks.data chain $(BENCH_FORMULAS) --rasterizer pdfium
-	python -m benchmarks.data append $(BENCH_FORMULAS)
-	python -m benchmarks.data kill $(BENCH_FORMULAS)
-	python -m benchmarks.data ways $(BENCH_FORMULAS)
+	python -m benchmarks.data_stages chain $(BENCH_FORMULAS) --rasterizer ghostscript
+	python -m benchmarks.data_stages chain $(BENCH_FORMULAS) --rasterizer pdfium
+	python -m benchmarks.data_stages append $(BENCH_FORMULAS)
+	python -m benchmarks.data_stages kill $(BENCH_FORMULAS)
+	python -m benchmarks.data_stages ways $(BENCH_FORMULAS)
 
 bench-render: $(READY) ## speed of the renderer beside the usual way, on BENCH_FORMULAS=file
 	python -m benchmarks.rendering speed $(BENCH_FORMULAS)
 	python -m benchmarks.rendering single $(BENCH_FORMULAS)
 
 bench-score: $(READY) ## speed of the scores, and how they fall as formulas are damaged, on BENCH_FORMULAS=file
-	python -m benchmarks.scoring speed $(BENCH_FORMULAS)
-	python -m benchmarks.scoring corruptions $(BENCH_FORMULAS)
+	python -m benchmarks.metrics speed $(BENCH_FORMULAS)
+	python -m benchmarks.metrics corruptions $(BENCH_FORMULAS)
 
 bench-serve: $(READY) ## the server under load and under attack, with images of BENCH_FORMULAS=file
 	python -m benchmarks.serving $(BENCH_FORMULAS)

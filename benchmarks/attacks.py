@@ -26,7 +26,7 @@ import httpx2
 import typer
 from PIL import Image
 
-from benchmarks.datasets import load, save
+from benchmarks.harness import load, save
 from benchmarks.serving import drawn_images, free_port, wait_until_ready
 
 _PATIENCE_SECONDS = 60

@@ -14,7 +14,7 @@ import joblib
 import numpy as np
 import typer
 
-from benchmarks.datasets import load, save
+from benchmarks.harness import load, save
 from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams, Ints, assign, choose_shapes, efficiency
 from im2latex.dataset.filters import FilterParams

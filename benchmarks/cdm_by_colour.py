@@ -20,8 +20,8 @@ import typer
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.corruptions import damaged
-from benchmarks.datasets import lines, save
+from benchmarks.formula_edits import damaged
+from benchmarks.harness import lines, save
 from im2latex.latex.parser.symbols import classes
 from im2latex.metrics.cdm import judge_symbols
 from im2latex.rendering.glyph_boxes.reader import TexGlyphs

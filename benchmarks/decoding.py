@@ -17,8 +17,7 @@ from pathlib import Path
 import torch
 import typer
 
-from benchmarks.datasets import load, save
-from benchmarks.processor import processor_seconds
+from benchmarks.harness import load, processor_seconds, save
 from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
 from im2latex.decoding.beam import SearchParams

@@ -28,7 +28,7 @@ import torch
 import typer
 import yaml
 
-from benchmarks.datasets import save
+from benchmarks.harness import save
 from im2latex.latex.grammar.generator import generate
 from pipeline.fingerprint import ROOT
 from recipes.overrides import merged

@@ -14,7 +14,7 @@ from typing import Annotated
 import joblib
 import typer
 
-from benchmarks.datasets import save
+from benchmarks.harness import save
 from im2latex.errors import LatexError, ToolError
 from im2latex.images.compare import same_ink
 from im2latex.latex.papers.archive import Paper, read_papers

@@ -15,7 +15,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.datasets import save
+from benchmarks.harness import save
 from im2latex.errors import LatexError
 from im2latex.images.arrays import crop, grey
 from im2latex.images.decode import decode_image

@@ -18,9 +18,8 @@ import typer
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks.datasets import load, save
+from benchmarks.harness import load, processor_seconds, save
 from benchmarks.hostile_images import bombs, examples, mutated
-from benchmarks.processor import processor_seconds
 from im2latex.errors import ImageError
 from im2latex.images.arrays import crop, encode_png, grey, prepare
 from im2latex.images.decode import Decoded, decode_image, decode_images

@@ -17,7 +17,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.datasets import save
+from benchmarks.harness import save
 from im2latex.errors import LatexError
 from im2latex.images.arrays import ImageParams, prepare
 from im2latex.latex.normalizer import Normalizer, NormalizerParams

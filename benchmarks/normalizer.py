@@ -21,7 +21,7 @@ from typing import Annotated
 import joblib
 import typer
 
-from benchmarks.datasets import lines, load, save
+from benchmarks.harness import lines, load, save
 from im2latex.errors import LatexError
 from im2latex.images.compare import same_ink
 from im2latex.latex.grammar.respell import respell as other_spelling

@@ -21,7 +21,7 @@ import joblib
 import numpy as np
 import typer
 
-from benchmarks.datasets import load, save
+from benchmarks.harness import load, save
 from im2latex.config import load_section
 from im2latex.errors import LatexError
 from im2latex.images.arrays import crop, encode_png, prepare

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 import joblib
 import typer
 
-from benchmarks.datasets import load, save
+from benchmarks.harness import load, save
 from im2latex.config import load_section
 from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer
 from pipeline.renderer import RenderStageParams

@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 import typer
 
-from benchmarks.datasets import load, save
+from benchmarks.harness import load, save
 from im2latex.images.arrays import encode_png, pad
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 

@@ -20,7 +20,7 @@ import numpy as np
 import typer
 from tokenizers import Tokenizer
 
-from benchmarks.datasets import load, save
+from benchmarks.harness import load, save
 from im2latex.dataset.hf_tokenizer import save_tokenizer
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import LatexError

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from PIL import Image
 
-from benchmarks.datasets import save
+from benchmarks.harness import save
 from benchmarks.robustness.browser import ENGINES
 from benchmarks.robustness.conditions import CLEAN, CONDITIONS, Condition
 from benchmarks.robustness.making import load_made, make, save_made

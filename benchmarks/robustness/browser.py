@@ -127,7 +127,7 @@ class Page:
             + "  return layOut(async (f, place) => {\n"
             "    place.append(await convert(f));\n"
             '    const fault = place.querySelector("[data-mjx-error]");\n'
-            '    if (fault) throw new Error(fault.getAttribute("data-mjx-error"));\n'
+            '    if (fault) throw new Error(fault.getAttribute("data-stages-mjx-error"));\n'
             "  });\n});</script>\n"
             f'<script src="{script.as_uri()}"></script>\n'
         )

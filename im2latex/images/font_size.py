@@ -2,7 +2,7 @@
 
 The unit of all lengths is the mean width of a stroke, ink over half the length of its edges, which no other formula
 of the same type changes much. What else is measured, in this unit, says what the type's size is: runs of ink and of
-paper, sizes of connected parts, the whole. A small network of two layers, fitted by `recipes.symbolsize`, weighs them.
+paper, sizes of connected parts, the whole. A small network of two layers, fitted by `recipes.font_size`, weighs them.
 
 reads  font_size.json, beside this file
 """

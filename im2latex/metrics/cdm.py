@@ -20,7 +20,7 @@ What differs from the published program, and why:
 - A reference that does not render counts 0 like a prediction that does not; there it is left out of the mean.
 
 Kept as it is: a pair may be off by 20 pixels. So both numbers forgive spaces, a subscript for a superscript and two
-narrow neighbours that change places (`benchmarks.scoring corruptions` shows how often). `cdm_strict`, the mean of a
+narrow neighbours that change places (`benchmarks.metrics corruptions` shows how often). `cdm_strict`, the mean of a
 second F1 of the same pairs, forgives none of these (`placement`); `image_exact` gives no part of a point.
 """
 
@@ -43,7 +43,7 @@ Array = NDArray[np.float64]
 
 MOST_SYMBOLS = 2000
 """Pairs of formulas with more are 0 unless equal, since matching takes time with the cube of their number. The largest
-of 11,625 real formulas has 408 (`benchmarks.scoring symbols`)."""
+of 11,625 real formulas has 408 (`benchmarks.metrics symbols`)."""
 BATCH = 2000
 """Formulas typeset between two signs of progress."""
 

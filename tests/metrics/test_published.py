@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sacrebleu
 
-from benchmarks.corruptions import DAMAGES, STRENGTHS, damaged
+from benchmarks.formula_edits import DAMAGES, STRENGTHS, damaged
 from im2latex.images import compare
 from im2latex.metrics.baselines import one_changed
 from im2latex.metrics.text import text_scores

@@ -1,4 +1,4 @@
-"""Measure the data stages, raw formulas to shards, at real sizes: python -m benchmarks.data COMMAND --help
+"""Measure the data stages, raw formulas to shards, at real sizes: python -m benchmarks.data_stages COMMAND --help
 
 chain    seconds of each stage, milliseconds a formula, the largest process
 append   what a thousand more formulas cost, and which parts they make anew
@@ -27,7 +27,7 @@ import psutil
 import typer
 import yaml
 
-from benchmarks.datasets import save
+from benchmarks.harness import save
 from pipeline.fingerprint import ROOT
 
 STAGES = ("normalize", "render", "tokenize", "filter", "bucket")
@@ -46,7 +46,7 @@ def chain(file: File, count: int = 100_000, rasterizer: str = "ghostscript", nam
         ledgers = {stage: json.loads((folder / f"reports/ledger/{stage}.json").read_text()) for stage in STAGES}
         seen = ledgers["normalize"]["seen"]
         save(
-            f"data-chain-{rasterizer}-{name or seen}",
+            f"data-stages-chain-{rasterizer}-{name or seen}",
             {
                 "formulas": seen,
                 "samples": ledgers["bucket"]["kept"],
@@ -69,7 +69,7 @@ def append(file: File, count: int = 100_000, more: int = 1000, rasterizer: str =
         after = {stage: _timed(folder, stage)["seconds"] for stage in STAGES}
         new = [name.split("/")[0] for name in _parts(folder).keys() - parts.keys()]
         save(
-            "data-append",
+            "data-stages-append",
             {
                 "formulas": count,
                 "appended": more,
@@ -106,7 +106,7 @@ def kill(file: File, count: int = 20_000, times: int = 20, seed: int = 0, raster
         for stage in STAGES[2:]:
             _timed(folder, stage)
         differing = _differing(expected, _artifacts(folder))
-    save("data-kill", {"formulas": count, "killed": killed, "artifacts": len(expected), "differing": differing})
+    save("data-stages-kill", {"formulas": count, "killed": killed, "artifacts": len(expected), "differing": differing})
     raise typer.Exit(bool(differing))
 
 
@@ -126,7 +126,7 @@ def ways(file: File, count: int = 10_000, rasterizer: str = "pdfium") -> None:
             found[way] = _artifacts(folder)
     first = found["1 worker"]
     differing = {way: _differing(first, artifacts) for way, artifacts in found.items()}
-    save("data-ways", {"formulas": count, "artifacts": len(first), "differing": differing})
+    save("data-stages-ways", {"formulas": count, "artifacts": len(first), "differing": differing})
     raise typer.Exit(any(differing.values()))
 
 

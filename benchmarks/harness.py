@@ -1,10 +1,11 @@
-"""Formulas to measure on, and the place and form of results."""
+"""Inputs of the benchmarks, processor time, and the JSON files of results."""
 
 import json
 import platform
 from pathlib import Path
 
 import joblib
+import psutil
 
 from im2latex.dataset.readers.files import read_file
 from im2latex.schemas import RawFormula
@@ -30,3 +31,12 @@ def save(name: str, result: dict[str, object]) -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
     print(text)
+
+
+def processor_seconds() -> float:
+    """Return the processor time of this process and all its children, ended ones included.
+
+    On a shared machine it varies less than wall-clock time.
+    """
+    process = psutil.Process()
+    return float(sum(sum(one.cpu_times()[:4]) for one in [process, *process.children(recursive=True)]))

@@ -1,4 +1,4 @@
-"""Measure what training costs: python -m benchmarks.learning COMMAND --help
+"""Measure what training costs: python -m benchmarks.training COMMAND --help
 
 loader      images decoded and batches put together a second, by each way there is
 sheet       an image of every augmentation at several strengths, for the eye
@@ -18,8 +18,8 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.datasets import load, save
-from benchmarks.sheet import draw_sheet
+from benchmarks.augmentation_sheet import draw_sheet
+from benchmarks.harness import load, save
 from benchmarks.throughput import Machine, measure
 from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
@@ -64,7 +64,7 @@ def loader(file: File, count: int = 4000, device: str = "cpu", name: str = "load
         rates[f"epoch_{way}"] = len(samples) / _seconds(partial(_epoch, feed, len(batches), device))
     once = 1 / rates["decode"] + 1 / rates["epoch_collated"]
     save(
-        f"learning-{name}",
+        f"training-{name}",
         {
             "samples": len(samples),
             "mean_pixels": float(np.mean([height * width for height, width in samples.sizes])),
@@ -120,7 +120,7 @@ def throughput(
             for precision in precisions.split(",")
         }
     model = params.model.model_dump(mode="json")
-    kind = f"learning-throughput-{name or machine.kind}"
+    kind = f"training-throughput-{name or machine.kind}"
     save(kind, {"devices": describe_devices(), "threads": torch.get_num_threads(), "model": model, **result})
 
 

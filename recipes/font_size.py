@@ -1,11 +1,11 @@
-"""Fit what tells the size of a formula's type from its image: python -m recipes.symbolsize --help
+"""Fit what tells the size of a formula's type from its image: python -m recipes.font_size --help
 
 `draw` sets formulas in six sets of letters and several sizes, finely; `fit` makes images of many resolutions of them,
 sharp and blurred, with and without noise, learns the size of the type from what `imaging.symbolsize` measures, and
 writes the coefficients; `judge` says how far off the estimates are. Papers are either for the fit or for the judging.
 
 reads   formulas, as .jsonl.gz with the column paper
-writes  DRAWN.npz, im2latex/images/font_size.json, benchmarks/results/reading-symbolsize.json
+writes  DRAWN.npz, im2latex/images/font_size.json, benchmarks/results/font-size.json
 """
 
 import gzip
@@ -26,7 +26,7 @@ from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
-from benchmarks.datasets import save
+from benchmarks.harness import save
 from im2latex.images.crop import crop_ink
 from im2latex.images.font_size import COEFFICIENTS, NAMES, estimate, measure
 from im2latex.images.foreground import ink_of
@@ -128,7 +128,7 @@ def judge(drawn: Drawn, views: int = 1, seed: int = 1) -> None:
     sure = spread <= np.median(spread)
     classes = {f"{low}-{high} px": (em_px >= low) & (em_px < high) for low, high in ((8, 12), (12, 24), (24, 100))}
     save(
-        "reading-symbolsize",
+        "font-size",
         {"images": len(off), "factor_off": _distribution(off)}
         | {"the_surer_half": _distribution(off[sure]), "the_other_half": _distribution(off[~sure])}
         | {"by_size_of_type": {name: _distribution(off[mask]) for name, mask in classes.items()}},

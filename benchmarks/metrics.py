@@ -1,4 +1,4 @@
-"""Measure the scores: python -m benchmarks.scoring COMMAND --help
+"""Measure the scores: python -m benchmarks.metrics COMMAND --help
 
 speed        seconds for the scores of text, images and symbols of many pairs
 corruptions  real formulas damaged in known ways and strengths: does every score fall as the damage grows?
@@ -18,9 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
-from benchmarks.corruptions import DAMAGES, STRENGTHS, damaged
-from benchmarks.datasets import lines, load, save
-from benchmarks.processor import processor_seconds
+from benchmarks.formula_edits import DAMAGES, STRENGTHS, damaged
+from benchmarks.harness import lines, load, processor_seconds, save
 from im2latex.errors import LatexError
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.metrics.baselines import BASELINES, EMPTY, IMAGE, most_frequent, one_changed, with_baselines
@@ -75,7 +74,7 @@ def speed(
             "seconds": round(time.monotonic() - started, 1),
             "cpu_seconds": round(processor_seconds() - used, 1),
         }
-    save(f"scoring-speed-{rasterizer}", result)
+    save(f"metrics-speed-{rasterizer}", result)
 
 
 @app.command()
@@ -109,7 +108,7 @@ def corruptions(
     result["not_in_order"] = [
         f"{name}: {score}" for name, row in in_order.items() for score, good in row.items() if not good
     ]
-    save("scoring-corruptions", result)
+    save("metrics-corruptions", result)
 
 
 @app.command()
@@ -148,7 +147,7 @@ def symbols(
     settings = PooledGlyphs(TexGlyphs()).read(load(file, count))
     sizes = [len(one.glyphs.labels) for one in settings if one.glyphs is not None]
     percentiles = {str(share): float(np.percentile(sizes, share)) for share in (50, 90, 99, 99.9, 100)}
-    save("scoring-symbols", {"formulas": len(settings), "typeset": len(sizes), "percentiles": percentiles})
+    save("metrics-symbols", {"formulas": len(settings), "typeset": len(sizes), "percentiles": percentiles})
 
 
 def _predictions(references: list[str], hypotheses: list[str]) -> pa.Table:

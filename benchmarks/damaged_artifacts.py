@@ -1,4 +1,4 @@
-"""Damaged and hostile files: what is accepted, what it costs, python -m benchmarks.damage COMMAND --help
+"""Damaged and hostile files: what is accepted, what it costs, python -m benchmarks.damaged_artifacts COMMAND --help
 
 parts    random damage of a cached part, and how often its content was taken all the same
 state    the same of the state of a training
@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 import torch
 import typer
 
-from benchmarks.datasets import save
+from benchmarks.harness import save
 from im2latex.cli import main as command_line
 from im2latex.config import check
 from im2latex.dataset.readers.layouts import read_raw_formulas
@@ -98,7 +98,7 @@ def parts(count: int = 1200, seed: int = 0) -> None:
             cut = len(whole) - 2000 if footer else 0
             job.path.write_bytes(whole[:cut] + damaged(whole[cut:], dice))
             accepted += job.result().read_bytes() != whole
-    save("damage-parts", {"bytes": len(whole), "damages": count, "accepted": accepted})
+    save("damaged-artifacts-parts", {"bytes": len(whole), "damages": count, "accepted": accepted})
 
 
 @app.command()
@@ -119,7 +119,7 @@ def state(count: int = 1200, seed: int = 0) -> None:
                 accepted += 1
             except ArtifactError:
                 pass
-    save("damage-state", {"bytes": len(whole), "damages": count, "accepted": accepted})
+    save("damaged-artifacts-state", {"bytes": len(whole), "damages": count, "accepted": accepted})
 
 
 @app.command()
@@ -140,7 +140,7 @@ def bombs() -> None:
                 "processor_seconds": round(usage.ru_utime + usage.ru_stime, 1),
                 "peak_mb": usage.ru_maxrss // 1024,
             }
-    save("damage-bombs", found)
+    save("damaged-artifacts-bombs", found)
 
 
 def _bombs(folder: Path) -> Iterator[tuple[str, Path, list[str]]]:
@@ -238,7 +238,9 @@ def files(count: int = 3000, seed: int = 0) -> None:
             path.write_bytes(whole)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     content_of = {"damages": given.total(), "kinds": dict(given), "tracebacks": dict(tracebacks)}
-    save("damage-files", content_of | {"slowest": slowest[0], "slowest_seconds": slowest[1], "peak_mb": peak})
+    save(
+        "damaged-artifacts-files", content_of | {"slowest": slowest[0], "slowest_seconds": slowest[1], "peak_mb": peak}
+    )
 
 
 def _kinds(folder: Path) -> Iterator[tuple[str, Path, Callable[[], object]]]:

@@ -1,6 +1,6 @@
 """Formulas damaged in known ways, each in rising strength, where a stronger damage holds the weaker one.
 
-Tokens in, tokens out. For `benchmarks.scoring`, which looks whether every score falls as the damage grows.
+Tokens in, tokens out. For `benchmarks.metrics`, which looks whether every score falls as the damage grows.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Measure the model families: python -m benchmarks.families overfit FILE | table FILE | scores
+"""Measure the model families: python -m benchmarks.presets overfit FILE | table FILE | scores
 
 `overfit` trains the small size of each family on a few short formulas until greedy search reads every one of them
 without a fault, which any sound model and optimizer must reach. `table` counts weights, and times the training of
@@ -19,7 +19,7 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.datasets import RESULTS, load, save
+from benchmarks.harness import RESULTS, load, save
 from im2latex.config import check, load_section, load_yaml
 from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, save_shapes
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
@@ -42,7 +42,7 @@ from pipeline.renderer import RenderStageParams
 LOOKED_AT = 2000
 SHORTEST, LONGEST = 5, 16
 SHAPES = 5
-OVERFIT, SCORES = "families-overfit", "families-scores"
+OVERFIT, SCORES = "presets-overfit", "presets-scores"
 HEADLINE = ("bleu", "edit", "exact", "image_exact", "compiles")
 SHARDS = Path("data/bucket")
 PUBLISHED_ENTRIES = 500
@@ -75,7 +75,7 @@ def table(file: File, count: int = 50, samples: int = 100) -> None:
         vocabulary = _shards(file, count, Path(folder))
         for name in _small():
             rows[name]["samples_a_processor_second"] = _speed(name, Path(folder), vocabulary, samples)
-    save("families-table", {"file": file.name, "vocabulary": PUBLISHED_ENTRIES, "presets": rows})
+    save("presets-table", {"file": file.name, "vocabulary": PUBLISHED_ENTRIES, "presets": rows})
 
 
 @app.command()
