@@ -1,1 +1,1 @@
-"""Measurements on real input, run by hand; the results that README quotes are committed beside them."""
+"""Benchmarks on real input, run by hand; the results that the documentation quotes are committed in results/."""

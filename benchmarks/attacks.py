@@ -1,4 +1,4 @@
-"""Measure an honest client beside attackers, and the stop under load: python -m benchmarks.attacks FORMULAS --help
+"""Latency of an honest client under attack, and shutdown under load: python -m benchmarks.attacks FORMULAS --help
 
 Starts `im2latex serve` on a free port of this machine. An honest client sends formulas and images in turn, each on a
 connection of its own, alone and beside one kind of attackers by turns: median milliseconds of both, their ratio,

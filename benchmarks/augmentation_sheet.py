@@ -1,4 +1,4 @@
-"""A sheet of training images: every augmentation of the project at several draws, one row each."""
+"""Contact sheet of augmented training images, one row for each augmentation."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Measure the padding of the ways to bucket: python -m benchmarks.buckets FILE --help
+"""Padding of the bucketing presets: python -m benchmarks.buckets FILE --help
 
 For each way and number of shapes: the share of padded pixels that are image (ink and its margin), the share of
 padded tokens that are label, by shape and as batches are really padded, to their longest label, and the seconds to

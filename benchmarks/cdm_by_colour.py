@@ -1,4 +1,4 @@
-"""CDM done as the paper does it, slowly and with nothing of ours: python -m benchmarks.cdm_by_colour LABELS
+"""CDM by coloured rendering, as in the paper, without code of im2latex: python -m benchmarks.cdm_by_colour LABELS
 
 Wang et al., "Image Over Text" (CVPR 2025), section 3, with the constants of its published program: every visible token
 in a colour of its own, one image at 200 dpi, the bounds of each colour, Hungarian pairing, five rounds of random

@@ -1,4 +1,4 @@
-"""Damaged and hostile files: what is accepted, what it costs, python -m benchmarks.damaged_artifacts COMMAND --help
+"""Cost and handling of damaged or hostile files: python -m benchmarks.damaged_artifacts COMMAND --help
 
 parts    random damage of a cached part, and how often its content was taken all the same
 state    the same of the state of a training

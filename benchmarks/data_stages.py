@@ -1,4 +1,4 @@
-"""Measure the data stages, raw formulas to shards, at real sizes: python -m benchmarks.data_stages COMMAND --help
+"""Speed of the data stages on real datasets: python -m benchmarks.data_stages COMMAND --help
 
 chain    seconds of each stage, milliseconds a formula, the largest process
 append   what a thousand more formulas cost, and which parts they make anew

@@ -1,4 +1,4 @@
-"""Searches beside each other, and the price of choosing by image: python -m benchmarks.decoding --help
+"""Speed and quality of search methods, and the cost of reranking: python -m benchmarks.decoding --help
 
 `search` reads a split with a checkpoint in several ways: seconds an image on one core, exact labels, and the shares
 that parse and render. `rerank` draws what a beam search found and looks for the image that was read. Processor

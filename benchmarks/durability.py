@@ -1,4 +1,4 @@
-"""SIGKILL a training at random moments, then the same bytes as without: python -m benchmarks.durability --help
+"""Training interrupted by SIGKILL at random moments, compared byte by byte: python -m benchmarks.durability --help
 
 Works in a throw-away project made of this repository's code and params.yaml, with a small dataset and model, git and
 dvc. Half of the kills hit `dvc` alone, which leaves the stage as an orphan that must save and end; half hit dvc and the

@@ -1,4 +1,4 @@
-"""Measure extraction on real papers: python -m benchmarks.extraction COMMAND PAPERS --help
+"""Speed and yield of formula extraction from papers: python -m benchmarks.extraction COMMAND PAPERS --help
 
 speed     megabytes of source a second
 macros    does the expanded formula print what the formula prints inside its paper's own definitions

@@ -1,4 +1,4 @@
-"""Formulas damaged in known ways, each in rising strength, where a stronger damage holds the weaker one.
+"""Edits of formulas in known ways and increasing strength; a stronger edit contains the weaker one.
 
 Tokens in, tokens out. For `benchmarks.metrics`, which looks whether every score falls as the damage grows.
 """

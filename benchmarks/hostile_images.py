@@ -1,4 +1,4 @@
-"""Image files of many formats, random damage to them, and files made to cost a decoder time or memory."""
+"""Image files of many formats, random mutations of them, and files that cost a decoder time or memory."""
 
 import io
 import struct

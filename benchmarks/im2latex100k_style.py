@@ -1,4 +1,4 @@
-"""Compare the style of im2latex-100k with images of the data set: python -m benchmarks.im2latex100k_style FOLDER
+"""Rendering style of im2latex-100k beside ours: python -m benchmarks.im2latex100k_style FOLDER
 
 reads   FOLDER/items.jsonl    one object a line: image (a file in FOLDER), latex (the raw formula)
 writes  benchmarks/results/im2latex100k-style.json: figures only

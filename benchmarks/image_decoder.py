@@ -1,4 +1,4 @@
-"""Measure the decoder of images: python -m benchmarks.image_decoder --help
+"""Speed and safety of the image decoder: python -m benchmarks.image_decoder --help
 
 `hostile` decodes damaged files and files made to be slow, and counts what is not answered by pixels or a refusal.
 `speed` compares the decoder process with decoding in the same process, alone and as a dataset needs it.

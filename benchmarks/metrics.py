@@ -1,4 +1,4 @@
-"""Measure the scores: python -m benchmarks.metrics COMMAND --help
+"""Speed and sensitivity of the metrics: python -m benchmarks.metrics COMMAND --help
 
 speed        seconds for the scores of text, images and symbols of many pairs
 corruptions  real formulas damaged in known ways and strengths: does every score fall as the damage grows?

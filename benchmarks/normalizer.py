@@ -1,4 +1,4 @@
-"""Measure the normalizer on real formulas: python -m benchmarks.normalizer COMMAND --help
+"""Quality and speed of the normalizer on real formulas: python -m benchmarks.normalizer COMMAND --help
 
 image    does the normalized form print the image of the raw one; what is refused
 respell    do other spellings of a formula return to one string, beside the identity and any external normalizer

@@ -1,4 +1,4 @@
-"""Measure the model families: python -m benchmarks.presets overfit FILE | table FILE | scores
+"""Overfitting, size and scores of the model presets: python -m benchmarks.presets overfit FILE | table FILE | scores
 
 `overfit` trains the small size of each family on a few short formulas until greedy search reads every one of them
 without a fault, which any sound model and optimizer must reach. `table` counts weights, and times the training of

@@ -1,4 +1,4 @@
-"""Measure the renderer on real formulas: python -m benchmarks.rendering COMMAND --help
+"""Speed of the renderer on real formulas: python -m benchmarks.rendering COMMAND --help
 
 speed    formulas a second from text to Parquet, beside the tools alone and beside one pdflatex and one gs a formula
 scale    milliseconds a formula, for ever more formulas

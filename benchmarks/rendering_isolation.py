@@ -1,4 +1,4 @@
-"""Prove that a formula's fate does not depend on its company: python -m benchmarks.rendering_isolation --help
+"""Independence of a rendering from its batch: python -m benchmarks.rendering_isolation --help
 
 Renders the same formulas in batches of several sizes, shuffled, mixed with broken ones, with one process and two, and
 one by one; compares verdict, detail and pixels of each formula with those of the first way.

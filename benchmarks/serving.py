@@ -1,4 +1,4 @@
-"""Measure the server under load: python -m benchmarks.serving FORMULAS --help
+"""Throughput and latency of the server under load: python -m benchmarks.serving FORMULAS --help
 
 Starts `im2latex serve` on a free port of this machine, draws formulas to images, and lets clients send one after the
 other for a while, first one client alone, then all at once: milliseconds, throughput, processor time (which a busy

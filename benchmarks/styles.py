@@ -1,4 +1,4 @@
-"""Draw a few formulas in every style of a parameter file, for the eye: python -m benchmarks.styles FILE -o SHEET.png
+"""Contact sheet of a few formulas in every style of a parameter file: python -m benchmarks.styles FILE -o SHEET.png
 
 reads   FILE           parameters with render.styles, such as recipes/styles/all.yaml
 writes  SHEET.png      a row for each style, a column for each formula, as the data set holds the images

@@ -1,4 +1,4 @@
-"""Speed and memory of training and reading, beside what the machine can multiply."""
+"""Throughput and memory of training and inference, relative to the peak of the device."""
 
 import resource
 import sys

@@ -1,4 +1,4 @@
-"""Measure what training costs: python -m benchmarks.training COMMAND --help
+"""Cost of training: python -m benchmarks.training COMMAND --help
 
 loader      images decoded and batches put together a second, by each way there is
 sheet       an image of every augmentation at several strengths, for the eye

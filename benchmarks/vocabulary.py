@@ -1,4 +1,4 @@
-"""Measure what spelling text boxes and lengths does: python -m benchmarks.vocabulary FILE ... --help
+"""Effect of spelling text and lengths on the vocabulary: python -m benchmarks.vocabulary FILE ... --help
 
 For each file and least count, with and without spelling: entries, formulas of the test part that hold something unknown
 (`lost`), ids of a label. Also: what it would be if frequent wordings kept entries of their own; a small dataset; and

@@ -1,3 +1,3 @@
-"""Whole runs at size on machines that have little: what they need is packed on one machine and unpacked on another."""
+"""Recipes: long trainings, the datasets they use, and the release of a checkpoint."""
 
 import im2latex.training  # noqa: F401  before torch: it settles how threads wait

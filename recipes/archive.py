@@ -1,4 +1,4 @@
-"""Archives for a machine without network: wheels for its Python, and entries without names of this machine."""
+"""Archives for a machine without network access: wheels for its Python, and anonymous tar entries."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Average a fine-tuned checkpoint with the one it started from: python -m recipes.average START TUNED OUT
+"""Average of a fine-tuned checkpoint and the checkpoint it started from: python -m recipes.average START TUNED OUT
 
 reads   START, TUNED   checkpoint folders; TUNED was trained with `train.start` START
 writes  OUT            a checkpoint whose weights lie between both

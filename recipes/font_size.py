@@ -1,4 +1,4 @@
-"""Fit what tells the size of a formula's type from its image: python -m recipes.font_size --help
+"""Fit of the font size estimator: python -m recipes.font_size --help
 
 `draw` sets formulas in six sets of letters and several sizes, finely; `fit` makes images of many resolutions of them,
 sharp and blurred, with and without noise, learns the size of the type from what `imaging.symbolsize` measures, and

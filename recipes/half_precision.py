@@ -1,4 +1,4 @@
-"""Weights in half precision, as they are kept in the repository and come back from other machines."""
+"""Checkpoints in half precision."""
 
 import torch
 

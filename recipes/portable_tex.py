@@ -1,4 +1,4 @@
-r"""A TeX that runs where none is installed: the program, the compiled preambles, and the files that formulas ask for.
+r"""Portable TeX for machines without one: the program, compiled formats, and the files that formulas need.
 
 reads   the TeX installation of this machine
 writes  <folder>/bin/{pdftex,kpsewhich}     wrappers that set the search paths by their own place

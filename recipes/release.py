@@ -1,4 +1,4 @@
-"""Put a trained checkpoint where `im2latex predict` looks for one: python -m recipes.release CHECKPOINT SHARDS
+"""Release of a checkpoint as the pretrained one: python -m recipes.release CHECKPOINT SHARDS
 
 reads   a checkpoint folder; shards with the split val, such as data/bucket
 writes  im2latex/pretrained/model.safetensors   the weights, in half precision

@@ -1,4 +1,4 @@
-"""The wild test set: held-out formulas as other renderers, screens and bad images show them, scored by condition.
+"""Robustness test set: held-out formulas by other renderers, screens and image conditions, scored by condition.
 
     conditions.py   the table: every condition by name, what draws it and what then happens to it
     typeset.py      drawn by TeX in other letters, sizes and resolutions

@@ -1,4 +1,4 @@
-"""Read the same formulas in many conditions: python -m benchmarks.robustness --help
+"""Robustness to image conditions: python -m benchmarks.robustness --help
 
 make    draw held-out formulas in every condition
 score   read them with a checkpoint and score each condition beside the clean one

@@ -1,4 +1,4 @@
-"""Formulas drawn by KaTeX or MathJax on a page of headless Chromium, cut out of a screenshot.
+"""Formulas rendered by KaTeX or MathJax in headless Chromium.
 
 The engines are npm packages that the project does not hold: `npm install --prefix FOLDER katex@0.16 mathjax@3`, where
 FOLDER is ENGINES below. All formulas stand on few pages, and one run of the browser gives a page's image and

@@ -1,4 +1,4 @@
-"""The conditions by name: what draws the formula, and what then happens to the image. Nothing is drawn here.
+"""Image conditions by name: a renderer and the effects applied to its image.
 
 `clean` is the image that the data set holds in the base look, so that every other condition is compared with what
 the model was made for.

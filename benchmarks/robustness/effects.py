@@ -1,4 +1,4 @@
-"""What happens to an image between the page and the reader: colours, JPEG, blur, rotation, padding, noise.
+"""Image effects: colours, JPEG, blur, rotation, padding, noise.
 
 Images are uint8 arrays (H, W), 255 paper; or (H, W, 3) and (H, W, 4) once they have colours. Every effect takes a
 generator, of which the image's name is the seed, and never changes its input.

@@ -1,4 +1,4 @@
-"""The held-out formulas in every condition, on disk.
+"""Images of the held-out formulas in every condition.
 
 writes  DIR/<condition>/<formula_id>.png
         DIR/index.parquet   a row for each condition and formula: condition, id, length, formula, path or reason

@@ -1,4 +1,4 @@
-"""The held-out formulas: a seeded sample of a file, normalized, in two classes of length.
+"""Seeded sample of held-out formulas, normalized, in two length classes.
 
 The files of formulas hold those of one split of papers; the first lines may be used elsewhere and are skipped.
 """

@@ -1,4 +1,4 @@
-"""The wild images read by a checkpoint, and each condition's scores beside those of `clean`.
+"""Predictions and scores for each condition, compared with the condition `clean`.
 
 reads   what `making` wrote, and a checkpoint folder
 

@@ -1,4 +1,4 @@
-"""A few formulas in all conditions on one image: a row for each condition, a column for each formula."""
+"""Contact sheet: a row for each condition, a column for each formula."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The judged reads of all conditions as one result, as a printed table, and as the few numbers that a report shows."""
+"""Scores of all conditions as JSON, as a printed table, and as the summary for the report."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

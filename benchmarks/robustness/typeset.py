@@ -1,4 +1,4 @@
-"""Formulas drawn by TeX in other letters, another type size, another resolution; and by mathtext."""
+"""Formulas rendered by TeX in other fonts, sizes and resolutions, and by mathtext."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Training of days on a processor, in stretches of any length."""
+"""Long training on a processor, in resumable runs."""

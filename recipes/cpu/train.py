@@ -1,4 +1,4 @@
-"""Begin a long training on a processor, or go on with it: python -m recipes.cpu.train DATA
+"""Start or resume a long training on a processor: python -m recipes.cpu.train DATA
 
 reads          DATA/bucket/, DATA/tokenize/vocabulary.json; params.yaml with the overrides of a recipe
 reads, writes  STATE/<key>/state.pt              weights, optimizers and counts, every five minutes

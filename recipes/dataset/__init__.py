@@ -1,1 +1,1 @@
-"""Labels of a training set from formulas of several sources, by one file of shares."""
+"""Training set sampled from several formula sources by a YAML file of proportions."""

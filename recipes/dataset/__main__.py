@@ -1,4 +1,4 @@
-"""Labels of a training set from formulas of several sources: python -m recipes.dataset COMMAND --help
+"""Command line of the training set builder: python -m recipes.dataset COMMAND --help
 
 papers   the formulas of the listed papers, from those of a whole archive of papers
 build    a dataset folder from a file of shares and a folder of inputs

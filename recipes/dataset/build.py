@@ -1,4 +1,4 @@
-"""Builds a dataset: inputs to candidates, candidates to labels, labels to files, with an account of all of them.
+"""Dataset builder: inputs to candidates, candidates to labels, labels to files, with a count of each.
 
 reads   the file of shares, params.yaml, the inputs
 writes  OUT/NAME.jsonl.gz    a file a source, and coverage, val, test: id, group, split, source, formula (normalized)

@@ -1,4 +1,4 @@
-"""Candidates for labels, made of formulas in any process: pure functions of formulas, file of shares and seed."""
+"""Candidate labels: pure functions of formula, configuration and seed."""
 
 import random
 from collections import Counter

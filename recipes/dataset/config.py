@@ -1,4 +1,4 @@
-"""The file of shares that a dataset is built from, read and checked."""
+"""Configuration of the dataset builder."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Labels for the symbols that stand in too few."""
+"""Additional labels for rare symbols."""
 
 import random
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Which labels and papers are kept out of training, so that scores on public sets stay fair.
+"""Labels and papers held out from training, so that scores on public test sets stay fair.
 
 A label is compared by what it prints, loosely: without spaces, braces, sizes of delimiters, styles and the punctuation
 at its end. Every label that equals a held-out one in this way is excluded, whatever its length, but for one case: a

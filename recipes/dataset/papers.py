@@ -1,4 +1,4 @@
-"""Splits formulas by the list of papers that the dataset is built from.
+"""Split of formulas by the list of papers of the dataset.
 
 reads   formulas with the name of their paper, as `im2latex extract` writes them; papers.txt beside this file
 writes  arxiv_formulas_train.jsonl.gz, arxiv_formulas_val.jsonl.gz

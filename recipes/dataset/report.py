@@ -1,4 +1,4 @@
-"""What a dataset is made of, before and after: shares by length, source and style, bold letters, symbols.
+"""Composition of a dataset before and after filtering: length, source, style, bold, symbols.
 
 reads   OUT/*.jsonl.gz and OUT/ledger.json of a build; shards of the pipeline, where there are any
 writes  a JSON object with the figures, and the same as text

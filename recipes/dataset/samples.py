@@ -1,4 +1,4 @@
-"""Images of every style side by side, to be looked at before a training.
+"""Contact sheet of every style, for inspection before training.
 
 reads   data/render/part-NNNNN[.STYLE].parquet
 writes  OUT/STYLE.png   so many images of the style, in columns of equal width

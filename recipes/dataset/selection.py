@@ -1,4 +1,4 @@
-"""Which candidates become labels: for each source and range of lengths, those first by hash.
+"""Selection of candidates: for each source and length range, the first by hash.
 
 The rank of a label is a hash of seed, source and label, so the choice does not depend on the order in which candidates
 come, nor on how often one comes. Memory is bounded by the number of labels wanted.

@@ -1,4 +1,4 @@
-"""What a set of labels is made of: lengths, several rows, bold letters, symbols."""
+"""Statistics of a set of labels: lengths, multi-line formulas, bold letters, symbols."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,1 +1,1 @@
-"""A training of at most ten minutes on a lent accelerator with no TeX and no network: see recipes/README.md."""
+"""Training of at most ten minutes on one accelerator without TeX or network: see recipes/README.md."""

@@ -1,4 +1,4 @@
-"""Samples whose images arrive while training goes on, and batches of those that are there.
+"""Dataset whose images are rendered while training runs, and batches of those that are ready.
 
 reads  WORK/pixels.u8, WORK/rows.i64 (recipes.gpu_10min.render), packed labels
 """

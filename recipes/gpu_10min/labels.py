@@ -1,4 +1,4 @@
-"""Labels of a whole training as a few flat arrays: normalized, tokenized and filtered before they travel.
+"""Labels of a training as flat arrays: normalized, tokenized and filtered before transfer.
 
 reads, writes  <folder>/labels.npz       token ids, lengths, style and split of each label
                <folder>/vocabulary.json

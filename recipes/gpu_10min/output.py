@@ -1,4 +1,4 @@
-"""Weights in float16 and momentum in bfloat16, whole at any second: a folder that is exchanged for a newer one.
+"""Crash-safe output folder: weights in float16, momentum in bfloat16, replaced atomically.
 
 reads, writes  <out>/state/checkpoint.json
                <out>/state/weights-N, momentum-N     pieces of model.safetensors and momentum.safetensors

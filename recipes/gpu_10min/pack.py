@@ -1,4 +1,4 @@
-"""Pack labels, params, a portable TeX and wheels into one archive for run.sh: python -m recipes.gpu_10min.pack --help
+"""Archive of labels, parameters, portable TeX and wheels: python -m recipes.gpu_10min.pack --help
 
 reads   formulas, held-out label files, params.yaml with the overrides of a recipe, this machine's TeX, a package index
 writes  an archive, which with the tracked files of the repository and a state to go on from is at most 64 MiB

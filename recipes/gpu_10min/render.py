@@ -1,4 +1,4 @@
-"""Draw packed labels on all cores, straight into one file of pixels: python -m recipes.gpu_10min.render DATA WORK
+"""Parallel rendering of packed labels into one pixel file: python -m recipes.gpu_10min.render DATA WORK
 
 reads          DATA/labels.npz, vocabulary.json, buckets.json; params.yaml: render
 reads, writes  WORK/pixels.u8     images row by row, one after the other, uint8, 255 paper

@@ -1,4 +1,4 @@
-"""Train on packed labels until the clock says so: python -m recipes.gpu_10min.train --help
+"""Training on packed labels until a deadline: python -m recipes.gpu_10min.train --help
 
 reads   params.yaml, data/ (labels.npz, vocabulary.json, buckets.json), START
 writes  OUT/state/           weights and momentum (recipes.gpu_10min.output), from the first second on
