@@ -24,7 +24,7 @@ from benchmarks.formula_edits import damaged
 from benchmarks.harness import lines, save
 from im2latex.latex.parser.symbols import classes
 from im2latex.metrics.cdm import judge_symbols
-from im2latex.rendering.glyph_boxes.reader import TexGlyphs
+from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
 
 _DPI, _PADDING_PX, _RESIDUAL_PX, _ROUNDS, _TRIALS, _SEED = 200, 8, 20, 5, 50, 42
 _DAMAGES = ("letters replaced", "letters lost", "letters added", "scripts turned over", "neighbours swapped")
@@ -64,7 +64,7 @@ def main(labels: Path, count: int = 60) -> None:
     ]
     found = _symbols([*formulas, *others])
     theirs = np.array([f1(*pair) for pair in zip(found[: len(formulas)], found[len(formulas) :], strict=True)])
-    ours = np.array([found.cdm for found in judge_symbols(formulas, others, TexGlyphs())])
+    ours = np.array([found.cdm for found in judge_symbols(formulas, others, TexGlyphReader())])
     apart = np.abs(ours - theirs)
     worst = [(round(float(apart[at]), 3), formulas[at], others[at]) for at in np.argsort(-apart)[:3]]
     result: dict[str, object] = {

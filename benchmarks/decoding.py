@@ -31,7 +31,7 @@ from im2latex.inference.predict_split import ReadoutParams, read_out
 from im2latex.io.parquet import read_table, write_table
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.tokens import join
-from im2latex.rendering.parallel import PooledRenderer
+from im2latex.rendering.parallel import ParallelRenderer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.schemas import Split
 from im2latex.training.batches import Samples, collate, plan
@@ -57,7 +57,7 @@ def compare_searches(checkpoint: Path, shards: Path, name: Split = "test") -> No
     torch.set_num_threads(1)
     loaded, samples = load_checkpoint(checkpoint), Samples(shards, name)
     _read(loaded, samples, SearchParams(beam=1), None, 64, _shuffled(len(samples)))  # memory and caches
-    renderer, normalizer = PooledRenderer(TexRenderer()), Normalizer(NormalizerParams())
+    renderer, normalizer = ParallelRenderer(TexRenderer()), Normalizer(NormalizerParams())
     started = time.process_time()
     grammar = Grammar(loaded.vocabulary)
     ways: dict[str, object] = {"tables of the constraint, seconds": round(time.process_time() - started, 2)}
@@ -109,7 +109,7 @@ def rerank(checkpoint: Path, formulas: Path, count: int = 10_000, beam: int = 5,
         several.setdefault(row["formula_id"], []).append(row["hypothesis"])
     images = [samples.image(index).numpy() for index in range(len(samples))]
     texts = [several[name] for name in samples.ids]
-    redrawing = Redrawing(PooledRenderer(TexRenderer(render.renderer)), render.image)
+    redrawing = Redrawing(ParallelRenderer(TexRenderer(render.renderer)), render.image)
     redrawing.compare(images[:1], texts[:1])  # so that no timing holds the preamble and the start of processes
     load_before = round(os.getloadavg()[0], 1)
     wall, processor = time.monotonic(), processor_seconds()

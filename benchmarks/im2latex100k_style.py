@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.harness import save
 from im2latex.errors import LatexError
-from im2latex.images.arrays import crop, grey
+from im2latex.images.arrays import crop, to_grayscale
 from im2latex.images.decode import decode_image
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.rendering.document import TemplateParams
@@ -36,7 +36,7 @@ def main(
 ) -> None:
     """Count the images of the same ink size within a pixel, and the pixels that differ where it is the same."""
     items = [json.loads(line) for line in (folder / "items.jsonl").read_text(encoding="utf-8").splitlines()]
-    originals = [crop(grey(decode_image((folder / item["image"]).read_bytes())), INK) for item in items]
+    originals = [crop(to_grayscale(decode_image((folder / item["image"]).read_bytes())), INK) for item in items]
     labels, refused = _labels([item["latex"] for item in items])
     result: dict[str, object] = {"images": len(items), "labels_refused": refused}
     for name, template in STYLES.items():

@@ -21,8 +21,8 @@ from tqdm import tqdm
 from benchmarks.harness import load, processor_seconds, save
 from benchmarks.hostile_images import bombs, examples, mutated
 from im2latex.errors import ImageError
-from im2latex.images.arrays import crop, encode_png, grey, prepare
-from im2latex.images.decode import Decoded, decode_image, decode_images
+from im2latex.images.arrays import crop, encode_png, prepare, to_grayscale
+from im2latex.images.decode import DecodedImage, decode_image, decode_images
 from im2latex.images.formats import FORMATS
 from im2latex.rendering.renderer import TexRenderer
 
@@ -118,19 +118,19 @@ def _outcome(data: bytes) -> str:
     return "decoded"
 
 
-def _in_process(file: bytes) -> Decoded:
+def _in_process(file: bytes) -> DecodedImage:
     with Image.open(io.BytesIO(file), formats=FORMATS) as image:
         return np.array(image)
 
 
-def _found(one: Decoded | ImageError) -> Decoded:
+def _found(one: DecodedImage | ImageError) -> DecodedImage:
     if isinstance(one, ImageError):
         raise one
     return one
 
 
-def _stored(pixels: Decoded) -> bytes:
-    return encode_png(prepare(crop(grey(pixels)), 8, 2))
+def _stored(pixels: DecodedImage) -> bytes:
+    return encode_png(prepare(crop(to_grayscale(pixels)), 8, 2))
 
 
 if __name__ == "__main__":

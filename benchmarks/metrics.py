@@ -29,8 +29,8 @@ from im2latex.metrics.image import judge_images
 from im2latex.metrics.score import judge
 from im2latex.metrics.summary import SummaryParams, describe
 from im2latex.metrics.text import TEXT_SCORES, text_columns
-from im2latex.rendering.glyph_boxes.reader import TexGlyphs
-from im2latex.rendering.parallel import PooledGlyphs, PooledRenderer
+from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
+from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.reporting.markdown import table
 from im2latex.reporting.scores import LABELS, LOWER_IS_BETTER
@@ -53,7 +53,7 @@ def speed(
     references = [given[number % len(given)] for number in range(count)]
     hypotheses = [text if number % 4 == 0 else one_changed(f"{text} ") for number, text in enumerate(references)]
     params = RenderParams.model_validate({"rasterizer": rasterizer})
-    renderer, reader = PooledRenderer(TexRenderer(params)), PooledGlyphs(TexGlyphs(params))
+    renderer, reader = ParallelRenderer(TexRenderer(params)), ParallelGlyphReader(TexGlyphReader(params))
     renderer.render(references[:500])  # so that no timing holds the preamble and the start of processes
     reader.read(references[:500])
 
@@ -85,7 +85,7 @@ def corruptions(
 ) -> None:
     """Every score of every damage in rising strength, and whether each is in order."""
     params = RenderParams.model_validate({"rasterizer": rasterizer})
-    renderer, reader = PooledRenderer(TexRenderer(params)), PooledGlyphs(TexGlyphs(params))
+    renderer, reader = ParallelRenderer(TexRenderer(params)), ParallelGlyphReader(TexGlyphReader(params))
     formulas = _that_typeset(load(file, 2 * count), renderer)[:count]
     sets = [(name, strength) for name in DAMAGES for strength in STRENGTHS]
     hypotheses = [damaged(formula, name, strength, _SEED) for name, strength in sets for formula in formulas]
@@ -124,7 +124,7 @@ def baselines(
     """
     references = load(file, count)
     params = RenderParams.model_validate({"rasterizer": rasterizer})
-    renderer, reader = PooledRenderer(TexRenderer(params)), PooledGlyphs(TexGlyphs(params))
+    renderer, reader = ParallelRenderer(TexRenderer(params)), ParallelGlyphReader(TexGlyphReader(params))
     judged = judge(
         with_baselines(_predictions(references, references), most_frequent(references)), renderer, reader, True
     )
@@ -144,7 +144,7 @@ def symbols(
     file: Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")], count: int = 0
 ) -> None:
     """Percentiles of the number of symbols, over the formulas that typeset."""
-    settings = PooledGlyphs(TexGlyphs()).read(load(file, count))
+    settings = ParallelGlyphReader(TexGlyphReader()).read(load(file, count))
     sizes = [len(one.glyphs.labels) for one in settings if one.glyphs is not None]
     percentiles = {str(share): float(np.percentile(sizes, share)) for share in (50, 90, 99, 99.9, 100)}
     save("metrics-symbols", {"formulas": len(settings), "typeset": len(sizes), "percentiles": percentiles})
@@ -164,7 +164,7 @@ def _predictions(references: list[str], hypotheses: list[str]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=PREDICTIONS)
 
 
-def _that_typeset(raw: list[str], renderer: PooledRenderer) -> list[str]:
+def _that_typeset(raw: list[str], renderer: ParallelRenderer) -> list[str]:
     """Normalized forms of those that have an image."""
     normalizer = Normalizer(NormalizerParams())
     normalized = []

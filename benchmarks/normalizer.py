@@ -29,7 +29,7 @@ from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS
 from im2latex.latex.parser.symbols import known
 from im2latex.metrics.normalizer_audit import Tally, audit
-from im2latex.rendering.parallel import PooledRenderer
+from im2latex.rendering.parallel import ParallelRenderer
 from im2latex.rendering.rasterizers import Name as Rasterizer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 
@@ -242,8 +242,8 @@ def _external_rate(command: str, pairs: list[tuple[str, str]]) -> float:
     return _rate(met, len(pairs))
 
 
-def _renderer(rasterizer: Rasterizer) -> PooledRenderer:
-    return PooledRenderer(TexRenderer(RenderParams(rasterizer=rasterizer)))
+def _renderer(rasterizer: Rasterizer) -> ParallelRenderer:
+    return ParallelRenderer(TexRenderer(RenderParams(rasterizer=rasterizer)))
 
 
 def _rate(part: int, whole: int) -> float:

@@ -30,7 +30,7 @@ from im2latex.inference.predict_split import ReadoutParams, evaluate
 from im2latex.io.parquet import write_table
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset, preset_names
-from im2latex.rendering.parallel import PooledRenderer
+from im2latex.rendering.parallel import ParallelRenderer
 from im2latex.rendering.renderer import TexRenderer
 from im2latex.schemas import SAMPLES, formula_id
 from im2latex.training.checkpoint import save_checkpoint
@@ -92,7 +92,7 @@ def _scores(name: str, samples: int) -> dict[str, object]:
     recipe = check(load_yaml(Path("params.yaml"))["train"] | changes, TrainParams, "params.yaml: train")
     vocabulary = Vocabulary.load(Path("data/tokenize/vocabulary.json"))
     stage = load_section("render", RenderStageParams)
-    renderer = PooledRenderer(TexRenderer(stage.renderer))
+    renderer = ParallelRenderer(TexRenderer(stage.renderer))
     started, processor = time.monotonic(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = train(recipe, SHARDS, vocabulary, "scores", Path(folder) / "state", lambda _: None)

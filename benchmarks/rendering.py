@@ -30,9 +30,9 @@ from im2latex.parallel.part_cache import Job, PartCache, run_jobs, worker_count
 from im2latex.rendering import document, rasterizer_worker, rasterizers, sanitize, tex_format
 from im2latex.rendering.rasterizers import pdfium_client
 from im2latex.rendering.renderer import RenderParams, TexRenderer
-from im2latex.rendering.tex_process import Fresh
+from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.process import throwaway_folder
+from im2latex.sandbox.process import temporary_folder
 from pipeline.dataset_images import Drawing
 from pipeline.renderer import RenderStageParams
 
@@ -186,7 +186,7 @@ def _steps(formulas: Sequence[str], params: RenderStageParams) -> dict[str, floa
     """Processor milliseconds a formula of each step on its own, those of child processes included, and of all."""
     spent: dict[str, float] = defaultdict(float)
     renderer = params.renderer
-    tex = Fresh(tex_format.load(document.preamble(renderer.template, renderer)), renderer)
+    tex = TexLauncher(tex_format.load(document.preamble(renderer.template, renderer)), renderer)
     rasterizer = rasterizers.create(renderer.rasterizer, renderer)
     before = _cpu_ms()
 
@@ -233,7 +233,7 @@ def _one_by_the_usual_way(formula: str, tool: str, dpi: int) -> None:
         "\\documentclass[12pt]{article}\n\\usepackage{amsmath,amssymb,mathtools,mathrsfs,xcolor}\n"
         f"\\pagestyle{{empty}}\n\\begin{{document}}\n$\\displaystyle {formula}$\n\\end{{document}}\n"
     )
-    with throwaway_folder() as folder:
+    with temporary_folder() as folder:
         (folder / "a.tex").write_text(source, encoding="utf-8")
         settings = rasterizer_worker.allow_pdf(folder)
         tex = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "a.tex"]

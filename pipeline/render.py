@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from im2latex.io.parquet import part_paths, read_table, write_table
 from im2latex.parallel.part_cache import Job, run_jobs
 from im2latex.rendering.doctor import versions
-from im2latex.rendering.styles import BASE, GIVEN, RenderStyle, all_styles, chosen, create_renderer
+from im2latex.rendering.styles import BASE_STYLE, SOURCE_STYLE, RenderStyle, all_styles, create_renderer, select_styles
 from im2latex.schemas import IMAGES
 from pipeline.dataset import dataset_folder
 from pipeline.dataset_images import DRAWN, Drawing, Taking
@@ -40,7 +40,7 @@ class Part:
     @property
     def name(self) -> str:
         """The file of the images."""
-        style = "" if self.style == BASE else f".{self.style}"
+        style = "" if self.style == BASE_STYLE else f".{self.style}"
         return f"{self.source.stem}{style}{self.source.suffix}"
 
 
@@ -84,10 +84,10 @@ def _parts(params: RenderStageParams) -> Iterator[Part]:
         table = read_table(path, ["formula_id", "source_id", "split", "latex", "image"])
         given = table.filter(pc.is_valid(table["image"]))
         if given.num_rows:
-            yield Part(path, GIVEN, given, taking.job(given["image"].to_pylist()))
+            yield Part(path, SOURCE_STYLE, given, taking.job(given["image"].to_pylist()))
         drawn = table.filter(pc.is_null(table["image"]))
         names = zip(drawn["formula_id"].to_pylist(), drawn["split"].to_pylist(), strict=True)
-        choices = [chosen(name, split, styles, params.styles.per_formula) for name, split in names]
+        choices = [select_styles(name, split, styles, params.styles.per_formula) for name, split in names]
         for style, drawing, cache in zip(styles, drawings, caches, strict=True):
             formulas = drawn.filter(pa.array([style.name in choice for choice in choices], pa.bool_()))
             yield Part(path, style.name, formulas, Job(formulas["latex"].to_pylist(), drawing, cache))
@@ -101,7 +101,7 @@ def _account(run: Run[RenderStageParams], style: str, formulas: pa.Table, drawn:
     refused = drawn.filter(pc.invert(kept)).select(["reason", "detail"])
     names = formulas.filter(pc.invert(kept)).select(["formula_id", "source_id"])
     for name, why in zip(names.to_pylist(), refused.to_pylist(), strict=True):
-        detail = why["detail"] if style == BASE else f"in style {style}: {why['detail']}"
+        detail = why["detail"] if style == BASE_STYLE else f"in style {style}: {why['detail']}"
         run.ledger.drop(name["formula_id"], name["source_id"], why["reason"], detail)
     columns = {"formula_id": formulas["formula_id"], "style": pa.array([style] * formulas.num_rows, pa.string())}
     columns |= {name: drawn[name] for name in DRAWN.names if name in IMAGES.names}

@@ -3,8 +3,8 @@
 from im2latex.config import Params, load_section, project_section
 from im2latex.images.arrays import ImageParams
 from im2latex.latex.normalizer import NormalizerParams
-from im2latex.rendering.glyph_boxes.reader import TexGlyphs
-from im2latex.rendering.parallel import PooledGlyphs, PooledRenderer
+from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
+from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.rendering.styles import StylesParams
 
@@ -22,14 +22,14 @@ def with_commands(renderer: RenderParams) -> RenderParams:
     return renderer.with_commands(project_section(NormalizerParams, "normalize", "normalizer").commands)
 
 
-def project_renderer() -> PooledRenderer:
+def project_renderer() -> ParallelRenderer:
     """The renderer of the data set, on all cores."""
-    return PooledRenderer(TexRenderer(_renderer()))
+    return ParallelRenderer(TexRenderer(_renderer()))
 
 
-def project_glyphs() -> PooledGlyphs:
+def project_glyphs() -> ParallelGlyphReader:
     """The reader of symbols that typesets as that renderer does, on all cores."""
-    return PooledGlyphs(TexGlyphs(_renderer()))
+    return ParallelGlyphReader(TexGlyphReader(_renderer()))
 
 
 def _renderer() -> RenderParams:

@@ -28,16 +28,16 @@ from tqdm import tqdm
 
 from benchmarks.harness import save
 from im2latex.images.crop import crop_ink
-from im2latex.images.font_size import COEFFICIENTS, NAMES, estimate, measure
-from im2latex.images.foreground import ink_of
+from im2latex.images.font_size import FEATURE_NAMES, WEIGHTS_PATH, estimate_font_size, extract_features
+from im2latex.images.foreground import estimate_ink
 from im2latex.rendering.fonts import FontSet
 from im2latex.rendering.renderer import RenderParams
-from im2latex.rendering.styles import Size, StylesParams, VariantParams, all_styles, create_renderer
+from im2latex.rendering.styles import FontSize, StylesParams, VariantParams, all_styles, create_renderer
 
 POINTS_PER_INCH = 72.27
 DPI = 600
 FONT_SETS: tuple[FontSet, ...] = ("computer-modern", "times", "txfonts", "palatino", "pxfonts", "euler")
-SIZES: tuple[Size, ...] = ("8pt", "10pt", "12pt", "17pt")
+SIZES: tuple[FontSize, ...] = ("8pt", "10pt", "12pt", "17pt")
 SMALLEST_EM, LARGEST_EM = 8.0, 60.0
 HIDDEN = (48, 24)
 EPOCHS = 60
@@ -88,7 +88,7 @@ def fit(drawn: Drawn, views: int = 2, seed: int = 0) -> None:
     mean, spread = values.mean(0), values.std(0) + 1e-6
     torch.manual_seed(seed)
     layers: list[nn.Module] = []
-    for inner, outer in zip((len(NAMES), *HIDDEN), (*HIDDEN, 2), strict=True):
+    for inner, outer in zip((len(FEATURE_NAMES), *HIDDEN), (*HIDDEN, 2), strict=True):
         layers += [nn.Linear(inner, outer), nn.Tanh()]
     network = nn.Sequential(*layers[:-1])
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=1e-3)
@@ -109,8 +109,8 @@ def fit(drawn: Drawn, views: int = 2, seed: int = 0) -> None:
         for layer in network
         if isinstance(layer, nn.Linear)
     ]
-    content = {"names": list(NAMES), "mean": _rounded(mean), "spread": _rounded(spread), "layers": weights}
-    COEFFICIENTS.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+    content = {"names": list(FEATURE_NAMES), "mean": _rounded(mean), "spread": _rounded(spread), "layers": weights}
+    WEIGHTS_PATH.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
     judge(drawn, seed=seed + 1)
 
 
@@ -120,7 +120,7 @@ def judge(drawn: Drawn, views: int = 1, seed: int = 1) -> None:
     data = np.load(drawn, allow_pickle=True)
     errors, spreads, ems = [], [], []
     for ink, em in _views(data, data["held_out"], views, seed):
-        found = estimate(ink)
+        found = estimate_font_size(ink)
         errors.append(np.log(found.em / em))
         spreads.append(found.spread)
         ems.append(em)
@@ -143,7 +143,7 @@ def _distribution(off: NDArray[np.float64]) -> dict[str, float]:
 def _measured(
     data: NDArray[np.void], mask: NDArray[np.bool_], views: int, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
-    rows = [(*measure(ink), em) for ink, em in _views(data, mask, views, seed)]
+    rows = [(*extract_features(ink), em) for ink, em in _views(data, mask, views, seed)]
     return (
         np.array([row[0] for row in rows], np.float32),
         np.array([row[1] for row in rows]),
@@ -161,7 +161,7 @@ def _views(
             for _ in range(views):
                 largest = min(em, LARGEST_EM)
                 wanted = float(np.exp(draws.uniform(np.log(SMALLEST_EM), np.log(largest))))
-                ink = crop_ink(ink_of(_seen(image, wanted / em, draws)))
+                ink = crop_ink(estimate_ink(_seen(image, wanted / em, draws)))
                 if ink is not None:
                     yield ink, wanted
 

@@ -74,7 +74,7 @@ def collect(folder: Path, renderers: Sequence[RenderParams], formulas: Sequence[
     return size
 
 
-def _recorded(made: tex_format.Format, renderer: RenderParams, formulas: Sequence[str]) -> set[Path]:
+def _recorded(made: tex_format.TexFormat, renderer: RenderParams, formulas: Sequence[str]) -> set[Path]:
     """What TeX opens while it sets the formulas; a batch that dies tells what it opened until then."""
     found: set[Path] = set()
     command = [
@@ -92,7 +92,7 @@ def _recorded(made: tex_format.Format, renderer: RenderParams, formulas: Sequenc
             work = Path(name)
             (work / "batch.tex").write_text(source, encoding="utf-8")
             shutil.copyfile(made.path, work / made.path.name)  # TeX begins its record beside the format
-            process.run(
+            process.run_process(
                 command,
                 cwd=work,
                 timeout_seconds=60,
@@ -119,7 +119,7 @@ def _sources(made: Path) -> set[Path]:
     return {Path(name) for name in json.loads(made.with_name("made_of.json").read_text(encoding="utf-8"))["sources"]}
 
 
-def _keep_format(made: tex_format.Format, cache: Path) -> None:
+def _keep_format(made: tex_format.TexFormat, cache: Path) -> None:
     """Copy a format, so that it is found although none of its sources lies where it lay here."""
     folder = cache / made.path.parent.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +148,7 @@ def _all_there(names: list[str], kept: dict[str, Path]) -> bool:
 
 def _located(names: Sequence[str]) -> list[Path]:
     """Where the installation keeps files, as far as it has them."""
-    done = process.ask("kpsewhich", *names)
+    done = process.query_program("kpsewhich", *names)
     return [Path(line) for line in done.stdout.decode().splitlines()]
 
 
@@ -156,7 +156,7 @@ def _programs(folder: Path) -> None:
     """Programs, their libraries, wrappers and settings."""
     for name in ("bin", "lib", "web2c/0"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    told = process.ask("kpsewhich", "-a", "texmf.cnf")
+    told = process.query_program("kpsewhich", "-a", "texmf.cnf")
     settings = [Path(line) for line in told.stdout.decode().splitlines()]
     own = "".join(f"{name} = .:$IM2LATEX_TEX/files//\n" for name in _VARIABLES)
     (folder / "web2c/0/texmf.cnf").write_text(f"TEXMFDBS = /nonexistent\n{own}", encoding="utf-8")
@@ -165,7 +165,7 @@ def _programs(folder: Path) -> None:
         shutil.copyfile(path, folder / f"web2c/{number}/texmf.cnf")
     places = ":".join(f"$IM2LATEX_TEX/web2c/{number}" for number in range(len(settings) + 1))
     for name in _PROGRAMS:
-        program = process.find(name).resolve()
+        program = process.find_program(name).resolve()
         shutil.copy(program, folder / "lib" / name)
         for library in _libraries(program):
             shutil.copy(library, folder / "lib" / library.name)
@@ -176,6 +176,6 @@ def _programs(folder: Path) -> None:
 
 def _libraries(program: Path) -> list[Path]:
     """The shared libraries that a program loads and a bare machine may lack."""
-    told = process.ask("ldd", str(program))
+    told = process.query_program("ldd", str(program))
     found = re.findall(r"(\S+) => (/\S+)", told.stdout.decode())
     return [Path(path) for name, path in found if not _SYSTEM.match(name)]

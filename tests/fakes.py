@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from im2latex.rendering.glyph_boxes.reader import Setting
-from im2latex.rendering.glyph_boxes.symbols import Glyphs
+from im2latex.rendering.glyph_boxes.reader import GlyphResult
+from im2latex.rendering.glyph_boxes.symbols import GlyphBoxes
 from im2latex.rendering.renderer import Rendering
 
 
@@ -42,15 +42,15 @@ class FakeGlyphs:
     Fails where `FakeRenderer` does.
     """
 
-    def read(self, formulas: Sequence[str]) -> list[Setting]:
+    def read(self, formulas: Sequence[str]) -> list[GlyphResult]:
         return [self._set(formula) for formula in formulas]
 
     @staticmethod
-    def _set(formula: str) -> Setting:
+    def _set(formula: str) -> GlyphResult:
         if r"\broken" in formula:
-            return Setting(None, "undefined_macro", r"\broken")
+            return GlyphResult(None, "undefined_macro", r"\broken")
         if not formula.strip():
-            return Setting(None, "empty")
+            return GlyphResult(None, "empty")
         labels = tuple(formula.split())
         lefts = 20.0 * np.arange(len(labels))
-        return Setting(Glyphs(labels, np.column_stack([lefts, lefts * 0, lefts + 16, lefts * 0 + 20])))
+        return GlyphResult(GlyphBoxes(labels, np.column_stack([lefts, lefts * 0, lefts + 16, lefts * 0 + 20])))

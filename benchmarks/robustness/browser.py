@@ -139,7 +139,7 @@ Box = list[float] | str | None
 def _shoot(document: str, scale: int) -> tuple[NDArray[np.uint8], list[Box]]:
     """The screenshot (H, W, 3) of a page, and what it says of each of its formulas."""
     program = next((name for name in _BROWSERS if shutil.which(name)), _BROWSERS[0])
-    with process.throwaway_folder() as folder:
+    with process.temporary_folder() as folder:
         (folder / "page.html").write_text(document, encoding="utf-8")
         command = [program, "--headless", "--disable-gpu", "--hide-scrollbars", "--allow-file-access-from-files"]
         # Chromium refuses its sandbox to root, as whom containers often run.
@@ -148,7 +148,7 @@ def _shoot(document: str, scale: int) -> tuple[NDArray[np.uint8], list[Box]]:
         command += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=10000", "--dump-dom"]
         command += [f"--screenshot={folder / 'page.png'}", (folder / "page.html").as_uri()]
         # It reserves address space by the terabyte, and keeps images in files that are no files.
-        done = process.run(
+        done = process.run_process(
             command, cwd=folder, timeout_seconds=400, cpu_seconds=120, memory_mb=1 << 26, file_mb=4096, access=None
         )
         found = re.search(r'data-boxes="([^"]*)"', done.stdout.decode("utf-8", "replace"))

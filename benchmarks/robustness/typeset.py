@@ -7,7 +7,7 @@ from im2latex.images.arrays import ImageParams, pad, prepare
 from im2latex.rendering import mathtext
 from im2latex.rendering.fonts import FontSet
 from im2latex.rendering.renderer import Rendering, RenderParams
-from im2latex.rendering.styles import Size, StylesParams, VariantParams, all_styles, create_renderer
+from im2latex.rendering.styles import FontSize, StylesParams, VariantParams, all_styles, create_renderer
 
 PADDING_PX = 10
 """Paper around an image that is not made as the data set makes its own."""
@@ -18,7 +18,7 @@ class Typeset:
     """The base style with other letters, type size or resolution (null keeps them); padded and shrunk as data is."""
 
     fonts: FontSet | None = None
-    size: Size | None = None
+    size: FontSize | None = None
     dpi: int | None = None
     as_data: bool = False
 

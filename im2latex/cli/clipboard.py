@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from im2latex.errors import ImageError, ToolError
-from im2latex.images.decode import Decoded, decode_image
+from im2latex.images.decode import DecodedImage, decode_image
 from im2latex.sandbox import process
 
 _PNG_OF_MACOS = ["osascript", "-e", "get the clipboard as «class PNGf»"]
@@ -27,15 +27,15 @@ _SECONDS = 10
 _MOST_MB = 256
 
 
-def from_clipboard() -> Decoded:
+def from_clipboard() -> DecodedImage:
     """The pixels of the image on the clipboard.
 
     Raises `ToolError` where there is no way to the clipboard, `ImageError` no_image where it holds something else.
     """
     command = _PNG_OF_MACOS if sys.platform == "darwin" else _command()
     session = {name: os.environ[name] for name in _SESSION if name in os.environ}
-    with process.throwaway_folder() as folder:
-        done = process.run(
+    with process.temporary_folder() as folder:
+        done = process.run_process(
             command,
             cwd=folder,
             timeout_seconds=_SECONDS,

@@ -60,12 +60,14 @@ def compare(
 def _judged(predictions: pa.Table, images: bool = True) -> pa.Table:
     """Predictions judged as the project judges them."""
     from im2latex.metrics.score import judge
-    from im2latex.rendering.glyph_boxes.reader import TexGlyphs
-    from im2latex.rendering.parallel import PooledGlyphs, PooledRenderer
+    from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
+    from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
     from im2latex.rendering.renderer import TexRenderer
 
-    renderer = PooledRenderer(TexRenderer(renderer_params())) if images else None
-    return judge(predictions, renderer, PooledGlyphs(TexGlyphs(renderer_params())) if images else None, progress=True)
+    renderer = ParallelRenderer(TexRenderer(renderer_params())) if images else None
+    return judge(
+        predictions, renderer, ParallelGlyphReader(TexGlyphReader(renderer_params())) if images else None, progress=True
+    )
 
 
 def gate(

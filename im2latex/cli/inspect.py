@@ -77,10 +77,10 @@ def doctor(
         for difference in examination.differences(against, renderer_params()):
             typer.echo(difference, err=True)
         return
-    from im2latex.rendering.styles import tex_renderers
+    from im2latex.rendering.styles import tex_render_params
     from im2latex.training.devices import describe_devices
 
-    findings = examination.examine(renderer_params(), tex_renderers(project_styles()))
+    findings = examination.examine(renderer_params(), tex_render_params(project_styles()))
     for finding in findings:
         typer.echo(examination.line(finding))
     typer.echo(f"{'':8}{describe_devices()}")

@@ -61,9 +61,9 @@ def predict(
 
     if not images and not clipboard:
         raise UsageError("predict: there is nothing to read; give images, - for standard input, or --clipboard")
-    from im2latex.images.decode import borrowed
+    from im2latex.images.decode import borrow_decoder
 
-    with borrowed() as decoder:
+    with borrow_decoder() as decoder:
         decoder.start()  # while torch is loaded
     waiting = [*_sources(images or [], clipboard, page)]
     import torch
@@ -122,10 +122,10 @@ def _reranked(formulas: list[Formula]) -> list[Formula]:
     from im2latex.decoding.rerank import Redrawing
     from im2latex.images.arrays import ImageParams
     from im2latex.inference.predictor import reranked
-    from im2latex.rendering.parallel import PooledRenderer
+    from im2latex.rendering.parallel import ParallelRenderer
     from im2latex.rendering.renderer import TexRenderer
 
-    renderer = PooledRenderer(TexRenderer(renderer_params()))
+    renderer = ParallelRenderer(TexRenderer(renderer_params()))
     return reranked(formulas, Redrawing(renderer, project_section(ImageParams, "render", "image")))
 
 

@@ -41,12 +41,12 @@ def score(
     """
     from im2latex.latex.normalizer import Normalizer, NormalizerParams
     from im2latex.metrics.files import score_files
-    from im2latex.rendering.glyph_boxes.reader import TexGlyphs
-    from im2latex.rendering.parallel import PooledGlyphs, PooledRenderer
+    from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
+    from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
     from im2latex.rendering.renderer import TexRenderer
 
-    renderer = PooledRenderer(TexRenderer(renderer_params())) if images else None
-    reader = PooledGlyphs(TexGlyphs(renderer_params())) if images else None
+    renderer = ParallelRenderer(TexRenderer(renderer_params())) if images else None
+    reader = ParallelGlyphReader(TexGlyphReader(renderer_params())) if images else None
     options = {"profile": "faithful"}
     normalizer = (
         Normalizer(project_section(NormalizerParams, "normalize", "normalizer", options=options)) if normalize else None
@@ -81,12 +81,12 @@ def evaluate(
     from im2latex.images.arrays import ImageParams
     from im2latex.inference.predict_split import ReadoutParams
     from im2latex.inference.predict_split import evaluate as read_and_judge
-    from im2latex.rendering.parallel import PooledRenderer
+    from im2latex.rendering.parallel import ParallelRenderer
     from im2latex.rendering.renderer import TexRenderer
 
     options = {"beam": beam, "rerank": "render" if rerank else None, "constrain": constrain or None}
     params = project_section(ReadoutParams, "predict", options=options)
-    renderer = PooledRenderer(TexRenderer(renderer_params()))
+    renderer = ParallelRenderer(TexRenderer(renderer_params()))
     redrawing = Redrawing(renderer, project_section(ImageParams, "render", "image"), progress=True)
     scores = read_and_judge(checkpoint, data, split, out, params, redrawing, renderer if images else None)
     typer.echo(json.dumps(scores, indent=1))

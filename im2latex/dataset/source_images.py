@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from im2latex.errors import ImageError
-from im2latex.images.arrays import crop, grey
+from im2latex.images.arrays import crop, to_grayscale
 
 _CELL = re.compile(r"(.+\.parquet)#(\d+)", re.DOTALL)
 UNAVAILABLE = ("image_missing", "image_outside", "image_too_large")
@@ -50,7 +50,7 @@ def cropped(decoded: NDArray[np.uint8] | ImageError, place: str) -> NDArray[np.u
     if isinstance(decoded, ImageError):
         known = decoded.reason in UNAVAILABLE
         raise decoded if known else ImageError("image_unreadable", f"{place}: {decoded.detail}")
-    pixels = crop(grey(decoded))
+    pixels = crop(to_grayscale(decoded))
     if not pixels.size:
         raise ImageError("blank", place)
     return pixels

@@ -11,9 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from im2latex.images.arrays import ImageParams, Pixels, crop, encode_png, prepare
-from im2latex.images.compare import Columns
+from im2latex.images.compare import ColumnComparison
 from im2latex.images.formats import decode_png
-from im2latex.rendering.renderer import RENDER_BATCH, Renderer
+from im2latex.rendering.renderer import RENDER_BATCH_SIZE, Renderer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class Redrawing:
         """Those that render, as PNG: a hypothesis has many relatives, and all must be held."""
         drawn: dict[str, bytes] = {}
         with tqdm(total=len(formulas), desc="draw", disable=None if self.progress else True, delay=2) as bar:
-            for start in range(0, len(formulas), RENDER_BATCH):
-                batch = formulas[start : start + RENDER_BATCH]
+            for start in range(0, len(formulas), RENDER_BATCH_SIZE):
+                batch = formulas[start : start + RENDER_BATCH_SIZE]
                 for formula, rendering in zip(batch, self.renderer.render(batch), strict=True):
                     if rendering.pixels is not None:
                         made = prepare(rendering.pixels, self.image.padding_px, self.image.downsample)
@@ -60,7 +60,7 @@ def _likeness(image: Pixels, drawn: bytes | None) -> Likeness:
     if drawn is None:
         return Likeness(False, None)
     other = decode_png(drawn)
-    return Likeness(np.array_equal(image, other), Columns(image, other).edits)
+    return Likeness(np.array_equal(image, other), ColumnComparison(image, other).edits)
 
 
 def choose(likenesses: Sequence[Likeness]) -> int:

@@ -35,15 +35,15 @@ def encode_png(pixels: Pixels) -> bytes:
     return file.getvalue()
 
 
-def grey(pixels: NDArray[np.uint8]) -> Pixels:
+def to_grayscale(pixels: NDArray[np.uint8]) -> Pixels:
     """Grey values (H, W) of a decoded image (H, W), (H, W, 3) or (H, W, 4)."""
     if pixels.ndim == 2:
         return pixels
-    colours = np.rint(opaque(pixels)).astype(np.uint8) if pixels.shape[2] == 4 else pixels
+    colours = np.rint(flatten_alpha(pixels)).astype(np.uint8) if pixels.shape[2] == 4 else pixels
     return np.asarray(Image.fromarray(colours).convert("L"))
 
 
-def opaque(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def flatten_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Colours (H, W, C); what is transparent becomes white paper, and ink too light to show on it is inverted."""
     if pixels.ndim == 2:
         return pixels[..., None].astype(np.float32)

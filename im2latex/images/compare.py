@@ -28,7 +28,7 @@ def same_ink(a: Pixels, b: Pixels) -> bool:
     return np.array_equal(first, second)
 
 
-class Columns:
+class ColumnComparison:
     """The columns of two images, of which the first is the reference, and the published judgements of them."""
 
     def __init__(self, reference: Pixels, other: Pixels) -> None:

@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 
 from im2latex.errors import ImageError, ToolError
 from im2latex.images.decoder_worker import ANSWER, COUNT_PAGES, HEADER, READY
-from im2latex.images.formats import Limits
-from im2latex.sandbox.worker import Limit, PythonWorker, WorkerError, WorkerStalledError
+from im2latex.images.formats import DecodeLimits
+from im2latex.sandbox.worker import Deadline, PythonWorker, WorkerError, WorkerStalledError
 
-Decoded = NDArray[np.uint8]
+DecodedImage = NDArray[np.uint8]
 """(H, W) where the image is grey, (H, W, 3) in colour, (H, W, 4) where parts are transparent; upright."""
-Answer = Decoded | ImageError | int
+Answer = DecodedImage | ImageError | int
 """Pixels, a refusal, or a number of pages."""
 
-IMAGES = Limits()
-PAGES = Limits(seconds=10)
+IMAGES = DecodeLimits()
+PAGES = DecodeLimits(seconds=10)
 _MEMORY_MB = 2048
 _MOST_TEXT = 1 << 12
 _BATCH, _BATCH_BYTES = 64, 4_000_000
@@ -58,16 +58,16 @@ class ImageDecoder:
         """Start the process now and do not wait for it, so that it is ready at the first request."""
         self._living()
 
-    def decode(self, data: bytes, limits: Limits = IMAGES) -> Decoded:
+    def decode(self, data: bytes, limits: DecodeLimits = IMAGES) -> DecodedImage:
         """Decode an image file.
 
-        Raises `ImageError`: not_a_image, too_many_pixels, too_complex, moving; `ToolError` without a worker.
+        Raises `ImageError`: not_an_image, too_many_pixels, too_complex, animated; `ToolError` without a worker.
         """
         return _one(self._answers([data], limits, None))
 
     def decode_all(
-        self, images: Iterable[bytes | ImageError], limits: Limits = IMAGES
-    ) -> Iterator[Decoded | ImageError]:
+        self, images: Iterable[bytes | ImageError], limits: DecodeLimits = IMAGES
+    ) -> Iterator[DecodedImage | ImageError]:
         """Decode many image files, in order, with an error in place of each that is refused.
 
         A `ImageError` in place of a file is passed on, so that files can be read while others are decoded.
@@ -81,14 +81,14 @@ class ImageDecoder:
                     yield found
 
     def count_pages(self, pdf: bytes) -> int:
-        """The number of pages of a PDF; raises `ImageError` not_a_image."""
+        """The number of pages of a PDF; raises `ImageError` not_an_image."""
         (found,) = self._answers([pdf], PAGES, COUNT_PAGES)
         if isinstance(found, ImageError):
             raise found
         return int(found)
 
-    def draw_page(self, pdf: bytes, number: int, limits: Limits = PAGES) -> Decoded:
-        """Page `number` (from 1) as pixels (H, W, 3); raises `ImageError`: not_a_image, no_such_page, ..."""
+    def draw_page(self, pdf: bytes, number: int, limits: DecodeLimits = PAGES) -> DecodedImage:
+        """Page `number` (from 1) as pixels (H, W, 3); raises `ImageError`: not_an_image, no_such_page, ..."""
         return _one(self._answers([pdf], limits, number))
 
     def stop(self) -> None:
@@ -102,7 +102,7 @@ class ImageDecoder:
         """Serve again after `stop`."""
         self._stopped.clear()
 
-    def _answers(self, files: Sequence[bytes], limits: Limits, page: int | None) -> Generator[Answer, None, None]:
+    def _answers(self, files: Sequence[bytes], limits: DecodeLimits, page: int | None) -> Generator[Answer, None, None]:
         """What the worker says of each file; it is tried once more where its end is not explained."""
         place, again = 0, False
         while place < len(files):
@@ -131,7 +131,7 @@ class ImageDecoder:
                 place, again = place + 1, False
                 yield _refusal(ended)
 
-    def _send(self, files: Sequence[bytes], limits: Limits, page: int | None) -> None:
+    def _send(self, files: Sequence[bytes], limits: DecodeLimits, page: int | None) -> None:
         worker = self._living()
         if not self._ready:
             worker.receive(len(READY), _limit(worker))
@@ -143,7 +143,7 @@ class ImageDecoder:
         self._due = len(sizes)
         worker.send(b"".join((HEADER.pack(len(request)), request, *sent)), _limit(worker))
 
-    def _receive(self, limits: Limits) -> Answer:
+    def _receive(self, limits: DecodeLimits) -> Answer:
         """The next answer; one that the worker of this project does not give is taken for its end."""
         worker = self._worker
         assert worker is not None
@@ -184,7 +184,7 @@ _idle: list[ImageDecoder] = []
 
 
 @contextmanager
-def borrowed() -> Iterator[ImageDecoder]:
+def borrow_decoder() -> Iterator[ImageDecoder]:
     """Lend a decoder of this process that nobody uses, or a new one."""
     try:
         decoder = _idle.pop()
@@ -197,27 +197,29 @@ def borrowed() -> Iterator[ImageDecoder]:
         _idle.append(decoder)
 
 
-def decode_image(data: bytes, limits: Limits = IMAGES) -> Decoded:
+def decode_image(data: bytes, limits: DecodeLimits = IMAGES) -> DecodedImage:
     """As `ImageDecoder.decode`, from any thread."""
-    with borrowed() as decoder:
+    with borrow_decoder() as decoder:
         return decoder.decode(data, limits)
 
 
-def decode_images(images: Iterable[bytes | ImageError], limits: Limits = IMAGES) -> Iterator[Decoded | ImageError]:
+def decode_images(
+    images: Iterable[bytes | ImageError], limits: DecodeLimits = IMAGES
+) -> Iterator[DecodedImage | ImageError]:
     """As `ImageDecoder.decode_all`, from any thread."""
-    with borrowed() as decoder:
+    with borrow_decoder() as decoder:
         yield from decoder.decode_all(images, limits)
 
 
 def count_pages(pdf: bytes) -> int:
     """As `ImageDecoder.count_pages`, from any thread."""
-    with borrowed() as decoder:
+    with borrow_decoder() as decoder:
         return decoder.count_pages(pdf)
 
 
-def draw_page(pdf: bytes, number: int) -> Decoded:
+def draw_page(pdf: bytes, number: int) -> DecodedImage:
     """As `ImageDecoder.draw_page`, from any thread."""
-    with borrowed() as decoder:
+    with borrow_decoder() as decoder:
         return decoder.draw_page(pdf, number)
 
 
@@ -236,7 +238,7 @@ def _batches(images: Iterable[bytes | ImageError]) -> Iterator[list[bytes | Imag
         yield batch
 
 
-def _one(answers: Iterator[Answer]) -> Decoded:
+def _one(answers: Iterator[Answer]) -> DecodedImage:
     (found,) = answers
     if isinstance(found, ImageError):
         raise found
@@ -248,12 +250,12 @@ def _refusal(ended: int) -> ImageError:
         return ImageError(
             "too_complex", "decoding takes too much processor time for an image of its size; save it as a plain PNG"
         )
-    return ImageError("not_a_image", f"the image is damaged: its decoder ended with {_how(ended)}")
+    return ImageError("not_an_image", f"the image is damaged: its decoder ended with {_how(ended)}")
 
 
 def _how(ended: int) -> str:
     return f"signal {-ended}" if ended < 0 else f"status {ended}"
 
 
-def _limit(worker: PythonWorker) -> Limit:
-    return Limit(worker, _ANSWER_SECONDS)
+def _limit(worker: PythonWorker) -> Deadline:
+    return Deadline(worker, _ANSWER_SECONDS)

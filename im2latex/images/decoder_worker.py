@@ -3,7 +3,7 @@
 IN and OUT are file descriptors. `im2latex.images.decode` starts it in a sandbox, with limits, and is its only caller.
 
 reads   a request: its length (4 bytes, big-endian), JSON {"sizes", "limits", "page"}, then files. `sizes` are the bytes
-        of each file, `limits` a `files.Limits`. `page` is null for image files; for one PDF it is the page to draw
+        of each file, `limits` a `DecodeLimits`. `page` is null for image files; for one PDF it is the page to draw
         from 1, or `COUNT_PAGES`. A PDF whose size is null is the one of the request before.
 writes  `READY`; then an answer a file: `ANSWER`, text, pixels. The text is empty, the number of pages, or the reason
         and the sentence of a refusal, with a colon between.
@@ -19,7 +19,7 @@ import struct
 import sys
 
 from im2latex.errors import ImageError
-from im2latex.images.formats import Limits, Pixels, decode
+from im2latex.images.formats import DecodeLimits, RawImage, decode
 
 HEADER = struct.Struct(">I")
 READY = b"ready"
@@ -27,7 +27,7 @@ ANSWER = struct.Struct(">4I")
 """Bytes of the text; height, width and channels of the pixels, 0 channels where there are none."""
 COUNT_PAGES = -1
 _BUFFER = 1 << 16
-_NOTHING = Pixels((0, 0, 0), b"")
+_NOTHING = RawImage((0, 0, 0), b"")
 
 
 def main(source: int, target: int) -> None:
@@ -38,7 +38,7 @@ def main(source: int, target: int) -> None:
         answers.flush()
         while length := requests.read(HEADER.size):
             request = json.loads(requests.read(*HEADER.unpack(length)))
-            limits = Limits(**request["limits"])
+            limits = DecodeLimits(**request["limits"])
             page = request["page"]
             files = [document if size is None else requests.read(size) for size in request["sizes"]]
             document = files[-1] if page is not None else b""
@@ -56,7 +56,7 @@ def _allow(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
-def _answer(data: bytes, page: int | None, limits: Limits) -> tuple[bytes, Pixels]:
+def _answer(data: bytes, page: int | None, limits: DecodeLimits) -> tuple[bytes, RawImage]:
     try:
         if page is None:
             return b"", decode(data, limits, _allow)

@@ -25,16 +25,16 @@ _INK = 0.45
 _FINEST = 0.05  # degrees
 
 
-def upright(ink: Ink) -> Ink:
+def deskew(ink: Ink) -> Ink:
     """Cropped ink (h, w) turned so that its lines are level, and cropped again; or as it is, where they are."""
-    degrees = skew(ink)
+    degrees = skew_degrees(ink)
     if not degrees:
         return ink
     turned = Image.fromarray(ink).rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=0)
     return tight(np.asarray(turned).clip(0, 1))
 
 
-def skew(ink: Ink) -> float:
+def skew_degrees(ink: Ink) -> float:
     """Degrees by which the lines of cropped ink (h, w) fall to the right; 0 where that is less than sure."""
     unit = stroke_width(ink)
     if ink.shape[1] < NARROWEST * unit:

@@ -20,8 +20,8 @@ from scipy import ndimage
 
 from im2latex.images.foreground import Ink
 
-COEFFICIENTS = Path(str(files("im2latex.images") / "font_size.json"))
-NAMES = (
+WEIGHTS_PATH = Path(str(files("im2latex.images") / "font_size.json"))
+FEATURE_NAMES = (
     *("stroke", "height", "width", "density", "parts"),
     *(f"run_across_{share}" for share in (10, 25, 50, 75, 90)),
     *(f"run_down_{share}" for share in (10, 25, 50, 75, 90)),
@@ -38,27 +38,27 @@ _QUANTILES = np.array([10, 25, 50, 75, 90]) / 100
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class FontSizeEstimate:
     """The size of the type (its em) in pixels, and how unsure it is: the mean error of its logarithm."""
 
     em: float
     spread: float
 
 
-def estimate(ink: Ink) -> Size:
+def estimate_font_size(ink: Ink) -> FontSizeEstimate:
     """The size of the type in ink (h, w), 0 paper and 1 ink, cropped."""
-    values, unit = measure(ink)
+    values, unit = extract_features(ink)
     mean, spread, layers = _coefficients()
     hidden = (values - mean) / spread
     for number, (weights, bias) in enumerate(layers):
         hidden = weights @ hidden + bias
         if number < len(layers) - 1:
             hidden = np.tanh(hidden)
-    return Size(unit * float(np.exp(hidden[0])), float(np.exp(hidden[1])))
+    return FontSizeEstimate(unit * float(np.exp(hidden[0])), float(np.exp(hidden[1])))
 
 
-def measure(ink: Ink) -> tuple[NDArray[np.float32], float]:
-    """Values as named by NAMES, logarithms of lengths over the unit, and the unit in pixels."""
+def extract_features(ink: Ink) -> tuple[NDArray[np.float32], float]:
+    """Values as named by FEATURE_NAMES, logarithms of lengths over the unit, and the unit in pixels."""
     unit = stroke_width(ink)
     factor = min(STROKE_PX / unit, (MOST_PIXELS / ink.size) ** 0.5)
     size = max(1, round(factor * ink.shape[1])), max(1, round(factor * ink.shape[0]))
@@ -121,6 +121,6 @@ def _quantiles(lengths: NDArray[np.int64]) -> NDArray[np.float64]:
 
 @cache
 def _coefficients() -> tuple[Ink, Ink, list[tuple[Ink, Ink]]]:
-    content = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
+    content = json.loads(WEIGHTS_PATH.read_text(encoding="utf-8"))
     layers = [(np.array(one["weights"], np.float32), np.array(one["bias"], np.float32)) for one in content["layers"]]
     return np.array(content["mean"], np.float32), np.array(content["spread"], np.float32), layers

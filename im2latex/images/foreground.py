@@ -8,7 +8,7 @@ may be noise of the paper is none.
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex.images.arrays import opaque
+from im2latex.images.arrays import flatten_alpha
 
 Ink = NDArray[np.float32]
 """(H, W), 0 paper and 1 full ink."""
@@ -25,9 +25,9 @@ _SAMPLES = 6_000
 _ROUNDS = 8
 
 
-def ink_of(pixels: NDArray[np.uint8]) -> Ink:
+def estimate_ink(pixels: NDArray[np.uint8]) -> Ink:
     """The ink of an image (H, W), (H, W, 3) or (H, W, 4); all zero where there is none."""
-    colours = opaque(pixels)
+    colours = flatten_alpha(pixels)
     paper = np.median(_sample(colours), axis=0)
     distance = np.abs(colours - paper).max(axis=2)
     strong = distance > max(FAINTEST, float(distance.max()) / 2)

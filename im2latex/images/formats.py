@@ -69,12 +69,12 @@ _TURNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DecodeLimits:
     """The largest image that is decoded, and what decoding it may take."""
 
     pixels: int = MOST_PIXELS
     side: int = 30_000
-    """Pixels along the longer side."""
+    """RawImage along the longer side."""
     seconds: float = 1.4
     """Most processor time; small images have less, see `seconds_for`."""
     single: bool = False
@@ -86,18 +86,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Pixels:
+class RawImage:
     """uint8 pixels row by row; height, width, channels: 1 for grey, 3 for colour, 4 where parts are transparent."""
 
     shape: tuple[int, int, int]
     content: bytes
 
 
-def decode(data: bytes, limits: Limits, allow: Callable[[float], None] = lambda _: None) -> Pixels:
+def decode(data: bytes, limits: DecodeLimits, allow: Callable[[float], None] = lambda _: None) -> RawImage:
     """Decode a file.
 
     `allow` is called with the processor seconds to open the file and, once its size is known, to decode it. Raises
-    `ImageError`: not_a_image, too_many_pixels before they take memory, too_complex, moving.
+    `ImageError`: not_an_image, too_many_pixels before they take memory, too_complex, animated.
     """
     # Pillow refuses large images before their size can be asked; the limits here are the ones that hold.
     Image.MAX_IMAGE_PIXELS = None
@@ -107,34 +107,34 @@ def decode(data: bytes, limits: Limits, allow: Callable[[float], None] = lambda 
             check_size(image.width, image.height, limits)
             allow(limits.seconds_for(image.width * image.height))
             if limits.single and getattr(image, "is_animated", False):
-                raise ImageError("moving", "the image moves, or has several pages; give a single one")
+                raise ImageError("animated", "the image moves, or has several pages; give a single one")
             if image.format == "JPEG" and data.count(_START_OF_SCAN) > MOST_SCANS:
                 raise ImageError("too_complex", f"the JPEG has more than {MOST_SCANS} scans; save it as PNG")
             image.load()
             return as_pixels(_upright(image))
     except UnidentifiedImageError:
         raise ImageError(
-            "not_a_image", f"no image of a format that can be read: {', '.join(FORMATS)}, or PDF from a file"
+            "not_an_image", f"no image of a format that can be read: {', '.join(FORMATS)}, or PDF from a file"
         ) from None
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 Pillow has no list of what its decoders raise for damaged files
         said = " ".join(str(error).split())[:100] or type(error).__name__
-        raise ImageError("not_a_image", f"the image is damaged: {said}") from None
+        raise ImageError("not_an_image", f"the image is damaged: {said}") from None
 
 
 def decode_png(data: bytes) -> NDArray[np.uint8]:
-    """Grey pixels (H, W), 255 paper, of a PNG that this project has written; raises `ImageError` not_a_image."""
+    """Grey pixels (H, W), 255 paper, of a PNG that this project has written; raises `ImageError` not_an_image."""
     import numpy as np
 
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             return np.array(image if image.mode == "L" else image.convert("L"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError("not_a_image", f"not a PNG that can be read: {error}") from None
+        raise ImageError("not_an_image", f"not a PNG that can be read: {error}") from None
 
 
-def check_size(width: int, height: int, limits: Limits) -> None:
+def check_size(width: int, height: int, limits: DecodeLimits) -> None:
     """Raise `ImageError` too_many_pixels where an image of that size is over the limits."""
     if width * height > limits.pixels or max(width, height) > limits.side:
         raise ImageError(
@@ -152,13 +152,13 @@ def read_bytes(path: Path | str) -> bytes:
         raise ImageError("unreadable", f"the file cannot be read: {error.strerror}") from None
 
 
-def as_pixels(image: Image.Image) -> Pixels:
-    """Pixels of an image of any mode, as `decode` gives them."""
+def as_pixels(image: Image.Image) -> RawImage:
+    """RawImage of an image of any mode, as `decode` gives them."""
     if image.mode == "F" or image.mode.startswith("I"):
-        return Pixels((image.height, image.width, 1), _eight_bits(image))
+        return RawImage((image.height, image.width, 1), _eight_bits(image))
     wanted = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
     converted = image if image.mode == wanted else image.convert(wanted)
-    return Pixels((image.height, image.width, len(wanted)), converted.tobytes())
+    return RawImage((image.height, image.width, len(wanted)), converted.tobytes())
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -3,7 +3,7 @@
 import pypdfium2
 
 from im2latex.errors import ImageError
-from im2latex.images.formats import Limits, Pixels, check_size
+from im2latex.images.formats import DecodeLimits, RawImage, check_size
 
 DPI = 300
 """Type of 10 points is then 42 pixels high, twice and more of what models read."""
@@ -11,13 +11,13 @@ _POINTS_PER_INCH = 72
 
 
 def count_pages(data: bytes) -> int:
-    """How many pages there are; raises `ImageError` not_a_image."""
+    """How many pages there are; raises `ImageError` not_an_image."""
     with _opened(data) as document:
         return len(document)
 
 
-def draw_page(data: bytes, number: int, limits: Limits) -> Pixels:
-    """Page `number` (from 1), of shape (H, W, 3); raises `ImageError`: not_a_image, no_such_page, ..."""
+def draw_page(data: bytes, number: int, limits: DecodeLimits) -> RawImage:
+    """Page `number` (from 1), of shape (H, W, 3); raises `ImageError`: not_an_image, no_such_page, ..."""
     with _opened(data) as document:
         if not 1 <= number <= len(document):
             raise ImageError("no_such_page", f"there is no page {number}; the file has {len(document)}")
@@ -26,13 +26,13 @@ def draw_page(data: bytes, number: int, limits: Limits) -> Pixels:
             width, height = (round(side * DPI / _POINTS_PER_INCH) for side in page.get_size())
             check_size(width, height, limits)
             pixels = page.render(scale=DPI / _POINTS_PER_INCH, rev_byteorder=True).to_numpy()[..., :3]
-            return Pixels(pixels.shape, pixels.tobytes())
+            return RawImage(pixels.shape, pixels.tobytes())
         except pypdfium2.PdfiumError as error:
-            raise ImageError("not_a_image", f"page {number} cannot be drawn: {error}") from None
+            raise ImageError("not_an_image", f"page {number} cannot be drawn: {error}") from None
 
 
 def _opened(data: bytes) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
-        raise ImageError("not_a_image", f"not a PDF that can be read: {error}") from None
+        raise ImageError("not_an_image", f"not a PDF that can be read: {error}") from None

@@ -14,14 +14,14 @@ from PIL import Image
 from im2latex.errors import ImageError
 from im2latex.images.arrays import PAPER, Pixels, pad
 from im2latex.images.crop import crop_ink
-from im2latex.images.deskew import upright
-from im2latex.images.font_size import estimate
-from im2latex.images.foreground import Ink, ink_of
+from im2latex.images.deskew import deskew
+from im2latex.images.font_size import estimate_font_size
+from im2latex.images.foreground import Ink, estimate_ink
 
 POINTS_PER_INCH = 72.27
 
 AS_IT_IS = (0.85, 1.4)
-"""An image that is to be resized by a factor between these is not: what enlarging blurs costs a model more than type
+"""An image that is to be resize_ink by a factor between these is not: what enlarging blurs costs a model more than type
 of another size, and the estimate of the size may be wrong by as much."""
 MOST_SHRUNK = 1.6
 """A formula that is too large for the largest page is drawn smaller by up to this, then it is refused."""
@@ -30,7 +30,7 @@ _LARGE = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class InputImageSpec:
     """The images that a model reads, in pixels: the em of its type, paper around the ink, largest height and width.
 
     An em is the nominal size of a type, 12 points in the data set's images of 100 dots an inch.
@@ -43,28 +43,28 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Adapted:
-    """A grey image (h, w), 255 paper, and the factor by which the original was resized."""
+class PreprocessedImage:
+    """A grey image (h, w), 255 paper, and the factor by which the original was resize_ink."""
 
     pixels: Pixels
     factor: float
 
 
-def adapt(pixels: NDArray[np.uint8], target: Target) -> Adapted:
+def preprocess(pixels: NDArray[np.uint8], target: InputImageSpec) -> PreprocessedImage:
     """An image (H, W), (H, W, 3) or (H, W, 4), of any background, as the model knows images.
 
     Raises `ImageError`: blank, or too_large.
     """
     pixels, halved = _manageable(pixels)
-    ink = crop_ink(ink_of(pixels)) if pixels.size else None
+    ink = crop_ink(estimate_ink(pixels)) if pixels.size else None
     if ink is None:
         raise ImageError("blank", "there is no ink on the image; give one that shows a formula")
-    ink = upright(ink)
-    drawn = resized(ink, target.em / estimate(ink).em, target)
-    return Adapted(drawn.pixels, drawn.factor / halved)
+    ink = deskew(ink)
+    drawn = resize_ink(ink, target.em / estimate_font_size(ink).em, target)
+    return PreprocessedImage(drawn.pixels, drawn.factor / halved)
 
 
-def resized(ink: Ink, factor: float, target: Target) -> Adapted:
+def resize_ink(ink: Ink, factor: float, target: InputImageSpec) -> PreprocessedImage:
     """Cropped ink (h, w) drawn `factor` times as large on white paper; raises `ImageError`: too_large."""
     if AS_IT_IS[0] < factor < AS_IT_IS[1]:
         factor = 1.0
@@ -84,7 +84,7 @@ def resized(ink: Ink, factor: float, target: Target) -> Adapted:
         how = Image.Resampling.HAMMING if factor < 1 else Image.Resampling.BILINEAR
         ink = np.asarray(Image.fromarray(ink).resize(size, how))
     drawn = np.rint(PAPER * (1 - ink)).clip(0, PAPER).astype(np.uint8)
-    return Adapted(pad(drawn, target.padding), factor)
+    return PreprocessedImage(pad(drawn, target.padding), factor)
 
 
 def _manageable(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:

@@ -23,7 +23,7 @@ from im2latex.decoding.greedy import Hypothesis
 from im2latex.decoding.rerank import Redrawing, choose
 from im2latex.errors import ArtifactError, ImageError
 from im2latex.images.arrays import ImageParams, Pixels
-from im2latex.images.preprocess import POINTS_PER_INCH, Target, adapt
+from im2latex.images.preprocess import POINTS_PER_INCH, InputImageSpec, preprocess
 from im2latex.inference.attention_maps import attention_maps
 from im2latex.inference.predict import choose_device, search
 from im2latex.io.manifest import RELEASED
@@ -108,7 +108,7 @@ class Reader:
         for place, pixels in enumerate(images):
             began = time.perf_counter()
             try:
-                page = page_of(self.checkpoint.shapes, adapt(pixels, self.target).pixels)[0, 0].numpy()
+                page = page_of(self.checkpoint.shapes, preprocess(pixels, self.target).pixels)[0, 0].numpy()
             except ImageError as problem:
                 found.append(Formula(problem=problem))
             else:
@@ -205,11 +205,11 @@ def _batches(places: Sequence[int], shape: tuple[int, int]) -> Iterator[Sequence
         yield places[start : start + count]
 
 
-def _target(checkpoint: Checkpoint) -> Target:
+def _target(checkpoint: Checkpoint) -> InputImageSpec:
     """The images that a checkpoint was trained on; those of older ones, which do not say so, were made by default."""
     made = ImageParams()
     images = {"dpi": _DPI, "downsample": made.downsample, "padding_px": made.padding_px} | checkpoint.images
-    return Target(
+    return InputImageSpec(
         em=_TYPE_POINTS / POINTS_PER_INCH * images["dpi"] / images["downsample"],
         padding=images["padding_px"] // images["downsample"],
         height=max(shape.height for shape in checkpoint.shapes),

@@ -37,7 +37,7 @@ from tqdm import tqdm
 from im2latex.metrics.placement import placed_pairs, same_places
 from im2latex.metrics.ratios import Score, share
 from im2latex.rendering.glyph_boxes.reader import GlyphReader
-from im2latex.rendering.glyph_boxes.symbols import Glyphs
+from im2latex.rendering.glyph_boxes.symbols import GlyphBoxes
 
 Array = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def judge_symbols(
 ) -> list[Match]:
     """The match of each pair; every distinct string is typeset once, every distinct pair judged once."""
     distinct = [formula for formula in dict.fromkeys([*references, *hypotheses]) if formula.strip()]
-    found: dict[str, Glyphs | None] = {}
+    found: dict[str, GlyphBoxes | None] = {}
     with tqdm(total=len(distinct), desc="symbols", disable=None if progress else True) as bar:
         for start in range(0, len(distinct), BATCH):
             batch = distinct[start : start + BATCH]
@@ -86,7 +86,7 @@ def judge_symbols(
     return [judged[pair] for pair in pairs]
 
 
-def match(reference: Glyphs, hypothesis: Glyphs) -> Match:
+def match(reference: GlyphBoxes, hypothesis: GlyphBoxes) -> Match:
     """Match one pair; `cdm` is 1 if and only if every symbol of both is paired."""
     sizes = len(reference.labels), len(hypothesis.labels)
     if reference.labels == hypothesis.labels and np.array_equal(reference.boxes, hypothesis.boxes):
@@ -106,17 +106,17 @@ def match(reference: Glyphs, hypothesis: Glyphs) -> Match:
     return Match(cdm, 2 * placed / sum(sizes))
 
 
-def _labels_differ(reference: Glyphs, hypothesis: Glyphs) -> Array:
+def _labels_differ(reference: GlyphBoxes, hypothesis: GlyphBoxes) -> Array:
     numbers = {label: number for number, label in enumerate({*reference.labels, *hypothesis.labels})}
     first, second = (np.array([numbers[label] for label in side.labels]) for side in (reference, hypothesis))
     differ: Array = np.not_equal.outer(first, second).astype(np.float64)
     return differ
 
 
-def _place_cost(reference: Glyphs, hypothesis: Glyphs) -> Array:
+def _place_cost(reference: GlyphBoxes, hypothesis: GlyphBoxes) -> Array:
     """Mean distance of the four edges, each as a fraction of its image's width or height."""
 
-    def fractions(side: Glyphs) -> Array:
+    def fractions(side: GlyphBoxes) -> Array:
         size = side.boxes.max(axis=0)[2:] + 2 * _PADDING_PX
         return np.asarray((side.boxes + _PADDING_PX) / np.tile(size, 2))
 
@@ -129,7 +129,7 @@ def _order_cost(first: int, second: int) -> Array:
     return places
 
 
-def _centres(side: Glyphs) -> Array:
+def _centres(side: GlyphBoxes) -> Array:
     return np.asarray((side.boxes[:, :2] + side.boxes[:, 2:]) / 2)
 
 

@@ -16,12 +16,11 @@ import numpy as np
 from tqdm import tqdm
 
 from im2latex.images.arrays import Pixels
-from im2latex.images.compare import Columns as ImageColumns
-from im2latex.images.compare import same_ink
+from im2latex.images.compare import ColumnComparison, same_ink
 from im2latex.metrics.ratios import Column, Columns, Score, ratio, share
 from im2latex.parallel.part_cache import worker_count
 from im2latex.parallel.process_guard import task
-from im2latex.rendering.renderer import RENDER_BATCH, Renderer, Rendering
+from im2latex.rendering.renderer import RENDER_BATCH_SIZE, Renderer, Rendering
 
 MISSING = "missing"
 """The reason of an empty string: there is nothing to typeset."""
@@ -89,8 +88,8 @@ def _typeset(formulas: Sequence[str], renderer: Renderer, progress: bool) -> dic
     distinct = [formula for formula in dict.fromkeys(formulas) if formula.strip()]
     images = {formula: _Image(b"", 0, 0, MISSING) for formula in formulas if not formula.strip()}
     with tqdm(total=len(distinct), desc="typeset", disable=None if progress else True) as bar:
-        for start in range(0, len(distinct), RENDER_BATCH):
-            batch = distinct[start : start + RENDER_BATCH]
+        for start in range(0, len(distinct), RENDER_BATCH_SIZE):
+            batch = distinct[start : start + RENDER_BATCH_SIZE]
             images |= {formula: _Image.of(one) for formula, one in zip(batch, renderer.render(batch), strict=True)}
             bar.update(len(batch))
     return images
@@ -110,7 +109,7 @@ def _judge(reference: _Image, hypothesis: _Image) -> ImageJudgement:
         verdicts = (True, True, True, 0, reference.width)
     else:
         a, b = reference.pixels(), hypothesis.pixels()
-        both = ImageColumns(a, b)
+        both = ColumnComparison(a, b)
         verdicts = (same_ink(a, b), both.match, both.match_nospace, both.edits, max(a.shape[1], b.shape[1]))
     return ImageJudgement(compiles, reference_renders, *verdicts, hypothesis.reason, reference.reason)
 

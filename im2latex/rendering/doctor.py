@@ -39,7 +39,7 @@ _STYLES = "make styles"
 
 
 @dataclass(frozen=True)
-class Finding:
+class ToolCheck:
     """One tool: whether it is there, which version, whether its self-test passed, what to do, what else to know.
 
     One that is not `needed` may be missing: only styles that params.yaml does not have, or formulas of strangers, would
@@ -55,7 +55,7 @@ class Finding:
     needed: bool = True
 
 
-def examine(params: RenderParams | None = None, looks: Sequence[RenderParams] = ()) -> list[Finding]:
+def examine(params: RenderParams | None = None, looks: Sequence[RenderParams] = ()) -> list[ToolCheck]:
     """Every tool of rendering and of the looks, the optional rasterizers too, each tested with one formula."""
     params = params or RenderParams()
     findings = [_examine_tex(params), _examine_sandbox()]
@@ -72,7 +72,7 @@ def examine(params: RenderParams | None = None, looks: Sequence[RenderParams] = 
 def versions(params: RenderParams | None = None) -> dict[str, str]:
     """Name and version of all that decides bytes, in a fixed order; raises `ToolError` where a tool is missing."""
     params = params or RenderParams()
-    found = {"pdftex": process.first_line("pdftex", "--version")}
+    found = {"pdftex": process.version_line("pdftex", "--version")}
     for name, path in _locate((*_CORE, *_template_files(params))).items():
         found[name] = _file_version(path)
     fonts = hashlib.sha256(b"".join(path.read_bytes() for path in _locate(_FONTS).values() if path))
@@ -97,7 +97,7 @@ def differences(lock: Path, params: RenderParams | None = None) -> list[str]:
     ]
 
 
-def line(finding: Finding) -> str:
+def line(finding: ToolCheck) -> str:
     """A finding for a person: verdict, tool, version; then what to do and what else to know."""
     verdict = "ok" if finding.works else "FAILS" if finding.found else "MISSING" if finding.needed else "none"
     told = [f"{verdict:8}{finding.tool}", finding.version, finding.note, finding.remedy and f"remedy: {finding.remedy}"]
@@ -116,7 +116,7 @@ def _package_file(package: str) -> str:
 
 def _locate(names: tuple[str, ...]) -> dict[str, Path | None]:
     """Where TeX finds each file, in one question to it."""
-    done = process.ask("kpsewhich", *names)
+    done = process.query_program("kpsewhich", *names)
     paths = {path.name: path for path in map(Path, done.stdout.decode().splitlines())}
     return {name: paths.get(name) for name in names}
 
@@ -131,21 +131,21 @@ def _file_version(path: Path | None) -> str:
     return f"{said}, sha256 {hashlib.sha256(content).hexdigest()[:16]}"
 
 
-def _examine_tex(params: RenderParams) -> Finding:
+def _examine_tex(params: RenderParams) -> ToolCheck:
     """pdfTeX with the packages of the template: can the preamble be compiled?"""
     remedy = f"sudo apt-get install {_TEX_PACKAGES}"
     try:
-        version = process.first_line("pdftex", "--version")
+        version = process.version_line("pdftex", "--version")
     except ToolError as error:
-        return Finding("pdftex", found=False, version="", works=False, remedy=remedy, note=str(error))
+        return ToolCheck("pdftex", found=False, version="", works=False, remedy=remedy, note=str(error))
     return _tested("pdftex", version, remedy, lambda: TexRenderer(params).prepare())
 
 
-def _examine_sandbox() -> Finding:
+def _examine_sandbox() -> ToolCheck:
     """The restrictions of child processes: can a restricted one read a file that it was not given?"""
     found = restrictions.support()
     if not found.complete:
-        return Finding(
+        return ToolCheck(
             "sandbox",
             found=False,
             version=found.names,
@@ -156,9 +156,9 @@ def _examine_sandbox() -> Finding:
         )
 
     def read() -> None:
-        with process.throwaway_folder() as elsewhere, process.throwaway_folder() as folder:
+        with process.temporary_folder() as elsewhere, process.temporary_folder() as folder:
             (elsewhere / "file").write_text("read")
-            done = process.run(
+            done = process.run_process(
                 ["/bin/cat", str(elsewhere / "file")],
                 cwd=folder,
                 timeout_seconds=20,
@@ -172,7 +172,7 @@ def _examine_sandbox() -> Finding:
     return _tested("sandbox", found.names, restrictions.REMEDY, read)
 
 
-def _examine_file(name: str) -> Finding:
+def _examine_file(name: str) -> ToolCheck:
     """A class or package of the template."""
     try:
         path = _locate((name,))[name]
@@ -181,10 +181,10 @@ def _examine_file(name: str) -> Finding:
     optional = any(name in map(_package_file, fonts.packages) for key, fonts in FONTS.items() if key not in RECOMMENDED)
     install = _STYLES if optional else f"sudo apt-get install {_TEX_PACKAGES}"
     remedy = "" if path else f"{install}, or take it out of the template"
-    return Finding(name, found=path is not None, version=_file_version(path), works=path is not None, remedy=remedy)
+    return ToolCheck(name, found=path is not None, version=_file_version(path), works=path is not None, remedy=remedy)
 
 
-def _examine_fonts() -> Finding:
+def _examine_fonts() -> ToolCheck:
     """The packages of the further sets of fonts, all or nothing."""
     further = [fonts for name, fonts in FONTS.items() if name not in RECOMMENDED]
     files = tuple(dict.fromkeys(_package_file(package) for fonts in further for package in fonts.packages))
@@ -193,12 +193,12 @@ def _examine_fonts() -> Finding:
     except ToolError:
         missing = list(files)
     if not missing:
-        return Finding("further fonts", found=True, version=f"{len(files)} packages", works=True, needed=False)
+        return ToolCheck("further fonts", found=True, version=f"{len(files)} packages", works=True, needed=False)
     note = f"for looks of further fonts: {', '.join(missing)} missing"
-    return Finding("further fonts", found=False, version="", works=False, remedy=_STYLES, note=note, needed=False)
+    return ToolCheck("further fonts", found=False, version="", works=False, remedy=_STYLES, note=note, needed=False)
 
 
-def _examine_rasterizer(name: rasterizers.Name, params: RenderParams) -> Finding:
+def _examine_rasterizer(name: rasterizers.Name, params: RenderParams) -> ToolCheck:
     """One rasterizer, on one formula."""
     package = _PACKAGES[name]
     remedy = f"sudo apt-get install {package}" if package else "reinstall the Python package pypdfium2"
@@ -206,7 +206,7 @@ def _examine_rasterizer(name: rasterizers.Name, params: RenderParams) -> Finding
     try:
         version = rasterizers.create(name, chosen).identity()
     except ToolError as error:
-        return Finding(name, found=False, version="", works=False, remedy=remedy, note=str(error))
+        return ToolCheck(name, found=False, version="", works=False, remedy=remedy, note=str(error))
 
     def draw() -> None:
         [rendering] = TexRenderer(chosen).render([_TEST_FORMULA])
@@ -218,13 +218,13 @@ def _examine_rasterizer(name: rasterizers.Name, params: RenderParams) -> Finding
     return finding if finding.note or not note else replace(finding, note=note)
 
 
-def _tested(tool: str, version: str, remedy: str, test: Callable[[], object]) -> Finding:
+def _tested(tool: str, version: str, remedy: str, test: Callable[[], object]) -> ToolCheck:
     """The finding of a tool that is there, after its self-test."""
     try:
         test()
     except ToolError as error:
-        return Finding(tool, found=True, version=version, works=False, remedy=remedy, note=str(error))
-    return Finding(tool, found=True, version=version, works=True)
+        return ToolCheck(tool, found=True, version=version, works=False, remedy=remedy, note=str(error))
+    return ToolCheck(tool, found=True, version=version, works=True)
 
 
 def _pdf_policy() -> str:

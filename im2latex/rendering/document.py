@@ -25,7 +25,7 @@ from im2latex.rendering import kernel
 from im2latex.rendering.fonts import FONTS, FontSet
 
 MathStyle = Literal["displaystyle", "textstyle", "scriptstyle"]
-Sizes = Literal["amsmath", "kernel"]
+SymbolSizes = Literal["amsmath", "kernel"]
 Output = Literal["pdf", "dvi"]
 LINE_WIDTH = r"^[1-9][0-9]*pt$"
 POINTS_PER_INCH = 72.27
@@ -77,7 +77,7 @@ class TemplateParams(Params):
         description="packages in order of loading, as name or [options]{name}",
     )
     fonts: FontSet = Field(default="computer-modern", description="letters and symbols, by packages loaded last")
-    sizes: Sizes = Field(
+    sizes: SymbolSizes = Field(
         default="amsmath",
         description="large symbols, \\big, dots and matrices as amsmath has them, or as LaTeX has them without it",
     )
@@ -91,7 +91,9 @@ class TemplateParams(Params):
     )
     equation_number: bool = Field(default=False, description="set a number in parentheses to the right of the formula")
     margin_px: int = Field(default=24, ge=2, le=400, description="paper around the box, for ink that leaves it")
-    room_px: int = Field(default=1000, ge=2, le=4000, description="the same for formulas whose ink leaves that paper")
+    max_margin_px: int = Field(
+        default=1000, ge=2, le=4000, description="the same for formulas whose ink leaves that paper"
+    )
 
 
 class PageParams(Params):
@@ -126,7 +128,7 @@ def preamble(template: TemplateParams, page: PageParams, output: Output = "pdf")
 
 
 def body(formulas: Sequence[str], template: TemplateParams, margin_px: int) -> tuple[str, str]:
-    """The TeX source of a batch, and the mark that opens each of its messages; the margin is at most `room_px`."""
+    """TeX source of a batch, and the mark that opens each of its messages; the margin is `max_margin_px` at most."""
     mark = "@" + hashlib.sha256("\0".join(formulas).encode("utf-8")).hexdigest()[:20]
     lines = [f"\\def\\formulamark{{{mark}}}\\formulamargin={margin_px} {_GROUP}"]
     for number, formula in enumerate(formulas):
@@ -145,13 +147,13 @@ def _loading(names: Sequence[str]) -> str:
 
 def _page_setup(template: TemplateParams, page: PageParams, output: Output) -> str:
     """Sheet, counters and the commands around each formula; raises `ParamsError` for a sheet too large for TeX."""
-    room = template.room_px
+    room = template.max_margin_px
     longest_px = 2 * room + max(page.max_width_px, 2 * page.max_height_px)
     if longest_px * POINTS_PER_INCH / page.dpi > _LONGEST_POINTS:
         most = int(_LONGEST_POINTS * page.dpi / POINTS_PER_INCH)
         raise ParamsError(
-            f"2 * room_px + max_width_px and 2 * room_px + 2 * max_height_px may be {most} at {page.dpi} dpi, the "
-            f"longest that TeX can measure; found {longest_px}: lower one of them"
+            f"2 * max_margin_px + max_width_px and 2 * max_margin_px + 2 * max_height_px may be {most} at {page.dpi} "
+            f"dpi, the longest that TeX can measure; found {longest_px}: lower one of them"
         )
     bottom_px = page.max_height_px + room
     above_px = page.max_height_px + room

@@ -7,7 +7,7 @@ import joblib
 
 from im2latex.parallel.part_cache import worker_count
 from im2latex.parallel.process_guard import task
-from im2latex.rendering.glyph_boxes.reader import GlyphReader, Setting
+from im2latex.rendering.glyph_boxes.reader import GlyphReader, GlyphResult
 from im2latex.rendering.renderer import Renderer, Rendering
 
 CHUNK = 250
@@ -16,7 +16,7 @@ CHUNK = 250
 T = TypeVar("T")
 
 
-class PooledRenderer:
+class ParallelRenderer:
     """Draws what `renderer` draws, in the same order."""
 
     def __init__(self, renderer: Renderer) -> None:
@@ -32,13 +32,13 @@ class PooledRenderer:
         return _spread(self._renderer.render, formulas)
 
 
-class PooledGlyphs:
+class ParallelGlyphReader:
     """Reads what `reader` reads, in the same order."""
 
     def __init__(self, reader: GlyphReader) -> None:
         self._reader = reader
 
-    def read(self, formulas: Sequence[str]) -> list[Setting]:
+    def read(self, formulas: Sequence[str]) -> list[GlyphResult]:
         """One setting a formula, in order."""
         return _spread(self._reader.read, formulas)
 

@@ -23,10 +23,10 @@ from im2latex.rendering import document, page_checks, rasterizers, sanitize, tex
 from im2latex.rendering.fonts import RECOMMENDED
 from im2latex.rendering.rasterizers import pdfium_client
 from im2latex.rendering.rasterizers.pdfium_worker import MOST_COVER, MOST_OBJECTS
-from im2latex.rendering.tex_log import Verdict
+from im2latex.rendering.tex_log import PageResult
 from im2latex.rendering.typesetter import Typesetter, cpu_seconds
 from im2latex.sandbox import process
-from im2latex.sandbox.process import LimitParams
+from im2latex.sandbox.process import ProcessLimits
 
 _PIXELS_PER_MB = 1 << 20
 _DETAILS = {
@@ -37,11 +37,11 @@ _DETAILS = {
 }
 
 
-RENDER_BATCH = 1000
+RENDER_BATCH_SIZE = 1000
 """Formulas given to a renderer in one call; bounds the memory that their images take."""
 
 
-class RenderParams(document.PageParams, LimitParams):
+class RenderParams(document.PageParams, ProcessLimits):
     """How formulas become images."""
 
     template: document.TemplateParams = Field(default=document.TemplateParams(), description="the TeX document")
@@ -58,9 +58,9 @@ class RenderParams(document.PageParams, LimitParams):
         return self.model_copy(update={"commands": tuple(sorted({*self.commands, *names}))})
 
     @property
-    def further_words(self) -> frozenset[str]:
+    def template_commands(self) -> frozenset[str]:
         """What formulas may hold beside the list of `im2latex.latex.allowed_commands`."""
-        return sanitize.further_words(self.template) | set(self.commands)
+        return sanitize.template_commands(self.template) | set(self.commands)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class TexRenderer:
             "preamble": self._preamble,
             "style": self.params.template.math_style,
             "dpi": self.params.dpi,
-            "engine": process.first_line("pdftex", "--version"),
+            "engine": process.version_line("pdftex", "--version"),
             "packages": self._format.fingerprint,
             "rasterizer": self._rasterizer.identity(),
         }
@@ -122,7 +122,7 @@ class TexRenderer:
     def close(self) -> None:
         """End the processes that wait."""
         tex = vars(self).pop("_tex", None)
-        if isinstance(tex, tex_process.Ready):
+        if isinstance(tex, tex_process.TexPool):
             tex.close()
 
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
@@ -137,7 +137,7 @@ class TexRenderer:
         return self._render(formulas)
 
     def _render(self, formulas: Sequence[str]) -> list[Rendering]:
-        accepted, refused = sanitize.sort(formulas, self.params.further_words)
+        accepted, refused = sanitize.sort(formulas, self.params.template_commands)
         results = {number: Rendering(None, error.reason, error.detail) for number, error in refused.items()}
         for number, rendering in self._draw(accepted):
             results[number] = rendering
@@ -153,7 +153,7 @@ class TexRenderer:
         return document.preamble(self.params.template, self.params, self._rasterizer.reads)
 
     @cached_property
-    def _format(self) -> tex_format.Format:
+    def _format(self) -> tex_format.TexFormat:
         try:
             return tex_format.load(self._preamble, self._cache)
         except ToolError as error:
@@ -163,10 +163,10 @@ class TexRenderer:
             raise ToolError(f"{error}; `make styles` installs the fonts {fonts}") from None
 
     @cached_property
-    def _tex(self) -> tex_process.TexRun:
-        fresh = tex_process.Fresh(self._format, self.params, self._background)
+    def _tex(self) -> tex_process.TexRunner:
+        fresh = tex_process.TexLauncher(self._format, self.params, self._background)
         alone = cpu_seconds(self.params.timeout_seconds, 1)
-        return tex_process.Ready(fresh, alone, self._ready) if self._ready else fresh
+        return tex_process.TexPool(fresh, alone, self._ready) if self._ready else fresh
 
     @cached_property
     def _rasterizer(self) -> rasterizers.Rasterizer:
@@ -182,7 +182,7 @@ class TexRenderer:
             else:
                 yield number, rendering
         # Rare, so that all others may have small pages, which are faster to draw; and all at once, for one more start.
-        yield from self._draw_with(again, template.room_px)
+        yield from self._draw_with(again, template.max_margin_px)
 
     def _draw_with(self, formulas: Mapping[int, str], margin_px: int) -> Iterator[tuple[int, Rendering]]:
         """The same in batches, with one margin for all."""
@@ -196,7 +196,7 @@ class TexRenderer:
         """One batch: each formula's position with its rendering, in any order."""
         typesetter = Typesetter(self.params.template, self._tex, self.params.timeout_seconds)
         for printed in typesetter.typeset(formulas, margin_px):
-            good: list[tuple[int, Verdict]] = []
+            good: list[tuple[int, PageResult]] = []
             for position, verdict in printed.verdicts.items():
                 if verdict.page is None:
                     yield position, Rendering(None, verdict.reason, verdict.detail)
@@ -219,10 +219,10 @@ class TexRenderer:
         height, width = (round(pixels * document.SP_PER_INCH / self.params.dpi) for pixels in most)
         return page_checks.unfit_dvi(pages, numbers, (height, width))
 
-    def _runs(self, good: Sequence[tuple[int, Verdict]]) -> Iterator[list[tuple[int, Verdict]]]:
+    def _runs(self, good: Sequence[tuple[int, PageResult]]) -> Iterator[list[tuple[int, PageResult]]]:
         """Pages in groups whose pixels fit into the file that the rasterizer may write."""
         room = self.params.file_mb * _PIXELS_PER_MB // 2
-        run: list[tuple[int, Verdict]] = []
+        run: list[tuple[int, PageResult]] = []
         used = 0
         for position, verdict in good:
             area = verdict.size[0] * verdict.size[1]
@@ -234,7 +234,7 @@ class TexRenderer:
         if run:
             yield run
 
-    def _rasterize(self, pdf: Path, run: Sequence[tuple[int, Verdict]]) -> Iterator[tuple[int, Rendering]]:
+    def _rasterize(self, pdf: Path, run: Sequence[tuple[int, PageResult]]) -> Iterator[tuple[int, Rendering]]:
         """Draw a group of pages; where that fails, halve it until the page that cannot be drawn stands alone."""
         numbers = [verdict.page for _, verdict in run if verdict.page is not None]
         try:
@@ -263,7 +263,7 @@ class TexRenderer:
             except rasterizers.RasterError as error:
                 raise ToolError(f"{error}; see `im2latex doctor`") from None
 
-    def _judge(self, page: NDArray[np.uint8], verdict: Verdict) -> Rendering:
+    def _judge(self, page: NDArray[np.uint8], verdict: PageResult) -> Rendering:
         """The cropped image of a page, or what is wrong with it."""
         height, width = page.shape if self._rasterizer.reads == "dvi" else verdict.size
         # Poppler rounds a page of whole pixels up by one at times; the row or column too many is the last.

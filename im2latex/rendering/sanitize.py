@@ -50,7 +50,7 @@ def screen(formula: str, further: Collection[str] = frozenset()) -> None:
 
 
 @cache
-def further_words(template: document.TemplateParams) -> frozenset[str]:
+def template_commands(template: document.TemplateParams) -> frozenset[str]:
     r"""What a template adds to the list: commands of its packages, and what its `extra_preamble` defines.
 
     A definition that begins with `\if` is left out: a conditional skips text, through the end of the formula.

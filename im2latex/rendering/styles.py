@@ -19,16 +19,16 @@ from im2latex.config import Params
 from im2latex.errors import UsageError
 from im2latex.images.arrays import ImageParams
 from im2latex.rendering import rasterizers
-from im2latex.rendering.document import LINE_WIDTH, MathStyle, Sizes
+from im2latex.rendering.document import LINE_WIDTH, MathStyle, SymbolSizes
 from im2latex.rendering.fonts import FontSet
 from im2latex.rendering.mathtext import FontSet as MathtextFontSet
 from im2latex.rendering.mathtext import MathtextParams, MathtextRenderer
 from im2latex.rendering.renderer import Renderer, RenderParams, TexRenderer
 
-BASE = "base"
-GIVEN = "given"
+BASE_STYLE = "base"
+SOURCE_STYLE = "given"
 """The style of images that a dataset brings; the project draws none of them."""
-Size = Literal["8pt", "9pt", "10pt", "11pt", "12pt", "14pt", "17pt", "20pt"]
+FontSize = Literal["8pt", "9pt", "10pt", "11pt", "12pt", "14pt", "17pt", "20pt"]
 _OF_ARTICLE = ("10pt", "11pt", "12pt")
 _SIZE = re.compile(r"\b\d+pt\b")
 _OF_TEX = ("fonts", "math_style", "sizes", "line_width", "equation_number", "rasterizer")
@@ -41,10 +41,12 @@ class VariantParams(Params):
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", description="name of the style, in file names and the column `style`")
     fonts: FontSet | None = Field(default=None, description="letters and symbols")
-    size: Size | None = Field(default=None, description="type size")
+    size: FontSize | None = Field(default=None, description="type size")
     dpi: int | None = Field(default=None, ge=20, le=1200, description="pixels per inch")
     math_style: MathStyle | None = Field(default=None, description="style of the formula, as of display or text")
-    sizes: Sizes | None = Field(default=None, description="large symbols, dots and matrices, of amsmath or the kernel")
+    sizes: SymbolSizes | None = Field(
+        default=None, description="large symbols, dots and matrices, of amsmath or the kernel"
+    )
     line_width: str | None = Field(default=None, pattern=LINE_WIDTH, description="wider formulas are squeezed to it")
     equation_number: bool | None = Field(
         default=None, description="a number in parentheses to the right of the formula"
@@ -77,10 +79,10 @@ class StylesParams(Params):
     @field_validator("variants")
     @classmethod
     def _names_differ(cls, variants: tuple[VariantParams, ...]) -> tuple[VariantParams, ...]:
-        names = [BASE, GIVEN, *(variant.name for variant in variants)]
+        names = [BASE_STYLE, SOURCE_STYLE, *(variant.name for variant in variants)]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two styles have the name {name!r}; '{BASE}' and '{GIVEN}' are taken")
+                raise ValueError(f"two styles have the name {name!r}; '{BASE_STYLE}' and '{SOURCE_STYLE}' are taken")
         return variants
 
     @model_validator(mode="after")
@@ -112,7 +114,7 @@ def create_renderer(params: RendererParams) -> Renderer:
     return MathtextRenderer(params) if isinstance(params, MathtextParams) else TexRenderer(params)
 
 
-def tex_renderers(styles: Sequence[RenderStyle]) -> list[RenderParams]:
+def tex_render_params(styles: Sequence[RenderStyle]) -> list[RenderParams]:
     """The parameters of those styles that TeX draws."""
     return [style.renderer for style in styles if isinstance(style.renderer, RenderParams)]
 
@@ -122,7 +124,7 @@ def all_styles(base: RenderParams, params: StylesParams) -> list[RenderStyle]:
     variants = [
         RenderStyle(style.name, _changed(base, style), style.share, style.downsample) for style in params.variants
     ]
-    return [RenderStyle(BASE, base, params.base_share), *variants]
+    return [RenderStyle(BASE_STYLE, base, params.base_share), *variants]
 
 
 def find_style(name: str, styles: Sequence[RenderStyle]) -> RenderStyle:
@@ -135,7 +137,7 @@ def find_style(name: str, styles: Sequence[RenderStyle]) -> RenderStyle:
     )
 
 
-def chosen(formula_id: str, split: str, styles: Sequence[RenderStyle], per_formula: int) -> set[str]:
+def select_styles(formula_id: str, split: str, styles: Sequence[RenderStyle], per_formula: int) -> set[str]:
     """Names of the styles that a formula is drawn in.
 
     Each style draws a lot from the formula's id, and the smallest win (rendezvous hashing, Thaler, Ravishankar 1998).
@@ -143,7 +145,7 @@ def chosen(formula_id: str, split: str, styles: Sequence[RenderStyle], per_formu
     sampling without replacement, Efraimidis and Spirakis 2006); equal shares leave the order of the hashes.
     """
     if split != "train":
-        return {BASE}
+        return {BASE_STYLE}
     lots = sorted(_lot(style, formula_id) for style in styles if style.share)
     return {name for _, _, name in lots[:per_formula]}
 
@@ -163,7 +165,7 @@ def _changed(base: RenderParams, variant: VariantParams) -> RendererParams:
     template = base.template.model_dump()
     for name in ("fonts", "math_style", "sizes", "line_width", "equation_number"):
         template[name] = getattr(variant, name) or template[name]
-    for name in ("margin_px", "room_px"):
+    for name in ("margin_px", "max_margin_px"):
         template[name] = _scaled(template[name], dpi, base.dpi)
     if variant.size:
         template["class_options"] = _with_size(base.template.class_options, variant.size)

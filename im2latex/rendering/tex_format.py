@@ -44,7 +44,7 @@ r"""Variables that hold the trees; the last is set by `recipes.portable_tex`."""
 
 
 @dataclass(frozen=True)
-class Format:
+class TexFormat:
     """A compiled preamble: the file to load, and a hash over the contents of all that went into it."""
 
     path: Path
@@ -70,25 +70,25 @@ def cache_folder() -> Path:
 
 def tex_trees() -> tuple[Path, ...]:
     """The folders in which this TeX installation keeps its files, as kpathsea names them (kpathsea manual, 4.1)."""
-    return _trees(process.find("kpsewhich"))
+    return _trees(process.find_program("kpsewhich"))
 
 
 @cache
 def _trees(program: Path) -> tuple[Path, ...]:
-    done = process.ask(str(program), "--expand-var", ":".join(f"${name}" for name in _TREES))
+    done = process.query_program(str(program), "--expand-var", ":".join(f"${name}" for name in _TREES))
     places = {Path(place.lstrip("!")) for place in done.stdout.decode("utf-8", "replace").strip().split(":") if place}
     return tuple(sorted(place for place in places if place.is_absolute() and not Path.home().is_relative_to(place)))
 
 
 def font_map() -> str:
     """A hash over the fonts that this TeX installation has as outlines: a formula may ask for any of them."""
-    found = process.ask("kpsewhich", "pdftex.map").stdout.decode("utf-8", "replace").strip()
+    found = process.query_program("kpsewhich", "pdftex.map").stdout.decode("utf-8", "replace").strip()
     return hashlib.sha256(Path(found).read_bytes()).hexdigest() if found else "none"
 
 
-def load(preamble: str, cache: Path | None = None) -> Format:
+def load(preamble: str, cache: Path | None = None) -> TexFormat:
     """The format of a preamble, from the cache or newly built; raises `ToolError` where TeX refuses the preamble."""
-    version = process.first_line("pdftex", "--version")
+    version = process.version_line("pdftex", "--version")
     key = hashlib.sha256(f"{version}\0uncompressed\0{preamble}".encode()).hexdigest()[:24]
     folder = (cache or cache_folder()) / key
     found = _read(folder)
@@ -97,26 +97,26 @@ def load(preamble: str, cache: Path | None = None) -> Format:
     return found
 
 
-def _read(folder: Path) -> Format | None:
+def _read(folder: Path) -> TexFormat | None:
     """The cached format, unless it is missing or damaged or one of its sources has changed."""
     path = folder / f"{_NAME}.fmt"
     try:
         made = json.loads((folder / "made_of.json").read_text(encoding="utf-8"))
         current = all(_stamp(Path(name)) == stamp for name, stamp in made["sources"].items())
         if current and made["format"] == hashlib.sha256(path.read_bytes()).hexdigest():
-            return Format(path, str(made["fingerprint"]))
+            return TexFormat(path, str(made["fingerprint"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
 
 
-def _build(preamble: str, folder: Path) -> Format:
+def _build(preamble: str, folder: Path) -> TexFormat:
     """Run TeX on the preamble and move the result into place."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         (work / f"{_NAME}.tex").write_text(f"{preamble}\\dump\n", encoding="utf-8")
-        done = process.run(
+        done = process.run_process(
             ["pdftex", "-ini", "-recorder", "-interaction=nonstopmode", "-halt-on-error", "&pdflatex", f"{_NAME}.tex"],
             cwd=work,
             timeout_seconds=20 * BUILD_SECONDS,  # a busy machine fails no good preamble
@@ -142,7 +142,7 @@ def _build(preamble: str, folder: Path) -> Format:
         _replace(work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return Format(folder / f"{_NAME}.fmt", str(made["fingerprint"]))
+    return TexFormat(folder / f"{_NAME}.fmt", str(made["fingerprint"]))
 
 
 def _replace(work: Path, folder: Path) -> None:

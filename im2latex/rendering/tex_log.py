@@ -47,7 +47,7 @@ _LAST_MACRO = re.compile(r"\\(?:[A-Za-z@]+|.)\s*$")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PageResult:
     """What TeX said of one formula: it has a `page`, counted from 1, of `size` (H, W) pixels, or a `reason`."""
 
     page: int | None
@@ -57,14 +57,14 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Transcript:
+class TexLog:
     """Verdicts by the formula's number in the batch, and how the run ended.
 
     `finished`: in good order. `lost`: at a formula that left something open. `last`: the formula that TeX was in,
     None where that is not known. `pages`: how many pages it says it wrote, those of failed formulas included.
     """
 
-    verdicts: dict[int, Verdict]
+    verdicts: dict[int, PageResult]
     finished: bool
     last: int | None
     lost: bool = False
@@ -84,9 +84,9 @@ def failure_of_the_system(text: str, mark: str) -> str | None:
     return lines[-1] if lines else "it said nothing"
 
 
-def read(text: str, mark: str) -> Transcript:
+def read(text: str, mark: str) -> TexLog:
     """Sort the transcript of one run, whose messages open with `mark`, by formula."""
-    verdicts: dict[int, Verdict] = {}
+    verdicts: dict[int, PageResult] = {}
     pages = 0
     last: int | None = None
     words = set()
@@ -102,17 +102,17 @@ def read(text: str, mark: str) -> Transcript:
         verdict = complaint(rest) or _dimensions(word, values, pages)
         if verdict is not None and last is not None:
             verdicts.setdefault(last, verdict)
-    return Transcript(verdicts, "finish" in words, last, "lost" in words, pages)
+    return TexLog(verdicts, "finish" in words, last, "lost" in words, pages)
 
 
-def _dimensions(word: str, values: list[str], page: int) -> Verdict | None:
+def _dimensions(word: str, values: list[str], page: int) -> PageResult | None:
     """The verdict of a message about the size of the box."""
     if word == "page":
-        return Verdict(page, size=(int(values[1]), int(values[0])))
-    return Verdict(None, f"too_{word}", f"{values[0]} px") if word in ("wide", "tall") else None
+        return PageResult(page, size=(int(values[1]), int(values[0])))
+    return PageResult(None, f"too_{word}", f"{values[0]} px") if word in ("wide", "tall") else None
 
 
-def complaint(text: str) -> Verdict | None:
+def complaint(text: str) -> PageResult | None:
     """The first error, or warning that counts as one, with its reason."""
     lines = text.splitlines()
     for number, line in enumerate(lines):
@@ -123,7 +123,7 @@ def complaint(text: str) -> Verdict | None:
                 detail = found.groupdict().get("name")
                 if reason == "undefined_macro":
                     detail = _macro(lines[number + 1 : number + 2])
-                return Verdict(None, reason, _LINE_NUMBER.sub("", detail or line.removeprefix("! ")).strip())
+                return PageResult(None, reason, _LINE_NUMBER.sub("", detail or line.removeprefix("! ")).strip())
     return None
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from im2latex.rendering import tex_format
 from im2latex.sandbox import process
-from im2latex.sandbox.process import Completed, LimitParams, throwaway_folder
+from im2latex.sandbox.process import CompletedProcess, ProcessLimits, temporary_folder
 from im2latex.sandbox.restrictions import FileAccess
 
 JOB = "batch"
@@ -26,32 +26,32 @@ _SOURCE = f"{JOB}.tex"
 _WAIT = ("-interaction=scrollmode", rf"\read-1to\go\nonstopmode\input {_SOURCE} ")
 
 
-class TexRun(Protocol):
+class TexRunner(Protocol):
     """Runs TeX."""
 
-    def run(self, source: str, cpu_seconds: float) -> AbstractContextManager[tuple[Completed, Path]]:
+    def run(self, source: str, cpu_seconds: float) -> AbstractContextManager[tuple[CompletedProcess, Path]]:
         """How a run on `source` ended, and its folder, which is gone as soon as the context is left."""
 
 
-class Fresh:
+class TexLauncher:
     """A new process for each run."""
 
-    def __init__(self, preamble: tex_format.Format, limits: LimitParams, background: bool = False) -> None:
+    def __init__(self, preamble: tex_format.TexFormat, limits: ProcessLimits, background: bool = False) -> None:
         self._preamble = preamble
         self._limits = limits
         self._background = background
 
     @contextmanager
-    def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[Completed, Path]]:
+    def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[CompletedProcess, Path]]:
         """Start TeX on the source."""
-        with throwaway_folder() as folder:
+        with temporary_folder() as folder:
             (folder / _SOURCE).write_text(source, encoding="utf-8")
             child = self.start(folder, cpu_seconds, ("-interaction=nonstopmode", _SOURCE))
             yield child.finish(_wall_seconds(cpu_seconds)), folder
 
-    def start(self, folder: Path, cpu_seconds: float, what: tuple[str, ...]) -> process.Child:
+    def start(self, folder: Path, cpu_seconds: float, what: tuple[str, ...]) -> process.ChildProcess:
         """A process in `folder` that does what its last arguments say."""
-        return process.Child(
+        return process.ChildProcess(
             ["pdftex", f"-fmt={self._preamble.path}", "-no-shell-escape", f"-jobname={JOB}", *what],
             cwd=folder,
             cpu_seconds=cpu_seconds,
@@ -64,25 +64,25 @@ class Fresh:
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    child: process.Child
+class _IdleProcess:
+    child: process.ChildProcess
     folder: Path
     gone: ExitStack
 
 
-class Ready:
+class TexPool:
     """Keeps `count` processes waiting, each for a run of at most `cpu_seconds`; longer runs get a new process."""
 
-    def __init__(self, fresh: Fresh, cpu_seconds: float, count: int) -> None:
+    def __init__(self, fresh: TexLauncher, cpu_seconds: float, count: int) -> None:
         self._fresh = fresh
         self._cpu_seconds = cpu_seconds
         self._count = count
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_IdleProcess] = deque()
         self._at_the_end = weakref.finalize(self, _end_all, self._waiting)
         self._fill()
 
     @contextmanager
-    def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[Completed, Path]]:
+    def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[CompletedProcess, Path]]:
         """Give the source to a waiting process, and start the next one while it works."""
         waiting = self._take() if cpu_seconds <= self._cpu_seconds else None
         if waiting is None:
@@ -100,7 +100,7 @@ class Ready:
         self._count = 0
         self._at_the_end()
 
-    def _take(self) -> _Waiting | None:
+    def _take(self) -> _IdleProcess | None:
         """One that waits; None where none is alive, as when the thread that started them has ended."""
         while self._waiting:
             waiting = self._waiting.popleft()
@@ -112,18 +112,18 @@ class Ready:
     def _fill(self) -> None:
         while len(self._waiting) < self._count:
             gone = ExitStack()
-            folder = gone.enter_context(throwaway_folder())
+            folder = gone.enter_context(temporary_folder())
             with gone:
                 child = self._fresh.start(folder, self._cpu_seconds, _WAIT)
-                self._waiting.append(_Waiting(child, folder, gone.pop_all()))
+                self._waiting.append(_IdleProcess(child, folder, gone.pop_all()))
 
 
-def _end(waiting: _Waiting) -> None:
+def _end(waiting: _IdleProcess) -> None:
     with waiting.gone:
         waiting.child.kill()
 
 
-def _end_all(waiting: deque[_Waiting]) -> None:
+def _end_all(waiting: deque[_IdleProcess]) -> None:
     while waiting:
         _end(waiting.popleft())
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from im2latex.errors import ToolError
 from im2latex.rendering import document, tex_log
-from im2latex.rendering.tex_log import Transcript, Verdict
-from im2latex.rendering.tex_process import JOB, MOST_PDF_MB, TexRun
-from im2latex.sandbox.process import Completed, stalled_message
+from im2latex.rendering.tex_log import PageResult, TexLog
+from im2latex.rendering.tex_process import JOB, MOST_PDF_MB, TexRunner
+from im2latex.sandbox.process import CompletedProcess, stalled_message
 
 _SECONDS_PER_FORMULA = 0.005  # over ten times what one takes in a batch, so that a slow machine fails no good batch
 TIMEOUT = "timeout"
@@ -27,26 +27,26 @@ _OUTPUT = re.compile(r"^Output written on .*\((\d+) pages?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Printed:
+class TypesetBatch:
     """One finished run: verdicts by the formula's number, and the PDF with the pages they name, if there are any.
 
-    The PDF is gone as soon as the next `Printed` is asked for.
+    The PDF is gone as soon as the next `TypesetBatch` is asked for.
     """
 
-    verdicts: dict[int, Verdict]
+    verdicts: dict[int, PageResult]
     pdf: Path | None = None
 
 
 class Typesetter:
     """Sets batches of screened formulas by runs of TeX."""
 
-    def __init__(self, template: document.TemplateParams, tex: TexRun, timeout_seconds: float) -> None:
+    def __init__(self, template: document.TemplateParams, tex: TexRunner, timeout_seconds: float) -> None:
         self._template = template
         self._tex = tex
         self._timeout_seconds = timeout_seconds
 
-    def typeset(self, formulas: Sequence[str], margin_px: int) -> Iterator[Printed]:
-        """Set all formulas, on pages with that margin; each one's number is in the verdicts of one `Printed`."""
+    def typeset(self, formulas: Sequence[str], margin_px: int) -> Iterator[TypesetBatch]:
+        """Set all formulas, on pages with that margin; each one's number is in the verdicts of one `TypesetBatch`."""
         queue = deque([list(range(len(formulas)))] if formulas else [])
         while queue:
             numbers = queue.popleft()
@@ -55,10 +55,10 @@ class Typesetter:
                 record = _read(done, mark)
                 if record.finished:
                     verdicts = {numbers[i]: verdict for i, verdict in record.verdicts.items()}
-                    yield Printed(verdicts, folder / f"{JOB}.pdf")
+                    yield TypesetBatch(verdicts, folder / f"{JOB}.pdf")
                     continue
             if len(numbers) == 1:
-                yield Printed({numbers[0]: _cause_of_death(done, record)})
+                yield TypesetBatch({numbers[0]: _cause_of_death(done, record)})
             else:
                 queue.extendleft(reversed(_around(numbers, record.last)))
 
@@ -69,7 +69,7 @@ def cpu_seconds(timeout_seconds: float, formulas: int) -> float:
     return seconds if seconds < 1 else math.ceil(seconds)
 
 
-def _read(done: Completed, mark: str) -> Transcript:
+def _read(done: CompletedProcess, mark: str) -> TexLog:
     """What a run said; one whose PDF is not whole counts as not finished. Raises `ToolError`."""
     text = done.stdout.decode("utf-8", "replace")
     if done.stalled:
@@ -80,11 +80,11 @@ def _read(done: Completed, mark: str) -> Transcript:
         raise ToolError(f"TeX failed before or beside the formulas: {failure}; see `im2latex doctor`")
     record = tex_log.read(text, mark)
     if record.finished and not _complete(text, record):
-        return Transcript(record.verdicts, finished=False, last=None)
+        return TexLog(record.verdicts, finished=False, last=None)
     return record
 
 
-def _complete(text: str, record: Transcript) -> bool:
+def _complete(text: str, record: TexLog) -> bool:
     """Whether the PDF was written, and with a page for each formula that says it has one."""
     written = _OUTPUT.search(text)
     return (int(written[1]) if written else 0) == record.pages
@@ -98,19 +98,19 @@ def _around(numbers: list[int], last: int | None) -> list[list[int]]:
     return [part for part in (numbers[:last], [numbers[last]], numbers[last + 1 :]) if part]
 
 
-def _cause_of_death(done: Completed, record: Transcript) -> Verdict:
+def _cause_of_death(done: CompletedProcess, record: TexLog) -> PageResult:
     """Why the run of a formula alone did not end in good order."""
     if done.timed_out:
-        return Verdict(None, TIMEOUT, "stopped at the time limit")
+        return PageResult(None, TIMEOUT, "stopped at the time limit")
     said = record.verdicts.get(0)
     if said is not None and said.reason is not None:
         return said
     if record.lost:
-        return Verdict(None, "unbalanced", "a group or a box is left open")
+        return PageResult(None, "unbalanced", "a group or a box is left open")
     if done.returncode == -signal.SIGXFSZ:
-        return Verdict(None, "too_complex", f"more than {MOST_PDF_MB} MB of PDF")
+        return PageResult(None, "too_complex", f"more than {MOST_PDF_MB} MB of PDF")
     if done.returncode < 0:
-        return Verdict(None, "memory", f"killed by signal {-done.returncode}")
+        return PageResult(None, "memory", f"killed by signal {-done.returncode}")
     # TeX looks for the shapes of the characters only when it closes the PDF.
     last = tex_log.complaint(done.stdout.decode("utf-8", "replace"))
-    return last or Verdict(None, "tex_error", "TeX ended without a page")
+    return last or PageResult(None, "tex_error", "TeX ended without a page")

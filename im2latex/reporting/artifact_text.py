@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from im2latex.images.arrays import grey
+from im2latex.images.arrays import to_grayscale
 from im2latex.images.decode import decode_image
 from im2latex.reporting.artifact import IMAGES, Artifact, Row, image
 from im2latex.reporting.unicode_image import blocks
@@ -54,7 +54,7 @@ def _row(row: Row, columns: int | None, overflow: Any = "fold") -> list[Renderab
     data = image(row)
     if data is None or columns is None:
         return [table]
-    return [table, Text("\n".join(["", *blocks(grey(decode_image(data)), columns, LINES)]))]
+    return [table, Text("\n".join(["", *blocks(to_grayscale(decode_image(data)), columns, LINES)]))]
 
 
 def _listing(width: int, overflow: Any = "fold") -> Table:

@@ -1,1 +1,1 @@
-"""Child processes with limits on time, memory, files and system calls."""
+"""ChildProcess processes with limits on time, memory, files and system calls."""

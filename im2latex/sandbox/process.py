@@ -54,7 +54,7 @@ _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, s
 _MB = 1 << 20
 
 
-class LimitParams(Params):
+class ProcessLimits(Params):
     """What one run of TeX or of a rasterizer may use."""
 
     timeout_seconds: float = Field(
@@ -65,7 +65,7 @@ class LimitParams(Params):
 
 
 @dataclass(frozen=True)
-class Completed:
+class CompletedProcess:
     """How a program ended: `returncode` is negative for the signal that killed it.
 
     `timed_out` says that it was stopped at a limit; `stalled` that this was the limit of the clock, so that it got less
@@ -84,7 +84,7 @@ class Completed:
         return self.returncode == 0 and not self.timed_out
 
 
-def find(program: str) -> Path:
+def find_program(program: str) -> Path:
     """The path of a program; raises `ToolError` that names the Debian package to install."""
     path = shutil.which(program)
     if path is None:
@@ -94,7 +94,7 @@ def find(program: str) -> Path:
 
 
 @contextlib.contextmanager
-def throwaway_folder() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
     """A new empty folder, in memory where there is room, gone afterwards.
 
     The first call in a process also removes those that killed processes have left.
@@ -117,7 +117,7 @@ def _remove_stale() -> None:
         scratch.remove_stale(folder)
 
 
-class Child:
+class ChildProcess:
     """A program that has been started. It must be brought to its end by `finish` or `kill`."""
 
     def __init__(
@@ -140,7 +140,7 @@ class Child:
         `background` it leaves the processor to others. The output is bounded by `file_mb`, since it is collected in
         files. Raises `ToolError` where the program is missing.
         """
-        executable = find(command[0])
+        executable = find_program(command[0])
         self._name = command[0]
         self._folder = cwd
         self._ended = False
@@ -189,7 +189,7 @@ class Child:
             with contextlib.suppress(BrokenPipeError), pipe:
                 pipe.write(stdin)
 
-    def finish(self, timeout_seconds: float) -> Completed:
+    def finish(self, timeout_seconds: float) -> CompletedProcess:
         """Wait for its end, or kill it and its whole group at the time limit, or where the call is cancelled.
 
         Raises `ToolError` where the disk is full then, since its output may be cut off, and where somebody else killed
@@ -210,7 +210,7 @@ class Child:
                 raise ToolError(f"{self._folder.parent}: {FULL_DISK}")
             if not timed_out and -code in _FROM_OUTSIDE:
                 raise ToolError(killed_message(self._name, -code))
-            return Completed(code, self._out.read(), self._err.read(), timed_out, stalled)
+            return CompletedProcess(code, self._out.read(), self._err.read(), timed_out, stalled)
 
     def kill(self) -> int:
         """End it unheard, at any time; how it ended, by itself or now: negative for the signal."""
@@ -230,7 +230,7 @@ class Child:
         self.give(b"")
 
 
-def run(
+def run_process(
     command: Sequence[str],
     *,
     cwd: Path,
@@ -240,14 +240,16 @@ def run(
     file_mb: int,
     access: FileAccess | None,
     env: Mapping[str, str] | None = None,
-) -> Completed:
+) -> CompletedProcess:
     """Run `command` to its end, or kill it and its whole group at the time limit.
 
     `timeout_seconds` is wall-clock time; `cpu_seconds` (default: as much) is processor time, after which
-    `timed_out` is set too. The rest as for `Child`.
+    `timed_out` is set too. The rest as for `ChildProcess`.
     """
     cpu = cpu_seconds if cpu_seconds is not None else max(1, round(timeout_seconds + 0.5))
-    child = Child(command, cwd=cwd, cpu_seconds=cpu, memory_mb=memory_mb, file_mb=file_mb, access=access, env=env)
+    child = ChildProcess(
+        command, cwd=cwd, cpu_seconds=cpu, memory_mb=memory_mb, file_mb=file_mb, access=access, env=env
+    )
     return child.finish(timeout_seconds)
 
 
@@ -264,25 +266,25 @@ def stalled_message(program: str) -> str:
     return f"{program} was stopped by the clock, for the machine is busy; run the same command again"
 
 
-def first_line(program: str, *arguments: str) -> str:
+def version_line(program: str, *arguments: str) -> str:
     """The first line a program prints, for its version; raises `ToolError` where it is missing or fails."""
-    return printed(program, *arguments)[0]
+    return output_lines(program, *arguments)[0]
 
 
 @cache
-def printed(program: str, *arguments: str) -> tuple[str, ...]:
+def output_lines(program: str, *arguments: str) -> tuple[str, ...]:
     """The lines a program prints, at least one; raises `ToolError` where it is missing or fails."""
-    done = ask(program, *arguments)
+    done = query_program(program, *arguments)
     lines = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
     if done.returncode != 0 or not lines:
         raise ToolError(f"{program} {' '.join(arguments)} failed with status {done.returncode}; reinstall it")
     return tuple(line.strip() for line in lines)
 
 
-def ask(program: str, *arguments: str, env: Mapping[str, str] | None = None) -> Completed:
+def query_program(program: str, *arguments: str, env: Mapping[str, str] | None = None) -> CompletedProcess:
     """Run a program that answers at once, on trusted arguments; raises `ToolError` where it is missing or stalled."""
     with tempfile.TemporaryDirectory() as folder:
-        done = run(
+        done = run_process(
             [program, *arguments],
             cwd=Path(folder),
             timeout_seconds=10 * _ANSWER_SECONDS,  # a busy machine fails no good program

@@ -43,7 +43,7 @@ class PythonWorker:
 
     def __init__(self, module: str, memory_mb: int) -> None:
         with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(process.throwaway_folder())
+            folder = stack.enter_context(process.temporary_folder())
             theirs_in, self._out = os.pipe()
             self._in, theirs_out = os.pipe()
             for descriptor in (self._out, self._in):
@@ -52,7 +52,7 @@ class PythonWorker:
                     fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)
                 stack.callback(os.close, descriptor)
             try:
-                self._child = process.Child(
+                self._child = process.ChildProcess(
                     [sys.executable, "-m", module, str(theirs_in), str(theirs_out)],
                     cwd=folder,
                     cpu_seconds=_FOR_LIFE,
@@ -94,8 +94,8 @@ class PythonWorker:
         """End the process, from any thread; a thread that waits for it finds it dead. How it ended: -SIGNAL, or 0."""
         return self._child.kill()
 
-    def send(self, content: bytes, limit: "Limit") -> None:
-        """Write all of it; raises `WorkerError` where the process has ended, and as `Limit.check`."""
+    def send(self, content: bytes, limit: "Deadline") -> None:
+        """Write all of it; raises `WorkerError` where the process has ended, and as `Deadline.check`."""
         view = memoryview(content)
         while view:
             _wait(self._out, select.POLLOUT, limit)
@@ -104,7 +104,7 @@ class PythonWorker:
             except BrokenPipeError:
                 raise WorkerError("the worker has ended") from None
 
-    def receive(self, length: int, limit: "Limit") -> bytearray:
+    def receive(self, length: int, limit: "Deadline") -> bytearray:
         """Read so many bytes; raises as `send`."""
         content = bytearray(length)
         filled = min(length, len(self._ahead))
@@ -126,7 +126,7 @@ class PythonWorker:
         return content
 
 
-class Limit:
+class Deadline:
     """Time of a worker for one request: by the clock and, where it is given, of its processor."""
 
     def __init__(self, worker: PythonWorker, clock_seconds: float, processor_seconds: float = math.inf) -> None:
@@ -162,6 +162,6 @@ def _end(stack: contextlib.ExitStack, owner: int) -> None:
         stack.close()
 
 
-def _wait(descriptor: int, event: int, limit: Limit) -> None:
+def _wait(descriptor: int, event: int, limit: Deadline) -> None:
     while not cancellation.ready(descriptor, event, _POLL_SECONDS):
         limit.check()

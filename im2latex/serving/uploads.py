@@ -13,8 +13,8 @@ from PIL import Image
 from starlette.datastructures import UploadFile
 
 from im2latex.errors import Im2LatexError, ImageError, InputError
-from im2latex.images.decode import ImageDecoder, borrowed, decode_image
-from im2latex.images.formats import Limits
+from im2latex.images.decode import ImageDecoder, borrow_decoder, decode_image
+from im2latex.images.formats import DecodeLimits
 
 _SMALLEST_SIDE = 4
 _LARGEST_SIDE = 16_384
@@ -37,7 +37,7 @@ async def upload(request: Request) -> bytes:
 
 async def decode_while_wanted(data: bytes, most_pixels: int) -> NDArray[np.uint8]:
     """As `decode`, in a thread; where the caller is cancelled, the decoder is killed first."""
-    with borrowed() as decoder:
+    with borrow_decoder() as decoder:
         work = asyncio.ensure_future(asyncio.to_thread(decode, data, most_pixels, decoder))
         try:
             return await asyncio.shield(work)
@@ -53,7 +53,7 @@ def decode(data: bytes, most_pixels: int, decoder: ImageDecoder | None = None) -
     if not data:
         raise InputError("the request holds no image; send one as the body, or as a form's field `file`")
     decode_one = decoder.decode if decoder is not None else decode_image
-    pixels = decode_one(data, Limits(most_pixels, _LARGEST_SIDE, _SECONDS, single=True))
+    pixels = decode_one(data, DecodeLimits(most_pixels, _LARGEST_SIDE, _SECONDS, single=True))
     if min(pixels.shape[:2]) < _SMALLEST_SIDE:
         height, width = pixels.shape[:2]
         raise ImageError(

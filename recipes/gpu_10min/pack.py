@@ -34,7 +34,7 @@ from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.models.model import Network
 from im2latex.parallel.part_cache import worker_count
 from im2latex.parallel.process_guard import task
-from im2latex.rendering.styles import RenderStyle, all_styles, create_renderer, tex_renderers
+from im2latex.rendering.styles import RenderStyle, all_styles, create_renderer, tex_render_params
 from im2latex.schemas import RawFormula
 from im2latex.training.config import TrainParams
 from pipeline.fingerprint import ROOT
@@ -95,7 +95,7 @@ def main(
             save_shapes(_shapes(labels, params, styles), project / "data" / "buckets.json")
             wheels(folder / "wheels", python, HERE / "requirements.txt")
             texts = [labels.text(number) for number in _spread(len(labels), _RECORDED)]
-            collect(folder / "tex", tex_renderers(styles), texts)
+            collect(folder / "tex", tex_render_params(styles), texts)
             with lzma.open(out, "wb", filters=_FILTERS) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
                 for part in sorted(folder.iterdir()):
                     archive.add(part, part.name, filter=plain)

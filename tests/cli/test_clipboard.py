@@ -33,7 +33,7 @@ def test_a_copied_image(programs: Path) -> None:
 
 @pytest.mark.parametrize(
     ("script", "reason"),
-    [("echo Nothing is copied >&2; exit 1", "no_image"), ("echo '%!PS-Adobe-3.0 EPSF-3.0'", "not_a_image")],
+    [("echo Nothing is copied >&2; exit 1", "no_image"), ("echo '%!PS-Adobe-3.0 EPSF-3.0'", "not_an_image")],
 )
 def test_no_image(programs: Path, script: str, reason: str) -> None:
     answers(programs, script)

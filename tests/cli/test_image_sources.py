@@ -58,9 +58,9 @@ def test_standard_input(name: str, count: int, monkeypatch: pytest.MonkeyPatch) 
         ("none*.png", "no_such_file"),
         ("none.pdf#2", "no_such_file"),
         ("pages.pdf#9", "no_such_page"),
-        ("some/notes.txt", "not_a_image"),
+        ("some/notes.txt", "not_an_image"),
         ("empty", "no_image"),
-        ("broken.pdf", "not_a_image"),
+        ("broken.pdf", "not_an_image"),
     ],
 )
 def test_what_cannot_be_read_is_one_source_that_says_so(argument: str, reason: str) -> None:

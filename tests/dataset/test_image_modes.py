@@ -10,9 +10,9 @@ from PIL.Image import Transpose
 from benchmarks.hostile_images import drawing, encoded
 from im2latex.cli.image_sources import find
 from im2latex.dataset.source_images import cropped, read_given
-from im2latex.images.arrays import crop, grey
-from im2latex.images.decode import Decoded, decode_images
-from im2latex.images.foreground import ink_of
+from im2latex.images.arrays import crop, to_grayscale
+from im2latex.images.decode import DecodedImage, decode_images
+from im2latex.images.foreground import estimate_ink
 from im2latex.serving import uploads
 
 GREY = np.asarray(drawing())
@@ -71,7 +71,7 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Decoded, Decoded, Decoded]]:
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[DecodedImage, DecodedImage, DecodedImage]]:
     """By name what a dataset, `predict` and the server are given."""
     folder = tmp_path_factory.mktemp("dataset")
     for number, data in enumerate(FILES.values()):
@@ -87,13 +87,15 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Decoded, D
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_same_pixels_everywhere(name: str, seen: dict[str, tuple[Decoded, Decoded, Decoded]]) -> None:
+def test_the_same_pixels_everywhere(
+    name: str, seen: dict[str, tuple[DecodedImage, DecodedImage, DecodedImage]]
+) -> None:
     dataset, predict, server = seen[name]
     np.testing.assert_array_equal(predict, server)
-    np.testing.assert_array_equal(crop(grey(predict)), dataset)
+    np.testing.assert_array_equal(crop(to_grayscale(predict)), dataset)
     tolerance = 12 if "JPEG" in name else 2
-    np.testing.assert_allclose(grey(predict).astype(int), GREY, atol=tolerance)
-    np.testing.assert_allclose(ink_of(grey(predict)), ink_of(predict), atol=0.05)
+    np.testing.assert_allclose(to_grayscale(predict).astype(int), GREY, atol=tolerance)
+    np.testing.assert_allclose(estimate_ink(to_grayscale(predict)), estimate_ink(predict), atol=0.05)
 
 
 @pytest.mark.parametrize("level", [0, 255])
@@ -102,8 +104,8 @@ def test_what_is_transparent_all_over_is_blank_everywhere(level: int, tmp_path: 
     clear.putalpha(0)
     (decoded,) = decode_images([encoded(clear, "PNG")])
     assert isinstance(decoded, np.ndarray)
-    assert (grey(decoded) == 255).all()
-    assert not ink_of(decoded).any()
+    assert (to_grayscale(decoded) == 255).all()
+    assert not estimate_ink(decoded).any()
 
 
 def test_an_image_whose_exif_is_damaged_is_read_as_it_is_stored() -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from im2latex.decoding.rerank import Likeness, Redrawing, choose
 from im2latex.images.arrays import ImageParams, Pixels, pad, prepare
-from im2latex.rendering.renderer import RENDER_BATCH, TexRenderer
+from im2latex.rendering.renderer import RENDER_BATCH_SIZE, TexRenderer
 from tests.metrics.drawings import DrawnRenderer
 
 IMAGE = ImageParams(downsample=2, padding_px=8)
@@ -71,7 +71,7 @@ def test_equal_ink_is_not_yet_the_same_image() -> None:
 
 
 def test_each_distinct_hypothesis_is_drawn_once() -> None:
-    formulas = [str(number) for number in range(RENDER_BATCH + 1)]
+    formulas = [str(number) for number in range(RENDER_BATCH_SIZE + 1)]
     renderer = DrawnRenderer(dict.fromkeys(formulas, TRUE))
     Redrawing(renderer, IMAGE).compare([TRUE] * 2, [[*formulas, "0"], formulas[:3]])
     assert renderer.asked == formulas

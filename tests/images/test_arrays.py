@@ -20,15 +20,15 @@ def test_png_keeps_pixels_and_repeats_its_bytes() -> None:
 @pytest.mark.parametrize("channels", [3, 4])
 def test_colours_become_grey(channels: int) -> None:
     colours = np.dstack([image()] * 3 + [np.full((5, 7), 255, np.uint8)])[..., :channels]
-    assert np.array_equal(arrays.grey(colours), image())
-    assert np.array_equal(arrays.grey(image()), image())
+    assert np.array_equal(arrays.to_grayscale(colours), image())
+    assert np.array_equal(arrays.to_grayscale(image()), image())
 
 
 @pytest.mark.parametrize("ink", [0, 255])
 def test_ink_on_transparent_paper_is_dark_on_white(ink: int) -> None:
     pixels = np.zeros((5, 7, 4), np.uint8)
     pixels[1:3, 2:5] = (ink, ink, ink, 255)
-    grey = arrays.grey(pixels)
+    grey = arrays.to_grayscale(pixels)
     assert (grey[1:3, 2:5] == 0).all()
     assert (grey == 0).sum() == 6
     assert set(np.unique(grey)) == {0, 255}

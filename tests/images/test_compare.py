@@ -32,7 +32,7 @@ HEIGHTS = st.lists(st.integers(0, 20), max_size=12)
 
 @given(HEIGHTS, HEIGHTS)
 def test_column_edit_is_the_levenshtein_distance_of_columns(first: list[int], second: list[int]) -> None:
-    assert compare.Columns(bars(*first), bars(*second)).edits == plain_edit(first, second)
+    assert compare.ColumnComparison(bars(*first), bars(*second)).edits == plain_edit(first, second)
 
 
 def test_same_ink_ignores_margins_and_pale_grey() -> None:
@@ -50,7 +50,7 @@ def test_same_ink_of_blank_images() -> None:
 
 
 def test_lower_image_is_filled_up_at_the_bottom() -> None:
-    assert compare.Columns(bars(3, 5, rows=20), bars(3, 5, rows=8)).edits == 0
+    assert compare.ColumnComparison(bars(3, 5, rows=20), bars(3, 5, rows=8)).edits == 0
 
 
 REFERENCE = bars(20, 10, 20, 10, 20, 10, 20, 10)
@@ -69,30 +69,30 @@ REFERENCE = bars(20, 10, 20, 10, 20, 10, 20, 10)
     ],
 )
 def test_match_is_the_published_rule(reference: compare.Pixels, other: compare.Pixels, expected: bool) -> None:
-    assert compare.Columns(reference, other).match is expected
+    assert compare.ColumnComparison(reference, other).match is expected
 
 
 def test_a_column_joins_the_first_kind_that_is_near() -> None:
     # 10, 14 and 18 rows: 14 is near 10, 18 is near 14 but not near 10, so it is a kind of its own.
-    assert compare.Columns(bars(*[10] * 6), bars(*[14] * 6)).match
-    assert not compare.Columns(bars(*[10] * 6), bars(*[18] * 6)).match
-    assert not compare.Columns(bars(10, *[14] * 6), bars(10, *[18] * 6)).match
+    assert compare.ColumnComparison(bars(*[10] * 6), bars(*[14] * 6)).match
+    assert not compare.ColumnComparison(bars(*[10] * 6), bars(*[18] * 6)).match
+    assert not compare.ColumnComparison(bars(10, *[14] * 6), bars(10, *[18] * 6)).match
 
 
 def test_match_without_spaces_drops_blank_columns() -> None:
     spaced = bars(20, *[0] * 9, 10)
-    assert not compare.Columns(spaced, bars(20, 10)).match
-    assert compare.Columns(spaced, bars(20, 10)).match_nospace
+    assert not compare.ColumnComparison(spaced, bars(20, 10)).match
+    assert compare.ColumnComparison(spaced, bars(20, 10)).match_nospace
 
 
 def test_match_without_spaces_of_blank_images() -> None:
-    assert compare.Columns(bars(0, 0), bars(0)).match_nospace
-    assert not compare.Columns(bars(0, 0), bars(3)).match_nospace
-    assert not compare.Columns(bars(3), bars(0, 0)).match_nospace
+    assert compare.ColumnComparison(bars(0, 0), bars(0)).match_nospace
+    assert not compare.ColumnComparison(bars(0, 0), bars(3)).match_nospace
+    assert not compare.ColumnComparison(bars(3), bars(0, 0)).match_nospace
 
 
 def inked(drawn: random.Random, width: int, height: int = 14) -> compare.Pixels:
-    """Columns out of few kinds, so that many are alike or nearly so, with blank ones between."""
+    """ColumnComparison out of few kinds, so that many are alike or nearly so, with blank ones between."""
     palette = [[drawn.random() < 0.4 for _ in range(height)] for _ in range(3)]
     pixels = np.full((height, width), 255, np.uint8)
     for column in range(width):
@@ -122,7 +122,7 @@ def test_thousands_of_images_are_judged_as_published() -> None:
         if not second.shape[1]:
             continue
         expected = published.judge(first.tolist(), second.tolist())
-        columns = compare.Columns(first, second)
+        columns = compare.ColumnComparison(first, second)
         found = columns.edits, columns.match, columns.match_nospace
         assert found == expected
         seen[found[1:]] += 1

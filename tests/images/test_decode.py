@@ -20,13 +20,13 @@ from benchmarks.hostile_images import bombs, drawing, encoded, examples, mutated
 from im2latex.errors import ImageError, ToolError
 from im2latex.images import decode, formats
 from im2latex.images.arrays import encode_png
-from im2latex.images.decode import Decoded, DecoderStoppedError, ImageDecoder, decode_image, decode_images
-from im2latex.images.formats import Limits, decode_png
+from im2latex.images.decode import DecodedImage, DecoderStoppedError, ImageDecoder, decode_image, decode_images
+from im2latex.images.formats import DecodeLimits, decode_png
 from im2latex.sandbox import restrictions
 
 LEVELS = [np.full((3, 4), level, np.uint8) for level in range(200)]
 SLOW = b"P2\n2 2\n255\n" + b"#\n" * 4_000_000
-SHORT = Limits(seconds=0.1)
+SHORT = DecodeLimits(seconds=0.1)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def process_of(decoder: ImageDecoder) -> int:
     return decoder._worker._child._process.pid
 
 
-def refused(data: bytes, limits: Limits = SHORT) -> ImageError:
+def refused(data: bytes, limits: DecodeLimits = SHORT) -> ImageError:
     with pytest.raises(ImageError) as error:
         decode_image(data, limits)
     assert "\n" not in error.value.detail
@@ -55,7 +55,7 @@ def test_damaged_files_are_decoded_or_refused() -> None:
     found = list(decode_images(damaged))
     assert len(found) == len(damaged)
     assert {one.reason for one in found if isinstance(one, ImageError)} <= {
-        "not_a_image",
+        "not_an_image",
         "too_many_pixels",
         "too_complex",
     }
@@ -64,7 +64,7 @@ def test_damaged_files_are_decoded_or_refused() -> None:
 
 @pytest.mark.parametrize(("name", "build"), [pytest.param(*one, id=one[0]) for one in bombs(700, 30_000)])
 def test_files_made_to_be_slow_are_decoded_or_refused_in_time(name: str, build: Callable[[], bytes]) -> None:
-    data, limits = build(), Limits(pixels=1_000_000, seconds=0.1)
+    data, limits = build(), DecodeLimits(pixels=1_000_000, seconds=0.1)
     before = os.times()
     with suppress(ImageError):
         decode_image(data, limits)
@@ -73,12 +73,12 @@ def test_files_made_to_be_slow_are_decoded_or_refused_in_time(name: str, build: 
 
 
 def test_scans_are_counted_before_they_are_decoded() -> None:
-    assert "100 scans" in refused(dict(bombs(700, 300))["jpeg scans"](), Limits()).detail
+    assert "100 scans" in refused(dict(bombs(700, 300))["jpeg scans"](), DecodeLimits()).detail
 
 
 @pytest.mark.parametrize("kind", ["EPS", "ICO", "TGA", "DDS", "JPEG2000"])
 def test_other_formats_are_refused_whatever_their_name(kind: str) -> None:
-    assert refused(encoded(drawing().convert("RGB"), kind)).reason == "not_a_image"
+    assert refused(encoded(drawing().convert("RGB"), kind)).reason == "not_an_image"
 
 
 def test_no_format_is_decoded_by_another_program() -> None:
@@ -122,9 +122,9 @@ def test_files_keep_their_order_and_errors_their_place(decoder: ImageDecoder) ->
     missing = ImageError("image_missing", "a.png")
     images: list[bytes | ImageError] = [encode_png(one) for one in LEVELS]
     images[3], images[80], images[81], images[199] = b"broken", missing, SLOW[:2_000_000], b""
-    found = list(decoder.decode_all(images, Limits(seconds=0.05)))
+    found = list(decoder.decode_all(images, DecodeLimits(seconds=0.05)))
     reasons = {place: one.reason for place, one in enumerate(found) if isinstance(one, ImageError)}
-    assert reasons == {3: "not_a_image", 80: "image_missing", 81: "too_complex", 199: "not_a_image"}
+    assert reasons == {3: "not_an_image", 80: "image_missing", 81: "too_complex", 199: "not_an_image"}
     assert found[80] is missing
     for one, level in zip(found, LEVELS, strict=True):
         assert isinstance(one, ImageError) or np.array_equal(one, level)
@@ -162,7 +162,7 @@ def test_a_stopped_call_ends_at_once_and_its_process_with_it(decoder: ImageDecod
 
     def call() -> None:
         try:
-            decoder.decode(SLOW, Limits(seconds=60))
+            decoder.decode(SLOW, DecodeLimits(seconds=60))
         except DecoderStoppedError as error:
             stopped.append(type(error))
 
@@ -179,7 +179,7 @@ def test_a_stopped_call_ends_at_once_and_its_process_with_it(decoder: ImageDecod
 
 
 def test_several_threads_have_a_decoder_each() -> None:
-    found: list[Decoded] = [LEVELS[0]] * 4
+    found: list[DecodedImage] = [LEVELS[0]] * 4
 
     def call(number: int) -> None:
         found[number] = decode_image(encode_png(LEVELS[number]))

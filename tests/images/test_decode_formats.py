@@ -11,7 +11,7 @@ from PIL import Image
 
 from im2latex.errors import ImageError
 from im2latex.images.decode import decode_image
-from im2latex.images.formats import Limits
+from im2latex.images.formats import DecodeLimits
 
 GREY = np.arange(0, 240, dtype=np.uint8).reshape(12, 20)
 
@@ -22,9 +22,9 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     return file.getvalue()
 
 
-def refused(data: bytes, limits: Limits | None = None) -> str:
+def refused(data: bytes, limits: DecodeLimits | None = None) -> str:
     with pytest.raises(ImageError) as error:
-        decode_image(data, limits or Limits())
+        decode_image(data, limits or DecodeLimits())
     assert "\n" not in str(error.value)
     return error.value.reason
 
@@ -74,20 +74,20 @@ def test_the_first_of_several_frames() -> None:
 
 
 def test_what_is_no_image() -> None:
-    assert refused(b"") == "not_a_image"
-    assert refused(b"\\frac{1}{2}") == "not_a_image"
-    assert refused(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n") == "not_a_image"
+    assert refused(b"") == "not_an_image"
+    assert refused(b"\\frac{1}{2}") == "not_an_image"
+    assert refused(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n") == "not_an_image"
 
 
 def test_a_file_that_was_cut_off() -> None:
     for kind in ("PNG", "JPEG", "WEBP", "GIF", "TIFF"):
         data = encoded(Image.fromarray(np.tile(GREY, (20, 20))), kind)
-        assert refused(data[: len(data) // 2]) == "not_a_image"
+        assert refused(data[: len(data) // 2]) == "not_an_image"
 
 
 def test_limits_hold_before_pixels_take_memory() -> None:
-    assert refused(encoded(Image.fromarray(GREY), "PNG"), Limits(pixels=239)) == "too_many_pixels"
-    assert refused(encoded(Image.fromarray(GREY), "PNG"), Limits(side=19)) == "too_many_pixels"
+    assert refused(encoded(Image.fromarray(GREY), "PNG"), DecodeLimits(pixels=239)) == "too_many_pixels"
+    assert refused(encoded(Image.fromarray(GREY), "PNG"), DecodeLimits(side=19)) == "too_many_pixels"
     for width, height in ((12_000, 12_000), (60_000, 60_000), (1, 100_000)):
         header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
         bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from im2latex.errors import ImageError
-from im2latex.images.decode import borrowed, count_pages, draw_page
-from im2latex.images.formats import Limits
+from im2latex.images.decode import borrow_decoder, count_pages, draw_page
+from im2latex.images.formats import DecodeLimits
 from im2latex.images.pdf import DPI
 from tests.images.typed import typed
 
@@ -35,9 +35,9 @@ def test_a_page_that_is_not_there(number: int, reason: str) -> None:
 
 
 def test_limits_and_damage() -> None:
-    with borrowed() as decoder, pytest.raises(ImageError) as refused:
-        decoder.draw_page(two_pages(), 1, Limits(pixels=100))
+    with borrow_decoder() as decoder, pytest.raises(ImageError) as refused:
+        decoder.draw_page(two_pages(), 1, DecodeLimits(pixels=100))
     assert refused.value.reason == "too_many_pixels"
     with pytest.raises(ImageError) as refused:
         count_pages(b"%PDF-1.7 and nothing else")
-    assert refused.value.reason == "not_a_image"
+    assert refused.value.reason == "not_an_image"

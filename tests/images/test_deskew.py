@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from im2latex.images.deskew import NARROWEST, skew, upright
+from im2latex.images.deskew import NARROWEST, deskew, skew_degrees
 from im2latex.images.foreground import Ink
 
 
@@ -28,7 +28,7 @@ def turned(ink: Ink, degrees: float) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("degrees", [-2.5, -1.0, 1.0, 2.0, 3.0])
 def test_the_angle_is_found_with_its_sign(degrees: float) -> None:
-    assert skew(turned(line(), degrees)) == pytest.approx(degrees, abs=0.2)
+    assert skew_degrees(turned(line(), degrees)) == pytest.approx(degrees, abs=0.2)
 
 
 @pytest.mark.parametrize("degrees", [-2.0, 2.0])
@@ -38,12 +38,12 @@ def test_what_was_turned_is_as_tall_as_before(degrees: float) -> None:
 
     askew = turned(line(), degrees)
     assert height(askew) > height(line()) + 8
-    assert height(upright(askew)) == pytest.approx(height(line()), abs=3)
+    assert height(deskew(askew)) == pytest.approx(height(line()), abs=3)
 
 
 def test_upright_formulas_are_not_touched() -> None:
     ink = line()
-    assert upright(ink) is ink
+    assert deskew(ink) is ink
 
 
 def test_few_symbols_are_not_touched_whatever_they_look_like() -> None:
@@ -51,8 +51,8 @@ def test_few_symbols_are_not_touched_whatever_they_look_like() -> None:
     for place in range(40):
         rising[10 + place // 4 : 13 + place // 4, 10 + place] = 1
     assert rising.shape[1] < NARROWEST * 3
-    assert skew(rising) == 0.0
+    assert skew_degrees(rising) == 0.0
 
 
 def test_no_ink_has_no_angle() -> None:
-    assert skew(np.zeros((20, 400), np.float32)) == 0.0
+    assert skew_degrees(np.zeros((20, 400), np.float32)) == 0.0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from im2latex.images.foreground import ink_of
+from im2latex.images.foreground import estimate_ink
 from tests.images.typed import coloured, typed
 
 TYPED = typed()
@@ -20,15 +20,15 @@ def off(found: np.ndarray) -> float:
 
 
 def test_black_on_white_is_taken_as_it_is() -> None:
-    assert off(ink_of(TYPED)) < 0.001
+    assert off(estimate_ink(TYPED)) < 0.001
 
 
 def test_light_on_dark_is_the_same() -> None:
-    np.testing.assert_allclose(ink_of(255 - TYPED), ink_of(TYPED), atol=1e-6)
+    np.testing.assert_allclose(estimate_ink(255 - TYPED), estimate_ink(TYPED), atol=1e-6)
 
 
 def test_grey_and_colour_are_the_same() -> None:
-    np.testing.assert_allclose(ink_of(np.dstack([TYPED] * 3)), ink_of(TYPED), atol=1e-5)
+    np.testing.assert_allclose(estimate_ink(np.dstack([TYPED] * 3)), estimate_ink(TYPED), atol=1e-5)
 
 
 COLOURS = [
@@ -45,26 +45,26 @@ COLOURS = [
 
 @pytest.mark.parametrize(("ink", "paper"), COLOURS)
 def test_any_ink_on_any_paper(ink: tuple[int, int, int], paper: tuple[int, int, int]) -> None:
-    assert off(ink_of(coloured(TYPED, ink, paper))) < 0.13
+    assert off(estimate_ink(coloured(TYPED, ink, paper))) < 0.13
 
 
 @pytest.mark.parametrize("level", [0, 255])
 def test_transparent_paper_differs_from_the_ink(level: int) -> None:
     hidden = np.full_like(TYPED, 77)  # what stands behind full transparency means nothing
     ink = np.where(TYPED < 255, level, hidden).astype(np.uint8)
-    assert off(ink_of(np.dstack([ink, ink, ink, 255 - TYPED]))) < 0.01
+    assert off(estimate_ink(np.dstack([ink, ink, ink, 255 - TYPED]))) < 0.01
 
 
 def test_light_that_falls_off_is_levelled() -> None:
     height, width = TYPED.shape
     rows, columns = np.mgrid[:height, :width]
     light = 250 - 120 * columns / width - 40 * (rows / height) ** 2
-    assert off(ink_of((light * (1 - 0.8 * INK)).astype(np.uint8))) < 0.13
+    assert off(estimate_ink((light * (1 - 0.8 * INK)).astype(np.uint8))) < 0.13
 
 
 def test_noise_of_the_paper_is_no_ink() -> None:
     noise = np.random.default_rng(3).normal(0, 8, TYPED.shape)
-    found = ink_of((0.8 * TYPED + 20 + noise).clip(0, 255).astype(np.uint8))
+    found = estimate_ink((0.8 * TYPED + 20 + noise).clip(0, 255).astype(np.uint8))
     assert np.median(found[TYPED == 255]) == 0
     assert off(found) < 0.25
 
@@ -72,19 +72,19 @@ def test_noise_of_the_paper_is_no_ink() -> None:
 def test_jpeg_keeps_the_ink() -> None:
     file = io.BytesIO()
     Image.fromarray(TYPED).save(file, "JPEG", quality=40)
-    assert off(ink_of(np.asarray(Image.open(file)))) < 0.12
+    assert off(estimate_ink(np.asarray(Image.open(file)))) < 0.12
 
 
 def test_texture_of_blank_paper_is_no_ink() -> None:
     noise = np.random.default_rng(3).normal(230, 3, (60, 90)).clip(0, 255).astype(np.uint8)
-    assert not ink_of(noise).any()
+    assert not estimate_ink(noise).any()
     for level in (0, 128, 255):
-        assert not ink_of(np.full((30, 40), level, np.uint8)).any()
+        assert not estimate_ink(np.full((30, 40), level, np.uint8)).any()
 
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(0, 255)))
 def test_any_pixels_give_shares(pixels: np.ndarray) -> None:
-    found = ink_of(pixels)
+    found = estimate_ink(pixels)
     assert found.shape == pixels.shape
     assert found.min() >= 0
     assert found.max() <= 1

@@ -26,7 +26,7 @@ def true(conditions: Sequence[str], folder: Path) -> frozenset[str]:
     lines = "".join(f"{condition}\\message{{^^J[{number}]^^J}}\\fi\n" for number, condition in enumerate(conditions))
     (folder / "words.tex").write_text(f"{lines}\\csname @@end\\endcsname\n")
     command = ["pdftex", f"-fmt={preamble.path}", "-interaction=nonstopmode", "words.tex"]
-    done = process.run(
+    done = process.run_process(
         command, cwd=folder, timeout_seconds=60, memory_mb=512, file_mb=8, access=None, env=tex_format.TEX_ENVIRONMENT
     )
     found = set(done.stdout.decode().splitlines())
@@ -35,7 +35,7 @@ def true(conditions: Sequence[str], folder: Path) -> frozenset[str]:
 
 @pytest.mark.needs_tex
 def test_every_word_is_defined_in_the_template_or_named_here(tmp_path: Path) -> None:
-    added = sanitize.further_words(document.TemplateParams())
+    added = sanitize.template_commands(document.TemplateParams())
     words = allowed_commands.words() | {word for word in added if word[0] == "\\"}
     defined = true([f"\\ifdefined{word}" for word in sorted(words)], tmp_path)
     absent = {word for word in words if f"\\ifdefined{word}" not in defined}

@@ -12,19 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2latex.metrics.cdm import MOST_SYMBOLS, judge_symbols, match
-from im2latex.rendering.glyph_boxes.reader import TexGlyphs
-from im2latex.rendering.glyph_boxes.symbols import Glyphs
+from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
+from im2latex.rendering.glyph_boxes.symbols import GlyphBoxes
 from tests.fakes import FakeGlyphs
 
 
-def row(labels: str, step: float = 30, top: float = 0) -> Glyphs:
+def row(labels: str, step: float = 30, top: float = 0) -> GlyphBoxes:
     """One symbol a letter, beside each other; a space moves on."""
     places = [(label, step * place) for place, label in enumerate(labels) if label != " "]
     boxes = np.array([[x, top, x + 16, top + 20] for _, x in places], np.float64).reshape(len(places), 4)
-    return Glyphs(tuple(label for label, _ in places), boxes)
+    return GlyphBoxes(tuple(label for label, _ in places), boxes)
 
 
-def f1(reference: Glyphs, hypothesis: Glyphs) -> float:
+def f1(reference: GlyphBoxes, hypothesis: GlyphBoxes) -> float:
     return match(reference, hypothesis).cdm
 
 
@@ -57,10 +57,10 @@ def test_narrow_neighbours_that_change_places_are_forgiven_as_published() -> Non
     assert f1(row("abcdef", step=16), row("abdcef", step=16)) == 1
 
 
-def placed(**lefts: float) -> Glyphs:
+def placed(**lefts: float) -> GlyphBoxes:
     """Symbols at these places, in this order; the first letter of a name is the label."""
     boxes = np.array([[x, 0, x + 16, 20] for x in lefts.values()], np.float64)
-    return Glyphs(tuple(name[0] for name in lefts), boxes)
+    return GlyphBoxes(tuple(name[0] for name in lefts), boxes)
 
 
 def test_the_order_of_typesetting_decides_where_places_mislead() -> None:
@@ -128,7 +128,7 @@ def test_every_sample_counts_and_every_pair_is_judged_once() -> None:
     ],
 )
 def test_formulas(reference: str, hypothesis: str, expected: float) -> None:
-    (found,) = judge_symbols([reference], [hypothesis], TexGlyphs())
+    (found,) = judge_symbols([reference], [hypothesis], TexGlyphReader())
     assert found.cdm == pytest.approx(expected)
     assert found.cdm_strict <= found.cdm
 
@@ -141,7 +141,7 @@ ARXIV = Path(__file__).parents[3] / "shared/data/arxiv_formulas_val.jsonl.gz"
 def test_real_formulas_are_their_own_best_reading() -> None:
     with gzip.open(ARXIV, "rt", encoding="utf-8") as file:
         formulas = [json.loads(line)["formula"] for line, _ in zip(file, range(150), strict=False)]
-    reader = TexGlyphs()
+    reader = TexGlyphReader()
     found = [one.glyphs for one in reader.read(formulas)]
     shown = [glyphs for glyphs in found if glyphs is not None]
     assert len(shown) > 100
@@ -151,6 +151,6 @@ def test_real_formulas_are_their_own_best_reading() -> None:
         if len(glyphs.labels) < 3:
             continue
         lost = drawn.randrange(len(glyphs.labels))
-        rest = Glyphs(glyphs.labels[:lost] + glyphs.labels[lost + 1 :], np.delete(glyphs.boxes, lost, axis=0))
+        rest = GlyphBoxes(glyphs.labels[:lost] + glyphs.labels[lost + 1 :], np.delete(glyphs.boxes, lost, axis=0))
         assert 0 < f1(glyphs, rest) < 1
         assert f1(glyphs, rest) <= (2 * len(rest.labels)) / (2 * len(rest.labels) + 1)

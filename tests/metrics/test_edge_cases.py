@@ -9,7 +9,7 @@ from im2latex.metrics.cdm import judge_symbols
 from im2latex.metrics.score import judge
 from im2latex.metrics.summary import SummaryParams, describe
 from im2latex.rendering.document import TemplateParams
-from im2latex.rendering.glyph_boxes.reader import TexGlyphs
+from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.schemas import PREDICTIONS
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.needs_tex
 
 TEMPLATE = TemplateParams(extra_preamble=r"\def\forever{\forever}")
 PARAMS = RenderParams(rasterizer="pdfium", timeout_seconds=1, template=TEMPLATE)
-RENDERER, READER = TexRenderer(PARAMS), TexGlyphs(PARAMS)
+RENDERER, READER = TexRenderer(PARAMS), TexGlyphReader(PARAMS)
 WORST = {"bleu": 0, "edit": 0, "exact": 0}
 NO_IMAGE = dict.fromkeys(
     ("image_exact", "image_match", "image_match_nospace", "image_edit", "cdm", "cdm_exact", "cdm_strict", "compiles"), 0

@@ -4,7 +4,7 @@ import pytest
 from im2latex.images.arrays import Pixels
 from im2latex.metrics.image import IMAGE_SCORES, ImageJudgement, judge_images
 from im2latex.metrics.ratios import total
-from im2latex.rendering.renderer import RENDER_BATCH, TexRenderer
+from im2latex.rendering.renderer import RENDER_BATCH_SIZE, TexRenderer
 from tests.metrics.drawings import DrawnRenderer, drawing
 
 random = np.random.default_rng(5)
@@ -80,7 +80,7 @@ def test_a_reference_without_image_is_named_and_counts_as_wrong(hypothesis: str,
 
 
 def test_each_distinct_string_is_typeset_once_in_batches() -> None:
-    formulas = [str(number) for number in range(RENDER_BATCH + 1)]
+    formulas = [str(number) for number in range(RENDER_BATCH_SIZE + 1)]
     renderer = DrawnRenderer(dict.fromkeys(formulas, GOLD))
     results = judge_images([*formulas, "0"], [*formulas[1:], "0", ""], renderer)
     assert renderer.asked == formulas

@@ -10,22 +10,22 @@ from hypothesis import strategies as st
 
 from im2latex.metrics.cdm import judge_symbols, match
 from im2latex.metrics.placement import TOLERANCE_PX, placed_pairs
-from im2latex.rendering.glyph_boxes.reader import TexGlyphs
-from im2latex.rendering.glyph_boxes.symbols import Glyphs
+from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
+from im2latex.rendering.glyph_boxes.symbols import GlyphBoxes
 
 
-def row(labels: str, step: float = 30, top: float = 0) -> Glyphs:
+def row(labels: str, step: float = 30, top: float = 0) -> GlyphBoxes:
     """One symbol a letter, beside each other; a space moves on."""
     places = [(label, step * place) for place, label in enumerate(labels) if label != " "]
     boxes = np.array([[x, top, x + 16, top + 20] for _, x in places], np.float64).reshape(len(places), 4)
-    return Glyphs(tuple(label for label, _ in places), boxes)
+    return GlyphBoxes(tuple(label for label, _ in places), boxes)
 
 
-def changed(glyphs: Glyphs, symbol: int, edges: tuple[float, float, float, float]) -> Glyphs:
+def changed(glyphs: GlyphBoxes, symbol: int, edges: tuple[float, float, float, float]) -> GlyphBoxes:
     """The edges of one symbol moved."""
     boxes = glyphs.boxes.copy()
     boxes[symbol] += edges
-    return Glyphs(glyphs.labels, boxes)
+    return GlyphBoxes(glyphs.labels, boxes)
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_the_whole_may_stand_anywhere_and_within_the_tolerance_nothing_changes()
     drawn = np.random.default_rng(0)
     for _ in range(50):
         noise = drawn.uniform(-TOLERANCE_PX / 2, TOLERANCE_PX / 2, reference.boxes.shape)
-        assert match(reference, Glyphs(reference.labels, reference.boxes + noise)).cdm_strict == 1
-    moved = Glyphs(reference.labels, reference.boxes + 40)
+        assert match(reference, GlyphBoxes(reference.labels, reference.boxes + noise)).cdm_strict == 1
+    moved = GlyphBoxes(reference.labels, reference.boxes + 40)
     assert match(reference, moved).cdm_strict == 1
 
 
@@ -68,7 +68,7 @@ def test_the_order_of_typesetting_does_not_matter_to_the_same_image() -> None:
     reference = row("abacabad")
     for _ in range(20):
         order = drawn.sample(range(8), 8)
-        shuffled = Glyphs(tuple(reference.labels[at] for at in order), reference.boxes[order])
+        shuffled = GlyphBoxes(tuple(reference.labels[at] for at in order), reference.boxes[order])
         assert match(reference, shuffled).cdm_strict == 1
         assert match(reference, changed(shuffled, order.index(0), (4, 0, 4, 0))).cdm_strict < 1
 
@@ -107,10 +107,10 @@ def test_places_and_sizes_of_scripts_count() -> None:
             pairs.append((name, frame.format(one), frame.format(other)))
     references, hypotheses = [reference for _, reference, _ in pairs], [hypothesis for *_, hypothesis in pairs]
     for (name, reference, hypothesis), found in zip(
-        pairs, judge_symbols(references, hypotheses, TexGlyphs()), strict=True
+        pairs, judge_symbols(references, hypotheses, TexGlyphReader()), strict=True
     ):
         assert found.cdm_strict < 1, (name, reference, hypothesis)
-    assert all(found.cdm_strict == 1 for found in judge_symbols(references, references, TexGlyphs()))
+    assert all(found.cdm_strict == 1 for found in judge_symbols(references, references, TexGlyphReader()))
 
 
 @pytest.mark.needs_tex
@@ -128,4 +128,4 @@ def test_places_and_sizes_of_scripts_count() -> None:
     ],
 )
 def test_formulas(reference: str, hypothesis: str, cdm: float, strict: float) -> None:
-    assert judge_symbols([reference], [hypothesis], TexGlyphs()) == [pytest.approx((cdm, strict))]
+    assert judge_symbols([reference], [hypothesis], TexGlyphReader()) == [pytest.approx((cdm, strict))]

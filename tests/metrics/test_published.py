@@ -72,7 +72,7 @@ def test_thousands_of_real_images_are_judged_as_published() -> None:
             other = rendering.pixels
             if reference is None or other is None or max(reference.shape[1], other.shape[1]) > 400:
                 continue
-            columns = compare.Columns(reference, other)
+            columns = compare.ColumnComparison(reference, other)
             found = columns.edits, columns.match, columns.match_nospace
             assert found == published.judge(reference.tolist(), other.tolist())
             judged += 1

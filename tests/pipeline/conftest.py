@@ -77,7 +77,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callabl
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
     for place in ("renderer.TexRenderer", "styles.TexRenderer"):
         monkeypatch.setattr(f"im2latex.rendering.{place}", lambda params: FakeRenderer())
-    monkeypatch.setattr("im2latex.rendering.glyph_boxes.reader.TexGlyphs", lambda params: FakeGlyphs())
+    monkeypatch.setattr("im2latex.rendering.glyph_boxes.reader.TexGlyphReader", lambda params: FakeGlyphs())
     monkeypatch.setattr("im2latex.rendering.doctor.versions", lambda params: {"pdftex": "none"})
     set_params({})
     dataset = tmp_path / "data" / "raw" / "tiny"

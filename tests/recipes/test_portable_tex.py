@@ -24,10 +24,10 @@ def test_it_draws_the_same_where_there_is_no_tex(tmp_path: Path, monkeypatch: py
     bare = tmp_path / "bin"
     bare.mkdir()
     for name in ("sh", "dirname", "readlink"):
-        (bare / name).symlink_to(process.find(name))
+        (bare / name).symlink_to(process.find_program(name))
     monkeypatch.setenv("PATH", f"{moved / 'bin'}:{bare}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(moved / "cache"))
-    process.printed.cache_clear()
+    process.output_lines.cache_clear()
     there = TexRenderer(PARAMS)
     found = there.render([*FORMULAS, *OTHERS])
     assert there.identity == identity
@@ -35,7 +35,7 @@ def test_it_draws_the_same_where_there_is_no_tex(tmp_path: Path, monkeypatch: py
         assert one.pixels is not None
         assert other.pixels is not None, other
         assert np.array_equal(one.pixels, other.pixels)
-    process.printed.cache_clear()
+    process.output_lines.cache_clear()
 
 
 def test_the_font_map_names_what_is_there(tmp_path: Path) -> None:

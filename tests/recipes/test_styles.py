@@ -11,7 +11,7 @@ from im2latex.config import check, load_yaml
 from im2latex.errors import ToolError
 from im2latex.rendering.fonts import RECOMMENDED
 from im2latex.rendering.renderer import RenderParams, TexRenderer
-from im2latex.rendering.styles import RenderStyle, StylesParams, all_styles, tex_renderers
+from im2latex.rendering.styles import RenderStyle, StylesParams, all_styles, tex_render_params
 
 RECIPES = Path("recipes")
 MACROS = ("hat", "vec", "overline", "boldsymbol", "mathcal", "mathbb", "mathfrak", "mathsf", "mathtt", "mathit", "dot")
@@ -47,7 +47,7 @@ def _template(style: RenderStyle, key: str) -> object:
 
 
 def test_the_usual_styles_need_no_more_than_the_usual_set_up() -> None:
-    usual = tex_renderers(USUAL)
+    usual = tex_render_params(USUAL)
     assert {renderer.template.fonts for renderer in usual} <= set(RECOMMENDED)
     assert "dvipng" not in {renderer.rasterizer for renderer in usual}
 
@@ -65,7 +65,7 @@ def _isolated(style: RenderStyle) -> None:
 
 
 @pytest.mark.needs_tex
-@pytest.mark.parametrize("style", USUAL[1 : len(tex_renderers(USUAL))], ids=lambda style: style.name)
+@pytest.mark.parametrize("style", USUAL[1 : len(tex_render_params(USUAL))], ids=lambda style: style.name)
 def test_images_do_not_depend_on_neighbours(style: RenderStyle) -> None:
     _isolated(style)
 

@@ -44,7 +44,7 @@ def test_a_missing_package_is_found_missing() -> None:
 @pytest.mark.needs_tex
 def test_what_only_other_looks_would_need_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name, which=shutil.which: None if name == "dvipng" else which(name))
-    process.printed.cache_clear()
+    process.output_lines.cache_clear()
     usual = {finding.tool: finding for finding in doctor.examine()}
     assert all(finding.works for finding in usual.values() if finding.needed)
     assert not usual["dvipng"].found
@@ -58,7 +58,7 @@ def test_what_only_other_looks_would_need_may_be_missing(monkeypatch: pytest.Mon
 
 
 def test_missing_programs_are_findings_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    process.printed.cache_clear()
+    process.output_lines.cache_clear()
     monkeypatch.setenv("PATH", "/nonexistent")
     for finding in doctor.examine():
         if finding.tool == "sandbox":
@@ -83,7 +83,9 @@ def test_the_sandbox_is_tested_and_its_absence_said(monkeypatch: pytest.MonkeyPa
     if restrictions.support().complete:
         assert doctor._examine_sandbox().works
     monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(7, seccomp=True, bubblewrap=None))
-    monkeypatch.setattr(process, "run", lambda *_, **__: process.Completed(0, b"read", b"", timed_out=False))
+    monkeypatch.setattr(
+        process, "run_process", lambda *_, **__: process.CompletedProcess(0, b"read", b"", timed_out=False)
+    )
     leaking = doctor._examine_sandbox()
     assert (leaking.works, leaking.version, leaking.needed) == (False, "Landlock ABI 7, seccomp", True)
     monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(0, seccomp=True, bubblewrap=None))

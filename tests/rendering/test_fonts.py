@@ -21,7 +21,7 @@ SYMBOLS = (r"\alpha", r"\xi", r"\phi", r"\Gamma", r"\Omega", r"\nabla", r"\parti
 def _here(package: str) -> bool:
     """Whether TeX finds a package."""
     name = re.sub(r"^\[.*\]|[{}]", "", package) + ".sty"
-    done = process.run(
+    done = process.run_process(
         ["kpsewhich", name], cwd=Path("/tmp"), timeout_seconds=20, memory_mb=1024, file_mb=1, access=None
     )
     return done.ok

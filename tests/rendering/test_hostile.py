@@ -7,9 +7,9 @@ import pytest
 
 from im2latex.rendering import document, sanitize, tex_format
 from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer
-from im2latex.rendering.tex_process import Fresh
+from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.process import LimitParams
+from im2latex.sandbox.process import ProcessLimits
 
 pytestmark = pytest.mark.needs_tex
 
@@ -166,9 +166,9 @@ def test_the_list_refuses_all_that_names_a_file(tmp_path: Path) -> None:
 
 def test_the_sandbox_holds_where_the_screening_would_not(tmp_path: Path) -> None:
     files, trace = aimed(tmp_path)
-    template, limits = document.TemplateParams(), LimitParams(timeout_seconds=1, file_mb=8)
+    template, limits = document.TemplateParams(), ProcessLimits(timeout_seconds=1, file_mb=8)
     preamble = tex_format.load(document.preamble(template, document.PageParams()))
-    typesetter = Typesetter(template, Fresh(preamble, limits), limits.timeout_seconds)
+    typesetter = Typesetter(template, TexLauncher(preamble, limits), limits.timeout_seconds)
     for text in files:
         for printed in typesetter.typeset([text.replace("\0", "")], template.margin_px):
             if printed.pdf is not None and printed.pdf.exists():
@@ -181,9 +181,9 @@ def test_the_sandbox_holds_where_the_screening_would_not(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("text", ENDLESS)
 def test_what_never_ends_is_ended(text: str) -> None:
-    template, limits = document.TemplateParams(), LimitParams(timeout_seconds=1, file_mb=8)
+    template, limits = document.TemplateParams(), ProcessLimits(timeout_seconds=1, file_mb=8)
     preamble = tex_format.load(document.preamble(template, document.PageParams()))
-    [printed] = Typesetter(template, Fresh(preamble, limits), limits.timeout_seconds).typeset(
+    [printed] = Typesetter(template, TexLauncher(preamble, limits), limits.timeout_seconds).typeset(
         [text], template.margin_px
     )
     assert printed.verdicts[0].reason is not None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from im2latex.rendering.parallel import CHUNK, PooledGlyphs, PooledRenderer
+from im2latex.rendering.parallel import CHUNK, ParallelGlyphReader, ParallelRenderer
 from im2latex.rendering.renderer import Rendering
 from tests.fakes import FakeGlyphs, FakeRenderer
 
@@ -16,12 +16,12 @@ def pixels(renderings: list[Rendering]) -> list[bytes | None]:
 def test_draws_what_its_renderer_draws(monkeypatch: pytest.MonkeyPatch, workers: str, count: int) -> None:
     monkeypatch.setenv("IM2LATEX_WORKERS", workers)
     formulas = [f"x_{number % 40}" + r"\broken" * (number % 7 == 0) for number in range(count)]
-    pool = PooledRenderer(FakeRenderer())
+    pool = ParallelRenderer(FakeRenderer())
     assert pixels(pool.render(formulas)) == pixels(FakeRenderer().render(formulas))
     assert pool.identity == FakeRenderer.identity
 
 
 def test_symbols_come_in_the_order_of_formulas() -> None:
     formulas = [f"x {number}" for number in range(CHUNK + 3)]
-    settings = PooledGlyphs(FakeGlyphs()).read(formulas)
+    settings = ParallelGlyphReader(FakeGlyphs()).read(formulas)
     assert [" ".join(one.glyphs.labels) for one in settings if one.glyphs] == formulas

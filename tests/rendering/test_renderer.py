@@ -155,7 +155,7 @@ def test_what_cannot_be_seen_moves_no_pixel(renderer: TexRenderer, rasterizer: s
 
 
 def test_paper_size_and_batch_size_leave_the_pixels_alone(renderer: TexRenderer) -> None:
-    template = document.TemplateParams(class_options="12pt,a5paper,landscape", margin_px=40, room_px=500)
+    template = document.TemplateParams(class_options="12pt,a5paper,landscape", margin_px=40, max_margin_px=500)
     other = TexRenderer(renderer.params.model_copy(update={"template": template, "batch_size": 2}))
     assert all(map(alike, renderer.render(GOOD), other.render(GOOD)))
 
@@ -251,7 +251,7 @@ def test_a_format_that_is_damaged_meanwhile_is_made_anew(tmp_path: Path) -> None
 def test_a_format_that_stays_damaged_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "im2latex.fmt"
     broken.touch()
-    monkeypatch.setattr(tex_format, "load", lambda preamble, cache: tex_format.Format(broken, ""))
+    monkeypatch.setattr(tex_format, "load", lambda preamble, cache: tex_format.TexFormat(broken, ""))
     with pytest.raises(ToolError, match="TeX failed before"):
         TexRenderer(RenderParams()).render(["x", "y"])
 

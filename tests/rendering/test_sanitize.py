@@ -110,11 +110,11 @@ def test_a_template_adds_its_packages_and_definitions() -> None:
         extra_preamble=r"""\newcommand{\R}{\mathbb{R}} \DeclareMathOperator{\tr}{tr} \def\shown#1{#1} \newif\ifshown
             \DeclareMathAlphabet\mathzapf{OT1}{pzc}{m}{it} \newenvironment{steps}{\begin{array}{l}}{\end{array}}""",
     )
-    words = sanitize.further_words(template)
+    words = sanitize.template_commands(template)
     assert words >= {r"\llceil", r"\cancelto", r"\sfrac", r"\R", r"\tr", r"\shown", r"\mathzapf", "steps"}
     assert not words & {r"\ifshown", r"\newcommand", r"\def", r"\fint"}
     sanitize.screen(r"\begin{steps} \R \end{steps}", words)
-    assert r"\qty" in RenderParams(commands=(r"\qty",)).further_words
+    assert r"\qty" in RenderParams(commands=(r"\qty",)).template_commands
 
 
 def test_clean_keeps_the_formula_and_drops_the_lines_around_it() -> None:

@@ -11,7 +11,14 @@ from im2latex.config import check
 from im2latex.errors import ParamsError
 from im2latex.images.arrays import ImageParams
 from im2latex.rendering.renderer import RenderParams, TexRenderer
-from im2latex.rendering.styles import BASE, RenderStyle, StylesParams, all_styles, chosen, tex_renderers
+from im2latex.rendering.styles import (
+    BASE_STYLE,
+    RenderStyle,
+    StylesParams,
+    all_styles,
+    select_styles,
+    tex_render_params,
+)
 
 VARIANTS: list[dict[str, object]] = [
     {"name": "times", "fonts": "times"},
@@ -23,7 +30,7 @@ IDS = st.text("0123456789abcdef", min_size=32, max_size=32)
 
 
 def test_a_variant_changes_what_it_names_and_keeps_lengths_on_paper() -> None:
-    base, times, small, euler = tex_renderers(STYLES)
+    base, times, small, euler = tex_render_params(STYLES)
     assert times == base.model_copy(update={"template": base.template.model_copy(update={"fonts": "times"})})
     assert (small.template.document_class, small.template.class_options, small.dpi) == ("extarticle", "9pt", 100)
     assert (small.max_width_px, small.template.margin_px) == (base.max_width_px // 2, base.template.margin_px // 2)
@@ -35,7 +42,7 @@ def test_a_variant_sets_style_sizes_line_and_rasterizer() -> None:
     variant = {"name": "old", "sizes": "kernel", "line_width": "390pt", "math_style": "textstyle"}
     styles = check({"variants": [variant | {"rasterizer": "pdfium", "share": 2}]}, StylesParams, "styles")
     base, style = all_styles(RenderParams(), styles)
-    _, old = tex_renderers([base, style])
+    _, old = tex_render_params([base, style])
     assert (old.template.sizes, old.template.line_width) == ("kernel", "390pt")
     assert (old.template.math_style, old.rasterizer, style.share) == ("textstyle", "pdfium", 2)
     assert (base.renderer, base.share) == (RenderParams(), 1)
@@ -65,7 +72,7 @@ def test_wrong_values_are_refused(wrong: dict[str, object]) -> None:
         check(wrong, StylesParams, "styles")
 
 
-@pytest.mark.parametrize("name", [BASE, "twice", "No/Path"])
+@pytest.mark.parametrize("name", [BASE_STYLE, "twice", "No/Path"])
 def test_names_of_styles_are_file_names_and_differ(name: str) -> None:
     with pytest.raises(ParamsError):
         check({"variants": [{"name": "twice"}, {"name": name}]}, StylesParams, "styles")
@@ -73,17 +80,21 @@ def test_names_of_styles_are_file_names_and_differ(name: str) -> None:
 
 @given(IDS, st.integers(1, 6))
 def test_training_formulas_get_as_many_styles_as_asked_and_others_the_base(name: str, per_formula: int) -> None:
-    assert len(chosen(name, "train", STYLES, per_formula)) == min(per_formula, len(STYLES))
-    assert chosen(name, "val", STYLES, per_formula) == chosen(name, "test", STYLES, per_formula) == {BASE}
+    assert len(select_styles(name, "train", STYLES, per_formula)) == min(per_formula, len(STYLES))
+    assert (
+        select_styles(name, "val", STYLES, per_formula)
+        == select_styles(name, "test", STYLES, per_formula)
+        == {BASE_STYLE}
+    )
 
 
 @given(IDS)
 def test_another_style_moves_no_formula_between_the_old(name: str) -> None:
-    assert chosen(name, "train", STYLES, 1) in (chosen(name, "train", STYLES[:3], 1), {"euler"})
+    assert select_styles(name, "train", STYLES, 1) in (select_styles(name, "train", STYLES[:3], 1), {"euler"})
 
 
 def test_styles_are_spread_evenly() -> None:
-    counts = Counter(next(iter(chosen(f"{number:032x}", "train", STYLES, 1))) for number in range(4000))
+    counts = Counter(next(iter(select_styles(f"{number:032x}", "train", STYLES, 1))) for number in range(4000))
     assert all(900 < counts[style.name] < 1100 for style in STYLES)
 
 
@@ -92,7 +103,7 @@ def _with_shares(*shares: float) -> list[RenderStyle]:
 
 
 def _first(number: int, styles: Sequence[RenderStyle]) -> str:
-    return next(iter(chosen(f"{number:032x}", "train", styles, 1)))
+    return next(iter(select_styles(f"{number:032x}", "train", styles, 1)))
 
 
 def test_styles_are_drawn_as_often_as_their_shares_say() -> None:
@@ -104,16 +115,16 @@ def test_styles_are_drawn_as_often_as_their_shares_say() -> None:
 @given(IDS, st.lists(st.floats(0.01, 100), min_size=1, max_size=8), st.floats(0.01, 100))
 def test_another_share_moves_formulas_only_to_and_from_its_style(name: str, shares: list[float], other: float) -> None:
     before, grown = _with_shares(*shares), _with_shares(*shares, other)
-    assert chosen(name, "train", grown, 1) in (chosen(name, "train", before, 1), {str(len(shares))})
-    [first] = chosen(name, "train", before, 1)
-    [second] = chosen(name, "train", _with_shares(shares[0] + other, *shares[1:]), 1)
+    assert select_styles(name, "train", grown, 1) in (select_styles(name, "train", before, 1), {str(len(shares))})
+    [first] = select_styles(name, "train", before, 1)
+    [second] = select_styles(name, "train", _with_shares(shares[0] + other, *shares[1:]), 1)
     assert second in (first, "0")
 
 
 @given(IDS, st.integers(1, 6))
 def test_equal_shares_keep_the_choice_of_the_hashes_alone(name: str, per_formula: int) -> None:
     lots = sorted((hashlib.sha256(f"{style.name}\0{name}".encode()).digest(), style.name) for style in STYLES)
-    assert chosen(name, "train", STYLES, per_formula) == {style for _, style in lots[:per_formula]}
+    assert select_styles(name, "train", STYLES, per_formula) == {style for _, style in lots[:per_formula]}
 
 
 @pytest.mark.needs_tex
@@ -124,14 +135,14 @@ def test_every_style_is_another_image_that_its_neighbours_do_not_change() -> Non
         r"\mathcal { X } \le \mathbb { R }",
     ]
     found = []
-    for params in tex_renderers(STYLES):
+    for params in tex_render_params(STYLES):
         renderer = TexRenderer(params.model_copy(update={"rasterizer": "pdfium"}))
         together = [drawn.pixels for drawn in renderer.render(formulas) if drawn.pixels is not None]
         alone = [drawn.pixels for drawn in map(renderer.render_one, formulas) if drawn.pixels is not None]
         assert len(together) == len(formulas)
         assert all(np.array_equal(first, second) for first, second in zip(together, alone, strict=True))
         found.append(together)
-    identities = {TexRenderer(params).identity for params in tex_renderers(STYLES)}
+    identities = {TexRenderer(params).identity for params in tex_render_params(STYLES)}
     assert len(identities) == len(STYLES)
     heights = [images[0].shape[0] for images in found]
     assert heights[2] < heights[0] < heights[3]

@@ -1,7 +1,7 @@
 import pytest
 
 from im2latex.rendering import tex_log
-from im2latex.rendering.tex_log import Verdict
+from im2latex.rendering.tex_log import PageResult
 
 MARK = "@0123"
 
@@ -17,10 +17,10 @@ def test_pages_are_counted_in_the_order_of_shipping() -> None:
     )
     record = tex_log.read(text, MARK)
     assert record.verdicts == {
-        0: Verdict(1, size=(20, 30)),
-        1: Verdict(None, "too_wide", "9000 px"),
-        2: Verdict(None, "too_tall", "5000 px"),
-        3: Verdict(2, size=(9, 8)),
+        0: PageResult(1, size=(20, 30)),
+        1: PageResult(None, "too_wide", "9000 px"),
+        2: PageResult(None, "too_tall", "5000 px"),
+        3: PageResult(2, size=(9, 8)),
     }
     assert (record.finished, record.last, record.pages, record.lost) == (True, 3, 2, False)
 
@@ -28,7 +28,7 @@ def test_pages_are_counted_in_the_order_of_shipping() -> None:
 def test_an_error_fails_the_formula_and_its_page_still_counts() -> None:
     text = said("start 0\n! Undefined control sequence.\nl.7 a \\foo\n          b", "page 1 1", "start 1", "page 2 2")
     record = tex_log.read(text, MARK)
-    assert record.verdicts == {0: Verdict(None, "undefined_macro", r"\foo"), 1: Verdict(2, size=(2, 2))}
+    assert record.verdicts == {0: PageResult(None, "undefined_macro", r"\foo"), 1: PageResult(2, size=(2, 2))}
     assert not record.finished
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from im2latex.errors import ToolError
 from im2latex.rendering import document, tex_format
-from im2latex.rendering.tex_log import Verdict
-from im2latex.rendering.tex_process import Fresh
+from im2latex.rendering.tex_log import PageResult
+from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.process import Completed, LimitParams
+from im2latex.sandbox.process import CompletedProcess, ProcessLimits
 
 MARGIN = 24
 
@@ -19,13 +19,13 @@ MARGIN = 24
 def typesetter() -> Typesetter:
     template = document.TemplateParams()
     preamble = tex_format.load(document.preamble(template, document.PageParams()))
-    return Typesetter(template, Fresh(preamble, LimitParams()), 3)
+    return Typesetter(template, TexLauncher(preamble, ProcessLimits()), 3)
 
 
 @pytest.mark.needs_tex
 def test_every_formula_has_exactly_one_verdict_and_its_page(typesetter: Typesetter) -> None:
     formulas = ["x", r"\bgroup y", r"\frac{a}{b}", r"\nosuchmacro", r"\begingroup", "z"]
-    verdicts: dict[int, Verdict] = {}
+    verdicts: dict[int, PageResult] = {}
     for printed in typesetter.typeset(formulas, MARGIN):
         assert not verdicts.keys() & printed.verdicts.keys()
         verdicts |= printed.verdicts
@@ -59,11 +59,11 @@ def test_the_pdf_repeats_to_the_byte_and_holds_no_bitmap_font(typesetter: Typese
     assert b"/Type1" in content
 
 
-def verdicts_of(extra_preamble: str, formulas: list[str]) -> dict[int, Verdict]:
+def verdicts_of(extra_preamble: str, formulas: list[str]) -> dict[int, PageResult]:
     template = document.TemplateParams(extra_preamble=extra_preamble)
     preamble = tex_format.load(document.preamble(template, document.PageParams()))
-    verdicts: dict[int, Verdict] = {}
-    for printed in Typesetter(template, Fresh(preamble, LimitParams()), 3).typeset(formulas, MARGIN):
+    verdicts: dict[int, PageResult] = {}
+    for printed in Typesetter(template, TexLauncher(preamble, ProcessLimits()), 3).typeset(formulas, MARGIN):
         verdicts |= printed.verdicts
     return verdicts
 
@@ -88,28 +88,32 @@ def test_a_font_file_that_is_missing_is_no_verdict() -> None:
 class Ended:
     """Stands in for TeX; every run ends in the same way."""
 
-    def __init__(self, done: Completed) -> None:
+    def __init__(self, done: CompletedProcess) -> None:
         self._done = done
 
     @contextmanager
-    def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[Completed, Path]]:
+    def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[CompletedProcess, Path]]:
         yield self._done, Path()
 
 
 @pytest.mark.parametrize(
     "done",
     [
-        Completed(1, b"", b"", timed_out=False),
-        Completed(127, b"", b"pdftex: error while loading shared libraries: libpng16.so.16", timed_out=False),
-        Completed(1, b"This is pdfTeX\n---! im2latex.fmt made by different executable version\n", b"", timed_out=False),
-        Completed(1, b"(Fatal format file error; I'm stymied)\n", b"", timed_out=False),
-        Completed(-9, b"\nMARK start 0\n", b"", timed_out=True, stalled=True),
-        Completed(1, b"\nMARK start 0\n! I can't write on file `batch.log'.\n", b"", timed_out=False),
-        Completed(1, b"\nMARK start 0\n!pdfTeX error: pdftex (file a.pfb): cannot open Type 1 font file\n", b"", False),
+        CompletedProcess(1, b"", b"", timed_out=False),
+        CompletedProcess(127, b"", b"pdftex: error while loading shared libraries: libpng16.so.16", timed_out=False),
+        CompletedProcess(
+            1, b"This is pdfTeX\n---! im2latex.fmt made by different executable version\n", b"", timed_out=False
+        ),
+        CompletedProcess(1, b"(Fatal format file error; I'm stymied)\n", b"", timed_out=False),
+        CompletedProcess(-9, b"\nMARK start 0\n", b"", timed_out=True, stalled=True),
+        CompletedProcess(1, b"\nMARK start 0\n! I can't write on file `batch.log'.\n", b"", timed_out=False),
+        CompletedProcess(
+            1, b"\nMARK start 0\n!pdfTeX error: pdftex (file a.pfb): cannot open Type 1 font file\n", b"", False
+        ),
     ],
     ids=lambda done: (done.stdout + done.stderr).decode()[:20],
 )
-def test_a_failure_of_the_tools_is_no_verdict(done: Completed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_the_tools_is_no_verdict(done: CompletedProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(document, "body", lambda formulas, template, margin: ("", "MARK"))
     with pytest.raises(ToolError):
         list(Typesetter(document.TemplateParams(), Ended(done), 3).typeset(["x", "y"], MARGIN))

@@ -13,17 +13,17 @@ import pytest
 from im2latex.errors import ToolError
 from im2latex.parallel.cancellation import CallCancelledError, Cancellation
 from im2latex.sandbox import process
-from im2latex.sandbox.process import Child, Completed, throwaway_folder
+from im2latex.sandbox.process import ChildProcess, CompletedProcess, temporary_folder
 
-Start = Callable[..., Completed]
+Start = Callable[..., CompletedProcess]
 
 
 @pytest.fixture
 def python(tmp_path: Path) -> Start:
     """Run a piece of Python under limits."""
 
-    def start(code: str, timeout_seconds: float = 20, cpu_seconds: float = 20, file_mb: int = 10) -> Completed:
-        return process.run(
+    def start(code: str, timeout_seconds: float = 20, cpu_seconds: float = 20, file_mb: int = 10) -> CompletedProcess:
+        return process.run_process(
             [sys.executable, "-c", code],
             cwd=tmp_path,
             timeout_seconds=timeout_seconds,
@@ -45,9 +45,11 @@ def test_output_input_and_folder_pass_through(python: Start, tmp_path: Path) -> 
 
 
 def test_a_child_waits_for_its_input_and_can_be_ended_unheard(tmp_path: Path) -> None:
-    def start() -> Child:
+    def start() -> ChildProcess:
         code = "import sys; print(sys.stdin.readline() * 2)"
-        return Child([sys.executable, "-c", code], cwd=tmp_path, cpu_seconds=20, memory_mb=512, file_mb=10, access=None)
+        return ChildProcess(
+            [sys.executable, "-c", code], cwd=tmp_path, cpu_seconds=20, memory_mb=512, file_mb=10, access=None
+        )
 
     child = start()
     assert child.alive
@@ -113,7 +115,9 @@ def test_an_exception_of_ours_kills_the_program(tmp_path: Path) -> None:
     signal.setitimer(signal.ITIMER_REAL, 0.5)
     try:
         with pytest.raises(KeyboardInterrupt):
-            process.run(["sleep", "60"], cwd=tmp_path, timeout_seconds=60, memory_mb=512, file_mb=1, access=None)
+            process.run_process(
+                ["sleep", "60"], cwd=tmp_path, timeout_seconds=60, memory_mb=512, file_mb=1, access=None
+            )
     finally:
         signal.signal(signal.SIGALRM, before)
     names = [child.name() for child in psutil.Process().children()]
@@ -122,8 +126,8 @@ def test_an_exception_of_ours_kills_the_program(tmp_path: Path) -> None:
 
 def test_the_program_dies_with_its_parent(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from im2latex.rendering import process\n"
-        f"process.run(['sh', '-c', 'echo $$ > pid; exec sleep 60'], cwd=Path({str(tmp_path)!r}),"
+        "from pathlib import Path; from im2latex.sandbox import process\n"
+        f"process.run_process(['sh', '-c', 'echo $$ > pid; exec sleep 60'], cwd=Path({str(tmp_path)!r}),"
         " timeout_seconds=60, memory_mb=512, file_mb=1, access=None)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
@@ -143,13 +147,13 @@ def test_the_program_dies_with_its_parent(tmp_path: Path) -> None:
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(ToolError, match=r"gs is not installed.*apt-get install ghostscript"):
-        process.find("gs")
+        process.find_program("gs")
 
 
 def test_first_line_of_a_program() -> None:
-    assert process.first_line("echo", "one\ntwo") == "one"
+    assert process.version_line("echo", "one\ntwo") == "one"
     with pytest.raises(ToolError, match="false  failed with status 1"):
-        process.first_line("false")
+        process.version_line("false")
 
 
 def _alive(number: int) -> bool:
@@ -164,7 +168,7 @@ def test_a_throwaway_folder_is_gone_after_a_failure() -> None:
     seen: list[Path] = []
 
     def fail() -> None:
-        with throwaway_folder() as folder:
+        with temporary_folder() as folder:
             seen.append(folder)
             (folder / "file").touch()
             raise ZeroDivisionError
@@ -180,7 +184,7 @@ def test_output_on_a_full_disk_is_an_error_and_a_small_memory_folder_is_avoided(
     monkeypatch.setattr(process, "_free_mb", lambda folder: 0)
     with pytest.raises(ToolError, match="the disk is full"):
         python("print(1)")
-    with throwaway_folder() as folder:
+    with temporary_folder() as folder:
         assert not folder.is_relative_to("/dev/shm")
 
 
@@ -209,7 +213,7 @@ def test_a_cancelled_call_kills_its_program_at_once(
     started = time.monotonic()
     command = ["sh", "-c", "touch begun; exec sleep 60"]
     with cancellation.active(), pytest.raises(CallCancelledError):
-        process.run(command, cwd=tmp_path, timeout_seconds=60, memory_mb=512, file_mb=1, access=None)
+        process.run_process(command, cwd=tmp_path, timeout_seconds=60, memory_mb=512, file_mb=1, access=None)
     canceller.join()
     assert time.monotonic() - started < 20
     assert "sleep" not in [child.name() for child in psutil.Process().children()]

@@ -93,15 +93,15 @@ CALLS = [
 
 
 @pytest.fixture
-def attack(tmp_path: Path) -> Callable[[str], process.Completed]:
+def attack(tmp_path: Path) -> Callable[[str], process.CompletedProcess]:
     """Run Python code in the sandbox, beside a folder that holds a secret."""
     outside, inside = tmp_path / "outside", tmp_path / "inside"
     outside.mkdir()
     inside.mkdir()
     (outside / "secret").write_text(SECRET)
 
-    def run(code: str) -> process.Completed:
-        return process.run(
+    def run(code: str) -> process.CompletedProcess:
+        return process.run_process(
             [sys.executable, "-c", code.format(outside / "secret", outside)],
             cwd=inside,
             timeout_seconds=20,
@@ -124,14 +124,16 @@ def state(folder: Path) -> list[tuple[str, int, int, int, bytes]]:
 
 
 @pytest.mark.parametrize("code", READS)
-def test_files_outside_cannot_be_read(attack: Callable[[str], process.Completed], code: str) -> None:
+def test_files_outside_cannot_be_read(attack: Callable[[str], process.CompletedProcess], code: str) -> None:
     done = attack(code)
     assert SECRET.encode() not in done.stdout
     assert b"secret" not in done.stdout
 
 
 @pytest.mark.parametrize("code", WRITES)
-def test_files_outside_cannot_be_changed(attack: Callable[[str], process.Completed], tmp_path: Path, code: str) -> None:
+def test_files_outside_cannot_be_changed(
+    attack: Callable[[str], process.CompletedProcess], tmp_path: Path, code: str
+) -> None:
     before = state(tmp_path / "outside")
     assert attack(code).returncode != 0
     assert state(tmp_path / "outside") == before
@@ -139,7 +141,7 @@ def test_files_outside_cannot_be_changed(attack: Callable[[str], process.Complet
 
 @pytest.mark.parametrize("code", LEAVES_BEHIND)
 def test_nothing_is_left_behind_that_leads_elsewhere(
-    attack: Callable[[str], process.Completed], tmp_path: Path, code: str
+    attack: Callable[[str], process.CompletedProcess], tmp_path: Path, code: str
 ) -> None:
     assert attack(code).returncode != 0
     assert not (tmp_path / "inside" / "left").is_symlink()
@@ -148,14 +150,14 @@ def test_nothing_is_left_behind_that_leads_elsewhere(
 
 @pytest.mark.parametrize("code", CALLS)
 def test_sockets_other_processes_and_the_kernel_are_out_of_reach(
-    attack: Callable[[str], process.Completed], code: str
+    attack: Callable[[str], process.CompletedProcess], code: str
 ) -> None:
     if " sys.exit(" in code and os.uname().machine != "x86_64":
         pytest.skip("the numbers are those of x86-64")
     assert attack(code).returncode != 0
 
 
-def test_the_working_folder_can_be_used(attack: Callable[[str], process.Completed], tmp_path: Path) -> None:
+def test_the_working_folder_can_be_used(attack: Callable[[str], process.CompletedProcess], tmp_path: Path) -> None:
     code = "import os; os.mkdir('d'); open('d/x', 'w').write('1'); os.rename('d', 'e'); print(open('e/x').read())"
     assert attack(code).stdout == b"1\n"
     assert (tmp_path / "inside" / "e" / "x").read_text() == "1"
@@ -168,8 +170,8 @@ def test_named_files_can_be_read_and_folders_listed(tmp_path: Path) -> None:
     (tmp_path / "outside" / "open").write_text("yes")
     (tmp_path / "outside" / "shut").write_text("no")
 
-    def run(command: list[str], access: FileAccess) -> process.Completed:
-        return process.run(
+    def run(command: list[str], access: FileAccess) -> process.CompletedProcess:
+        return process.run_process(
             command, cwd=tmp_path / "inside", timeout_seconds=20, memory_mb=512, file_mb=10, access=access
         )
 
@@ -183,7 +185,7 @@ def test_named_files_can_be_read_and_folders_listed(tmp_path: Path) -> None:
 
 def test_a_file_that_does_not_exist_may_be_named(tmp_path: Path) -> None:
     access = FileAccess(read=(tmp_path / "absent",))
-    assert process.run(["true"], cwd=tmp_path, timeout_seconds=20, memory_mb=512, file_mb=1, access=access).ok
+    assert process.run_process(["true"], cwd=tmp_path, timeout_seconds=20, memory_mb=512, file_mb=1, access=access).ok
 
 
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
@@ -195,8 +197,8 @@ def test_bubblewrap_takes_the_place_of_landlock(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "inside").mkdir()
     (tmp_path / "secret").write_text(SECRET)
 
-    def run(*command: str) -> process.Completed:
-        return process.run(
+    def run(*command: str) -> process.CompletedProcess:
+        return process.run_process(
             command,
             cwd=tmp_path / "inside",
             timeout_seconds=20,

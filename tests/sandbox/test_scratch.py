@@ -7,7 +7,7 @@ from im2latex.sandbox import scratch
 
 def test_folders_of_killed_processes_are_stale_and_those_of_living_ones_are_not(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from im2latex.rendering import scratch\n"
+        "import sys; from pathlib import Path; from im2latex.sandbox import scratch\n"
         f"(scratch.create(Path({str(tmp_path)!r})) / 'file').touch(); print('made', flush=True); sys.stdin.read()"
     )
     own = scratch.create(tmp_path)

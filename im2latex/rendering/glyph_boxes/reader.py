@@ -13,11 +13,11 @@ from typing import Protocol
 
 from im2latex.rendering import document, sanitize, tex_format, tex_process
 from im2latex.rendering.glyph_boxes import dvi, tfm
-from im2latex.rendering.glyph_boxes.symbols import Glyphs, symbols
+from im2latex.rendering.glyph_boxes.symbols import GlyphBoxes, symbols
 from im2latex.rendering.rasterizers.pdfium_worker import MOST_OBJECTS
 from im2latex.rendering.renderer import RenderParams
-from im2latex.rendering.typesetter import Printed, Typesetter
-from im2latex.sandbox.process import Completed
+from im2latex.rendering.typesetter import TypesetBatch, Typesetter
+from im2latex.sandbox.process import CompletedProcess
 
 # Colours and scaled boxes are specials of PDF, which pdfTeX refuses in DVI: without them nothing is set elsewhere, only
 # a scaled box has the size it had. \set@color still leaves what \mathcolor expects behind the group.
@@ -29,10 +29,10 @@ _TO_DVI = (
 
 
 @dataclass(frozen=True)
-class Setting:
+class GlyphResult:
     """The symbols of a formula, or the reason why there are none."""
 
-    glyphs: Glyphs | None
+    glyphs: GlyphBoxes | None
     reason: str | None = None
     detail: str = ""
 
@@ -40,11 +40,11 @@ class Setting:
 class GlyphReader(Protocol):
     """Tells the symbols of formulas, each without regard to the others."""
 
-    def read(self, formulas: Sequence[str]) -> list[Setting]:
+    def read(self, formulas: Sequence[str]) -> list[GlyphResult]:
         """One setting a formula, in order; no formula can make it raise."""
 
 
-class TexGlyphs:
+class TexGlyphReader:
     """Typesets with pdfTeX in DVI mode; raises `ToolError` where it is missing."""
 
     def __init__(self, params: RenderParams | None = None, cache: Path | None = None) -> None:
@@ -52,10 +52,10 @@ class TexGlyphs:
         self.params = params or RenderParams()
         self._cache = cache
 
-    def read(self, formulas: Sequence[str]) -> list[Setting]:
+    def read(self, formulas: Sequence[str]) -> list[GlyphResult]:
         """One setting a formula, in order."""
-        accepted, refused = sanitize.sort(formulas, self.params.further_words)
-        results = {number: Setting(None, error.reason, error.detail) for number, error in refused.items()}
+        accepted, refused = sanitize.sort(formulas, self.params.template_commands)
+        results = {number: GlyphResult(None, error.reason, error.detail) for number, error in refused.items()}
         numbers = list(accepted)
         for start in range(0, len(numbers), self.params.batch_size):
             batch = numbers[start : start + self.params.batch_size]
@@ -66,25 +66,25 @@ class TexGlyphs:
         return [results[number] for number in range(len(formulas))]
 
     @cached_property
-    def _tex(self) -> tex_process.TexRun:
+    def _tex(self) -> tex_process.TexRunner:
         preamble = document.preamble(self.params.template, self.params)
-        return _ToDvi(tex_process.Fresh(tex_format.load(preamble, self._cache), self.params))
+        return _ToDvi(tex_process.TexLauncher(tex_format.load(preamble, self._cache), self.params))
 
 
 class _ToDvi:
     """Runs of TeX that write DVI."""
 
-    def __init__(self, tex: tex_process.TexRun) -> None:
+    def __init__(self, tex: tex_process.TexRunner) -> None:
         self._tex = tex
 
     @contextmanager
-    def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[Completed, Path]]:
+    def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[CompletedProcess, Path]]:
         """A run on the source, switched to DVI before its first page."""
         with self._tex.run(_TO_DVI + source, cpu_seconds) as done:
             yield done
 
 
-def _settings(printed: Printed) -> Iterator[tuple[int, Setting]]:
+def _settings(printed: TypesetBatch) -> Iterator[tuple[int, GlyphResult]]:
     """The setting of each formula of a finished run, by its position in the batch."""
     pages = []
     if printed.pdf is not None and any(verdict.page for verdict in printed.verdicts.values()):
@@ -92,12 +92,12 @@ def _settings(printed: Printed) -> Iterator[tuple[int, Setting]]:
         pages = list(dvi.pages(data, tfm.load, MOST_OBJECTS))
     for position, verdict in printed.verdicts.items():
         if verdict.page is None:
-            yield position, Setting(None, verdict.reason, verdict.detail)
+            yield position, GlyphResult(None, verdict.reason, verdict.detail)
             continue
         marks = pages[verdict.page - 1]
         if marks is None:
-            yield position, Setting(None, "too_complex", f"over {MOST_OBJECTS:,} pieces of ink")
+            yield position, GlyphResult(None, "too_complex", f"over {MOST_OBJECTS:,} pieces of ink")
         elif not marks:
-            yield position, Setting(None, "blank")
+            yield position, GlyphResult(None, "blank")
         else:
-            yield position, Setting(symbols(marks, tfm.load))
+            yield position, GlyphResult(symbols(marks, tfm.load))

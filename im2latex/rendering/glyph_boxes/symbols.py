@@ -1,6 +1,6 @@
 """Marks of a page to symbols: what a reader would call one sign, with its box.
 
-Takes the marks of `dvi`, gives `Glyphs`. A symbol's label is a font family and a character of it, so that a letter is
+Takes marks of `dvi`, returns `GlyphBoxes`. A symbol's label is a font family and a character of it, so that a letter is
 the same symbol in every size. Shapes of one delimiter, operator or accent in several sizes are one symbol too: TeX's
 own chains of larger characters say which, and pieces that are stacked to a delimiter are put together.
 """
@@ -37,7 +37,7 @@ _LARGER: Mapping[tuple[str, int], int] = MappingProxyType(
 )
 
 
-class Glyphs(NamedTuple):
+class GlyphBoxes(NamedTuple):
     """The N symbols of one formula in the order TeX set them.
 
     `boxes` (N, 4) float: left, top, right, bottom in pixels at 200 dpi, y downwards, from the corner of all boxes.
@@ -47,7 +47,7 @@ class Glyphs(NamedTuple):
     boxes: NDArray[np.float64]
 
 
-def symbols(marks: Sequence[Mark], load: Callable[[str], Metrics]) -> Glyphs:
+def symbols(marks: Sequence[Mark], load: Callable[[str], Metrics]) -> GlyphBoxes:
     """The symbols that marks make."""
     labels: list[str] = []
     boxes: list[tuple[int, int, int, int]] = []
@@ -64,7 +64,7 @@ def symbols(marks: Sequence[Mark], load: Callable[[str], Metrics]) -> Glyphs:
     array = np.array(boxes, np.float64).reshape(len(boxes), 4)
     if len(array):
         array -= np.tile(array[:, :2].min(axis=0), 2)
-    return Glyphs(tuple(labels), array / _SP_PER_PX)
+    return GlyphBoxes(tuple(labels), array / _SP_PER_PX)
 
 
 def _stacks(marks: Sequence[Mark], load: Callable[[str], Metrics]) -> list[list[Mark]]:

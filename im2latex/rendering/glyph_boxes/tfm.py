@@ -108,7 +108,7 @@ def load(font: str) -> Metrics:
     """The metrics of a font of this TeX installation; raises `ToolError` where it has none of that name."""
     if not _NAME.fullmatch(font):
         raise ToolError(f"{font!r}: no name of a TeX font")
-    done = process.ask("kpsewhich", f"{font}.tfm", env=TEX_ENVIRONMENT)
+    done = process.query_program("kpsewhich", f"{font}.tfm", env=TEX_ENVIRONMENT)
     path = done.stdout.decode("utf-8", "replace").strip()
     if not done.ok or not path:
         raise ToolError(f"{font}.tfm: not found in this TeX installation; reinstall its fonts")

@@ -24,7 +24,7 @@ from im2latex.rendering.glyph_boxes import dvi, tfm
 from im2latex.rendering.rasterizers import pdfium_client, pgm
 from im2latex.rendering.tex_format import TEX_ENVIRONMENT, tex_trees
 from im2latex.sandbox import process
-from im2latex.sandbox.process import Completed, LimitParams, stalled_message
+from im2latex.sandbox.process import CompletedProcess, ProcessLimits, stalled_message
 from im2latex.sandbox.restrictions import FileAccess
 from im2latex.sandbox.worker import WorkerError, python_access
 
@@ -51,7 +51,7 @@ class Rasterizer(Protocol):
         """The pages `numbers` (ascending, from 1); raises `RasterError` where one cannot be drawn."""
 
 
-def create(name: Name, limits: LimitParams) -> Rasterizer:
+def create(name: Name, limits: ProcessLimits) -> Rasterizer:
     """The rasterizer of that name."""
     makers: dict[Name, Callable[[], Rasterizer]] = {
         "ghostscript": lambda: Ghostscript(limits),
@@ -69,12 +69,12 @@ class Ghostscript:
     reads: Output = "pdf"
     flags = ("-sDEVICE=pgmraw", "-dTextAlphaBits=4", "-dGraphicsAlphaBits=4", "-dUseCropBox")
 
-    def __init__(self, limits: LimitParams) -> None:
+    def __init__(self, limits: ProcessLimits) -> None:
         self._limits = limits
 
     def identity(self) -> str:
         """Program, version and flags."""
-        return f"ghostscript {process.first_line('gs', '--version')} {' '.join(self.flags)}"
+        return f"ghostscript {process.version_line('gs', '--version')} {' '.join(self.flags)}"
 
     def pages(self, pdf: Path, dpi: int, numbers: Sequence[int]) -> Iterator[Pixels]:
         """All pages in one run."""
@@ -105,18 +105,17 @@ class Helper:
 
     reads: Output = "pdf"
 
-    def __init__(self, name: Literal["poppler", "imagemagick"], limits: LimitParams) -> None:
+    def __init__(self, name: Literal["poppler", "imagemagick"], limits: ProcessLimits) -> None:
         self._name = name
         self._limits = limits
 
     def identity(self) -> str:
         """The programs that do the work, and the library between."""
         if self._name == "poppler":
-            return f"poppler {process.first_line('pdftoppm', '-v')} pdf2image {metadata.version('pdf2image')}"
-        ghostscript = process.first_line("gs", "--version")
-        return (
-            f"imagemagick {process.first_line('convert', '--version')} gs {ghostscript} wand {metadata.version('wand')}"
-        )
+            return f"poppler {process.version_line('pdftoppm', '-v')} pdf2image {metadata.version('pdf2image')}"
+        ghostscript = process.version_line("gs", "--version")
+        convert = process.version_line("convert", "--version")
+        return f"imagemagick {convert} gs {ghostscript} wand {metadata.version('wand')}"
 
     def pages(self, pdf: Path, dpi: int, numbers: Sequence[int]) -> Iterator[Pixels]:
         """The wanted pages out of all."""
@@ -134,12 +133,12 @@ class Dvipng:
     reads: Output = "dvi"
     flags = ("-q", "--picky", "--nogs", "--norawps", "-T", "tight", "-bg", "rgb 1 1 1", "-gamma", "1.5")
 
-    def __init__(self, limits: LimitParams) -> None:
+    def __init__(self, limits: ProcessLimits) -> None:
         self._limits = limits
 
     def identity(self) -> str:
         """Program, version, FreeType's version and flags."""
-        said = process.printed("dvipng", "--version")
+        said = process.output_lines("dvipng", "--version")
         freetype = " ".join(line for line in said if line.startswith("Using libft"))
         return f"{said[1]} {freetype} {' '.join(self.flags)}"
 
@@ -164,7 +163,7 @@ class Dvipng:
 
 
 def _run(
-    command: list[str], pdf: Path, count: int, limits: LimitParams, access: FileAccess, env: dict[str, str]
+    command: list[str], pdf: Path, count: int, limits: ProcessLimits, access: FileAccess, env: dict[str, str]
 ) -> Iterator[Pixels]:
     """Run a program beside the PDF, and read the images it writes to its output."""
     done = _finished(command, pdf, count, limits, access, env)
@@ -178,11 +177,11 @@ def _run(
 
 
 def _finished(
-    command: list[str], pdf: Path, count: int, limits: LimitParams, access: FileAccess, env: Mapping[str, str]
-) -> Completed:
+    command: list[str], pdf: Path, count: int, limits: ProcessLimits, access: FileAccess, env: Mapping[str, str]
+) -> CompletedProcess:
     """Run a program beside the pages to a good end."""
     cpu_seconds = math.ceil(limits.timeout_seconds + count * _SECONDS_PER_PAGE)
-    done = process.run(
+    done = process.run_process(
         command,
         cwd=pdf.parent,
         timeout_seconds=60 * cpu_seconds,  # a busy machine fails no good page
@@ -201,7 +200,7 @@ def _finished(
     return done
 
 
-def _said(done: Completed) -> str:
+def _said(done: CompletedProcess) -> str:
     return " ".join(done.stderr.decode("utf-8", "replace").split())[-300:]
 
 

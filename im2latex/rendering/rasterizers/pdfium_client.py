@@ -16,7 +16,7 @@ from im2latex.errors import ToolError
 from im2latex.parallel import cancellation
 from im2latex.rendering.rasterizers.pdfium_worker import HEADER
 from im2latex.sandbox import process
-from im2latex.sandbox.worker import Limit, PythonWorker, WorkerError
+from im2latex.sandbox.worker import Deadline, PythonWorker, WorkerError
 
 _MOST_HEADER = 1 << 24
 _MEMORY_MB = 2048
@@ -61,7 +61,7 @@ class Pdfium:
 
     def _prove(self) -> None:
         """Raise `ToolError` where the library does not work at all."""
-        with process.throwaway_folder() as folder:
+        with process.temporary_folder() as folder:
             blank = folder / "blank.pdf"
             blank.write_bytes(_BLANK)
             try:
@@ -73,7 +73,7 @@ class Pdfium:
         seconds = _START_SECONDS + len(numbers) * _SECONDS_PER_PAGE
         with self._lock:
             worker = self._living()
-            limit = Limit(worker, _CLOCK_FACTOR * seconds, seconds)
+            limit = Deadline(worker, _CLOCK_FACTOR * seconds, seconds)
             try:
                 status = pdf.stat()
                 identity = (pdf, status.st_ino, status.st_mtime_ns)

@@ -3,15 +3,15 @@
 import pytest
 
 from im2latex.rendering.document import TemplateParams
-from im2latex.rendering.glyph_boxes.reader import Setting, TexGlyphs
+from im2latex.rendering.glyph_boxes.reader import GlyphResult, TexGlyphReader
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 pytestmark = pytest.mark.needs_tex
 
-READER = TexGlyphs()
+READER = TexGlyphReader()
 
 
-def read(formula: str) -> Setting:
+def read(formula: str) -> GlyphResult:
     (setting,) = READER.read([formula])
     return setting
 
@@ -55,7 +55,7 @@ def test_colours_change_nothing(coloured: str) -> None:
 
 def test_scaled_and_turned_boxes_are_set() -> None:
     template = TemplateParams(packages=("amsmath", "graphicx"))
-    settings = TexGlyphs(RenderParams(template=template)).read(
+    settings = TexGlyphReader(RenderParams(template=template)).read(
         [r"\scalebox{2}{$x$}", r"\reflectbox{a}", r"\rotatebox{9}{b}"]
     )
     assert [one.glyphs and one.glyphs.labels for one in settings] == [("cmmi/120",), ("cmr/97",), ("cmr/98",)]

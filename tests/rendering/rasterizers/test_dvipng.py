@@ -14,7 +14,7 @@ from im2latex.rendering.document import TemplateParams
 from im2latex.rendering.fonts import RECOMMENDED, FontSet
 from im2latex.rendering.rasterizers import RasterError
 from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer
-from im2latex.sandbox.process import LimitParams
+from im2latex.sandbox.process import ProcessLimits
 
 pytestmark = [
     pytest.mark.needs_tex,
@@ -97,10 +97,10 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     damaged = tmp_path / "batch.dvi"
     damaged.write_bytes(b"\xf7\x02 and no more")
     with pytest.raises(RasterError):
-        list(rasterizers.create("dvipng", LimitParams()).pages(damaged, 110, [1]))
+        list(rasterizers.create("dvipng", ProcessLimits()).pages(damaged, 110, [1]))
 
 
 def test_its_identity_is_its_own() -> None:
-    identities = {rasterizers.create(name, LimitParams()).identity() for name in get_args(rasterizers.Name)}
+    identities = {rasterizers.create(name, ProcessLimits()).identity() for name in get_args(rasterizers.Name)}
     assert len(identities) == len(get_args(rasterizers.Name))
-    assert "libft" in rasterizers.create("dvipng", LimitParams()).identity()
+    assert "libft" in rasterizers.create("dvipng", ProcessLimits()).identity()

@@ -7,10 +7,10 @@ from im2latex.errors import ToolError
 from im2latex.rendering import document, tex_format
 from im2latex.rendering.rasterizers import pdfium_client
 from im2latex.rendering.rasterizers.pdfium_client import Pdfium
-from im2latex.rendering.tex_process import Fresh
+from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.process import LimitParams
-from im2latex.sandbox.worker import Limit, PythonWorker
+from im2latex.sandbox.process import ProcessLimits
+from im2latex.sandbox.worker import Deadline, PythonWorker
 
 RULES = r"\hbox to 1pt{{\leaders\hbox to {step}pt{{\rule{{9pt}}{{9pt}}\hss}}\hfill}}"
 # Clipped is what has ink more than 24 px, which is 8.7 pt, outside its box.
@@ -32,7 +32,7 @@ FORMULAS = {
 def test_ink_outside_the_page_and_too_much_of_it_are_seen() -> None:
     template = document.TemplateParams()
     preamble = tex_format.load(document.preamble(template, document.PageParams()))
-    for printed in Typesetter(template, Fresh(preamble, LimitParams()), 3).typeset(list(FORMULAS), 24):
+    for printed in Typesetter(template, TexLauncher(preamble, ProcessLimits()), 3).typeset(list(FORMULAS), 24):
         assert printed.pdf is not None
         expected = {number: fault for number, fault in enumerate(FORMULAS.values(), 1) if fault}
         assert pdfium_client.shared().inspect(printed.pdf, range(1, len(FORMULAS) + 1)) == expected
@@ -58,7 +58,7 @@ def test_a_worker_that_somebody_else_killed_tells_nothing(tmp_path: Path, monkey
     page.write_bytes(pdfium_client._BLANK)
     library = Pdfium()
 
-    def killed(worker: PythonWorker, length: int, limit: Limit) -> bytearray:
+    def killed(worker: PythonWorker, length: int, limit: Deadline) -> bytearray:
         worker._child._process.kill()
         return receive(worker, length, limit)
 

@@ -6,9 +6,9 @@ import pytest
 
 from im2latex.rendering import document, rasterizers, tex_format
 from im2latex.rendering.rasterizers import Name, RasterError
-from im2latex.rendering.tex_process import Fresh
+from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.process import LimitParams
+from im2latex.sandbox.process import ProcessLimits
 
 pytestmark = pytest.mark.needs_tex
 NAMES: tuple[Name, ...] = ("ghostscript", "pdfium", "poppler", "imagemagick")
@@ -21,14 +21,16 @@ def pdf() -> Iterator[Path]:
     template = document.TemplateParams()
     preamble = tex_format.load(document.preamble(template, document.PageParams()))
     rule = r"\rule[-3.6135pt]{36.135pt}{18.0675pt}"
-    for printed in Typesetter(template, Fresh(preamble, LimitParams()), 3).typeset(["x", rule, "y", "z"], MARGIN):
+    for printed in Typesetter(template, TexLauncher(preamble, ProcessLimits()), 3).typeset(
+        ["x", rule, "y", "z"], MARGIN
+    ):
         assert printed.pdf is not None
         yield printed.pdf
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_whole_pixels_come_out_whole(pdf: Path, name: Name) -> None:
-    [page] = rasterizers.create(name, LimitParams()).pages(pdf, 200, [2])
+    [page] = rasterizers.create(name, ProcessLimits()).pages(pdf, 200, [2])
     ink = np.argwhere(page < 128)
     assert (ink.min(axis=0) >= MARGIN - 1).all()
     assert np.abs(ink.max(axis=0) + 1 - ink.min(axis=0) - (50, 100)).max() <= 1
@@ -36,7 +38,7 @@ def test_whole_pixels_come_out_whole(pdf: Path, name: Name) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_the_wanted_pages_are_drawn(pdf: Path, name: Name) -> None:
-    rasterizer = rasterizers.create(name, LimitParams())
+    rasterizer = rasterizers.create(name, ProcessLimits())
     pages = list(rasterizer.pages(pdf, 200, [1, 2, 3, 4]))
     some = list(rasterizer.pages(pdf, 200, [2, 4]))
     assert len(pages) == 4
@@ -48,8 +50,8 @@ def test_a_damaged_file_is_told(tmp_path: Path, name: Name) -> None:
     damaged = tmp_path / "batch.pdf"
     damaged.write_bytes(b"%PDF-1.5 and no more")
     with pytest.raises(RasterError):
-        list(rasterizers.create(name, LimitParams()).pages(damaged, 200, [1]))
+        list(rasterizers.create(name, ProcessLimits()).pages(damaged, 200, [1]))
 
 
 def test_identities_differ() -> None:
-    assert len({rasterizers.create(name, LimitParams()).identity() for name in NAMES}) == len(NAMES)
+    assert len({rasterizers.create(name, ProcessLimits()).identity() for name in NAMES}) == len(NAMES)
