@@ -21,7 +21,7 @@ from im2latex.dataset.filters import FilterParams
 from im2latex.errors import LatexError
 from im2latex.images.arrays import prepare
 from im2latex.latex.normalizer import Normalizer
-from im2latex.parallel.part_cache import worker_count
+from im2latex.parallel.workers import worker_count
 from im2latex.rendering.renderer import TexRenderer
 from im2latex.training.batches import BATCHES_OF_LIKE_LENGTH, BatchParams, Shape, batch_size
 from pipeline.normalizer import NormalizeParams

@@ -33,9 +33,9 @@ from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.tokens import join
 from im2latex.rendering.parallel import ParallelRenderer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
-from im2latex.schemas import Split
 from im2latex.training.batches import Samples, collate, plan
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
+from im2latex.types import Split
 from pipeline.labelled import Label, write_labelled
 from pipeline.renderer import RenderStageParams
 

@@ -8,7 +8,7 @@ import joblib
 import psutil
 
 from im2latex.dataset.readers.files import read_file
-from im2latex.schemas import RawFormula
+from im2latex.types import RawFormula
 
 RESULTS = Path(__file__).with_name("results")
 

@@ -26,7 +26,8 @@ from im2latex.config import load_section
 from im2latex.errors import LatexError
 from im2latex.images.arrays import crop, encode_png, prepare
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
-from im2latex.parallel.part_cache import Job, PartCache, run_jobs, worker_count
+from im2latex.parallel.part_cache import Job, PartCache, run_jobs
+from im2latex.parallel.workers import worker_count
 from im2latex.rendering import document, rasterizer_worker, rasterizers, sanitize, tex_format
 from im2latex.rendering.rasterizers import pdfium_client
 from im2latex.rendering.renderer import RenderParams, TexRenderer

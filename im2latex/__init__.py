@@ -1,3 +1,3 @@
 """Images of formulas to LaTeX. The version; imports nothing."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

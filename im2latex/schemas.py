@@ -1,4 +1,4 @@
-"""Record types and Parquet schemas of the pipeline.
+"""Parquet schemas of the pipeline's artifacts.
 
     RawFormula ─normalize─▶ FORMULAS ─render─▶ IMAGES ─tokenize─▶ LABELS ─filter─▶ KEPT ─bucket─▶ SAMPLES
     SAMPLES ─predict─▶ PREDICTIONS ─evaluate─▶ SCORES;     every stage ─▶ REJECTS
@@ -8,13 +8,8 @@ Identity is by content: a `formula_id` is a hash of the raw text, never a line n
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import Literal, get_args
 
 import pyarrow as pa
-
-Split = Literal["train", "val", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """An image as the `datasets` library expects it: PNG bytes and an optional path."""
@@ -23,28 +18,6 @@ IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 def formula_id(raw: str) -> str:
     """Name a formula by its raw text: the first 128 bits of its SHA-256, in hexadecimal."""
     return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-@dataclass(frozen=True, slots=True)
-class RawFormula:
-    """One row of a user's file. `place` says where it stood, for messages only; `image` where its image lies."""
-
-    formula: str
-    place: str
-    source_id: str | None = None
-    group: str | None = None
-    split: Split | None = None
-    image: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """One row of a user's file that holds no readable formula."""
-
-    place: str
-    reason: str
-    detail: str
-    source_id: str | None = None
 
 
 FORMULAS = pa.schema(

@@ -18,7 +18,8 @@ from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, effici
 from im2latex.dataset.shards import ShardWriter, dataset_hash
 from im2latex.errors import InputError
 from im2latex.io.parquet import part_paths, read_table
-from im2latex.schemas import SAMPLES, SPLITS
+from im2latex.schemas import SAMPLES
+from im2latex.types import SPLITS
 from pipeline.stage import DATA, Run, run_stage
 
 _KEY = ["formula_id", "style"]

@@ -18,9 +18,10 @@ from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, save_s
 from im2latex.dataset.shards import ShardWriter
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import InputError
-from im2latex.parallel.part_cache import worker_count
 from im2latex.parallel.process_guard import task
-from im2latex.schemas import SAMPLES, Split
+from im2latex.parallel.workers import worker_count
+from im2latex.schemas import SAMPLES
+from im2latex.types import Split
 from pipeline.dataset_images import Drawing
 from pipeline.renderer import RenderStageParams
 

@@ -23,7 +23,8 @@ from im2latex.io.manifest import describe_dataset
 from im2latex.io.parquet import write_table
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.parallel.part_cache import Job, PartCache, run_jobs
-from im2latex.schemas import FORMULAS, BadRow, RawFormula, formula_id
+from im2latex.schemas import FORMULAS, formula_id
+from im2latex.types import BadRow, RawFormula
 from pipeline.dataset import dataset_folder
 from pipeline.fingerprint import fingerprint
 from pipeline.normalizer import NormalizeParams

@@ -24,8 +24,9 @@ from im2latex.inference.predict import choose_device, predict
 from im2latex.inference.predict_split import ReadoutParams, read_out
 from im2latex.io.parquet import write_table
 from im2latex.metrics.baselines import IMAGE
-from im2latex.schemas import ATTENTION, PREDICTIONS, Split
+from im2latex.schemas import ATTENTION, PREDICTIONS
 from im2latex.training.checkpoint import load_checkpoint
+from im2latex.types import Split
 from pipeline.renderer import RenderStageParams, project_renderer
 from pipeline.stage import DATA, Run, run_stage
 

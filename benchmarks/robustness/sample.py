@@ -15,7 +15,8 @@ from im2latex.dataset.readers.files import read_file
 from im2latex.errors import InputError, LatexError
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.rendering.renderer import Renderer
-from im2latex.schemas import RawFormula, formula_id
+from im2latex.schemas import formula_id
+from im2latex.types import RawFormula
 
 LENGTHS: Mapping[str, tuple[int, int]] = MappingProxyType({"short": (3, 45), "long": (46, 100)})
 """Fewest and most tokens of each class."""

@@ -12,6 +12,7 @@ import typer
 from im2latex.cli import compare, formulas, inspect, predict, render, score, serve, vocab
 from im2latex.cli.runs import runs
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
+from im2latex.extras import install_hint
 
 app = typer.Typer(
     help="Images of formulas to LaTeX: a reproducible data pipeline, models and honest scores.",
@@ -54,6 +55,12 @@ def main() -> None:
     except Im2LatexError as error:
         typer.echo(f"im2latex: {error}", err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        hint = install_hint(error)
+        if hint is None:
+            raise
+        typer.echo(f"im2latex: {hint}", err=True)
+        sys.exit(2)
     except BrokenPipeError:
         # The reader of our output went away, as `head` does; nothing more can be said to it.
         sys.stderr.close()

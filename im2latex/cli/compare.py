@@ -3,18 +3,22 @@
 read   folders, commits and DVC experiments of the project, predictions.parquet and scores.parquet
 """
 
+from __future__ import annotations
+
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pyarrow as pa
 import typer
 
 from im2latex.cli.inputs import renderer_params
 from im2latex.cli.runs import console
 from im2latex.errors import InputError, UsageError
-from im2latex.schemas import Split
+from im2latex.types import Split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 A_SIDE = "a commit, an experiment, a folder, or a file of `im2latex evaluate`"
 

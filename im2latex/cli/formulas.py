@@ -11,7 +11,7 @@ import typer
 from im2latex.cli.inputs import Formulas, rows
 from im2latex.config import project_section
 from im2latex.errors import LatexError
-from im2latex.schemas import BadRow
+from im2latex.types import BadRow
 
 
 def generate(

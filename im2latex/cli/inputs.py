@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from im2latex.config import project_section
-from im2latex.schemas import BadRow, RawFormula
+from im2latex.types import BadRow, RawFormula
 
 if TYPE_CHECKING:
     from im2latex.rendering.renderer import RenderParams

@@ -9,7 +9,7 @@ import typer
 
 from im2latex.cli.inputs import Formulas, project_styles, renderer_params, rows
 from im2latex.config import project_section
-from im2latex.schemas import RawFormula
+from im2latex.types import RawFormula
 
 
 def render(

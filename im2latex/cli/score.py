@@ -9,7 +9,7 @@ import typer
 from im2latex.cli.inputs import renderer_params
 from im2latex.config import project_section
 from im2latex.metrics.tokenizer import Tokenizer
-from im2latex.schemas import Split
+from im2latex.types import Split
 
 
 def score(

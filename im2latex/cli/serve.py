@@ -84,7 +84,7 @@ def serve(
         from im2latex.inference.predictor import Reader
         from im2latex.io.hashing import sha256_of
         from im2latex.io.manifest import RELEASED
-        from im2latex.parallel.part_cache import worker_count
+        from im2latex.parallel.workers import worker_count
         from im2latex.rendering.renderer import RenderParams, TexRenderer
         from im2latex.serving.app import create_app
         from im2latex.serving.backend import Engine

@@ -13,7 +13,7 @@ import typer
 from im2latex.cli.inputs import note_format
 from im2latex.config import check, project_section
 from im2latex.errors import InputError, LatexError, UsageError
-from im2latex.schemas import RawFormula
+from im2latex.types import RawFormula
 
 ALL = "all"
 """The split of formulas that are given none."""

@@ -16,10 +16,6 @@ no merge list to keep beside it, and pieces can be added to a vocabulary whose i
 
 from collections.abc import Iterable, Sequence
 
-from tokenizers import Tokenizer
-from tokenizers.models import BPE
-from tokenizers.trainers import BpeTrainer
-
 _FIRST_PRIVATE = 0xF0000
 """First code point of the two supplementary private use planes of Unicode; an id stands there as one character."""
 
@@ -60,6 +56,11 @@ def learn(rows: Iterable[Sequence[int]], unknown: int, most: int, min_count: int
     `rows` are formulas as ids. No merge reaches over the id `unknown`. The order depends on the counts alone, and
     among equal counts on the ids: the same rows give the same merges.
     """
+    # Imported here, because applying a vocabulary does not need it.
+    from tokenizers import Tokenizer
+    from tokenizers.models import BPE
+    from tokenizers.trainers import BpeTrainer
+
     gap = chr(_FIRST_PRIVATE + unknown)
     texts = ["".join(chr(_FIRST_PRIVATE + index) for index in row) for row in rows]
     words = [word for text in texts for word in text.split(gap) if word]

@@ -15,7 +15,7 @@ from im2latex.dataset.readers.files import SPLIT_NAMES
 from im2latex.dataset.shards import SHARDS
 from im2latex.errors import ArtifactError, InputError
 from im2latex.io.parquet import PARQUET_ERRORS, part_paths, read_parts, read_table
-from im2latex.schemas import Split
+from im2latex.types import Split
 
 Label = tuple[Split | None, str]
 """A split, where one is given, and a normalized formula."""

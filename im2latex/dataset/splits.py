@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from im2latex.config import Params
-from im2latex.schemas import Split
+from im2latex.types import Split
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -19,9 +19,9 @@ from im2latex.decoding.beam import SearchParams, beam
 from im2latex.decoding.grammar_constraint import Grammar
 from im2latex.decoding.greedy import Constraint, Hypothesis, greedy
 from im2latex.errors import ArtifactError
-from im2latex.schemas import Split
 from im2latex.training.batches import BatchParams, Samples, collate, plan
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
+from im2latex.types import Split
 
 
 class PredictParams(SearchParams):

@@ -21,7 +21,8 @@ from im2latex.metrics.baselines import IMAGE, SEARCH_ALONE
 from im2latex.metrics.score import judge
 from im2latex.metrics.summary import SummaryParams, describe
 from im2latex.rendering.renderer import Renderer
-from im2latex.schemas import HYPOTHESES, PREDICTIONS, Split
+from im2latex.schemas import HYPOTHESES, PREDICTIONS
+from im2latex.types import Split
 
 
 class ReadoutParams(PredictParams):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,7 +21,6 @@ from numpy.typing import NDArray
 from im2latex.decoding.beam import SearchParams
 from im2latex.decoding.grammar_constraint import Grammar
 from im2latex.decoding.greedy import Hypothesis
-from im2latex.decoding.rerank import Redrawing, choose
 from im2latex.errors import ArtifactError, ImageError
 from im2latex.images.arrays import ImageParams, Pixels
 from im2latex.images.preprocess import POINTS_PER_INCH, InputImageSpec, preprocess
@@ -29,6 +29,9 @@ from im2latex.inference.predict import choose_device, search
 from im2latex.io.manifest import RELEASED
 from im2latex.training.batches import page_of
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
+
+if TYPE_CHECKING:
+    from im2latex.decoding.rerank import Redrawing
 
 MOST_IMAGES = 64
 MOST_PIXELS = 1_000_000
@@ -176,11 +179,13 @@ def confidence(hypothesis: Hypothesis) -> float:
     return math.exp(hypothesis.log_probability / (len(hypothesis.tokens) + 1))
 
 
-def reranked(formulas: Sequence[Formula], redrawing: Redrawing) -> list[Formula]:
+def reranked(formulas: Sequence[Formula], redrawing: "Redrawing") -> list[Formula]:
     """The same formulas, with the candidate first that looks like the image when it is drawn.
 
     That holds for images that TeX drew in the letters of the data set; of others no drawing has the same pixels.
     """
+    from im2latex.decoding.rerank import choose  # its dependencies are not needed to predict
+
     several = [[candidate.latex for candidate in formula.candidates] for formula in formulas]
     beside = redrawing.compare([formula.image for formula in formulas], several)
     answers = []

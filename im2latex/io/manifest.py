@@ -11,8 +11,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from im2latex.errors import ArtifactError
 from im2latex.io.hashing import read_sums, sha256_of
 from im2latex.io.json_files import read_json
@@ -28,6 +26,8 @@ def describe(path: Path) -> dict[str, object]:
     """SHA-256, size in bytes and, for Parquet, rows and columns of one file."""
     entry: dict[str, object] = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
     if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
         file = pq.read_metadata(path)
         entry["rows"] = file.num_rows
         entry["columns"] = {field.name: str(field.type) for field in file.schema.to_arrow_schema()}

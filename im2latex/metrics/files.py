@@ -25,7 +25,8 @@ from im2latex.metrics.summary import SummaryParams, describe, summarize
 from im2latex.metrics.tokenizer import Tokenizer, tokenized
 from im2latex.rendering.glyph_boxes.reader import GlyphReader
 from im2latex.rendering.renderer import Renderer
-from im2latex.schemas import PREDICTIONS, BadRow, formula_id
+from im2latex.schemas import PREDICTIONS, formula_id
+from im2latex.types import BadRow
 
 
 def score_files(

@@ -18,8 +18,8 @@ from tqdm import tqdm
 from im2latex.images.arrays import Pixels
 from im2latex.images.compare import ColumnComparison, same_ink
 from im2latex.metrics.ratios import Column, Columns, Score, ratio, share
-from im2latex.parallel.part_cache import worker_count
 from im2latex.parallel.process_guard import task
+from im2latex.parallel.workers import worker_count
 from im2latex.rendering.renderer import RENDER_BATCH_SIZE, Renderer, Rendering
 
 MISSING = "missing"

@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from im2latex.latex.parser.lexer import lex
 from im2latex.latex.tokens import join
 
 Tokenizer = Literal["latex", "whitespace"]
@@ -11,4 +10,6 @@ Tokenizer = Literal["latex", "whitespace"]
 
 def tokenized(formula: str, tokenizer: Tokenizer) -> str:
     """The tokens of a formula with one space between them."""
+    from im2latex.latex.parser.lexer import lex  # pylatexenc is not needed to import the command line
+
     return join(lex(formula) if tokenizer == "latex" else formula.split())

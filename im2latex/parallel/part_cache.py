@@ -22,10 +22,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from im2latex.errors import InputError, ToolError, UsageError
+from im2latex.errors import InputError, ToolError
 from im2latex.io.hashing import read_sums, sha256_of, sum_line
 from im2latex.io.parquet import write_table
 from im2latex.parallel.process_guard import task
+from im2latex.parallel.workers import worker_count
 
 Work = Callable[[Sequence[str]], pa.Table]
 
@@ -95,16 +96,6 @@ def _is_whole(path: Path) -> bool:
         return path.is_file() and read_sums(_sums(path)).get(path.name) == sha256_of(path)
     except (OSError, InputError):
         return False
-
-
-def worker_count() -> int:
-    """Processes to use: IM2LATEX_WORKERS, else one a core. Never part of any result."""
-    asked = os.environ.get("IM2LATEX_WORKERS")
-    if asked is None:
-        return int(joblib.cpu_count())
-    if not asked.isdecimal() or asked == "0":
-        raise UsageError(f"IM2LATEX_WORKERS={asked}: must be a whole number of at least 1")
-    return int(asked)
 
 
 def run_jobs(jobs: Iterable[Job], label: str, total: int) -> Iterator[pa.Table]:

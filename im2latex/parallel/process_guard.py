@@ -7,8 +7,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import ParamSpec, TypeVar
 
-import joblib
-
 P = ParamSpec("P")
 R = TypeVar("R")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -45,6 +43,8 @@ class _Bound:
 
 def task(function: Callable[P, R]) -> Callable[P, object]:
     """As `joblib.delayed`; the worker that runs it ends with this process."""
+    import joblib
+
     delayed: Callable[P, object] = joblib.delayed(_Bound(function))
     return delayed
 

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import joblib
 
-from im2latex.parallel.part_cache import worker_count
 from im2latex.parallel.process_guard import task
+from im2latex.parallel.workers import worker_count
 from im2latex.rendering.glyph_boxes.reader import GlyphReader, GlyphResult
 from im2latex.rendering.renderer import Renderer, Rendering
 

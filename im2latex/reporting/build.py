@@ -42,7 +42,7 @@ from im2latex.reporting.report_model import (
     StageCount,
 )
 from im2latex.reporting.robustness import read_conditions
-from im2latex.schemas import SPLITS
+from im2latex.types import SPLITS
 
 FUNNEL = tuple(stage for stage in STAGES if stage not in ("audit", "train", "evaluate"))
 """Stages that records flow through; the audit looks on, and `train` and `evaluate` drop nothing."""

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.io.parquet import read_table
 from im2latex.reporting.breakdown_model import SplitUse, VocabularyUse
-from im2latex.schemas import SPLITS
+from im2latex.types import SPLITS
 
 LEASTS = (5, 10, 20, 50, 100)
 """What counts as seen often enough to be learnt is a matter of taste: five answers."""

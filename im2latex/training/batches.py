@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,11 +21,10 @@ from torch import Tensor
 
 from im2latex.config import Params
 from im2latex.dataset.buckets import load_shapes
-from im2latex.dataset.shards import read_shards
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
-from im2latex.parallel.part_cache import worker_count
-from im2latex.schemas import Split
+from im2latex.parallel.workers import worker_count
+from im2latex.types import Split
 
 
 class BatchParams(Params):
@@ -67,6 +65,11 @@ class Samples:
     tokens: Sequence[Sequence[int]]
 
     def __init__(self, folder: Path, split: Split) -> None:
+        # Imported here, because prediction of single images uses this module without shards.
+        import joblib
+
+        from im2latex.dataset.shards import read_shards
+
         self.shapes = [Shape(*map(int, shape)) for shape in load_shapes(folder / "buckets.json")]
         columns = ["formula_id", "latex", "tokens", "bucket", "image"]
         self.ids: list[str] = []

@@ -24,7 +24,7 @@ from joblib import Parallel, delayed
 from im2latex.dataset.readers.files import read_file
 from im2latex.errors import InputError
 from im2latex.latex.normalizer import NormalizerParams
-from im2latex.schemas import BadRow, RawFormula
+from im2latex.types import BadRow, RawFormula
 from recipes.dataset.candidates import Batch, Job, from_formulas, from_grammar, labels_of
 from recipes.dataset.config import DatasetParams, InputParams, SourceParams
 from recipes.dataset.coverage import lacking, uses

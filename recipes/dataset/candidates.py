@@ -16,7 +16,7 @@ from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.parser.tree import Row, copied
 from im2latex.latex.serializer import write
 from im2latex.latex.tokens import join
-from im2latex.schemas import RawFormula
+from im2latex.types import RawFormula
 from recipes.dataset.config import SourceParams
 from recipes.dataset.held_out import key
 from recipes.dataset.selection import Candidate

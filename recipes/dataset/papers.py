@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from im2latex.dataset.readers.files import read_file
-from im2latex.schemas import RawFormula
+from im2latex.types import RawFormula
 from recipes.dataset.held_out import is_reserved
 
 LIST = Path(__file__).with_name("papers.txt")

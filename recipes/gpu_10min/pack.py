@@ -32,11 +32,11 @@ from im2latex.errors import Im2LatexError, InputError, LatexError
 from im2latex.images.arrays import prepare
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.models.model import Network
-from im2latex.parallel.part_cache import worker_count
 from im2latex.parallel.process_guard import task
+from im2latex.parallel.workers import worker_count
 from im2latex.rendering.styles import RenderStyle, all_styles, create_renderer, tex_render_params
-from im2latex.schemas import RawFormula
 from im2latex.training.config import TrainParams
+from im2latex.types import RawFormula
 from pipeline.fingerprint import ROOT
 from pipeline.renderer import RenderStageParams
 from recipes.archive import plain, size_of, wheels

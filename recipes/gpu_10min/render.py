@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from im2latex.config import load_section
 from im2latex.dataset.buckets import load_shapes
 from im2latex.images.arrays import prepare
-from im2latex.parallel.part_cache import worker_count
 from im2latex.parallel.process_guard import task
+from im2latex.parallel.workers import worker_count
 from im2latex.rendering.styles import all_styles, create_renderer
 from pipeline.renderer import RenderStageParams
 from recipes.gpu_10min.labels import Labels

@@ -11,7 +11,8 @@ import pytest
 
 from im2latex.errors import ToolError, UsageError
 from im2latex.parallel import part_cache
-from im2latex.parallel.part_cache import Job, PartCache, run_jobs, worker_count
+from im2latex.parallel.part_cache import Job, PartCache, run_jobs
+from im2latex.parallel.workers import worker_count
 
 
 class Counting:

@@ -10,7 +10,7 @@ import pytest
 
 from im2latex.io.manifest import verify
 from im2latex.io.parquet import read_parts, read_table
-from im2latex.schemas import SPLITS
+from im2latex.types import SPLITS
 from tests.pipeline.conftest import BAD_LINES, GOOD, run
 from tests.pipeline.test_graph import STAGES
 

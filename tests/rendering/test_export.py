@@ -10,7 +10,7 @@ import pytest
 from im2latex.errors import InputError
 from im2latex.rendering.export import render_rows, write_folder, write_parquet
 from im2latex.rendering.renderer import RenderParams
-from im2latex.schemas import BadRow, RawFormula
+from im2latex.types import BadRow, RawFormula
 from tests.fakes import FakeRenderer
 
 ROWS: list[RawFormula | BadRow] = [

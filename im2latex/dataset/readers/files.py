@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from im2latex.errors import InputError
 from im2latex.io.gzip_stream import UNPACK_ERRORS, open_gzip
 from im2latex.io.parquet import PARQUET_ERRORS
-from im2latex.schemas import BadRow, RawFormula, Split
+from im2latex.types import BadRow, RawFormula, Split
 
 Row = RawFormula | BadRow
 

@@ -31,7 +31,7 @@ from im2latex.dataset.readers.files import (
     table_row,
 )
 from im2latex.errors import InputError
-from im2latex.schemas import BadRow, RawFormula, Split
+from im2latex.types import BadRow, RawFormula, Split
 
 NAME_TO_ID, ID_TO_FORMULA = "NAME2ID.json", "ID2FORMULA.json"
 IMAGE_FOLDERS = ("formula_images", "images")

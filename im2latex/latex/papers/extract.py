@@ -22,8 +22,8 @@ from im2latex.latex.papers.definitions import read_definitions
 from im2latex.latex.papers.finding import Walk
 from im2latex.latex.papers.macros import Macros
 from im2latex.latex.papers.verbatim import visible
-from im2latex.parallel.part_cache import worker_count
 from im2latex.parallel.process_guard import task
+from im2latex.parallel.workers import worker_count
 
 
 @dataclass

@@ -4,7 +4,7 @@ import { latest, predict, render } from "./api.js";
 import { Attention } from "./attention.js";
 import { Crop, WHOLE } from "./crop.js";
 import * as images from "./image.js";
-import * as readings from "./readings.js";
+import * as readings from "./predictions.js";
 
 const PREVIEW_MS = 250;
 const EXAMPLES = [

@@ -14,7 +14,7 @@ from im2latex.dataset.readers.files import MAX_LINE_BYTES, Row, read_file
 from im2latex.dataset.readers.layouts import read_raw_formulas
 from im2latex.errors import InputError
 from im2latex.io import gzip_stream
-from im2latex.schemas import BadRow, RawFormula
+from im2latex.types import BadRow, RawFormula
 
 DEEP = "[" * 100_000
 NOT_UTF8 = b"\xe9"

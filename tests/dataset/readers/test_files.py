@@ -11,7 +11,7 @@ import pytest
 from im2latex.dataset.readers.files import MAX_LINE_BYTES, read_as_lines, read_file
 from im2latex.dataset.readers.layouts import read_raw_formulas
 from im2latex.errors import InputError
-from im2latex.schemas import BadRow, RawFormula
+from im2latex.types import BadRow, RawFormula
 
 
 def formulas(path: Path) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from im2latex.dataset.readers.layouts import read_raw_formulas
 from im2latex.errors import InputError
-from im2latex.schemas import BadRow, RawFormula
+from im2latex.types import BadRow, RawFormula
 
 FORMULAS = ["a", "b", "c", "", "d"]
 

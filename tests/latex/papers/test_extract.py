@@ -6,7 +6,7 @@ import pytest
 from im2latex.dataset.readers.files import read_file
 from im2latex.errors import InputError
 from im2latex.latex.papers.extract import extract
-from im2latex.schemas import RawFormula
+from im2latex.types import RawFormula
 
 
 @pytest.fixture

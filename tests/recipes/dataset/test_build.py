@@ -10,7 +10,7 @@ import pytest
 from im2latex.dataset.readers.layouts import read_raw_formulas
 from im2latex.errors import InputError, ParamsError
 from im2latex.latex.normalizer import NormalizerParams, normalize
-from im2latex.schemas import RawFormula
+from im2latex.types import RawFormula
 from recipes.dataset.held_out import is_reserved, key
 from tests.recipes.dataset.conftest import CONFIG, PAPERS, Build, rows
 

@@ -1,0 +1,48 @@
+"""The optional dependency groups (extras) of the distribution, by the packages in them."""
+
+import re
+from importlib import metadata
+
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "dvc_data": "dvc",
+    "fontTools": "fonttools",
+    "h11": "uvicorn",
+    "markupsafe": "jinja2",
+    "scmrepo": "dvc",
+    "starlette": "fastapi",
+    "yaml": "pyyaml",
+}
+"""Imported packages whose distribution has another name, or that come with the distribution that is declared."""
+
+
+def install_hint(error: ModuleNotFoundError) -> str | None:
+    """One sentence that names the extra to install; None where the module belongs to no extra."""
+    package = (error.name or "").partition(".")[0]
+    extra = extra_of(package)
+    return None if extra is None else f"{package} is not installed; run: pip install 'im2latex[{extra}]'"
+
+
+def extra_of(package: str) -> str | None:
+    """The first extra, in the order of pyproject.toml, that installs an importable package."""
+    wanted = distribution_of(package)
+    try:
+        requirements = metadata.requires("im2latex") or []
+    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
+        return None
+    for requirement in requirements:
+        name, _, marker = requirement.partition(";")
+        extra = re.search(r"""extra\s*==\s*['"]([^'"]+)['"]""", marker)
+        if extra and normalized(re.split(r"[^A-Za-z0-9._-]", name, maxsplit=1)[0]) == wanted:
+            return extra[1]
+    return None
+
+
+def distribution_of(package: str) -> str:
+    """The normalized name of the distribution that an importable package comes with."""
+    return normalized(_DISTRIBUTIONS.get(package, package))
+
+
+def normalized(name: str) -> str:
+    """The name of a distribution as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
