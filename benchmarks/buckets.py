@@ -23,7 +23,8 @@ from im2latex.images.arrays import prepare
 from im2latex.latex.normalizer import Normalizer
 from im2latex.parallel.workers import worker_count
 from im2latex.rendering.renderer import TexRenderer
-from im2latex.training.batches import BATCHES_OF_LIKE_LENGTH, BatchParams, Shape, batch_size
+from im2latex.training.collate import Shape
+from im2latex.training.sampler import SORT_WINDOW, BatchParams, batch_size
 from pipeline.normalizer import NormalizeParams
 from pipeline.renderer import RenderStageParams
 
@@ -79,7 +80,7 @@ def _figures(sizes: Ints, shapes: Ints, params: BucketParams) -> dict[str, float
     buckets = assign(sizes, shapes, params)
     filled = efficiency(sizes, shapes, buckets)
     lengths = sizes[:, 2]
-    batches = {"tokens_in_batches": _in_batches(lengths, shapes, buckets, BATCHES_OF_LIKE_LENGTH)}
+    batches = {"tokens_in_batches": _in_batches(lengths, shapes, buckets, SORT_WINDOW)}
     batches["tokens_in_random_batches"] = _in_batches(lengths, shapes, buckets, 1)
     return {"shapes": len(shapes), **filled, **batches}
 

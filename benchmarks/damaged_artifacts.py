@@ -38,9 +38,9 @@ from im2latex.io.manifest import write_manifest
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset
 from im2latex.parallel.part_cache import Job, PartCache
-from im2latex.training.batches import Shape
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.training.metrics_log import Journal
+from im2latex.training.collate import Shape
+from im2latex.training.metrics_log import MetricsLog
 from im2latex.training.state import TrainingState, read_state
 
 FORMULAS = [rf"\frac{{x_{{{number}}}}}{{y^{number}}} + \alpha \leq {number}" for number in range(200)]
@@ -302,8 +302,8 @@ def _kinds(folder: Path) -> Iterator[tuple[str, Path, Callable[[], object]]]:
     for one in ("checkpoint.json", "model.safetensors"):
         yield one, model / one, lambda: load_checkpoint(model)
     log = folder / "log.jsonl"
-    Journal(log).add([{"samples": number, "val_loss": 1.0} for number in range(50)])
-    yield log.name, log, lambda: Journal(log)
+    MetricsLog(log).add([{"samples": number, "val_loss": 1.0} for number in range(50)])
+    yield log.name, log, lambda: MetricsLog(log)
     project = folder / "project"
     (project / "data").mkdir(parents=True)
     (project / "data" / "x.json").write_text("{}")

@@ -33,8 +33,10 @@ from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.tokens import join
 from im2latex.rendering.parallel import ParallelRenderer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
-from im2latex.training.batches import Samples, collate, plan
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
+from im2latex.training.collate import collate
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.sampler import bucket_batches
 from im2latex.types import Split
 from pipeline.labelled import Label, write_labelled
 from pipeline.renderer import RenderStageParams
@@ -55,7 +57,7 @@ WAYS = {
 def compare_searches(checkpoint: Path, shards: Path, name: Split = "test") -> None:
     """Read a split in every way, and with two batch sizes."""
     torch.set_num_threads(1)
-    loaded, samples = load_checkpoint(checkpoint), Samples(shards, name)
+    loaded, samples = load_checkpoint(checkpoint), InMemoryDataset(shards, name)
     _read(loaded, samples, SearchParams(beam=1), None, 64, _shuffled(len(samples)))  # memory and caches
     renderer, normalizer = ParallelRenderer(TexRenderer()), Normalizer(NormalizerParams())
     started = time.process_time()
@@ -103,7 +105,7 @@ def rerank(checkpoint: Path, formulas: Path, count: int = 10_000, beam: int = 5,
         labels = [Label(formula, formula) for formula in chosen]
         write_labelled(labels, loaded.vocabulary, folder, "test", render, load_section("bucket", BucketParams))
         write_table(read_out(checkpoint, folder, "test", ReadoutParams(beam=beam)).hypotheses, found)
-    samples = Samples(folder, "test")
+    samples = InMemoryDataset(folder, "test")
     several: dict[str, list[str]] = {}
     for row in read_table(found, ["formula_id", "hypothesis"]).to_pylist():
         several.setdefault(row["formula_id"], []).append(row["hypothesis"])
@@ -156,7 +158,7 @@ def _writable(formulas: list[str], loaded: Checkpoint) -> Iterator[str]:
 
 def _read(
     loaded: Checkpoint,
-    samples: Samples,
+    samples: InMemoryDataset,
     params: SearchParams,
     grammar: Grammar | None,
     most: int,
@@ -166,7 +168,7 @@ def _read(
     batches = PredictParams().batches.model_copy(update={"max_images": most})
     found: dict[int, list[Hypothesis]] = {}
     started = time.process_time()
-    for indices in plan(samples, batches, chosen=chosen):
+    for indices in bucket_batches(samples, batches, indices=chosen):
         images = collate(samples, indices).images
         found |= dict(zip(indices, search(loaded, images, params, grammar), strict=True))
     return [

@@ -14,10 +14,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.decoding.greedy import greedy
 from im2latex.models.model import Network
-from im2latex.training.batches import BatchParams, Samples, collate, plan
+from im2latex.training.collate import collate
 from im2latex.training.config import TrainParams
+from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.devices import Precision, choose_precision
 from im2latex.training.run import Run
+from im2latex.training.sampler import BatchParams, bucket_batches
 
 WARM_UP_STEPS = 5
 COUNTED_BATCHES = 8
@@ -74,7 +76,7 @@ class Machine:
 def measure(
     params: TrainParams,
     precision: Precision,
-    samples: Samples,
+    samples: InMemoryDataset,
     vocabulary: Vocabulary,
     machine: Machine,
     batch_sizes: list[int],
@@ -113,9 +115,9 @@ def measure(
     }
 
 
-def _flops_per_sample(run: Run, samples: Samples, params: TrainParams) -> float:
+def _flops_per_sample(run: Run, samples: InMemoryDataset, params: TrainParams) -> float:
     """Matrix products and convolutions of forward and backward; those of optimizer and average are not counted."""
-    batches = plan(samples, params.batches, [params.seed, 0])[:COUNTED_BATCHES]
+    batches = bucket_batches(samples, params.batches, [params.seed, 0])[:COUNTED_BATCHES]
     with FlopCounterMode(display=False) as counter:
         for place in range(len(batches)):
             batch = run.source.batch(place, None)
@@ -127,13 +129,15 @@ def _flops_per_sample(run: Run, samples: Samples, params: TrainParams) -> float:
     return float(counter.get_total_flops()) / sum(map(len, batches))
 
 
-def _reading(network: Network, samples: Samples, machine: Machine, size: int, seconds: float) -> float:
+def _reading(network: Network, samples: InMemoryDataset, machine: Machine, size: int, seconds: float) -> float:
     """Images a second, by greedy search over batches of one size; each runs as long as its longest label has tokens.
 
     A network in training may not know how to end a formula: then it would be timed on lengths that no formula has.
     """
     many = BatchParams(max_images=size, max_pixels=2**62, max_tokens=2**62)
-    batches = [batch for batch in plan(samples, many, [0]) if len(batch) == size] or plan(samples, many)
+    batches = [batch for batch in bucket_batches(samples, many, [0]) if len(batch) == size] or bucket_batches(
+        samples, many
+    )
     sent = [collate(samples, batch) for batch in batches[:COUNTED_BATCHES]]
     place = 0
 

@@ -28,16 +28,18 @@ from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import LatexError
 from im2latex.images.arrays import encode_png
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
-from im2latex.training.batches import Epochs, Samples, collate, decode, plan
+from im2latex.training.collate import collate
 from im2latex.training.config import TrainParams
-from im2latex.training.dataloader import Feed, Way
+from im2latex.training.dataloader import BatchLoader, Placement
+from im2latex.training.dataset import InMemoryDataset, decode_png
 from im2latex.training.devices import Precision, describe_devices
+from im2latex.training.sampler import BucketBatchSampler, bucket_batches
 from pipeline.labelled import Label, write_labelled
 from pipeline.renderer import RenderStageParams
 
 MOST_TOKENS = 150
 _PARTS_MB = 8
-"""Memory of the way `parts`: so little that an epoch of the benchmark needs several."""
+"""Memory of the placement `segments`: so little that an epoch of the benchmark needs several."""
 
 File = Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")]
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
@@ -52,17 +54,23 @@ def loader(file: File, count: int = 4000, device: str = "cpu", name: str = "load
         coded = [
             row["bytes"] for table in read_shards(folder, "train", ["image"]) for row in table["image"].to_pylist()
         ]
-        rates = {"decode": len(coded) / _seconds(lambda: [decode(png) for png in coded])}
-        rates["load_a_split"] = len(coded) / _seconds(lambda: Samples(folder, "train"))
-        samples = Samples(folder, "train")
-    batches = plan(samples, params.batches, [params.seed, 0])
+        rates = {"decode": len(coded) / _seconds(lambda: [decode_png(png) for png in coded])}
+        rates["load_a_split"] = len(coded) / _seconds(lambda: InMemoryDataset(folder, "train"))
+        samples = InMemoryDataset(folder, "train")
+    batches = bucket_batches(samples, params.batches, [params.seed, 0])
     placing = torch.Generator().manual_seed(0)
     rates["collate"] = len(samples) / _seconds(lambda: [collate(samples, batch, placing) for batch in batches])
-    ways: tuple[Way, ...] = ("collated", "whole", "parts")
+    ways: tuple[Placement, ...] = ("host", "device", "segments")
     for way in ways:
-        feed = Feed(samples, Epochs(samples, params.batches, params.seed), torch.device(device), _PARTS_MB, way=way)
+        feed = BatchLoader(
+            samples,
+            BucketBatchSampler(samples, params.batches, params.seed),
+            torch.device(device),
+            _PARTS_MB,
+            placement=way,
+        )
         rates[f"epoch_{way}"] = len(samples) / _seconds(partial(_epoch, feed, len(batches), device))
-    once = 1 / rates["decode"] + 1 / rates["epoch_collated"]
+    once = 1 / rates["decode"] + 1 / rates["epoch_host"]
     save(
         f"training-{name}",
         {
@@ -76,7 +84,7 @@ def loader(file: File, count: int = 4000, device: str = "cpu", name: str = "load
     )
 
 
-def _epoch(feed: Feed, batches: int, device: str) -> None:
+def _epoch(feed: BatchLoader, batches: int, device: str) -> None:
     """One epoch; on an accelerator it ends when the last batch is there, and the processor waits for it busily."""
     for place in range(batches):
         feed.batch(place, torch.Generator().manual_seed(place))
@@ -115,7 +123,7 @@ def throughput(
     with _shards(file, count) as (folder, vocabulary):
         result: dict[str, object] = {
             precision: measure(
-                params, _precision(precision), Samples(folder, "train"), vocabulary, machine, sizes, seconds
+                params, _precision(precision), InMemoryDataset(folder, "train"), vocabulary, machine, sizes, seconds
             )
             for precision in precisions.split(",")
         }

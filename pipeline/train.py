@@ -38,13 +38,13 @@ from im2latex.errors import UsageError
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.config import TrainParams
 from im2latex.training.devices import is_first_process
-from im2latex.training.finetune import Start, load_start
-from im2latex.training.loggers import Sink, open_sinks
+from im2latex.training.finetune import Pretrained, open_pretrained
+from im2latex.training.loggers import Logger, open_loggers
 from im2latex.training.loop import in_words, quiet, train
-from im2latex.training.metrics_log import Journal
+from im2latex.training.metrics_log import MetricsLog
 from im2latex.training.run import DivergedRunError
 from im2latex.training.state import FORMAT, InterruptedRunError
-from im2latex.training.validation import Reading
+from im2latex.training.validation import ValidationExample
 from pipeline.stage import DATA, REPORTS, Run, cache_root, run_stage, state_root
 from pipeline.training_state import locked, note_outputs, take_up
 
@@ -63,8 +63,8 @@ class TrainingLog:
     Without `keep` new rows are in `rows` only: those of a run that is taken as it is, and may still go on.
     """
 
-    def __init__(self, path: Path, sinks: Sequence[Sink] = (), keep: bool = True) -> None:
-        self._journal, self.sinks = Journal(path), sinks
+    def __init__(self, path: Path, sinks: Sequence[Logger] = (), keep: bool = True) -> None:
+        self._journal, self.sinks = MetricsLog(path), sinks
         self._keep = keep
         self._more: list[LogRow] = []
 
@@ -95,7 +95,7 @@ def say(text: str) -> None:
         typer.echo(text)
 
 
-def state_folder(params: TrainParams, dataset: str, start: Start | None = None) -> Path:
+def state_folder(params: TrainParams, dataset: str, start: Pretrained | None = None) -> Path:
     """Where the state of exactly this run lives: same data, same parameters, same first weights, same format.
 
     Code is not in the key: a run goes on with repaired code, and in another checkout.
@@ -109,7 +109,7 @@ def work(run: Run[TrainParams], as_it_is: bool = False) -> None:
     """Train to the end of the budget, go on with a run that was stopped, or take that one as it is."""
     dataset = read_dataset(SHARDS)
     vocabulary = Vocabulary.load(VOCABULARY)
-    start = load_start(run.params.start) if run.params.start else None
+    start = open_pretrained(run.params.start) if run.params.start else None
     if start:
         typer.echo(start.in_words(vocabulary))
     state = state_folder(run.params, dataset["hash"], start)
@@ -127,14 +127,14 @@ def _train(
     dataset: Mapping[str, Any],
     vocabulary: Vocabulary,
     state: Path,
-    start: Start | None,
+    start: Pretrained | None,
     as_it_is: bool,
 ) -> None:
     """Train in the folder `state` and write the outputs."""
-    log, readings = TrainingLog(state / "log.jsonl", keep=not as_it_is), Journal(state / "samples.jsonl")
-    log.sinks = open_sinks(run.params.logs, cache_root(), state.name[:12], run.params.deciding(), log.rows)
+    log, readings = TrainingLog(state / "log.jsonl", keep=not as_it_is), MetricsLog(state / "samples.jsonl")
+    log.sinks = open_loggers(run.params.logs, cache_root(), state.name[:12], run.params.deciding(), log.rows)
 
-    def show(seen: int, found: list[Reading]) -> None:
+    def show(seen: int, found: list[ValidationExample]) -> None:
         if not as_it_is:
             readings.add([_readable(seen, reading, vocabulary) for reading in found])
 
@@ -165,7 +165,7 @@ def follow() -> None:
     """What every process but the first does: compute with it, and leave writing and speaking to it."""
     params = load_section("train", TrainParams)
     dataset = read_dataset(SHARDS)["hash"]
-    start = load_start(params.start) if params.start else None
+    start = open_pretrained(params.start) if params.start else None
     state = state_folder(params, dataset, start)
     # All processes are stopped together; a failure of this one would have the first killed before it has spoken.
     with suppress(InterruptedRunError, DivergedRunError):
@@ -178,7 +178,7 @@ def _images() -> dict[str, int]:
     return {"dpi": render["renderer"]["dpi"], **render["image"]}
 
 
-def _readable(seen: int, reading: Reading, vocabulary: Vocabulary) -> dict[str, object]:
+def _readable(seen: int, reading: ValidationExample, vocabulary: Vocabulary) -> dict[str, object]:
     """A row of samples.jsonl."""
     texts = {name: " ".join(vocabulary.decode(ids)) for name, ids in reading._asdict().items() if name != "formula_id"}
     return {"samples": seen, "id": reading.formula_id, **texts}
@@ -206,7 +206,7 @@ def _draw_curves(rows: list[LogRow]) -> None:
 
 def check_saved(params: TrainParams) -> None:
     """Raise `UsageError` where there is no saved run to take as it is."""
-    start = load_start(params.start) if params.start else None
+    start = open_pretrained(params.start) if params.start else None
     state = state_folder(params, read_dataset(SHARDS)["hash"], start)
     if not (state / "state.pt").is_file():
         raise UsageError(f"{state}: holds no stopped training of these data and params; run `dvc repro train`")

@@ -19,7 +19,7 @@ import typer
 
 from im2latex.errors import Im2LatexError
 from im2latex.training.checkpoint import load_checkpoint, save_checkpoint
-from im2latex.training.finetune import adopt, load_start
+from im2latex.training.finetune import load_pretrained, open_pretrained
 
 
 def main(
@@ -32,8 +32,8 @@ def main(
     checkpoint = load_checkpoint(tuned)
     network = checkpoint.network.float()
     before = deepcopy(network)  # where START has no row for a token, that of TUNED stays
-    earliest = load_start(start)
-    adopt(before, checkpoint.model, checkpoint.vocabulary, earliest)
+    earliest = open_pretrained(start)
+    load_pretrained(before, checkpoint.model, checkpoint.vocabulary, earliest)
     earlier, later = before.state_dict(), network.state_dict()
     mixed = {
         name: torch.lerp(earlier[name], weight, share) if weight.is_floating_point() else weight

@@ -14,8 +14,8 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.images.arrays import encode_png
 from im2latex.models.encoders.base import Spacing
 from im2latex.models.model import Network
-from im2latex.training.batches import page_of
 from im2latex.training.checkpoint import Checkpoint
+from im2latex.training.collate import pad_to_bucket
 
 
 @torch.inference_mode()
@@ -44,7 +44,7 @@ def look_back(
     """Rows of records.ATTENTION for (formula_id, image (h, w), formula that was read in it), none of them empty."""
     device = next(checkpoint.network.parameters()).device
     for name, image, latex in readings:
-        page, ids = page_of(checkpoint.shapes, image), checkpoint.vocabulary.encode(latex.split())
+        page, ids = pad_to_bucket(checkpoint.shapes, image), checkpoint.vocabulary.encode(latex.split())
         maps = attention_maps(checkpoint.network, page.to(device), torch.tensor([ids], device=device))[0]
         yield {
             "formula_id": name,

@@ -19,8 +19,10 @@ from im2latex.decoding.beam import SearchParams, beam
 from im2latex.decoding.grammar_constraint import Grammar
 from im2latex.decoding.greedy import Constraint, Hypothesis, greedy
 from im2latex.errors import ArtifactError
-from im2latex.training.batches import BatchParams, Samples, collate, plan
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
+from im2latex.training.collate import collate
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.sampler import BatchParams, bucket_batches
 from im2latex.types import Split
 
 
@@ -66,8 +68,8 @@ def read(checkpoint: Path, shards: Path, split: Split, params: PredictParams, bl
     device = choose_device(params.device)
     loaded.network.to(device)
     grammar = Grammar(loaded.vocabulary, device) if params.constrain else None
-    samples = Samples(shards, split)
-    for indices in plan(samples, params.batches):
+    samples = InMemoryDataset(shards, split)
+    for indices in bucket_batches(samples, params.batches):
         images = collate(samples, indices).images
         images = torch.full_like(images, 255) if blank else images
         for index, found in zip(indices, search(loaded, images.to(device), params, grammar), strict=True):

@@ -27,8 +27,8 @@ from im2latex.images.preprocess import POINTS_PER_INCH, InputImageSpec, preproce
 from im2latex.inference.attention_maps import attention_maps
 from im2latex.inference.predict import choose_device, search
 from im2latex.io.manifest import RELEASED
-from im2latex.training.batches import page_of
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
+from im2latex.training.collate import pad_to_bucket
 
 if TYPE_CHECKING:
     from im2latex.decoding.rerank import Redrawing
@@ -111,7 +111,7 @@ class Reader:
         for place, pixels in enumerate(images):
             began = time.perf_counter()
             try:
-                page = page_of(self.checkpoint.shapes, preprocess(pixels, self.target).pixels)[0, 0].numpy()
+                page = pad_to_bucket(self.checkpoint.shapes, preprocess(pixels, self.target).pixels)[0, 0].numpy()
             except ImageError as problem:
                 found.append(Formula(problem=problem))
             else:

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def warp(ink: Tensor, factors: Tensor, degrees: Tensor, moves: Tensor) -> Tensor:
+def affine_transform(ink: Tensor, factors: Tensor, degrees: Tensor, moves: Tensor) -> Tensor:
     """Resize, turn and move the ink of pages (B, 1, H, W), 0 paper and 1 ink, each about the middle of its ink.
 
     `factors` and `degrees` (clockwise) are (B, 1, 1, 1), `moves` (2, B, 1, 1, 1) in pixels down and right. What does
@@ -13,7 +13,7 @@ def warp(ink: Tensor, factors: Tensor, degrees: Tensor, moves: Tensor) -> Tensor
     """
     height, width = ink.shape[-2:]
     factor, angle = factors.flatten(), degrees.flatten().deg2rad()
-    (top, bottom), (left, right) = (extent(ink, 3), extent(ink, 2))
+    (top, bottom), (left, right) = (ink_extent(ink, 3), ink_extent(ink, 2))
     tall, wide = bottom - top, right - left
     room = torch.minimum(height / (tall + 1), width / (wide + 1)).clamp(min=1)
     factor = torch.minimum(factor, room)
@@ -40,7 +40,7 @@ def warp(ink: Tensor, factors: Tensor, degrees: Tensor, moves: Tensor) -> Tensor
     return F.grid_sample(ink, grid, mode="bilinear", padding_mode="zeros", align_corners=False).clamp(0, 1)
 
 
-def extent(ink: Tensor, along: int) -> tuple[Tensor, Tensor]:
+def ink_extent(ink: Tensor, along: int) -> tuple[Tensor, Tensor]:
     """First and end place (B,) of any ink of pages (B, 1, H, W), seen along a dimension; all where there is none."""
     seen = (ink > 0).any(dim=along).flatten(1).to(torch.uint8)
     return seen.argmax(dim=1).float(), seen.shape[1] - seen.flip(1).argmax(dim=1).float()

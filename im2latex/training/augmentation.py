@@ -14,7 +14,7 @@ from torch import Tensor
 
 from im2latex.config import Params
 from im2latex.training import distractors
-from im2latex.training.affine import warp
+from im2latex.training.affine import affine_transform
 
 PAGE_STEP_PX = 8
 """Pages grow by multiples of this, so that an encoder meets few sizes of page."""
@@ -71,7 +71,7 @@ def augment(images: Tensor, params: AugmentationParams, generator: torch.Generat
         ink = F.pad(ink, _margins(params.padding, generator))
     if params.scale or params.shift or params.rotation:
         moves = torch.stack([(2 * down - 1) * params.shift, (2 * right - 1) * params.shift]).round()
-        ink = warp(ink, (1 + params.scale) ** (2 * scale - 1), (2 * turn - 1) * params.rotation, moves)
+        ink = affine_transform(ink, (1 + params.scale) ** (2 * scale - 1), (2 * turn - 1) * params.rotation, moves)
     if params.rule or params.box or params.highlight:
         draws = _draws(generator, 6, ink, 6)
         ink = distractors.frames(ink, params.rule, params.box, params.highlight, draws)

@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from im2latex.models.model import Network
 
 
-class SharedBatchNorm(nn.Module):
+class SyncBatchNorm(nn.Module):
     """Takes the weights, buffers and settings of `norm` over, under the same names; (B, C, ...) to the same shape."""
 
     running_mean: Tensor
@@ -70,18 +70,18 @@ def total(part: Tensor) -> Tensor:
     return whole
 
 
-def share_batch_norms(network: nn.Module) -> None:
-    """Put a `SharedBatchNorm` in the place of every batch norm, where there are several processes."""
+def convert_sync_batch_norm(network: nn.Module) -> None:
+    """Put a `SyncBatchNorm` in the place of every batch norm, where there are several processes."""
     if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
         return
     for parent in list(network.modules()):
         for name, child in parent.named_children():
             if isinstance(child, _BatchNorm):
-                setattr(parent, name, SharedBatchNorm(child))
+                setattr(parent, name, SyncBatchNorm(child))
 
 
 @torch.no_grad()
-def estimate(network: Network, batches: Sequence[Tensor]) -> None:
+def update_batch_norm(network: Network, batches: Sequence[Tensor]) -> None:
     """Replace the statistics of every batch norm by their mean over `batches` of images (B, 1, H, W).
 
     As `torch.optim.swa_utils.update_bn` does, but a batch weighs as much as the images in it: small images come in

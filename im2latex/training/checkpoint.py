@@ -19,7 +19,7 @@ from im2latex.errors import ArtifactError, ParamsError
 from im2latex.io.atomic_write import replace
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.weights import load_network
-from im2latex.training.batches import Shape
+from im2latex.training.collate import Shape
 
 MOST_FILE_BYTES = 50_000_000
 """The largest checkpoint.json that is read; one with 131,072 pieces has 10 MB."""

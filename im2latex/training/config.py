@@ -10,12 +10,12 @@ from im2latex.config import Params
 from im2latex.models.model import ModelParams
 from im2latex.models.presets import with_preset
 from im2latex.training.augmentation import AugmentationParams
-from im2latex.training.batches import BatchParams
 from im2latex.training.devices import Precision
-from im2latex.training.early_stopping import Score
+from im2latex.training.early_stopping import Monitor
 from im2latex.training.loggers import LogParams
 from im2latex.training.losses import AttentionPenaltyParams
 from im2latex.training.optim import OptimizerParams
+from im2latex.training.sampler import BatchParams
 from im2latex.training.schedule import ScheduleParams
 from im2latex.training.scheduled_sampling import ScheduledSamplingParams
 
@@ -72,7 +72,7 @@ class TrainParams(Params):
     )
     save_every_minutes: float = Field(5, gt=0, description="longest time between two writings of the state")
     validation_samples: int = Field(ge=1, description="size of the fixed part of the split val that is scored")
-    score: Score = Field("val_loss", description="the validation score that plateau, early_stop and keep go by")
+    score: Monitor = Field("val_loss", description="the validation score that plateau, early_stop and keep go by")
     early_stop: int = Field(0, ge=0, description="validations without a better score that end the run; 0: none")
     keep: Literal["last", "best"] = Field("last", description="which averaged weights become the checkpoint")
     accelerator: Literal["auto", "cpu", "gpu"] = Field(description="where to train, as Lightning Fabric names it")

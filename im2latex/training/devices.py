@@ -14,7 +14,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 
 from im2latex.errors import ParamsError
 
-Arithmetic = Literal["32-true", "bf16-mixed"]
+ResolvedPrecision = Literal["32-true", "bf16-mixed"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 
 FASTER = 1.5
@@ -35,7 +35,7 @@ def is_first_process() -> bool:
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
-def choose_precision(asked: Precision, accelerator: str) -> Arithmetic:
+def choose_precision(asked: Precision, accelerator: str) -> ResolvedPrecision:
     """The arithmetic of a run; a processor's products are timed, 20 ms where it has bfloat16, else under a second.
 
     A processor without instructions for bfloat16 emulates it, many times slower than float32. Raises `ParamsError`
@@ -65,7 +65,7 @@ def _products_per_second(kind: torch.dtype) -> float:
     return 2 * _SIDE**3 / min(seconds)
 
 
-def launch(accelerator: str, devices: int, precision: Arithmetic, idle_weights: bool) -> Fabric:
+def launch(accelerator: str, devices: int, precision: ResolvedPrecision, idle_weights: bool) -> Fabric:
     """One process a device, each running this program; those that torchrun has started count instead of `devices`.
 
     `idle_weights` says that some weights may get no gradient. With bf16-mixed, what a GPU still multiplies in float32

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from im2latex.training.affine import extent
+from im2latex.training.affine import ink_extent
 
 _GAP_PX = 2
 """Least paper between the formula and what is put beside it."""
@@ -35,7 +35,7 @@ def slivers(ink: Tensor, share: float, draws: Tensor) -> Tensor:
     The ink is the page's own: its lowest rows at the top, its highest at the bottom, moved sideways by half a page.
     """
     height, width = ink.shape[-2:]
-    top, bottom = (side.long() for side in extent(ink, 3))
+    top, bottom = (side.long() for side in ink_extent(ink, 3))
     row = torch.arange(height, device=ink.device)
     other = ink.roll(width // 2, dims=3)
     result = ink
@@ -57,7 +57,7 @@ def frames(ink: Tensor, rule: float, box: float, tint: float, draws: Tensor) -> 
     Lines are one pixel thick and as dark as drawn; where there is no room between formula and border, none is.
     """
     height, width = ink.shape[-2:]
-    (top, bottom), (left, right) = (extent(ink, 3), extent(ink, 2))
+    (top, bottom), (left, right) = (ink_extent(ink, 3), ink_extent(ink, 2))
     gap = _GAP_PX + (draws[:, 3] * 4).floor()
     dark = 0.4 + 0.6 * draws[:, 4]
     row = torch.arange(height, device=ink.device).view(1, -1, 1)

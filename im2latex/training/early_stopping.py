@@ -4,13 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Score = Literal["val_loss", "val_token_error", "val_exact"]
+Monitor = Literal["val_loss", "val_token_error", "val_exact"]
 """The validation scores that a run can be steered by; the last is better when larger."""
 
 
 @dataclass
-class Progress:
-    """`best` and `previous` are scores as `badness`; the counts are of validations in a row that were no better.
+class EarlyStopping:
+    """`best` and `previous` are monitored values; the counts are of validations in a row that were no better.
 
     `stale` counts since the best one; `waited` since the last drop of the learning rate, against what the schedule
     compares with; `drops` are the drops that a plateau brought.
@@ -23,7 +23,7 @@ class Progress:
     drops: int = 0
 
     def note(self, value: float, patience: int, against: Literal["best", "previous"]) -> bool:
-        """Take in the badness of one validation; returns whether it is the best so far.
+        """Take in the monitored value of one validation; returns whether it is the best so far.
 
         More than `patience` validations in a row without progress bring a drop, as in PyTorch's ReduceLROnPlateau;
         with patience 0 against the previous one, the rate falls at every turn for the worse (Deng et al. 2017,
@@ -41,6 +41,6 @@ class Progress:
         return better
 
 
-def badness(scores: dict[str, float], name: Score) -> float:
+def monitored_value(scores: dict[str, float], name: Monitor) -> float:
     """The score of that name, turned so that smaller is better."""
     return -scores[name] if name == "val_exact" else scores[name]

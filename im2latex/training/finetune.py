@@ -27,7 +27,7 @@ from im2latex.io.hashing import sha256_of
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.weights import check_finite, shapes
 from im2latex.training.checkpoint import Ancestor, Checkpoint, load_checkpoint
-from im2latex.training.optimizer_state import MOMENTUM, restore_momentum
+from im2latex.training.optim import OPTIMIZER_STATE, restore_optimizer_state
 
 PIN = 8
 """Fewest hexadecimal digits that name weights."""
@@ -37,7 +37,7 @@ _TRAINING_ONLY = ("dropout", "batch_norm_momentum")
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class Pretrained:
     """The checkpoint that a training starts from, and the SHA-256 of its model.safetensors."""
 
     folder: Path
@@ -63,7 +63,7 @@ class Start:
         return (*earlier.started_from, last)
 
 
-def load_start(start: str) -> Start:
+def open_pretrained(start: str) -> Pretrained:
     """Read FOLDER, or FOLDER@HASH with at least the first eight digits of the weights' SHA-256.
 
     DVC sees the text of a parameter, not the files behind it: with the hash the text names the weights, and others
@@ -83,11 +83,11 @@ def load_start(start: str) -> Start:
             f"train.start = {start}: the weights there are {weights[:PIN]} now; bring back those it names, or write "
             f"{folder}@{weights[:PIN]}"
         )
-    return Start(folder, weights, checkpoint)
+    return Pretrained(folder, weights, checkpoint)
 
 
 @torch.no_grad()
-def adopt(network: Network, params: ModelParams, vocabulary: Vocabulary, start: Start) -> None:
+def load_pretrained(network: Network, params: ModelParams, vocabulary: Vocabulary, start: Pretrained) -> None:
     """Put the weights of `start` into a fresh network over `vocabulary`.
 
     Raises `ParamsError` naming the first setting in which the two models differ; rates of dropout and batch norms may,
@@ -117,20 +117,20 @@ def adopt(network: Network, params: ModelParams, vocabulary: Vocabulary, start: 
             weight.copy_(given[name])
 
 
-def adopt_momentum(
-    network: Network, optimizers: Sequence[torch.optim.Optimizer], vocabulary: Vocabulary, start: Start
+def load_optimizer_state(
+    network: Network, optimizers: Sequence[torch.optim.Optimizer], vocabulary: Vocabulary, start: Pretrained
 ) -> int:
     """Give the optimizers the momentum that lies beside the weights of `start`; returns how many weights had some.
 
     Nothing is taken where the ids of the vocabulary moved.
     """
-    path = start.folder / MOMENTUM
+    path = start.folder / OPTIMIZER_STATE
     if not path.is_file() or vocabulary.tokens != start.checkpoint.vocabulary.tokens:
         return 0
     try:
         saved = load_file(path)
         check_finite(saved, path)
-        return restore_momentum(network, optimizers, saved)
+        return restore_optimizer_state(network, optimizers, saved)
     except (SafetensorError, OSError) as error:
         raise ArtifactError(f"{path}: damaged ({error}); remove it, or bring it back") from None
 

@@ -33,7 +33,7 @@ class LogParams(Params):
     wandb_project: str = Field(default="im2latex", min_length=1, description="its project there")
 
 
-class Sink(Protocol):
+class Logger(Protocol):
     """Takes the rows of a run, then its checkpoint."""
 
     def row(self, row: Row) -> None:
@@ -43,12 +43,14 @@ class Sink(Protocol):
         """The run has ended; `checkpoint` is its folder, None for a run that was stopped."""
 
 
-def open_sinks(params: LogParams, cache: Path, name: str, config: Mapping[str, Any], past: Sequence[Row]) -> list[Sink]:
+def open_loggers(
+    params: LogParams, cache: Path, name: str, config: Mapping[str, Any], past: Sequence[Row]
+) -> list[Logger]:
     """The sinks that `params` asks for, which begin with the rows a resumed run has told already.
 
     Raises `ToolError` where the extra for one is not installed. Nothing is written before the first row.
     """
-    sinks: list[Sink] = []
+    sinks: list[Logger] = []
     if params.tensorboard:
         sinks.append(TensorBoard(cache / "tensorboard" / name, past))
     if params.wandb:

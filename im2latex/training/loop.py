@@ -11,21 +11,21 @@ from pathlib import Path
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
-from im2latex.training.batches import Samples
 from im2latex.training.budget import Pace, clock_warning, sample_budget
 from im2latex.training.checkpoint import Checkpoint, read_recipe
 from im2latex.training.config import TrainParams
+from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.devices import choose_precision, launch
-from im2latex.training.finetune import Start
-from im2latex.training.model_summary import summary
+from im2latex.training.finetune import Pretrained
+from im2latex.training.model_summary import training_summary
 from im2latex.training.run import Run
 from im2latex.training.signals import commands, signal_requests
 from im2latex.training.state import InterruptedRunError
-from im2latex.training.validation import Reading, Validation
+from im2latex.training.validation import Validation, ValidationExample
 
 Log = Callable[[dict[str, float]], None]
 Tell = Callable[[str], None]
-Show = Callable[[int, list[Reading]], None]
+Show = Callable[[int, list[ValidationExample]], None]
 
 
 def quiet(*_: object) -> None:
@@ -41,7 +41,7 @@ def train(
     log: Log,
     tell: Tell = quiet,
     show: Show = quiet,
-    start: Start | None = None,
+    start: Pretrained | None = None,
     saved: Callable[[], None] = quiet,
     as_it_is: bool = False,
 ) -> Checkpoint:
@@ -65,14 +65,16 @@ def train(
     fabric = launch(params.accelerator, 1 if as_it_is else params.devices, precision, idle_weights=idle)
     if not fabric.is_global_zero:
         log = tell = show = saved = quiet
-    run = Run(fabric, params, Samples(shards, "train"), vocabulary, dataset_hash, state, start)
-    validation = Validation(Samples(shards, "val"), params.validation_samples, params.batches, params.logs.examples)
+    run = Run(fabric, params, InMemoryDataset(shards, "train"), vocabulary, dataset_hash, state, start)
+    validation = Validation(
+        InMemoryDataset(shards, "val"), params.validation_samples, params.batches, params.logs.examples
+    )
     resumed = run.state.resume(state, identity)
     if as_it_is and not resumed:
         raise UsageError(f"{state}: holds no stopped training of these data and params; run `dvc repro train`")
     if not resumed or params.budget.minutes is None:  # minutes were turned into samples once
         run.state.total = sample_budget(run)
-    tell(summary(run))
+    tell(training_summary(run))
     if warning := clock_warning(params.budget, run.state.total):
         tell(warning)
     if as_it_is:
@@ -113,7 +115,7 @@ def in_words(row: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:,.6g}" for name, value in row.items())
 
 
-def run_identity(params: TrainParams, vocabulary: Vocabulary, dataset_hash: str, start: Start | None) -> str:
+def run_identity(params: TrainParams, vocabulary: Vocabulary, dataset_hash: str, start: Pretrained | None) -> str:
     """A hash of all that must be equal for a saved state to be taken up.
 
     Budget and schedule are left out: a larger budget, or a last stretch of falling rates, goes on with a state.

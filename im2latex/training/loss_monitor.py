@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-COMPARED = 100
+MEDIAN_WINDOW = 100
 """Batches over which the running median goes."""
 
-LEAST_COMPARED = 20
+MIN_LOSSES = 20
 """Batches that must have been seen before one is called an outlier."""
 
 
-class LossWatch:
+class LossMonitor:
     """`pending` holds a pair (whole loss, token loss) a batch; `logged` the token losses since the last row of the log.
 
     With several processes a pair is this one's part of the batch: the parts are summed before they are judged.
@@ -42,11 +42,11 @@ class LossWatch:
         for place, (whole, token) in enumerate(pairs):
             if not math.isfinite(whole):
                 return place, f"the loss is {whole}"
-            if explode_factor and len(self._recent) >= LEAST_COMPARED:
+            if explode_factor and len(self._recent) >= MIN_LOSSES:
                 median = statistics.median(self._recent)
                 if whole > explode_factor * median:
                     return place, f"the loss is {whole:.4g}, more than {explode_factor:g} times the median {median:.4g}"
-            self._recent = [*self._recent[1 - COMPARED :], whole]
+            self._recent = [*self._recent[1 - MEDIAN_WINDOW :], whole]
             self.logged.append(token)
         return None
 

@@ -22,7 +22,7 @@ def sequence_loss(logits: Tensor, tokens: Tensor, smoothing: float = 0.0) -> Ten
     return F.cross_entropy(scores, targets, ignore_index=Vocabulary.pad, label_smoothing=smoothing)
 
 
-def reading_loss(logits: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+def ctc_loss(logits: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
     """Mean CTC loss a token (nats) of the encoder's reading (B, P, V) against tokens (B, T), begin mark and all.
 
     `lengths` (B,) are those of the labels without marks, in the processor's memory: PyTorch reads them there, and

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from im2latex.io.atomic_write import replace
 
 
-class Journal:
+class MetricsLog:
     """Rows in the order of the samples seen; rows of steps that are done again are replaced."""
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a run is about to do, as text: the parts of the network with their shapes and weights, and the budget."""
+"""What a run is about to do, as text: the modules of the network with their shapes and weights, and the budget."""
 
 from collections.abc import Callable
 
@@ -6,19 +6,20 @@ import torch
 from torch import Tensor, nn
 
 from im2latex.models.model import Network
-from im2latex.training.batches import collate, plan
+from im2latex.training.collate import collate
 from im2latex.training.run import Run
+from im2latex.training.sampler import bucket_batches
 
 DEPTH = 2
 """Levels of modules that are listed."""
 
 
-def summary(run: Run) -> str:
-    """A table of the network's parts for one image, then the run in samples, batches, epochs and steps."""
-    batches = plan(run.samples, run.params.batches)
+def training_summary(run: Run) -> str:
+    """A table of the modules for one image, then the run in samples, batches, epochs and steps."""
+    batches = bucket_batches(run.samples, run.params.batches)
     example = collate(run.samples, batches[0][:1])
     images, tokens = example.images.to(run.fabric.device), example.tokens.to(run.fabric.device)
-    rows = [("part", "kind", "output", "weights"), *parts(run.state.average, images, tokens)]
+    rows = [("part", "kind", "output", "weights"), *module_rows(run.state.average, images, tokens)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [f"{'  '.join(row[column].ljust(widths[column]) for column in range(3))}  {row[3]:>10}" for row in rows]
     state, count, params = run.state, len(run.samples), run.params
@@ -40,10 +41,10 @@ def _budget(run: Run, steps: float) -> str:
     return f"budget {total:,} samples: {total / len(run.samples):.1f} epochs, about {steps:,.0f} steps"
 
 
-def parts(network: Network, images: Tensor, tokens: Tensor) -> list[tuple[str, str, str, str]]:
+def module_rows(network: Network, images: Tensor, tokens: Tensor) -> list[tuple[str, str, str, str]]:
     """Name, kind, shape of the output and number of weights of each part, in the order of their definition.
 
-    A part that is not called as a module, but through its own parts, has no shape. Parts without weights are left out.
+    A module that is called through its own modules only has no shape. Modules without weights are left out.
     """
     named = [(name, part) for name, part in network.named_modules() if name and name.count(".") < DEPTH]
     listed = [(name, part) for name, part in named if any(True for _ in part.parameters())]

@@ -4,7 +4,7 @@ Muon follows the momentum of the gradient with all its singular values drawn tow
 kellerjordan.github.io/posts/muon), at a step size matched to that of AdamW (Liu et al. 2025, arXiv 2502.16982).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 import torch
@@ -13,6 +13,10 @@ from torch import Tensor, nn
 
 from im2latex.config import Params
 from im2latex.models.model import Network
+
+OPTIMIZER_STATE = "momentum.safetensors"
+"""File beside a checkpoint with the state of its optimizers in half precision, for a training that continues it."""
+_STATE_KEYS = ("momentum", "momentum_buffer", "exp_avg", "exp_avg_sq", "step")
 
 
 class OptimizerParams(Params):
@@ -142,3 +146,40 @@ def _optimizer(
         case "adam":
             return torch.optim.Adam(weights, rate, betas=params.betas, weight_decay=decay, **many)
     return torch.optim.AdamW(weights, rate, betas=params.betas, weight_decay=decay, **many)
+
+
+def optimizer_state(names: Mapping[Tensor, str], optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """State of the optimizers as tensors `<weight>:<key>`, bfloat16 on the CPU; `step` counts stay float32.
+
+    `names` are the names of the weights.
+    """
+    found: dict[str, Tensor] = {}
+    for optimizer in optimizers:
+        for weight, state in optimizer.state.items():
+            for key, value in state.items():
+                if isinstance(value, Tensor):
+                    kind = torch.float32 if value.dim() == 0 else torch.bfloat16
+                    found[f"{names[weight]}:{key}"] = value.detach().to("cpu", kind).contiguous()
+    return found
+
+
+def restore_optimizer_state(
+    network: nn.Module, optimizers: Sequence[torch.optim.Optimizer], saved: Mapping[str, Tensor]
+) -> int:
+    """Load what `optimizer_state` returned; returns the number of weights that had a saved state.
+
+    A weight of another shape, or of an optimizer with another kind of state, starts with an empty state.
+    """
+    names = {id(weight): name for name, weight in network.named_parameters()}
+    restored = 0
+    for optimizer in optimizers:
+        content: dict[str, Any] = optimizer.state_dict()
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        for place, weight in enumerate(weights):
+            prefix = names[id(weight)]
+            state = {key: saved[f"{prefix}:{key}"] for key in _STATE_KEYS if f"{prefix}:{key}" in saved}
+            if state and all(value.shape == (() if key == "step" else weight.shape) for key, value in state.items()):
+                content["state"][place] = {key: value.float() for key, value in state.items()}
+                restored += 1
+        optimizer.load_state_dict(content)
+    return restored

@@ -25,18 +25,19 @@ from im2latex.errors import Im2LatexError
 from im2latex.io.atomic_write import replace
 from im2latex.models.model import Network
 from im2latex.training.augmentation import augment
-from im2latex.training.batch_norm import estimate, share_batch_norms
-from im2latex.training.batches import Batch, Epochs, Samples
+from im2latex.training.batch_norm import convert_sync_batch_norm, update_batch_norm
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
+from im2latex.training.collate import Batch
 from im2latex.training.config import TrainParams, ema_decay
-from im2latex.training.dataloader import Feed, Source
-from im2latex.training.early_stopping import badness
-from im2latex.training.finetune import Start, adopt, adopt_momentum
-from im2latex.training.losses import attention_penalty, reading_loss, sequence_loss
-from im2latex.training.optim import build_optimizers
-from im2latex.training.optimizer_state import momentum_of
-from im2latex.training.schedule import rate_share
-from im2latex.training.scheduled_sampling import replacements
+from im2latex.training.dataloader import BatchLoader, BatchSource
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.early_stopping import monitored_value
+from im2latex.training.finetune import Pretrained, load_optimizer_state, load_pretrained
+from im2latex.training.losses import attention_penalty, ctc_loss, sequence_loss
+from im2latex.training.optim import build_optimizers, optimizer_state
+from im2latex.training.sampler import BucketBatchSampler
+from im2latex.training.schedule import learning_rate_factor
+from im2latex.training.scheduled_sampling import sampling_mask
 from im2latex.training.signals import Request, Requests
 from im2latex.training.state import TrainingState
 from im2latex.training.validation import Validation
@@ -56,31 +57,31 @@ class Run:
         self,
         fabric: Fabric,
         params: TrainParams,
-        samples: Samples,
+        samples: InMemoryDataset,
         vocabulary: Vocabulary,
         dataset_hash: str,
         folder: Path,
-        start: Start | None = None,
-        source: Source | None = None,
+        start: Pretrained | None = None,
+        source: BatchSource | None = None,
     ) -> None:
         """`source` gives the batches; by default epochs over `samples`."""
         self.fabric, self.params, self.samples = fabric, params, samples
         self.vocabulary, self.dataset_hash, self.folder, self.start = vocabulary, dataset_hash, folder, start
         if source is None:
-            epochs = Epochs(samples, params.batches, params.seed)
+            epochs = BucketBatchSampler(samples, params.batches, params.seed)
             step = params.batches.tokens_step
-            source = Feed(samples, epochs, fabric.device, params.device_memory_mb, tokens_step=step)
+            source = BatchLoader(samples, epochs, fabric.device, params.device_memory_mb, tokens_step=step)
         self.source = source
         torch.manual_seed(params.seed)
         network = Network(params.model, len(vocabulary))
         if start:
-            adopt(network, params.model, vocabulary, start)
+            load_pretrained(network, params.model, vocabulary, start)
         average = copy.deepcopy(network).to(fabric.device).eval()
         half = params.precision == "bf16-mixed"
         optimizers = build_optimizers(network, params.optimizer, fabric.device, half)
         if start:
-            adopt_momentum(network, optimizers, vocabulary, start)
-        share_batch_norms(network)
+            load_optimizer_state(network, optimizers, vocabulary, start)
+        convert_sync_batch_norm(network)
         self.network, *optimizers = fabric.setup(network, *optimizers)
         self.state = TrainingState(self.network, average, optimizers)
         self._began: float | None = None
@@ -131,7 +132,7 @@ class Run:
 
     def _rate_share(self) -> float:
         state = self.state
-        return rate_share(self.params.schedule, state.seen, state.total, state.progress.drops, self.spent)
+        return learning_rate_factor(self.params.schedule, state.seen, state.total, state.progress.drops, self.spent)
 
     def _look_at_the_clock(self) -> None:
         """Note how much of the deadline has passed, the same for all processes."""
@@ -149,7 +150,7 @@ class Run:
         torch.manual_seed(step_seed(self.params.seed, position, rank))
         tokens = batch.tokens[mine]
         penalty = self.params.attention_penalty
-        own_words = replacements(batch.tokens[:, :-1], self.params.scheduled_sampling, self.state.seen, seed)
+        own_words = sampling_mask(batch.tokens[:, :-1], self.params.scheduled_sampling, self.state.seen, seed)
         mine_own = None if own_words is None else own_words[mine]
         spells = self.params.ctc_weight > 0 and self.spent < self.params.ctc_until
         output = self.network(batch.images[mine], tokens[:, :-1], mine_own, penalty is not None, spells)
@@ -157,7 +158,7 @@ class Run:
         by_sample = torch.zeros_like(by_token)
         if spells:
             lengths = torch.tensor([len(self.samples.tokens[index]) for index in indices][mine])
-            by_sample = self.params.ctc_weight * reading_loss(output.reading, tokens, lengths)
+            by_sample = self.params.ctc_weight * ctc_loss(output.reading, tokens, lengths)
         if penalty is not None:
             by_sample = by_sample + penalty.weight * attention_penalty(output.attention, tokens, penalty.target)
 
@@ -234,7 +235,7 @@ class Run:
             images.append(self._batch(position, step_seed(self.params.seed, position, 0)).images)
             left -= len(images[-1])
         if images:
-            estimate(self.state.average, images)
+            update_batch_norm(self.state.average, images)
 
     def validate(self, validation: Validation) -> dict[str, float]:
         """A look that counts: for the best weights, for the end of progress, and for the schedule."""
@@ -242,7 +243,7 @@ class Run:
         params, schedule, state = self.params, self.params.schedule, self.state
         state.watch.logged.clear()
         state.validations, state.validated = state.seen // params.validate_every_samples, state.seen
-        if state.progress.note(badness(row, params.score), schedule.drop_patience, schedule.drop_against):
+        if state.progress.note(monitored_value(row, params.score), schedule.drop_patience, schedule.drop_against):
             state.keep_best()
         return row
 
@@ -272,7 +273,7 @@ class Run:
         """What the optimizers remember, in half precision, as `momentum.restore_momentum` takes it."""
         names = [name for name, _ in self.state.average.named_parameters()]  # the wrapped network has longer ones
         by_weight: dict[Tensor, str] = dict(zip(self.network.parameters(), names, strict=True))
-        return momentum_of(by_weight, self.state.optimizers)
+        return optimizer_state(by_weight, self.state.optimizers)
 
     def checkpoint(self, name: str) -> Checkpoint:
         """The `last` or the `best` averaged weights, on the CPU, with their history."""

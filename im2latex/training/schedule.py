@@ -25,7 +25,9 @@ class ScheduleParams(Params):
     drop_against: Literal["best", "previous"] = Field("best", description="of plateau: what is to be surpassed")
 
 
-def rate_share(params: ScheduleParams, seen: int, total: int, drops: int = 0, spent: float | None = None) -> float:
+def learning_rate_factor(
+    params: ScheduleParams, seen: int, total: int, drops: int = 0, spent: float | None = None
+) -> float:
     """The share of the peak learning rate for the step after `seen` of `total` samples.
 
     `drops` counts those that a plateau has brought so far. `spent` is the share of the budget that is used up where

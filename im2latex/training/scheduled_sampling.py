@@ -24,7 +24,7 @@ class ScheduledSamplingParams(Params):
         return self
 
 
-def given_share(params: ScheduledSamplingParams, seen: int) -> float:
+def teacher_forcing_probability(params: ScheduledSamplingParams, seen: int) -> float:
     """The probability of reading the given token after `seen` samples."""
     step = seen / params.step_samples
     if params.decay == "exponential":
@@ -32,11 +32,11 @@ def given_share(params: ScheduledSamplingParams, seen: int) -> float:
     return 1 / (1 + math.exp(min(step / params.k, 700.0)) / params.k)  # exp of more than 709 overflows
 
 
-def replacements(tokens: Tensor, params: ScheduledSamplingParams | None, seen: int, seed: int) -> Tensor | None:
+def sampling_mask(tokens: Tensor, params: ScheduledSamplingParams | None, seen: int, seed: int) -> Tensor | None:
     """Where, in tokens (B, T), the decoder reads its own; never the first. None where it always reads those given."""
     if params is None:
         return None
     drawn = torch.rand(tokens.shape, generator=torch.Generator().manual_seed(seed))
-    replaced = drawn >= given_share(params, seen)
+    replaced = drawn >= teacher_forcing_probability(params, seen)
     replaced[:, 0] = False
     return replaced.to(tokens.device)

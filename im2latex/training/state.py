@@ -23,8 +23,8 @@ from im2latex.errors import ArtifactError, Im2LatexError
 from im2latex.io.atomic_write import replace
 from im2latex.io.hashing import append_checksum, has_valid_checksum
 from im2latex.models.model import Network
-from im2latex.training.early_stopping import Progress
-from im2latex.training.loss_monitor import LossWatch
+from im2latex.training.early_stopping import EarlyStopping
+from im2latex.training.loss_monitor import LossMonitor
 
 STATE, EARLIER = "state.pt", "state-earlier.pt"
 
@@ -49,8 +49,8 @@ class TrainingState:
         self.network = network
         self.average = average
         self.optimizers = optimizers
-        self.watch = LossWatch()
-        self.progress = Progress()
+        self.watch = LossMonitor()
+        self.progress = EarlyStopping()
         self.best: dict[str, Tensor] | None = None
         self.best_counts: dict[str, int] = {}
         self.step = self.seen = self.total = self.validations = self.validated = 0
@@ -87,7 +87,7 @@ class TrainingState:
         for optimizer, kept in zip(self.optimizers, snapshot["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
         self.watch.load_state_dict(snapshot["watch"])
-        self.progress = Progress(**snapshot["progress"])
+        self.progress = EarlyStopping(**snapshot["progress"])
         self.best, self.best_counts = snapshot["best"], snapshot["best_counts"]
         for name in COUNTS:
             setattr(self, name, snapshot[name])

@@ -10,11 +10,13 @@ from rapidfuzz.distance import Levenshtein
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.decoding.greedy import greedy
 from im2latex.models.model import Network
-from im2latex.training.batches import Batch, BatchParams, Samples, collate, plan
+from im2latex.training.collate import Batch, collate
+from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.losses import sequence_loss
+from im2latex.training.sampler import BatchParams, bucket_batches
 
 
-class Reading(NamedTuple):
+class ValidationExample(NamedTuple):
     """What a network reads in the image of one sample: ids of the label and of the hypothesis, without marks."""
 
     formula_id: str
@@ -30,19 +32,19 @@ class Validation:
     """
 
     def __init__(
-        self, samples: Samples, count: int, params: BatchParams, examples: int = 0, search: bool = True
+        self, samples: InMemoryDataset, count: int, params: BatchParams, examples: int = 0, search: bool = True
     ) -> None:
         chosen = _spread(len(samples), count)
-        self.readings: list[Reading] = []
+        self.readings: list[ValidationExample] = []
         self._shown = [samples.ids[chosen[place]] for place in _spread(len(chosen), examples)]
         self._samples, self._search = samples, search
-        self._batches = plan(samples, params, chosen=chosen)
+        self._batches = bucket_batches(samples, params, indices=chosen)
         self._max_tokens = max(shape.tokens for shape in samples.shapes)
 
     @torch.inference_mode()
     def score(self, network: Network, device: torch.device) -> dict[str, float]:
         """Loss a token (nats), token errors (Levenshtein) a reference token, and share of exact formulas."""
-        readings: dict[str, Reading] = {}
+        readings: dict[str, ValidationExample] = {}
         loss = tokens = edits = length = exact = count = 0.0
         for batch in self._read():
             images, references = batch.images.to(device), batch.tokens.to(device)
@@ -59,7 +61,7 @@ class Validation:
                 length += len(wanted)
                 exact += wanted == found.tokens
                 count += 1
-                readings[name] = Reading(name, wanted, found.tokens)
+                readings[name] = ValidationExample(name, wanted, found.tokens)
         if not self._search:
             return {"val_loss": loss / tokens}
         self.readings = [readings[name] for name in self._shown]

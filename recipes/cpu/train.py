@@ -33,9 +33,9 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import Im2LatexError, InputError
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from im2latex.training.config import TrainParams
-from im2latex.training.finetune import load_start
+from im2latex.training.finetune import open_pretrained
 from im2latex.training.loop import in_words, train
-from im2latex.training.metrics_log import Journal
+from im2latex.training.metrics_log import MetricsLog
 from im2latex.training.schedule import ScheduleParams
 from im2latex.training.state import FORMAT, InterruptedRunError, read_state
 from pipeline.stage import state_root
@@ -81,8 +81,8 @@ def run(
 ) -> None:
     """One stretch of training in `folder`; `images` are the settings of the images, as a checkpoint notes them."""
     vocabulary = Vocabulary.load(data / "tokenize" / "vocabulary.json")
-    journal = Journal(folder / "curve.jsonl")
-    start = load_start(params.start) if params.start else None
+    journal = MetricsLog(folder / "curve.jsonl")
+    start = open_pretrained(params.start) if params.start else None
     typer.echo(f"state in {folder}")
 
     def log(row: Mapping[str, float]) -> None:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from im2latex.dataset.buckets import BucketParams, assign
-from im2latex.training.batches import Batch, BatchParams, Samples, Shape, batch_size, corners, pad_tokens
-from im2latex.training.dataloader import pages, sent
+from im2latex.training.collate import Batch, Shape, image_offsets, pad_tokens
+from im2latex.training.dataloader import gather_images, to_device
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.sampler import BatchParams, batch_size
 from recipes.gpu_10min.labels import Labels
 from recipes.gpu_10min.render import PIXELS, read_rows
 
@@ -25,7 +27,7 @@ WINDOW = 4
 Ints = NDArray[np.int64]
 
 
-class ArrivingSamples(Samples):
+class ArrivingSamples(InMemoryDataset):
     """All labels; of those whose images have arrived, size, bucket and pixels on the device.
 
     `ids` are the numbers of the labels. `bucket` is -1 where there is no image, or none that fits a shape. An image of
@@ -98,8 +100,8 @@ class ArrivingSamples(Samples):
 
     def gather(self, indices: list[int], at: Tensor, shape: Shape) -> Tensor:
         """The pages (B, 1, H, W) of a batch, each image with its top left corner `at` (B, 2) a row and column."""
-        layout = self._layout[sent(torch.tensor(indices), self.device)]
-        return pages(self._pixels, layout, sent(at, self.device), shape, 0)
+        layout = self._layout[to_device(torch.tensor(indices), self.device)]
+        return gather_images(self._pixels, layout, to_device(at, self.device), shape, 0)
 
 
 def room(device: torch.device) -> int:
@@ -107,7 +109,7 @@ def room(device: torch.device) -> int:
     return int(0.45 * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else 1 << 32
 
 
-class HeldOut(Samples):
+class HeldOut(InMemoryDataset):
     """The labels to validate on that have an image."""
 
     def __init__(self, samples: ArrivingSamples) -> None:
@@ -163,8 +165,8 @@ class ArrivingBatches:
         """The batch on the device; images lie at random corners from `placing`, centred without."""
         indices = self.indices(place)
         shape = self._samples.shapes[self._samples.bucket[indices[0]]]
-        images = self._samples.gather(indices, corners(self._samples, indices, placing), shape)
-        tokens = sent(pad_tokens(self._samples, indices, self._params.tokens_step), self._samples.device)
+        images = self._samples.gather(indices, image_offsets(self._samples, indices, placing), shape)
+        tokens = to_device(pad_tokens(self._samples, indices, self._params.tokens_step), self._samples.device)
         return Batch(images, tokens, [self._samples.ids[index] for index in indices])
 
     def _cut(self) -> list[list[int]]:

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 
 from im2latex.errors import ArtifactError
 from im2latex.training.checkpoint import save_checkpoint
-from im2latex.training.optimizer_state import MOMENTUM
+from im2latex.training.optim import OPTIMIZER_STATE
 from im2latex.training.run import Run
 from recipes.half_precision import halve
 
@@ -33,7 +33,7 @@ MOST_BYTES = 60 * 2**20
 """What the state may take: the limit is 64 MiB, and the log and the results come back too."""
 MOST_PIECES = 5
 """Eight files come back: these, checkpoint.json, the log and the results."""
-_PIECES = {"weights": WEIGHTS, "momentum": MOMENTUM}
+_PIECES = {"weights": WEIGHTS, "momentum": OPTIMIZER_STATE}
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
 
@@ -60,7 +60,7 @@ class Output:
             checkpoint = run.checkpoint("last")
             halve(checkpoint.network)
             save_checkpoint(replace(checkpoint, images=self._images), whole)
-            save_file(run.momentum(), whole / MOMENTUM)
+            save_file(run.momentum(), whole / OPTIMIZER_STATE)
             split(whole, self._draft)
         return self._put()
 

@@ -31,7 +31,7 @@ from im2latex.io.atomic_write import replace
 from im2latex.parallel.process_guard import follower
 from im2latex.training.config import BudgetParams, TrainParams
 from im2latex.training.devices import choose_precision, describe_devices, launch
-from im2latex.training.finetune import load_start
+from im2latex.training.finetune import open_pretrained
 from im2latex.training.run import Run
 from im2latex.training.signals import Requests, signal_requests
 from im2latex.training.validation import Validation
@@ -153,7 +153,7 @@ def _made_run(params: TrainParams, work: Path, start: Path | None) -> tuple[Run,
         loaded = None
         if start is not None:
             join(start, Path(name))
-            loaded = load_start(name)
+            loaded = open_pretrained(name)
         run = Run(fabric, params, samples, labels.vocabulary, labels.digest, work, loaded, batches)
     run.state.total = params.budget.samples or _ENDLESS
     return run, batches, samples

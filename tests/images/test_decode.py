@@ -218,7 +218,7 @@ def test_images_are_opened_in_one_module() -> None:
     root = Path(formats.__file__).parents[2]
     sources = [path for folder in ("im2latex", "pipeline", "examples") for path in (root / folder).rglob("*.py")]
     opening = {path.relative_to(root).as_posix() for path in sources if _opens_images(path)}
-    assert opening == {"im2latex/images/formats.py", "im2latex/training/batches.py"}
+    assert opening == {"im2latex/images/formats.py", "im2latex/training/dataset.py"}
 
 
 def _opens_images(path: Path) -> bool:

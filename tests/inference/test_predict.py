@@ -7,8 +7,10 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.inference.predict import PredictParams, predict
 from im2latex.models.model import ModelParams, Network
 from im2latex.schemas import PREDICTIONS
-from im2latex.training.batches import BatchParams, Samples, Shape
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
+from im2latex.training.collate import Shape
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.sampler import BatchParams
 
 BATCHES = BatchParams(max_images=3, max_pixels=10_000, max_tokens=100)
 
@@ -27,7 +29,7 @@ def test_one_row_a_sample_whatever_the_batches(
     params = PredictParams(batches=BATCHES, beam=width, device="cpu")
     rows = list(predict(tmp_path, shards, "val", params))
     pa.Table.from_pylist(rows, schema=PREDICTIONS)
-    samples = Samples(shards, "val")
+    samples = InMemoryDataset(shards, "val")
     assert sorted(row["formula_id"] for row in rows) == sorted(samples.ids)  # type: ignore[type-var]
     assert {row["reference"] for row in rows} == set(samples.latex)
     alone = params.model_copy(update={"batches": BATCHES.model_copy(update={"max_images": 1})})

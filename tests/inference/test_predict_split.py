@@ -17,8 +17,9 @@ from im2latex.metrics.baselines import IMAGE, SEARCH_ALONE
 from im2latex.models.model import ModelParams, Network
 from im2latex.rendering.renderer import Rendering
 from im2latex.schemas import HYPOTHESES, PREDICTIONS
-from im2latex.training.batches import Samples, Shape
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
+from im2latex.training.collate import Shape
+from im2latex.training.dataset import InMemoryDataset
 from tests.fakes import FakeRenderer
 from tests.toy_fixtures import model, network, recipe, shards, values, vocabulary  # noqa: F401  fixtures
 
@@ -61,7 +62,7 @@ def test_without_reranking_the_first_hypothesis_is_the_prediction(trained: Path,
 
 def test_the_hypothesis_that_looks_like_the_image_is_taken(trained: Path, shards: Path) -> None:  # noqa: F811
     plain = read_out(trained, shards, "val", check(BEAM, ReadoutParams, "test"))
-    samples = Samples(shards, "val")
+    samples = InMemoryDataset(shards, "val")
     wanted = {row["formula_id"]: row for row in plain.hypotheses.to_pylist() if row["rank"] == 1}
     one = samples.ids[4]
     image = crop(samples.image(4).numpy())
@@ -93,7 +94,7 @@ def test_a_checkpoint_reads_shards_of_another_vocabulary(
         tmp_path / "other", shards, "val", out, params, Redrawing(FakeRenderer(), AS_DRAWN), FakeRenderer()
     )
     table = read_table(out)
-    assert sorted(set(table["reference"].to_pylist())) == sorted(set(Samples(shards, "val").latex))
+    assert sorted(set(table["reference"].to_pylist())) == sorted(set(InMemoryDataset(shards, "val").latex))
     assert scores["n"] == 10 == scores[SEARCH_ALONE]["n"]
     assert {"bleu", "image_exact", "compiles"} <= scores.keys() & scores[SEARCH_ALONE].keys()
     json.dumps(scores)

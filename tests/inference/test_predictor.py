@@ -15,8 +15,8 @@ from im2latex.images.arrays import ImageParams, crop
 from im2latex.inference import predictor
 from im2latex.inference.predictor import Candidate, Formula, Reader, reranked
 from im2latex.models.model import ModelParams, Network
-from im2latex.training.batches import Shape
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from im2latex.training.collate import Shape
 from tests.fakes import FakeRenderer
 from tests.images.typed import typed
 

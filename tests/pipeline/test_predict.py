@@ -12,9 +12,9 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.io.parquet import read_table
 from im2latex.latex.automaton.transitions import balanced
 from im2latex.models.model import Network
-from im2latex.training.batches import Samples
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
 from im2latex.training.config import TrainParams
+from im2latex.training.dataset import InMemoryDataset
 from tests.pipeline.conftest import run
 
 
@@ -23,7 +23,7 @@ def write_checkpoint(folder: Path) -> None:
     torch.manual_seed(0)
     model = load_section("train", TrainParams).model
     vocabulary = Vocabulary.load(Path("data/tokenize/vocabulary.json"))
-    shapes = Samples(Path("data/bucket"), "test").shapes
+    shapes = InMemoryDataset(Path("data/bucket"), "test").shapes
     network = Network(model, len(vocabulary)).eval()
     save_checkpoint(Checkpoint(network, model, vocabulary, shapes, "", {}, {}), folder)
 

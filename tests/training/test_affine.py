@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from im2latex.training.affine import warp
+from im2latex.training.affine import affine_transform
 
 
 def page(height: int = 24, width: int = 48, at: tuple[int, int] = (8, 20)) -> Tensor:
@@ -16,7 +16,7 @@ def page(height: int = 24, width: int = 48, at: tuple[int, int] = (8, 20)) -> Te
 
 def moved(ink: Tensor, factor: float = 1, degrees: float = 0, down: float = 0, right: float = 0) -> Tensor:
     one = torch.ones(len(ink), 1, 1, 1)
-    return warp(ink, factor * one, degrees * one, torch.stack([down * one, right * one]))
+    return affine_transform(ink, factor * one, degrees * one, torch.stack([down * one, right * one]))
 
 
 def test_nothing_asked_nothing_moved() -> None:

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from im2latex.models.model import Network
-from im2latex.training.batch_norm import estimate
+from im2latex.training.batch_norm import update_batch_norm
 
 
 def test_a_batch_weighs_as_much_as_the_images_in_it(network: Network) -> None:
@@ -15,7 +15,7 @@ def test_a_batch_weighs_as_much_as_the_images_in_it(network: Network) -> None:
     norm = next(module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
     momentum, means = norm.momentum, []
     for batches in ([large], [small], [large, small]):
-        estimate(network, batches)
+        update_batch_norm(network, batches)
         assert norm.running_mean is not None
         means.append(norm.running_mean.clone())
     assert not torch.allclose(means[0], means[1])

@@ -7,8 +7,8 @@ import torch
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
 from im2latex.models.model import ModelParams, Network
-from im2latex.training.batches import Shape
 from im2latex.training.checkpoint import Ancestor, Checkpoint, load_checkpoint, save_checkpoint
+from im2latex.training.collate import Shape
 
 
 @pytest.fixture

@@ -4,27 +4,28 @@ from typing import get_args
 import pytest
 import torch
 
-from im2latex.training.batches import BatchParams, Epochs, Samples, plan
-from im2latex.training.dataloader import Feed, Resident, Way
+from im2latex.training.dataloader import BatchLoader, DeviceImageStore, Placement
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.sampler import BatchParams, BucketBatchSampler, bucket_batches
 
 PARAMS = BatchParams(max_images=4, max_pixels=5000, max_tokens=1000)
 HERE = torch.device("cpu")
 
 
-def build(samples: Samples, way: Way | None) -> Feed:
-    return Feed(samples, Epochs(samples, PARAMS, seed=1), HERE, 1, way)
+def build(samples: InMemoryDataset, way: Placement | None) -> BatchLoader:
+    return BatchLoader(samples, BucketBatchSampler(samples, PARAMS, seed=1), HERE, 1, way)
 
 
 def place_of(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("way", get_args(Way))
-def test_every_way_gives_the_same_tensors(shards: Path, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-    samples = Samples(shards, "train")
-    plain, feed = build(samples, "collated"), build(samples, way)
-    monkeypatch.setattr(feed, "_half", 4000)  # a few batches a part
-    places = range(1, 3 * len(plan(samples, PARAMS)))
+@pytest.mark.parametrize("way", get_args(Placement))
+def test_every_way_gives_the_same_tensors(shards: Path, way: Placement, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = InMemoryDataset(shards, "train")
+    plain, feed = build(samples, "host"), build(samples, way)
+    monkeypatch.setattr(feed, "_segment_bytes", 4000)  # a few batches a part
+    places = range(1, 3 * len(bucket_batches(samples, PARAMS)))
     for place in [*places, 1, places[-1]]:  # twice over epoch ends, then back as a run that undoes its steps
         expected, found = plain.batch(place, place_of(place)), feed.batch(place, place_of(place))
         assert torch.equal(found.images, expected.images)
@@ -36,18 +37,18 @@ def test_every_way_gives_the_same_tensors(shards: Path, way: Way, monkeypatch: p
 
 
 def test_a_part_holds_what_its_memory_holds(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    samples = Samples(shards, "train")
+    samples = InMemoryDataset(shards, "train")
     loaded: list[int] = []
 
-    class Counted(Resident):
-        def __init__(self, samples: Samples, device: torch.device, chosen: list[int]) -> None:
+    class Counted(DeviceImageStore):
+        def __init__(self, samples: InMemoryDataset, device: torch.device, chosen: list[int]) -> None:
             super().__init__(samples, device, chosen)
             loaded.append(sum(samples.sizes[index][0] * samples.sizes[index][1] for index in chosen))
 
-    monkeypatch.setattr("im2latex.training.dataloader.Resident", Counted)
-    feed = build(samples, "parts")
-    monkeypatch.setattr(feed, "_half", 4000)
-    length = len(plan(samples, PARAMS))
+    monkeypatch.setattr("im2latex.training.dataloader.DeviceImageStore", Counted)
+    feed = build(samples, "segments")
+    monkeypatch.setattr(feed, "_segment_bytes", 4000)
+    length = len(bucket_batches(samples, PARAMS))
     for place in range(2 * length):
         feed.batch(place, None)
     assert max(loaded) <= 4000
@@ -56,9 +57,9 @@ def test_a_part_holds_what_its_memory_holds(shards: Path, monkeypatch: pytest.Mo
 
 
 def test_the_way_follows_from_device_and_memory(shards: Path) -> None:
-    samples = Samples(shards, "train")
-    assert build(samples, None).way == "collated"
+    samples = InMemoryDataset(shards, "train")
+    assert build(samples, None).placement == "host"
     meta = torch.device("meta")
-    epochs = Epochs(samples, PARAMS, seed=1)
-    assert Feed(samples, epochs, meta, 1).way == "whole"
-    assert Feed(samples, epochs, meta, 0).way == "parts"
+    epochs = BucketBatchSampler(samples, PARAMS, seed=1)
+    assert BatchLoader(samples, epochs, meta, 1).placement == "device"
+    assert BatchLoader(samples, epochs, meta, 0).placement == "segments"

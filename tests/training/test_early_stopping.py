@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2latex.training.early_stopping import Progress, badness
+from im2latex.training.early_stopping import EarlyStopping, monitored_value
 
 VALUES = st.lists(st.floats(0, 10) | st.just(math.nan), max_size=40)
 
@@ -13,7 +13,7 @@ VALUES = st.lists(st.floats(0, 10) | st.just(math.nan), max_size=40)
 def test_drops_are_those_of_pytorch(values: list[float], patience: int) -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience, threshold=0, eps=0)
-    progress = Progress()
+    progress = EarlyStopping()
     for value in values:
         progress.note(value, patience, "best")
         plateau.step(value)
@@ -22,7 +22,7 @@ def test_drops_are_those_of_pytorch(values: list[float], patience: int) -> None:
 
 @given(VALUES)
 def test_stale_counts_since_the_best(values: list[float]) -> None:
-    progress = Progress()
+    progress = EarlyStopping()
     better = [progress.note(value, 0, "best") for value in values]
     assert progress.stale == (better[::-1].index(True) if any(better) else len(values))
     assert progress.best == min((value for value in values if not math.isnan(value)), default=math.inf)
@@ -30,7 +30,7 @@ def test_stale_counts_since_the_best(values: list[float]) -> None:
 
 def test_against_the_previous_every_turn_for_the_worse_counts() -> None:
     drops = []
-    progress = Progress()
+    progress = EarlyStopping()
     for value in [5.0, 6.0, 5.5, 5.6, 4.0]:
         progress.note(value, 0, "previous")
         drops.append(progress.drops)
@@ -38,5 +38,5 @@ def test_against_the_previous_every_turn_for_the_worse_counts() -> None:
 
 
 def test_exact_formulas_are_better_when_there_are_more() -> None:
-    assert badness({"val_exact": 0.9}, "val_exact") < badness({"val_exact": 0.1}, "val_exact")
-    assert badness({"val_loss": 0.1}, "val_loss") < badness({"val_loss": 0.9}, "val_loss")
+    assert monitored_value({"val_exact": 0.9}, "val_exact") < monitored_value({"val_exact": 0.1}, "val_exact")
+    assert monitored_value({"val_loss": 0.1}, "val_loss") < monitored_value({"val_loss": 0.9}, "val_loss")

@@ -6,10 +6,10 @@ import torch
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import ParamsError
 from im2latex.models.model import ModelParams, Network
-from im2latex.training.batches import Shape
 from im2latex.training.checkpoint import Ancestor, Checkpoint, save_checkpoint
+from im2latex.training.collate import Shape
 from im2latex.training.config import TrainParams
-from im2latex.training.finetune import Start, adopt, load_start, token_dimensions
+from im2latex.training.finetune import Pretrained, load_pretrained, open_pretrained, token_dimensions
 from im2latex.training.loop import train
 from tests.toy_fixtures import LETTERS
 
@@ -29,9 +29,9 @@ def fresh(model: ModelParams, vocabulary: Vocabulary) -> Network:
 
 
 def test_the_same_vocabulary_gives_the_same_network(model: ModelParams, vocabulary: Vocabulary, earlier: Path) -> None:
-    start = load_start(str(earlier))
+    start = open_pretrained(str(earlier))
     network = fresh(model, vocabulary)
-    adopt(network, model, vocabulary, start)
+    load_pretrained(network, model, vocabulary, start)
     for name, weight in start.checkpoint.network.state_dict().items():
         assert torch.equal(network.state_dict()[name], weight), name
 
@@ -39,10 +39,10 @@ def test_the_same_vocabulary_gives_the_same_network(model: ModelParams, vocabula
 def test_rows_follow_their_tokens_and_new_tokens_begin_fresh(
     model: ModelParams, vocabulary: Vocabulary, earlier: Path
 ) -> None:
-    start = load_start(str(earlier))
+    start = open_pretrained(str(earlier))
     other = Vocabulary([*SPECIALS, "z", *LETTERS[::-1][:-1], "y"])  # turned round, without a, with z and y
     network, untouched = fresh(model, other), fresh(model, other)
-    adopt(network, model, other, start)
+    load_pretrained(network, model, other, start)
     new, first, old = network.state_dict(), untouched.state_dict(), start.checkpoint.network.state_dict()
     rows = token_dimensions(model)
     assert {"reading.weight", "reading.bias"} < set(rows)
@@ -54,10 +54,10 @@ def test_rows_follow_their_tokens_and_new_tokens_begin_fresh(
 
 
 def test_predictions_survive_a_vocabulary_that_grew(model: ModelParams, vocabulary: Vocabulary, earlier: Path) -> None:
-    start = load_start(str(earlier))
+    start = open_pretrained(str(earlier))
     grown = Vocabulary([*vocabulary.tokens, "z"])
     network = fresh(model, grown)
-    adopt(network, model, grown, start)
+    load_pretrained(network, model, grown, start)
     images, tokens = torch.full((1, 1, 16, 32), 255, dtype=torch.uint8), torch.tensor([[1, 4, 5]])
     before, after = (one(images, tokens).logits for one in (start.checkpoint.network, network))
     assert torch.allclose(before, after[..., : len(vocabulary)], atol=1e-6)
@@ -68,11 +68,11 @@ def test_the_first_difference_of_two_models_is_named(
 ) -> None:
     values["model"]["encoder"] |= {"dropout": 0.3}
     dropped = TrainParams.model_validate(values).model
-    adopt(fresh(dropped, vocabulary), dropped, vocabulary, load_start(str(earlier)))
+    load_pretrained(fresh(dropped, vocabulary), dropped, vocabulary, open_pretrained(str(earlier)))
     values["model"]["encoder"] |= {"layers": 0}
     other = TrainParams.model_validate(values).model
     with pytest.raises(ParamsError, match=r"train\.model\.encoder\.layers = 0: .* has 1;"):
-        adopt(fresh(other, vocabulary), other, vocabulary, load_start(str(earlier)))
+        load_pretrained(fresh(other, vocabulary), other, vocabulary, open_pretrained(str(earlier)))
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_a_deeper_model_predicts_the_same_at_first(
 ) -> None:
     values["model"][part] |= changes
     deeper = TrainParams.model_validate(values).model
-    start, network = load_start(str(earlier)), fresh(deeper, vocabulary)
-    adopt(network, deeper, vocabulary, start)
+    start, network = open_pretrained(str(earlier)), fresh(deeper, vocabulary)
+    load_pretrained(network, deeper, vocabulary, start)
     images, tokens = torch.randint(0, 255, (1, 1, 16, 32), dtype=torch.uint8), torch.tensor([[1, 4, 5]])
     before, after = (one(images, tokens).logits for one in (start.checkpoint.network, network))
     assert torch.allclose(before, after, atol=1e-6)
@@ -102,25 +102,25 @@ def test_blocks_can_only_be_added_behind_the_last(
     values["model"]["encoder"] |= {"blocks": [1, 1, 2]}
     other = TrainParams.model_validate(values).model
     with pytest.raises(ParamsError, match=r"train\.model\.encoder\.blocks = \[1, 1, 2\]"):
-        adopt(fresh(other, vocabulary), other, vocabulary, load_start(str(earlier)))
+        load_pretrained(fresh(other, vocabulary), other, vocabulary, open_pretrained(str(earlier)))
 
 
 def test_a_hash_in_the_parameter_refuses_other_weights(earlier: Path) -> None:
-    start = load_start(str(earlier))
-    assert load_start(start.name).weights == start.weights
-    assert load_start(f"{earlier}@{start.weights}").folder == earlier
+    start = open_pretrained(str(earlier))
+    assert open_pretrained(start.name).weights == start.weights
+    assert open_pretrained(f"{earlier}@{start.weights}").folder == earlier
     other = f"{earlier}@{'0' * 8}"
     with pytest.raises(ParamsError, match=f"the weights there are {start.weights[:8]} now"):
-        load_start(other)
+        open_pretrained(other)
     with pytest.raises(ParamsError, match="holds no checkpoint"):
-        load_start(str(earlier.parent))
+        open_pretrained(str(earlier.parent))
 
 
 def test_three_more_epochs_and_the_history(
     values: dict[str, object], shards: Path, vocabulary: Vocabulary, earlier: Path, tmp_path: Path
 ) -> None:
     params = TrainParams.model_validate({**values, "start": str(earlier), "budget": {"epochs": 3}})
-    start: Start = load_start(str(earlier))
+    start: Pretrained = open_pretrained(str(earlier))
     rows: list[dict[str, float]] = []
     checkpoint = train(params, shards, vocabulary, "d2", tmp_path / "state", rows.append, start=start)
     assert checkpoint.counts["samples"] == checkpoint.counts["sample_budget"] == 3 * 20

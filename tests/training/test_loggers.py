@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from im2latex.errors import InputError, ToolError, UsageError
-from im2latex.training.loggers import LogParams, download_checkpoint, open_sinks, run_name
+from im2latex.training.loggers import LogParams, download_checkpoint, open_loggers, run_name
 
 ROWS: list[dict[str, float]] = [{"samples": 10 * place, "val_loss": 3.0 - place} for place in (1, 2)]
 OFFLINE = LogParams(wandb="offline", wandb_project="formulas")
@@ -82,7 +82,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> list[FakeRun]:
 
 
 def test_a_run_there_and_back(fake: list[FakeRun], checkpoint: Path, tmp_path: Path) -> None:
-    [sink] = open_sinks(OFFLINE, tmp_path / "cache", "abc", {"seed": 3}, ROWS[:1])
+    [sink] = open_loggers(OFFLINE, tmp_path / "cache", "abc", {"seed": 3}, ROWS[:1])
     assert fake == [], "nothing begins before the first row"
     sink.row(ROWS[1])
     sink.close(checkpoint)
@@ -96,7 +96,7 @@ def test_a_run_there_and_back(fake: list[FakeRun], checkpoint: Path, tmp_path: P
 
 
 def test_what_cannot_be_had_is_one_sentence(fake: list[FakeRun], tmp_path: Path) -> None:
-    [sink] = open_sinks(OFFLINE, tmp_path, "abc", {}, [])
+    [sink] = open_loggers(OFFLINE, tmp_path, "abc", {}, [])
     sink.row(ROWS[0])
     sink.close(None)
     assert fake[0].exit_code == 1
@@ -104,7 +104,7 @@ def test_what_cannot_be_had_is_one_sentence(fake: list[FakeRun], tmp_path: Path)
         download_checkpoint("team/formulas/abc", tmp_path / "into")
     with pytest.raises(ToolError, match="could not find"):
         download_checkpoint("team/formulas/other", tmp_path / "into")
-    [sink] = open_sinks(LogParams(wandb="online"), tmp_path, "abc", {}, [])
+    [sink] = open_loggers(LogParams(wandb="online"), tmp_path, "abc", {}, [])
     with pytest.raises(ToolError, match=r"no API key; .*offline"):
         sink.row(ROWS[0])
 
@@ -123,7 +123,7 @@ def test_a_run_is_named_in_three_parts(fake: list[FakeRun], tmp_path: Path, run:
 
 
 def test_only_the_files_of_a_checkpoint_are_taken(fake: list[FakeRun], checkpoint: Path, tmp_path: Path) -> None:
-    [sink] = open_sinks(OFFLINE, tmp_path / "cache", "abc", {}, [])
+    [sink] = open_loggers(OFFLINE, tmp_path / "cache", "abc", {}, [])
     sink.row(ROWS[0])
     sink.close(checkpoint)
     files = fake[0].artifacts[0].files
@@ -142,8 +142,8 @@ def test_a_missing_extra_is_named_before_the_training(
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ToolError, match=rf"pip install 'im2latex\[{name}\]'"):
-        open_sinks(params, tmp_path, "abc", {}, [])
-    assert open_sinks(LogParams(), tmp_path, "abc", {}, []) == []
+        open_loggers(params, tmp_path, "abc", {}, [])
+    assert open_loggers(LogParams(), tmp_path, "abc", {}, []) == []
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -152,7 +152,7 @@ def test_event_files_hold_one_whole_curve(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     for past, rest in (([], ROWS), (ROWS[:1], ROWS[1:])):
-        [sink] = open_sinks(LogParams(tensorboard=True), tmp_path, "abc", {}, past)
+        [sink] = open_loggers(LogParams(tensorboard=True), tmp_path, "abc", {}, past)
         for row in rest:
             sink.row(row)
         sink.close(None)
@@ -164,7 +164,7 @@ def test_event_files_hold_one_whole_curve(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_weights_and_biases_takes_a_run_offline(checkpoint: Path, tmp_path: Path) -> None:
     pytest.importorskip("wandb")
-    [sink] = open_sinks(OFFLINE, tmp_path / "cache", "abc", {"seed": 3}, [])
+    [sink] = open_loggers(OFFLINE, tmp_path / "cache", "abc", {"seed": 3}, [])
     for row in ROWS:
         sink.row(row)
     sink.close(checkpoint)

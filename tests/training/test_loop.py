@@ -15,13 +15,13 @@ from safetensors.torch import save_file
 from im2latex.config import load_yaml
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import ArtifactError
-from im2latex.training.batches import Samples
 from im2latex.training.budget import DEFAULT_SAMPLES, clock_warning
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from im2latex.training.config import BudgetParams, TrainParams
-from im2latex.training.finetune import load_start
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.finetune import open_pretrained
 from im2latex.training.loop import quiet, train
-from im2latex.training.optimizer_state import MOMENTUM
+from im2latex.training.optim import OPTIMIZER_STATE
 from im2latex.training.run import DivergedRunError, Run
 from im2latex.training.state import InterruptedRunError
 from im2latex.training.validation import Validation
@@ -390,7 +390,7 @@ def test_the_encoders_own_loss_may_end_early(
         ctc.append(1)
         return torch.zeros((), requires_grad=True)
 
-    monkeypatch.setattr("im2latex.training.run.reading_loss", counted)
+    monkeypatch.setattr("im2latex.training.run.ctc_loss", counted)
     values |= {"ctc_until": 0.5, "budget": {"samples": 60}}
     train(TrainParams.model_validate(values), shards, vocabulary, "data", tmp_path, lambda row: None)
     assert len(ctc) == sum(share < 0.5 for share in spent)
@@ -398,7 +398,7 @@ def test_the_encoders_own_loss_may_end_early(
 
 
 def test_a_start_brings_its_momentum(recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path) -> None:
-    samples = Samples(shards, "train")
+    samples = InMemoryDataset(shards, "train")
     first = Run(Fabric(accelerator="cpu"), recipe, samples, vocabulary, "data", tmp_path)
     first.state.total = 1000
     for _ in range(3):
@@ -406,8 +406,8 @@ def test_a_start_brings_its_momentum(recipe: TrainParams, shards: Path, vocabula
     folder = tmp_path / "start"
     save_checkpoint(first.checkpoint("last"), folder)
     saved = first.momentum()
-    save_file(saved, folder / MOMENTUM)
-    start = load_start(str(folder))
+    save_file(saved, folder / OPTIMIZER_STATE)
+    start = open_pretrained(str(folder))
     second = Run(Fabric(accelerator="cpu"), recipe, samples, vocabulary, "data", tmp_path, start)
     again = second.momentum()
     assert again.keys() == saved.keys()

@@ -3,7 +3,7 @@ import math
 import torch
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.training.losses import attention_penalty, reading_loss, sequence_loss
+from im2latex.training.losses import attention_penalty, ctc_loss, sequence_loss
 
 TOKENS = torch.tensor([[1, 5, 6, 2], [1, 7, 2, 0]])
 LENGTHS = torch.tensor([2, 1])
@@ -25,12 +25,12 @@ def test_reading_loss_is_small_for_the_tokens_in_order_only() -> None:
     right = torch.tensor([[blank, 5, 5, blank, 6], [7, blank, blank, blank, blank]])
     wrong = right.flip(1)
     scores = [20.0 * torch.nn.functional.one_hot(grid, 10) for grid in (right, wrong)]
-    losses = [reading_loss(one, TOKENS, LENGTHS).item() for one in scores]
+    losses = [ctc_loss(one, TOKENS, LENGTHS).item() for one in scores]
     assert losses[0] < 1e-3 < 1 < losses[1]
 
 
 def test_reading_loss_is_zero_where_the_grid_is_too_small() -> None:
-    assert reading_loss(torch.randn(1, 1, 10), TOKENS[:1], LENGTHS[:1]).item() == 0.0
+    assert ctc_loss(torch.randn(1, 1, 10), TOKENS[:1], LENGTHS[:1]).item() == 0.0
 
 
 def test_attention_on_one_position_is_a_hundred_and_even_attention_zero() -> None:

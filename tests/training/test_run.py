@@ -6,8 +6,9 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.training.batches import Batch, Samples, collate
+from im2latex.training.collate import Batch, collate
 from im2latex.training.config import TrainParams
+from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.run import DivergedRunError, Run
 from im2latex.training.validation import Validation
 
@@ -21,7 +22,7 @@ def make(values: dict[str, Values], shards: Path, vocabulary: Vocabulary, folder
     values["optimizer"] |= {"hidden": "sgd", "others": "sgd", "momentum": 0.0, "weight_decay": 0.0}
     values["augmentation"] = {"contrast": 0.0, "light": 0.0, "noise": 0.0}
     params = TrainParams.model_validate({**values, "clip_norm": 1e9})
-    run = Run(Fabric(accelerator="cpu"), params, Samples(shards, "train"), vocabulary, "data", folder)
+    run = Run(Fabric(accelerator="cpu"), params, InMemoryDataset(shards, "train"), vocabulary, "data", folder)
     run.state.total = 1000
     for module in run.network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -29,7 +30,7 @@ def make(values: dict[str, Values], shards: Path, vocabulary: Vocabulary, folder
     return run
 
 
-def centred(samples: Samples, indices: list[int], _placing: torch.Generator, _step: int) -> Batch:
+def centred(samples: InMemoryDataset, indices: list[int], _placing: torch.Generator, _step: int) -> Batch:
     return collate(samples, indices)
 
 
@@ -41,10 +42,10 @@ def test_accumulated_batches_are_one_large_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("im2latex.training.dataloader.collate", centred)
-    short = [index for index, bucket in enumerate(Samples(shards, "train").bucket) if bucket == 0][:5]
+    short = [index for index, bucket in enumerate(InMemoryDataset(shards, "train").bucket) if bucket == 0][:5]
     gradients = []
     for batches in ([short], [short[:2], short[2:]]):
-        monkeypatch.setattr("im2latex.training.run.Epochs", lambda *_, batches=batches: batches)
+        monkeypatch.setattr("im2latex.training.run.BucketBatchSampler", lambda *_, batches=batches: batches)
         run = make({**values, "accumulate": len(batches)}, shards, vocabulary, tmp_path)  # type: ignore[dict-item]
         run.step()
         assert run.state.seen == 5
@@ -56,7 +57,7 @@ def test_accumulated_batches_are_one_large_batch(
 def test_a_loss_far_above_the_median_stops_the_run_and_its_batch_is_saved(
     values: dict[str, Values], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("im2latex.training.run.Epochs", lambda *_: [[0], [1], [2]])
+    monkeypatch.setattr("im2latex.training.run.BucketBatchSampler", lambda *_: [[0], [1], [2]])
     run = make({**values, "explode_factor": 10}, shards, vocabulary, tmp_path)  # type: ignore[dict-item]
     run.state.watch.judge([[0.01, 0.01]] * 50, 0)
     run.state.step = 1

@@ -4,14 +4,15 @@ import pytest
 import torch
 
 from im2latex.models.model import Network
-from im2latex.training.batches import BatchParams, Samples
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.sampler import BatchParams
 from im2latex.training.validation import Validation
 
 CPU = torch.device("cpu")
 
 
 def test_scores_do_not_depend_on_the_batches(network: Network, shards: Path) -> None:
-    samples = Samples(shards, "val")
+    samples = InMemoryDataset(shards, "val")
     first, second = (
         Validation(samples, 5, BatchParams(max_images=size, max_pixels=20_000, max_tokens=200)).score(network, CPU)
         for size in (1, 10)
@@ -22,13 +23,13 @@ def test_scores_do_not_depend_on_the_batches(network: Network, shards: Path) -> 
 
 
 def test_without_a_search_the_loss_is_the_only_score(network: Network, shards: Path) -> None:
-    samples, params = Samples(shards, "val"), BatchParams(max_images=4, max_pixels=20_000, max_tokens=200)
+    samples, params = InMemoryDataset(shards, "val"), BatchParams(max_images=4, max_pixels=20_000, max_tokens=200)
     whole = Validation(samples, 6, params).score(network, CPU)
     assert Validation(samples, 6, params, search=False).score(network, CPU) == {"val_loss": whole["val_loss"]}
 
 
 def test_the_same_few_samples_are_read_each_time(network: Network, shards: Path) -> None:
-    samples = Samples(shards, "val")
+    samples = InMemoryDataset(shards, "val")
     params = BatchParams(max_images=4, max_pixels=20_000, max_tokens=200)
     validation = Validation(samples, 6, params, examples=3)
     scores = [validation.score(network, CPU), validation.score(network, CPU)]
