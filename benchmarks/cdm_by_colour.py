@@ -22,7 +22,7 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.formula_edits import damaged
 from benchmarks.harness import lines, save
-from im2latex.latex.parser.symbols import classes
+from im2latex.latex.parser.symbols import symbol_classes
 from im2latex.metrics.cdm import judge_symbols
 from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
 
@@ -33,7 +33,9 @@ _MARKS = frozenset(
     {r"\frac", r"\sqrt", r"\hat", r"\tilde", r"\bar", r"\vec", r"\dot", r"\ddot", r"\overline", r"\underline"}
 )
 _FONTS = frozenset({r"\mathrm", r"\mathbf", r"\mathcal", r"\mathbb"})
-_SYMBOLS = frozenset[str]().union(*(classes()[name] for name in ("ord", "alpha", "op", "bin", "rel", "open", "close")))
+_SYMBOLS = frozenset[str]().union(
+    *(symbol_classes()[name] for name in ("ord", "alpha", "op", "bin", "rel", "open", "close"))
+)
 _SILENT = frozenset({"{", "}", "^", "_", "\\,", "\\;", "\\!", "\\:", "~", "\\quad", "\\qquad"})
 _DOCUMENT = r"""\documentclass[12pt]{article}
 \usepackage{amsmath,amssymb,xcolor}

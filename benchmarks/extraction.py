@@ -18,16 +18,15 @@ from benchmarks.harness import save
 from im2latex.errors import LatexError, ToolError
 from im2latex.images.compare import same_ink
 from im2latex.latex.papers.archive import Paper, read_papers
-from im2latex.latex.papers.collecting import Found
-from im2latex.latex.papers.defining import READERS, define
-from im2latex.latex.papers.definitions import read_definitions
-from im2latex.latex.papers.displays import typeset_inside
+from im2latex.latex.papers.definition_commands import DEFINITION_COMMANDS, read_definition
+from im2latex.latex.papers.displays import display_to_formula
 from im2latex.latex.papers.extract import extract
-from im2latex.latex.papers.finding import Walk
-from im2latex.latex.papers.inputs import main_files
+from im2latex.latex.papers.formula_collector import ExtractedFormula
+from im2latex.latex.papers.input_files import main_files
 from im2latex.latex.papers.lexer import tokens
-from im2latex.latex.papers.macros import Macros
-from im2latex.latex.papers.verbatim import visible
+from im2latex.latex.papers.macro_expander import MacroExpander
+from im2latex.latex.papers.paper_reader import PaperReader, read_definitions
+from im2latex.latex.papers.verbatim import remove_comments
 from im2latex.rendering.document import TemplateParams
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 
@@ -110,15 +109,15 @@ def _compare(paper: Paper) -> tuple[Counter[str], Counter[str], list[dict[str, s
     return tally, reasons, faults
 
 
-def _with_macros(paper: Paper) -> tuple[list[Found], list[str]]:
+def _with_macros(paper: Paper) -> tuple[list[ExtractedFormula], list[str]]:
     """The formulas in which a macro was expanded, and each as it is written."""
-    walk = Walk(paper.files, 1, Macros())
+    walk = PaperReader(paper.files, 1, MacroExpander())
     items, written = [], []
     for item in walk.paper():
         if item.formula is None:
             continue
         try:
-            source = typeset_inside(tokens(item.raw), item.env)
+            source = display_to_formula(tokens(item.raw), item.env)
         except LatexError:
             continue
         if source != item.formula:
@@ -132,25 +131,27 @@ def _with_macros(paper: Paper) -> tuple[list[Found], list[str]]:
 def _preamble(paper: Paper, formulas: list[str]) -> str:
     """The paper's definitions that its formulas need, those of its main files last."""
     main = main_files(paper.files)
-    known = Macros()
+    known = MacroExpander()
     found = []
     for path in [*(path for path in sorted(paper.files) if path not in main), *main]:
-        for definition in _definitions(visible(paper.files[path]), known):
-            names = read_definitions(definition).known.keys()
+        for definition in _definitions(remove_comments(paper.files[path]), known):
+            names = read_definitions(definition).definitions.keys()
             found.append((names, definition.replace("\1", " ")))
-    needed = {token for formula in formulas for token in tokens(formula)} & known.known.keys()
-    while more := {token for name in needed for token in known.known[name].body} & known.known.keys() - needed:
+    needed = {token for formula in formulas for token in tokens(formula)} & known.definitions.keys()
+    while (
+        more := {token for name in needed for token in known.definitions[name].body} & known.definitions.keys() - needed
+    ):
         needed |= more
     return "\n".join(definition for names, definition in found if needed & names)
 
 
-def _definitions(source: str, macros: Macros) -> Iterator[str]:
+def _definitions(source: str, macros: MacroExpander) -> Iterator[str]:
     """Take every definition of a source into `macros`, in groups or not; yields the source of each."""
     place = 0
     while match := _NAME.search(source, place):
         place = match.end()
         name = macros.primitive(match[0])
-        end = define(name, source, place, macros) if name in READERS else place
+        end = read_definition(name, source, place, macros) if name in DEFINITION_COMMANDS else place
         if end > place:
             yield name + source[place:end]
         place = end

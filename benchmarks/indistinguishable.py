@@ -22,7 +22,7 @@ from im2latex.errors import LatexError
 from im2latex.images.arrays import ImageParams, prepare
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.parser.signatures import COMMANDS, SPACES
-from im2latex.latex.parser.symbols import known
+from im2latex.latex.parser.symbols import known_symbols
 from im2latex.rendering.fonts import FontSet
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 
@@ -84,7 +84,7 @@ def main(
 
 def _tokens(normalizer: Normalizer) -> dict[str, str]:
     """From a token that stays itself when normalized to the LaTeX that shows it."""
-    shown = {name: name for name in sorted(known()) if name not in SPACES}
+    shown = {name: name for name in sorted(known_symbols()) if name not in SPACES}
     shown |= {character: character for character in "+-*/<>=|.,;:!?()[]'@"}
     shown |= {name: f"{name} {{ x }}" for name, kinds in sorted(COMMANDS.items()) if kinds == "m"}
     kept = {}

@@ -27,7 +27,7 @@ from im2latex.images.compare import same_ink
 from im2latex.latex.grammar.respell import respell as other_spelling
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS
-from im2latex.latex.parser.symbols import known
+from im2latex.latex.parser.symbols import known_symbols
 from im2latex.metrics.normalizer_audit import Tally, audit
 from im2latex.rendering.parallel import ParallelRenderer
 from im2latex.rendering.rasterizers import Name as Rasterizer
@@ -146,7 +146,17 @@ def fuzz(
     random = Random(seed)
     real = load(dataset)
     grown_from = [*lines(_SEEDS), *(_inputs(seeds) if seeds else [])]
-    words = [*sorted(COMMANDS), *sorted(known()), *"{}[]()^_'&~$%# 1ax", "\\left", "\\right", "\\\\", "2pt", "é", "\n"]
+    words = [
+        *sorted(COMMANDS),
+        *sorted(known_symbols()),
+        *"{}[]()^_'&~$%# 1ax",
+        "\\left",
+        "\\right",
+        "\\\\",
+        "2pt",
+        "é",
+        "\n",
+    ]
     words += [f"\\{end}{{{name}}}" for name in ENVIRONMENTS for end in ("begin", "end")]
     makers: dict[str, tuple[int, Callable[[], str]]] = {
         "bytes": (count // 6, lambda: bytes(random.choices(range(256), k=random.randrange(200))).decode("latin-1")),

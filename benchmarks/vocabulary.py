@@ -24,7 +24,7 @@ from benchmarks.harness import load, save
 from im2latex.dataset.hf_tokenizer import save_tokenizer
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import LatexError
-from im2latex.latex.automaton.transitions import balanced
+from im2latex.latex.automaton.transitions import accepts
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.spelling import spell
 from im2latex.latex.tokens import split
@@ -138,8 +138,8 @@ def _agreement(vocabulary: Vocabulary, rows: Sequence[Row]) -> dict[str, int]:
             tokenizer.encode(" ".join(row)).ids == one for row, one in zip(rows, ids, strict=True)
         ),
         "tokenizer_decoded": sum(tokenizer.decode(one) == " ".join(row) for row, one in known),
-        "read_by_the_automaton": sum(map(balanced, rows)),
-        "read_by_the_automaton_spelled": sum(map(balanced, spelled)),
+        "read_by_the_automaton": sum(map(accepts, rows)),
+        "read_by_the_automaton_spelled": sum(map(accepts, spelled)),
     }
 
 

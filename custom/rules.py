@@ -3,8 +3,8 @@ r"""Normalizer rules of your own; they run after the built-in ones, in this orde
 A rule is a function from a row of nodes (`im2latex.latex.parser.tree`) and its style to the row that takes its
 place, with an example in its docstring. A team that writes `\varepsilon` for every epsilon would say:
 
-    def one_epsilon(row: Row, _: Style) -> Row:
-        for node in heads(row):
+    def one_epsilon(row: Row, _: MathStyle) -> Row:
+        for node in nuclei(row):
             if isinstance(node, Token) and node.text == "\\epsilon":
                 node.text = "\\varepsilon"
         return row

@@ -55,7 +55,7 @@ class Normalizing:
 
 def _verdict(formula: str, normalizer: Normalizer) -> dict[str, str | list[str]]:
     try:
-        latex, replaced = normalizer.normalize_counted(formula)
+        latex, replaced = normalizer.normalize_with_counts(formula)
         return {"latex": latex, "replaced": sorted(replaced.elements())}
     except LatexError as error:
         return {"reason": error.reason, "detail": error.sentence}

@@ -20,8 +20,8 @@ def generate(
     classics: Annotated[bool, typer.Option("--classics", help="put the list of classic formulas in front")] = False,
 ) -> None:
     """Write formulas from the grammar, one a line."""
-    from im2latex.latex.grammar.classics import load_classics
     from im2latex.latex.grammar.generator import generate as from_grammar
+    from im2latex.latex.grammar.generator import load_classics
 
     for formula in [*(load_classics() if classics else []), *from_grammar(count, seed)]:
         typer.echo(formula)
@@ -106,7 +106,7 @@ def normalize(
         else:
             try:
                 steps = normalizer.explain(row.formula) if explain else []
-                latex, made = normalizer.normalize_counted(row.formula)
+                latex, made = normalizer.normalize_with_counts(row.formula)
                 replaced += made
             except LatexError as error:
                 reason = error.sentence

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 _FIRST_PRIVATE = 0xF0000
 """First code point of the two supplementary private use planes of Unicode; an id stands there as one character."""
 
-MOST_IDS = 0x110000 - _FIRST_PRIVATE
+MAX_IDS = 0x110000 - _FIRST_PRIVATE
 """How many ids can be written as private characters: 131,072."""
 
 

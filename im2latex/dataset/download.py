@@ -25,7 +25,7 @@ from im2latex.io.hashing import read_sums, sum_line
 TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 14
 """Most that a broken connection costs."""
-MOST_BYTES = 8_000_000_000
+MAX_BYTES = 8_000_000_000
 """The largest file that is downloaded."""
 
 
@@ -76,7 +76,7 @@ CORPORA: Mapping[str, Dataset] = {
 SUMS = "SHA256SUMS"
 _HTTPS = "https://"
 _SCHEMES = (_HTTPS, "http://")
-_MOST_DIGITS = 18  # of a length
+_MAX_DIGITS = 18  # of a length
 
 
 def fetch(name: str, folder: Path, url: str | None = None, images: bool = False) -> list[Path]:
@@ -169,8 +169,8 @@ def _receive(answer: requests.Response, partial: Path, start: int, checked: bool
     expected = _length(answer)
     if expected is None and answer.headers.get("Transfer-Encoding") != "chunked" and not checked:
         raise requests.RequestException("the server tells no length, and no checksum was published")
-    if start + (expected or 0) > MOST_BYTES:
-        raise requests.RequestException(f"it has more than {MOST_BYTES:,} bytes")
+    if start + (expected or 0) > MAX_BYTES:
+        raise requests.RequestException(f"it has more than {MAX_BYTES:,} bytes")
     received = start
     with (
         partial.open("ab" if start else "wb") as stream,
@@ -185,8 +185,8 @@ def _receive(answer: requests.Response, partial: Path, start: int, checked: bool
     ):
         for chunk in answer.iter_content(CHUNK_BYTES):
             received += len(chunk)
-            if received > MOST_BYTES:
-                raise requests.RequestException(f"it has more than {MOST_BYTES:,} bytes")
+            if received > MAX_BYTES:
+                raise requests.RequestException(f"it has more than {MAX_BYTES:,} bytes")
             stream.write(chunk)
             bar.update(len(chunk))
     if expected is not None and received < start + expected:
@@ -212,7 +212,7 @@ def _length(answer: requests.Response) -> int | None:
     told = answer.headers.get("Content-Length")
     if told is None:
         return None
-    if not (told.isascii() and told.isdecimal() and len(told) <= _MOST_DIGITS):
+    if not (told.isascii() and told.isdecimal() and len(told) <= _MAX_DIGITS):
         raise requests.RequestException(f"Content-Length is {told!r}, which is no number of bytes")
     return int(told)
 

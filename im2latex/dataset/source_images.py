@@ -21,7 +21,7 @@ from im2latex.images.arrays import crop, to_grayscale
 _CELL = re.compile(r"(.+\.parquet)#(\d+)", re.DOTALL)
 UNAVAILABLE = ("image_missing", "image_outside", "image_too_large")
 """Reasons for which there is no file to decode."""
-MOST_BYTES = 50_000_000
+MAX_BYTES = 50_000_000
 """The largest image file that is read."""
 
 
@@ -34,8 +34,8 @@ def read_given(dataset: Path, place: str) -> bytes:
             return _read_cell(path, int(cell[2]))
         if not path.is_file():
             raise ImageError("image_missing", f"{place}: no such file")
-        if path.stat().st_size > MOST_BYTES:
-            raise ImageError("image_too_large", f"{place}: more than {MOST_BYTES:,} bytes")
+        if path.stat().st_size > MAX_BYTES:
+            raise ImageError("image_too_large", f"{place}: more than {MAX_BYTES:,} bytes")
         return path.read_bytes()
     except (OSError, ValueError, RuntimeError, LookupError) as error:  # of the path, or of the table
         raise ImageError("image_missing", f"{place}: {error}") from None

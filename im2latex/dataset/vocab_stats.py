@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 
-_MOST_RARE = 20
+_MAX_RARE = 20
 _MIN_COUNTS = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
@@ -51,7 +51,7 @@ def cover(formulas: Iterable[tuple[str, Sequence[str]]], vocabulary: Vocabulary)
             example.setdefault(symbol, " ".join(tokens))
     ranked = sorted(counts, key=lambda token: (-counts[token], token))
     unknown = [token for token in ranked if token not in known]
-    rare = [token for token in reversed(ranked) if token in known][:_MOST_RARE]
+    rare = [token for token in reversed(ranked) if token in known][:_MAX_RARE]
     return Coverage(
         {split: _of_split(split, rows, vocabulary) for split in dict.fromkeys(split for split, _ in rows)},
         {token: (counts[token], example[token]) for token in unknown},

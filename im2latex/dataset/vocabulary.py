@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from im2latex.config import Params
-from im2latex.dataset.bpe import MOST_IDS, Pieces, learn
+from im2latex.dataset.bpe import MAX_IDS, Pieces, learn
 from im2latex.dataset.token_merges import merge, settle
 from im2latex.errors import ArtifactError, ParamsError
 from im2latex.latex.spelling import is_first, is_last, join, joined, spell
@@ -30,7 +30,7 @@ class VocabularyParams(Params):
 
     kind: Literal["symbols", "bpe"] = Field(default="symbols", description="tokens; or also frequent runs of them")
     min_count: int = Field(ge=1, description="least occurrences in the training split")
-    max_size: int = Field(ge=8, le=MOST_IDS, description="most entries, the four special ones included")
+    max_size: int = Field(ge=8, le=MAX_IDS, description="most entries, the four special ones included")
     spell: bool = Field(default=True, description="text boxes and lengths symbol by symbol, not each as an entry")
     merges: dict[str, str] = Field(default={}, description="token: what is written for it, before counting")
     include: tuple[str, ...] = Field(default=(), description="tokens that get an id whatever their count")

@@ -14,18 +14,18 @@ from torch import Tensor
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
-from im2latex.latex.automaton.stack import Place, Sort
-from im2latex.latex.automaton.transitions import END, START, sort, step
+from im2latex.latex.automaton.alphabet import StackSymbol, TokenClass, classify
+from im2latex.latex.automaton.transitions import END, START, transition
 from im2latex.latex.parser.depth import MAX_DEPTH
 from im2latex.models.decoders import State
 
-Item = tuple[Sort, ...]
+Item = tuple[TokenClass, ...]
 
 NEVER = 10_000
 """More tokens than any formula has: the price of what may not follow."""
 
 _NOTHING: Item = ()
-_FLOOR = Place("floor")
+_FLOOR = StackSymbol("floor")
 """Below the formula itself; nothing can stand there."""
 
 
@@ -113,7 +113,7 @@ def _item(vocabulary: Vocabulary, index: int) -> Item:
     """An entry as the automaton sees it; nothing for the marks that no formula holds."""
     if index in (Vocabulary.pad, Vocabulary.bos, Vocabulary.unk):
         return _NOTHING
-    return (END,) if index == Vocabulary.eos else tuple(map(sort, vocabulary.tokens[index].split(" ")))
+    return (END,) if index == Vocabulary.eos else tuple(map(classify, vocabulary.tokens[index].split(" ")))
 
 
 def _with_endings(entries: set[Item]) -> dict[Item, int]:
@@ -122,7 +122,7 @@ def _with_endings(entries: set[Item]) -> dict[Item, int]:
     return {item: number for number, item in enumerate([_NOTHING, *sorted(endings, key=repr)])}
 
 
-Outcomes = dict[Place, dict[Item, tuple[tuple[Place, ...], Item]]]
+Outcomes = dict[StackSymbol, dict[Item, tuple[tuple[StackSymbol, ...], Item]]]
 """By place and item: what replaces the place, and what is left of the item for the place below."""
 
 
@@ -139,19 +139,19 @@ def _outcomes(items: dict[Item, int]) -> Outcomes:
     return found
 
 
-def _read(place: Place, item: Item) -> tuple[tuple[Place, ...], Item] | None:
+def _read(place: StackSymbol, item: Item) -> tuple[tuple[StackSymbol, ...], Item] | None:
     stack = [place]
     for position, token in enumerate(item):
         if not stack:
             return (), item[position:]
-        pushed = step(stack.pop(), token)
+        pushed = transition(stack.pop(), token)
         if pushed is None:
             return None
         stack += pushed
     return tuple(stack), ()
 
 
-def _costs(outcomes: Outcomes, single: set[Item]) -> dict[Place, int]:
+def _costs(outcomes: Outcomes, single: set[Item]) -> dict[StackSymbol, int]:
     """The fewest tokens that close each place; none for a formula that may end; NEVER where it cannot be closed.
 
     Only entries of one token count: one of them always stands at the place, whatever is below it.

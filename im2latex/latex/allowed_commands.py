@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from im2latex.errors import LatexError
-from im2latex.latex.parser.latin import ACCENTS
+from im2latex.latex.parser.accents import ACCENTS
 from im2latex.latex.parser.quantities import REGISTERS
 from im2latex.latex.parser.signatures import (
     COMMANDS,
@@ -24,7 +24,7 @@ from im2latex.latex.parser.signatures import (
     TEXT_SWITCHES,
     UNDELIMITED_BY,
 )
-from im2latex.latex.parser.symbols import known
+from im2latex.latex.parser.symbols import known_symbols
 
 _PACKAGE = "package "
 _SPACES = " \t\n\r\xa0"
@@ -55,7 +55,7 @@ def check(formula: str, further: Collection[str] = frozenset()) -> None:
 def words() -> frozenset[str]:
     """Control sequences that every formula may hold."""
     tables: list[Iterable[str]] = [
-        known(),
+        known_symbols(),
         COMMANDS,
         NO_NUCLEUS,
         TEXT_ONLY,

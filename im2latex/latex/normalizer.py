@@ -14,21 +14,20 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from im2latex.config import Params
 from im2latex.errors import LatexError, UsageError
-from im2latex.latex.papers.definitions import read_definitions
-from im2latex.latex.papers.macros import Macros
-from im2latex.latex.papers.verbatim import visible
-from im2latex.latex.parser.depth import check_depth, guarded
+from im2latex.latex.papers.macro_expander import MacroExpander
+from im2latex.latex.papers.paper_reader import read_definitions
+from im2latex.latex.papers.verbatim import remove_comments
+from im2latex.latex.parser.depth import check_depth, limit_recursion
 from im2latex.latex.parser.lexer import lex
 from im2latex.latex.parser.parse import parse
 from im2latex.latex.parser.signatures import COMMANDS, KINDS
-from im2latex.latex.parser.tree import Row, Style, rewrite
-from im2latex.latex.rules.custom import load_rules
-from im2latex.latex.rules.replacements import NONE, load_replacements
+from im2latex.latex.parser.tree import MathStyle, Row, rewrite
+from im2latex.latex.rules.custom import NONE, load_replacements, load_rules
 from im2latex.latex.rules.table import RULES, Rule
 from im2latex.latex.serializer import write
 from im2latex.latex.tokens import join, lexemes, split
 
-_MOST_PASSES = 5
+_MAX_PASSES = 5
 """Most times that rules and replacements run on each other's results."""
 
 LOSSY = tuple(rule.name for rule in RULES if not rule.faithful)
@@ -85,7 +84,7 @@ class Normalizer:
 
     def __init__(self, params: NormalizerParams) -> None:
         self.params = params
-        self._macros = _load_macros(params.macros) if params.macros else Macros()
+        self._macros = _load_macros(params.macros) if params.macros else MacroExpander()
         own = load_rules(params.rules) if params.rules else ()
         self._rules = tuple(
             rule
@@ -94,46 +93,48 @@ class Normalizer:
             and rule.name not in params.rules_off
         )
         self._commands = COMMANDS | params.commands
-        self._replacements = load_replacements(params.replacements, self._named) if params.replacements else NONE
+        self._replacements = (
+            load_replacements(params.replacements, self._canonical_name) if params.replacements else NONE
+        )
 
-    @guarded
+    @limit_recursion
     def normalize(self, formula: str) -> str:
         """Write the formula in its canonical spelling, tokens apart by one space; raises `LatexError`, nothing else."""
-        return self.normalize_counted(formula)[0]
+        return self.normalize_with_counts(formula)[0]
 
-    def normalize_counted(self, formula: str) -> tuple[str, Counter[str]]:
+    def normalize_with_counts(self, formula: str) -> tuple[str, Counter[str]]:
         """As `normalize`, with how often each left side of the replacements was replaced."""
         self._check_size(formula)
         if self.params.profile == "none":
             return join(split(formula)), Counter()
-        latex, made = self._ruled(formula), Counter[str]()
+        latex, made = self._apply_rules(formula), Counter[str]()
         if self._replacements.table:
             tokens, made = self._replacements.apply(split(latex))
-            latex = self._settled(_line(tokens)) if made else latex
+            latex = self._fixed_point(_to_line(tokens)) if made else latex
         self._check_size(latex)  # the normal form is longer, and what is accepted must be accepted again
         return latex, made
 
-    def _settled(self, latex: str) -> str:
+    def _fixed_point(self, latex: str) -> str:
         """What rules and replacements leave as it is: the rules run on what was replaced, such as braces left empty."""
-        for _ in range(_MOST_PASSES):
+        for _ in range(_MAX_PASSES):
             before = latex
             try:
-                tokens, _ = self._replacements.apply(split(self._ruled(latex)))
+                tokens, _ = self._replacements.apply(split(self._apply_rules(latex)))
             except LatexError as error:
                 raise LatexError(error.reason, f"after the replacements: {error.detail}") from None
-            latex = _line(tokens)
+            latex = _to_line(tokens)
             if latex == before:
                 return latex
         raise LatexError("replaced_for_ever", "rules and replacements undo each other")
 
-    def _ruled(self, formula: str) -> str:
-        return _line(write(self.tree(formula)))
+    def _apply_rules(self, formula: str) -> str:
+        return _to_line(write(self.tree(formula)))
 
-    @guarded
+    @limit_recursion
     def tree(self, formula: str) -> Row:
         """The formula as the tree that its canonical spelling is written from; raises `LatexError`, nothing else."""
         self._check_size(formula)
-        formula = self._expanded(formula)
+        formula = self._expand_macros(formula)
         row = parse(formula, self._commands)
         self._rewrite(row, lexemes(formula + " "))  # a backslash at the end is a control space
         return row
@@ -141,48 +142,48 @@ class Normalizer:
     def write(self, row: Row) -> str:
         """The canonical spelling of a tree, which is rewritten in place; as `normalize` of what `write` makes of it."""
         self._rewrite(row, lexemes(join(write(row)) + " "))
-        return _line(write(row))
+        return _to_line(write(row))
 
     def _rewrite(self, row: Row, seen: frozenset[str]) -> None:
         for rule in self._rules:
             if not rule.triggers or not rule.triggers.isdisjoint(seen):
-                _run(rule, row)
+                _apply_rule(rule, row)
 
-    def _named(self, token: str) -> str | None:
+    def _canonical_name(self, token: str) -> str | None:
         """The name that the rules give a token: that of its synonyms; None where they leave it out."""
         source = f"a {token} b"
         given = lex(source)
         try:
-            found = split(self._ruled(source))
+            found = split(self._apply_rules(source))
         except LatexError:  # a part that stands alone nowhere
             return token
         if token in found:
             return token
         return found[1] if len(found) == len(given) and found[2:] == given[2:] else None
 
-    @guarded
+    @limit_recursion
     def explain(self, formula: str) -> list[tuple[str, str]]:
         """Normalize step by step: the name of each rule that changed the formula, and the tokens after it."""
         self._check_size(formula)
         if self.params.profile == "none":
             return [("split", join(split(formula)))]
-        expanded = self._expanded(formula)
+        expanded = self._expand_macros(formula)
         row = parse(expanded, self._commands)
         steps = [("macros", expanded)] if expanded != formula else []
         steps.append(("parse", join(write(row))))
         for rule in self._rules:
-            _run(rule, row)
+            _apply_rule(rule, row)
             after = join(write(row))
             if after != steps[-1][1]:
                 steps.append((rule.name, after))
         made = self._replacements.apply(write(row))[1]
         if made:
             steps.append(("replacements", self.normalize(formula)))
-        _line(write(row))
+        _to_line(write(row))
         return steps
 
-    def _expanded(self, formula: str) -> str:
-        return self._macros.expand(formula) if self._macros.known and self._macros.uses(formula) else formula
+    def _expand_macros(self, formula: str) -> str:
+        return self._macros.expand(formula) if self._macros.definitions and self._macros.uses(formula) else formula
 
     def _check_size(self, formula: str) -> None:
         if not formula.strip():
@@ -202,21 +203,21 @@ def explain(formula: str, params: NormalizerParams) -> list[tuple[str, str]]:
     return Normalizer(params).explain(formula)
 
 
-def _load_macros(path: str) -> Macros:
+def _load_macros(path: str) -> MacroExpander:
     try:
-        return read_definitions(visible(Path(path).read_text(encoding="utf-8")))
+        return read_definitions(remove_comments(Path(path).read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as TeX definitions: {error}") from None
 
 
-def _run(rule: Rule, row: Row) -> None:
-    if rule.everywhere:
-        rewrite(row, rule.apply, outside=rule.outside)
+def _apply_rule(rule: Rule, row: Row) -> None:
+    if rule.recursive:
+        rewrite(row, rule.apply, skip_commands=rule.skip_commands)
     else:
-        row[:] = rule.apply(row, Style.DISPLAY)
+        row[:] = rule.apply(row, MathStyle.DISPLAY)
 
 
-def _line(tokens: list[str]) -> str:
+def _to_line(tokens: list[str]) -> str:
     if set(tokens) <= {"{", "}"}:
         raise LatexError("empty", "nothing is left that prints")
     normalized = join(tokens)

@@ -5,7 +5,7 @@ Every argument and script stands in braces, the subscript before the superscript
 """
 
 from im2latex.errors import LatexError
-from im2latex.latex.parser.depth import guarded
+from im2latex.latex.parser.depth import limit_recursion
 from im2latex.latex.parser.quantities import QUANTITIES
 from im2latex.latex.parser.signatures import BORDERED, BRACKET_AFTER_SPACE, SUBARRAYS
 from im2latex.latex.parser.tree import (
@@ -32,7 +32,7 @@ _RIGHT_BEHIND_BRACKET = frozenset(["\\leftroot", "\\uproot"])
 r"""Commands that amsmath's `\root` finds by `\futurelet`, which meets a space first."""
 
 
-@guarded
+@limit_recursion
 def write(row: Row) -> list[str]:
     """The tokens of a row."""
     tokens: list[str] = []

@@ -17,7 +17,7 @@ from functools import cache
 
 from im2latex.errors import LatexError
 from im2latex.latex import allowed_commands
-from im2latex.latex.papers.definitions import read_definitions
+from im2latex.latex.papers.paper_reader import read_definitions
 from im2latex.rendering import document
 
 # One thing that matters in a formula. A comment runs to the end of its line; a control word is letters only.
@@ -57,7 +57,7 @@ def template_commands(template: document.TemplateParams) -> frozenset[str]:
     """
     packages = [_PACKAGE.fullmatch(name) for name in document.packages(template)]
     names = [name.strip() for found in packages if found for name in found[1].split(",")]
-    defined = {*read_definitions(template.extra_preamble).known, *_DECLARED.findall(template.extra_preamble)}
+    defined = {*read_definitions(template.extra_preamble).definitions, *_DECLARED.findall(template.extra_preamble)}
     environments = {word[1:] for word in defined if f"\\end{word[1:]}" in defined}
     return (
         allowed_commands.of_packages(names) | environments | {word for word in defined if not word.startswith("\\if")}

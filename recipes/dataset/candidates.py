@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from im2latex.errors import LatexError
-from im2latex.latex.grammar.generator import formula as grammar_formula
-from im2latex.latex.grammar.random_tables import table
-from im2latex.latex.grammar.randomize import Randomizer
+from im2latex.latex.grammar.generator import random_formula as grammar_formula
 from im2latex.latex.grammar.subformulas import Run, by_length, choose
 from im2latex.latex.grammar.symbol_sets import flat_symbols
+from im2latex.latex.grammar.symbol_substitution import SymbolSubstitution
+from im2latex.latex.grammar.tables import random_table
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
-from im2latex.latex.parser.tree import Row, copied
+from im2latex.latex.parser.tree import Row, copy_row
 from im2latex.latex.serializer import write
 from im2latex.latex.tokens import join
 from im2latex.types import RawFormula
@@ -129,7 +129,7 @@ def _made(
         return
     for _ in range(count):
         if source.kind == "tables":
-            yield _label(table(cells, generator), normalizer)
+            yield _label(random_table(cells, generator), normalizer)
             continue
         row: Row | None = formula.tree
         if source.kind in CUT:
@@ -141,9 +141,9 @@ def _made(
 
 def _written(row: Row, randomized: bool, generator: random.Random, normalizer: Normalizer) -> str | None:
     """The label of a part of a formula, or of all of it, perhaps with other symbols; the row stays as it is."""
-    row = copied(row)
+    row = copy_row(row)
     if randomized:
-        row = Randomizer(generator, generator.random() < _CONSISTENT).row(row)
+        row = SymbolSubstitution(generator, generator.random() < _CONSISTENT).row(row)
     try:
         return normalizer.write(row)
     except LatexError:

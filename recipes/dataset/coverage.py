@@ -4,9 +4,9 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-from im2latex.latex.grammar.usage import usage
+from im2latex.latex.grammar.symbol_examples import symbol_example
 from im2latex.latex.normalizer import NormalizerParams
-from im2latex.latex.parser.symbols import known
+from im2latex.latex.parser.symbols import known_symbols
 from recipes.dataset.candidates import labels_of
 from recipes.dataset.config import CoverageParams
 from recipes.dataset.held_out import key
@@ -18,7 +18,7 @@ TRIES = 2
 
 def lacking(counts: Counter[str], params: CoverageParams, merges: dict[str, str]) -> dict[str, int]:
     """How many more labels each symbol needs: whatever is frequent enough for the vocabulary, or a known symbol."""
-    symbols = {token for token, count in counts.items() if count >= params.min_count} | known()
+    symbols = {token for token, count in counts.items() if count >= params.min_count} | known_symbols()
     wanted = sorted(symbols - set(params.skip) - merges.keys())
     return {symbol: params.least - counts[symbol] for symbol in wanted if counts[symbol] < params.least}
 
@@ -30,7 +30,7 @@ def uses(
     found: dict[str, list[Candidate]] = {}
     for symbol, count in symbols:
         generator = random.Random(f"{seed}/coverage/{symbol}")
-        texts = [text for text in (usage(symbol, generator) for _ in range(TRIES * count)) if text is not None]
+        texts = [text for text in (symbol_example(symbol, generator) for _ in range(TRIES * count)) if text is not None]
         labels = (label for label in labels_of(texts, normalizer) if label is not None)
         good = (label for label in labels if symbol in label.split() and key(label) not in held_out)
         found[symbol] = [Candidate(label, f"coverage:{symbol}", None) for label in list(dict.fromkeys(good))[:count]]

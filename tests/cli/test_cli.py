@@ -11,10 +11,10 @@ from im2latex import cli
 
 TEAM_RULES = r"""
 from im2latex.latex.rules.table import Rule
-from im2latex.latex.parser.tree import Token, heads
+from im2latex.latex.parser.tree import Token, nuclei
 
 def one_epsilon(row, style):
-    for node in heads(row):
+    for node in nuclei(row):
         if isinstance(node, Token) and node.text == "\\epsilon":
             node.text = "\\varepsilon"
     return row

@@ -125,7 +125,7 @@ def test_a_partial_file_that_is_whole_is_taken_only_for_what_it_is(
 
 
 def test_an_endless_body_is_given_up(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "MOST_BYTES", 500)
+    monkeypatch.setattr(fetching, "MAX_BYTES", 500)
     server.answer = response()
     with pytest.raises(InputError, match="more than 500 bytes"):
         fetch("published", tmp_path, server.url)

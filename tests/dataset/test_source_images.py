@@ -62,7 +62,7 @@ def test_what_cannot_be_had_has_a_reason(tmp_path: Path, monkeypatch: pytest.Mon
     (dataset / "folder").symlink_to(tmp_path)
     for place in ("../secret.png", str(tmp_path / "secret.png"), "folder/../../secret.png", "x/../../secret.png"):
         assert reason(dataset, place) == "image_outside"
-    monkeypatch.setattr(source_images, "MOST_BYTES", 5)
+    monkeypatch.setattr(source_images, "MAX_BYTES", 5)
     assert reason(dataset, "text.png") == "image_too_large"
 
 

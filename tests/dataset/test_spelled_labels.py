@@ -13,7 +13,7 @@ from im2latex.dataset.hf_tokenizer import save_tokenizer
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.decoding.grammar_constraint import Grammar
 from im2latex.errors import LatexError
-from im2latex.latex.automaton.transitions import balanced
+from im2latex.latex.automaton.transitions import accepts
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.spelling import join, spell
 from im2latex.latex.tokens import split
@@ -60,9 +60,9 @@ def labels() -> list[list[str]]:
 
 
 def test_each_is_read_whole_and_spelled(labels: list[list[str]]) -> None:
-    unread = [" ".join(row) for row in labels if not balanced(row)]
+    unread = [" ".join(row) for row in labels if not accepts(row)]
     assert unread == []
-    unread = [" ".join(row) for row in labels if not balanced([symbol for word in row for symbol in spell(word)])]
+    unread = [" ".join(row) for row in labels if not accepts([symbol for word in row for symbol in spell(word)])]
     assert unread == []
 
 

@@ -11,7 +11,8 @@ from im2latex.decoding.beam import SearchParams, beam
 from im2latex.decoding.grammar_constraint import Grammar
 from im2latex.decoding.greedy import greedy
 from im2latex.errors import ArtifactError, LatexError
-from im2latex.latex.automaton.transitions import START, balanced, sort, step
+from im2latex.latex.automaton.alphabet import classify
+from im2latex.latex.automaton.transitions import START, accepts, transition
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.parser.parse import parse
 from im2latex.latex.spelling import join, spell
@@ -55,7 +56,7 @@ def test_a_random_walk_ends_in_a_formula_that_parses(
     for tokens in walk(grammars[vocabulary], np.ones(len(vocabulary)), rows=60, length=length, seed=length):
         formula = vocabulary.decode(tokens)
         assert tokens.index(Vocabulary.eos) <= length
-        assert balanced(symbols(vocabulary, tokens))
+        assert accepts(symbols(vocabulary, tokens))
         assert refusal(" ".join(formula)) in ("", "empty"), formula
 
 
@@ -105,7 +106,7 @@ def test_exactly_what_the_automaton_reads_is_allowed(
         allowed = grammar.allowed(state, 1000)[0]
         for token in range(len(vocabulary)):
             if token == Vocabulary.eos:
-                assert bool(allowed[token]) == balanced(symbols(vocabulary, before))
+                assert bool(allowed[token]) == accepts(symbols(vocabulary, before))
             elif token > Vocabulary.unk:
                 expected = can_go_on(symbols(vocabulary, [*before, token]))
                 assert bool(allowed[token]) == expected, vocabulary.tokens[token]
@@ -134,8 +135,8 @@ def refusal(formula: str) -> str:
 def can_go_on(tokens: list[str]) -> bool:
     """Whether the automaton itself reads these tokens as a beginning."""
     stack = [START]
-    for token in map(sort, tokens):
-        found = step(stack.pop(), token) if stack else None
+    for token in map(classify, tokens):
+        found = transition(stack.pop(), token) if stack else None
         if found is None:
             return False
         stack += found
@@ -162,11 +163,11 @@ def test_searches_obey_it_in_any_batch(grammars: dict[Vocabulary, Grammar], wild
     grammar = grammars[BPE]
     params = SearchParams(beam=4, groups=2)
     free = greedy(wild, IMAGES, 20)
-    assert not all(balanced(BPE.decode(one.tokens)) for one in free), "without it nonsense comes out"
+    assert not all(accepts(BPE.decode(one.tokens)) for one in free), "without it nonsense comes out"
     together = beam(wild, IMAGES, 20, params, grammar)
     for one in [*greedy(wild, IMAGES, 20, grammar), *(one for found in together for one in found)]:
         assert one.finished
-        assert balanced(BPE.decode(one.tokens))
+        assert accepts(BPE.decode(one.tokens))
     alone = [beam(wild, image[None], 20, params, grammar)[0] for image in IMAGES]
     assert [[one.tokens for one in found] for found in together] == [[one.tokens for one in found] for found in alone]
 

@@ -8,7 +8,7 @@ from im2latex.latex import allowed_commands
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.parser.parse import parse
 from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS
-from im2latex.latex.parser.symbols import known
+from im2latex.latex.parser.symbols import known_symbols
 from im2latex.rendering import document, sanitize, tex_format
 from im2latex.sandbox import process
 
@@ -62,7 +62,7 @@ def test_each_word_has_one_place() -> None:
         elif line.startswith(" ") and not package:
             common += line.split()
     assert len(common) == len(set(common))
-    assert not set(common) & (known() | COMMANDS.keys() | ENVIRONMENTS.keys())
+    assert not set(common) & (known_symbols() | COMMANDS.keys() | ENVIRONMENTS.keys())
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from im2latex.errors import LatexError
-from im2latex.latex.grammar.generator import formula, generate
+from im2latex.latex.grammar.generator import generate, random_formula
 from im2latex.latex.normalizer import Normalizer, NormalizerParams, explain, normalize
-from im2latex.latex.parser.tree import copied
+from im2latex.latex.parser.tree import copy_row
 from im2latex.latex.rules.atoms import is_space
 from im2latex.latex.rules.table import RULES
 from im2latex.latex.serializer import write
@@ -57,7 +57,7 @@ def _is_balanced(line: str) -> bool:
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=150)
 def test_grammar_formulas_are_accepted_balanced_and_stable(seed: int, params: NormalizerParams) -> None:
-    line = normalize(formula(Random(seed)), params)
+    line = normalize(random_formula(Random(seed)), params)
     assert _is_balanced(line)
     assert normalize(line, params) == line
 
@@ -117,7 +117,7 @@ def test_explain_names_the_rules_that_changed_something() -> None:
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=100)
 def test_triggers_only_save_time(seed: int) -> None:
-    source = formula(Random(seed))
+    source = random_formula(Random(seed))
     assert explain(source, FAITHFUL)[-1][1] == normalize(source, FAITHFUL)
 
 
@@ -144,4 +144,4 @@ def test_a_tree_is_written_as_its_text_is_normalized() -> None:
         whole = normalizer.normalize(text)
         assert " ".join(write(normalizer.tree(text))) == whole
         for node in (node for node in normalizer.tree(text) if not is_space(node)):
-            assert normalizer.write(copied([node])) == normalizer.normalize(" ".join(write([node])))
+            assert normalizer.write(copy_row([node])) == normalizer.normalize(" ".join(write([node])))

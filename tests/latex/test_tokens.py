@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2latex.errors import LatexError
-from im2latex.latex.grammar.generator import formula
+from im2latex.latex.grammar.generator import random_formula
 from im2latex.latex.grammar.respell import respell
 from im2latex.latex.normalizer import Normalizer, NormalizerParams, normalize
 from im2latex.latex.tokens import join, lexemes, split, squeeze
@@ -52,7 +52,7 @@ TOKEN = re.compile(
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=300)
 def test_every_token_is_of_a_kind_that_is_described(seed: int) -> None:
-    line = normalize(respell(normalize(formula(Random(seed)), NormalizerParams()), seed), NormalizerParams())
+    line = normalize(respell(normalize(random_formula(Random(seed)), NormalizerParams()), seed), NormalizerParams())
     assert [token for token in split(line) if TOKEN.fullmatch(token) is None] == []
 
 

@@ -10,7 +10,7 @@ import torch
 from im2latex.config import load_section
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.io.parquet import read_table
-from im2latex.latex.automaton.transitions import balanced
+from im2latex.latex.automaton.transitions import accepts
 from im2latex.models.model import Network
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
 from im2latex.training.config import TrainParams
@@ -36,7 +36,7 @@ def test_hypotheses_are_kept_and_both_choices_scored(
     write_checkpoint(Path("data/train"))
     run("predict", "evaluate")
     hypotheses = read_table(Path("data/predict/hypotheses.parquet")).to_pylist()
-    assert all(balanced(row["hypothesis"].split()) for row in hypotheses)
+    assert all(accepts(row["hypothesis"].split()) for row in hypotheses)
     assert all(row["same_image"] is not None for row in hypotheses)
     ledger = json.loads(Path("reports/ledger/predict.json").read_text())
     assert ledger["kept"] == ledger["seen"] == sum(row["chosen"] for row in hypotheses)

@@ -40,7 +40,7 @@ PROCESSED_FOLDERS = ("formula_images_processed", "images_processed", *IMAGE_FOLD
 _RAW_FORMULAS = ("im2latex_formulas.lst", "formulas.lst")
 _NORMALIZED_FORMULAS = ("im2latex_formulas.norm.lst", "formulas.norm.lst")
 _LIST = re.compile(rf"(?:im2latex_)?(?P<split>{'|'.join(SPLIT_NAMES)})(?P<filtered>_filter)?\.lst")
-_MOST_DIGITS = 18  # of a line number
+_MAX_DIGITS = 18  # of a line number
 _FORMULAS = re.compile(r"(?P<name>.+)\.formulas(?:\.norm)?\.txt")
 
 
@@ -163,7 +163,7 @@ def _entry(line: str | BadRow, place: str, index: _Index, count: int) -> tuple[i
     fields = line.split() if isinstance(line, str) else []
     image_first = index.image_first and len(fields) == 2
     number, image = (fields[1::-1] if image_first else fields[:2]) if len(fields) > 1 else ("", "")
-    if not (number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS):
+    if not (number.isascii() and number.isdecimal() and len(number) <= _MAX_DIGITS):
         due = "image_name index" if index.image_first else "index image_name kind"
         raise InputError(f"{place}: an entry is `{due}`; correct the line")
     if int(number) >= count:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from random import Random
 
-from im2latex.latex.parser.depth import guarded
+from im2latex.latex.parser.depth import limit_recursion
 from im2latex.latex.parser.parse import parse
 from im2latex.latex.parser.signatures import FONT_SWITCHES
 from im2latex.latex.parser.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Token
@@ -32,29 +32,29 @@ _LONGEST_WORD = 60
 _SPACES = ["", "", "", " ", "  ", "\n", "\t", " % by the way\n"]
 
 
-@guarded
+@limit_recursion
 def respell(formula: str, seed: int) -> str:
     """Write the formula in another way; the same seed, the same way. Raises `LatexError` for what is no formula."""
-    speller = _Speller(Random(seed))
-    pieces = list(speller.row(parse(formula)))
-    return speller.joined(speller.framed(pieces))
+    variation = _SourceVariation(Random(seed))
+    pieces = list(variation.row(parse(formula)))
+    return variation.joined(variation.framed(pieces))
 
 
-class _Speller:
+class _SourceVariation:
     """Draws every choice from one generator."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._boldness = random.choice([0.15, 0.5, 0.9])
+        self._probability = random.choice([0.15, 0.5, 0.9])
 
-    def _wants(self) -> bool:
-        return self._random.random() < self._boldness
+    def _chance(self) -> bool:
+        return self._random.random() < self._probability
 
     def framed(self, pieces: list[str]) -> list[str]:
         """The formula with what prints nothing around it."""
-        if self._wants():
+        if self._chance():
             pieces = ["{", *pieces, "}"]
-        if self._wants():
+        if self._chance():
             pieces = [*pieces, self._random.choice(["\\label{eq:one}", "\\nonumber", "\\notag"])]
         return pieces
 
@@ -62,7 +62,7 @@ class _Speller:
         """The pieces with spaces, line ends and comments where TeX ignores them."""
         text = ""
         for piece in pieces:
-            space = self._random.choice(_SPACES) if self._wants() else ""
+            space = self._random.choice(_SPACES) if self._chance() else ""
             # an empty line would end the paragraph, and a bracket right behind a row break would open a gap
             if text.endswith("\\\\") and piece[0] in "[*":
                 space = " "
@@ -97,21 +97,21 @@ class _Speller:
                 yield from write([node])
 
     def _token(self, token: Token) -> Iterator[str]:
-        if token.text == "\\ne" and self._wants():
+        if token.text == "\\ne" and self._chance():
             yield from ("\\not", "=")
-        elif token.text in _SPELLED_FUNCTIONS and self._wants():
+        elif token.text in _SPELLED_FUNCTIONS and self._chance():
             yield from ("\\operatorname", "{", *token.text[1:], "}")
-        elif token.text.isalnum() and self._wants():
+        elif token.text.isalnum() and self._chance():
             yield from ("{", token.text, "}")
         else:
             yield self._name(token.text)
 
     def _name(self, name: str) -> str:
         others = _other_names().get(name)
-        return self._random.choice(others) if others and self._wants() else name
+        return self._random.choice(others) if others and self._chance() else name
 
     def _braced(self, row: Row, doubled: bool = True) -> Iterator[str]:
-        if doubled and self._wants() and not (row and isinstance(row[0], Command) and row[0].name in ACCENTS):
+        if doubled and self._chance() and not (row and isinstance(row[0], Command) and row[0].name in ACCENTS):
             yield from ("{", "{", *self.row(row), "}", "}")
         else:
             yield from ("{", *self.row(row), "}")
@@ -122,7 +122,7 @@ class _Speller:
         bare = (isinstance(alone, Token) and is_ordinary(alone)) or (
             isinstance(alone, Command) and alone.name in _BARE_FIELDS
         )
-        if bare and self._wants():
+        if bare and self._chance():
             if isinstance(alone, Token):
                 yield self._name(alone.text)
             else:
@@ -136,12 +136,12 @@ class _Speller:
         else:
             yield from self.node(node.nucleus)
         marks = [("_", node.sub), ("^", node.sup)]
-        if self._wants():
+        if self._chance():
             marks.reverse()
         for mark, script in marks:
             if script is None:
                 continue
-            if mark == "^" and set(map(_text, script)) == {"\\prime"} and self._wants():
+            if mark == "^" and set(map(_text, script)) == {"\\prime"} and self._chance():
                 yield "'" * len(script)  # a space between primes would part them
             else:
                 yield mark
@@ -149,12 +149,12 @@ class _Speller:
 
     def _command(self, command: Command) -> Iterator[str]:
         bodies = [argument.body for argument in command.arguments]
-        if command.name in ("\\frac", "\\binom") and self._wants():
+        if command.name in ("\\frac", "\\binom") and self._chance():
             infix = "\\over" if command.name == "\\frac" else "\\choose"
             yield from ("{", *self.row(bodies[0]), infix, *self.row(bodies[1]), "}")
-        elif command.name in _SWITCHES and all(map(is_ordinary, bodies[0])) and self._wants():
+        elif command.name in _SWITCHES and all(map(is_ordinary, bodies[0])) and self._chance():
             yield from ("{", _SWITCHES[command.name], *self.row(bodies[0]), "}")
-        elif command.name == "\\hspace" and self._wants():
+        elif command.name == "\\hspace" and self._chance():
             yield from ("\\hskip", f"{_text(bodies[0][0])} ")
         else:
             yield from self._plain_command(command)
@@ -184,13 +184,13 @@ class _Speller:
                 yield from self.row(cell)
             if index < len(environment.breaks):
                 yield environment.breaks[index]
-        if self._wants() and environment.rows[-1] != [[]]:
+        if self._chance() and environment.rows[-1] != [[]]:
             yield "\\\\"
         yield f"\\end{{{environment.name}}}"
 
     def _columns(self, argument: Argument) -> Iterator[str]:
         columns = [_text(column) or " ".join(write([column])) for column in argument.body]
-        if argument.kind == "c" and len(set(columns)) == 1 and self._wants():
+        if argument.kind == "c" and len(set(columns)) == 1 and self._chance():
             yield f"{{*{{{len(columns)}}}{{{columns[0]}}}}}"
         else:
             yield "{" + "".join(columns) + "}"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from im2latex.latex.parser.signatures import DELIMITERS, FONT_SWITCHES, STYLE_SWITCHES
-from im2latex.latex.parser.tree import Argument, Command, Group, Node, Row, Scripts, Style, Token, rows_of
+from im2latex.latex.parser.tree import Argument, Command, Group, MathStyle, Node, Row, Scripts, Token, child_rows
 from im2latex.latex.rules.atoms import is_space
 from im2latex.latex.serializer import write
 from im2latex.latex.tokens import split
@@ -70,7 +70,7 @@ def runs(row: Row, most: int) -> Iterator[Run]:
                 yield Run(row, start, end + 1, total)
     for node in row:
         if not _is_word(node):
-            for inner, _ in rows_of(node, Style.DISPLAY, _WORDS):
+            for inner, _ in child_rows(node, MathStyle.DISPLAY, _WORDS):
                 yield from runs(inner, most)
 
 

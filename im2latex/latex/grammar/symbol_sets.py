@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from im2latex.latex.parser.symbols import classes
+from im2latex.latex.parser.symbols import symbol_classes
 from im2latex.latex.tokens import split
 
 LETTERS = "x a n k y b t f z i c m p u v r s g d j"
@@ -55,7 +55,7 @@ class Symbols:
 
 def flat_symbols() -> Symbols:
     """All symbols of each kind, equally frequent, and no bold fonts."""
-    kinds = classes()
+    kinds = symbol_classes()
     greek = small_greek()
     upper = " ".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     letters = f"{upper} {upper.lower()}"
@@ -78,7 +78,9 @@ def flat_symbols() -> Symbols:
 
 def small_greek() -> frozenset[str]:
     """The small Greek letters and their variants."""
-    return frozenset(name for name in classes()["ord"] if name.removeprefix("\\").removeprefix("var") in _GREEK_NAMES)
+    return frozenset(
+        name for name in symbol_classes()["ord"] if name.removeprefix("\\").removeprefix("var") in _GREEK_NAMES
+    )
 
 
 def _listed(names: Iterable[str]) -> str:

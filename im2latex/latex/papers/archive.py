@@ -21,16 +21,16 @@ from im2latex.errors import InputError
 from im2latex.io.gzip_stream import GZIP_MAGIC, UNPACK_ERRORS, is_gzip, open_gzip
 
 SOURCES = (".tex", ".sty", ".cls", ".ltx", ".def")
-MOST_FILE_BYTES = 20_000_000
+MAX_FILE_BYTES = 20_000_000
 """The largest source that is read; a paper's is below 2 MB."""
-MOST_PAPER_BYTES = 100_000_000
+MAX_PAPER_BYTES = 100_000_000
 """All sources of one paper together."""
-MOST_ARCHIVE_BYTES = 1_000_000_000
+MAX_ARCHIVE_BYTES = 1_000_000_000
 """All sources of one archive together: they are held in memory, since a packed archive is read from its front."""
-MOST_MEMBERS = 200_000
+MAX_MEMBERS = 200_000
 """Members of one archive; it takes tarfile 10 s to read so many headers."""
-MOST_PATH_CHARACTERS = 4096
-MOST_HEADER_BYTES = 1_000_000
+MAX_PATH_CHARACTERS = 4096
+MAX_HEADER_BYTES = 1_000_000
 """The largest extended header, which tarfile reads whole; it holds a path and a few numbers."""
 
 
@@ -51,7 +51,7 @@ class _Members:
     left_out: int = 0
 
     def add(self, path: str, size: int, read: Callable[[], bytes | None]) -> None:
-        if size > MOST_FILE_BYTES:
+        if size > MAX_FILE_BYTES:
             self.left_out += 1
         else:
             self.sources[path] = (size, read)
@@ -73,7 +73,7 @@ def read_source(path: Path) -> str:
     """The text of one source; raises `InputError` where it cannot be read or is none."""
     try:
         with path.open("rb") as file:
-            content = file.read(MOST_FILE_BYTES + 1)
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     return _source(_limited(content, path.name), path)
@@ -102,7 +102,7 @@ _ARCHIVE_ERRORS = (*UNPACK_ERRORS, tarfile.TarError, ValueError, LookupError, Ov
 
 def _packed_source(stream: IO[bytes], stem: str, place: Path) -> Paper:
     """The only paper of a packed file that is no archive."""
-    content = _limited(stream.read(MOST_FILE_BYTES + 1), place.name)
+    content = _limited(stream.read(MAX_FILE_BYTES + 1), place.name)
     if content.startswith(GZIP_MAGIC):
         raise InputError(f"{place}: is packed twice; unpack it once")
     return Paper(stem, {f"{stem}.tex": _source(content, place)})
@@ -114,7 +114,7 @@ class _Header(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
         member = super().frombuf(buf, encoding, errors)
-        if member.size > MOST_HEADER_BYTES and member.type in _EXTENDED:
+        if member.size > MAX_HEADER_BYTES and member.type in _EXTENDED:
             raise tarfile.ReadError(f"an extended header of {member.size:,} bytes")
         return member
 
@@ -145,19 +145,19 @@ def _tar_members(stream: IO[bytes], place: Path) -> _Members:
         while (member := archive.next()) is not None:
             archive.members.clear()  # type: ignore[attr-defined] # it keeps them all
             count += 1
-            if count > MOST_MEMBERS:
-                raise InputError(f"{place}: more than {MOST_MEMBERS:,} members; unpack it to a folder")
+            if count > MAX_MEMBERS:
+                raise InputError(f"{place}: more than {MAX_MEMBERS:,} members; unpack it to a folder")
             path = posixpath.normpath(member.name)
             if not path.endswith(SOURCES) or member.isdir():
                 continue
-            leads_out = path.startswith(("/", "..")) or len(path) > MOST_PATH_CHARACTERS
+            leads_out = path.startswith(("/", "..")) or len(path) > MAX_PATH_CHARACTERS
             content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
-            if content is None or leads_out or member.size > MOST_FILE_BYTES:
+            if content is None or leads_out or member.size > MAX_FILE_BYTES:
                 members.left_out += 1
                 continue
             total += member.size
-            if total > MOST_ARCHIVE_BYTES:
-                raise InputError(f"{place}: more than {MOST_ARCHIVE_BYTES:,} bytes of source; unpack it to a folder")
+            if total > MAX_ARCHIVE_BYTES:
+                raise InputError(f"{place}: more than {MAX_ARCHIVE_BYTES:,} bytes of source; unpack it to a folder")
             members.add(path, member.size, partial(bytes, content.read()))
     return members
 
@@ -192,8 +192,8 @@ def _papers(name: str, members: _Members) -> Iterator[Paper]:
     left_out = members.left_out
     for paper, folder in places:
         inside = {path: found for path, found in members.sources.items() if _is_below(path, folder)}
-        if sum(size for size, _ in inside.values()) > MOST_PAPER_BYTES:
-            raise InputError(f"{paper}: more than {MOST_PAPER_BYTES:,} bytes of source in one paper")
+        if sum(size for size, _ in inside.values()) > MAX_PAPER_BYTES:
+            raise InputError(f"{paper}: more than {MAX_PAPER_BYTES:,} bytes of source in one paper")
         texts = {}
         for path, (_, read) in sorted(inside.items()):
             content = read()
@@ -220,8 +220,8 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _limited(content: bytes, name: str) -> bytes:
-    if len(content) > MOST_FILE_BYTES:
-        raise InputError(f"{name}: more than {MOST_FILE_BYTES:,} bytes of source")
+    if len(content) > MAX_FILE_BYTES:
+        raise InputError(f"{name}: more than {MAX_FILE_BYTES:,} bytes of source")
     return content
 
 

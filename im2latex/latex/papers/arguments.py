@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from im2latex.errors import LatexError
 from im2latex.latex.papers.lexer import CONTROL, TOKEN, is_space, is_word
-from im2latex.latex.papers.meanings import FALSE, TRUE, Macro, Parameter
+from im2latex.latex.papers.macro_table import FALSE, TRUE, Macro, Parameter
 
-MOST_TEXT = 20_000
+MAX_TEXT = 20_000
 """Characters of text that arguments of one macro may cover; a longer one counts as never closed."""
 
 
-class Source(ABC):
+class TokenStream(ABC):
     """Tokens that are still to be read."""
 
     @abstractmethod
@@ -36,7 +36,7 @@ class Source(ABC):
         while is_space(self.peek()):
             self.pop()
 
-    def takes(self, mark: str) -> bool:
+    def accept(self, mark: str) -> bool:
         """Read spaces and one token if it is that one."""
         self.skip_spaces()
         if self.peek() != mark:
@@ -45,7 +45,7 @@ class Source(ABC):
         return True
 
 
-class TokenSource(Source):
+class TokenListStream(TokenStream):
     """Tokens of a formula."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
@@ -72,20 +72,20 @@ class TokenSource(Source):
         return ""
 
 
-class TextSource(Source):
-    """Text of a paper from `place` on, which moves with what is read; spaces keep their form."""
+class TextStream(TokenStream):
+    """Text of a paper from `position` on, which moves with what is read; spaces keep their form."""
 
-    def __init__(self, text: str, place: int, most: int | None = MOST_TEXT) -> None:
-        self.place = place
+    def __init__(self, text: str, position: int, most: int | None = MAX_TEXT) -> None:
+        self.position = position
         self._text = text
-        self._end = len(text) if most is None else min(len(text), place + most)
+        self._end = len(text) if most is None else min(len(text), position + most)
         self._pushed: list[str] = []
 
     def peek(self) -> str:
         """The next token, or nothing."""
         if self._pushed:
             return self._pushed[-1]
-        match = TOKEN.match(self._text, self.place, self._end)
+        match = TOKEN.match(self._text, self.position, self._end)
         return match[0] if match else ""
 
     def pop(self) -> str:
@@ -93,7 +93,7 @@ class TextSource(Source):
         if self._pushed:
             return self._pushed.pop()
         token = self.peek()
-        self.place += len(token)
+        self.position += len(token)
         return token
 
     def push(self, tokens: Sequence[str]) -> None:
@@ -103,18 +103,18 @@ class TextSource(Source):
     def next_control(self) -> str:
         """Read up to a control sequence."""
         self._pushed.clear()
-        match = _CONTROL.search(self._text, self.place, self._end)
+        match = _CONTROL.search(self._text, self.position, self._end)
         if match is None:
-            self.place = self._end
+            self.position = self._end
             return ""
-        self.place = match.end()
+        self.position = match.end()
         return match[0]
 
 
 _CONTROL = re.compile(CONTROL, re.DOTALL)
 
 
-def read_arguments(name: str, macro: Macro, source: Source) -> list[list[str]]:
+def read_arguments(name: str, macro: Macro, source: TokenStream) -> list[list[str]]:
     """All arguments of a macro; raises `LatexError` where one is missing or never closed."""
     arguments = []
     for parameter in macro.parameters:
@@ -124,26 +124,26 @@ def read_arguments(name: str, macro: Macro, source: Source) -> list[list[str]]:
     return arguments
 
 
-def _read(name: str, parameter: Parameter, source: Source) -> list[str] | None:
+def _read(name: str, parameter: Parameter, source: TokenStream) -> list[str] | None:
     match parameter.kind:
         case "plain":
             return read_plain(name, source)
         case "optional":
             opening, closing = parameter.marks
-            if not source.takes(opening):
+            if not source.accept(opening):
                 return list(parameter.default)
             return _to_closing(name, opening, closing, source)
         case "flag":
-            return [TRUE] if source.takes(parameter.marks[0]) else [FALSE]
+            return [TRUE] if source.accept(parameter.marks[0]) else [FALSE]
         case "until":
             return _until(name, parameter.marks, source)
     for token in parameter.marks:
-        if not source.takes(token):
+        if not source.accept(token):
             raise LatexError("macro_argument", f"{name} is not used as it is defined")
     return None
 
 
-def read_plain(name: str, source: Source) -> list[str]:
+def read_plain(name: str, source: TokenStream) -> list[str]:
     """The inside of the next group, or the next token."""
     source.skip_spaces()
     if source.peek() in ("", "}"):
@@ -152,7 +152,7 @@ def read_plain(name: str, source: Source) -> list[str]:
     return [token] if token != "{" else _to_closing(name, "{", "}", source)
 
 
-def _to_closing(name: str, opening: str, closing: str, source: Source) -> list[str]:
+def _to_closing(name: str, opening: str, closing: str, source: TokenStream) -> list[str]:
     """Read up to the token that closes what has just been opened."""
     found: list[str] = []
     depth, braces = 1, 0
@@ -168,7 +168,7 @@ def _to_closing(name: str, opening: str, closing: str, source: Source) -> list[s
     raise LatexError("macro_argument", f"{name}: an argument is never closed")
 
 
-def _until(name: str, end: tuple[str, ...], source: Source) -> list[str]:
+def _until(name: str, end: tuple[str, ...], source: TokenStream) -> list[str]:
     """Read up to the tokens `end` outside of braces; braces around all that was read are dropped."""
     found: list[str] = []
     depth = nested = 0
@@ -195,7 +195,7 @@ def _until(name: str, end: tuple[str, ...], source: Source) -> list[str]:
     raise LatexError("macro_argument", f"{name} is not used as it is defined")
 
 
-def _reads(marks: tuple[str, ...], source: Source) -> bool:
+def _reads(marks: tuple[str, ...], source: TokenStream) -> bool:
     """Read the marks if they come next, else nothing."""
     if source.peek() != marks[0]:
         return False

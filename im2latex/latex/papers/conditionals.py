@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.arguments import Source, read_arguments, read_plain
+from im2latex.latex.papers.arguments import TokenStream, read_arguments, read_plain
 from im2latex.latex.papers.lexer import is_space
-from im2latex.latex.papers.meanings import Meanings
+from im2latex.latex.papers.macro_table import MacroTable
 from im2latex.latex.parser.signatures import COMMANDS
 
 _PRIMITIVES = frozenset(
@@ -49,81 +49,81 @@ _OF_CLASSES = re.compile(r"\\if(?:@|CLASS|GPcolor|GPblack)")
 _UNKNOWN = re.compile(r"\\if(?!f(?:true|false)?$)[A-Za-z@]+")
 _UNDEFINED = ("\\undefined", "\\@undefined", "\\Undefined")
 _EMPTY = ("\\empty", "\\@empty")
-_MOST_EXPANSIONS = 100
+_MAX_EXPANSIONS = 100
 
 
-def is_conditional(token: str, meanings: Meanings) -> bool:
+def is_conditional(token: str, macros: MacroTable) -> bool:
     """Whether TeX counts a token as the begin of a conditional also in text that it skips."""
-    if not token.startswith("\\if") and token not in meanings.known:
+    if not token.startswith("\\if") and token not in macros.definitions:
         return False
-    name = meanings.primitive(token)
-    return name in _PRIMITIVES or (name not in meanings.known and _OF_CLASSES.match(name) is not None)
+    name = macros.primitive(token)
+    return name in _PRIMITIVES or (name not in macros.definitions and _OF_CLASSES.match(name) is not None)
 
 
-def may_be_conditional(token: str, meanings: Meanings) -> bool:
+def may_be_conditional(token: str, macros: MacroTable) -> bool:
     r"""Whether an unknown command looks like one made by `\newif` in a package: no argument may follow it."""
-    return _UNKNOWN.fullmatch(token) is not None and token not in meanings.known
+    return _UNKNOWN.fullmatch(token) is not None and token not in macros.definitions
 
 
-def enter(token: str, source: Source, meanings: Meanings, in_formula: bool) -> bool | None:
+def evaluate_condition(token: str, source: TokenStream, macros: MacroTable, in_formula: bool) -> bool | None:
     r"""Read a condition, and the branch that does not hold.
 
     True: what comes next is read, and an `\else` or `\fi` belongs to it. False: nothing is left, not even the `\fi`.
     None: the condition cannot be known. Raises `LatexError` where the source ends before.
     """
-    name = meanings.primitive(token)
+    name = macros.primitive(token)
     if name == "\\ifcase":
-        return _enter_case(source, meanings)
-    holds = _holds(name, source, meanings, in_formula)
+        return _enter_case(source, macros)
+    holds = _holds(name, source, macros, in_formula)
     if holds is None or holds:
         return holds
-    return skip_branch(source, meanings) != "\\fi"
+    return skip_branch(source, macros) != "\\fi"
 
 
-def unless(source: Source, meanings: Meanings, in_formula: bool) -> bool | None:
+def evaluate_unless(source: TokenStream, macros: MacroTable, in_formula: bool) -> bool | None:
     r"""`\unless` in front of a conditional."""
     source.skip_spaces()
     if not source.peek():
         raise LatexError("macro_argument", "\\unless stands alone")
-    holds = _holds(meanings.primitive(source.pop()), source, meanings, in_formula)
+    holds = _holds(macros.primitive(source.pop()), source, macros, in_formula)
     if holds is None or not holds:
         return None if holds is None else True
-    return skip_branch(source, meanings) != "\\fi"
+    return skip_branch(source, macros) != "\\fi"
 
 
-def skip_branch(source: Source, meanings: Meanings, stops: tuple[str, ...] = ("\\else", "\\fi")) -> str:
+def skip_branch(source: TokenStream, macros: MacroTable, stops: tuple[str, ...] = ("\\else", "\\fi")) -> str:
     r"""Read up to the `\else` or `\fi` of the branch, conditionals in it whole; returns which one it is."""
     depth = 0
     before = ""
     while token := source.next_control():
-        name = meanings.primitive(token)
+        name = macros.primitive(token)
         if depth == 0 and name in stops:
             return name
         if name == "\\fi":
             depth -= 1
-        elif is_conditional(token, meanings) or _seems_conditional(token, before, source, meanings):
+        elif is_conditional(token, macros) or _seems_conditional(token, before, source, macros):
             depth += 1
         before = name
     raise LatexError("unclosed_conditional", "a conditional is never closed")
 
 
-def _seems_conditional(token: str, before: str, source: Source, meanings: Meanings) -> bool:
-    unknown = may_be_conditional(token, meanings) and source.peek() != "{"
+def _seems_conditional(token: str, before: str, source: TokenStream, macros: MacroTable) -> bool:
+    unknown = may_be_conditional(token, macros) and source.peek() != "{"
     return unknown and before not in ("\\newif", "\\let")
 
 
-def _enter_case(source: Source, meanings: Meanings) -> bool | None:
-    number = _number(source, meanings)
+def _enter_case(source: TokenStream, macros: MacroTable) -> bool | None:
+    number = _number(source, macros)
     if number is None:
         return None
-    stop = "\\or" if number >= 0 else skip_branch(source, meanings)
+    stop = "\\or" if number >= 0 else skip_branch(source, macros)
     while number > 0 and stop == "\\or":
-        stop = skip_branch(source, meanings, ("\\or", "\\else", "\\fi"))
+        stop = skip_branch(source, macros, ("\\or", "\\else", "\\fi"))
         number -= 1
     return stop != "\\fi"
 
 
-def _holds(name: str, source: Source, meanings: Meanings, in_formula: bool) -> bool | None:
+def _holds(name: str, source: TokenStream, macros: MacroTable, in_formula: bool) -> bool | None:
     if name in ("\\iftrue", "\\iffalse"):
         return name == "\\iftrue"
     if name == "\\ifmmode":
@@ -131,29 +131,29 @@ def _holds(name: str, source: Source, meanings: Meanings, in_formula: bool) -> b
     if name in ("\\ifpdf", "\\ifpdftex", "\\ifPDFTeX", "\\ifxetex", "\\ifXeTeX", "\\ifluatex", "\\ifLuaTeX"):
         return "pdf" in name.lower()  # arXiv runs pdfTeX, and so does the renderer
     test = _TESTS.get(name)
-    return test(source, meanings) if test else None
+    return test(source, macros) if test else None
 
 
-def _ifx(source: Source, meanings: Meanings) -> bool | None:
+def _ifx(source: TokenStream, macros: MacroTable) -> bool | None:
     first, second = _one(source), _one(source)
-    return same_meaning(first, second, meanings)
+    return same_meaning(first, second, macros)
 
 
-def same_meaning(first: str, second: str, meanings: Meanings) -> bool | None:
-    r"""What `\ifx` says of two tokens; None where a name is defined neither here nor known to be LaTeX's."""
-    names = [meanings.primitive(first), meanings.primitive(second)]
-    macros = [meanings.known.get(name) for name in names]
+def same_meaning(first: str, second: str, macros: MacroTable) -> bool | None:
+    r"""Compare the meanings of two tokens as `\ifx` does; None where a name may be defined by a package."""
+    names = [macros.primitive(first), macros.primitive(second)]
+    definitions = [macros.definitions.get(name) for name in names]
     names = [
-        _UNDEFINED[0] if macro is None and name in meanings.undefined else name
-        for name, macro in zip(names, macros, strict=True)
+        _UNDEFINED[0] if definition is None and name in macros.undefined else name
+        for name, definition in zip(names, definitions, strict=True)
     ]
     if names[0] == names[1]:
         return True
-    if all(macros):
-        return macros[0] == macros[1]
-    for name, macro in zip(reversed(names), macros, strict=True):
-        if macro is not None:
-            return name in _EMPTY and not macro.body and not macro.parameters
+    if all(definitions):
+        return definitions[0] == definitions[1]
+    for name, definition in zip(reversed(names), definitions, strict=True):
+        if definition is not None:
+            return name in _EMPTY and not definition.body and not definition.parameters
     if all(name in _UNDEFINED for name in names) or all(name in _EMPTY for name in names):
         return True
     return False if all(name in _UNDEFINED or _is_latex(name) for name in names) else None
@@ -163,18 +163,18 @@ def _is_latex(name: str) -> bool:
     return name[0] != "\\" or not name[1:2].isalpha() or name in COMMANDS or name in ("\\relax", *_EMPTY)
 
 
-def is_defined(name: str, meanings: Meanings) -> bool | None:
+def is_defined(name: str, macros: MacroTable) -> bool | None:
     """Whether a control sequence is defined; None where it may be by LaTeX or a package."""
-    if name in meanings.known or _is_latex(name):
+    if name in macros.definitions or _is_latex(name):
         return True
-    return False if name in meanings.undefined or name in _UNDEFINED else None
+    return False if name in macros.undefined or name in _UNDEFINED else None
 
 
-def _ifdefined(source: Source, meanings: Meanings) -> bool | None:
-    return is_defined(_one(source), meanings)
+def _ifdefined(source: TokenStream, macros: MacroTable) -> bool | None:
+    return is_defined(_one(source), macros)
 
 
-def _ifcsname(source: Source, meanings: Meanings) -> bool | None:
+def _ifcsname(source: TokenStream, macros: MacroTable) -> bool | None:
     name = ""
     source.skip_spaces()
     while (token := source.peek()) and token != "\\endcsname":
@@ -182,11 +182,11 @@ def _ifcsname(source: Source, meanings: Meanings) -> bool | None:
     if not token:
         raise LatexError("macro_argument", "\\ifcsname is never closed")
     source.pop()
-    return is_defined(f"\\{name}", meanings)
+    return is_defined(f"\\{name}", macros)
 
 
-def _ifnum(source: Source, meanings: Meanings) -> bool | None:
-    first = _number(source, meanings)
+def _ifnum(source: TokenStream, macros: MacroTable) -> bool | None:
+    first = _number(source, macros)
     if first is None:
         return None
     source.skip_spaces()
@@ -194,23 +194,23 @@ def _ifnum(source: Source, meanings: Meanings) -> bool | None:
     if relation not in ("<", ">", "="):
         return None
     source.pop()
-    second = _number(source, meanings)
+    second = _number(source, macros)
     return None if second is None else {"<": first < second, ">": first > second, "=": first == second}[relation]
 
 
-def _ifodd(source: Source, meanings: Meanings) -> bool | None:
-    number = _number(source, meanings)
+def _ifodd(source: TokenStream, macros: MacroTable) -> bool | None:
+    number = _number(source, macros)
     return None if number is None else number % 2 == 1
 
 
-def _if(source: Source, meanings: Meanings) -> bool | None:
+def _if(source: TokenStream, macros: MacroTable) -> bool | None:
     """Compare two characters; all control sequences that stay count as one (The TeXbook, chapter 20)."""
-    first = _unexpandable(source, meanings)
-    second = _unexpandable(source, meanings)
+    first = _unexpandable(source, macros)
+    second = _unexpandable(source, macros)
     return None if first is None or second is None else first[0] == second[0]
 
 
-_TESTS: dict[str, Callable[[Source, Meanings], bool | None]] = {
+_TESTS: dict[str, Callable[[TokenStream, MacroTable], bool | None]] = {
     "\\ifx": _ifx,
     "\\ifdefined": _ifdefined,
     "\\ifcsname": _ifcsname,
@@ -220,38 +220,38 @@ _TESTS: dict[str, Callable[[Source, Meanings], bool | None]] = {
 }
 
 
-def _one(source: Source) -> str:
+def _one(source: TokenStream) -> str:
     source.skip_spaces()
     if not source.peek():
         raise LatexError("macro_argument", "the source ends inside a condition")
     return source.pop()
 
 
-def _unexpandable(source: Source, meanings: Meanings) -> str | None:
+def _unexpandable(source: TokenStream, macros: MacroTable) -> str | None:
     """The next token when macros are expanded; None where that depends on more than macros."""
-    for _ in range(_MOST_EXPANSIONS):
+    for _ in range(_MAX_EXPANSIONS):
         source.skip_spaces()
         token = source.peek()
-        if not token or is_conditional(token, meanings) or token in ("\\else", "\\fi", "\\csname", "\\expandafter"):
+        if not token or is_conditional(token, macros) or token in ("\\else", "\\fi", "\\csname", "\\expandafter"):
             return None
         source.pop()
-        macro = meanings.known.get(token)
+        macro = macros.definitions.get(token)
         if token == "\\detokenize":
             source.push(list("".join(read_plain(token, source))))
-        elif macro is None or meanings.primitive(token) != token:
+        elif macro is None or macros.primitive(token) != token:
             return token
         else:
             source.push(macro.replacement(read_arguments(token, macro, source)))
     raise LatexError("macro_bomb", "a condition never ends")
 
 
-def _number(source: Source, meanings: Meanings) -> int | None:
+def _number(source: TokenStream, macros: MacroTable) -> int | None:
     """A literal integer, perhaps behind macros; a register or a counter is unknown."""
     digits, sign = "", 1
-    for _ in range(_MOST_EXPANSIONS):
+    for _ in range(_MAX_EXPANSIONS):
         token = source.peek()
-        macro = meanings.known.get(token) if token else None
-        if macro is not None and not macro.parameters and meanings.primitive(token) == token:
+        macro = macros.definitions.get(token) if token else None
+        if macro is not None and not macro.parameters and macros.primitive(token) == token:
             source.pop()
             source.push(macro.body)
         elif token and is_space(token) and not digits:

@@ -39,7 +39,7 @@ _NUMBERING = _SILENT_WITH_ARGUMENT | _SILENT | _LAST
 _INFIX = frozenset(["\\over", "\\atop", "\\choose", "\\brack", "\\brace", "\\above"])
 
 
-def typeset_inside(parts: list[str], env: str) -> str:
+def display_to_formula(parts: list[str], env: str) -> str:
     r"""The expanded tokens of a display as one formula, typeset alike inside `$\displaystyle ...$`."""
     parts = _audible(parts)
     name = env.rstrip("*")
@@ -68,26 +68,26 @@ def _audible(parts: list[str]) -> list[str]:
     if _NUMBERING.isdisjoint(parts):
         return parts
     kept: list[str] = []
-    place = 0
-    while place < len(parts):
-        token = parts[place]
-        place += 1
+    position = 0
+    while position < len(parts):
+        token = parts[position]
+        position += 1
         if token in _LAST:
             break
         if token in _SILENT_WITH_ARGUMENT:
-            place = _behind_argument(parts, place)
+            position = _behind_argument(parts, position)
         elif token not in _SILENT:
             kept.append(token)
     return kept
 
 
-def _behind_argument(parts: list[str], place: int) -> int:
-    while place < len(parts) and parts[place] in (" ", "*"):
-        place += 1
-    if place >= len(parts) or parts[place] != "{":
-        return place
+def _behind_argument(parts: list[str], position: int) -> int:
+    while position < len(parts) and parts[position] in (" ", "*"):
+        position += 1
+    if position >= len(parts) or parts[position] != "{":
+        return position
     depth = 0
-    for index in range(place, len(parts)):
+    for index in range(position, len(parts)):
         depth += (parts[index] == "{") - (parts[index] == "}")
         if depth == 0:
             return index + 1
@@ -141,7 +141,7 @@ def _empheq(parts: list[str]) -> str:
     option, parts = _option(parts)
     inner, rows = _argument(parts)
     name, _, columns = inner[1:-1].strip().partition("=")
-    body = typeset_inside([*(("{", *columns, "}") if columns else ()), *rows], name.strip())
+    body = display_to_formula([*(("{", *columns, "}") if columns else ()), *rows], name.strip())
     if name.strip() not in DISPLAYS or not body:
         return body
     sides = {}
@@ -159,14 +159,14 @@ def _empheq(parts: list[str]) -> str:
 
 def _option(parts: list[str]) -> tuple[str, list[str]]:
     """The inside of brackets in front, and what stands behind them."""
-    place = next((i for i, token in enumerate(parts) if token != " "), len(parts))
-    if parts[place : place + 1] != ["["]:
+    position = next((i for i, token in enumerate(parts) if token != " "), len(parts))
+    if parts[position : position + 1] != ["["]:
         return "", parts
     depth = 0
-    for index in range(place + 1, len(parts)):
+    for index in range(position + 1, len(parts)):
         depth += (parts[index] == "{") - (parts[index] == "}")
         if parts[index] == "]" and depth == 0:
-            return untokenize(parts[place + 1 : index]), parts[index + 1 :]
+            return untokenize(parts[position + 1 : index]), parts[index + 1 :]
     raise LatexError("unbalanced_group", "the option of a display is never closed")
 
 

@@ -17,17 +17,16 @@ from tqdm import tqdm
 
 from im2latex.errors import InputError
 from im2latex.latex.papers.archive import Paper, read_papers, read_source
-from im2latex.latex.papers.collecting import Found
-from im2latex.latex.papers.definitions import read_definitions
-from im2latex.latex.papers.finding import Walk
-from im2latex.latex.papers.macros import Macros
-from im2latex.latex.papers.verbatim import visible
+from im2latex.latex.papers.formula_collector import ExtractedFormula
+from im2latex.latex.papers.macro_expander import MacroExpander
+from im2latex.latex.papers.paper_reader import PaperReader, read_definitions
+from im2latex.latex.papers.verbatim import remove_comments
 from im2latex.parallel.process_guard import task
 from im2latex.parallel.workers import worker_count
 
 
 @dataclass
-class Account:
+class ExtractionReport:
     """What was found: kept + rejected = found. `notes` counts what is no formula, such as a missing input."""
 
     papers: int = 0
@@ -38,7 +37,7 @@ class Account:
     unreadable: list[str] = field(default_factory=list)
 
     def line(self) -> str:
-        """The account for a person."""
+        """The report for a person."""
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.most_common())
         notes = ", ".join(f"{note} {count:,}" for note, count in self.notes.most_common())
         rejected = f"{self.found - self.kept:,} rejected" + (f" ({reasons})" if reasons else "")
@@ -51,45 +50,43 @@ def extract(
     min_inline: int | None = 25,
     rejects: Path | None = None,
     macros_file: Path | None = None,
-) -> Account:
+) -> ExtractionReport:
     """Write the formulas of all papers; inline ones from `min_inline` characters on, or none of them.
 
-    A place that cannot be read is named in the account, and the others go on. The bytes do not depend on the number
+    A place that cannot be read is named in the report, and the others go on. The bytes do not depend on the number
     of workers. Raises `InputError` where nothing could be read.
     """
-    account = Account()
-    known = read_definitions(visible(read_source(macros_file))) if macros_file else Macros()
+    report = ExtractionReport()
+    known = read_definitions(remove_comments(read_source(macros_file))) if macros_file else MacroExpander()
     files = {path: path.with_name(path.name + ".partial") for path in (out, rejects) if path}
     with ExitStack() as stack:
         kept, *others = [stack.enter_context(_opened(partial)) for partial in files.values()]
         refused = others[0] if others else None
         bar = stack.enter_context(tqdm(desc="extract", unit="paper", disable=None, delay=2))
         pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="4*n_jobs")
-        for paper, found, notes in pool(
-            task(_read)(paper, min_inline, known) for paper in _all_papers(places, account)
-        ):
-            account.papers += 1
-            account.notes.update(notes)
+        for paper, found, notes in pool(task(_read)(paper, min_inline, known) for paper in _all_papers(places, report)):
+            report.papers += 1
+            report.notes.update(notes)
             if not found:
-                account.notes["paper_without_formula"] += 1
+                report.notes["paper_without_formula"] += 1
             for number, item in enumerate(found):
-                account.found += 1
+                report.found += 1
                 if item.formula is None:
-                    account.reasons[item.reason] += 1
+                    report.reasons[item.reason] += 1
                     if refused:
                         refused.write(_line(paper, item, {"raw": item.raw, "reason": item.reason}))
                 else:
-                    account.kept += 1
+                    report.kept += 1
                     kept.write(_line(paper, item, {"formula": item.formula}, f"{paper}:{number}"))
             bar.update()
     for path, partial in files.items():
-        if account.papers:
+        if report.papers:
             partial.replace(path)
         else:
             partial.unlink()
-    if not account.papers:
-        raise InputError("; ".join(account.unreadable) or "no paper was given")
-    return account
+    if not report.papers:
+        raise InputError("; ".join(report.unreadable) or "no paper was given")
+    return report
 
 
 def _opened(path: Path) -> TextIO:
@@ -98,25 +95,27 @@ def _opened(path: Path) -> TextIO:
     return path.open("w", encoding="utf-8", errors="backslashreplace")
 
 
-def _all_papers(places: Iterable[Path], account: Account) -> Iterator[Paper]:
+def _all_papers(places: Iterable[Path], report: ExtractionReport) -> Iterator[Paper]:
     """The papers of all places; one whose name was there before gets a number, since a name is a group and an id."""
     names: Counter[str] = Counter()
     for place in places:
         try:
             for paper in read_papers(place):
                 names[paper.name] += 1
-                account.notes.update({"left_out": paper.left_out} if paper.left_out else {})
+                report.notes.update({"left_out": paper.left_out} if paper.left_out else {})
                 again = names[paper.name]
                 yield replace(paper, name=f"{paper.name}~{again}") if again > 1 else paper
         except InputError as error:
-            account.unreadable.append(str(error))
+            report.unreadable.append(str(error))
 
 
-def _read(paper: Paper, min_inline: int | None, known: Macros) -> tuple[str, list[Found], dict[str, int]]:
-    walk = Walk(paper.files, min_inline, known.copy())
+def _read(
+    paper: Paper, min_inline: int | None, known: MacroExpander
+) -> tuple[str, list[ExtractedFormula], dict[str, int]]:
+    walk = PaperReader(paper.files, min_inline, known.copy())
     return paper.name, walk.paper(), walk.reasons
 
 
-def _line(paper: str, item: Found, rest: dict[str, str], name: str | None = None) -> str:
+def _line(paper: str, item: ExtractedFormula, rest: dict[str, str], name: str | None = None) -> str:
     place = {"paper": paper, "file": item.file, "line": item.line, "env": item.env}
     return json.dumps(({"id": name} if name else {}) | place | rest, ensure_ascii=False) + "\n"

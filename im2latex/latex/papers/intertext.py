@@ -7,10 +7,10 @@ it are formulas of their own, and so are the inline formulas in it.
 from im2latex.errors import LatexError
 from im2latex.latex.papers.displays import WITH_TEXTS
 
-TEXTS = frozenset(["\\intertext", "\\shortintertext"])
+INTERTEXT_COMMANDS = frozenset(["\\intertext", "\\shortintertext"])
 
 
-def between_texts(parts: list[str], env: str) -> list[tuple[str, list[str]]]:
+def split_at_intertext(parts: list[str], env: str) -> list[tuple[str, list[str]]]:
     r"""The rows between the texts and the inline formulas in these, each with its environment, in their order.
 
     Raises `LatexError` where a text stands in an inner environment or group, whose rows cannot be taken apart.
@@ -18,17 +18,17 @@ def between_texts(parts: list[str], env: str) -> list[tuple[str, list[str]]]:
     pieces: list[tuple[str, list[str]]] = []
     rows: list[str] = []
     columns = _columns(parts) if "alignat" in env else []
-    depth = place = 0
-    while place < len(parts):
-        token = parts[place]
-        place += 1
+    depth = position = 0
+    while position < len(parts):
+        token = parts[position]
+        position += 1
         depth += (token in ("{", "\\begin")) - (token in ("}", "\\end"))
-        if token not in TEXTS:
+        if token not in INTERTEXT_COMMANDS:
             rows.append(token)
             continue
         if depth or env not in WITH_TEXTS:
             raise LatexError("text_between_rows", f"{token} stands where no rows can be taken apart")
-        inside, place = _argument(parts, place)
+        inside, position = _argument(parts, position)
         pieces += [(env, rows), *(("inline", formula) for formula in _inline(inside))]
         rows = list(columns)
     pieces.append((env, rows))
@@ -43,15 +43,15 @@ def _columns(parts: list[str]) -> list[str]:
     return parts[start : _argument(parts, start)[1]]
 
 
-def _argument(parts: list[str], place: int) -> tuple[list[str], int]:
+def _argument(parts: list[str], position: int) -> tuple[list[str], int]:
     """The inside of the group that comes next, and the place behind it."""
-    while parts[place : place + 1] == [" "]:
-        place += 1
+    while parts[position : position + 1] == [" "]:
+        position += 1
     depth = 0
-    for index in range(place, len(parts)):
+    for index in range(position, len(parts)):
         depth += (parts[index] == "{") - (parts[index] == "}")
         if depth <= 0:
-            return parts[place + 1 : index] or parts[place : index + 1], index + 1
+            return parts[position + 1 : index] or parts[position : index + 1], index + 1
     raise LatexError("macro_argument", "a text between rows is never closed")
 
 

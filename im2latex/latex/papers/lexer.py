@@ -12,7 +12,7 @@ from im2latex.errors import LatexError
 FROZEN = "\0"
 JOIN = "\1"
 """Stands for a line end that a comment swallowed: it counts as a line and prints nothing."""
-MOST_GROUP_CHARACTERS = 20_000
+MAX_GROUP_CHARACTERS = 20_000
 """A group or an option that is longer counts as never closed, so that many of those cost no more than their number."""
 
 CONTROL = r"\\(?:[A-Za-z@]+|.)\0?"
@@ -61,9 +61,9 @@ def is_space(token: str) -> bool:
 
 
 def group_end(source: str, start: int) -> int:
-    """The place behind the brace group that opens at `start`; raises `LatexError` where it is never closed."""
+    """The position behind the brace group that opens at `start`; raises `LatexError` where it is never closed."""
     depth = 0
-    for match in _BRACE.finditer(source, start, start + MOST_GROUP_CHARACTERS):
+    for match in _BRACE.finditer(source, start, start + MAX_GROUP_CHARACTERS):
         if match[0] == "{":
             depth += 1
         elif match[0] == "}":
@@ -101,7 +101,7 @@ def read_optional(source: str, start: int) -> tuple[str | None, int]:
     if source[here : here + 1] != "[":
         return None, start
     braces = brackets = 0
-    for match in _BRACKET.finditer(source, here, here + MOST_GROUP_CHARACTERS):
+    for match in _BRACKET.finditer(source, here, here + MAX_GROUP_CHARACTERS):
         braces += (match[0] == "{") - (match[0] == "}")
         if not braces:
             brackets += (match[0] == "[") - (match[0] == "]")

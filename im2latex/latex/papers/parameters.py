@@ -7,7 +7,7 @@ import re
 
 from im2latex.errors import LatexError
 from im2latex.latex.papers.lexer import read_argument, read_optional, skip_spaces, tokens
-from im2latex.latex.papers.meanings import BRACKETS, NO_VALUE, Parameter, plain
+from im2latex.latex.papers.macro_table import BRACKETS, NO_VALUE, Parameter, plain
 
 _SKIP = r"(?:[\s\1]|\\expandafter(?![A-Za-z@]))*"
 _DEFINED = re.compile(
@@ -20,18 +20,18 @@ STAR = Parameter("flag", ("*",))
 OPTION = Parameter("optional", BRACKETS, (NO_VALUE,))
 
 
-def read_name(source: str, place: int) -> tuple[str, int]:
+def read_name(source: str, position: int) -> tuple[str, int]:
     r"""The control sequence that is defined, bare, in braces or built by `\csname`, and the place behind it."""
-    match = _DEFINED.match(source, place)
+    match = _DEFINED.match(source, position)
     if match is None:
-        raise LatexError("bad_definition", "a name is due", place)
+        raise LatexError("bad_definition", "a name is due", position)
     return match["name"] or f"\\{match['built'].strip()}", match.end()
 
 
-def skip_star(source: str, place: int) -> int:
-    """The place behind a star, if there is one."""
-    here = skip_spaces(source, place)
-    return here + 1 if source[here : here + 1] == "*" else place
+def skip_star(source: str, position: int) -> int:
+    """The position behind a star, if there is one."""
+    here = skip_spaces(source, position)
+    return here + 1 if source[here : here + 1] == "*" else position
 
 
 def count_of(text: str | None) -> int:
@@ -39,27 +39,27 @@ def count_of(text: str | None) -> int:
     return int(text) if text and text.strip().isdecimal() else 0
 
 
-def latex_parameters(source: str, place: int) -> tuple[tuple[Parameter, ...], int]:
+def latex_parameters(source: str, position: int) -> tuple[tuple[Parameter, ...], int]:
     """`[2][default]`, and the place behind."""
-    count, place = read_optional(source, place)
-    default, place = read_optional(source, place) if count is not None else (None, place)
+    count, position = read_optional(source, position)
+    default, position = read_optional(source, position) if count is not None else (None, position)
     number = count_of(count)
     if default is None:
-        return plain(number), place
-    return (Parameter("optional", BRACKETS, tuple(tokens(default))), *plain(number - 1)), place
+        return plain(number), position
+    return (Parameter("optional", BRACKETS, tuple(tokens(default))), *plain(number - 1)), position
 
 
-def xargs_parameters(source: str, place: int) -> tuple[tuple[Parameter, ...], int]:
+def xargs_parameters(source: str, position: int) -> tuple[tuple[Parameter, ...], int]:
     """`[3][1=default, 3=default]` of the package xargs."""
-    count, place = read_optional(source, place)
-    defaults, place = read_optional(source, place) if count is not None else (None, place)
+    count, position = read_optional(source, position)
+    defaults, position = read_optional(source, position) if count is not None else (None, position)
     found = list(plain(count_of(count)))
     for piece in re.split(r",(?=\s*\d\s*(?:=|$))", defaults or ""):
         number, _, default = piece.partition("=")
         if number.strip().isdecimal() and 1 <= int(number) <= len(found):
             inside = default.strip()[1:-1] if default.strip().startswith("{") else default.strip()
             found[int(number) - 1] = Parameter("optional", BRACKETS, tuple(tokens(inside)))
-    return tuple(found), place
+    return tuple(found), position
 
 
 def tex_parameters(text: str) -> tuple[Parameter, ...]:
@@ -77,21 +77,21 @@ def tex_parameters(text: str) -> tuple[Parameter, ...]:
 def xparse_parameters(specification: str) -> tuple[Parameter, ...]:
     """`s O{default} m`; raises `LatexError` for kinds that are not understood."""
     found: list[Parameter] = []
-    place = skip_spaces(specification, 0)
-    while place < len(specification):
-        kind = specification[place]
-        place += 1
+    position = skip_spaces(specification, 0)
+    while position < len(specification):
+        kind = specification[position]
+        position += 1
         if kind in "mso":
             found.append({"m": Parameter("plain"), "s": STAR, "o": OPTION}[kind])
         elif kind == "t":
-            found.append(Parameter("flag", (specification[place],)))
-            place += 1
+            found.append(Parameter("flag", (specification[position],)))
+            position += 1
         elif kind in "ODdRr":
-            marks = BRACKETS if kind == "O" else (specification[place], specification[place + 1])
-            place += 0 if kind == "O" else 2
-            default, place = (NO_VALUE, place) if kind.islower() else read_argument(specification, place)
+            marks = BRACKETS if kind == "O" else (specification[position], specification[position + 1])
+            position += 0 if kind == "O" else 2
+            default, position = (NO_VALUE, position) if kind.islower() else read_argument(specification, position)
             found.append(Parameter("optional", marks, tuple(tokens(default))))
         elif kind not in "+!":
-            raise LatexError("bad_definition", f"argument kind {kind}", place)
-        place = skip_spaces(specification, place)
+            raise LatexError("bad_definition", f"argument kind {kind}", position)
+        position = skip_spaces(specification, position)
     return tuple(found)

@@ -55,7 +55,7 @@ _SWITCH = (
 """A command that makes a character stand for `\\verb` from there on, or no longer."""
 _BEING_DEFINED = re.compile(r"\\(?:[a-zA-Z]*[cC]ommandx?\*?|[gex]?def|let|UrlCommand)\s*\{?\s*\Z")
 _BRACE = re.compile(r"\\[{}\\]|[{}]")
-_MOST_CHARACTERS = 2000
+_MAX_CHARACTERS = 2000
 """Characters of one address or piece of code inside a line of text."""
 _PRINTED = re.compile(r"\\includecomment\s*\{([^{}\\]+)\}")
 
@@ -76,22 +76,22 @@ class Verbatim:
     links: frozenset[str] = frozenset(_LINKS)
     short: frozenset[str] = frozenset()
 
-    def visible(self, source: str) -> str:
+    def remove(self, source: str) -> str:
         """The source without comments and verbatim text; line ends keep their number."""
-        source = line_ends(source).replace(FROZEN, "").replace(JOIN, "")
+        source = normalize_line_ends(source).replace(FROZEN, "").replace(JOIN, "")
         found: list[str] = []
-        place = 0
+        position = 0
         short = set(self.short - set(_SHORT.findall(STANDARD_COMMENTS.sub("", source)))) if self.short else set()
-        while match := self._pattern.search(source, place):
-            found.append(source[place : match.start()])
+        while match := self._pattern.search(source, position):
+            found.append(source[position : match.start()])
             if match["switch"]:
                 (short.discard if match["switch"][1:].startswith("Delete") else short.add)(match["mark"])
             if match["short"] and match["short"][0] not in short:
-                text, place = match["short"][0], match.start() + 1
+                text, position = match["short"][0], match.start() + 1
             else:
-                text, place = self._replaced(source, match)
+                text, position = self._replaced(source, match)
             found.append(text)
-        return "".join([*found, source[place:]])
+        return "".join([*found, source[position:]])
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -128,59 +128,59 @@ class Verbatim:
         kept = "\\href" if match["command"] in self.links else " "
         return kept + "\n" * source.count("\n", match.start(), end), end
 
-    def _command_end(self, source: str, place: int, command: str) -> int:
-        if source[place : place + 1] == "*":
-            place += 1
+    def _command_end(self, source: str, position: int, command: str) -> int:
+        if source[position : position + 1] == "*":
+            position += 1
         if command not in self.urls:
-            _, place = read_optional(source, place)
+            _, position = read_optional(source, position)
         if command in self.language:
-            place = _delimited_end(source, place)
-        return _delimited_end(source, place)
+            position = _delimited_end(source, position)
+        return _delimited_end(source, position)
 
 
-def _is_code_of_environment(source: str, place: int) -> bool:
+def _is_code_of_environment(source: str, position: int) -> bool:
     r"""Whether a `\begin` stands in the code of a `\newenvironment`, as behind `\VerbatimEnvironment`."""
-    start = source.rfind("newenvironment", max(0, place - 300), place)
-    return start >= 0 and source.count("{", start, place) > source.count("}", start, place)
+    start = source.rfind("newenvironment", max(0, position - 300), position)
+    return start >= 0 and source.count("{", start, position) > source.count("}", start, position)
 
 
-def _delimited_end(source: str, place: int) -> int:
-    """The place behind a group, or behind the next of the character that stands at `place`, in the same line."""
-    while source[place : place + 1] in (" ", "\t"):
-        place += 1
-    mark = source[place : place + 1]
+def _delimited_end(source: str, position: int) -> int:
+    """The position behind a group, or behind the next of the character that stands at `position`, in the same line."""
+    while source[position : position + 1] in (" ", "\t"):
+        position += 1
+    mark = source[position : position + 1]
     if mark == "{":
-        return _raw_group_end(source, place)
+        return _raw_group_end(source, position)
     delimits = mark and not mark.isspace() and not mark.isalpha() and mark not in "}([\\"
-    end = source.find(mark, place + 1) if delimits else -1
-    if end < 0 or "\n" in source[place:end]:
-        raise LatexError("unbalanced_group", "verbatim text is never closed", place)
+    end = source.find(mark, position + 1) if delimits else -1
+    if end < 0 or "\n" in source[position:end]:
+        raise LatexError("unbalanced_group", "verbatim text is never closed", position)
     return end + 1
 
 
-def _raw_group_end(source: str, place: int) -> int:
-    """The place behind a group that is closed within the characters allowed."""
+def _raw_group_end(source: str, position: int) -> int:
+    """The position behind a group that is closed within the characters allowed."""
     depth = 0
-    for match in _BRACE.finditer(source, place, place + _MOST_CHARACTERS):
+    for match in _BRACE.finditer(source, position, position + _MAX_CHARACTERS):
         depth += (match[0] == "{") - (match[0] == "}")
         if depth == 0:
             return match.end()
-    raise LatexError("unbalanced_group", "verbatim text is never closed", place)
+    raise LatexError("unbalanced_group", "verbatim text is never closed", position)
 
 
-def visible(source: str) -> str:
+def remove_comments(source: str) -> str:
     """The source without comments and what LaTeX and its packages know as verbatim text."""
-    return Verbatim().visible(source)
+    return Verbatim().remove(source)
 
 
-def line_ends(source: str) -> str:
+def normalize_line_ends(source: str) -> str:
     r"""The source with `\n` for every line end, also those of early Macintosh files."""
     return source.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def verbatim_of(sources: Iterable[str]) -> Verbatim:
+def find_verbatim(sources: Iterable[str]) -> Verbatim:
     """What is verbatim in a paper with these files."""
-    text = STANDARD_COMMENTS.sub("", "\n".join(map(line_ends, sources)))
+    text = STANDARD_COMMENTS.sub("", "\n".join(map(normalize_line_ends, sources)))
     environments = set(_ENVIRONMENTS) | set(_NEW_ENVIRONMENT.findall(text)) | set(_WRAPPED.findall(text))
     environments |= {name or f"{language}code" for name, language in _MINTED.findall(text)}
     environments -= set(_PRINTED.findall(text))

@@ -15,21 +15,21 @@ _WORDS = dict.fromkeys("pmb", 1) | dict.fromkeys("wW", 2)
 _PARAGRAPH = re.compile(r"[pmb]\{")
 """Columns whose cells are paragraphs of text."""
 INSERTIONS = frozenset("@!><")
-_MOST_COLUMNS = 500
+_MAX_COLUMNS = 500
 
 
-def columns(cursor: Cursor, mathematics: Callable[[list[Item]], Row], word: Callable[[Item], str]) -> Row:
+def parse_columns(cursor: Cursor, mathematics: Callable[[list[Item]], Row], word: Callable[[Item], str]) -> Row:
     r"""Cut a column specification: `l@{\,}*{2}{c}w{c}{2cm}` is `l`, `@{\,}`, `c`, `c`, `w{c}{2cm}`."""
     found: list[Node] = []
-    while not cursor.ended:
-        head, _, position = cursor.items[cursor.at]
-        cursor.at += 1
+    while not cursor.at_end:
+        head, _, position = cursor.items[cursor.index]
+        cursor.index += 1
         if head == "*":
             count = word(_due(cursor, head))
             repeats = int(count) if count.isdecimal() and len(count) < 5 else 1
-            once = columns(Cursor(cursor.source, _group(cursor, head)), mathematics, word)
-            if len(found) + repeats * len(once) > _MOST_COLUMNS:
-                raise LatexError("bad_columns", f"more than {_MOST_COLUMNS} columns", position)
+            once = parse_columns(Cursor(cursor.source, _group(cursor, head)), mathematics, word)
+            if len(found) + repeats * len(once) > _MAX_COLUMNS:
+                raise LatexError("bad_columns", f"more than {_MAX_COLUMNS} columns", position)
             for _ in range(repeats):
                 found += once
         elif head in INSERTIONS:
@@ -43,17 +43,17 @@ def columns(cursor: Cursor, mathematics: Callable[[list[Item]], Row], word: Call
     return found
 
 
-def paragraphs(specification: Row) -> frozenset[int]:
+def paragraph_columns(specification: Row) -> frozenset[int]:
     """Numbers of the columns, from 0, whose cells LaTeX sets as text: those of p, m and b."""
     cells = [node.text for node in specification if isinstance(node, Token) and node.text != "|"]
     return frozenset(number for number, text in enumerate(cells) if _PARAGRAPH.match(text))
 
 
 def _due(cursor: Cursor, head: str) -> Item:
-    if cursor.ended:
+    if cursor.at_end:
         cursor.fail("bad_columns", f"{head} lacks its argument")
-    cursor.at += 1
-    return cursor.items[cursor.at - 1]
+    cursor.index += 1
+    return cursor.items[cursor.index - 1]
 
 
 def _group(cursor: Cursor, head: str) -> list[Item]:

@@ -19,7 +19,7 @@ from pylatexenc.latexwalker import (
 from pylatexenc.macrospec import LatexContextDb
 
 from im2latex.errors import LatexError
-from im2latex.latex.parser.quantities import QUANTITIES, REGISTERS, written
+from im2latex.latex.parser.quantities import QUANTITIES, REGISTERS, canonical_quantity
 from im2latex.latex.parser.signatures import CONTROL_SPACE, DELIMITERS
 
 Item = tuple[str, LatexNode | None, int]
@@ -65,33 +65,33 @@ class Cursor:
     def __init__(self, source: str, inside: list[Item]) -> None:
         self.source = source
         self.items = inside
-        self.at = 0
+        self.index = 0
 
     @property
-    def ended(self) -> bool:
+    def at_end(self) -> bool:
         """Whether nothing is left."""
-        return self.at >= len(self.items)
+        return self.index >= len(self.items)
 
     def peek(self) -> str | None:
         """The next item's character or control sequence, "" for a larger node, None at the end."""
-        return self.items[self.at][0] if self.at < len(self.items) else None
+        return self.items[self.index][0] if self.index < len(self.items) else None
 
     @property
     def position(self) -> int:
         """Where the next item stands in the source; at the end, where the last one does."""
-        return self.items[min(self.at, len(self.items) - 1)][2] if self.items else 0
+        return self.items[min(self.index, len(self.items) - 1)][2] if self.items else 0
 
     @property
     def end(self) -> int:
         """Where the last item that was taken ends in the source."""
-        item, node, position = self.items[self.at - 1]
+        item, node, position = self.items[self.index - 1]
         return position + (node.len if node is not None else len(item))
 
-    def touches(self, end: int) -> bool:
+    def is_adjacent(self, end: int) -> bool:
         """Whether the next item stands at `end` in the source, nothing but comments between."""
-        if self.ended:
+        if self.at_end:
             return False
-        between = self.source[end : self.items[self.at][2]]
+        between = self.source[end : self.items[self.index][2]]
         return not between or not COMMENT.sub("", between)
 
     def option(self) -> str | None:
@@ -109,20 +109,20 @@ class Cursor:
 
     def group(self) -> list[Item] | None:
         """Take the inside of a brace group; None, and nothing taken, where none stands."""
-        node = None if self.ended else self.items[self.at][1]
+        node = None if self.at_end else self.items[self.index][1]
         if not isinstance(node, LatexGroupNode):
             return None
-        self.at += 1
+        self.index += 1
         return items(node.nodelist)
 
     def bracketed(self) -> list[Item] | None:
         """Take what stands between brackets, the first closing one outside braces; None where there are none."""
         if self.peek() != "[":
             return None
-        for close in range(self.at + 1, len(self.items)):
+        for close in range(self.index + 1, len(self.items)):
             if self.items[close][0] == "]":
-                inside = self.items[self.at + 1 : close]
-                self.at = close + 1
+                inside = self.items[self.index + 1 : close]
+                self.index = close + 1
                 return inside
         return None
 
@@ -133,8 +133,8 @@ class Cursor:
         match = pattern.match(given)
         if match is None:
             self.fail(reason, f"{name} takes {example}")
-        self.at = ends[match.end() - 1] if match.end() else self.at
-        return written(kind, match[1])
+        self.index = ends[match.end() - 1] if match.end() else self.index
+        return canonical_quantity(kind, match[1])
 
     def _characters(self) -> tuple[str, list[int]]:
         """The characters that follow, runs of spaces as one, and for each the place in the items behind it.
@@ -143,8 +143,8 @@ class Cursor:
         """
         text = ""
         ends: list[int] = []
-        behind = self.items[self.at][2] if not self.ended else 0
-        for index in range(self.at, min(self.at + _LONGEST_QUANTITY, len(self.items))):
+        behind = self.items[self.index][2] if not self.at_end else 0
+        for index in range(self.index, min(self.index + _LONGEST_QUANTITY, len(self.items))):
             item, node, position = self.items[index]
             if node is not None or not (len(item) == 1 or item in REGISTERS or (len(item) == 2 and text[-1:] == "`")):
                 break
@@ -158,14 +158,14 @@ class Cursor:
 
     def delimiter(self) -> str:
         r"""Take one delimiter, which may stand in braces after `\big`."""
-        if self.ended:
+        if self.at_end:
             self.fail("missing_argument", "a delimiter is due")
-        item, node, position = self.items[self.at]
+        item, node, position = self.items[self.index]
         inside = self.group()
         if inside is not None:
             item = inside[0][0] if len(inside) == 1 else ""
         elif node is None:
-            self.at += 1
+            self.index += 1
         if item not in DELIMITERS:
             self.fail("bad_delimiter", f"{item or 'this'} is no delimiter", position)
         return item
@@ -173,7 +173,7 @@ class Cursor:
     def fail(self, reason: str, detail: str, position: int | None = None) -> NoReturn:
         """Refuse the formula at `position`, by default here."""
         if position is None and self.items:
-            position = self.items[min(self.at, len(self.items) - 1)][2]
+            position = self.items[min(self.index, len(self.items) - 1)][2]
         raise LatexError(reason, detail, position)
 
 

@@ -2,7 +2,7 @@ r"""How deep a formula may nest, and what becomes of a deeper one: the refusal `
 
 The depth counts braces, environments and fences in the source; `reader` adds the arguments that stand without braces,
 since they are written with them. So what is accepted is accepted again after normalizing. A caller that has left the
-interpreter little stack is told the same: `guarded` turns Python's RecursionError into the refusal.
+interpreter little stack is told the same: `limit_recursion` turns Python's RecursionError into the refusal.
 """
 
 import re
@@ -20,7 +20,7 @@ _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 
 
-def too_deep(position: int | None = None) -> LatexError:
+def too_deep_error(position: int | None = None) -> LatexError:
     """The refusal of a formula that nests too deeply."""
     return LatexError("too_deep", f"more than {MAX_DEPTH} levels", position)
 
@@ -36,10 +36,10 @@ def check_depth(source: str) -> None:
         elif match[0] in ("}", "\\end", "\\right"):
             depth -= 1
         if depth > MAX_DEPTH:
-            raise too_deep(match.start())
+            raise too_deep_error(match.start())
 
 
-def guarded(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+def limit_recursion(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
     """Let a function refuse what the stack of the interpreter has no room for."""
 
     @wraps(function)
@@ -47,6 +47,6 @@ def guarded(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
         try:
             return function(*args, **kwargs)
         except RecursionError:
-            raise too_deep() from None
+            raise too_deep_error() from None
 
     return run

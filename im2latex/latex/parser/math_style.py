@@ -10,7 +10,7 @@ from enum import IntEnum
 from im2latex.latex.tokens import split
 
 
-class Style(IntEnum):
+class MathStyle(IntEnum):
     """TeX's math styles, as far as the size of text depends on them."""
 
     DISPLAY = 0
@@ -18,12 +18,12 @@ class Style(IntEnum):
     SCRIPT = 2
 
     @property
-    def in_fraction(self) -> "Style":
+    def in_fraction(self) -> "MathStyle":
         """The style of a numerator or denominator."""
-        return Style(min(self + 1, Style.SCRIPT))
+        return MathStyle(min(self + 1, MathStyle.SCRIPT))
 
 
-_D, _T, _S = Style.DISPLAY, Style.TEXT, Style.SCRIPT
+_D, _T, _S = MathStyle.DISPLAY, MathStyle.TEXT, MathStyle.SCRIPT
 
 SWITCHES = {"\\displaystyle": _D, "\\textstyle": _T, "\\scriptstyle": _S, "\\scriptscriptstyle": _S}
 
@@ -33,7 +33,7 @@ NUMERATORS = frozenset(split(r"\frac \binom \genfrac"))
 GENFRAC = {"0": _T, "1": _S, "2": _S, "3": _S}
 r"""By the fourth argument of `\genfrac`, which is the style of the whole fraction (amsmath.sty, `\@mathstyle`)."""
 
-_ARGUMENTS: dict[tuple[Style | None, ...], str] = {
+_ARGUMENTS: dict[tuple[MathStyle | None, ...], str] = {
     (_D,): r"""\overbrace \underbrace \overbracket \underbracket \boxed \lefteqn \smashoperator \LaTeXoverbrace
         \LaTeXunderbrace""",
     (_D, _D, _D): r"\sideset",

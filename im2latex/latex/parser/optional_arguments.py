@@ -22,7 +22,7 @@ _KEYWORD = re.compile(r"[A-Za-z]*")
 _BEGIN = re.compile(r"\\begin\s*\{[^{}]*\}")
 
 
-def keyword(cursor: Cursor, name: str) -> str | None:
+def read_keyword(cursor: Cursor, name: str) -> str | None:
     r"""Take an option that is compared letter by letter: `\smash[b]`, `\cfrac[l]`, `\cramped[\scriptstyle]`.
 
     A style may have a space behind it, which ends the control sequence. Other spaces make another keyword of it
@@ -39,14 +39,14 @@ def keyword(cursor: Cursor, name: str) -> str | None:
     return word
 
 
-def letter(cursor: Cursor, name: str, word: str) -> str:
+def column_letter(cursor: Cursor, name: str, word: str) -> str:
     r"""The column letter of `subarray`, which centres for `{c}` and for nothing else (`\ifx c#1` in amsmath.sty)."""
     if word.startswith("c") and word != "c":
         cursor.fail("bad_option", f"{name} compares {{{word}}} letter by letter, spaces included")
     return "c" if word == "c" else "l"
 
 
-def placement(cursor: Cursor, name: str, begin: int, spaced: bool) -> str:
+def read_placement(cursor: Cursor, name: str, begin: int, spaced: bool) -> str:
     r"""Take the option of an environment that begins at `begin` in the source, as it is written; "" for none.
 
     `spaced` says whether LaTeX's `\@ifnextchar` passes over spaces around the environment.
@@ -54,14 +54,14 @@ def placement(cursor: Cursor, name: str, begin: int, spaced: bool) -> str:
     Aligned and alignedat set a bracket that holds no position as mathematics (`\ams@start@box` in amsmath.sty).
     """
     opened = _BEGIN.match(cursor.source, begin)
-    if not (spaced and name in OPTION_AFTER_SPACE) and (opened is None or not cursor.touches(opened.end())):
+    if not (spaced and name in OPTION_AFTER_SPACE) and (opened is None or not cursor.is_adjacent(opened.end())):
         return ""
-    start, position = cursor.at, cursor.position
+    start, position = cursor.index, cursor.position
     word = cursor.option()
     if word is None:
         return ""
     if name == "multlined":
-        second = cursor.option() if cursor.touches(cursor.end) else None
+        second = cursor.option() if cursor.is_adjacent(cursor.end) else None
         return _dimensions(cursor, [word] if second is None else [word, second], position)
     if _WITH_COLUMNS.fullmatch(name):
         columns = squeeze(word)
@@ -74,7 +74,7 @@ def placement(cursor: Cursor, name: str, begin: int, spaced: bool) -> str:
         return f"[{word.lstrip()}]"
     if name == "alignedat":
         cursor.fail("bad_option", f"[{word}] of {name} is no position", position)
-    cursor.at = start
+    cursor.index = start
     return ""
 
 
@@ -89,25 +89,25 @@ def _dimensions(cursor: Cursor, words: list[str], position: int) -> str:
     return option
 
 
-def finds_gap_behind_space(table: str) -> bool:
+def allows_space_before_gap(table: str) -> bool:
     r"""Whether `\\` finds its `[length]` behind spaces; outside of all tables it is LaTeX's own and does."""
     return not table or table in BRACKET_AFTER_SPACE
 
 
-def row_break(cursor: Cursor, after_space: bool, end: int) -> str:
+def read_row_break(cursor: Cursor, after_space: bool, end: int) -> str:
     r"""Take the star and the gap that may follow `\\`, which ends at `end` in the source."""
     star = ""
-    if cursor.peek() == "*" and cursor.touches(end):
-        cursor.at += 1
+    if cursor.peek() == "*" and cursor.is_adjacent(end):
+        cursor.index += 1
         star = "*"
-    if not after_space and not cursor.touches(end + len(star)):
+    if not after_space and not cursor.is_adjacent(end + len(star)):
         return "\\\\" + star
-    start = cursor.at
+    start = cursor.index
     option = cursor.option()
     length = None if option is None else LENGTH.fullmatch(squeeze(option))
     if length is None:
         if option and any(register in option for register in REGISTERS):
             cursor.fail("bad_length", f"[{option}] behind a row break")
-        cursor.at = start
+        cursor.index = start
         return "\\\\" + star
     return f"\\\\{star}[{length[0]}]"

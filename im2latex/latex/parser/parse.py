@@ -11,10 +11,10 @@ from pylatexenc.latexwalker import LatexMathNode, LatexWalkerParseError
 
 from im2latex.errors import LatexError
 from im2latex.latex import allowed_commands
+from im2latex.latex.parser.accents import unicode_commands
 from im2latex.latex.parser.cursor import COMMENT, Item, items, walk
-from im2latex.latex.parser.depth import check_depth, guarded
-from im2latex.latex.parser.latin import spelled
-from im2latex.latex.parser.row_parser import Reader
+from im2latex.latex.parser.depth import check_depth, limit_recursion
+from im2latex.latex.parser.row_parser import RowParser
 from im2latex.latex.parser.signatures import COMMANDS
 from im2latex.latex.parser.tree import Row
 
@@ -23,7 +23,7 @@ _SHIFT = re.compile(r"\\.|%[^\n]*|[{}$]", re.DOTALL)
 _FOREIGN = re.compile(r"[^\x20-\x7e\t\n\r]")
 
 
-@guarded
+@limit_recursion
 def parse(source: str, commands: Mapping[str, str] = COMMANDS) -> Row:
     """Read one formula; `commands` maps names to the kinds they take; raises `LatexError` and nothing else."""
     _check_characters(source)
@@ -33,7 +33,7 @@ def parse(source: str, commands: Mapping[str, str] = COMMANDS) -> Row:
     source = _with_environments(_without_empty_formulas(source))
     check_depth(source)
     try:
-        return Reader(source, _without_shifts(items(walk(source))), commands).row()
+        return RowParser(source, _without_shifts(items(walk(source))), commands).row()
     except LatexWalkerParseError as error:
         raise _translated(error) from None
 
@@ -81,7 +81,7 @@ def _check_characters(source: str) -> None:
     if _FOREIGN.search(source) is None:
         return
     for foreign in _FOREIGN.finditer(COMMENT.sub(lambda match: " " * len(match[0]), source)):
-        if foreign[0] not in spelled():
+        if foreign[0] not in unicode_commands():
             reason = "non_ascii" if ord(foreign[0]) > 0x9F else "control_character"
             raise LatexError(reason, f"U+{ord(foreign[0]):04X}", foreign.start())
 

@@ -52,7 +52,7 @@ LENGTH = re.compile(rf"(?:{_GLUE}|{_REGISTER})", re.IGNORECASE)
 """A length as LaTeX's commands take it."""
 
 
-def written(kind: str, found: str) -> str:
+def canonical_quantity(kind: str, found: str) -> str:
     """A quantity without spaces; a character that stands for its code becomes the number."""
     if kind == "i":
         before, mark, character = found.partition("`")
@@ -60,7 +60,7 @@ def written(kind: str, found: str) -> str:
     return found.replace(" ", "").replace(",", ".").lower()
 
 
-def letter(number: str) -> str:
+def character_of_code(number: str) -> str:
     """The letter or digit that has the code, or nothing."""
     if not number.isdecimal():
         return ""

@@ -7,7 +7,7 @@ _ORDINARY_CHARACTERS = frozenset("./|@")
 
 
 @cache
-def classes() -> dict[str, frozenset[str]]:
+def symbol_classes() -> dict[str, frozenset[str]]:
     """From a class (ord, alpha, op, bin, rel, open, close, punct, function, other) to its commands."""
     found: dict[str, set[str]] = {}
     members: set[str] = set()
@@ -23,24 +23,24 @@ def classes() -> dict[str, frozenset[str]]:
 
 
 @cache
-def known() -> frozenset[str]:
+def known_symbols() -> frozenset[str]:
     """Every command that takes no argument."""
-    return frozenset().union(*classes().values())
+    return frozenset().union(*symbol_classes().values())
 
 
 @cache
-def ordinary() -> frozenset[str]:
+def ordinary_symbols() -> frozenset[str]:
     """Symbols that make one ordinary atom: letters, digits, and the commands of class `ord` or `alpha`."""
-    return classes()["ord"] | font_dependent()
+    return symbol_classes()["ord"] | font_dependent()
 
 
 def is_ordinary_symbol(text: str) -> bool:
     """Whether the character or command makes one ordinary atom."""
-    return text in ordinary() or text in _ORDINARY_CHARACTERS
+    return text in ordinary_symbols() or text in _ORDINARY_CHARACTERS
 
 
 @cache
 def font_dependent() -> frozenset[str]:
     r"""Symbols of TeX's class 7, the only ones that `\mathrm` and its kin change: letters, digits, capital Greek."""
     letters = "abcdefghijklmnopqrstuvwxyz"
-    return classes()["alpha"] | frozenset(letters) | frozenset(letters.upper()) | frozenset("0123456789")
+    return symbol_classes()["alpha"] | frozenset(letters) | frozenset(letters.upper()) | frozenset("0123456789")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from im2latex.latex.parser import math_style
-from im2latex.latex.parser.math_style import Style as Style
+from im2latex.latex.parser.math_style import MathStyle as MathStyle
 from im2latex.latex.parser.signatures import INFIX, SUBARRAYS
 
 
@@ -83,21 +83,23 @@ Node = Token | Group | Command | Scripts | Fence | Environment | Inline
 Row = list[Node]
 MATHEMATICS = frozenset("mofu")
 """Kinds of argument that are rows of mathematics."""
-KEPT = "x"
+FINAL = "x"
 """Kind of an argument in braces that the rules are done with."""
-Rewrite = Callable[[Row, Style], Row]
+Rewrite = Callable[[Row, MathStyle], Row]
 
 
-def rewrite(row: Row, rule: Rewrite, style: Style = Style.DISPLAY, outside: frozenset[str] = frozenset()) -> None:
-    """Apply `rule` in place to every row, the innermost first, but not inside the commands named by `outside`.
+def rewrite(
+    row: Row, rule: Rewrite, style: MathStyle = MathStyle.DISPLAY, skip_commands: frozenset[str] = frozenset()
+) -> None:
+    """Apply `rule` in place to every row, the innermost first, but not inside the commands named by `skip_commands`.
 
     A table's last row that the rule leaves empty gets `{}`: TeX makes no row of nothing behind the last row break.
     """
-    for node, here in styled(row, style):
+    for node, here in with_styles(row, style):
         if type(node) is not Token:
             last = _last_row(node)
-            for inner, inner_style in rows_of(node, here, outside):
-                rewrite(inner, rule, inner_style, outside)
+            for inner, inner_style in child_rows(node, here, skip_commands):
+                rewrite(inner, rule, inner_style, skip_commands)
             if last is not None and _ends_in_break(last):
                 last.append(Group([]))
     changed = rule(row, style)
@@ -128,7 +130,7 @@ def sets_colour(row: Row) -> bool:
     return any(isinstance(node, Command) and node.name == "\\color" for node in row)
 
 
-def styled(row: Row, style: Style) -> Iterator[tuple[Node, Style]]:
+def with_styles(row: Row, style: MathStyle) -> Iterator[tuple[Node, MathStyle]]:
     r"""Each node with the style in force there, `\displaystyle` and its kin respected."""
     for node in row:
         if type(node) is Token:
@@ -136,48 +138,50 @@ def styled(row: Row, style: Style) -> Iterator[tuple[Node, Style]]:
         yield node, style
 
 
-def rows_of(node: Node, style: Style, outside: frozenset[str] = frozenset()) -> Iterator[tuple[Row, Style]]:
-    """The rows directly inside a node, with the style of each; none in a command named by `outside`."""
+def child_rows(
+    node: Node, style: MathStyle, skip_commands: frozenset[str] = frozenset()
+) -> Iterator[tuple[Row, MathStyle]]:
+    """The rows directly inside a node, with the style of each; none in a command named by `skip_commands`."""
     match node:
         case Token():
             return
         case Group() | Fence():
             yield node.body, style
         case Inline():
-            yield node.body, Style.TEXT
+            yield node.body, MathStyle.TEXT
         case Scripts():
-            yield from rows_of(node.nucleus, style, outside)
+            yield from child_rows(node.nucleus, style, skip_commands)
             if node.sub is not None:
-                yield node.sub, Style.SCRIPT
+                yield node.sub, MathStyle.SCRIPT
             if node.sup is not None:
-                yield node.sup, Style.SCRIPT
-        case Command() if node.name not in outside:
+                yield node.sup, MathStyle.SCRIPT
+        case Command() if node.name not in skip_commands:
             yield from _rows_of_arguments(node, style)
         case Environment():
             for argument in node.arguments:
                 if argument.kind == "c":
                     yield from _rows_of_columns(argument.body)
-            cell_style = math_style.CELLS.get(node.name, Style.DISPLAY)
+            cell_style = math_style.CELLS.get(node.name, MathStyle.DISPLAY)
             for row in node.rows:
                 for cell in row:
                     yield cell, cell_style
 
 
-def _rows_of_arguments(command: Command, style: Style) -> Iterator[tuple[Row, Style]]:
-    bodies = [argument for argument in command.arguments if argument.kind in MATHEMATICS or argument.kind == KEPT]
+def _rows_of_arguments(command: Command, style: MathStyle) -> Iterator[tuple[Row, MathStyle]]:
+    bodies = [argument for argument in command.arguments if argument.kind in MATHEMATICS or argument.kind == FINAL]
     for place, argument in enumerate(bodies, -len(bodies)):
-        if argument.kind != KEPT:
+        if argument.kind != FINAL:
             yield argument.body, _argument_style(command, place, style)
     for argument in command.arguments:
         if argument.kind in "tv":
-            is_displayed = style == Style.DISPLAY and command.name in math_style.DISPLAYED_TEXTS
+            is_displayed = style == MathStyle.DISPLAY and command.name in math_style.DISPLAYED_TEXTS
             sets_style = command.name in math_style.DISPLAYED_TEXTS
-            yield from _rows_of_text(argument.body, Style.DISPLAY if is_displayed else Style.TEXT, sets_style)
+            yield from _rows_of_text(argument.body, MathStyle.DISPLAY if is_displayed else MathStyle.TEXT, sets_style)
         elif argument.kind == "c":
             yield from _rows_of_columns(argument.body)
 
 
-def _rows_of_text(text: Row, style: Style, sets_style: bool) -> Iterator[tuple[Row, Style]]:
+def _rows_of_text(text: Row, style: MathStyle, sets_style: bool) -> Iterator[tuple[Row, MathStyle]]:
     r"""A text is no row of mathematics, but may hold some between dollar signs, in this style.
 
     Where the text sets it by `\everymath`, an infix fraction has the switch in its numerator, and no rule may touch it.
@@ -191,16 +195,16 @@ def _rows_of_text(text: Row, style: Style, sets_style: bool) -> Iterator[tuple[R
         elif isinstance(node, Command) and sets_style and node.arguments and node.arguments[-1].kind == "t":
             yield from _rows_of_text(node.arguments[-1].body, style, sets_style)
         elif not isinstance(node, Token):
-            yield from rows_of(node, Style.TEXT)
+            yield from child_rows(node, MathStyle.TEXT)
 
 
-def _rows_of_columns(columns: Row) -> Iterator[tuple[Row, Style]]:
+def _rows_of_columns(columns: Row) -> Iterator[tuple[Row, MathStyle]]:
     """What `@{...}` and its like insert, in text style."""
     for column in columns:
-        yield from rows_of(column, Style.TEXT)
+        yield from child_rows(column, MathStyle.TEXT)
 
 
-def copied(row: Row) -> Row:
+def copy_row(row: Row) -> Row:
     """A row of the same nodes that shares none of them."""
     return [_copy(node) for node in row]
 
@@ -210,32 +214,32 @@ def _copy(node: Node) -> Node:
         case Token():
             return Token(node.text)
         case Group():
-            return Group(copied(node.body))
+            return Group(copy_row(node.body))
         case Inline():
-            return Inline(copied(node.body))
+            return Inline(copy_row(node.body))
         case Command():
             return Command(node.name, _arguments(node.arguments))
         case Scripts():
-            scripts = (script if script is None else copied(script) for script in (node.sub, node.sup))
+            scripts = (script if script is None else copy_row(script) for script in (node.sub, node.sup))
             return Scripts(_copy(node.nucleus), *scripts)
         case Fence():
-            return Fence(node.left, copied(node.body), node.right)
+            return Fence(node.left, copy_row(node.body), node.right)
         case Environment():
-            rows = [[copied(cell) for cell in cells] for cells in node.rows]
+            rows = [[copy_row(cell) for cell in cells] for cells in node.rows]
             return Environment(node.name, node.option, _arguments(node.arguments), rows, list(node.breaks))
 
 
 def _arguments(arguments: list[Argument]) -> list[Argument]:
-    return [Argument(argument.kind, copied(argument.body)) for argument in arguments]
+    return [Argument(argument.kind, copy_row(argument.body)) for argument in arguments]
 
 
-def heads(row: Row) -> Iterator[Node]:
+def nuclei(row: Row) -> Iterator[Node]:
     """The nodes of a row, a scripted one by its nucleus."""
     for node in row:
         yield node.nucleus if isinstance(node, Scripts) else node
 
 
-def _argument_style(command: Command, place: int, style: Style) -> Style:
+def _argument_style(command: Command, place: int, style: MathStyle) -> MathStyle:
     """The style of an argument, counted from the last one, which is -1."""
     name = command.name
     if name in math_style.NUMERATORS:

@@ -1,6 +1,6 @@
 r"""Rules for environments: displays, which no formula can hold, and tables."""
 
-from im2latex.latex.parser.tree import Argument, Environment, Group, Row, Scripts, Style, Token, heads
+from im2latex.latex.parser.tree import Argument, Environment, Group, MathStyle, Row, Scripts, Token, nuclei
 from im2latex.latex.rules.structure import holds_infix
 
 _INNER = {
@@ -26,7 +26,7 @@ _DOTS = tuple(map(Token, ("\\dots", "\\ldots", "\\cdots", "\\dotsb", "\\dotsc", 
 _PLAIN_BREAKS = ("\\\\", "\\\\*")
 
 
-def display(row: Row, _: Style) -> Row:
+def display(row: Row, _: MathStyle) -> Row:
     r"""A display, which is a paragraph of its own, becomes the table that prints its rows inside a formula.
 
     >>> \begin{align} a &= b \\ c &= d \end{align}
@@ -50,7 +50,7 @@ def display(row: Row, _: Style) -> Row:
     return changed
 
 
-def last_row(row: Row, _: Style) -> Row:
+def last_row(row: Row, _: MathStyle) -> Row:
     r"""A row break behind the last row of a table prints nothing unless it opens a gap or that row is empty.
 
     In `multlined` the last line is then the empty one behind it (mathtools.sty, `\endmultlined`).
@@ -58,7 +58,7 @@ def last_row(row: Row, _: Style) -> Row:
     >>> \begin{matrix} a \\ b \\ \end{matrix}
     \begin{matrix} a \\ b \end{matrix}
     """
-    for node in heads(row):
+    for node in nuclei(row):
         if isinstance(node, Environment) and node.name != "multlined" and _ends_in_idle_break(node):
             node.rows.pop()
             node.breaks.pop()
@@ -71,7 +71,7 @@ def _ends_in_idle_break(table: Environment) -> bool:
     return table.rows[-1] == [[]] and table.rows[-2] != [[]]
 
 
-def cell_braces(row: Row, _: Style) -> Row:
+def cell_braces(row: Row, _: MathStyle) -> Row:
     r"""A table's cell is a formula of its own, and braces around all of it change nothing.
 
     In `aligned` and its kin an empty atom stands before every second cell, and braces keep what follows from it; dots
@@ -80,7 +80,7 @@ def cell_braces(row: Row, _: Style) -> Row:
     >>> \begin{array}{cc} {a+b} & {-1} \end{array}
     \begin{array} { c c } a + b & - 1 \end{array}
     """
-    for node in heads(row):
+    for node in nuclei(row):
         if isinstance(node, Environment) and node.name not in _WITH_EMPTY_ATOMS:
             for cells in node.rows:
                 needed = cells is node.rows[-1] and len(cells) == 1
@@ -94,7 +94,7 @@ def cell_braces(row: Row, _: Style) -> Row:
 
 def _stands_alone(row: Row) -> bool:
     """Whether nothing in the row acts on what is outside of it."""
-    tokens = [node.text for node in heads(row) if isinstance(node, Token)]
+    tokens = [node.text for node in nuclei(row) if isinstance(node, Token)]
     if _FILLS.intersection(tokens) or holds_infix(row):
         return False
-    return not row or (next(heads(row)) not in _READ_BY_BREAK and next(heads(row[-1:])) not in _DOTS)
+    return not row or (next(nuclei(row)) not in _READ_BY_BREAK and next(nuclei(row[-1:])) not in _DOTS)

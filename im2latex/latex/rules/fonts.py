@@ -4,7 +4,19 @@ from collections.abc import Iterable
 
 from im2latex.latex.parser.signatures import FONT_SWITCHES, INFIX, LETTER_FONTS, TEXT_SWITCHES
 from im2latex.latex.parser.symbols import font_dependent
-from im2latex.latex.parser.tree import KEPT, Argument, Command, Group, Node, Row, Scripts, Style, Token, heads, styled
+from im2latex.latex.parser.tree import (
+    FINAL,
+    Argument,
+    Command,
+    Group,
+    MathStyle,
+    Node,
+    Row,
+    Scripts,
+    Token,
+    nuclei,
+    with_styles,
+)
 from im2latex.latex.rules.atoms import ACCENTS, has_ordinary_nucleus
 
 OLD_NAMES = {
@@ -36,13 +48,13 @@ _CORRECTED = frozenset("fgvwyVWY")
 """Letters that Computer Modern's upright fonts give an italic correction, which only mathematics adds to the last."""
 
 
-def accented_switch(row: Row, _: Style) -> Row:
+def accented_switch(row: Row, _: MathStyle) -> Row:
     r"""A switch under two accents acts as in braces, where amsmath does not look for the symbol that takes the accents.
 
     >>> \bar{\tilde{\cal H}} + \tilde{\cal H}
     \bar { \tilde { { \mathcal { H } } } } + \tilde { \mathcal { H } }
     """
-    for node in heads(row):
+    for node in nuclei(row):
         outer = node
         while (inner := _accent_under(outer)) is not None:
             body = inner.arguments[0].body
@@ -60,7 +72,7 @@ def _accent_under(node: Node) -> Command | None:
     return under if isinstance(under, Command) and under.name in ACCENTS else None
 
 
-def font_switch(row: Row, _: Style) -> Row:
+def font_switch(row: Row, _: MathStyle) -> Row:
     r"""A switch such as `\rm` holds to the end of its group, and becomes a command around what it changes.
 
     >>> {\bf x + y} = {\cal L} + {a \rm b .}
@@ -124,19 +136,19 @@ def _keeps_spacing(node: Node) -> bool:
     return isinstance(head, Group) or has_ordinary_nucleus(head)
 
 
-def old_font_name(row: Row, _: Style) -> Row:
+def old_font_name(row: Row, _: MathStyle) -> Row:
     r"""One name for each font command: the one that LaTeX and amsmath document.
 
     >>> \Bbb R \bm v
     \mathbb { R } \boldsymbol { v }
     """
-    for node in heads(row):
+    for node in nuclei(row):
         if isinstance(node, Command):
             node.name = OLD_NAMES.get(node.name, node.name)
     return row
 
 
-def fontless(row: Row, _: Style) -> Row:
+def fontless(row: Row, _: MathStyle) -> Row:
     r"""A font command around symbols that no font changes is a pair of braces.
 
     >>> \mathbf{\sigma} \mathrm{=}
@@ -153,19 +165,19 @@ def fontless(row: Row, _: Style) -> Row:
     return row
 
 
-def boxed_letter(row: Row, _: Style) -> Row:
+def boxed_letter(row: Row, _: MathStyle) -> Row:
     r"""A lone letter of text stays a box as an operator: TeX centres lone symbols there (The TeXbook, appendix G, 13).
 
     >>> \mathop{\text{d}}_i + \mathop{\mathrm{d}}_i
     \mathop { \text{d} } _ { i } + \mathop { \mathrm { d } } _ { i }
     """
-    for head in heads(row):
+    for head in nuclei(row):
         if isinstance(head, Command) and head.name in _OPERATORS:
             argument = head.arguments[-1]
             while (inner := _only_command(argument.body)) and inner.name in LETTER_FONTS:
                 argument = inner.arguments[-1]
             if inner and _is_letter_of_text(inner):
-                argument.kind = KEPT
+                argument.kind = FINAL
     return row
 
 
@@ -174,11 +186,11 @@ def _only_command(row: Row) -> Command | None:
 
 
 def _is_letter_of_text(node: Command) -> bool:
-    words = _words(node, Style.DISPLAY)
+    words = _words(node, MathStyle.DISPLAY)
     return len(words) == 1 and len(words[0]) == 1 and words != ["~"]
 
 
-def text_letters(row: Row, style: Style) -> Row:
+def text_letters(row: Row, style: MathStyle) -> Row:
     r"""Text of letters, digits and spaces becomes `\mathrm` and its kin, one token a letter, if the image is equal.
 
     A word keeps its text command as one token if its last letter has an italic correction, which mathematics would
@@ -191,7 +203,7 @@ def text_letters(row: Row, style: Style) -> Row:
     if any(isinstance(node, Token) and node.text in TEXT_SWITCHES for node in row):
         return row
     changed: Row = []
-    for index, (node, here) in enumerate(styled(row, style)):
+    for index, (node, here) in enumerate(with_styles(row, style)):
         words = _words(node, here)
         neighbours = row[max(index - 1, 0) : index] + row[index + 1 : index + 2]
         if words and not (words == [words[0][:1]] and any(map(_kerns, neighbours))) and not _is_lifted(changed):
@@ -219,7 +231,7 @@ def _is_lifted(before: Row) -> bool:
     return bool(before) and isinstance(before[-1], Command) and before[-1].name in _LIFTS
 
 
-def _words(node: Node, style: Style) -> list[str]:
+def _words(node: Node, style: MathStyle) -> list[str]:
     """The words of a text, spaces as `~`; none if mathematics cannot set it with the same image."""
     if not isinstance(node, Command) or node.name not in _TEXT_FONTS:
         return []
@@ -234,7 +246,7 @@ def _words(node: Node, style: Style) -> list[str]:
             words[-1] += character
         else:
             words.append(character)
-    if not words or (style == Style.SCRIPT and (node.name in _UNSCALED or len(words) > 1 or words == ["~"])):
+    if not words or (style == MathStyle.SCRIPT and (node.name in _UNSCALED or len(words) > 1 or words == ["~"])):
         return []
     if len(words) > 1 and _TEXT_FONTS[node.name] != "\\mathrm":
         return []

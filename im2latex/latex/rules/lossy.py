@@ -4,7 +4,7 @@ The profile `compact` runs all of them, `faithful` those that `rules_on` names; 
 """
 
 from im2latex.latex.parser.signatures import COMMANDS, CONTROL_SPACE, SPACE_COMMANDS, SPACES, STYLE_SWITCHES
-from im2latex.latex.parser.tree import Command, Fence, Group, Node, Row, Scripts, Style, Token, heads
+from im2latex.latex.parser.tree import Command, Fence, Group, MathStyle, Node, Row, Scripts, Token, nuclei
 from im2latex.latex.rules.structure import redundant_braces
 
 FRACTIONS = {"\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\dbinom": "\\binom", "\\tbinom": "\\binom"}
@@ -15,7 +15,7 @@ FILLS = frozenset(["\\hfill", "\\hfil"])
 THIN_SPACES = SPACES - QUADS - WORD_SPACES - FILLS
 
 
-def no_thin_space(row: Row, style: Style) -> Row:
+def no_thin_space(row: Row, style: MathStyle) -> Row:
     r"""Drop the spaces of a few mu, and the braces that then hold one atom.
 
     >>> a \, b \! c \; d
@@ -24,7 +24,7 @@ def no_thin_space(row: Row, style: Style) -> Row:
     return _without(row, style, THIN_SPACES)
 
 
-def no_quad(row: Row, style: Style) -> Row:
+def no_quad(row: Row, style: MathStyle) -> Row:
     r"""Drop the spaces of an em, its half and its double.
 
     >>> a \quad b \enspace c
@@ -33,7 +33,7 @@ def no_quad(row: Row, style: Style) -> Row:
     return _without(row, style, QUADS)
 
 
-def no_word_space(row: Row, style: Style) -> Row:
+def no_word_space(row: Row, style: MathStyle) -> Row:
     r"""Drop the spaces between words.
 
     >>> a~b\ c
@@ -42,7 +42,7 @@ def no_word_space(row: Row, style: Style) -> Row:
     return _without(row, style, WORD_SPACES)
 
 
-def no_length(row: Row, style: Style) -> Row:
+def no_length(row: Row, style: MathStyle) -> Row:
     r"""Drop the spaces of a given length.
 
     >>> a \hspace{1cm} b \mkern-3mu c
@@ -51,7 +51,7 @@ def no_length(row: Row, style: Style) -> Row:
     return _without(row, style, SPACE_COMMANDS)
 
 
-def no_fill(row: Row, style: Style) -> Row:
+def no_fill(row: Row, style: MathStyle) -> Row:
     r"""Drop the spaces that stretch.
 
     >>> a \hfill b
@@ -60,14 +60,14 @@ def no_fill(row: Row, style: Style) -> Row:
     return _without(row, style, FILLS)
 
 
-def _without(row: Row, style: Style, names: frozenset[str]) -> Row:
+def _without(row: Row, style: MathStyle, names: frozenset[str]) -> Row:
     def dropped(node: Node) -> bool:
         return (isinstance(node, Token) and node.text in names) or (isinstance(node, Command) and node.name in names)
 
     return redundant_braces([node for node in row if not dropped(node)], style)
 
 
-def no_left_right(row: Row, _: Style) -> Row:
+def no_left_right(row: Row, _: MathStyle) -> Row:
     r"""Let delimiters not grow with what they enclose, and drop those that are not seen.
 
     >>> \left( x \middle| y \right)^2 + \left. z \right|_0
@@ -76,7 +76,7 @@ def no_left_right(row: Row, _: Style) -> Row:
     return _unsized(row, frozenset(["\\middle"]), fences=True)
 
 
-def no_delimiter_size(row: Row, _: Style) -> Row:
+def no_delimiter_size(row: Row, _: MathStyle) -> Row:
     r"""Drop the given sizes of delimiters.
 
     >>> \big[ x \bigr]^2
@@ -117,7 +117,7 @@ def _visible(delimiter: str) -> Node:
     return Group([]) if delimiter == "." else Token(delimiter)
 
 
-def no_style_switch(row: Row, _: Style) -> Row:
+def no_style_switch(row: Row, _: MathStyle) -> Row:
     r"""Drop the style switches.
 
     >>> x \textstyle\sum_i x_i
@@ -126,13 +126,13 @@ def no_style_switch(row: Row, _: Style) -> Row:
     return [node for node in row if not (isinstance(node, Token) and node.text in STYLE_SWITCHES)]
 
 
-def no_fraction_style(row: Row, _: Style) -> Row:
+def no_fraction_style(row: Row, _: MathStyle) -> Row:
     r"""Drop the styles of fractions and binomials.
 
     >>> \dfrac{a}{b} + \tbinom{n}{k}
     \frac { a } { b } + \binom { n } { k }
     """
-    for node in heads(row):
+    for node in nuclei(row):
         if isinstance(node, Command):
             node.name = FRACTIONS.get(node.name, node.name)
     return row

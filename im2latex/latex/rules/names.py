@@ -1,7 +1,7 @@
 r"""Rules for symbols with several names: one glyph of one class, one name."""
 
-from im2latex.latex.parser.symbols import classes
-from im2latex.latex.parser.tree import Command, Fence, Node, Row, Scripts, Style, Token, heads, styled
+from im2latex.latex.parser.symbols import symbol_classes
+from im2latex.latex.parser.tree import Command, Fence, MathStyle, Node, Row, Scripts, Token, nuclei, with_styles
 from im2latex.latex.tokens import split
 
 SYNONYMS = {
@@ -38,25 +38,25 @@ _INTEGRALS = frozenset(split(r"\int \oint \iint \iiint \iiiint \idotsint \smalli
 _DELIMITERS = SYNONYMS | {"<": "\\langle", ">": "\\rangle", "\\lbrack": "["}
 
 
-def synonym(row: Row, _: Style) -> Row:
+def synonym(row: Row, _: MathStyle) -> Row:
     r"""One name for each symbol.
 
     >>> a \leq b \rightarrow \lbrace c \vert d \rbrace
     a \le b \to \{ c | d \}
     """
-    for node in heads(row):
+    for node in nuclei(row):
         if isinstance(node, Token):
             node.text = SYNONYMS.get(node.text, node.text)
     return row
 
 
-def delimiter_name(row: Row, _: Style) -> Row:
+def delimiter_name(row: Row, _: MathStyle) -> Row:
     r"""One name for each delimiter that grows.
 
     >>> \left< x \right> \big\lbrack y \big\rbrack
     \left \langle x \right \rangle \big [ y \big ]
     """
-    for node in heads(row):
+    for node in nuclei(row):
         if isinstance(node, Fence):
             node.left = _DELIMITERS.get(node.left, node.left)
             node.right = _DELIMITERS.get(node.right, node.right)
@@ -72,7 +72,7 @@ def _delimiter(node: Node) -> str:
     return _DELIMITERS.get(node.text, node.text)
 
 
-def not_equal(row: Row, _: Style) -> Row:
+def not_equal(row: Row, _: MathStyle) -> Row:
     r"""`\ne` is defined as `\not=`.
 
     >>> a \not= b
@@ -97,20 +97,20 @@ _FUNCTIONS = _LIMIT_FUNCTIONS | frozenset(
 _PLACINGS = (Token("\\limits"), Token("\\nolimits"))
 
 
-def function_name(row: Row, style: Style) -> Row:
+def function_name(row: Row, style: MathStyle) -> Row:
     r"""Functions that LaTeX has a command for; the star counts where there are limits to place.
 
     >>> \operatorname{sin} x + \operatorname*{lim}_{x} y
     \sin x + \lim _ { x } y
     """
-    nexts = [*heads(row[1:]), None]
-    for index, ((node, here), after) in enumerate(zip(styled(row, style), nexts, strict=False)):
+    nexts = [*nuclei(row[1:]), None]
+    for index, ((node, here), after) in enumerate(zip(with_styles(row, style), nexts, strict=False)):
         head = node.nucleus if isinstance(node, Scripts) else node
         name = _function(head)
         if name not in _FUNCTIONS:
             continue
         assert isinstance(head, Command)
-        has_limits = here == Style.DISPLAY and (isinstance(node, Scripts) or after in _PLACINGS)
+        has_limits = here == MathStyle.DISPLAY and (isinstance(node, Scripts) or after in _PLACINGS)
         if has_limits and (name in _LIMIT_FUNCTIONS) != head.name.endswith("*"):
             continue
         if isinstance(node, Scripts):
@@ -126,14 +126,14 @@ def _function(node: Node) -> str:
     return "\\" + "".join(part.text if isinstance(part, Token) else " " for part in node.arguments[0].body)
 
 
-def usual_limits(row: Row, style: Style) -> Row:
+def usual_limits(row: Row, style: MathStyle) -> Row:
     r"""`\limits` and `\nolimits` that say what TeX would do by itself say nothing.
 
     >>> \sum\limits_{i} x + \int\limits_a y
     \sum _ { i } x + \int \limits _ { a } y
     """
     changed: Row = []
-    for node, here in styled(row, style):
+    for node, here in with_styles(row, style):
         head = node.nucleus if isinstance(node, Scripts) else node
         before = changed[-1] if changed else None
         if head in _PLACINGS and before is not None and _places(before, here) == head:
@@ -145,14 +145,14 @@ def usual_limits(row: Row, style: Style) -> Row:
     return changed
 
 
-def _places(operator: Node, style: Style) -> Token | None:
+def _places(operator: Node, style: MathStyle) -> Token | None:
     """Where TeX puts the limits of an operator; None for what is no operator."""
     limits, beside = _PLACINGS
     if isinstance(operator, Command) and operator.name == "\\sideset":  # which is a \mathop
-        return limits if style == Style.DISPLAY else beside
+        return limits if style == MathStyle.DISPLAY else beside
     if isinstance(operator, Token):
         if operator.text in _FUNCTIONS - _LIMIT_FUNCTIONS or operator.text in _INTEGRALS:
             return beside
-        if operator.text in _LIMIT_FUNCTIONS or operator.text in classes()["op"]:
-            return limits if style == Style.DISPLAY else beside
+        if operator.text in _LIMIT_FUNCTIONS or operator.text in symbol_classes()["op"]:
+            return limits if style == MathStyle.DISPLAY else beside
     return None

@@ -3,7 +3,7 @@ r"""Rules for explicit spaces."""
 import re
 
 from im2latex.latex.parser.signatures import CONTROL_SPACE
-from im2latex.latex.parser.tree import Argument, Command, Environment, Row, Style, Token, heads
+from im2latex.latex.parser.tree import Argument, Command, Environment, MathStyle, Row, Token, nuclei
 from im2latex.latex.rules.atoms import has_ordinary_nucleus, is_space
 
 NAMES = {
@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"(?<![\d.])0*(\d+)(?:\.(\d*?)0*)?(?![\d.])|(?<![\d.])\.(?=
 _LENGTHS = {"\\hskip": "\\hspace", "\\kern": "\\hspace", "\\mkern": "\\mspace", "\\mskip": "\\mspace"}
 
 
-def space_name(row: Row, _: Style) -> Row:
+def space_name(row: Row, _: MathStyle) -> Row:
     r"""One name for each width.
 
     >>> a \thinspace c \> d \space e
@@ -29,7 +29,7 @@ def space_name(row: Row, _: Style) -> Row:
     return [node for node in row if not (isinstance(node, Token) and node.text == "\\space")]
 
 
-def word_space(row: Row, _: Style) -> Row:
+def word_space(row: Row, _: MathStyle) -> Row:
     r"""A word space is `~` where nothing sets it apart from the control space.
 
     A `~` brings an empty ordinary atom, so that what follows keeps its distance from that; `\nobreakspace` does not.
@@ -48,7 +48,7 @@ def word_space(row: Row, _: Style) -> Row:
     return row
 
 
-def space_length(row: Row, _: Style) -> Row:
+def space_length(row: Row, _: MathStyle) -> Row:
     r"""TeX's primitives for space become LaTeX's commands.
 
     >>> a \hskip 1.5 cm b \mkern-3mu c \hspace*{1em} d
@@ -64,13 +64,13 @@ def space_length(row: Row, _: Style) -> Row:
     return row
 
 
-def decimal(row: Row, _: Style) -> Row:
+def decimal(row: Row, _: MathStyle) -> Row:
     r"""One spelling for each number in a length.
 
     >>> a \hspace{01.50cm} b \hspace{.5em} c
     a \hspace { 1.5cm } b \hspace { 0.5em } c
     """
-    for node in heads(row):
+    for node in nuclei(row):
         if isinstance(node, Command):
             for argument in node.arguments:
                 if argument.kind in "lngk":

@@ -10,12 +10,12 @@ from im2latex.latex.parser.tree import (
     Environment,
     Fence,
     Group,
+    MathStyle,
     Node,
     Row,
     Scripts,
-    Style,
     Token,
-    heads,
+    nuclei,
     sets_colour,
 )
 from im2latex.latex.rules.atoms import ACCENTS, TRANSPARENT, has_ordinary_nucleus, is_ordinary, is_space
@@ -32,7 +32,7 @@ _WITHOUT_DELIMITERS = frozenset(["\\over", "\\atop", "\\above"])
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}
 
 
-def invisible(row: Row, _: Style) -> Row:
+def invisible(row: Row, _: MathStyle) -> Row:
     r"""Labels, tags, numbering and TeX's empty commands print nothing inside a formula.
 
     >>> x = y \label{eq:one} \nonumber
@@ -41,7 +41,7 @@ def invisible(row: Row, _: Style) -> Row:
     return [node for node in row if getattr(node, "text", getattr(node, "name", "")) not in INVISIBLE]
 
 
-def ensured(row: Row, _: Style) -> Row:
+def ensured(row: Row, _: MathStyle) -> Row:
     r"""Where there is mathematics already, `\ensuremath` does nothing and `\TextOrMath` takes its second argument.
 
     >>> a + \ensuremath{b} + \TextOrMath{text}{c}
@@ -56,7 +56,7 @@ def ensured(row: Row, _: Style) -> Row:
     return changed
 
 
-def open_fraction(row: Row, style: Style) -> Row:
+def open_fraction(row: Row, style: MathStyle) -> Row:
     r"""A fraction that takes in the whole formula has the `\displaystyle` before it above its bar.
 
     >>> a \over b
@@ -78,7 +78,7 @@ def _infix(node: Node) -> str:
     return name if name in INFIX else ""
 
 
-def infix_fraction(row: Row, _: Style) -> Row:
+def infix_fraction(row: Row, _: MathStyle) -> Row:
     r"""TeX's infix fractions become commands; a font or a colour switched on above the bar holds below it too.
 
     A colour holds for all that is drawn behind it, the bar and the delimiters too. One that begins above the bar moves
@@ -103,7 +103,7 @@ def infix_fraction(row: Row, _: Style) -> Row:
     return [*(above[index] for index in colours), fraction]
 
 
-def coloured_infix(row: Row, _: Style) -> Row:
+def coloured_infix(row: Row, _: MathStyle) -> Row:
     r"""A fraction with delimiters that is all there is in a colour has the left one outside of it.
 
     >>> \textcolor{red}{n \choose k}
@@ -150,7 +150,7 @@ def _fraction(name: str, node: Node, numerator: Argument, denominator: Argument)
     return Command("\\genfrac", [*head, numerator, denominator])
 
 
-def redundant_braces(row: Row, _: Style) -> Row:
+def redundant_braces(row: Row, _: MathStyle) -> Row:
     r"""Braces around one ordinary atom, and braces doubled, change nothing; `{=}` and `{a,}` stay.
 
     TeX itself takes the braces off a lone ordinary atom (The TeXbook, appendix G; tex.web, section 1186).
@@ -178,13 +178,13 @@ def _undouble_colour(node: Node) -> None:
             _undouble_if(body, lambda _: True)
 
 
-def accent_braces(row: Row, _: Style) -> Row:
+def accent_braces(row: Row, _: MathStyle) -> Row:
     r"""Braces doubled under one accent; under two, amsmath looks into them.
 
     >>> \tilde{{\mathbf{u}}} + \bar{\tilde{{\mathbf{u}}}}
     \tilde { \mathbf { u } } + \bar { \tilde { { \mathbf { u } } } }
     """
-    for head in heads(row):
+    for head in nuclei(row):
         if isinstance(head, Command) and head.name in ACCENTS:
             _undouble_if(head.arguments[0].body, _has_no_accent)
     return row
@@ -196,7 +196,7 @@ def _undouble_if(row: Row, may: Callable[[Group], bool]) -> None:
 
 
 def _has_no_accent(group: Group) -> bool:
-    return not any(isinstance(head, Command) and head.name in ACCENTS for head in heads(group.body))
+    return not any(isinstance(head, Command) and head.name in ACCENTS for head in nuclei(group.body))
 
 
 def _has_ordinary_edges(group: Group) -> bool:
@@ -257,7 +257,7 @@ def _ends_here(row: Row) -> bool:
     return not holds_infix(row) and not sets_colour(row)
 
 
-def outermost(row: Row, _: Style) -> Row:
+def outermost(row: Row, _: MathStyle) -> Row:
     r"""Around the whole formula, braces, a leading `\displaystyle`, and space, breaks, switches behind print nothing.
 
     Space before the formula moves the image on its pixel grid, and stays.

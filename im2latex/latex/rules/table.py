@@ -33,9 +33,9 @@ class Rule:
 
     apply: Rewrite
     triggers: frozenset[str]
-    everywhere: bool = True
+    recursive: bool = True
     """False for a rule that looks at the whole formula only, not at the rows inside it."""
-    outside: frozenset[str] = frozenset()
+    skip_commands: frozenset[str] = frozenset()
     """Commands whose arguments the rule leaves alone."""
     faithful: bool = True
     """False for a rule that changes the image; it runs in the profile `compact`, or where `rules_on` names it."""
@@ -56,13 +56,13 @@ RULES = (
     Rule(environments.last_row, _TABLES),
     Rule(structure.ensured, structure.ENSURED),
     Rule(structure.coloured_infix, _words(r"\textcolor")),
-    Rule(structure.open_fraction, INFIX, everywhere=False),
-    Rule(structure.infix_fraction, INFIX, outside=SUBARRAYS | {"\\sideset"}),
-    Rule(names.synonym, frozenset(names.SYNONYMS), outside=PLAIN_CODES),
+    Rule(structure.open_fraction, INFIX, recursive=False),
+    Rule(structure.infix_fraction, INFIX, skip_commands=SUBARRAYS | {"\\sideset"}),
+    Rule(names.synonym, frozenset(names.SYNONYMS), skip_commands=PLAIN_CODES),
     Rule(names.delimiter_name, _SIZES),
     Rule(names.function_name, _words(r"\operatorname \operatornamewithlimits")),
     # a wide accent measures what is under it without the style that is in force there
-    Rule(names.usual_limits, _words(r"\limits \nolimits"), outside=ACCENTS),
+    Rule(names.usual_limits, _words(r"\limits \nolimits"), skip_commands=ACCENTS),
     Rule(spacing.space_name, SPACES),
     Rule(spacing.space_length, SPACE_COMMANDS),
     Rule(spacing.decimal, SPACE_COMMANDS | _words(r"\rule \raisebox \\ \above")),
@@ -71,20 +71,22 @@ RULES = (
     Rule(lossy.no_left_right, _words(r"\left \middle"), faithful=False),
     Rule(lossy.no_delimiter_size, lossy.SIZES, faithful=False),
     Rule(fonts.old_font_name, frozenset(fonts.OLD_NAMES)),
-    Rule(fonts.accented_switch, frozenset(FONT_SWITCHES), outside=ACCENTS),
+    Rule(fonts.accented_switch, frozenset(FONT_SWITCHES), skip_commands=ACCENTS),
     Rule(fonts.font_switch, frozenset(FONT_SWITCHES)),
     Rule(fonts.fontless, _FONTS),
     Rule(names.not_equal, _words(r"\not")),
     Rule(environments.cell_braces, _TABLES),
     Rule(structure.redundant_braces, _FONTS | {"{"}),
-    Rule(structure.accent_braces, ACCENTS, outside=ACCENTS),
+    Rule(structure.accent_braces, ACCENTS, skip_commands=ACCENTS),
     Rule(fonts.boxed_letter, _TEXTS),
-    Rule(fonts.text_letters, _TEXTS | {"*"}, outside=TRANSPARENT),  # the starred cases hold text without a command
+    Rule(
+        fonts.text_letters, _TEXTS | {"*"}, skip_commands=TRANSPARENT
+    ),  # the starred cases hold text without a command
     Rule(lossy.no_thin_space, lossy.THIN_SPACES, faithful=False),
     Rule(lossy.no_quad, lossy.QUADS, faithful=False),
     Rule(lossy.no_word_space, lossy.WORD_SPACES | _CONTROL_SPACES | _TEXTS, faithful=False),
     Rule(lossy.no_length, SPACE_COMMANDS | {"\\hspace", "\\vspace"}, faithful=False),
     Rule(lossy.no_fill, lossy.FILLS, faithful=False),
     Rule(spacing.word_space, _CONTROL_SPACES),
-    Rule(structure.outermost, _FONTS | STYLE_SWITCHES | _SPACES | _TEXTS | {"{", "\\\\"}, everywhere=False),
+    Rule(structure.outermost, _FONTS | STYLE_SWITCHES | _SPACES | _TEXTS | {"{", "\\\\"}, recursive=False),
 )

@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2latex.errors import LatexError
-from im2latex.latex.automaton.columns import COUNTED_COLUMNS
-from im2latex.latex.automaton.transitions import balanced
+from im2latex.latex.automaton.alphabet import COUNTED_COLUMNS
+from im2latex.latex.automaton.transitions import accepts
 from im2latex.latex.grammar.generator import generate
 from im2latex.latex.normalizer import NormalizerParams, normalize
 from im2latex.latex.parser.parse import parse
@@ -76,18 +76,18 @@ BAD = [
 
 @pytest.mark.parametrize("formula", GOOD)
 def test_what_is_written_is_read(formula: str) -> None:
-    assert balanced(formula.split())
+    assert accepts(formula.split())
 
 
 @pytest.mark.parametrize("formula", BAD)
 def test_what_breaks_is_refused(formula: str) -> None:
-    assert not balanced(formula.split())
+    assert not accepts(formula.split())
 
 
 def test_every_normalized_formula_is_read() -> None:
     for formula in generate(300, seed=11):
         label = normalize(formula, NormalizerParams())
-        assert balanced(label.split()), label
+        assert accepts(label.split()), label
 
 
 TOKENS = split(
@@ -99,7 +99,7 @@ TOKENS = split(
 @settings(max_examples=300)
 @given(st.lists(st.sampled_from(TOKENS), max_size=14))
 def test_what_is_read_parses(tokens: list[str]) -> None:
-    if balanced(tokens):
+    if accepts(tokens):
         try:
             parse(" ".join(tokens))
         except LatexError as error:

@@ -7,7 +7,7 @@ with other spaces where TeX ignores them.
 from collections.abc import Callable
 from random import Random
 
-from im2latex.latex.automaton.transitions import balanced
+from im2latex.latex.automaton.transitions import accepts
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.metrics.normalizer_audit import Finding, audit
 from im2latex.rendering.renderer import RenderParams, TexRenderer
@@ -63,6 +63,6 @@ def assert_same(kind: Callable[[Draw], str], seed: int = 1, count: int = COUNT) 
     wrong = [
         (found.outcome, found.reason, found.raw, found.latex)
         for found in findings(kind, seed, count)
-        if found.outcome != "same" or not found.idempotent or not balanced((found.latex or "").split())
+        if found.outcome != "same" or not found.idempotent or not accepts((found.latex or "").split())
     ]
     assert wrong == []

@@ -9,11 +9,11 @@ from random import Random
 import pytest
 
 from im2latex.errors import LatexError
-from im2latex.latex.automaton.transitions import balanced
+from im2latex.latex.automaton.transitions import accepts
 from im2latex.latex.grammar.respell import respell
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
-from im2latex.latex.papers.macros import Macros
-from im2latex.latex.papers.meanings import Macro, plain
+from im2latex.latex.papers.macro_expander import MacroExpander
+from im2latex.latex.papers.macro_table import Macro, plain
 from im2latex.latex.tokens import split
 
 NORMALIZER = Normalizer(NormalizerParams(max_characters=1_000_000))
@@ -148,11 +148,11 @@ def _explain(formula: str) -> None:
 
 
 def _balance(formula: str) -> None:
-    balanced(split(formula))
+    accepts(split(formula))
 
 
 def _expand(formula: str) -> None:
-    macros = Macros()
+    macros = MacroExpander()
     macros.define("\\x", Macro(plain(1), ("{", "\\x", "#1", "}")))
     macros.expand(formula.replace("x", "\\x"))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from im2latex.latex.normalizer import NormalizerParams, normalize
-from im2latex.latex.parser.symbols import classes
+from im2latex.latex.parser.symbols import symbol_classes
 from tests.latex.faults.siblings import Draw, assert_same
 
 pytestmark = pytest.mark.needs_tex
@@ -19,7 +19,7 @@ _CLASSES = [
     r"\mathpunct",
     r"\mathinner",
 ]
-_ALL = [*"+-=<>:;,!?*()[]|/x2", *sorted(classes()["bin"] | classes()["rel"] | classes()["ord"])]
+_ALL = [*"+-=<>:;,!?*()[]|/x2", *sorted(symbol_classes()["bin"] | symbol_classes()["rel"] | symbol_classes()["ord"])]
 _SYMBOLS = [symbol for symbol in _ALL if "olon" not in symbol]  # made of several, which TeX refuses without braces
 
 

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from im2latex.latex.normalizer import NormalizerParams, normalize
-from im2latex.latex.parser.latin import ACCENTS, spelled
+from im2latex.latex.parser.accents import ACCENTS, unicode_commands
 from tests.latex.faults.same_image import assert_accepted
 
 TEXTS = [r"\text", r"\mbox", r"\textbf", r"\textrm", r"\textit", r"\hbox", r"\underbar"]
@@ -128,7 +128,7 @@ def test_accents_take_their_letter_however_it_is_written() -> None:
 
 @pytest.mark.needs_tex
 def test_letters_outside_ascii_are_what_their_commands_are() -> None:
-    letters = list(spelled())
+    letters = list(unicode_commands())
     assert_accepted([rf"\text{{x{''.join(letters[at : at + 3])} y}}" for at in range(0, len(letters), 3)])
 
 

@@ -4,9 +4,9 @@ from collections import Counter
 from random import Random
 from statistics import median
 
-from im2latex.latex.grammar.generator import formula, generate
-from im2latex.latex.grammar.randomize import BOLD
+from im2latex.latex.grammar.generator import generate, load_classics, random_formula
 from im2latex.latex.grammar.symbol_sets import flat_symbols
+from im2latex.latex.grammar.symbol_substitution import BOLD
 from im2latex.latex.normalizer import NormalizerParams, normalize
 from im2latex.latex.tokens import LEXEME
 
@@ -15,7 +15,7 @@ def test_the_seed_decides() -> None:
     assert generate(50, seed=3) == generate(50, seed=3)
     assert generate(50, seed=3) != generate(50, seed=4)
     assert generate(50, seed=3) == generate(80, seed=3)[:50]
-    assert formula(Random(3)) == generate(1, seed=3)[0]
+    assert random_formula(Random(3)) == generate(1, seed=3)[0]
 
 
 def test_formulas_differ() -> None:
@@ -38,3 +38,9 @@ def test_flat_symbols_are_equally_frequent() -> None:
     assert relations[0] > 0
     assert relations[len(relations) * 95 // 100] < 5 * median(relations)  # the productions themselves bring some
     assert not any(font in BOLD for font, _ in symbols.fonts)
+
+
+def test_classics_are_accepted_and_distinct() -> None:
+    formulas = load_classics()
+    assert len(formulas) >= 150
+    assert len({normalize(formula, NormalizerParams()) for formula in formulas}) == len(formulas)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2latex.images.compare import same_ink
-from im2latex.latex.grammar.generator import formula
+from im2latex.latex.grammar.generator import random_formula
 from im2latex.latex.grammar.respell import respell
 from im2latex.latex.normalizer import NormalizerParams, normalize
 from im2latex.rendering.renderer import TexRenderer
@@ -16,7 +16,7 @@ PARAMS = NormalizerParams()
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=300)
 def test_respellings_of_the_grammar_return_to_one_string(seed: int) -> None:
-    line = normalize(formula(Random(seed)), PARAMS)
+    line = normalize(random_formula(Random(seed)), PARAMS)
     assert normalize(respell(line, seed), PARAMS) == line
 
 
@@ -29,7 +29,7 @@ def test_respelling_is_seeded_and_changes_the_string() -> None:
 
 @pytest.mark.needs_tex
 def test_neither_normalizing_nor_respelling_changes_the_image() -> None:
-    raw = [formula(Random(seed)) for seed in range(120)]
+    raw = [random_formula(Random(seed)) for seed in range(120)]
     lines = [normalize(source, PARAMS) for source in raw]
     spelled = [respell(line, seed) for seed, line in enumerate(lines)]
     renderer = TexRenderer()

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from im2latex.latex.automaton.transitions import balanced
+from im2latex.latex.automaton.transitions import accepts
 from im2latex.latex.grammar.generator import generate
 from im2latex.latex.grammar.subformulas import by_length, choose, delimiter, runs
 from im2latex.latex.normalizer import NormalizerParams, normalize
@@ -39,7 +39,7 @@ def test_runs_stand_alone(formula: str) -> None:
     for run in runs(row, 12):
         tokens = write(run.nodes)
         assert run.tokens == len(tokens) <= 12
-        assert balanced(tokens)
+        assert accepts(tokens)
         assert "".join(tokens) in whole
         assert not tokens[-1].startswith("\\\\")
         normalize(" ".join(tokens), NormalizerParams())

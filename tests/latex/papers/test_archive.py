@@ -66,7 +66,7 @@ def test_nothing_leads_out(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MOST_FILE_BYTES", 1000)
+    monkeypatch.setattr(archive, "MAX_FILE_BYTES", 1000)
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"x" * 100_000))
     with pytest.raises(InputError, match="more than 1,000 bytes"):
         list(read_papers(tmp_path / "a.gz"))
@@ -100,16 +100,16 @@ def test_styles_alone_are_no_paper_and_depth_is_no_limit(tmp_path: Path) -> None
 
 
 def test_what_is_too_large_or_a_link_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MOST_FILE_BYTES", 5)
+    monkeypatch.setattr(archive, "MAX_FILE_BYTES", 5)
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "a.tex").write_text("x")
     (tmp_path / "p" / "b.tex").write_text("xxxxxx")
     (tmp_path / "p" / "c.tex").symlink_to("/etc/passwd")
     assert [(paper.left_out, list(paper.files)) for paper in read_papers(tmp_path / "p")] == [(2, ["a.tex"])]
-    monkeypatch.setattr(archive, "MOST_PAPER_BYTES", 0)
+    monkeypatch.setattr(archive, "MAX_PAPER_BYTES", 0)
     with pytest.raises(InputError, match="in one paper"):
         list(read_papers(tmp_path / "p"))
-    monkeypatch.setattr(archive, "MOST_ARCHIVE_BYTES", 0)
+    monkeypatch.setattr(archive, "MAX_ARCHIVE_BYTES", 0)
     with pytest.raises(InputError, match="unpack it to a folder"):
         list(read_papers(packed(tmp_path / "a.tar.gz", {"a.tex": b"1"})))
 
@@ -182,7 +182,7 @@ def test_headers_that_lie_are_one_sentence(tmp_path: Path, members: list[tuple[s
 
 
 def test_an_archive_has_at_most_so_many_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MOST_MEMBERS", 3)
+    monkeypatch.setattr(archive, "MAX_MEMBERS", 3)
     with pytest.raises(InputError, match="more than 3 members"):
         list(read_papers(tar(tmp_path / "a.tar.gz", *[("x.png", 0, FILE, b"")] * 3, GOOD)))
 

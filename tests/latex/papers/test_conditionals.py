@@ -44,7 +44,7 @@ FALSE = [
     ("", r"\unless\ifx\undefined\full"),
     (r"{\def\full{1}}", r"\ifdefined\full"),
 ]
-CHOICES = [
+CONDITIONAL_COMMANDS = [
     (r"\newtoggle{t}\toggletrue{t}", r"\iftoggle{t}", True),
     (r"\newtoggle{t}", r"\iftoggle{t}", False),
     (r"\newboolean{t}\setboolean{t}{true}", r"\ifthenelse{\boolean{t}}", True),
@@ -123,7 +123,7 @@ def test_siblings_in_displays_and_macros(seed: int) -> None:
     assert formulas(f"{definitions} {source} $w$") == [*found, "w"]
 
 
-@pytest.mark.parametrize(("definitions", "condition", "holds"), CHOICES)
+@pytest.mark.parametrize(("definitions", "condition", "holds"), CONDITIONAL_COMMANDS)
 def test_choices_between_arguments(definitions: str, condition: str, holds: bool) -> None:
     assert formulas(rf"{definitions} {condition}{{$a$}}{{$b$}} $w$") == ["a" if holds else "b", "w"]
     assert formulas(rf"{definitions} $x {condition}{{a}}{{b}}$") == ["xa" if holds else "xb"]

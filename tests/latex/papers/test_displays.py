@@ -1,6 +1,6 @@
 import pytest
 
-from im2latex.latex.papers.displays import typeset_inside
+from im2latex.latex.papers.displays import display_to_formula
 from im2latex.latex.papers.lexer import tokens
 
 
@@ -20,4 +20,4 @@ from im2latex.latex.papers.lexer import tokens
     ],
 )
 def test_displays(body: str, env: str, formula: str) -> None:
-    assert typeset_inside(tokens(body), env) == formula
+    assert display_to_formula(tokens(body), env) == formula

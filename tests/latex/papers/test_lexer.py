@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from im2latex.latex.papers.lexer import JOIN, read_argument, read_optional, tokens, untokenize
-from im2latex.latex.papers.verbatim import visible
+from im2latex.latex.papers.verbatim import remove_comments
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,12 @@ from im2latex.latex.papers.verbatim import visible
     ],
 )
 def test_what_is_no_text_is_blanked(source: str, text: str) -> None:
-    assert visible(source) == text
+    assert remove_comments(source) == text
 
 
 @given(st.text(alphabet="ab%\\{}\n $", max_size=40))
 def test_lines_keep_their_number(source: str) -> None:
-    text = visible(source)
+    text = remove_comments(source)
     assert text.count("\n") + text.count(JOIN) == source.count("\n")
 
 

@@ -1,13 +1,13 @@
 from im2latex.latex.parser.parse import parse
-from im2latex.latex.parser.tree import Row, Style, Token, copied, heads, rewrite
+from im2latex.latex.parser.tree import MathStyle, Row, Token, copy_row, nuclei, rewrite
 from im2latex.latex.serializer import write
 
 
-def _styles_of(source: str) -> dict[str, Style]:
+def _styles_of(source: str) -> dict[str, MathStyle]:
     """The style of each row, by its first token."""
-    found: dict[str, Style] = {}
+    found: dict[str, MathStyle] = {}
 
-    def note(row: Row, style: Style) -> Row:
+    def note(row: Row, style: MathStyle) -> Row:
         if row and isinstance(row[0], Token):
             found[row[0].text] = style
         return row
@@ -18,13 +18,13 @@ def _styles_of(source: str) -> dict[str, Style]:
 
 def test_styles_follow_tex() -> None:
     styles = _styles_of(r"a + \frac{b}{\frac{c}{d}} + x^{e} + \tfrac{f}{g} + \begin{matrix} h \end{matrix}")
-    assert styles["a"] == Style.DISPLAY
-    assert styles["b"] == styles["h"] == Style.TEXT
-    assert styles["c"] == styles["e"] == styles["f"] == Style.SCRIPT
+    assert styles["a"] == MathStyle.DISPLAY
+    assert styles["b"] == styles["h"] == MathStyle.TEXT
+    assert styles["c"] == styles["e"] == styles["f"] == MathStyle.SCRIPT
 
 
 def test_a_style_switch_holds_for_what_follows() -> None:
-    assert _styles_of(r"\scriptstyle {a}")["a"] == Style.SCRIPT
+    assert _styles_of(r"\scriptstyle {a}")["a"] == MathStyle.SCRIPT
 
 
 def test_text_is_no_row_but_its_mathematics_is() -> None:
@@ -32,13 +32,13 @@ def test_text_is_no_row_but_its_mathematics_is() -> None:
 
 
 def test_heads_look_through_scripts() -> None:
-    assert list(heads(parse("a^2 b"))) == [Token("a"), Token("b")]
+    assert list(nuclei(parse("a^2 b"))) == [Token("a"), Token("b")]
 
 
 def test_rewrite_goes_innermost_first() -> None:
     seen: list[int] = []
 
-    def note(row: Row, _: Style) -> Row:
+    def note(row: Row, _: MathStyle) -> Row:
         seen.append(len(row))
         return row
 
@@ -54,7 +54,7 @@ def test_a_copy_shares_no_node() -> None:
     ]:
         row = parse(text)
         before = write(row)
-        copy = copied(row)
+        copy = copy_row(row)
         assert write(copy) == before
         rewrite(copy, lambda inner, style: [])
         assert write(row) == before

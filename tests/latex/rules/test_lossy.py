@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from im2latex.latex.grammar.generator import formula
+from im2latex.latex.grammar.generator import random_formula
 from im2latex.latex.normalizer import LOSSY, Normalizer, NormalizerParams, normalize
 from im2latex.latex.rules.table import RULES
 
@@ -62,7 +62,7 @@ def test_each_rule_can_be_switched_on_and_off_alone(name: str) -> None:
 @given(st.sets(st.sampled_from(LOSSY)), st.integers(0, 2**32))
 @settings(max_examples=150)
 def test_any_choice_of_them_is_stable(names: set[str], seed: int) -> None:
-    source = formula(Random(seed))
+    source = random_formula(Random(seed))
     normalizer = Normalizer(NormalizerParams(rules_on=tuple(sorted(names))))
     line = normalizer.normalize(source)
     assert normalizer.normalize(line) == line
@@ -77,7 +77,7 @@ def test_compact_is_all_of_them() -> None:
     everything = NormalizerParams(rules_on=LOSSY)
     nothing = NormalizerParams(profile="compact", rules_off=LOSSY)
     for seed in range(200):
-        source = formula(Random(seed))
+        source = random_formula(Random(seed))
         assert normalize(source, everything) == normalize(source, COMPACT)
         assert normalize(source, nothing) == normalize(source, NormalizerParams())
 

@@ -1,7 +1,7 @@
 import pytest
 
 from im2latex.latex.normalizer import NormalizerParams, normalize
-from im2latex.latex.parser.symbols import known
+from im2latex.latex.parser.symbols import known_symbols
 from im2latex.latex.rules.names import SYNONYMS
 
 
@@ -29,4 +29,4 @@ def test_names(before: str, after: str) -> None:
 
 def test_synonyms_end_at_once() -> None:
     assert not SYNONYMS.keys() & set(SYNONYMS.values())
-    assert {name for name in SYNONYMS if name[1:].isalpha()} <= known()
+    assert {name for name in SYNONYMS if name[1:].isalpha()} <= known_symbols()

@@ -7,7 +7,7 @@ import pytest
 
 from im2latex.errors import ArtifactError
 from im2latex.io.parquet import write_table
-from im2latex.latex.grammar.randomize import BOLD
+from im2latex.latex.grammar.symbol_substitution import BOLD
 from recipes.dataset.report import as_text, describe
 from recipes.dataset.statistics import CLASSES, Statistics, class_of
 from tests.recipes.dataset.conftest import CONFIG, rows

@@ -1,0 +1,106 @@
+"""What is found in one paper: its formulas, expanded, and what else went wrong."""
+
+import re
+from dataclasses import dataclass, field
+
+from im2latex.errors import LatexError
+from im2latex.latex.papers.displays import display_to_formula
+from im2latex.latex.papers.input_files import INPUTS
+from im2latex.latex.papers.intertext import INTERTEXT_COMMANDS, split_at_intertext
+from im2latex.latex.papers.lexer import FROZEN, JOIN, tokens, untokenize
+from im2latex.latex.papers.macro_expander import MacroExpander
+
+_NO_FORMULA = re.compile(
+    r"\\(?:ref|eqref|cref|cite[a-z]*|footnote|includegraphics|caption|item|begin\s*\{(?:tabular|figure|table|tikzpicture|itemize|"
+    r"enumerate|image|minipage|center))(?![a-z])"
+)
+_MAX_SHORTHANDS = 20_000
+_MAX_COPIED = 20_000_000_000  # characters: each shorthand copies the file; 2 MB with 6,000 of them need 12e9
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedFormula:
+    """One formula of a paper; `reason` says why it has no `formula`. Lines count from 1."""
+
+    file: str
+    line: int
+    env: str
+    raw: str
+    formula: str | None
+    reason: str = ""
+
+
+@dataclass
+class FormulaCollector:
+    """What one paper gives; `reasons` counts what is no formula."""
+
+    min_inline: int | None
+    macros: MacroExpander
+    found: list[ExtractedFormula] = field(default_factory=list)
+    reasons: dict[str, int] = field(default_factory=dict)
+    groups: list[str] = field(default_factory=list)
+    """What was opened and is still open: "{", "(" for an argument, or the name of an environment."""
+    ended: bool = False
+    r"""Whether `\end{document}` was read."""
+    _shorthands: int = 0
+    _copied: int = 0
+
+    def count(self, reason: str) -> None:
+        """Note something that is no formula."""
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+    def shorthand_allowed(self, characters: int) -> bool:
+        """Whether another macro may be expanded in a text of that size."""
+        self._shorthands += 1
+        self._copied += characters
+        return self._shorthands <= _MAX_SHORTHANDS and self._copied <= _MAX_COPIED
+
+    def open_group(self, kind: str) -> None:
+        """Enter a group, an argument or an environment."""
+        self.groups.append(kind)
+        if kind != "(":
+            self.macros.open_group()
+
+    def close_group(self, kind: str) -> bool:
+        """Leave it, and those inside it that were left open; False where none of the kind is open to be closed."""
+        if kind in ("{", "("):
+            if not self.groups or self.groups[-1] not in ("{", "("):
+                return False
+        elif kind not in self.groups:
+            return False
+        while True:
+            last = self.groups.pop()
+            if last != "(":
+                self.macros.close_group()
+            if last == kind or kind == "{":
+                return True
+
+    def keep(self, file: str, line: int, env: str, body: str) -> None:
+        """Take one formula, or the reason why it is none."""
+        written = " ".join(body.replace(JOIN, "").split())
+        raw = written.replace(FROZEN, "")
+        try:
+            expanded = self.macros.expand_tokens(tokens(written))
+            pieces = [(env, expanded)] if INTERTEXT_COMMANDS.isdisjoint(expanded) else split_at_intertext(expanded, env)
+        except LatexError as error:
+            self.found.append(ExtractedFormula(file, line, env, raw, None, error.reason))
+            return
+        for kind, piece in pieces:
+            source = raw if kind == env else untokenize(piece).strip()
+            if kind != env and (self.min_inline is None or len(source) < self.min_inline):
+                continue
+            try:
+                self.found.append(ExtractedFormula(file, line, kind, source, _formula(piece, kind)))
+            except LatexError as error:
+                self.found.append(ExtractedFormula(file, line, kind, source, None, error.reason))
+
+
+def _formula(expanded: list[str], env: str) -> str:
+    if not INPUTS.isdisjoint(expanded):
+        raise LatexError("missing_input", "holds a file that is not there")
+    formula = display_to_formula(expanded, env)
+    if not formula:
+        raise LatexError("empty")
+    if _NO_FORMULA.search(formula):
+        raise LatexError("no_formula", "holds a reference, a list or an image")
+    return formula

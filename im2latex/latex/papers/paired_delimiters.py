@@ -1,0 +1,47 @@
+r"""Commands of mathtools that set delimiters around their argument: `\abs{x}`, `\abs*{x}` that grows, `\abs[\big]{x}`.
+
+Source: the manual of mathtools, "Paired delimiters". In the body that `\DeclarePairedDelimiterX` takes, `\delimsize` is
+the size of the delimiters: nothing, what the option says, or `\middle` behind a star.
+"""
+
+from collections.abc import Sequence
+
+from im2latex.latex.papers.lexer import read_argument, read_optional, tokens
+from im2latex.latex.papers.macro_table import Macro, MacroTable, plain
+from im2latex.latex.papers.parameters import OPTION, STAR, count_of, read_name
+
+
+def paired_delimiter(
+    source: str, position: int, macros: MacroTable, with_body: bool = False, with_sides: bool = False
+) -> int:
+    """Define `name` from its delimiters; `with_body` also reads a body, `with_sides` what stands around all."""
+    name, position = read_name(source, position)
+    count, position = read_optional(source, position) if with_body else ("1", position)
+    fields = []
+    for _ in range(2 + 2 * with_sides + with_body):
+        field, position = read_argument(source, position)
+        fields.append(tokens(field))
+    body = [_moved(token) for token in fields.pop()] if with_body else ["#3"]
+    before, opening, closing, behind = (map(_moved, field) for field in (fields if with_sides else ((), *fields, ())))
+    replacement = [*before, *_sizes(list(opening), body, list(closing)), *behind]
+    macros.define(name, Macro((STAR, OPTION, *plain(count_of(count))), tuple(replacement)))
+    return position
+
+
+def _moved(token: str) -> str:
+    """A token of the body, where the first argument stands behind a star and an option."""
+    return f"#{int(token[1]) + 2}" if token[0] == "#" and token[1:].isdecimal() else token
+
+
+def _sizes(opening: Sequence[str], body: Sequence[str], closing: Sequence[str]) -> list[str]:
+    """The delimiters around the body, in the three sizes that a call may ask for."""
+    grown = ["\\mathopen", "{", "}", "\\mathclose", "{", "\\left", *opening, *_sized(body, "\\middle")]
+    grown += ["\\right", *closing, "}"]
+    sized = ["\\mathopen", "{", "#2", *opening, "}", *_sized(body, "#2"), "\\mathclose", "{", "#2", *closing, "}"]
+    fixed = [*opening, *_sized(body, ""), *closing]
+    choice = ["\\IfNoValueTF", "{", "#2", "}", "{", *fixed, "}", "{", *sized, "}"]
+    return ["\\IfBooleanTF", "{", "#1", "}", "{", *grown, "}", "{", *choice, "}"]
+
+
+def _sized(body: Sequence[str], size: str) -> list[str]:
+    return [size if token == "\\delimsize" else token for token in body if size or token != "\\delimsize"]

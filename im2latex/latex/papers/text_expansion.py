@@ -1,0 +1,194 @@
+"""User macros in the text of a paper, replaced where they stand."""
+
+import re
+from collections import Counter
+
+from im2latex.errors import LatexError
+from im2latex.latex.papers.arguments import TextStream, read_arguments
+from im2latex.latex.papers.conditional_commands import select_argument
+from im2latex.latex.papers.conditionals import (
+    evaluate_condition,
+    evaluate_unless,
+    is_conditional,
+    may_be_conditional,
+    skip_branch,
+)
+from im2latex.latex.papers.definition_commands import DEFINITION_COMMANDS, read_definition
+from im2latex.latex.papers.displays import DISPLAYS
+from im2latex.latex.papers.formula_collector import FormulaCollector
+from im2latex.latex.papers.lexer import JOIN, untokenize
+from im2latex.latex.papers.macro_table import Macro, MacroTable
+from im2latex.latex.papers.source_text import SourceText
+
+_FORMULA = re.compile(r"\$|\\[(\[]|\\begin\s*\{(?:" + "|".join(map(re.escape, DISPLAYS)) + r")\}")
+_END = re.compile(r"\\end(?![A-Za-z@])|\\\]|\$\$")
+_NAME_FROM_ARGUMENT = re.compile(r"[\s{]*\\csname[^\\]*#\d")
+r"""Behind a command that defines: such a macro defines what its user names, and is no store like `\author`."""
+_MAX_CALLS = 500
+"""Calls of a macro that calls itself, in one file."""
+_MAX_CHARACTERS = 200_000
+"""Characters that one macro may become."""
+
+
+class TextMacroExpander:
+    """Replaces macros in one file, in bounded number and size."""
+
+    def __init__(self, text: SourceText, collector: FormulaCollector) -> None:
+        self._text = text
+        self._collector = collector
+        self._calls: Counter[str] = Counter()
+
+    def replace(self, name: str, start: int, end: int, before: str = "", behind: str = "") -> bool:
+        """Put the meaning of a macro, with its arguments, in its place; False where that cannot be done."""
+        macro = self._collector.macros.definitions.get(name)
+        if macro is None or (name in macro.body and not self._loops(name, macro)):
+            return False
+        if not self._collector.shorthand_allowed(len(self._text.text)):
+            self._collector.count("macro_bomb")
+            return False
+        source = TextStream(self._text.text, end)
+        try:
+            arguments = read_arguments(name, macro, source)
+        except LatexError:
+            return False
+        if self._stores(macro, ["".join(argument) for argument in arguments]):
+            return False
+        replacement = untokenize(macro.replacement(arguments), keep_frozen=True).replace(JOIN, "")
+        if len(replacement) > _MAX_CHARACTERS:
+            self._collector.count("macro_bomb")
+            return False
+        self._text.replace(start, source.position, f"{before}{replacement} {behind}")
+        return True
+
+    def _loops(self, name: str, macro: Macro) -> bool:
+        """Whether a macro that calls itself can end, and has not yet been called too often."""
+        self._calls[name] += 1
+        conditional = any(is_conditional(token, self._collector.macros) for token in macro.body)
+        return conditional and self._calls[name] <= _MAX_CALLS
+
+    def _stores(self, macro: Macro, arguments: list[str]) -> bool:
+        """Whether a formula would go into a definition, as that of `\\author`, and be printed who knows where."""
+        stored = [number for number, argument in enumerate(arguments, 1) if _FORMULA.search(argument)]
+        if not stored:
+            return False
+        for position, token in enumerate(macro.body):
+            command = self._collector.macros.primitive(token)
+            if command in DEFINITION_COMMANDS:
+                behind = untokenize(macro.body[position + 1 :])
+                definition = behind[: read_definition(command, behind, 0, MacroTable())]
+                if not _NAME_FROM_ARGUMENT.match(definition) and any(f"#{number}" in definition for number in stored):
+                    return True
+        return False
+
+    def select(self, name: str, start: int, end: int) -> bool:
+        """Put the argument that a choice leaves in its place, where one of them ends a display; False elsewhere."""
+        source = TextStream(self._text.text, end)
+        try:
+            chosen = select_argument(name, source, self._collector.macros)
+        except LatexError:
+            return False
+        if chosen is None or not _END.search(self._text.text, end, source.position):
+            return False
+        self._text.replace(start, source.position, f"{untokenize(chosen, keep_frozen=True)} ")
+        return True
+
+    def resolve(self, token: str, start: int, end: int) -> bool:
+        """Put the branch of a conditional that holds in its place, as in a formula; False where it is unknown."""
+        macros = self._collector.macros
+        source = TextStream(self._text.text, end)
+        try:
+            if token == "\\unless":
+                holds = evaluate_unless(source, macros, in_formula=True)
+            else:
+                holds = evaluate_condition(token, source, macros, in_formula=True)
+            if holds is None:
+                return False
+            begin = stop = source.position
+            if holds:
+                last = skip_branch(source, macros, ("\\or", "\\else", "\\fi"))
+                stop = source.position - len(last)
+                if last != "\\fi":
+                    skip_branch(source, macros, ("\\fi",))
+        except LatexError:
+            return False
+        self._text.replace(start, source.position, self._text.text[begin:stop])
+        return True
+
+
+class TextConditionals:
+    """The conditionals of one file; `counts` says whether an unknown one is noted."""
+
+    def __init__(self, text: SourceText, collector: FormulaCollector, counts: bool) -> None:
+        self._text = text
+        self._collector = collector
+        self._macros = collector.macros
+        self._counts = counts
+        self._conditionals: list[bool] = []
+
+    def may_begin(self, name: str) -> bool:
+        """Whether a command begins a conditional, as far as that can be seen."""
+        if is_conditional(name, self._macros) or name == "\\unless":
+            return True
+        if not may_be_conditional(name, self._macros):
+            return False
+        behind = TextStream(self._text.text, self._text.position)
+        behind.skip_spaces()
+        return behind.peek() != "{"
+
+    def conditional(self, name: str) -> None:
+        """Go on in the branch that holds; where that cannot be known, both are read, which is counted."""
+        source = TextStream(self._text.text, self._text.position, None)
+        try:
+            if name == "\\unless":
+                holds = evaluate_unless(source, self._macros, in_formula=False)
+            else:
+                holds = evaluate_condition(name, source, self._macros, in_formula=False)
+        except LatexError:
+            self._collector.count("unclosed_conditional")
+            self._text.position = len(self._text.text)
+            return
+        if holds is None:
+            if self._counts:
+                self._collector.count("unresolved_conditional")
+            self._conditionals.append(False)
+            return
+        self._text.position = source.position
+        if holds:
+            self._conditionals.append(True)
+
+    def in_known_branch(self) -> bool:
+        """Whether the text is in a branch of a conditional that was resolved."""
+        return bool(self._conditionals) and self._conditionals[-1]
+
+    def behind(self, name: str, position: int) -> int:
+        r"""Where to go on behind an `\else`, an `\or` or a `\fi`; of an unknown conditional both branches are read."""
+        if name == "\\fi":
+            if self._conditionals:
+                self._conditionals.pop()
+            return position
+        if not self.in_known_branch():
+            return position
+        self._conditionals.pop()
+        source = TextStream(self._text.text, position, None)
+        try:
+            skip_branch(source, self._macros, ("\\fi",))
+        except LatexError:
+            self._collector.count("unclosed_conditional")
+        return source.position
+
+    def leave(self, name: str) -> None:
+        r"""Read an `\else`, an `\or` or a `\fi`."""
+        self._text.position = self.behind(name, self._text.position)
+
+    def choice(self, name: str, start: int) -> None:
+        """Put the argument that is chosen in the place of a command; of an unknown choice all arguments are read."""
+        source = TextStream(self._text.text, self._text.position)
+        try:
+            chosen = select_argument(name, source, self._macros)
+        except LatexError:
+            return
+        if chosen is not None and self._collector.shorthand_allowed(len(self._text.text)):
+            self._text.replace(start, source.position, f"{untokenize(chosen, keep_frozen=True)} ")
+            return
+        if self._counts:
+            self._collector.count("unresolved_conditional")
