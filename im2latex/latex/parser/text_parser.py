@@ -24,7 +24,7 @@ from im2latex.latex.parser.signatures import DELIMITERS, MATH_IN_TEXT
 from im2latex.latex.parser.tree import Argument, Command, Group, Inline, Node, Row, Token
 
 if TYPE_CHECKING:
-    from im2latex.latex.parser.row_parser import RowParser
+    from im2latex.latex.parser.argument_parser import ArgumentParser
 
 _WORD_SPACES = (Token(" "), Token("~"))
 _SENTENCE_GOES_ON = Token("\\@")
@@ -56,7 +56,7 @@ def text_items(nodes: list[LatexNode]) -> list[Item]:
 class TextParser(Cursor):
     """Turns the nodes of one text into a row; `outer` reads the mathematics inside it."""
 
-    def __init__(self, nodes: list[LatexNode], outer: "RowParser") -> None:
+    def __init__(self, nodes: list[LatexNode], outer: "ArgumentParser") -> None:
         super().__init__(outer.source, text_items(nodes))
         self.outer = outer
 
