@@ -18,7 +18,7 @@ class ModelParams(Params):
 
     encoder: EncoderParams = Field(description="image to memory")
     decoder: DecoderParams = Field(description="memory to tokens")
-    reading: bool = Field(True, description="let the encoder spell the tokens by itself too, an aid in training")
+    ctc_head: bool = Field(True, description="the encoder predicts the tokens too, by CTC, as an auxiliary loss")
 
     @model_validator(mode="after")
     def _parts_agree(self) -> "ModelParams":
@@ -52,7 +52,7 @@ class Network(nn.Module):
         super().__init__()
         self.encoder = build_encoder(params.encoder)
         self.decoder = build_decoder(params.decoder, vocabulary, params.encoder)
-        self.reading = build_reading(self.encoder.features, vocabulary) if params.reading else None
+        self.reading = build_reading(self.encoder.features, vocabulary) if params.ctc_head else None
 
     def forward(
         self,

@@ -92,9 +92,9 @@ class TrainParams(Params):
         return with_preset(values, cls) if isinstance(values, dict) else values
 
     @model_validator(mode="after")
-    def _reading_is_there_to_train(self) -> "TrainParams":
-        if self.ctc_weight and not self.model.reading:
-            raise ValueError(f"ctc_weight = {self.ctc_weight} trains the encoder's reading; set model.reading: true")
+    def _ctc_head_exists(self) -> "TrainParams":
+        if self.ctc_weight and not self.model.ctc_head:
+            raise ValueError(f"ctc_weight = {self.ctc_weight} needs a CTC head; set model.ctc_head: true")
         return self
 
     def deciding(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def test_bytes_and_floats_are_the_same_image(network: Network) -> None:
 
 
 def test_a_network_without_a_reading_has_no_weights_for_it(model: ModelParams, vocabulary: Vocabulary) -> None:
-    silent = Network(model.model_copy(update={"reading": False}), len(vocabulary))
+    silent = Network(model.model_copy(update={"ctc_head": False}), len(vocabulary))
     assert not [name for name, _ in silent.named_parameters() if name.startswith("reading")]
     assert silent(torch.zeros(1, 1, 16, 16), torch.ones(1, 2, dtype=torch.long)).reading is None
 

@@ -19,9 +19,9 @@ def test_widths_must_agree(values: dict[str, dict[str, dict[str, object]]]) -> N
         check(values, TrainParams, "params.yaml: train")
 
 
-def test_a_reading_that_is_trained_must_be_there(values: dict[str, dict[str, object]]) -> None:
-    values["model"]["reading"] = False
-    with pytest.raises(ParamsError, match="^p: ctc_weight = 0.5 trains the encoder's reading; set model.reading: true"):
+def test_a_ctc_loss_needs_a_ctc_head(values: dict[str, dict[str, object]]) -> None:
+    values["model"]["ctc_head"] = False
+    with pytest.raises(ParamsError, match="set model.ctc_head: true"):
         check(values, TrainParams, "p")
 
 
