@@ -23,7 +23,7 @@ from scipy.optimize import linear_sum_assignment
 from benchmarks.formula_edits import damaged
 from benchmarks.harness import lines, save
 from im2latex.latex.parser.symbols import symbol_classes
-from im2latex.metrics.cdm import judge_symbols
+from im2latex.metrics.cdm import compare_glyphs
 from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
 
 _DPI, _PADDING_PX, _RESIDUAL_PX, _ROUNDS, _TRIALS, _SEED = 200, 8, 20, 5, 50, 42
@@ -66,7 +66,7 @@ def main(labels: Path, count: int = 60) -> None:
     ]
     found = _symbols([*formulas, *others])
     theirs = np.array([f1(*pair) for pair in zip(found[: len(formulas)], found[len(formulas) :], strict=True)])
-    ours = np.array([found.cdm for found in judge_symbols(formulas, others, TexGlyphReader())])
+    ours = np.array([found["cdm"] for found in compare_glyphs(formulas, others, TexGlyphReader())])
     apart = np.abs(ours - theirs)
     worst = [(round(float(apart[at]), 3), formulas[at], others[at]) for at in np.argsort(-apart)[:3]]
     result: dict[str, object] = {

@@ -23,12 +23,13 @@ from benchmarks.harness import lines, load, processor_seconds, save
 from im2latex.errors import LatexError
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.metrics.baselines import BASELINES, EMPTY, IMAGE, most_frequent, one_changed, with_baselines
-from im2latex.metrics.bootstrap import intervals
-from im2latex.metrics.cdm import judge_symbols
-from im2latex.metrics.image import judge_images
-from im2latex.metrics.score import judge
-from im2latex.metrics.summary import SummaryParams, describe
-from im2latex.metrics.text import TEXT_SCORES, text_columns
+from im2latex.metrics.bootstrap import bootstrap_intervals
+from im2latex.metrics.cdm import compare_glyphs
+from im2latex.metrics.image import compare_renderings
+from im2latex.metrics.registry import aggregates
+from im2latex.metrics.score import score_predictions
+from im2latex.metrics.summary import EvaluateParams, summarize
+from im2latex.metrics.text import text_columns
 from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
 from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
@@ -58,12 +59,12 @@ def speed(
     reader.read(references[:500])
 
     def text() -> None:
-        intervals(text_columns(references, hypotheses), TEXT_SCORES, 1000, 0)
+        bootstrap_intervals(text_columns(references, hypotheses), aggregates("text"), 1000, 0)
 
     works: Mapping[str, Callable[[], object]] = {
         "text": text,
-        "images": lambda: judge_images(references, hypotheses, renderer),
-        "symbols": lambda: judge_symbols(references, hypotheses, reader),
+        "images": lambda: compare_renderings(references, hypotheses, renderer),
+        "symbols": lambda: compare_glyphs(references, hypotheses, reader),
     }
     result: dict[str, object] = {"pairs": count, "distinct": len({*references, *hypotheses}), "rasterizer": rasterizer}
     result["load_before"] = round(os.getloadavg()[0], 1)
@@ -89,9 +90,9 @@ def corruptions(
     formulas = _that_typeset(load(file, 2 * count), renderer)[:count]
     sets = [(name, strength) for name in DAMAGES for strength in STRENGTHS]
     hypotheses = [damaged(formula, name, strength, _SEED) for name, strength in sets for formula in formulas]
-    judged = judge(_predictions(formulas * len(sets), hypotheses), renderer, reader, progress=True)
-    few = SummaryParams(resamples=1)
-    found = [describe(judged.slice(place * len(formulas), len(formulas)), few) for place in range(len(sets))]
+    judged = score_predictions(_predictions(formulas * len(sets), hypotheses), renderer, reader, progress=True)
+    few = EvaluateParams(resamples=1)
+    found = [summarize(judged.slice(place * len(formulas), len(formulas)), few) for place in range(len(sets))]
     scores = {
         name: {
             score: [block[score] for (of, _), block in zip(sets, found, strict=True) if of == name] for score in LABELS
@@ -125,11 +126,11 @@ def baselines(
     references = load(file, count)
     params = RenderParams.model_validate({"rasterizer": rasterizer})
     renderer, reader = ParallelRenderer(TexRenderer(params)), ParallelGlyphReader(TexGlyphReader(params))
-    judged = judge(
+    judged = score_predictions(
         with_baselines(_predictions(references, references), most_frequent(references)), renderer, reader, True
     )
-    few = SummaryParams(resamples=1)
-    found = {name: describe(judged.filter(pc.equal(judged["input"], name)), few) for name in (IMAGE, *BASELINES)}
+    few = EvaluateParams(resamples=1)
+    found = {name: summarize(judged.filter(pc.equal(judged["input"], name)), few) for name in (IMAGE, *BASELINES)}
     found["the label itself"] = found.pop(IMAGE)
     shown = table(
         ["Prediction", *LABELS], [[name, *(f"{row[score]:.3f}" for score in LABELS)] for name, row in found.items()]
@@ -154,7 +155,7 @@ def _predictions(references: list[str], hypotheses: list[str]) -> pa.Table:
     rows = [
         {
             "formula_id": formula_id(reference),
-            "split": SummaryParams().headline,
+            "split": EvaluateParams().split,
             "input": IMAGE,
             "reference": reference,
             "hypothesis": hypothesis,

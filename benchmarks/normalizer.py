@@ -28,7 +28,7 @@ from im2latex.latex.grammar.respell import respell as other_spelling
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS
 from im2latex.latex.parser.symbols import known_symbols
-from im2latex.metrics.normalizer_audit import Tally, audit
+from im2latex.metrics.normalizer_audit import AuditCounts, audit_formulas
 from im2latex.rendering.parallel import ParallelRenderer
 from im2latex.rendering.rasterizers import Name as Rasterizer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
@@ -50,8 +50,8 @@ _PIECE = re.compile(r"\\(?:[A-Za-z]+|.)\s*|[{}$&]|[^\\{}$&]+", re.DOTALL)
 @app.command()
 def image(dataset: Dataset, count: Count = 0, rasterizer: Draw = "ghostscript") -> None:
     """Render every formula as given and as normalized, at 200 dpi, and compare the ink."""
-    tally, faults = Tally(), []
-    for finding in audit(load(dataset, count), NORMALIZER, _renderer(rasterizer)):
+    tally, faults = AuditCounts(), []
+    for finding in audit_formulas(load(dataset, count), NORMALIZER, _renderer(rasterizer)):
         tally.add(finding)
         if finding.is_fault and finding.outcome != "refused":
             faults.append({"outcome": finding.outcome, "rules": finding.rules, "raw": finding.raw})

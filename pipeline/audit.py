@@ -13,7 +13,7 @@ from pydantic import Field
 from im2latex.config import Params
 from im2latex.images.arrays import encode_png
 from im2latex.io.parquet import read_parts, write_table
-from im2latex.metrics.normalizer_audit import FAULTS, Finding, Tally, audit, sample
+from im2latex.metrics.normalizer_audit import FAULTS, AuditCounts, AuditedFormula, audit_formulas, sample_formulas
 from im2latex.rendering.renderer import Rendering
 from im2latex.schemas import formula_id
 from pipeline.normalizer import project_normalizer
@@ -33,10 +33,10 @@ class AuditParams(Params):
 def work(run: Run[AuditParams]) -> None:
     """Render, compare, count; a fault is kept with its images and stops nothing."""
     formulas = read_parts(DATA / "normalize", ["raw"])["raw"].to_pylist()
-    chosen = sample(formulas, run.params.sample, run.params.seed)
-    tally, faults = Tally(), []
+    chosen = sample_formulas(formulas, run.params.sample, run.params.seed)
+    tally, faults = AuditCounts(), []
     run.ledger.see(len(chosen))
-    for finding in audit(chosen, project_normalizer(), project_renderer()):
+    for finding in audit_formulas(chosen, project_normalizer(), project_renderer()):
         tally.add(finding)
         if finding.is_fault:
             faults.append(_row(finding))
@@ -48,7 +48,7 @@ def work(run: Run[AuditParams]) -> None:
     run.outputs.append(SUMMARY)
 
 
-def _row(finding: Finding) -> dict[str, object]:
+def _row(finding: AuditedFormula) -> dict[str, object]:
     return {
         "formula_id": formula_id(finding.raw),
         "outcome": finding.outcome if finding.idempotent else "not_idempotent",

@@ -16,15 +16,15 @@ from im2latex.dataset.shards import read_shards
 from im2latex.io.parquet import read_table, write_table
 from im2latex.metrics.baselines import most_frequent, with_baselines
 from im2latex.metrics.plots import write_plots
-from im2latex.metrics.score import judge
-from im2latex.metrics.summary import SummaryParams, summarize
+from im2latex.metrics.score import score_predictions
+from im2latex.metrics.summary import EvaluateParams, summarize_splits
 from pipeline.renderer import project_glyphs, project_renderer
 from pipeline.stage import DATA, REPORTS, Run, run_stage
 
 METRICS, PLOTS = REPORTS / "metrics.json", REPORTS / "plots"
 
 
-def work(run: Run[SummaryParams]) -> None:
+def work(run: Run[EvaluateParams]) -> None:
     """Judge every prediction by its text, its image and its symbols."""
     predictions = read_table(DATA / "predict" / "predictions.parquet")
     labels = (
@@ -32,11 +32,11 @@ def work(run: Run[SummaryParams]) -> None:
     )
     judged = with_baselines(predictions, most_frequent(labels))
     renderer = project_renderer()
-    scores = judge(judged, renderer, project_glyphs(), progress=True)
+    scores = score_predictions(judged, renderer, project_glyphs(), progress=True)
     run.ledger.see(judged.num_rows)
     run.ledger.keep(scores.num_rows)
     write_table(scores, run.out / "scores.parquet")
-    metrics = summarize(scores, run.params, groups_of(predictions))
+    metrics = summarize_splits(scores, run.params, groups_of(predictions))
     METRICS.write_text(json.dumps(metrics, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     write_plots(metrics, PLOTS)
     run.outputs += [METRICS, PLOTS]
@@ -55,4 +55,4 @@ def groups_of(predictions: pa.Table) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    run_stage("evaluate", SummaryParams, work, ("pyarrow", "numpy", "sacrebleu", "rapidfuzz", "scipy"))
+    run_stage("evaluate", EvaluateParams, work, ("pyarrow", "numpy", "sacrebleu", "rapidfuzz", "scipy"))

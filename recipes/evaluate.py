@@ -27,7 +27,7 @@ from im2latex.inference.predict import predict
 from im2latex.inference.predict_split import ReadoutParams
 from im2latex.io.parquet import write_table
 from im2latex.latex.normalizer import Normalizer
-from im2latex.metrics.files import score_files
+from im2latex.metrics.formulas import score_files
 from im2latex.rendering.renderer import Renderer
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.devices import describe_devices
@@ -150,7 +150,7 @@ def _score(references: Sequence[str], hypotheses: Sequence[str], renderer: Rende
         for kind, lines in (("references", references), ("hypotheses", hypotheses)):
             files.append(Path(name) / f"{kind}.txt")
             files[-1].write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        return dict(score_files(files[0], files[1], renderer))
+        return dict(score_files(files[0], files[1], renderer=renderer))
 
 
 if __name__ == "__main__":

@@ -23,14 +23,15 @@ from im2latex.errors import InputError
 from im2latex.images.arrays import PAPER, ink_box
 from im2latex.inference.predictor import Formula, Reader
 from im2latex.io.parquet import read_table
-from im2latex.metrics.bootstrap import intervals
-from im2latex.metrics.image import judge_images
-from im2latex.metrics.ratios import Column, Columns, Score, ratio, share, total
-from im2latex.metrics.text import TEXT_SCORES, text_columns
+from im2latex.metrics.aggregation import Aggregate, Column, Columns, mean, ratio, sum_columns
+from im2latex.metrics.bootstrap import bootstrap_intervals
+from im2latex.metrics.image import compare_renderings
+from im2latex.metrics.registry import aggregates
+from im2latex.metrics.text import text_columns
 from im2latex.rendering.renderer import Renderer
 
-SCORES: Mapping[str, Score] = MappingProxyType(
-    {"image_exact": share("image_exact")} | {name: TEXT_SCORES[name] for name in ("exact", "bleu", "edit")}
+SCORES: Mapping[str, Aggregate] = MappingProxyType(
+    {"image_exact": mean("image_exact")} | {name: aggregates("text")[name] for name in ("exact", "bleu", "edit")}
 )
 _DECIMALS = 4
 _RESAMPLES, _SEED = 1000, 0
@@ -83,8 +84,10 @@ def constant(reads: Sequence[Read], hypothesis: str) -> list[Read]:
 
 def judged(reads: Sequence[Read], renderer: Renderer) -> list[Read]:
     """The same with `same` told, every distinct text drawn once."""
-    found = judge_images([read.reference for read in reads], [read.hypothesis for read in reads], renderer, True)
-    return [replace(read, same=one.image_exact) for read, one in zip(reads, found, strict=True)]
+    found = compare_renderings(
+        [read.reference for read in reads], [read.hypothesis for read in reads], renderer, progress=True
+    )
+    return [replace(read, same=bool(one.counts["image_exact"])) for read, one in zip(reads, found, strict=True)]
 
 
 def describe(reads: Sequence[Read], clean: Sequence[Read]) -> dict[str, Any]:
@@ -101,7 +104,7 @@ def describe(reads: Sequence[Read], clean: Sequence[Read]) -> dict[str, Any]:
     columns = text_columns([read.reference for read in reads], [read.hypothesis for read in reads])
     columns |= {"image_exact": _same(reads), "clean": _same(beside)}
     scores = {**SCORES, "of_clean": _of_clean}
-    sums, bounds = total(columns), intervals(columns, scores, _RESAMPLES, _SEED)
+    sums, bounds = sum_columns(columns), bootstrap_intervals(columns, scores, _RESAMPLES, _SEED)
     values = {name: _rounded(score(sums)[0]) for name, score in scores.items()}
     on_all = _same(clean).mean()
     sizes = [read.height / other.height for read, other in zip(reads, beside, strict=True) if other.height]

@@ -63,13 +63,13 @@ def compare(
 
 def _judged(predictions: pa.Table, images: bool = True) -> pa.Table:
     """Predictions judged as the project judges them."""
-    from im2latex.metrics.score import judge
+    from im2latex.metrics.score import score_predictions
     from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
     from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
     from im2latex.rendering.renderer import TexRenderer
 
     renderer = ParallelRenderer(TexRenderer(renderer_params())) if images else None
-    return judge(
+    return score_predictions(
         predictions, renderer, ParallelGlyphReader(TexGlyphReader(renderer_params())) if images else None, progress=True
     )
 

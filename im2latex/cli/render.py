@@ -32,15 +32,14 @@ def audit(
 ) -> None:
     """Render formulas as given and as normalized and compare the images; exit 1 where one changed. JSON on stdout."""
     from im2latex.latex.normalizer import Normalizer, NormalizerParams
-    from im2latex.metrics.normalizer_audit import Tally, sample
-    from im2latex.metrics.normalizer_audit import audit as compare
+    from im2latex.metrics.normalizer_audit import AuditCounts, audit_formulas, sample_formulas
     from im2latex.rendering.parallel import ParallelRenderer
     from im2latex.rendering.renderer import TexRenderer
 
-    formulas = sample([row.formula for row in rows(file) if isinstance(row, RawFormula)], count, 0)
+    formulas = sample_formulas([row.formula for row in rows(file) if isinstance(row, RawFormula)], count, 0)
     normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer"))
-    tally, faults = Tally(), 0
-    for finding in compare(formulas, normalizer, ParallelRenderer(TexRenderer(renderer_params()))):
+    tally, faults = AuditCounts(), 0
+    for finding in audit_formulas(formulas, normalizer, ParallelRenderer(TexRenderer(renderer_params()))):
         tally.add(finding)
         if finding.is_fault:
             faults += 1

@@ -1,4 +1,4 @@
-"""Commands that judge: score two files, evaluate a checkpoint."""
+"""Commands that compute scores: `im2latex score` of two files, `im2latex evaluate` of a checkpoint."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from im2latex.cli.inputs import renderer_params
 from im2latex.config import project_section
-from im2latex.metrics.tokenizer import Tokenizer
+from im2latex.metrics.text import Tokenizer
 from im2latex.types import Split
 
 
@@ -34,19 +34,19 @@ def score(
         ),
     ] = False,
 ) -> None:
-    """Judge one file of formulas by another; JSON on stdout.
+    """Score one file of formulas against another; JSON on stdout.
 
     The text scores (bleu, edit, token_error_rate, cer, exact) compare tokens; how they were cut is printed as
     `tokenizer`.
     """
     from im2latex.latex.normalizer import Normalizer, NormalizerParams
-    from im2latex.metrics.files import score_files
+    from im2latex.metrics.formulas import score_files
     from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
     from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
     from im2latex.rendering.renderer import TexRenderer
 
     renderer = ParallelRenderer(TexRenderer(renderer_params())) if images else None
-    reader = ParallelGlyphReader(TexGlyphReader(renderer_params())) if images else None
+    glyph_reader = ParallelGlyphReader(TexGlyphReader(renderer_params())) if images else None
     options = {"profile": "faithful"}
     normalizer = (
         Normalizer(project_section(NormalizerParams, "normalize", "normalizer", options=options)) if normalize else None
@@ -54,8 +54,8 @@ def score(
     found = score_files(
         references,
         hypotheses,
-        renderer,
-        reader,
+        renderer=renderer,
+        glyph_reader=glyph_reader,
         baselines=baselines,
         progress=True,
         tokenizer=tokenizer,
@@ -80,7 +80,7 @@ def evaluate(
     from im2latex.decoding.rerank import Redrawing
     from im2latex.images.arrays import ImageParams
     from im2latex.inference.predict_split import ReadoutParams
-    from im2latex.inference.predict_split import evaluate as read_and_judge
+    from im2latex.inference.predict_split import evaluate as evaluate_split
     from im2latex.rendering.parallel import ParallelRenderer
     from im2latex.rendering.renderer import TexRenderer
 
@@ -88,5 +88,5 @@ def evaluate(
     params = project_section(ReadoutParams, "predict", options=options)
     renderer = ParallelRenderer(TexRenderer(renderer_params()))
     redrawing = Redrawing(renderer, project_section(ImageParams, "render", "image"), progress=True)
-    scores = read_and_judge(checkpoint, data, split, out, params, redrawing, renderer if images else None)
+    scores = evaluate_split(checkpoint, data, split, out, params, redrawing, renderer if images else None)
     typer.echo(json.dumps(scores, indent=1))

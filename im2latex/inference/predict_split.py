@@ -18,8 +18,8 @@ from im2latex.decoding.rerank import Likeness, Redrawing, choose
 from im2latex.inference.predict import PredictParams, Reading, read
 from im2latex.io.parquet import write_table
 from im2latex.metrics.baselines import IMAGE, SEARCH_ALONE
-from im2latex.metrics.score import judge
-from im2latex.metrics.summary import SummaryParams, describe
+from im2latex.metrics.score import score_predictions
+from im2latex.metrics.summary import EvaluateParams, summarize
 from im2latex.rendering.renderer import Renderer
 from im2latex.schemas import HYPOTHESES, PREDICTIONS
 from im2latex.types import Split
@@ -119,7 +119,7 @@ def evaluate(
     write_table(found.predictions, out)
     if params.beam > 1:
         write_table(found.hypotheses, out.with_suffix(".hypotheses.parquet"))
-    scores = judge(found.predictions, renderer, progress=True)
+    scores = score_predictions(found.predictions, renderer, progress=True)
     taken, alone = (scores.filter(pc.equal(scores["input"], name)) for name in (IMAGE, SEARCH_ALONE))
-    nested = {SEARCH_ALONE: describe(alone, SummaryParams())} if alone.num_rows else {}
-    return describe(taken, SummaryParams()) | nested
+    nested = {SEARCH_ALONE: summarize(alone, EvaluateParams())} if alone.num_rows else {}
+    return summarize(taken, EvaluateParams()) | nested

@@ -1,1 +1,1 @@
-"""Predictions to numbers; knows nothing of the model."""
+"""Metrics of predicted formulas: text, rendered images and glyph boxes, with intervals and significance tests."""

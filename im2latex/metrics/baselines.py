@@ -1,7 +1,7 @@
-"""Predictions that need no model and no image: what a score is worth is seen beside them.
+"""Baselines: predictions that need no model and no image, to compare scores with.
 
 `empty` predicts nothing; `most_frequent` predicts one training formula for every image; `one_changed` is a copy of
-the reference in which one letter, digit or other token is another: what a score takes off for the smallest fault.
+the reference in which one letter, digit or other token is replaced: what the smallest error costs.
 """
 
 import hashlib
@@ -15,13 +15,13 @@ from im2latex.errors import InputError
 from im2latex.schemas import PREDICTIONS
 
 IMAGE = "image"
-"""The `input` of rows where the model was shown the image."""
+"""The `input` of rows predicted from the image."""
 
 BLANK = "blank"
-"""The `input` of rows where the model was shown empty paper."""
+"""The `input` of rows predicted from a blank image of the same size."""
 
 SEARCH_ALONE = "search_alone"
-"""The `input` of rows with the best hypothesis of the search where reranking may have chosen another."""
+"""The `input` of rows with the best hypothesis of the beam search, where reranking may have chosen another."""
 
 EMPTY = "empty"
 MOST_FREQUENT = "most_frequent"
@@ -36,14 +36,14 @@ def most_frequent(formulas: Iterable[str]) -> str:
     """The formula that occurs most often, the first in order of characters where several do."""
     counts = Counter(formulas)
     if not counts:
-        raise InputError("no training formula to take the most frequent one of; the training split is empty")
+        raise InputError("there is no most frequent formula, for the training split is empty; add formulas to it")
     return min(counts, key=lambda formula: (-counts[formula], formula))
 
 
 def one_changed(formula: str) -> str:
     """The formula with one of its small letters or digits replaced by another, chosen by its hash.
 
-    Where it has neither, one token of any kind becomes `x`, or `y` where it was that; nothing stays nothing.
+    Without either, one token of any kind becomes `x`, or `y` where it was `x`; the empty string is returned as it is.
     """
     tokens = formula.split()
     if not tokens:

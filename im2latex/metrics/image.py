@@ -1,15 +1,13 @@
-"""Judge predictions by their images: both strings are typeset by one renderer and their images are compared.
+"""Image metrics: both strings are typeset by one renderer, and the two renderings are compared.
 
-Neither side is ever the image the model was shown. A prediction that is missing or does not render is wrong on all
-counts; so is any prediction where the reference does not render, and the reference's reason is kept.
-
-Knows nothing of TeX: it is given a renderer.
+Neither side is ever the image that the model read. A prediction that is missing or does not render is wrong on every
+count, as is any prediction whose reference does not render; the reasons are kept.
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -17,7 +15,7 @@ from tqdm import tqdm
 
 from im2latex.images.arrays import Pixels
 from im2latex.images.compare import ColumnComparison, same_ink
-from im2latex.metrics.ratios import Column, Columns, Score, ratio, share
+from im2latex.metrics.aggregation import Column, Columns, ratio
 from im2latex.parallel.process_guard import task
 from im2latex.parallel.workers import worker_count
 from im2latex.rendering.renderer import RENDER_BATCH_SIZE, Renderer, Rendering
@@ -26,27 +24,42 @@ MISSING = "missing"
 """The reason of an empty string: there is nothing to typeset."""
 
 CHUNK = 250
-"""Pairs handed to a process at a time."""
+"""Pairs sent to a worker process at a time."""
+
+ImageCounts = Callable[[Pixels | None, Pixels | None], Mapping[str, float]]
+"""Counts of one pair of renderings, (reference, hypothesis); None where a side does not render."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageJudgement:
-    """One pair judged, under the column names of records.SCORES."""
+def image_counts(reference: Pixels | None, hypothesis: Pixels | None) -> dict[str, float]:
+    """Count, for one pair of renderings, what the image metrics are computed from.
 
-    compiles: bool
-    reference_renders: bool
-    image_exact: bool
-    image_match: bool
-    image_match_nospace: bool
-    image_edits: int
-    image_columns: int
+    Without both renderings there is nothing to align: every pixel column is an edit, and at least one.
+    """
+    rendered = {"compiles": hypothesis is not None, "reference_renders": reference is not None}
+    if reference is None or hypothesis is None:
+        width = max(1, *(image.shape[1] for image in (reference, hypothesis) if image is not None), 0)
+        found = (False, False, False, width, width)
+    elif np.array_equal(reference, hypothesis):
+        found = (True, True, True, 0, reference.shape[1])
+    else:
+        columns = ColumnComparison(reference, hypothesis)
+        width = max(reference.shape[1], hypothesis.shape[1])
+        found = (same_ink(reference, hypothesis), columns.match, columns.match_nospace, columns.edits, width)
+    names = ("image_exact", "image_match", "image_match_nospace", "image_edits", "image_columns")
+    return rendered | dict(zip(names, found, strict=True))
+
+
+class ImageComparison(NamedTuple):
+    """The counts of one pair, and why the hypothesis or the reference does not render, where it does not."""
+
+    counts: Mapping[str, float]
     failure: str | None
     reference_failure: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Image:
-    """A rendering, packed so that a whole test set fits in memory."""
+class _PackedImage:
+    """A rendering, compressed so that those of a whole test set fit in memory."""
 
     packed: bytes
     height: int
@@ -54,72 +67,69 @@ class _Image:
     reason: str | None
 
     @classmethod
-    def of(cls, rendering: Rendering) -> "_Image":
+    def of(cls, rendering: Rendering) -> "_PackedImage":
         if rendering.pixels is None:
             return cls(b"", 0, 0, rendering.reason or "unnamed")
         height, width = rendering.pixels.shape
         return cls(zlib.compress(rendering.pixels.tobytes(), 1), height, width, None)
 
-    def pixels(self) -> Pixels:
+    def pixels(self) -> Pixels | None:
+        if self.reason is not None:
+            return None
         flat = np.frombuffer(zlib.decompress(self.packed), np.uint8)
         return flat.reshape(self.height, self.width)
 
 
-def judge_images(
-    references: Sequence[str], hypotheses: Sequence[str], renderer: Renderer, progress: bool = False
-) -> list[ImageJudgement]:
-    """Judge each pair, on all cores; every distinct string is typeset once, every distinct pair compared once."""
+def compare_renderings(
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    renderer: Renderer,
+    functions: Sequence[ImageCounts] = (image_counts,),
+    progress: bool = False,
+) -> list[ImageComparison]:
+    """Compare each pair by every function, on all cores.
+
+    Each distinct string is typeset once, and each distinct pair compared once.
+    """
     images = _typeset([*references, *hypotheses], renderer, progress)
     pairs = list(zip(references, hypotheses, strict=True))
     distinct = [(images[reference], images[hypothesis]) for reference, hypothesis in dict.fromkeys(pairs)]
     chunks = [distinct[start : start + CHUNK] for start in range(0, len(distinct), CHUNK)]
     pool = joblib.Parallel(n_jobs=min(worker_count(), len(chunks)) or 1, return_as="generator")
-    shown = tqdm(total=len(distinct), desc="compare", disable=None if progress else True)
-    judged: list[ImageJudgement] = []
-    with shown:
-        for part in pool(task(_judge_all)(chunk) for chunk in chunks):
-            judged += part
-            shown.update(len(part))
-    found = dict(zip(dict.fromkeys(pairs), judged, strict=True))
+    compared: list[ImageComparison] = []
+    with tqdm(total=len(distinct), desc="compare", disable=None if progress else True) as bar:
+        for part in pool(task(_compare_all)(chunk, functions) for chunk in chunks):
+            compared += part
+            bar.update(len(part))
+    found = dict(zip(dict.fromkeys(pairs), compared, strict=True))
     return [found[pair] for pair in pairs]
 
 
-def _typeset(formulas: Sequence[str], renderer: Renderer, progress: bool) -> dict[str, _Image]:
+def _typeset(formulas: Sequence[str], renderer: Renderer, progress: bool) -> dict[str, _PackedImage]:
     distinct = [formula for formula in dict.fromkeys(formulas) if formula.strip()]
-    images = {formula: _Image(b"", 0, 0, MISSING) for formula in formulas if not formula.strip()}
+    images = {formula: _PackedImage(b"", 0, 0, MISSING) for formula in formulas if not formula.strip()}
     with tqdm(total=len(distinct), desc="typeset", disable=None if progress else True) as bar:
         for start in range(0, len(distinct), RENDER_BATCH_SIZE):
             batch = distinct[start : start + RENDER_BATCH_SIZE]
-            images |= {formula: _Image.of(one) for formula, one in zip(batch, renderer.render(batch), strict=True)}
+            images |= {
+                formula: _PackedImage.of(one) for formula, one in zip(batch, renderer.render(batch), strict=True)
+            }
             bar.update(len(batch))
     return images
 
 
-def _judge_all(pairs: Sequence[tuple[_Image, _Image]]) -> list[ImageJudgement]:
-    return [_judge(*pair) for pair in pairs]
+def _compare_all(
+    pairs: Sequence[tuple[_PackedImage, _PackedImage]], functions: Sequence[ImageCounts]
+) -> list[ImageComparison]:
+    return [_compare(*pair, functions) for pair in pairs]
 
 
-def _judge(reference: _Image, hypothesis: _Image) -> ImageJudgement:
-    compiles, reference_renders = hypothesis.reason is None, reference.reason is None
-    if not (compiles and reference_renders):
-        # Nothing to align with: every column there is counts as an edit, and one where there is no image at all.
-        columns = max(reference.width, hypothesis.width, 1)
-        verdicts = (False, False, False, columns, columns)
-    elif reference == hypothesis:
-        verdicts = (True, True, True, 0, reference.width)
-    else:
-        a, b = reference.pixels(), hypothesis.pixels()
-        both = ColumnComparison(a, b)
-        verdicts = (same_ink(a, b), both.match, both.match_nospace, both.edits, max(a.shape[1], b.shape[1]))
-    return ImageJudgement(compiles, reference_renders, *verdicts, hypothesis.reason, reference.reason)
+def _compare(reference: _PackedImage, hypothesis: _PackedImage, functions: Sequence[ImageCounts]) -> ImageComparison:
+    first, second = reference.pixels(), hypothesis.pixels()
+    counts = {name: count for function in functions for name, count in function(first, second).items()}
+    return ImageComparison(counts, hypothesis.reason, reference.reason)
 
 
-def image_edit(sums: Columns) -> Column:
+def image_edit_similarity(sums: Columns) -> Column:
     """1 - (sum of column edits) / (sum of the larger widths); 1 is perfect. As in im2markup (Deng et al. 2017)."""
     return 1 - ratio(sums["image_edits"], sums["image_columns"], empty=1.0)
-
-
-IMAGE_SCORES: Mapping[str, Score] = MappingProxyType(
-    {name: share(name) for name in ("image_exact", "image_match", "image_match_nospace")}
-    | {"image_edit": image_edit, "compiles": share("compiles")}
-)

@@ -1,7 +1,7 @@
-"""The audit of the normalizer: each formula rendered as given and as normalized, and the images compared.
+"""Audit of the normalizer: each formula is rendered as given and as normalized, and the images are compared.
 
-A pair counts as the same image if the ink is equal, pixel by pixel, after cropping (`imaging.compare.same_ink`). The
-identity normalizer passes this test always; what it cannot do is to bring two spellings of an image together.
+A pair counts as the same image if the ink is equal, pixel by pixel, after cropping (`images.compare.same_ink`). The
+identity always passes this test; it does not map two spellings of an image to one, which is what a normalizer is for.
 """
 
 import hashlib
@@ -40,15 +40,15 @@ FAULTS = pa.schema(
         ("after", IMAGE),
     ]
 )
-"""A formula that the normalizer treated wrongly, with the images of both forms."""
+"""Columns of a formula that the normalizer handled wrongly, with the images of both forms."""
 _CHUNK = 2000
-"""Formulas rendered at a time, so that the images of a large dataset are never in memory together."""
+"""Formulas rendered at a time, so that the images of a large dataset are never all in memory."""
 _MOST_REASONS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What came of one formula. `reason` says why it was refused or does not print; `rules` changed it, in order."""
+class AuditedFormula:
+    """The outcome for one formula: why it was refused or does not print, and the rules that changed it, in order."""
 
     raw: str
     latex: str | None
@@ -61,31 +61,31 @@ class Finding:
 
     @property
     def is_fault(self) -> bool:
-        """Whether the normalizer did what it must not."""
+        """Whether the normalizer changed or lost the image, or is not idempotent here."""
         return self.outcome in ("changed", "broken", "refused") or not self.idempotent
 
 
-def audit(formulas: Iterable[str], normalizer: Normalizer, renderer: Renderer) -> Iterator[Finding]:
-    """One finding a formula, in order."""
+def audit_formulas(formulas: Iterable[str], normalizer: Normalizer, renderer: Renderer) -> Iterator[AuditedFormula]:
+    """Audit each formula, in order."""
     rest = iter(formulas)
     while chunk := list(islice(rest, _CHUNK)):
         yield from _audit_chunk(chunk, normalizer, renderer)
 
 
-def _audit_chunk(raws: Sequence[str], normalizer: Normalizer, renderer: Renderer) -> Iterator[Finding]:
-    verdicts = [_normalized(raw, normalizer) for raw in raws]
+def _audit_chunk(raws: Sequence[str], normalizer: Normalizer, renderer: Renderer) -> Iterator[AuditedFormula]:
+    normalized = [_normalized(raw, normalizer) for raw in raws]
     before = renderer.render(raws)
-    after = renderer.render([latex or "" for latex, _ in verdicts])
-    for raw, (latex, refusal), first, second in zip(raws, verdicts, before, after, strict=True):
+    after = renderer.render([latex or "" for latex, _ in normalized])
+    for raw, (latex, refusal), first, second in zip(raws, normalized, before, after, strict=True):
         if latex is None:
             outcome: Outcome = "refused_unprintable" if first.pixels is None else "refused"
-            yield Finding(raw, None, outcome, refusal, (), True, first, second)
+            yield AuditedFormula(raw, None, outcome, refusal, (), True, first, second)
             continue
         outcome = _outcome(first, second)
         reason = second.reason if outcome == "broken" else first.reason
         rules = () if outcome == "same" else tuple(name for name, _ in normalizer.explain(raw)[1:])
         again, _ = _normalized(latex, normalizer)
-        yield Finding(raw, latex, outcome, reason or "", rules, again == latex, first, second)
+        yield AuditedFormula(raw, latex, outcome, reason or "", rules, again == latex, first, second)
 
 
 def _normalized(formula: str, normalizer: Normalizer) -> tuple[str | None, str]:
@@ -103,8 +103,8 @@ def _outcome(before: Rendering, after: Rendering) -> Outcome:
     return "same" if same_ink(before.pixels, after.pixels) else "changed"
 
 
-class Tally:
-    """Counts findings; holds no image."""
+class AuditCounts:
+    """Counts of outcomes, without images."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[Outcome] = Counter()
@@ -113,16 +113,16 @@ class Tally:
         self.causes: Counter[str] = Counter()
         self.unstable = 0
 
-    def add(self, finding: Finding) -> None:
-        """Count one finding."""
-        self.outcomes[finding.outcome] += 1
-        self.unstable += not finding.idempotent
-        if finding.latex is None:
-            self.refusals[finding.reason] += 1
-        if finding.outcome == "refused":
-            self.refusals_of_printable[finding.reason] += 1
-        if finding.outcome in ("changed", "broken"):
-            self.causes[" + ".join(finding.rules) or "parse"] += 1
+    def add(self, one: AuditedFormula) -> None:
+        """Count one formula."""
+        self.outcomes[one.outcome] += 1
+        self.unstable += not one.idempotent
+        if one.latex is None:
+            self.refusals[one.reason] += 1
+        if one.outcome == "refused":
+            self.refusals_of_printable[one.reason] += 1
+        if one.outcome in ("changed", "broken"):
+            self.causes[" + ".join(one.rules) or "parse"] += 1
 
     def summary(self) -> dict[str, object]:
         """Counts and rates for JSON; a rate over nothing is 1."""
@@ -146,7 +146,7 @@ def _rate(part: int, whole: int) -> float:
     return round(part / whole, 6) if whole else 1.0
 
 
-def sample(formulas: Sequence[str], size: int, seed: int) -> list[str]:
+def sample_formulas(formulas: Sequence[str], size: int, seed: int) -> list[str]:
     """`size` of the formulas, chosen by a seeded hash of each, in their order; all of them for size 0."""
     if not size or size >= len(formulas):
         return list(formulas)

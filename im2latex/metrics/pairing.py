@@ -1,4 +1,4 @@
-"""Two tables of judged predictions, row beside row: the samples that both judged, and those that only one did."""
+"""Pair the rows of two score tables: the samples in both, and those in only one."""
 
 from collections import Counter
 from collections.abc import Set
@@ -13,35 +13,35 @@ from im2latex.errors import InputError
 from im2latex.metrics.baselines import IMAGE
 
 Key = tuple[str, int]
-"""A formula_id, and how many rows of it stood before."""
+"""A formula_id, and the number of earlier rows with the same one."""
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Row `a[i]` of A and row `b[i]` of B judge the same formula; the other fields list formula_ids.
+class RowPairs:
+    """Row `a[i]` of A and row `b[i]` of B score the same formula; the other fields list formula_ids.
 
-    `respelled` have another reference in B than in A, as where the normalizer changed between them.
+    Those in `other_reference` have another reference in B than in A, for example after a change of the normalizer.
     """
 
     a: NDArray[np.int64]
     b: NDArray[np.int64]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
-    respelled: tuple[str, ...]
+    other_reference: tuple[str, ...]
 
     @property
     def same_set(self) -> bool:
-        """Whether both judged the same formulas by the same references."""
-        return not (self.only_a or self.only_b or self.respelled)
+        """Whether both score the same formulas by the same references."""
+        return not (self.only_a or self.only_b or self.other_reference)
 
 
-def pair(a: pa.Table, b: pa.Table) -> Pairs:
-    """Pair two tables (records.SCORES) by formula_id, in the order of `a`; one that is there twice is paired twice."""
+def pair_rows(a: pa.Table, b: pa.Table) -> RowPairs:
+    """Pair two tables of SCORES by formula_id, in the order of `a`; an id that occurs twice is paired twice."""
     first, second = _places(a), _places(b)
     both = [key for key in first if key in second]
     rows_a, rows_b = (np.array([places[key] for key in both], np.int64) for places in (first, second))
     differ = pc.not_equal(a["reference"].take(rows_a), b["reference"].take(rows_b)).to_numpy()
-    return Pairs(
+    return RowPairs(
         rows_a,
         rows_b,
         _names(first.keys() - second.keys()),
@@ -63,13 +63,16 @@ def _names(keys: Set[Key]) -> tuple[str, ...]:
     return tuple(sorted(name for name, _ in keys))
 
 
-def of_split(scores: pa.Table, split: str, where: str) -> pa.Table:
-    """The rows of one split that were read from images, or of the only split there is; raises `InputError`."""
+def rows_of_split(scores: pa.Table, split: str, where: str) -> pa.Table:
+    """The rows of one split that were predicted from images, or of the only split there is.
+
+    Raises `InputError` where there is no such row; `where` names the table.
+    """
     read = scores.filter(pc.equal(scores["input"], IMAGE))
     present = pc.unique(read["split"]).sort().to_pylist()
     if split not in present and len(present) == 1:
         split = present[0]
     if split not in present:
         known = ", ".join(present) or "none"
-        raise InputError(f"{where}: holds no prediction of the split '{split}'; there are {known}")
+        raise InputError(f"{where}: has no prediction of the split '{split}'; it has {known}")
     return read.filter(pc.equal(read["split"], split))

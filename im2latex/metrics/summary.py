@@ -1,20 +1,24 @@
-"""Judged rows (records.SCORES) to the published numbers, the content of reports/metrics.json.
+"""Summarize scored rows (`schemas.SCORES`) as the published numbers.
+
+`summarize_splits` returns
 
     {tokenizer, bleu, edit, ..., n, intervals: {NAME: [low, high]}, failures, reference_failures, errors}
-        of the headline split, `errors` being kinds of predictions and the most confused tokens (scoring.confusion);
-        and nested, each with its own scores, n and intervals:
-    by_length.<class>   of its samples by tokens of the reference
-    by_feature.<name>   of its samples by what is in the reference (scoring.features); a sample is in several
-    by_group.<group>    of its samples by group, the largest groups, where samples have any
-    splits.<split>      every split, the headline included
-    blank               the same model shown empty paper
-    search_alone        the search's own choices, where hypotheses were ranked anew by their images
-    baselines.<name>    predictions that need no model
 
-`tokenizer` says what cut the formulas into the tokens of the text scores. The pipeline's are normalized, so that
-`whitespace` separates them and the text scores are the published definitions.
+of the chosen split, where `errors` are kinds of predictions and the most confused tokens (`metrics.breakdown`), and
+nested, each with its own scores, n and intervals:
 
-Fractions in 0..1, rounded so that the last bits of a processor do not show.
+    by_length.<class>   its samples by tokens of the reference
+    by_feature.<name>   its samples by what is in the reference; a sample may have several features
+    by_group.<group>    its samples by group, the largest groups, where samples have any
+    splits.<split>      every split, the chosen one included
+    blank               the same model with a blank image as input
+    search_alone        the best hypotheses of the search, where hypotheses were reranked by their images
+    baselines.<name>    predictions without a model
+
+`tokenizer` names how the formulas were split into the tokens of the text metrics. The pipeline's formulas are
+normalized, so that `whitespace` separates their tokens and the text metrics have the published definitions.
+
+Values are fractions in 0..1, rounded so that the last bits of a processor do not show.
 """
 
 from collections import Counter
@@ -29,79 +33,93 @@ from pydantic import Field, field_validator
 
 from im2latex.config import Params
 from im2latex.errors import InputError
+from im2latex.metrics.aggregation import Columns, sum_columns
 from im2latex.metrics.baselines import BASELINES, BLANK, IMAGE, SEARCH_ALONE
-from im2latex.metrics.bootstrap import intervals
-from im2latex.metrics.columns import judged_columns
-from im2latex.metrics.confusion import KINDS, confusions, kind
-from im2latex.metrics.features import FEATURES, features
-from im2latex.metrics.ratios import Columns, total
-from im2latex.metrics.tokenizer import Tokenizer
+from im2latex.metrics.bootstrap import bootstrap_intervals
+from im2latex.metrics.breakdown import ERROR_KINDS, FEATURES, confusions, error_kind, features, length_classes
+from im2latex.metrics.registry import METRICS
+from im2latex.metrics.score import metric_columns
+from im2latex.metrics.text import Tokenizer
 
 DECIMALS = 6
 
 Mask = NDArray[np.bool_]
 
 
-class SummaryParams(Params):
-    """How judged predictions become published numbers."""
+class EvaluateParams(Params):
+    """How scored predictions are summarized: section `evaluate` of params.yaml."""
 
-    headline: str = Field(default="test", description="split whose scores stand at the top level")
-    resamples: int = Field(default=1000, ge=1, description="bootstrap resamples behind an interval")
+    split: str = Field(default="test", description="split whose scores are published in reports/metrics.json")
+    resamples: int = Field(default=1000, ge=1, description="bootstrap resamples for an interval")
     seed: int = Field(default=0, ge=0, description="seed of the bootstrap")
     length_edges: tuple[int, ...] = Field(
         default=(20, 40, 60, 80, 100, 150),
-        description="last length, in reference tokens, of each class but the open one",
+        description="largest length, in reference tokens, of each class but the open one",
     )
-
-    listed: int = Field(default=20, ge=1, description="most confused tokens of each kind, and groups, that are listed")
+    top_k: int = Field(default=20, ge=1, description="entries of each list of confused tokens and of groups")
 
     @field_validator("length_edges")
     @classmethod
-    def _rising(cls, edges: tuple[int, ...]) -> tuple[int, ...]:
+    def _increasing(cls, edges: tuple[int, ...]) -> tuple[int, ...]:
         if not edges or edges[0] < 0 or any(low >= high for low, high in pairwise(edges)):
-            raise ValueError("must be rising lengths, at least one")
+            raise ValueError("must be increasing lengths, at least one")
         return edges
 
 
-def summarize(
+def summarize_splits(
     scores: pa.Table,
-    params: SummaryParams,
+    params: EvaluateParams,
     groups: Mapping[str, str] | None = None,
     tokenizer: Tokenizer = "whitespace",
 ) -> dict[str, Any]:
-    """Publish a whole table; `groups` names the group of a formula_id. Raises `InputError` without a headline row."""
-    judged = _Judged(scores, params, groups or {}, tokenizer)
-    splits = {split: judged.block(judged.of(IMAGE, split)) for split in judged.splits}
-    if params.headline not in splits:
+    """Summarize all splits and baselines; `groups` maps a formula_id to its group.
+
+    Raises `InputError` where no row belongs to the chosen split.
+    """
+    rows = _ScoredRows(scores, params, groups or {}, tokenizer)
+    splits = {split: rows.block(rows.mask(IMAGE, split)) for split in rows.splits}
+    if params.split not in splits:
         present = ", ".join(splits) or "none"
-        raise InputError(f"no prediction belongs to the split '{params.headline}'; splits with predictions: {present}")
-    published = judged.describe(judged.of(IMAGE, params.headline)) | {"splits": splits}
-    controls = {name: judged.of(name, params.headline) for name in (BLANK, SEARCH_ALONE, *BASELINES)}
-    blocks = {name: judged.block(mask) for name, mask in controls.items() if mask.any()}
+        raise InputError(f"no prediction belongs to the split '{params.split}'; splits with predictions: {present}")
+    summary = rows.summary(rows.mask(IMAGE, params.split)) | {"splits": splits}
+    masks = {name: rows.mask(name, params.split) for name in (BLANK, SEARCH_ALONE, *BASELINES)}
+    blocks = {name: rows.block(mask) for name, mask in masks.items() if mask.any()}
     for name in (BLANK, SEARCH_ALONE):
         if name in blocks:
-            published[name] = blocks.pop(name)
-    return published | {"baselines": blocks}
+            summary[name] = blocks.pop(name)
+    return summary | {"baselines": blocks}
 
 
-def describe(scores: pa.Table, params: SummaryParams, tokenizer: Tokenizer = "whitespace") -> dict[str, Any]:
-    """Publish the scores of all rows as one set, without splits and baselines; raises `InputError` for no rows."""
+def summarize(scores: pa.Table, params: EvaluateParams, tokenizer: Tokenizer = "whitespace") -> dict[str, Any]:
+    """Summarize all rows as one set, without splits and baselines; raises `InputError` where there is no row."""
     if not scores.num_rows:
         raise InputError("there is nothing to score: no pair of reference and prediction was given")
-    return _Judged(scores, params, {}, tokenizer).describe(np.ones(scores.num_rows, bool))
+    return _ScoredRows(scores, params, {}, tokenizer).summary(np.ones(scores.num_rows, bool))
 
 
-class _Judged:
+def split_metrics(summary: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Divide a summary into the content of reports/metrics.json and of reports/evaluation.json.
+
+    The first has the metrics as plain numbers, `n` and `intervals`, which are lists and therefore no metrics to DVC;
+    the second all breakdowns.
+    """
+    names = [*(name for name in METRICS if name in summary), "n", "intervals"]
+    return {name: summary[name] for name in names}, {
+        name: value for name, value in summary.items() if name not in names
+    }
+
+
+class _ScoredRows:
     """The table as columns of numbers, counted once and then cut by masks."""
 
     def __init__(
-        self, scores: pa.Table, params: SummaryParams, groups: Mapping[str, str], tokenizer: Tokenizer
+        self, scores: pa.Table, params: EvaluateParams, groups: Mapping[str, str], tokenizer: Tokenizer
     ) -> None:
         self._references: list[str] = scores["reference"].to_pylist()
         self._hypotheses: list[str] = scores["hypothesis"].to_pylist()
         self._params = params
         self._tokenizer = tokenizer
-        self._columns, self._scores = judged_columns(scores, tokenizer)
+        self._columns, self._aggregates = metric_columns(scores, tokenizer)
         self._groups = np.array([groups.get(name) or "" for name in scores["formula_id"].to_pylist()], dtype=object)
         self._inputs = np.array(scores["input"].to_pylist(), dtype=object)
         self._splits = np.array(scores["split"].to_pylist(), dtype=object)
@@ -112,63 +130,60 @@ class _Judged:
 
     @property
     def splits(self) -> list[str]:
-        """Names of the splits that hold predictions from images."""
+        """Names of the splits that have predictions from images."""
         return sorted(set(self._splits[self._inputs == IMAGE]))
 
-    def of(self, shown: str, split: str) -> Mask:
-        """The rows of one input and split."""
-        return np.asarray((self._inputs == shown) & (self._splits == split), bool)
+    def mask(self, kind: str, split: str) -> Mask:
+        """The rows of one kind of input and one split."""
+        return np.asarray((self._inputs == kind) & (self._splits == split), bool)
 
     def block(self, mask: Mask) -> dict[str, Any]:
         """Scores, n and intervals of some rows."""
         columns: Columns = {name: column[mask] for name, column in self._columns.items()}
-        sums = total(columns)
-        bounds = intervals(columns, self._scores, self._params.resamples, self._params.seed)
-        return {name: round(float(score(sums)[0]), DECIMALS) for name, score in self._scores.items()} | {
+        sums = sum_columns(columns)
+        bounds = bootstrap_intervals(columns, self._aggregates, self._params.resamples, self._params.seed)
+        return {name: round(float(value(sums)[0]), DECIMALS) for name, value in self._aggregates.items()} | {
             "n": int(mask.sum()),
             "intervals": {name: [round(low, DECIMALS), round(high, DECIMALS)] for name, (low, high) in bounds.items()},
         }
 
-    def describe(self, mask: Mask) -> dict[str, Any]:
-        """The block of some rows, with what failed and what was confused, and the blocks of parts of these rows."""
+    def summary(self, mask: Mask) -> dict[str, Any]:
+        """The block of some rows with their failures and errors, and the blocks of subsets of these rows."""
         failures = {name: _counts(reasons, mask) for name, reasons in self._failures.items()}
-        parts = {"by_length": self._lengths(), "by_feature": self._features(mask), "by_group": self._groups_of(mask)}
+        lengths = length_classes(self._columns["ref_tokens"], self._params.length_edges)
+        subsets = {"by_length": lengths, "by_feature": self._features(mask), "by_group": self._largest_groups(mask)}
         blocks = {
             by: {name: self.block(chosen & mask) for name, chosen in masks.items() if (chosen & mask).any()}
-            for by, masks in parts.items()
+            for by, masks in subsets.items()
         }
         if not blocks["by_group"]:
             del blocks["by_group"]
         return {"tokenizer": self._tokenizer} | self.block(mask) | failures | {"errors": self._errors(mask)} | blocks
 
     def _errors(self, mask: Mask) -> dict[str, Any]:
-        """How many predictions are of which kind, and which tokens are confused."""
+        """The number of predictions of each kind, and the confused tokens."""
         rows = [int(row) for row in np.flatnonzero(mask)]
         pairs = [(self._references[row], self._hypotheses[row]) for row in rows]
         same = self._columns.get("image_exact", np.zeros(len(mask)))
         renders = self._columns.get("compiles", np.ones(len(mask)))
-        kinds = Counter(kind(*pair, same[row] == 1, renders[row] == 0) for pair, row in zip(pairs, rows, strict=True))
-        counts = {name: kinds[name] for name in KINDS if kinds[name]}
-        return {"kinds": counts} | confusions(pairs, self._params.listed)
-
-    def _lengths(self) -> dict[str, Mask]:
-        edges = (-1, *self._params.length_edges)
-        names = [f"{low + 1}-{high}" for low, high in pairwise(edges)] + [f"{edges[-1] + 1}+"]
-        classes = np.searchsorted(self._params.length_edges, self._columns["ref_tokens"])
-        return {name: classes == place for place, name in enumerate(names)}
+        kinds = Counter(
+            error_kind(*pair, same[row] == 1, renders[row] == 0) for pair, row in zip(pairs, rows, strict=True)
+        )
+        counts = {name: kinds[name] for name in ERROR_KINDS if kinds[name]}
+        return {"kinds": counts} | confusions(pairs, self._params.top_k)
 
     def _features(self, mask: Mask) -> dict[str, Mask]:
         found = [features(text) if chosen else () for text, chosen in zip(self._references, mask, strict=True)]
         return {name: np.array([name in row for row in found], bool) for name in FEATURES}
 
-    def _groups_of(self, mask: Mask) -> dict[str, Mask]:
-        """The largest groups, those of equal size in order of name."""
+    def _largest_groups(self, mask: Mask) -> dict[str, Mask]:
+        """The largest groups; those of equal size in order of name."""
         counts = Counter(self._groups[mask & (self._groups != "")])
-        largest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: self._params.listed]
+        largest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: self._params.top_k]
         return {name: np.asarray(self._groups == name, bool) for name, _ in largest}
 
 
 def _counts(reasons: list[str | None], mask: Mask) -> dict[str, int]:
-    """How often each reason was given, the most frequent first."""
+    """The number of rows with each reason, the most frequent first."""
     counts = Counter(reason for reason, chosen in zip(reasons, mask, strict=True) if chosen and reason is not None)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

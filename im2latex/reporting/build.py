@@ -5,7 +5,7 @@ reads   <data>/evaluate/scores.parquet     records.SCORES, for the gallery
         <data>/train/log.jsonl             the learning curve, where there is one
         <data>/train/samples.jsonl         what was read in a few images meanwhile, where it was kept
         <data>/tokenize/, <data>/predict/attention.parquet, <data>/audit/, <reports>/audit.json
-        <reports>/conditions.json
+        <reports>/robustness.json
         <reports>/metrics.json, ledger/*.json, manifest/*.json
         params.yaml                        shown as it stands
 No clock, commit or speed enters: the same artifacts give the same content.
@@ -79,7 +79,7 @@ def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, 
         by_length=scores.by_length(metrics),
         breakdowns=breakdown.breakdowns(metrics),
         errors=breakdown.errors(metrics),
-        conditions=read_conditions(reports / "conditions.json", provenance.facts.get(WEIGHTS)),
+        conditions=read_conditions(reports / "robustness.json", provenance.facts.get(WEIGHTS)),
         vocabulary=read_coverage(data / "tokenize"),
         attention_maps=read_attention_maps(data / "predict" / "attention.parquet", params.input_density),
         galleries=_galleries(data, params, renderer),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from im2latex.errors import UsageError
-from im2latex.metrics.pairing import Pairs, pair
-from im2latex.metrics.significance import Contrast, contrast
+from im2latex.metrics.pairing import RowPairs, pair_rows
+from im2latex.metrics.significance import PairedTest, paired_bootstrap
 from im2latex.reporting.gallery import Row, error_share, is_right
 from im2latex.reporting.run_data import Side
 from im2latex.reporting.runs import differing
@@ -27,7 +27,7 @@ class ScorePair:
     b: float
     a_interval: Interval | None
     b_interval: Interval | None
-    contrast: Contrast | None = None
+    contrast: PairedTest | None = None
 
     @property
     def change(self) -> float:
@@ -64,7 +64,7 @@ class Comparison:
     a: Side
     b: Side
     scores: tuple[ScorePair, ...]
-    pairs: Pairs | None
+    pairs: RowPairs | None
     better: tuple[SamplePair, ...]
     worse: tuple[SamplePair, ...]
     notes: tuple[str, ...]
@@ -86,21 +86,21 @@ def compare(a: Side, b: Side, resamples: int, seed: int) -> Comparison:
             raise UsageError(f"{a.name} and {b.name} have no score in common: one was evaluated, one only validated")
         notes.append("compared by published scores and their intervals, which tell less than common samples would")
         return Comparison(a, b, published(a, b), None, (), (), tuple(notes))
-    pairs = pair(a.judged.rows, b.judged.rows)
+    pairs = pair_rows(a.judged.rows, b.judged.rows)
     scores = contrasted(a, b, pairs, resamples, seed)
     changed = sorted(_sample_pairs(a, b, pairs), key=lambda one: (-abs(one.gain), -_length(one), one.a["formula_id"]))
     better, worse = (tuple(one for one in changed if sign * one.gain > 0) for sign in (1, -1))
     return Comparison(a, b, scores, pairs, better, worse, (*notes, *differences(pairs)))
 
 
-def contrasted(a: Side, b: Side, pairs: Pairs, resamples: int, seed: int) -> tuple[ScorePair, ...]:
+def contrasted(a: Side, b: Side, pairs: RowPairs, resamples: int, seed: int) -> tuple[ScorePair, ...]:
     """The scores that both have, on common samples, in the order of `LABELS`; a side without samples has none."""
     if a.judged is None or b.judged is None:
         return ()
     scores = {name: a.judged.scores[name] for name in LABELS if name in a.judged.scores and name in b.judged.scores}
     columns_a = {name: column[pairs.a] for name, column in a.judged.columns.items()}
     columns_b = {name: column[pairs.b] for name, column in b.judged.columns.items()}
-    found = contrast(columns_a, columns_b, scores, LOWER_IS_BETTER, resamples, seed)
+    found = paired_bootstrap(columns_a, columns_b, scores, LOWER_IS_BETTER, resamples, seed)
     return tuple(ScorePair(one.name, one.a, one.b, one.a_interval, one.b_interval, one) for one in found)
 
 
@@ -128,12 +128,12 @@ def lower_is_better(name: str) -> bool:
     return name in LOWER_IS_BETTER or name.endswith(("_loss", "_error"))
 
 
-def differences(pairs: Pairs, a: str = "A", b: str = "B") -> list[str]:
+def differences(pairs: RowPairs, a: str = "A", b: str = "B") -> list[str]:
     """Samples that are not the same on both sides, counted, and the first of them named."""
     found = [
         (f"only in {a}", pairs.only_a),
         (f"only in {b}", pairs.only_b),
-        ("with another reference", pairs.respelled),
+        ("with another reference", pairs.other_reference),
     ]
     return [f"{_named(names)} {words}" for words, names in found if names]
 
@@ -143,7 +143,7 @@ def _named(names: Sequence[str]) -> str:
     return f"{len(names):,} {'formulas' if len(names) > 1 else 'formula'} ({first})"
 
 
-def _sample_pairs(a: Side, b: Side, pairs: Pairs) -> list[SamplePair]:
+def _sample_pairs(a: Side, b: Side, pairs: RowPairs) -> list[SamplePair]:
     assert a.judged
     assert b.judged
     left, right = a.judged.rows.take(pairs.a).to_pylist(), b.judged.rows.take(pairs.b).to_pylist()
@@ -192,7 +192,7 @@ def _samples_json(found: Comparison) -> dict[str, Any]:
     return counts | {
         "only_a": list(found.pairs.only_a),
         "only_b": list(found.pairs.only_b),
-        "other_reference": list(found.pairs.respelled),
+        "other_reference": list(found.pairs.other_reference),
     }
 
 

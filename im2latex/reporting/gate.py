@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from im2latex.errors import UsageError
-from im2latex.metrics.bootstrap import LEVEL
-from im2latex.metrics.pairing import Pairs, pair
+from im2latex.metrics.bootstrap import CONFIDENCE
+from im2latex.metrics.pairing import RowPairs, pair_rows
 from im2latex.reporting.comparison import ScorePair, contrasted, differences, lower_is_better, published
 from im2latex.reporting.markdown import table
 from im2latex.reporting.revisions import Revision
@@ -96,7 +96,7 @@ def gate(base: Side, now: Side, asked: Sequence[str], ledger: float | None, resa
     return Gate(base.name, tuple(checks), tuple(notes))
 
 
-def _how(base: Side, now: Side) -> tuple[list[str], Pairs | None]:
+def _how(base: Side, now: Side) -> tuple[list[str], RowPairs | None]:
     """The common samples, or None where published intervals must do, and in words why."""
     notes = []
     if base.dataset and now.dataset and base.dataset != now.dataset:
@@ -104,7 +104,7 @@ def _how(base: Side, now: Side) -> tuple[list[str], Pairs | None]:
     lacking = [sentence for side in (base, now) for sentence in (side.absent, side.doubt) if sentence]
     if lacking or base.judged is None or now.judged is None:
         return [*notes, *lacking, "compared by published intervals, not by samples"], None
-    pairs = pair(base.judged.rows, now.judged.rows)
+    pairs = pair_rows(base.judged.rows, now.judged.rows)
     if not pairs.same_set:
         parts = "; ".join(differences(pairs, base.name, "this run"))
         notes.append(f"the test sets differ: {parts}; compared by published intervals, not by samples")
@@ -112,7 +112,7 @@ def _how(base: Side, now: Side) -> tuple[list[str], Pairs | None]:
     return [*notes, f"compared on the same {len(pairs.a):,} samples by paired bootstrap"], pairs
 
 
-def _score_pairs(base: Side, now: Side, pairs: Pairs | None, resamples: int, seed: int) -> tuple[ScorePair, ...]:
+def _score_pairs(base: Side, now: Side, pairs: RowPairs | None, resamples: int, seed: int) -> tuple[ScorePair, ...]:
     return contrasted(base, now, pairs, resamples, seed) if pairs else published(base, now)
 
 
@@ -122,7 +122,7 @@ def _check(found: ScorePair | None, name: str, before: float) -> Check:
     falling = lower_is_better(name)
     if found.contrast:
         chance = found.contrast.p_worse
-        limit = 1 - LEVEL
+        limit = 1 - CONFIDENCE
         return Check(name, found.a, found.b, f"p ≥ {limit:.2f}, is {chance:.3f}", chance < limit)
     low, high = found.a_interval or (found.a, found.a)
     if falling:

@@ -1,6 +1,6 @@
 """How the model fares on images spoilt in other ways than it is trained on, where that was measured.
 
-reads   <reports>/conditions.json   {"checkpoint": SHA-256 of model.safetensors, "conditions": [{"name", "n",
+reads   <reports>/robustness.json   {"checkpoint": SHA-256 of model.safetensors, "conditions": [{"name", "n",
                                     "image_exact", "bleu", "of_clean"}, ...]}
 
 The measurement is long and no stage makes it. The repository holds the file, empty until something is measured, so that

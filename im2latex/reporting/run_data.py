@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 from im2latex.errors import InputError
 from im2latex.io.json_files import parse_json
 from im2latex.io.parquet import PARQUET_ERRORS
-from im2latex.metrics.columns import judged_columns
-from im2latex.metrics.pairing import of_split
-from im2latex.metrics.ratios import Column, Score, total
+from im2latex.metrics.aggregation import Aggregate, Column, sum_columns
+from im2latex.metrics.pairing import rows_of_split
+from im2latex.metrics.score import metric_columns
 from im2latex.reporting.provenance import trained_for
 from im2latex.reporting.revisions import Tree, open_tree
 from im2latex.reporting.runs import Trained, read_run
@@ -28,7 +28,7 @@ from im2latex.schemas import PREDICTIONS, SCORES
 
 SAMPLES = "data/evaluate/scores.parquet"
 
-Judge = Callable[[pa.Table], pa.Table]
+ScorePredictions = Callable[[pa.Table], pa.Table]
 """PREDICTIONS to SCORES."""
 
 _ROUNDING = 2e-6
@@ -41,16 +41,16 @@ class Judged:
 
     rows: pa.Table = field(repr=False)
     columns: dict[str, Column] = field(repr=False)
-    scores: dict[str, Score] = field(repr=False)
+    scores: dict[str, Aggregate] = field(repr=False)
 
     @classmethod
     def of(cls, rows: pa.Table) -> "Judged":
         """Count the columns of all rows."""
-        return cls(rows, *judged_columns(rows))
+        return cls(rows, *metric_columns(rows))
 
     def value(self, name: str) -> float:
         """One score of all rows."""
-        return float(self.scores[name](total(self.columns))[0])
+        return float(self.scores[name](sum_columns(self.columns))[0])
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ class Side:
         return found
 
 
-def read_side(name: str, split: str, judge: Judge) -> Side:
+def read_side(name: str, split: str, score: ScorePredictions) -> Side:
     """The side of this name; raises `UsageError` for a name of nothing, `InputError` for one of nothing to compare."""
     if name.endswith(".parquet") or Path(name).is_file():
-        return _read_file(Path(name), split, judge)
+        return _read_file(Path(name), split, score)
     tree = open_tree(name)
     run = read_run(name, tree.text)
     if run is None:
@@ -116,11 +116,11 @@ def read_side(name: str, split: str, judge: Judge) -> Side:
         return Side(name, run, tree, split, None, f"{name}: {SAMPLES} is not here; {tree.remedy('evaluate')}")
     with file:
         rows = pq.read_table(file)
-    judged = Judged.of(of_split(_completed(rows), split, f"{name}: {SAMPLES}"))
+    judged = Judged.of(rows_of_split(_completed(rows), split, f"{name}: {SAMPLES}"))
     return Side(name, run, tree, split, judged, doubt=_doubt(name, run, judged))
 
 
-def _read_file(path: Path, split: str, judge: Judge) -> Side:
+def _read_file(path: Path, split: str, score: ScorePredictions) -> Side:
     try:
         table = pq.read_table(path, partitioning=None)
     except FileNotFoundError:
@@ -133,9 +133,9 @@ def _read_file(path: Path, split: str, judge: Judge) -> Side:
             f"{path}: holds no predictions, for it has no column {', '.join(missing)}; "
             "`im2latex evaluate` and the stages predict and evaluate write such files"
         )
-    rows = of_split(table, split, str(path))
-    judged = Judged.of(_completed(rows) if "edits" in rows.schema.names else judge(rows))
-    values = {score: judged.value(score) for score in judged.scores}
+    rows = rows_of_split(table, split, str(path))
+    judged = Judged.of(_completed(rows) if "edits" in rows.schema.names else score(rows))
+    values = {name: judged.value(name) for name in judged.scores}
     run = Trained(str(path), rows.num_rows, None, values, {}, {})
     return Side(str(path), run, open_tree("."), rows["split"][0].as_py(), judged)
 

@@ -5,9 +5,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from im2latex.metrics.cdm import judge_symbols
-from im2latex.metrics.score import judge
-from im2latex.metrics.summary import SummaryParams, describe
+from im2latex.metrics.cdm import compare_glyphs
+from im2latex.metrics.score import score_predictions
+from im2latex.metrics.summary import EvaluateParams, summarize
 from im2latex.rendering.document import TemplateParams
 from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
 from im2latex.rendering.renderer import RenderParams, TexRenderer
@@ -31,8 +31,8 @@ def scores(*pairs: tuple[str, str | None]) -> dict[str, Any]:
         {"formula_id": "1", "split": "test", "input": "image", "reference": reference, "hypothesis": hypothesis}
         for reference, hypothesis in pairs
     ]
-    table = judge(pa.Table.from_pylist(rows, schema=PREDICTIONS), RENDERER, READER)
-    return describe(table, SummaryParams(resamples=5))
+    table = score_predictions(pa.Table.from_pylist(rows, schema=PREDICTIONS), RENDERER, READER)
+    return summarize(table, EvaluateParams(resamples=5))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,8 @@ def test_predictions(reference: str, hypothesis: str | None, expected: dict[str,
 
 def test_a_prediction_that_hangs_is_stopped_and_wrong() -> None:
     # Symbols only: that images of such a formula end with the reason `timeout` is a test of the renderer.
-    assert judge_symbols([SUM, SUM], [r"\forever", SUM], READER) == [(0.0, 0.0), (1.0, 1.0)]
+    found = compare_glyphs([SUM, SUM], [r"\forever", SUM], READER)
+    assert [(one["cdm"], one["cdm_strict"]) for one in found] == [(0.0, 0.0), (1.0, 1.0)]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from im2latex.images.arrays import Pixels
-from im2latex.metrics.image import IMAGE_SCORES, ImageJudgement, judge_images
-from im2latex.metrics.ratios import total
+from im2latex.metrics.aggregation import sum_columns
+from im2latex.metrics.image import ImageComparison, compare_renderings, image_edit_similarity
 from im2latex.rendering.renderer import RENDER_BATCH_SIZE, TexRenderer
 from tests.metrics.drawings import DrawnRenderer, drawing
 
@@ -21,23 +21,25 @@ IMAGES: dict[str, Pixels | str] = {
 }
 
 
-def verdicts(result: ImageJudgement) -> list[bool]:
-    return [result.image_exact, result.image_match, result.image_match_nospace]
+def matches(result: ImageComparison) -> list[bool]:
+    return [bool(result.counts[name]) for name in ("image_exact", "image_match", "image_match_nospace")]
 
 
-def judged(reference: str, hypothesis: str) -> ImageJudgement:
-    return judge_images([reference], [hypothesis], DrawnRenderer(IMAGES))[0]
+def compared(reference: str, hypothesis: str) -> ImageComparison:
+    return compare_renderings([reference], [hypothesis], DrawnRenderer(IMAGES))[0]
 
 
 def test_other_text_with_the_same_image_is_exact() -> None:
-    assert judged("gold", "same") == ImageJudgement(
-        compiles=True,
-        reference_renders=True,
-        image_exact=True,
-        image_match=True,
-        image_match_nospace=True,
-        image_edits=0,
-        image_columns=40,
+    assert compared("gold", "same") == ImageComparison(
+        {
+            "compiles": True,
+            "reference_renders": True,
+            "image_exact": True,
+            "image_match": True,
+            "image_match_nospace": True,
+            "image_edits": 0,
+            "image_columns": 40,
+        },
         failure=None,
         reference_failure=None,
     )
@@ -45,60 +47,62 @@ def test_other_text_with_the_same_image_is_exact() -> None:
 
 def test_faint_pixels_are_not_ink() -> None:
     faint = np.pad(GOLD, ((2, 0), (0, 3)), constant_values=200)
-    result = judge_images(["gold"], ["faint"], DrawnRenderer({"gold": GOLD, "faint": faint}))[0]
-    assert result.image_exact
+    result = compare_renderings(["gold"], ["faint"], DrawnRenderer({"gold": GOLD, "faint": faint}))[0]
+    assert result.counts["image_exact"]
 
 
 def test_sixty_more_columns_pass_the_published_match_and_no_strict_one() -> None:
-    result = judged("gold", "more")
-    assert verdicts(result) == [False, True, True]
-    assert (result.image_edits, result.image_columns) == (60, 100)
+    result = compared("gold", "more")
+    assert matches(result) == [False, True, True]
+    assert (result.counts["image_edits"], result.counts["image_columns"]) == (60, 100)
 
 
 def test_sixty_columns_less_match_by_no_rule() -> None:
-    result = judged("more", "gold")
-    assert verdicts(result) == [False, False, False]
+    result = compared("more", "gold")
+    assert matches(result) == [False, False, False]
 
 
 @pytest.mark.parametrize(("hypothesis", "reason"), [("", "missing"), ("  ", "missing"), ("bad", "undefined_macro")])
 def test_no_image_of_the_prediction_is_all_wrong(hypothesis: str, reason: str) -> None:
-    result = judged("gold", hypothesis)
-    assert verdicts(result) == [False, False, False]
-    assert not result.compiles
-    assert (result.image_edits, result.image_columns) == (40, 40)
+    result = compared("gold", hypothesis)
+    assert matches(result) == [False, False, False]
+    assert not result.counts["compiles"]
+    assert (result.counts["image_edits"], result.counts["image_columns"]) == (40, 40)
     assert (result.failure, result.reference_failure) == (reason, None)
 
 
 @pytest.mark.parametrize(("hypothesis", "columns"), [("gold", 40), ("bad", 1), ("", 1)])
 def test_a_reference_without_image_is_named_and_counts_as_wrong(hypothesis: str, columns: int) -> None:
-    result = judged("bad", hypothesis)
-    assert verdicts(result) == [False, False, False]
-    assert not result.reference_renders
-    assert (result.image_edits, result.image_columns) == (columns, columns)
+    result = compared("bad", hypothesis)
+    assert matches(result) == [False, False, False]
+    assert not result.counts["reference_renders"]
+    assert (result.counts["image_edits"], result.counts["image_columns"]) == (columns, columns)
     assert result.reference_failure == "undefined_macro"
-    assert result.compiles is (hypothesis == "gold")
+    assert result.counts["compiles"] is (hypothesis == "gold")
 
 
 def test_each_distinct_string_is_typeset_once_in_batches() -> None:
     formulas = [str(number) for number in range(RENDER_BATCH_SIZE + 1)]
     renderer = DrawnRenderer(dict.fromkeys(formulas, GOLD))
-    results = judge_images([*formulas, "0"], [*formulas[1:], "0", ""], renderer)
+    results = compare_renderings([*formulas, "0"], [*formulas[1:], "0", ""], renderer)
     assert renderer.asked == formulas
-    assert [result.image_exact for result in results] == [True] * len(formulas) + [False]
+    assert [result.counts["image_exact"] for result in results] == [True] * len(formulas) + [False]
 
 
 def test_image_edit_is_a_sum_over_a_sum() -> None:
-    sums = total({"image_edits": np.array([2.0, 30]), "image_columns": np.array([10.0, 30])})
-    assert IMAGE_SCORES["image_edit"](sums)[0] == pytest.approx(1 - 32 / 40)
+    sums = sum_columns({"image_edits": np.array([2.0, 30]), "image_columns": np.array([10.0, 30])})
+    assert image_edit_similarity(sums)[0] == pytest.approx(1 - 32 / 40)
 
 
 @pytest.mark.needs_tex
-def test_typeset_formulas_are_judged_by_their_ink() -> None:
+def test_typeset_formulas_are_compared_by_their_ink() -> None:
     pairs = {
         "x ^ 2": ("x ^ { 2 }", True, True),
         r"\frac { a } { b }": (r"\frac a b", True, True),
         "y + z": ("y - z", True, False),
         "w": (r"\frac { w", False, False),
     }
-    results = judge_images(list(pairs), [pair[0] for pair in pairs.values()], TexRenderer())
-    assert [(result.compiles, result.image_exact) for result in results] == [pair[1:] for pair in pairs.values()]
+    results = compare_renderings(list(pairs), [pair[0] for pair in pairs.values()], TexRenderer())
+    assert [(result.counts["compiles"], result.counts["image_exact"]) for result in results] == [
+        pair[1:] for pair in pairs.values()
+    ]

@@ -1,7 +1,7 @@
 import pytest
 
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
-from im2latex.metrics.normalizer_audit import Tally, audit, sample
+from im2latex.metrics.normalizer_audit import AuditCounts, audit_formulas, sample_formulas
 from tests.metrics.drawings import DrawnRenderer, drawing
 
 ONE, TWO = drawing("#.", "##"), drawing("##", "##")
@@ -35,15 +35,15 @@ RAW = [r"a\leq b", r"a \le b", r"{\rm x}", r"\bm y", r"\boldsymbol z", "}", "{"]
     ],
 )
 def test_each_outcome(raw: str, outcome: str, rules: tuple[str, ...]) -> None:
-    (finding,) = audit([raw], Normalizer(NormalizerParams()), DRAWN)
+    (finding,) = audit_formulas([raw], Normalizer(NormalizerParams()), DRAWN)
     assert finding.outcome == outcome
     assert finding.rules == rules
     assert finding.is_fault == (outcome in ("changed", "broken", "refused"))
 
 
 def test_the_tally_balances_and_names_causes() -> None:
-    tally = Tally()
-    for finding in audit(RAW, Normalizer(NormalizerParams()), DRAWN):
+    tally = AuditCounts()
+    for finding in audit_formulas(RAW, Normalizer(NormalizerParams()), DRAWN):
         tally.add(finding)
     summary = tally.summary()
     assert summary["formulas"] == len(RAW)
@@ -57,8 +57,8 @@ def test_the_tally_balances_and_names_causes() -> None:
 
 def test_a_sample_is_seeded_and_keeps_the_order() -> None:
     formulas = [str(number) for number in range(50)]
-    chosen = sample(formulas, 10, 1)
+    chosen = sample_formulas(formulas, 10, 1)
     assert len(chosen) == 10
-    assert chosen == sorted(chosen, key=int) == sample(formulas, 10, 1)
-    assert chosen != sample(formulas, 10, 2)
-    assert sample(formulas, 0, 1) == formulas
+    assert chosen == sorted(chosen, key=int) == sample_formulas(formulas, 10, 1)
+    assert chosen != sample_formulas(formulas, 10, 2)
+    assert sample_formulas(formulas, 0, 1) == formulas

@@ -9,7 +9,7 @@ import sacrebleu
 from benchmarks.formula_edits import DAMAGES, STRENGTHS, damaged
 from im2latex.images import compare
 from im2latex.metrics.baselines import one_changed
-from im2latex.metrics.text import text_scores
+from im2latex.metrics.registry import text_scores
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from tests.images import published
 from tests.metrics.test_text import multi_bleu

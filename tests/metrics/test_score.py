@@ -1,6 +1,7 @@
 import pyarrow as pa
 
-from im2latex.metrics.score import CDM_COLUMNS, IMAGE_COLUMNS, judge
+from im2latex.metrics.registry import stored_columns
+from im2latex.metrics.score import score_predictions
 from im2latex.schemas import PREDICTIONS, SCORES
 from tests.fakes import FakeGlyphs
 from tests.metrics.drawings import DrawnRenderer, drawing
@@ -12,10 +13,10 @@ ROWS = [
 PREDICTED = pa.Table.from_pylist(ROWS, schema=PREDICTIONS)
 
 
-def test_judge_keeps_every_row_and_fills_the_schema() -> None:
+def test_scoring_keeps_every_row_and_fills_the_schema() -> None:
     square = drawing("#.", ".#")
     renderer = DrawnRenderer({"x ^ 2": square, "x ^ { 2 }": square, "y": drawing("#")})
-    table = judge(PREDICTED, renderer)
+    table = score_predictions(PREDICTED, renderer)
     assert table.schema == SCORES
     first, second = table.to_pylist()
     assert (first["formula_id"], first["input"], first["split"]) == ("1", "image", "test")
@@ -23,8 +24,8 @@ def test_judge_keeps_every_row_and_fills_the_schema() -> None:
     assert (second["hypothesis"], second["edits"], second["failure"]) == ("", 1, "missing")
 
 
-def test_symbols_are_judged_where_there_is_a_reader() -> None:
-    table = judge(PREDICTED, reader=FakeGlyphs())
+def test_symbols_are_compared_where_there_is_a_reader() -> None:
+    table = score_predictions(PREDICTED, glyph_reader=FakeGlyphs())
     assert table.schema == SCORES
     assert table["cdm"].to_pylist() == [0.75, 0.0]
     assert table["cdm_exact"].to_pylist() == [False, False]
@@ -33,7 +34,7 @@ def test_symbols_are_judged_where_there_is_a_reader() -> None:
 
 
 def test_without_a_renderer_the_columns_of_images_are_null() -> None:
-    table = judge(PREDICTED)
+    table = score_predictions(PREDICTED)
     assert table.schema == SCORES
-    assert all(table[name].null_count == 2 for name in (*IMAGE_COLUMNS, *CDM_COLUMNS))
+    assert all(table[name].null_count == 2 for name in (*stored_columns("images"), *stored_columns("glyph_boxes")))
     assert table["edits"].to_pylist() == [2, 1]

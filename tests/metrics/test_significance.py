@@ -5,9 +5,10 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 
 from im2latex.errors import InputError
-from im2latex.metrics.ratios import Column, share
-from im2latex.metrics.significance import contrast
-from im2latex.metrics.text import TEXT_SCORES, text_columns, text_scores
+from im2latex.metrics.aggregation import Column, mean
+from im2latex.metrics.registry import aggregates, text_scores
+from im2latex.metrics.significance import paired_bootstrap
+from im2latex.metrics.text import text_columns
 
 TOKENS = [*"abcdefgh", r"\frac", r"\alpha", "{", "}", "^", "_"]
 
@@ -36,7 +37,7 @@ def exact(rights: np.ndarray) -> dict[str, Column]:
 def test_identical_systems_do_not_differ() -> None:
     references = formulas(200, seed=1)
     data = text_columns(references, read_badly(references, 0.3, seed=2))
-    for found in contrast(data, data, TEXT_SCORES, resamples=100):
+    for found in paired_bootstrap(data, data, aggregates("text"), resamples=100):
         assert (found.change, found.interval, found.p, found.p_worse) == (0.0, (0.0, 0.0), 1.0, 1.0), found.name
         assert found.a_interval[0] <= found.a <= found.a_interval[1]
 
@@ -56,8 +57,8 @@ def test_it_agrees_with_the_paper_done_by_hand() -> None:
         blue, red = (bleu.corpus_score(side, [refs]).score / 100 for side in texts)
         changes["bleu"].append(red - blue)
         changes["edit"].append(text_scores(refs, texts[1])["edit"] - text_scores(refs, texts[0])["edit"])
-    found = contrast(
-        text_columns(references, a), text_columns(references, b), TEXT_SCORES, resamples=resamples, seed=seed
+    found = paired_bootstrap(
+        text_columns(references, a), text_columns(references, b), aggregates("text"), resamples=resamples, seed=seed
     )
     for one in found:
         if one.name in changes:
@@ -74,7 +75,7 @@ def test_a_run_with_one_formula_in_twenty_damaged_is_worse() -> None:
     drawn = random.Random(8)
     bad = [damaged(one, drawn) if drawn.random() < 0.05 else one for one in good]
     a, b = (text_columns(references, side) for side in (good, bad))
-    for one in contrast(a, b, TEXT_SCORES, falling=("cer", "token_error_rate")):
+    for one in paired_bootstrap(a, b, aggregates("text"), lower_is_better=("cer", "token_error_rate")):
         assert one.significant, one.name
         assert one.p_worse < 0.01, one.name
         assert (one.change > 0) == (one.name in ("cer", "token_error_rate")), one.name
@@ -84,9 +85,9 @@ def test_the_sign_of_a_falling_score_is_turned() -> None:
     references = formulas(300, seed=6)
     good, bad = references, read_badly(references, 0.5, seed=7)
     a, b = (text_columns(references, side) for side in (good, bad))
-    scores = {"cer": TEXT_SCORES["cer"]}
-    assert contrast(a, b, scores, falling=("cer",), resamples=100)[0].p_worse < 0.05
-    assert contrast(b, a, scores, falling=("cer",), resamples=100)[0].p_worse > 0.95
+    scores = {"cer": aggregates("text")["cer"]}
+    assert paired_bootstrap(a, b, scores, lower_is_better=("cer",), resamples=100)[0].p_worse < 0.05
+    assert paired_bootstrap(b, a, scores, lower_is_better=("cer",), resamples=100)[0].p_worse > 0.95
 
 
 def test_systems_that_are_as_good_are_rarely_told_apart() -> None:
@@ -99,7 +100,7 @@ def test_systems_that_are_as_good_are_rarely_told_apart() -> None:
     for seed in range(400):
         hard = drawn.random(250) < 0.5
         a, b = (exact(drawn.random(250) < np.where(hard, 0.3, 0.8)) for _ in "ab")
-        [one] = contrast(a, b, {"exact": share("exact")}, resamples=200, seed=seed)
+        [one] = paired_bootstrap(a, b, {"exact": mean("exact")}, resamples=200, seed=seed)
         false += one.significant
         worse += one.p_worse < 0.05
     assert false <= 30
@@ -110,11 +111,11 @@ def test_the_same_draws_make_pairs_sharper_than_intervals() -> None:
     """Two systems that differ in a few samples are told apart though their own intervals overlap."""
     rights = np.arange(1000) % 2 == 0
     a, b = exact(rights), exact(rights & (np.arange(1000) >= 20))
-    [one] = contrast(a, b, {"exact": share("exact")})
+    [one] = paired_bootstrap(a, b, {"exact": mean("exact")})
     assert one.b > one.a_interval[0]
     assert one.p_worse < 0.01
 
 
 def test_no_common_sample_is_refused() -> None:
     with pytest.raises(InputError, match="no sample is in both"):
-        contrast(exact(np.zeros(0)), exact(np.zeros(0)), {"exact": share("exact")})
+        paired_bootstrap(exact(np.zeros(0)), exact(np.zeros(0)), {"exact": mean("exact")})

@@ -7,8 +7,9 @@ import sacrebleu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2latex.metrics.ratios import total
-from im2latex.metrics.text import bleu, bleu_of_any_length, text_columns, text_scores
+from im2latex.metrics.aggregation import sum_columns
+from im2latex.metrics.registry import text_scores
+from im2latex.metrics.text import bleu, bleu_any_length, text_columns
 
 WORDS = [r"\frac", "{", "}", "x", "^", "_", "2", r"\alpha", "+", "="]
 
@@ -112,9 +113,9 @@ def test_pairs_must_pair() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_where_a_reference_has_four_tokens_both_definitions_of_bleu_are_one(seed: int) -> None:
     columns = text_columns(*corrupted(seed))
-    for sums in (total(columns), {name: column[:1] + column[-1:] for name, column in columns.items()}):
+    for sums in (sum_columns(columns), {name: column[:1] + column[-1:] for name, column in columns.items()}):
         if sums["ref_ngrams_4"][0]:
-            assert bleu_of_any_length(sums)[0] == bleu(sums)[0], "to the last bit"
+            assert bleu_any_length(sums)[0] == bleu(sums)[0], "to the last bit"
 
 
 @given(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join), min_size=1, max_size=4))
@@ -135,7 +136,7 @@ def test_the_published_bleu_of_short_formulas_stays_zero() -> None:
     assert text_scores(lines, lines)["bleu"] == pytest.approx(1.0), "one of them has four tokens"
 
 
-def test_bleu_of_any_length_rewards_no_shortness() -> None:
+def test_bleu_any_length_rewards_no_shortness() -> None:
     assert text_scores(["a b c d e f"], ["a b c"], "latex")["bleu"] == 0.0
     assert text_scores(["a b c"], ["a"], "latex")["bleu"] == 0.0
     assert text_scores(["a b c"], ["a b c a b c"], "latex")["bleu"] == pytest.approx((3 / 6 * 2 / 5 * 1 / 4) ** (1 / 3))

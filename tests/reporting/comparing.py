@@ -10,8 +10,8 @@ import yaml
 from im2latex.dataset.shards import ShardWriter
 from im2latex.images.arrays import encode_png
 from im2latex.io.parquet import write_table
-from im2latex.metrics.score import judge
-from im2latex.metrics.summary import SummaryParams, summarize
+from im2latex.metrics.score import score_predictions
+from im2latex.metrics.summary import EvaluateParams, summarize_splits
 from im2latex.schemas import PREDICTIONS, SAMPLES
 from tests.fakes import FakeRenderer
 from tests.metrics.drawings import drawing
@@ -41,9 +41,9 @@ def wrong(*numbers: int) -> dict[int, str]:
 
 def write_project(folder: Path, table: pa.Table, dataset: str = "5c1e", **params: Any) -> Path:
     """A finished run: samples, metrics, parameters, a ledger and the images of the test split."""
-    scores = judge(table, FakeRenderer())
+    scores = score_predictions(table, FakeRenderer())
     write_table(scores, folder / "data" / "evaluate" / "scores.parquet")
-    write_json(folder / "reports" / "metrics.json", summarize(scores, SummaryParams(resamples=50)))
+    write_json(folder / "reports" / "metrics.json", summarize_splits(scores, EvaluateParams(resamples=50)))
     write_json(folder / "reports" / "manifest" / "bucket.json", {"dataset": {"hash": dataset}})
     write_ledger(folder, kept=90)
     (folder / "params.yaml").write_text(yaml.safe_dump({"train": {"seed": 1, **params}}))

@@ -1,4 +1,4 @@
-from im2latex.metrics import confusion, features
+from im2latex.metrics import breakdown as metric_breakdown
 from im2latex.reporting.breakdown import FEATURES, KINDS, SHOWN, breakdowns, errors
 from im2latex.reporting.breakdown_model import Part
 
@@ -8,8 +8,8 @@ def block(value: float) -> dict[str, object]:
 
 
 def test_every_feature_and_kind_has_words() -> None:
-    assert set(FEATURES) == set(features.FEATURES)
-    assert set(KINDS) == set(confusion.KINDS)
+    assert set(FEATURES) == set(metric_breakdown.FEATURES)
+    assert set(KINDS) == set(metric_breakdown.ERROR_KINDS)
 
 
 def test_parts_stand_in_the_order_of_the_page_and_sources_only_where_there_are_any() -> None:

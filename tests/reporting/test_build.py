@@ -11,9 +11,9 @@ from im2latex.errors import ArtifactError
 from im2latex.images.arrays import encode_png
 from im2latex.io.parquet import write_table
 from im2latex.metrics.baselines import one_changed, with_baselines
-from im2latex.metrics.normalizer_audit import FAULTS, Tally
-from im2latex.metrics.score import judge
-from im2latex.metrics.summary import SummaryParams, summarize
+from im2latex.metrics.normalizer_audit import FAULTS, AuditCounts
+from im2latex.metrics.score import score_predictions
+from im2latex.metrics.summary import EvaluateParams, summarize_splits
 from im2latex.reporting.build import ReportParams, collect, histogram, read_ledgers
 from im2latex.reporting.html import render_page
 from im2latex.reporting.provenance import WEIGHTS
@@ -55,9 +55,9 @@ def project(tmp_path: Path) -> Path:
         for name in "xy"
         for shown in ("image", "blank")
     ]
-    scores = judge(with_baselines(pa.Table.from_pylist(rows, schema=PREDICTIONS), "k"), RENDERER)
+    scores = score_predictions(with_baselines(pa.Table.from_pylist(rows, schema=PREDICTIONS), "k"), RENDERER)
     write_table(scores, data / "evaluate" / "scores.parquet")
-    written(reports / "metrics.json", summarize(scores, SummaryParams(resamples=10)))
+    written(reports / "metrics.json", summarize_splits(scores, EvaluateParams(resamples=10)))
     log = [{"samples": 10, "train_loss": 2.0}, {"samples": 20, "train_loss": 1.0, "val_loss": 1.5, "val_exact": 0.5}]
     written(data / "train" / "log.jsonl", "".join(json.dumps(row) + "\n" for row in log))
     readings = [{"samples": n, "id": "v", "reference": "x y", "hypothesis": f"x {n}"} for n in (10, 20)]
@@ -68,11 +68,11 @@ def project(tmp_path: Path) -> Path:
     weights = {"data/train/model.safetensors": {"sha256": "77aa"}}
     written(reports / "manifest" / "train.json", {"code": "11", "artifacts": weights})
     condition = {"name": "noise", "n": 2, "image_exact": 0.5, "bleu": 0.25, "of_clean": 1.0}
-    written(reports / "conditions.json", {"checkpoint": "77aa", "conditions": [condition]})
+    written(reports / "robustness.json", {"checkpoint": "77aa", "conditions": [condition]})
     fault = {"formula_id": "z", "outcome": "changed", "rules": "synonym", "raw": "a", "latex": "b"}
     faults = [fault | {"before": image, "after": None}]
     write_table(pa.Table.from_pylist(faults, schema=FAULTS), data / "audit" / "faults.parquet")
-    written(reports / "audit.json", Tally().summary() | {"formulas": 3, "same": 1, "changed": 1})
+    written(reports / "audit.json", AuditCounts().summary() | {"formulas": 3, "same": 1, "changed": 1})
     written(tmp_path / "params.yaml", "seed: 1\n")
     return tmp_path
 

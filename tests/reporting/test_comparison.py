@@ -6,7 +6,7 @@ from rich.console import Console
 
 from im2latex.errors import InputError, UsageError
 from im2latex.io.parquet import write_table
-from im2latex.metrics.score import judge
+from im2latex.metrics.score import score_predictions
 from im2latex.reporting.comparison import Comparison, as_json, chosen, compare
 from im2latex.reporting.comparison_text import as_text
 from im2latex.reporting.run_data import SAMPLES, read_side
@@ -16,7 +16,12 @@ BAD = wrong(*range(10, 40))
 
 
 def compared(a: Path, b: Path) -> Comparison:
-    return compare(read_side(str(a), "test", judge), read_side(str(b), "test", judge), resamples=100, seed=0)
+    return compare(
+        read_side(str(a), "test", score_predictions),
+        read_side(str(b), "test", score_predictions),
+        resamples=100,
+        seed=0,
+    )
 
 
 def shown(found: Comparison) -> str:
@@ -97,7 +102,7 @@ def test_a_training_that_the_clock_ended_is_named(a: Path, tmp_path: Path) -> No
 def test_samples_of_another_run_are_doubted(a: Path) -> None:
     metrics = json.loads((a / "reports/metrics.json").read_text())
     write_json(a / "reports/metrics.json", metrics | {"bleu": 0.5})
-    assert "published is bleu 0.500000, but its samples" in (read_side(str(a), "test", judge).doubt or "")
+    assert "published is bleu 0.500000, but its samples" in (read_side(str(a), "test", score_predictions).doubt or "")
 
 
 def test_files_of_predictions_and_of_scores(a: Path, tmp_path: Path) -> None:
@@ -111,15 +116,15 @@ def test_files_of_predictions_and_of_scores(a: Path, tmp_path: Path) -> None:
 def test_mistakes(a: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="absent: neither a folder or file, nor a commit or experiment"):
-        read_side("absent", "test", judge)
+        read_side("absent", "test", score_predictions)
     with pytest.raises(InputError, match="no such file"):
-        read_side("absent.parquet", "test", judge)
+        read_side("absent.parquet", "test", score_predictions)
     with pytest.raises(InputError, match="holds no predictions, for it has no column split, input, reference"):
-        read_side(str(a / "data/bucket/test/shard-00000.parquet"), "test", judge)
+        read_side(str(a / "data/bucket/test/shard-00000.parquet"), "test", score_predictions)
     with pytest.raises(InputError, match="cannot be read as Parquet"):
-        read_side(str(a / "params.yaml"), "test", judge)
+        read_side(str(a / "params.yaml"), "test", score_predictions)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="empty: holds no scores"):
-        read_side("empty", "test", judge)
+        read_side("empty", "test", score_predictions)
     with pytest.raises(UsageError, match="--score speed: not a score of both"):
         chosen(compared(a, a), ["speed"])

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from im2latex.metrics.score import judge
+from im2latex.metrics.score import score_predictions
 from im2latex.reporting.comparison import compare
 from im2latex.reporting.comparison_page import write_comparison
 from im2latex.reporting.run_data import SAMPLES, Side, read_side
@@ -28,7 +28,7 @@ def test_the_page_shows_both_sides_and_what_changed(tmp_path: Path) -> None:
         write_project(tmp_path / "a<b", predictions(wrong(3, 7)), rate=0.1),
         write_project(tmp_path / "b", predictions(wrong(*range(10, 40))), rate=0.2),
     ]
-    a, b = (read_side(str(folder), "test", judge) for folder in folders)
+    a, b = (read_side(str(folder), "test", score_predictions) for folder in folders)
     text = page(a, b, tmp_path / "deep" / "compare.html")
     shown = ["a&lt;b", "60 formulas that both read: 2 are read better by B, 30 worse", "Parameters that differ"]
     shown += ["train.rate", "The first 2 of 30", "Same string", "−0.4", "undefined macro", r"<ins>\broken</ins>"]
@@ -41,7 +41,7 @@ def test_the_page_shows_both_sides_and_what_changed(tmp_path: Path) -> None:
 def test_without_samples_the_page_has_no_formulas(tmp_path: Path) -> None:
     folders = [write_project(tmp_path / name, predictions({})) for name in "ab"]
     (folders[0] / SAMPLES).unlink()
-    a, b = (read_side(str(folder), "test", judge) for folder in folders)
+    a, b = (read_side(str(folder), "test", score_predictions) for folder in folders)
     text = page(a, b, tmp_path / "compare.html")
     assert "Published scores beside each other" in text
     assert "is not here" in text

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from im2latex.errors import UsageError
-from im2latex.metrics.score import judge
+from im2latex.metrics.score import score_predictions
 from im2latex.reporting.gate import Gate, as_markdown, as_table, find_base, gate
 from im2latex.reporting.run_data import SAMPLES, read_side
 from tests.reporting.comparing import predictions, write_json, write_ledger, write_project, wrong
@@ -14,7 +14,7 @@ FEW, MANY = wrong(3, 7), wrong(3, *range(10, 40))
 
 
 def gated(base: Path, now: Path, *asked: str, ledger: float | None = None) -> Gate:
-    sides = [read_side(str(folder), "test", judge) for folder in (base, now)]
+    sides = [read_side(str(folder), "test", score_predictions) for folder in (base, now)]
     return gate(sides[0], sides[1], asked, ledger, resamples=200, seed=0)
 
 
@@ -109,7 +109,7 @@ def test_the_ledger_is_watched_where_asked(base: Path, tmp_path: Path) -> None:
 
 
 def test_wrong_usage(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="--score speed: .*base has no such score; it has bleu, edit"):
+    with pytest.raises(UsageError, match="--score speed: .*base has no such score; it has image_exact, exact"):
         gated(base, base, "speed")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="neither origin/main nor main is a commit here"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from im2latex.errors import UsageError
-from im2latex.metrics.score import judge
+from im2latex.metrics.score import score_predictions
 from im2latex.reporting.comparison import compare
 from im2latex.reporting.revisions import Folder, open_tree
 from im2latex.reporting.run_data import SAMPLES, read_side
@@ -49,7 +49,7 @@ def test_commits_are_compared_by_samples_from_the_cache(tmp_path: Path, monkeypa
         git("commit", "-q", "-m", f"number {number}")
         git("tag", f"v{number}")
     shutil.rmtree("data/evaluate")
-    a, b = (read_side(name, "test", judge) for name in ("v0", "v1"))
+    a, b = (read_side(name, "test", score_predictions) for name in ("v0", "v1"))
     found = compare(a, b, resamples=50, seed=0)
     assert found.pairs
     assert (len(found.worse), found.params, found.notes) == (30, {"train.rate": (0, 1)}, ())
@@ -57,7 +57,7 @@ def test_commits_are_compared_by_samples_from_the_cache(tmp_path: Path, monkeypa
     assert b.images([name])[name].startswith(b"\x89PNG")
 
     shutil.rmtree(".dvc/cache")
-    side = read_side("v0", "test", judge)
+    side = read_side("v0", "test", score_predictions)
     assert side.judged is None
     assert side.absent == (
         f"v0: {SAMPLES} is not here; DVC's cache and remote do not have them; "

@@ -12,7 +12,7 @@ MEASURED = {"name": "jpeg_40", "n": 50, "image_exact": 0.25, "bleu": 0.5, "of_cl
 
 
 def test_only_conditions_of_this_model_are_shown(tmp_path: Path) -> None:
-    path = tmp_path / "conditions.json"
+    path = tmp_path / "robustness.json"
     path.write_text(json.dumps({"checkpoint": "ab", "conditions": [MEASURED]}))
     assert read_conditions(path, "ab") == (Condition("jpeg_40", 50, 0.25, 0.5, 0.75),)
     assert read_conditions(path, "cd") == ()
@@ -20,7 +20,7 @@ def test_only_conditions_of_this_model_are_shown(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_comes_back_from_git_and_one_that_is_gone_is_empty(tmp_path: Path) -> None:
-    path = tmp_path / "conditions.json"
+    path = tmp_path / "robustness.json"
     assert read_conditions(path, "ab") == ()
     path.write_text("{")
     with pytest.raises(ArtifactError, match="git checkout reports/robustness.json"):
@@ -28,6 +28,6 @@ def test_a_damaged_file_comes_back_from_git_and_one_that_is_gone_is_empty(tmp_pa
 
 
 def test_the_repository_holds_the_file() -> None:
-    path = ROOT / "reports" / "conditions.json"
+    path = ROOT / "reports" / "robustness.json"
     assert path.is_file()
     assert read_conditions(path, "no such model") == ()

@@ -6,15 +6,17 @@ import numpy as np
 
 from im2latex.images import arrays
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
-from im2latex.metrics.normalizer_audit import Finding, audit
+from im2latex.metrics.normalizer_audit import AuditedFormula, audit_formulas
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 _PAPER = 255
 
 
-def findings(formulas: Sequence[str]) -> list[Finding]:
+def findings(formulas: Sequence[str]) -> list[AuditedFormula]:
     """The audit of the formulas, rendered in one batch."""
-    return list(audit(formulas, Normalizer(NormalizerParams()), TexRenderer(RenderParams(rasterizer="pdfium"))))
+    return list(
+        audit_formulas(formulas, Normalizer(NormalizerParams()), TexRenderer(RenderParams(rasterizer="pdfium")))
+    )
 
 
 def assert_same_images(formulas: Sequence[str]) -> None:
@@ -31,7 +33,7 @@ def assert_accepted(formulas: Sequence[str]) -> None:
     assert wrong == []
 
 
-def _is_right(finding: Finding) -> bool:
+def _is_right(finding: AuditedFormula) -> bool:
     if finding.latex is None:
         return finding.reason != ""
     before, after = finding.before.pixels, finding.after.pixels
@@ -42,5 +44,5 @@ def _is_right(finding: Finding) -> bool:
     return np.array_equal(arrays.crop(before, _PAPER), arrays.crop(after, _PAPER))
 
 
-def _shown(finding: Finding) -> tuple[str, str | None, str, bool]:
+def _shown(finding: AuditedFormula) -> tuple[str, str | None, str, bool]:
     return finding.raw, finding.latex, finding.outcome, finding.idempotent

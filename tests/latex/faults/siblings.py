@@ -9,7 +9,7 @@ from random import Random
 
 from im2latex.latex.automaton.transitions import accepts
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
-from im2latex.metrics.normalizer_audit import Finding, audit
+from im2latex.metrics.normalizer_audit import AuditedFormula, audit_formulas
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 COUNT = 40
@@ -49,13 +49,15 @@ class Draw(Random):
         return self.choice(["", "", "", " ", "  ", "% by the way\n"])
 
 
-def findings(kind: Callable[[Draw], str], seed: int, count: int = COUNT) -> list[Finding]:
+def findings(kind: Callable[[Draw], str], seed: int, count: int = COUNT) -> list[AuditedFormula]:
     """The audit of `count` distinct formulas that `kind` draws."""
     draw = Draw(seed)
     formulas: dict[str, None] = {}
     while len(formulas) < count:
         formulas[kind(draw)] = None
-    return list(audit(formulas, Normalizer(NormalizerParams()), TexRenderer(RenderParams(rasterizer="pdfium"))))
+    return list(
+        audit_formulas(formulas, Normalizer(NormalizerParams()), TexRenderer(RenderParams(rasterizer="pdfium")))
+    )
 
 
 def assert_same(kind: Callable[[Draw], str], seed: int = 1, count: int = COUNT) -> None:

@@ -5,11 +5,11 @@ import pytest
 
 from im2latex.errors import InputError
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
-from im2latex.metrics.files import read_lines, score_files
-from im2latex.metrics.summary import SummaryParams
+from im2latex.metrics.formulas import read_lines, score_files
+from im2latex.metrics.summary import EvaluateParams
 from tests.metrics.drawings import DrawnRenderer, drawing
 
-PARAMS = SummaryParams(resamples=20)
+PARAMS = EvaluateParams(resamples=20)
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -35,7 +35,9 @@ def test_blank_predictions_are_wrong(tmp_path: Path) -> None:
 
 def test_images_are_scored_with_a_renderer(tmp_path: Path) -> None:
     renderer = DrawnRenderer({"x": drawing("#"), "{ x }": drawing("#")})
-    found = score_files(written(tmp_path, "r", "x\n"), written(tmp_path, "h", "{ x }\n"), renderer, params=PARAMS)
+    found = score_files(
+        written(tmp_path, "r", "x\n"), written(tmp_path, "h", "{ x }\n"), renderer=renderer, params=PARAMS
+    )
     assert (found["exact"], found["image_exact"]) == (0.0, 1.0)
 
 

@@ -1,0 +1,171 @@
+r"""Breakdowns of a test set: by formula length and features, by kind of error, and by confused tokens.
+
+Strings in, names and counts out. A formula has any number of features: `fraction_depth_2` is a fraction in a fraction,
+a binomial counts as a fraction, and `plain` is a formula with none of the other features. Errors are found by aligning
+tokens by their edit distance, by one of the shortest alignments.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+
+from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS, FONT_SWITCHES, SPACE_COMMANDS, SPACES
+from im2latex.latex.rules.atoms import ACCENTS
+from im2latex.latex.tokens import split
+
+DEEPEST = 3
+"""Fractions nested deeper than this count as this deep."""
+
+_BEGIN = "\\begin{"
+_FRACTIONS = frozenset(
+    ("\\frac", "\\dfrac", "\\tfrac", "\\cfrac", "\\binom", "\\dbinom", "\\tbinom", "\\genfrac", "\\nicefrac")
+)
+_TABLES = frozenset(name for name in ENVIRONMENTS if "matrix" in name or "cases" in name) | {"array", "subarray"}
+_FONTS = frozenset(name for name in COMMANDS if name.startswith("\\math") and COMMANDS[name] == "m") - frozenset(
+    f"\\math{kind}" for kind in ("ord", "op", "bin", "rel", "open", "close", "punct", "inner", "clap", "llap", "rlap")
+) - ACCENTS | frozenset(("\\boldsymbol", "\\bm", "\\pmb", *FONT_SWITCHES))
+_TEXT = tuple(f"{name}{{" for name, kinds in COMMANDS.items() if kinds == "t")
+_SIZED = frozenset(("\\left", "\\middle")) | frozenset(name for name, kinds in COMMANDS.items() if kinds == "d")
+_OPERATORS = frozenset(
+    split(r"\sum \prod \coprod \int \oint \iint \iiint \bigcup \bigcap \bigoplus \bigotimes \bigvee \bigwedge")
+)
+
+
+def _environment(token: str) -> str | None:
+    return token[len(_BEGIN) :].partition("}")[0] if token.startswith(_BEGIN) else None
+
+
+_FEATURES: Mapping[str, Callable[[str], bool]] = MappingProxyType(
+    {
+        "matrix": lambda token: _environment(token) in _TABLES,
+        "several_lines": lambda token: token.startswith(_BEGIN) and _environment(token) not in _TABLES,
+        "accent": lambda token: token in ACCENTS,
+        "font": lambda token: token in _FONTS,
+        "text": lambda token: token.startswith(_TEXT) or token + "{" in _TEXT,
+        "root": lambda token: token == "\\sqrt",
+        "large_operator": lambda token: token in _OPERATORS,
+        "sized_delimiter": lambda token: token in _SIZED,
+        "script": lambda token: token in ("^", "_"),
+    }
+)
+
+PLAIN = "plain"
+FEATURES = (*(f"fraction_depth_{depth}" for depth in range(1, DEEPEST + 1)), *_FEATURES, PLAIN)
+"""All names, in the order in which they are listed."""
+
+
+def features(formula: str) -> frozenset[str]:
+    """The features of a normalized formula, tokens separated by whitespace."""
+    tokens = split(formula)
+    distinct = set(tokens)
+    found = {name for name, has in _FEATURES.items() if any(map(has, distinct))}
+    if depth := fraction_depth(tokens):
+        found.add(f"fraction_depth_{min(depth, DEEPEST)}")
+    return frozenset(found or {PLAIN})
+
+
+def fraction_depth(tokens: Sequence[str]) -> int:
+    """The deepest nesting of fractions; 0 without any. Accepts unbalanced braces."""
+    deepest = depth = 0
+    awaited = [0]  # arguments of fractions still to come, for each open brace
+    arguments: list[bool] = []  # whether each open brace is such an argument
+    for token in tokens:
+        is_argument = awaited[-1] > 0 and token != "}"
+        if is_argument:
+            awaited[-1] -= 1
+        if token in _FRACTIONS:
+            awaited[-1] += 2
+            deepest = max(deepest, depth + 1)
+        elif token == "{":
+            arguments.append(is_argument)
+            awaited.append(0)
+            depth += is_argument
+        elif token == "}" and arguments:
+            depth -= arguments.pop()
+            awaited.pop()
+    return deepest
+
+
+def length_classes(lengths: NDArray[np.float64], edges: Sequence[int]) -> dict[str, NDArray[np.bool_]]:
+    """Masks of the rows in each class of length: up to and including each edge, and above the last."""
+    bounds = (-1, *edges)
+    names = [f"{low + 1}-{high}" for low, high in pairwise(bounds)] + [f"{bounds[-1] + 1}+"]
+    classes = np.searchsorted(edges, lengths)
+    return {name: classes == place for place, name in enumerate(names)}
+
+
+ERROR_KINDS = ("empty", "exact", "spacing_only", "same_image", "no_image", "one_token", "several_tokens")
+"""Kinds of predictions; the first that holds is used. The two kinds about images need the image metrics."""
+
+
+def error_kind(reference: str, hypothesis: str, same_image: bool, no_image: bool) -> str:
+    """The kind of one prediction."""
+    ref, hyp = reference.split(), hypothesis.split()
+    if not hyp:
+        return "empty"
+    if ref == hyp:
+        return "exact"
+    if without_spacing(ref) == without_spacing(hyp):
+        return "spacing_only"
+    if same_image:
+        return "same_image"
+    if no_image:
+        return "no_image"
+    return "one_token" if Levenshtein.distance(ref, hyp, score_cutoff=1) == 1 else "several_tokens"
+
+
+def without_spacing(tokens: Sequence[str]) -> list[str]:
+    r"""The tokens without explicit space: no `\\,`, and no `\\hspace { 1cm }`."""
+    kept: list[str] = []
+    place = 0
+    while place < len(tokens):
+        token = tokens[place]
+        place += 1
+        if token in SPACE_COMMANDS:
+            closing = tokens.index("}", place) if "}" in tokens[place : place + 4] else place - 1
+            place = closing + 1
+        elif token not in SPACES:
+            kept.append(token)
+    return kept
+
+
+def confusions(pairs: Sequence[tuple[str, str]], top_k: int) -> dict[str, Any]:
+    """Token edits of (reference, prediction) pairs by kind, and the `top_k` most frequent of each with their number.
+
+    Empty predictions are left out: they would only count how often each token occurs.
+    """
+    replaced: Counter[tuple[str, str]] = Counter()
+    missing: Counter[tuple[str]] = Counter()
+    extra: Counter[tuple[str]] = Counter()
+    for reference, hypothesis in pairs:
+        ref, hyp = reference.split(), hypothesis.split()
+        if not hyp or ref == hyp:
+            continue
+        for step in Levenshtein.editops(ref, hyp):
+            if step.tag == "replace":
+                replaced[ref[step.src_pos], hyp[step.dest_pos]] += 1
+            elif step.tag == "delete":
+                missing[(ref[step.src_pos],)] += 1
+            else:
+                extra[(hyp[step.dest_pos],)] += 1
+    counts: dict[str, Counter[Any]] = {"replaced": replaced, "missing": missing, "extra": extra}
+    return {
+        "edits": {name: count.total() for name, count in counts.items()}
+        | {"of_spacing": sum(number for count in counts.values() for key, number in count.items() if _is_spacing(key))}
+    } | {name: _most_frequent(count, top_k) for name, count in counts.items()}
+
+
+def _is_spacing(tokens: tuple[str, ...]) -> bool:
+    return any(token in SPACES or token in SPACE_COMMANDS for token in tokens)
+
+
+def _most_frequent(counts: Counter[Any], top_k: int) -> list[list[Any]]:
+    """The most frequent entries; equal counts in order of characters."""
+    order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [[*key, number] for key, number in order[:top_k]]

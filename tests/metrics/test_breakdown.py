@@ -1,0 +1,111 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
+
+from im2latex.metrics.breakdown import (
+    DEEPEST,
+    ERROR_KINDS,
+    FEATURES,
+    confusions,
+    error_kind,
+    features,
+    fraction_depth,
+    without_spacing,
+)
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("x + y", {"plain"}),
+        ("", {"plain"}),
+        (r"x ^ { 2 }", {"script"}),
+        (r"\begin{array} { c } a \end{array}", {"matrix"}),
+        (r"\begin{pmatrix} a \end{pmatrix}", {"matrix"}),
+        (r"\begin{cases} a \end{cases}", {"matrix"}),
+        (r"\begin{aligned}[t] a \\ b \end{aligned}", {"several_lines"}),
+        (r"\hat { a } \mathbf { x }", {"accent", "font"}),
+        (r"\mathop { x } \mathrel { y }", {"plain"}),
+        (r"\mathring { a }", {"accent"}),
+        (r"\text{if} \sqrt { x }", {"text", "root"}),
+        (r"\sum _ { i } \left ( x \right )", {"large_operator", "script", "sized_delimiter"}),
+        (r"\big ( \frac { a } { b }", {"sized_delimiter", "fraction_depth_1"}),
+    ],
+)
+def test_features_of_formulas(formula: str, expected: set[str]) -> None:
+    assert features(formula) == expected
+    assert expected <= set(FEATURES)
+
+
+@pytest.mark.parametrize(
+    ("formula", "depth"),
+    [
+        ("a", 0),
+        (r"\frac { a } { b } \frac { c } { d }", 1),
+        (r"\frac { a } { { \frac { b } { c } } }", 2),
+        (r"\frac { \binom { a } { b } } { c } x", 2),
+        (r"\frac { a } { b } { \frac { c } { d } }", 1),
+        (r"\frac a { \dfrac b c }", 2),
+        (r"\frac { \sqrt { \frac { \frac 1 2 } { 3 } } } { 4 }", 3),
+        (r"} } \frac { { a", 1),
+        (r"\frac", 1),
+    ],
+)
+def test_depth_of_fractions(formula: str, depth: int) -> None:
+    assert fraction_depth(formula.split()) == depth
+
+
+def test_deeper_fractions_count_as_the_deepest_and_no_depth_is_too_much() -> None:
+    nested = r"\frac { a } { " * 5000 + "b" + " }" * 5000
+    assert fraction_depth(nested.split()) == 5000
+    assert f"fraction_depth_{DEEPEST}" in features(nested)
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "same", "lost", "expected"),
+    [
+        ("a b", "a b", True, False, "exact"),
+        ("a b", " ", False, True, "empty"),
+        ("", "", False, True, "empty"),
+        (r"a \, b", "a b", False, False, "spacing_only"),
+        (r"a b", r"a \hspace { 1cm } b \quad", False, False, "spacing_only"),
+        (r"a \hspace { 1cm } b", r"a \hspace { 2cm } b", True, False, "spacing_only"),
+        ("x ^ 2", "x ^ { 2 }", True, False, "same_image"),
+        ("a b", "a {", False, True, "no_image"),
+        ("a b c", "a x c", False, False, "one_token"),
+        ("a b c", "a c", False, False, "one_token"),
+        ("a b c", "a x y", False, False, "several_tokens"),
+    ],
+)
+def test_kinds(reference: str, hypothesis: str, same: bool, lost: bool, expected: str) -> None:
+    assert error_kind(reference, hypothesis, same, lost) == expected
+    assert expected in ERROR_KINDS
+
+
+def test_a_space_without_its_length_is_only_itself() -> None:
+    assert without_spacing([r"\hspace"]) == []
+    assert without_spacing([r"a", r"\kern", r"b", r"c", r"d", r"e", r"}"]) == ["a", "b", "c", "d", "e", "}"]
+
+
+def test_confusions_are_counted_and_listed_by_number_then_by_name() -> None:
+    found = confusions(
+        [("a b c", "a x c"), ("b", "x"), ("a", "y"), (r"a \,", "a"), ("d", "d +"), ("q q", ""), ("z", "z")], 1
+    )
+    assert found == {
+        "edits": {"replaced": 3, "missing": 1, "extra": 1, "of_spacing": 1},
+        "replaced": [["b", "x", 2]],
+        "missing": [["\\,", 1]],
+        "extra": [["+", 1]],
+    }
+
+
+TOKENS = st.lists(st.sampled_from(["a", "b", "{", "\\,"]), min_size=1, max_size=8).map(" ".join)
+
+
+@given(st.lists(st.tuples(TOKENS, TOKENS), max_size=5))
+def test_no_edit_is_lost(pairs: list[tuple[str, str]]) -> None:
+    edits = confusions(pairs, 100)["edits"]
+    assert edits["replaced"] + edits["missing"] + edits["extra"] == sum(
+        Levenshtein.distance(reference.split(), hypothesis.split()) for reference, hypothesis in pairs
+    )
