@@ -1,0 +1,1 @@
+"""Documentation sources, and the module that generates parts of them."""
