@@ -8,7 +8,7 @@ READY := .venv/.ready
 
 BENCH_FORMULAS ?= data/raw/sample/formulas.txt
 
-.PHONY: styles bench-data bench-render bench-score bench-serve help setup repro test test-all lint types train evaluate serve docker small full accept accept-stopped lock
+.PHONY: styles bench-data bench-render bench-score bench-serve help setup repro test test-all lint types train evaluate serve docker small full accept accept-stopped lock docs
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,11 @@ evaluate: $(READY) ## everything up to the scores
 
 serve: $(READY) ## the REST API and the web page, on http://localhost:8000
 	im2latex serve
+
+docs: $(READY) ## the documentation as a site, in site/
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	python -m docs.generate --check
+	python -m mkdocs build --strict
 
 docker: ## an image with all of this; its default command serves
 	docker build -t im2latex .

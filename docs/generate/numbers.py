@@ -150,39 +150,6 @@ def released_by_length() -> str:
 
 
 @_table
-def cpu_hour_scores() -> str:
-    """Scores of the recipe for about an hour of two processor cores."""
-    scores = _read("recipes/two_cores/results.json")["scores"]
-    names = {
-        "im2latex100k-val-45": "im2latex-100k validation",
-        "im2latex100k-test-45": "im2latex-100k test",
-        "arxiv-val-45": "formulas of held-out arXiv papers",
-    }
-    rows = []
-    for key, label in names.items():
-        normal, given, blank = (scores[key][kind] for kind in ("normal_form", "as_given", "blank"))
-        rows.append(
-            [
-                label,
-                _count(normal["n"]),
-                _share(normal["bleu"]),
-                _interval(normal["intervals"]["bleu"]),
-                _share(given["image_exact"]),
-                _share(blank["bleu"]),
-            ]
-        )
-    header = [
-        "labels of at most 45 tokens",
-        "n",
-        "`bleu`, normal form",
-        "95 % interval",
-        "`image_exact`",
-        "blank images, `bleu`",
-    ]
-    return _markdown(header, rows)
-
-
-@_table
 def robustness() -> str:
     """`image_exact` in every image condition, beside the clean images of the same formulas."""
     found = _result("robustness")["short"]
@@ -284,11 +251,13 @@ def renderer_latency() -> str:
     found = _result("rendering-single")
     kinds = {key: value for key, value in found.items() if isinstance(value, dict) and "median_ms" in value}
     rows = [
-        [key.replace(", ", ", TeX processes started ahead: ").replace(" ready", ""), f"{v['median_ms']:.0f}"]
-        + [f"{v['p95_ms']:.0f}"]
-        for key, v in kinds.items()
+        [_latency_label(key), f"{value['median_ms']:.0f}", f"{value['p95_ms']:.0f}"] for key, value in kinds.items()
     ]
     return _markdown(["rasterizer", "median ms", "95th percentile ms"], rows)
+
+
+def _latency_label(key: str) -> str:
+    return key.replace(", ", ", TeX processes started ahead: ").replace(" ready", "")
 
 
 @_table
@@ -296,7 +265,7 @@ def data_stages() -> str:
     """Time and memory from raw formulas to Parquet shards."""
     rows = []
     for count in (10_000, 100_000, 652_085):
-        both = [_result(f"data-chain-{rasterizer}-{count}") for rasterizer in ("ghostscript", "pdfium")]
+        both = [_result(f"data-stages-chain-{rasterizer}-{count}") for rasterizer in ("ghostscript", "pdfium")]
         rows.append(
             [
                 _count(count),
@@ -310,9 +279,11 @@ def data_stages() -> str:
 @_table
 def data_append() -> str:
     """Cost of formulas appended to a finished data set."""
-    found = _result("data-append")
+    found = _result("data-stages-append")
     before, after = (found[key] for key in ("seconds_before", "seconds_after"))
-    rows = [[name, f"{before[name]:.1f}", f"{after[name]:.1f}", str(found["new_parts"].get(name, ""))] for name in before]
+    rows = [
+        [name, f"{before[name]:.1f}", f"{after[name]:.1f}", str(found["new_parts"].get(name, ""))] for name in before
+    ]
     rows.append(["all", f"{sum(before.values()):.1f}", f"{sum(after.values()):.1f}", ""])
     header = [
         "stage",
@@ -370,9 +341,9 @@ def vocabulary_spelling() -> str:
 @_table
 def model_families() -> str:
     """Trainable weights of every preset, and how fast the small ones learn."""
-    sizes = _result("families-table")["presets"]
-    overfit = _result("families-overfit")["presets"]
-    scores = _result("families-scores")["presets"]
+    sizes = _result("presets-table")["presets"]
+    overfit = _result("presets-overfit")["presets"]
+    scores = _result("presets-scores")["presets"]
     rows = []
     for name, preset in sorted(sizes.items()):
         score = scores.get(name, {})
@@ -442,7 +413,7 @@ def reranking() -> str:
 @_table
 def training_speed() -> str:
     """Training and inference speed of the preset fast-tiny on two cores."""
-    found = _result("learning-throughput-cpu")
+    found = _result("training-throughput-cpu")
     rows = [
         [
             f"`{precision}`",
@@ -466,7 +437,7 @@ def training_speed() -> str:
 @_table
 def scoring_speed() -> str:
     """Time to score prediction pairs."""
-    found = _result("scoring-speed-ghostscript")
+    found = _result("metrics-speed-ghostscript")
     rows = [[kind, f"{found[kind]['seconds']:.1f}", f"{found[kind]['cpu_seconds']:.1f}"] for kind in _SCORE_KINDS]
     return _markdown([f"scores of {_count(found['pairs'])} pairs", "seconds", "processor seconds"], rows)
 
@@ -479,14 +450,16 @@ def trivial_baselines() -> str:
     """Scores of trivial predictions on im2latex-100k: what a score is worth without a model."""
     found = _result("baselines")
     names = ("image_exact", "exact", "bleu", "edit", "image_match", "cdm", "compiles")
-    rows = [[name.replace("_", " "), *(_share(scores[key]) for key in names)] for name, scores in found["scores"].items()]
+    rows = [
+        [name.replace("_", " "), *(_share(scores[key]) for key in names)] for name, scores in found["scores"].items()
+    ]
     return _markdown(["prediction", *(f"`{name}`" for name in names)], rows)
 
 
 @_table
 def corruptions() -> str:
     """Scores of formulas with known damage."""
-    return "\n".join(_result("scoring-corruptions")["table"])
+    return "\n".join(_result("metrics-corruptions")["table"])
 
 
 @_table
@@ -551,9 +524,9 @@ def extraction() -> str:
 @_table
 def invariants() -> str:
     """Checks that count faults: zero is right."""
-    damage, kill, ways = _result("damage-files"), _result("data-kill"), _result("data-ways")
+    damage, kill, ways = _result("damaged-artifacts-files"), _result("data-stages-kill"), _result("data-stages-ways")
     durability, fuzz = _result("durability"), _result("normalizer-fuzz")
-    parts, state = _result("damage-parts"), _result("damage-state")
+    parts, state = _result("damaged-artifacts-parts"), _result("damaged-artifacts-state")
     rows = [
         ["damaged input files that end in a traceback", _count(damage["damages"]), str(len(damage["tracebacks"]))],
         ["damaged cache parts that are accepted", _count(parts["damages"]), str(parts["accepted"])],
@@ -564,8 +537,11 @@ def invariants() -> str:
             str(ways["artifacts"]),
             str(sum(map(len, ways["differing"].values()))),
         ],
-        [f"artifacts that differ after {durability['kills']} kills of a training", str(durability["artifacts"])]
-        + [str(durability["differing"])],
+        [
+            f"artifacts that differ after {durability['kills']} kills of a training",
+            str(durability["artifacts"]),
+            str(durability["differing"]),
+        ],
         ["random inputs that raise anything but a refusal", _count(_fuzz_inputs(fuzz)), str(fuzz["exceptions"])],
     ]
     for rasterizer in ("ghostscript", "pdfium"):

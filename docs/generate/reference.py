@@ -183,7 +183,9 @@ def _attribute_notes(model: type[BaseModel]) -> dict[str, str]:
         if not (isinstance(kind, type) and issubclass(kind, BaseModel)) or kind is BaseModel:
             continue
         source = inspect.getsource(kind)
-        for match in re.finditer(r"^    (\w+)\s*:[^\n#]*(?:#\s*(.*))?$(?:\n    \"\"\"(.*?)\"\"\")?", source, re.M | re.S):
+        for match in re.finditer(
+            r"^    (\w+)\s*:[^\n#]*(?:#\s*(.*))?$(?:\n    \"\"\"(.*?)\"\"\")?", source, re.M | re.S
+        ):
             notes[match[1]] = match[2] or match[3] or ""
     return notes
 

@@ -1,0 +1,100 @@
+"""The shell and Python blocks of the documentation run, page by page, each page in a folder of its own.
+
+What takes minutes, a network or a running server has a comment `<!-- not run: REASON -->`; see `blocks.py`.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from docs.generate.committed import ROOT
+from im2latex.cli import app
+from tests.docs.blocks import PAGES, Block, blocks, words
+
+_FOLDERS = ("examples", "custom")
+_PAPER = r"""\documentclass{article}\newcommand{\half}{\frac{1}{2}}
+\begin{document}\[ \half mv^2 + \half k x^2 = E \]\end{document}
+"""
+
+
+def _papers() -> None:
+    Path("papers").mkdir()
+    Path("papers/one.tex").write_text(_PAPER, encoding="utf-8")
+
+
+def _score() -> None:
+    Path("references.txt").write_text("x ^ { 2 } + 1\n", encoding="utf-8")
+    Path("hypotheses.txt").write_text("x^2 + 1\n", encoding="utf-8")
+
+
+FIXTURES: dict[str, Callable[[], None]] = {"papers": _papers, "score": _score}
+"""Input files that a block reads, by the name in its comment."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the examples and parameters of the repository, made the current one."""
+    monkeypatch.chdir(tmp_path)
+    for name in _FOLDERS:
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.setenv("IM2LATEX_WORKERS", "1")
+    return tmp_path
+
+
+def _shell(command: str) -> None:
+    """Run a command: `im2latex` in this process, all else in a shell."""
+    parts = words(command)
+    if parts[0] == "im2latex" and not {"|", ">", "||", "&&"} & set(parts):
+        found = CliRunner().invoke(app, parts[1:], catch_exceptions=False)
+        assert found.exit_code == 0, f"{command}: {found.output}"
+        return
+    done = subprocess.run(["bash", "-ec", command], capture_output=True, text=True, env=os.environ, check=False)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def _run(found: list[Block]) -> None:
+    names: dict[str, object] = {}
+    for block in found:
+        if fixture := block.marks.get("fixture"):
+            FIXTURES[fixture]()
+        if block.language == "python":
+            exec(compile(block.text, block.place, "exec"), names)
+        else:
+            for command in block.commands():
+                _shell(command)
+
+
+def _selected(mark: str | None) -> list[Path]:
+    """Pages with a block that runs and has the mark, or neither of the marks."""
+    return [page for page in PAGES if any(block.runs and _mark(block) == mark for block in blocks(page))]
+
+
+def _mark(block: Block) -> str | None:
+    return next((mark for mark in ("slow", "tex") if mark in block.marks), None)
+
+
+def _ids(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", _selected(None), ids=_ids)
+def test_blocks_run(page: Path, folder: Path) -> None:
+    _run([block for block in blocks(page) if block.runs and _mark(block) is None])
+
+
+@pytest.mark.needs_tex
+@pytest.mark.parametrize("page", _selected("tex"), ids=_ids)
+def test_blocks_with_tex_run(page: Path, folder: Path) -> None:
+    _run([block for block in blocks(page) if block.runs and _mark(block) != "slow"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", _selected("slow"), ids=_ids)
+def test_slow_blocks_run(page: Path, folder: Path) -> None:
+    _run([block for block in blocks(page) if block.runs])
