@@ -5,13 +5,22 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 export DVC_NO_ANALYTICS := 1
 READY := .venv/.ready
+DOCS_READY := .venv/.docs-ready
 
+# wand finds Homebrew's ImageMagick by this variable.
+ifeq ($(shell uname),Darwin)
+export MAGICK_HOME ?= $(shell brew --prefix 2>/dev/null)
+endif
+
+# Processes that run tests.
+WORKERS ?= 2
 BENCH_FORMULAS ?= data/raw/sample/formulas.txt
 
-.PHONY: styles bench-data bench-render bench-score bench-serve help setup repro test test-all lint types train evaluate serve docker small full accept accept-stopped lock docs
+.PHONY: help setup styles repro test test-fast test-all coverage lint types docs wheel train evaluate serve docker small full \
+	accept accept-stopped lock bench-data bench-render bench-score bench-serve
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(READY) ## system packages, .venv and pinned dependencies
 
@@ -21,7 +30,7 @@ $(READY): pyproject.toml constraints.txt setup/system.sh
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-styles: ## fonts and dvipng that further looks may name: 590 MB to fetch, 1.7 GB on disk
+styles: ## also the fonts and dvipng that styles may name: 590 MB to download, 1.7 GB on disk
 	PYTHON=$(PYTHON) setup/system.sh styles
 
 repro: $(READY) ## raw formulas to report; a second run does nothing
@@ -29,14 +38,20 @@ repro: $(READY) ## raw formulas to report; a second run does nothing
 	@dvc repro
 	@echo "Report: reports/report.html   Scores: reports/metrics.json"
 
-# One OpenMP thread a worker: threads of several processes that wait for each other on few cores wait for ever.
-test test-all: export OMP_NUM_THREADS := 1
+# One OpenMP thread per worker: the threads of several processes on few cores block each other.
+test test-fast test-all coverage: export OMP_NUM_THREADS := 1
 
 test: $(READY) lint types ## lint, types, import contracts and tests; under 10 minutes
-	pytest -q -n 2 -m "not slow"
+	pytest -q -n $(WORKERS) -m "not slow"
 
-test-all: $(READY) lint types ## the long tests too
-	pytest -q -n 2
+test-fast: $(READY) lint ## lint, import contracts, and the tests that need neither TeX nor training
+	pytest -q -n $(WORKERS) -m "not slow and not needs_tex and not trains"
+
+test-all: $(READY) lint types ## the slow tests too
+	pytest -q -n $(WORKERS)
+
+coverage: $(READY) ## the tests of `make test`, with the lines and branches they reach
+	pytest -q -n $(WORKERS) -m "not slow" --cov --cov-report=term --cov-report=xml
 
 lint: $(READY) ## style and import contracts
 	ruff check .
@@ -46,7 +61,21 @@ lint: $(READY) ## style and import contracts
 types: $(READY) ## mypy --strict
 	mypy
 
-train: $(READY) ## the data stages and the training
+docs: $(DOCS_READY) ## the documentation, into site/; warnings are errors
+	python -m docs.generate --check
+	python -m mkdocs build --strict
+
+$(DOCS_READY): $(READY)
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	@touch $@
+
+wheel: $(READY) ## the package as dist/*.whl, checked
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build twine
+	rm -rf dist
+	python -m build
+	twine check --strict dist/*
+
+train: $(READY) ## the data stages and training
 	dvc repro train
 
 evaluate: $(READY) ## everything up to the scores
@@ -55,31 +84,26 @@ evaluate: $(READY) ## everything up to the scores
 serve: $(READY) ## the REST API and the web page, on http://localhost:8000
 	im2latex serve
 
-docs: $(READY) ## the documentation as a site, in site/
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
-	python -m docs.generate --check
-	python -m mkdocs build --strict
-
-docker: ## an image with all of this; its default command serves
+docker: ## a container image of all this; its default command serves
 	docker build -t im2latex .
 
 small: repro ## the embedded dataset
 
-full: $(READY) ## im2latex-100k, fetched first
+full: $(READY) ## im2latex-100k, downloaded first
 	im2latex fetch im2latex-100k
 	dvc exp run -S dataset=im2latex-100k
 
 accept: $(READY) ## STAGE=name: record a stage whose code changed in words only, without running it
 	@python -m pipeline.accept $(STAGE)
 
-accept-stopped: $(READY) ## the stopped training as it is: its outputs are written and recorded; `make repro` then scores it
+accept-stopped: $(READY) ## record the outputs of a stopped training as they are; `make repro` then scores them
 	@python -m pipeline.train --as-it-is
 	@python -m pipeline.accept train
 
-lock: $(READY) ## adopt the tools found here: rewrites tools.lock
+lock: $(READY) ## write the versions of the tools found here to tools.lock
 	im2latex doctor --lock tools.lock
 
-bench-data: $(READY) ## the data stages at size, on BENCH_FORMULAS=file.jsonl.gz; minutes to an hour
+bench-data: $(READY) ## the data stages at scale, on BENCH_FORMULAS=file.jsonl.gz; minutes to an hour
 	python -m benchmarks.buckets $(BENCH_FORMULAS)
 	python -m benchmarks.data_stages chain $(BENCH_FORMULAS) --rasterizer ghostscript
 	python -m benchmarks.data_stages chain $(BENCH_FORMULAS) --rasterizer pdfium
@@ -87,11 +111,11 @@ bench-data: $(READY) ## the data stages at size, on BENCH_FORMULAS=file.jsonl.gz
 	python -m benchmarks.data_stages kill $(BENCH_FORMULAS)
 	python -m benchmarks.data_stages ways $(BENCH_FORMULAS)
 
-bench-render: $(READY) ## speed of the renderer beside the usual way, on BENCH_FORMULAS=file
+bench-render: $(READY) ## speed of the renderer and of one TeX run per formula, on BENCH_FORMULAS=file
 	python -m benchmarks.rendering speed $(BENCH_FORMULAS)
 	python -m benchmarks.rendering single $(BENCH_FORMULAS)
 
-bench-score: $(READY) ## speed of the scores, and how they fall as formulas are damaged, on BENCH_FORMULAS=file
+bench-score: $(READY) ## speed of the scores, and their values on damaged formulas, on BENCH_FORMULAS=file
 	python -m benchmarks.metrics speed $(BENCH_FORMULAS)
 	python -m benchmarks.metrics corruptions $(BENCH_FORMULAS)
 
