@@ -6,12 +6,22 @@ from pathlib import Path
 from docs.generate import diagrams, numbers
 
 ROOT = Path(__file__).parents[2]
+_OUTSIDE = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "examples/README.md",
+    "recipes/README.md",
+    "recipes/dataset/DATASHEET.md",
+    "im2latex/pretrained/README.md",
+)
+"""Pages outside of docs/ that are checked like those inside."""
 _BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
 
 
 def pages() -> list[Path]:
     """All Markdown files of the documentation, README first."""
-    top = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+    top = [ROOT / name for name in _OUTSIDE]
     return [page for page in top if page.is_file()] + sorted((ROOT / "docs").rglob("*.md"))
 
 

@@ -150,6 +150,47 @@ def released_by_length() -> str:
 
 
 @_table
+def gpu_run() -> str:
+    """Speed and memory of the training of the released checkpoint."""
+    run = _released()["run"]
+    seconds = _released()["curve"][-1]["seconds"]
+    rows = [
+        ["device", run["devices"]],
+        ["seconds", f"{seconds:.0f}"],
+        ["samples", _count(run["samples"])],
+        ["steps", _count(run["steps"])],
+        ["samples per second", _count(run["samples_per_second"])],
+        ["images that were rendered in time", _count(run["images"])],
+        ["renderings that failed or fit no shape", _count(run["refused"])],
+        ["memory, MB", _count(run["peak_mb"])],
+        ["training loss at the end", f"{run['train_loss']:.2f}"],
+    ]
+    return _markdown(["quantity", "value"], rows)
+
+
+@_table
+def dataset_sources() -> str:
+    """Labels of the training set by source."""
+    sources = _read("recipes/dataset/world.json")["sources"]
+    rows = [[f"`{name}`", _count(found["labels"]), _percent(found["share"], 1)] for name, found in sources.items()]
+    return _markdown(["source", "labels", "share"], rows)
+
+
+@_table
+def dataset_lengths() -> str:
+    """Lengths, bold letters and frequent tokens of the training set, and of whole arXiv formulas alone."""
+    both = [_read("recipes/dataset/world.json")[key] for key in ("before", "after")]
+    rows = [["labels", *(_count(found["labels"]) for found in both)]]
+    for length in both[1]["lengths"]:
+        shares = (_percent(found["lengths"].get(length, 0), 1) for found in both)
+        rows.append([f"{length.replace('-', '–')} tokens", *shares])
+    rows.append(["of several lines", *(_percent(found["multiline"], 1) for found in both)])
+    rows.append(["with bold, of those with 4–12 tokens", *(_percent(found["bold"]["4-12"], 1) for found in both)])
+    rows.append(["tokens in 200 labels or more", *(_count(found["tokens in 200 labels or more"]) for found in both)])
+    return _markdown(["labels", "before", "after"], rows)
+
+
+@_table
 def robustness() -> str:
     """`image_exact` in every image condition, beside the clean images of the same formulas."""
     found = _result("robustness")["short"]

@@ -115,7 +115,8 @@ def params() -> str:
         for key in keys:
             value, comment = comments[key]
             if value or comment:
-                rows.append(f"| `{key}` | {f'`{_cell(value)}`' if value else ''} | {_cell(comment)} |")
+                short = key.removeprefix(f"{section}.")
+                rows.append(f"| `{short}` | {f'`{_cell(value)}`' if value else ''} | {_cell(comment)} |")
         parts.append("\n".join(rows) + "\n")
         if section == "train" and isinstance(content, dict):
             parts.append(_nested("train"))
