@@ -21,6 +21,7 @@ ARG BASE=debian:12-slim
 FROM ${BASE} AS system
 WORKDIR /im2latex
 COPY setup/system.sh setup/
+COPY im2latex/sandbox/system_packages.txt im2latex/sandbox/
 # hadolint ignore=DL3008
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates make \

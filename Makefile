@@ -24,7 +24,7 @@ help: ## this list
 
 setup: $(READY) ## system packages, .venv and pinned dependencies
 
-$(READY): pyproject.toml constraints.txt setup/system.sh
+$(READY): pyproject.toml constraints.txt setup/system.sh im2latex/sandbox/system_packages.txt
 	PYTHON=$(PYTHON) setup/system.sh
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'

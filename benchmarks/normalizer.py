@@ -30,13 +30,13 @@ from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS
 from im2latex.latex.parser.symbols import known_symbols
 from im2latex.metrics.normalizer_audit import AuditCounts, audit_formulas
 from im2latex.rendering.parallel import ParallelRenderer
-from im2latex.rendering.rasterizers import Name as Rasterizer
+from im2latex.rendering.rasterizers.registry import RasterizerName
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None)
 Dataset = Annotated[Path, typer.Argument(help="formulas in any format that the toolkit reads")]
 Count = Annotated[int, typer.Option("-n", help="formulas, at even distances; 0 for all")]
-Draw = Annotated[Rasterizer, typer.Option(help="rasterizer of the comparison")]
+Draw = Annotated[RasterizerName, typer.Option(help="rasterizer of the comparison")]
 External = Annotated[
     str | None, typer.Option(help="shell command of another normalizer: lines in, lines out, blank where it fails")
 ]
@@ -252,7 +252,7 @@ def _external_rate(command: str, pairs: list[tuple[str, str]]) -> float:
     return _rate(met, len(pairs))
 
 
-def _renderer(rasterizer: Rasterizer) -> ParallelRenderer:
+def _renderer(rasterizer: RasterizerName) -> ParallelRenderer:
     return ParallelRenderer(TexRenderer(RenderParams(rasterizer=rasterizer)))
 
 

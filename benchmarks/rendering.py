@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import joblib
 import numpy as np
@@ -28,12 +28,13 @@ from im2latex.images.arrays import crop, encode_png, prepare
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.parallel.part_cache import Job, PartCache, run_jobs
 from im2latex.parallel.workers import worker_count
-from im2latex.rendering import document, rasterizer_worker, rasterizers, sanitize, tex_format
-from im2latex.rendering.rasterizers import pdfium_client
+from im2latex.rendering import document, sanitize, tex_format
+from im2latex.rendering.rasterizers import imagemagick_worker, pdfium_client
+from im2latex.rendering.rasterizers.registry import RASTERIZERS, create_rasterizer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.process import temporary_folder
+from im2latex.sandbox.scratch import temporary_folder
 from pipeline.dataset_images import Drawing
 from pipeline.renderer import RenderStageParams
 
@@ -52,7 +53,10 @@ app = typer.Typer(help=__doc__, add_completion=False)
 
 @app.command()
 def speed(
-    file: File, count: int = 4000, usual: int = 60, rasterizer: tuple[str, str, str, str] = get_args(rasterizers.Name)
+    file: File,
+    count: int = 4000,
+    usual: int = 60,
+    rasterizer: Annotated[list[str] | None, typer.Option(help="by default all")] = None,
 ) -> None:
     """Formulas a second; the usual ways are timed on the first `usual` of the same formulas."""
     stage = load_section("render", RenderStageParams)
@@ -64,7 +68,7 @@ def speed(
         _usual_way(formulas[: 2 * workers], tool, stage.renderer.dpi, workers)  # so that nobody waits for processes
         rates[tool] = usual / _seconds(partial(_usual_way, formulas[:usual], tool, stage.renderer.dpi, workers))
     result["usual_way_per_second"] = rates
-    for name in rasterizer:
+    for name in rasterizer or RASTERIZERS:
         chosen = stage.model_copy(update={"renderer": _with(stage.renderer, name)})
         rate = len(formulas) / _seconds(partial(_to_parquet, formulas, chosen))
         steps = _steps(formulas[:1000], chosen)
@@ -103,7 +107,7 @@ def single(file: File, count: int = 100) -> None:
     result: dict[str, object] = {"formulas": len(formulas)}
     for name in ("pdfium", "ghostscript"):
         for ready in (0, 2):
-            renderer = TexRenderer(_with(stage.renderer, name), ready=ready)
+            renderer = TexRenderer(_with(stage.renderer, name), pool_size=ready)
             renderer.render_one(formulas[0])
             times = []
             for formula in formulas:
@@ -188,7 +192,7 @@ def _steps(formulas: Sequence[str], params: RenderStageParams) -> dict[str, floa
     spent: dict[str, float] = defaultdict(float)
     renderer = params.renderer
     tex = TexLauncher(tex_format.load(document.preamble(renderer.template, renderer)), renderer)
-    rasterizer = rasterizers.create(renderer.rasterizer, renderer)
+    rasterizer = create_rasterizer(renderer.rasterizer, renderer)
     before = _cpu_ms()
 
     def lap(step: str) -> None:
@@ -203,9 +207,9 @@ def _steps(formulas: Sequence[str], params: RenderStageParams) -> dict[str, floa
             batch, renderer.template.margin_px
         ):
             lap("tex")
-            pages = [verdict.page for verdict in printed.verdicts.values() if verdict.page is not None]
+            pages = [result.page for result in printed.results.values() if result.page is not None]
             if printed.pdf is not None and pages:
-                pdfium_client.shared().inspect(printed.pdf, pages)
+                pdfium_client.thread_client().inspect(printed.pdf, pages)
                 lap("inspection")
                 pixels = list(rasterizer.pages(printed.pdf, renderer.dpi, pages))
                 lap("rasterizer")
@@ -236,7 +240,7 @@ def _one_by_the_usual_way(formula: str, tool: str, dpi: int) -> None:
     )
     with temporary_folder() as folder:
         (folder / "a.tex").write_text(source, encoding="utf-8")
-        settings = rasterizer_worker.allow_pdf(folder)
+        settings = imagemagick_worker.allow_pdf(folder)
         tex = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "a.tex"]
         for command in (tex, [word.format(dpi=dpi) for word in _USUAL_TOOLS[tool]]):
             done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, env=os.environ | settings)

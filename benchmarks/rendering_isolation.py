@@ -37,12 +37,12 @@ CHUNK = 500
 
 
 class Way(NamedTuple):
-    """One way of rendering the formulas; `ready` processes wait for them one by one, none for batches."""
+    """One way of rendering the formulas; `pool_size` started processes for one formula each, none for batches."""
 
     formulas: Sequence[str]
     params: RenderParams
     processes: int
-    ready: int = 0
+    pool_size: int = 0
 
 
 def main(
@@ -64,7 +64,7 @@ def main(
         "shuffled": Way(shuffled, base, 2),
         "shuffled, with one broken in twenty": Way(_mixed(shuffled, Random(seed)), base, 2),
         "one by one": Way(formulas, single, 2),
-        "one by one, by processes that waited": Way(formulas, single, 2, ready=2),
+        "one by one, by processes that waited": Way(formulas, single, 2, pool_size=2),
     }
     differing: dict[str, int] = {}
     for name, way in ways.items():
@@ -90,13 +90,13 @@ def _digests(way: Way) -> list[str]:
     TexRenderer(way.params).prepare()
     chunks = [way.formulas[start : start + CHUNK] for start in range(0, len(way.formulas), CHUNK)]
     pool = joblib.Parallel(n_jobs=way.processes)
-    drawn = pool(joblib.delayed(_chunk)(chunk, way.params, way.ready) for chunk in chunks)
+    drawn = pool(joblib.delayed(_chunk)(chunk, way.params, way.pool_size) for chunk in chunks)
     return [digest for part in drawn for digest in part]
 
 
-def _chunk(formulas: Sequence[str], params: RenderParams, ready: int) -> list[str]:
-    renderer = TexRenderer(params, ready=ready)
-    drawn = [renderer.render_one(formula) for formula in formulas] if ready else renderer.render(formulas)
+def _chunk(formulas: Sequence[str], params: RenderParams, pool_size: int) -> list[str]:
+    renderer = TexRenderer(params, pool_size=pool_size)
+    drawn = [renderer.render_one(formula) for formula in formulas] if pool_size else renderer.render(formulas)
     renderer.close()
     return [_digest(rendering) for rendering in drawn]
 

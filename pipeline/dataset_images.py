@@ -18,10 +18,10 @@ from im2latex.errors import ImageError, InputError
 from im2latex.images.arrays import ImageParams, encode_png, prepare
 from im2latex.images.decode import decode_images
 from im2latex.parallel.part_cache import Job, PartCache
-from im2latex.rendering.doctor import versions
+from im2latex.rendering.doctor import tool_versions
 from im2latex.rendering.renderer import RenderParams
 from im2latex.rendering.styles import RendererParams, create_renderer
-from im2latex.rendering.tex_format import font_map
+from im2latex.rendering.tex_format import font_map_hash
 from im2latex.schemas import IMAGES
 from pipeline.fingerprint import fingerprint
 from pipeline.stage import cache_root
@@ -58,8 +58,8 @@ class Drawing:
         """Where finished parts are kept: a change of anything that decides them is another place."""
         recipe = {
             "params": [self.renderer.model_dump(mode="json"), self.image.model_dump(mode="json")],
-            "tools": versions(self.renderer) if isinstance(self.renderer, RenderParams) else {},
-            "fonts": font_map() if isinstance(self.renderer, RenderParams) else "",
+            "tools": tool_versions(self.renderer) if isinstance(self.renderer, RenderParams) else {},
+            "fonts": font_map_hash() if isinstance(self.renderer, RenderParams) else "",
             "renderer": create_renderer(self.renderer).identity,
             "code": fingerprint("pipeline.dataset_images"),
         }

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from im2latex.io.parquet import part_paths, read_table, write_table
 from im2latex.parallel.part_cache import Job, run_jobs
-from im2latex.rendering.doctor import versions
+from im2latex.rendering.doctor import tool_versions
 from im2latex.rendering.styles import BASE_STYLE, SOURCE_STYLE, RenderStyle, all_styles, create_renderer, select_styles
 from im2latex.schemas import IMAGES
 from pipeline.dataset import dataset_folder
@@ -51,7 +51,7 @@ def jobs(params: RenderStageParams) -> Iterator[Job]:
 
 def work(run: Run[RenderStageParams]) -> None:
     """Render the dataset in parts; account for every image."""
-    run.facts["tools"] = versions(run.params.renderer)
+    run.facts["tools"] = tool_versions(run.params.renderer)
     styles = _styles(run.params)
     run.facts["renderer"] = {style.name: create_renderer(style.renderer).identity for style in styles}
     waiting: deque[Part] = deque()

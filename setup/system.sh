@@ -10,16 +10,16 @@ debian=() homebrew=()
 need() { # need DEBIAN_PACKAGE HOMEBREW_PACKAGE COMMAND...: the package is missing unless the command succeeds
     local on_debian=$1 on_macos=$2
     shift 2
-    "$@" >/dev/null 2>&1 && return
-    debian+=("$on_debian")
+    "$@" </dev/null >/dev/null 2>&1 && return
+    case " ${debian[*]-} " in *" $on_debian "*) ;; *) debian+=("$on_debian") ;; esac
     case " ${homebrew[*]-} " in *" $on_macos "*) ;; *) homebrew+=("$on_macos") ;; esac
 }
 latex_has() { [ -n "$(kpsewhich "$1" 2>/dev/null)" ]; }
-magick_wand() { # the shared library that wand loads
+library() {
     if [ "$system" = Darwin ]; then
-        ls "${MAGICK_HOME:-$(brew --prefix)}"/lib/libMagickWand*.dylib
+        ls "${MAGICK_HOME:-$(brew --prefix)}"/lib/"$1"*.dylib
     else
-        { ldconfig -p 2>/dev/null || /sbin/ldconfig -p; } | grep libMagickWand
+        { ldconfig -p 2>/dev/null || /sbin/ldconfig -p; } | grep "$1"
     fi
 }
 
@@ -27,19 +27,17 @@ python=${PYTHON:-python3}
 need git git command -v git
 need python3 python command -v "$python"
 need python3-venv python "$python" -c 'import ensurepip, venv'
-need texlive-latex-base texlive command -v pdflatex
-need texlive-latex-recommended texlive latex_has mathtools.sty
-need texlive-fonts-recommended texlive latex_has rsfs10.pfb
-need ghostscript ghostscript command -v gs
-need imagemagick imagemagick magick_wand
-need poppler-utils poppler command -v pdftoppm
-if [ "${1:-}" = styles ]; then
-    need dvipng texlive command -v dvipng
-    need texlive-fonts-extra texlive latex_has stix2.sty
-    need texlive-latex-extra texlive latex_has fontaxes.sty
-    need texlive-plain-generic texlive latex_has xstring.sty
-    need lmodern texlive latex_has lmodern.sty
-fi
+while read -r on_debian on_macos group checks; do
+    case "$on_debian" in '' | '#'*) continue ;; esac
+    [ "$group" = setup ] || [ "$group" = "${1:-}" ] || continue
+    for check in $checks; do
+        case "$check" in
+        program:*) need "$on_debian" "$on_macos" command -v "${check#*:}" ;;
+        library:*) need "$on_debian" "$on_macos" library "${check#*:}" ;;
+        tex:*) need "$on_debian" "$on_macos" latex_has "${check#*:}" ;;
+        esac
+    done
+done <"${BASH_SOURCE[0]%/*}/../im2latex/sandbox/system_packages.txt"
 
 if [ ${#debian[@]} -gt 0 ]; then
     list="${debian[*]}"

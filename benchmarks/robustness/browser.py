@@ -22,7 +22,7 @@ from PIL import Image
 
 from im2latex.errors import ToolError
 from im2latex.rendering.renderer import Rendering
-from im2latex.sandbox import process
+from im2latex.sandbox import process, scratch
 
 ENGINES = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "im2latex" / "engines"
 """Where the npm packages are looked for."""
@@ -139,7 +139,7 @@ Box = list[float] | str | None
 def _shoot(document: str, scale: int) -> tuple[NDArray[np.uint8], list[Box]]:
     """The screenshot (H, W, 3) of a page, and what it says of each of its formulas."""
     program = next((name for name in _BROWSERS if shutil.which(name)), _BROWSERS[0])
-    with process.temporary_folder() as folder:
+    with scratch.temporary_folder() as folder:
         (folder / "page.html").write_text(document, encoding="utf-8")
         command = [program, "--headless", "--disable-gpu", "--hide-scrollbars", "--allow-file-access-from-files"]
         # Chromium refuses its sandbox to root, as whom containers often run.

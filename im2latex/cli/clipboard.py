@@ -8,7 +8,7 @@ from pathlib import Path
 
 from im2latex.errors import ImageError, ToolError
 from im2latex.images.decode import DecodedImage, decode_image
-from im2latex.sandbox import process
+from im2latex.sandbox import process, scratch
 
 _PNG_OF_MACOS = ["osascript", "-e", "get the clipboard as «class PNGf»"]
 _WAYLAND = ["wl-paste", "-t", "image"]
@@ -34,7 +34,7 @@ def from_clipboard() -> DecodedImage:
     """
     command = _PNG_OF_MACOS if sys.platform == "darwin" else _command()
     session = {name: os.environ[name] for name in _SESSION if name in os.environ}
-    with process.temporary_folder() as folder:
+    with scratch.temporary_folder() as folder:
         done = process.run_process(
             command,
             cwd=folder,

@@ -70,18 +70,18 @@ def doctor(
     from im2latex.rendering import doctor as examination
 
     if lock:
-        lock.write_text(json.dumps(examination.versions(renderer_params()), indent=1) + "\n", encoding="utf-8")
+        lock.write_text(json.dumps(examination.tool_versions(renderer_params()), indent=1) + "\n", encoding="utf-8")
         typer.echo(f"{lock}: written")
         return
     if against:
-        for difference in examination.differences(against, renderer_params()):
+        for difference in examination.version_mismatches(against, renderer_params()):
             typer.echo(difference, err=True)
         return
     from im2latex.rendering.styles import tex_render_params
     from im2latex.training.devices import describe_devices
 
-    findings = examination.examine(renderer_params(), tex_render_params(project_styles()))
-    for finding in findings:
-        typer.echo(examination.line(finding))
+    checks = examination.check_tools(renderer_params(), tex_render_params(project_styles()))
+    for check in checks:
+        typer.echo(examination.format_check(check))
     typer.echo(f"{'':8}{describe_devices()}")
-    sys.exit(0 if all(finding.works or not finding.needed for finding in findings) else 1)
+    sys.exit(0 if all(check.works or not check.required for check in checks) else 1)

@@ -93,7 +93,7 @@ def serve(
         torch.set_num_threads(1)
         reader = Reader.load(checkpoint, device)
         params = RenderParams(rasterizer="pdfium", timeout_seconds=1, dpi=reader.checkpoint.images.get("dpi", 200))
-        quick = TexRenderer(params.model_copy(update={"timeout_seconds": _QUICK_SECONDS}), ready=2)
+        quick = TexRenderer(params.model_copy(update={"timeout_seconds": _QUICK_SECONDS}), pool_size=2)
         weights = sha256_of((checkpoint or RELEASED) / "model.safetensors")
         patient = TexRenderer(params, background=True)
         engine = Engine(reader, quick, weights, patient, quick.close, reading_threads=worker_count())

@@ -26,7 +26,7 @@ from im2latex.rendering.fonts import FONTS, FontSet
 
 MathStyle = Literal["displaystyle", "textstyle", "scriptstyle"]
 SymbolSizes = Literal["amsmath", "kernel"]
-Output = Literal["pdf", "dvi"]
+TexOutput = Literal["pdf", "dvi"]
 LINE_WIDTH = r"^[1-9][0-9]*pt$"
 POINTS_PER_INCH = 72.27
 SP_PER_INCH = round(POINTS_PER_INCH * 65536)
@@ -109,7 +109,7 @@ def packages(template: TemplateParams) -> tuple[str, ...]:
     return template.packages + FONTS[template.fonts].packages
 
 
-def preamble(template: TemplateParams, page: PageParams, output: Output = "pdf") -> str:
+def preamble(template: TemplateParams, page: PageParams, output: TexOutput = "pdf") -> str:
     """The part of the document that is the same for all batches, up to and with \\begin{document}."""
     fonts = FONTS[template.fonts]
     loaded = _loading(template.packages)
@@ -145,7 +145,7 @@ def _loading(names: Sequence[str]) -> str:
     return "".join(f"\\usepackage{name if name.startswith('[') else f'{{{name}}}'}\n" for name in names)
 
 
-def _page_setup(template: TemplateParams, page: PageParams, output: Output) -> str:
+def _page_setup(template: TemplateParams, page: PageParams, output: TexOutput) -> str:
     """Sheet, counters and the commands around each formula; raises `ParamsError` for a sheet too large for TeX."""
     room = template.max_margin_px
     longest_px = 2 * room + max(page.max_width_px, 2 * page.max_height_px)
@@ -195,7 +195,7 @@ _NUMBER = r"""  \def\im@part##1{\the\numexpr\wd\formulabox-##1*((\wd\formulabox-
 
 # In PDF, a page has a crop box, and a colour that an earlier formula failed to close is closed. In DVI, what draws a
 # page finds the ink, and colours begin anew.
-_SHIP: dict[Output, str] = {
+_SHIP: dict[TexOutput, str] = {
     "pdf": r"""
   \edef\im@crop{\pdfpageattr{/CropBox [\im@tobp{@ROOM@-\formulamargin} \im@tobp{@BOTTOM@-\im@dp-\formulamargin}
     \im@tobp{@ROOM@+\im@wd+\formulamargin} \im@tobp{@BOTTOM@+\im@ht+\formulamargin}]}}\im@crop

@@ -64,7 +64,7 @@ def template_commands(template: document.TemplateParams) -> frozenset[str]:
     )
 
 
-def sort(
+def partition(
     formulas: Sequence[str], further: Collection[str] = frozenset()
 ) -> tuple[dict[int, str], dict[int, LatexError]]:
     """The formulas that may be typeset, as TeX is given them, and why the others may not, both by their number."""

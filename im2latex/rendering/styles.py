@@ -18,11 +18,11 @@ from pydantic import Field, field_validator, model_validator
 from im2latex.config import Params
 from im2latex.errors import UsageError
 from im2latex.images.arrays import ImageParams
-from im2latex.rendering import rasterizers
 from im2latex.rendering.document import LINE_WIDTH, MathStyle, SymbolSizes
 from im2latex.rendering.fonts import FontSet
 from im2latex.rendering.mathtext import FontSet as MathtextFontSet
 from im2latex.rendering.mathtext import MathtextParams, MathtextRenderer
+from im2latex.rendering.rasterizers.registry import RasterizerName
 from im2latex.rendering.renderer import Renderer, RenderParams, TexRenderer
 
 BASE_STYLE = "base"
@@ -51,7 +51,7 @@ class VariantParams(Params):
     equation_number: bool | None = Field(
         default=None, description="a number in parentheses to the right of the formula"
     )
-    rasterizer: rasterizers.Name | None = Field(default=None, description="the program that draws the pages")
+    rasterizer: RasterizerName | None = Field(default=None, description="the program that draws the pages")
     renderer: Literal["tex", "mathtext"] = Field(
         default="tex", description="what sets the formula; mathtext is matplotlib's, from the extra `styles`"
     )

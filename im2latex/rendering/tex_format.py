@@ -1,10 +1,10 @@
-"""Compile the preamble once into a TeX format, and keep it for every later run.
+"""Cache of TeX formats: a preamble is compiled once, and loaded by every later run.
 
-Loading the packages takes pdflatex longer than setting two hundred formulas. The format lies in a folder named by
-a hash of the preamble and the pdfTeX version, written under a temporary name and moved into place, so that several
-processes may build it at once. Beside it lie its hash and the list of the files it was made of; when one of those has
-changed since, or the format is damaged, it is made anew. It is kept uncompressed, which TeX reads as well: TeX then
-starts in 20 ms, where it takes 65 ms with its own compressed format. Knows nothing of formulas.
+Loading the packages takes pdflatex longer than typesetting two hundred formulas. The cache key is a hash of the
+preamble and the pdfTeX version. A folder is written under a temporary name and moved into place, so that several
+processes may build it at once. It also holds the hash of the format and the list of its sources; when one of those has
+changed since, or the format is damaged, it is built again. It is stored uncompressed, which TeX reads as well: TeX then
+starts in 20 ms, instead of 65 ms with its own compressed format.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ from functools import cache
 from pathlib import Path
 
 from im2latex.errors import ToolError
-from im2latex.sandbox import process
+from im2latex.sandbox import process, system_packages
 
 BUILD_SECONDS = 60
 # No program may be started, no file read or written outside the working folder, no font made at run time; lines of
-# the transcript are never wrapped, and the clock stands still.
+# the log are never wrapped, and the date is constant.
 TEX_ENVIRONMENT = {
     "openin_any": "p",
     "openout_any": "p",
@@ -40,24 +40,24 @@ TEX_ENVIRONMENT = {
 }
 _NAME = "im2latex"
 _TREES = ("TEXMFMAIN", "TEXMFDIST", "TEXMFLOCAL", "TEXMFSYSVAR", "TEXMFSYSCONFIG", "SELFAUTODIR", "IM2LATEX_TEX")
-r"""Variables that hold the trees; the last is set by `recipes.portable_tex`."""
+r"""Variables that name the trees; the last is set by `recipes.portable_tex`."""
 
 
 @dataclass(frozen=True)
 class TexFormat:
-    """A compiled preamble: the file to load, and a hash over the contents of all that went into it."""
+    """A compiled preamble: the file to load, and a hash of the contents of all its sources."""
 
     path: Path
     fingerprint: str
 
     @property
-    def whole(self) -> bool:
-        """Whether the file is still what was built."""
+    def intact(self) -> bool:
+        """Whether the file is still the one that was built."""
         return _read(self.path.parent) == self
 
 
 def cache_folder() -> Path:
-    """Where formats are kept: XDG_CACHE_HOME or ~/.cache, or the temporary folder where neither can be written."""
+    """The folder of the formats: in XDG_CACHE_HOME or ~/.cache, else in the temporary folder."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     folder = base / "im2latex" / "formats"
     try:
@@ -69,8 +69,8 @@ def cache_folder() -> Path:
 
 
 def tex_trees() -> tuple[Path, ...]:
-    """The folders in which this TeX installation keeps its files, as kpathsea names them (kpathsea manual, 4.1)."""
-    return _trees(process.find_program("kpsewhich"))
+    """The folders of the files of this TeX installation, as kpathsea names them (kpathsea manual, 4.1)."""
+    return _trees(system_packages.find_program("kpsewhich"))
 
 
 @cache
@@ -80,8 +80,8 @@ def _trees(program: Path) -> tuple[Path, ...]:
     return tuple(sorted(place for place in places if place.is_absolute() and not Path.home().is_relative_to(place)))
 
 
-def font_map() -> str:
-    """A hash over the fonts that this TeX installation has as outlines: a formula may ask for any of them."""
+def font_map_hash() -> str:
+    """A hash of the list of outline fonts of this TeX installation: a formula may use any of them."""
     found = process.query_program("kpsewhich", "pdftex.map").stdout.decode("utf-8", "replace").strip()
     return hashlib.sha256(Path(found).read_bytes()).hexdigest() if found else "none"
 
@@ -101,10 +101,10 @@ def _read(folder: Path) -> TexFormat | None:
     """The cached format, unless it is missing or damaged or one of its sources has changed."""
     path = folder / f"{_NAME}.fmt"
     try:
-        made = json.loads((folder / "made_of.json").read_text(encoding="utf-8"))
-        current = all(_stamp(Path(name)) == stamp for name, stamp in made["sources"].items())
-        if current and made["format"] == hashlib.sha256(path.read_bytes()).hexdigest():
-            return TexFormat(path, str(made["fingerprint"]))
+        metadata = json.loads((folder / "made_of.json").read_text(encoding="utf-8"))
+        current = all(_stamp(Path(name)) == stamp for name, stamp in metadata["sources"].items())
+        if current and metadata["format"] == hashlib.sha256(path.read_bytes()).hexdigest():
+            return TexFormat(path, str(metadata["fingerprint"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
@@ -129,28 +129,28 @@ def _build(preamble: str, folder: Path) -> TexFormat:
         if done.stalled:
             raise ToolError(process.stalled_message("pdftex"))
         if not done.ok or not (work / f"{_NAME}.fmt").exists():
-            raise ToolError(f"TeX refuses the preamble of the template: {_complaint(done.stdout)}")
+            raise ToolError(f"TeX refuses the preamble of the template: {_first_error(done.stdout)}")
         content = gzip.decompress((work / f"{_NAME}.fmt").read_bytes())
         (work / f"{_NAME}.fmt").write_bytes(content)
         sources = _sources(work)
-        made = {
+        metadata = {
             "fingerprint": _fingerprint(sources),
             "format": hashlib.sha256(content).hexdigest(),
             "sources": {str(path): _stamp(path) for path in sources},
         }
-        (work / "made_of.json").write_text(json.dumps(made), encoding="utf-8")
+        (work / "made_of.json").write_text(json.dumps(metadata), encoding="utf-8")
         _replace(work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return TexFormat(folder / f"{_NAME}.fmt", str(made["fingerprint"]))
+    return TexFormat(folder / f"{_NAME}.fmt", str(metadata["fingerprint"]))
 
 
 def _replace(work: Path, folder: Path) -> None:
-    """Move a finished folder into place; where another process was first, its result is as good."""
+    """Move a finished folder into place; where another process was first, its result is used."""
     with contextlib.suppress(OSError):
         work.rename(folder)
         return
-    if _read(folder) is None:  # what stands there is outdated: move it aside, then try again
+    if _read(folder) is None:  # it is outdated: move it aside, then try again
         with contextlib.suppress(OSError):
             folder.rename(work.with_suffix(".old"))
         shutil.rmtree(work.with_suffix(".old"), ignore_errors=True)
@@ -166,10 +166,10 @@ def _sources(work: Path) -> list[Path]:
 
 
 def _fingerprint(sources: list[Path]) -> str:
-    """A hash over names and contents, alike on all machines where the same files lie in other folders.
+    """A hash of names and contents, the same on all machines that have these files, in whatever folder.
 
-    The format that the preamble starts from is left out, since its bytes differ from machine to machine; what it
-    was made of shows in the LaTeX release, which the versions of `doctor` name.
+    The format that the preamble starts from is left out, since its bytes differ from machine to machine; its sources
+    are those of the LaTeX release, which `doctor.tool_versions` names.
     """
     total = hashlib.sha256()
     for path in sorted(sources, key=lambda path: path.name):
@@ -179,13 +179,13 @@ def _fingerprint(sources: list[Path]) -> str:
 
 
 def _stamp(path: Path) -> list[int]:
-    """Size and time of a file, which tell cheaply whether it has changed; raises `OSError`."""
+    """Size and modification time of a file, a cheap check for changes; raises `OSError`."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]
 
 
-def _complaint(stdout: bytes) -> str:
-    """The first error of a transcript, in one line."""
+def _first_error(stdout: bytes) -> str:
+    """The first error of a log, in one line."""
     lines = stdout.decode("utf-8", "replace").splitlines()
     errors = [number for number, line in enumerate(lines) if line.startswith("!")]
     return " ".join(" ".join(lines[errors[0] : errors[0] + 3]).split()) if errors else "it ended without a format"

@@ -1,7 +1,7 @@
-r"""Read from TeX's transcript what became of each formula of a batch.
+r"""Results of the formulas of a batch, read from the log of TeX.
 
-Text in, verdicts out. Between a formula's marker and the next stands all that TeX said about it. Any error fails
-the formula, whether or not a page came out, and so do the warnings that mean an image other than the formula says.
+What TeX prints between the marker of a formula and the next one is about that formula. Any error fails the formula,
+whether or not TeX made a page, and so do the warnings that mean a wrong image.
 """
 
 import re
@@ -37,9 +37,9 @@ _REASONS = [
         ("tex_error", r"! (?P<name>.*)"),
     )
 ]
-_TELLING = re.compile(r"! |!pdfTeX error: .*: Font |LaTeX Warning: (?:Command|Reference|Citation)")
-_LINE_NUMBER = re.compile(r" on input line \d+\.?$")  # of the batch: it would tell of the neighbours
-_OF_THE_SYSTEM = re.compile(
+_RELEVANT_LINE = re.compile(r"! |!pdfTeX error: .*: Font |LaTeX Warning: (?:Command|Reference|Citation)")
+_LINE_NUMBER = re.compile(r" on input line \d+\.?$")  # of the batch: depends on the other formulas
+_SYSTEM_FAILURE = re.compile(
     r"^(?:! I can't write on file `batch\.|!pdfTeX error: .*(?:cannot open|fwrite|fflush|write)).*",
     re.MULTILINE,
 )
@@ -48,7 +48,7 @@ _LAST_MACRO = re.compile(r"\\(?:[A-Za-z@]+|.)\s*$")
 
 @dataclass(frozen=True)
 class PageResult:
-    """What TeX said of one formula: it has a `page`, counted from 1, of `size` (H, W) pixels, or a `reason`."""
+    """The result of one formula: a `page`, counted from 1, of `size` (H, W) pixels, or the `reason` for its failure."""
 
     page: int | None
     reason: str | None = None
@@ -58,65 +58,65 @@ class PageResult:
 
 @dataclass(frozen=True)
 class TexLog:
-    """Verdicts by the formula's number in the batch, and how the run ended.
+    """Results by the formula's number in the batch, and how the run ended.
 
-    `finished`: in good order. `lost`: at a formula that left something open. `last`: the formula that TeX was in,
-    None where that is not known. `pages`: how many pages it says it wrote, those of failed formulas included.
+    `finished`: normally. `left_open`: at a formula that left a group or a box open. `last`: the formula that TeX was
+    processing, None where that is not known. `pages`: how many pages TeX reports, those of failed formulas included.
     """
 
-    verdicts: dict[int, PageResult]
+    results: dict[int, PageResult]
     finished: bool
     last: int | None
-    lost: bool = False
+    left_open: bool = False
     pages: int = 0
 
 
-def failure_of_the_system(text: str, mark: str) -> str | None:
-    """Why the transcript of a run tells nothing of its formulas: TeX did not get to them, or could not read or write.
+def system_failure(text: str, mark: str) -> str | None:
+    """Why a run failed for no formula of its own: TeX did not reach them, or could not read or write a file.
 
-    A font that is listed as an outline and has no file is such a reason: the TeX installation is not whole.
+    An outline font that is listed and has no file is such a reason: the TeX installation is incomplete.
     """
-    if found := _OF_THE_SYSTEM.search(text):
+    if found := _SYSTEM_FAILURE.search(text):
         return found[0]
     if f"\n{mark} " in text:
         return None
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it printed nothing"
 
 
-def read(text: str, mark: str) -> TexLog:
-    """Sort the transcript of one run, whose messages open with `mark`, by formula."""
-    verdicts: dict[int, PageResult] = {}
+def parse_log(text: str, mark: str) -> TexLog:
+    """Parse the log of one run, whose messages start with `mark`."""
+    results: dict[int, PageResult] = {}
     pages = 0
     last: int | None = None
-    words = set()
+    keywords = set()
     for chunk in text.split(f"\n{mark} ")[1:]:
         message, _, rest = chunk.partition("\n")
-        word, *values = message.split()
-        words.add(word)
-        if word == "start":
+        keyword, *values = message.split()
+        keywords.add(keyword)
+        if keyword == "start":
             last = int(values[0])
-        elif word == "page":
+        elif keyword == "page":
             pages += 1
-        # What was said after `start` is about the formula; an error between `page` and the next `start` counts too.
-        verdict = complaint(rest) or _dimensions(word, values, pages)
-        if verdict is not None and last is not None:
-            verdicts.setdefault(last, verdict)
-    return TexLog(verdicts, "finish" in words, last, "lost" in words, pages)
+        # Everything after `start` is about the formula; an error between `page` and the next `start` counts too.
+        result = first_error(rest) or _page_or_size(keyword, values, pages)
+        if result is not None and last is not None:
+            results.setdefault(last, result)
+    return TexLog(results, "finish" in keywords, last, "lost" in keywords, pages)
 
 
-def _dimensions(word: str, values: list[str], page: int) -> PageResult | None:
-    """The verdict of a message about the size of the box."""
-    if word == "page":
+def _page_or_size(keyword: str, values: list[str], page: int) -> PageResult | None:
+    """The result of a message about the page, or about a box that is too large."""
+    if keyword == "page":
         return PageResult(page, size=(int(values[1]), int(values[0])))
-    return PageResult(None, f"too_{word}", f"{values[0]} px") if word in ("wide", "tall") else None
+    return PageResult(None, f"too_{keyword}", f"{values[0]} px") if keyword in ("wide", "tall") else None
 
 
-def complaint(text: str) -> PageResult | None:
+def first_error(text: str) -> PageResult | None:
     """The first error, or warning that counts as one, with its reason."""
     lines = text.splitlines()
     for number, line in enumerate(lines):
-        if not _TELLING.match(line):
+        if not _RELEVANT_LINE.match(line):
             continue
         for reason, pattern in _REASONS:
             if found := pattern.match(line):
@@ -128,6 +128,6 @@ def complaint(text: str) -> PageResult | None:
 
 
 def _macro(context: list[str]) -> str:
-    """The macro TeX stopped at: the last thing in the line of context that it prints up to there."""
+    """The macro at which TeX stopped: the last one in the line of context, which ends there."""
     found = _LAST_MACRO.search(context[0]) if context else None
     return found[0].strip() if found else ""

@@ -1,8 +1,9 @@
-r"""One run of TeX on a compiled preamble, in a throw-away folder: started when it is asked for, or ahead of time.
+r"""Runs of TeX on a compiled preamble, each in a temporary folder and a process of its own.
 
-Takes TeX source, yields how the run ended and the folder with `batch.pdf`. A process that is started ahead has loaded
-the format, which is most of the time of a short run, and waits at a \read for a line of its standard input. It serves
-one run and ends, so that nothing of a formula can meet the next.
+A run takes TeX source, and yields how it ended and the folder with `batch.pdf`. `TexLauncher` starts the process for
+the run; `TexPool` starts processes ahead of time, which have then loaded the format, most of the time of a short run,
+and wait at a \read for a line of standard input. A process serves one run, so that no state passes from one formula to
+the next.
 """
 
 import weakref
@@ -15,26 +16,28 @@ from typing import Protocol
 
 from im2latex.rendering import tex_format
 from im2latex.sandbox import process
-from im2latex.sandbox.process import CompletedProcess, ProcessLimits, temporary_folder
+from im2latex.sandbox.limits import ProcessLimits
+from im2latex.sandbox.process import CompletedProcess
 from im2latex.sandbox.restrictions import FileAccess
+from im2latex.sandbox.scratch import temporary_folder
 
-JOB = "batch"
-MOST_PDF_MB = 16
-"""Size of the PDF of one run: 8,000 real formulas, or two million letters on top of each other."""
-_SOURCE = f"{JOB}.tex"
-# At the terminal \read waits in this mode only; errors then do not stop TeX, as in the mode that is set after it.
-_WAIT = ("-interaction=scrollmode", rf"\read-1to\go\nonstopmode\input {_SOURCE} ")
+JOB_NAME = "batch"
+MAX_PDF_MB = 16
+"""Largest PDF of one run: 8,000 real formulas, or two million letters on top of each other."""
+_SOURCE_FILE = f"{JOB_NAME}.tex"
+# \read waits for the terminal in this mode only; the mode that is set after it lets no error stop TeX.
+_WAIT_FOR_INPUT = ("-interaction=scrollmode", rf"\read-1to\go\nonstopmode\input {_SOURCE_FILE} ")
 
 
 class TexRunner(Protocol):
     """Runs TeX."""
 
     def run(self, source: str, cpu_seconds: float) -> AbstractContextManager[tuple[CompletedProcess, Path]]:
-        """How a run on `source` ended, and its folder, which is gone as soon as the context is left."""
+        """Run TeX on `source`; yields how it ended and its folder, which the end of the context removes."""
 
 
 class TexLauncher:
-    """A new process for each run."""
+    """Starts a new process for each run."""
 
     def __init__(self, preamble: tex_format.TexFormat, limits: ProcessLimits, background: bool = False) -> None:
         self._preamble = preamble
@@ -43,20 +46,19 @@ class TexLauncher:
 
     @contextmanager
     def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[CompletedProcess, Path]]:
-        """Start TeX on the source."""
         with temporary_folder() as folder:
-            (folder / _SOURCE).write_text(source, encoding="utf-8")
-            child = self.start(folder, cpu_seconds, ("-interaction=nonstopmode", _SOURCE))
-            yield child.finish(_wall_seconds(cpu_seconds)), folder
+            (folder / _SOURCE_FILE).write_text(source, encoding="utf-8")
+            child = self.start(folder, cpu_seconds, ("-interaction=nonstopmode", _SOURCE_FILE))
+            yield child.wait(_wall_seconds(cpu_seconds)), folder
 
-    def start(self, folder: Path, cpu_seconds: float, what: tuple[str, ...]) -> process.ChildProcess:
-        """A process in `folder` that does what its last arguments say."""
+    def start(self, folder: Path, cpu_seconds: float, arguments: tuple[str, ...]) -> process.ChildProcess:
+        """Start TeX in `folder` with these last arguments."""
         return process.ChildProcess(
-            ["pdftex", f"-fmt={self._preamble.path}", "-no-shell-escape", f"-jobname={JOB}", *what],
+            ["pdftex", f"-fmt={self._preamble.path}", "-no-shell-escape", f"-jobname={JOB_NAME}", *arguments],
             cwd=folder,
             cpu_seconds=cpu_seconds,
             memory_mb=self._limits.memory_mb,
-            file_mb=min(self._limits.file_mb, MOST_PDF_MB),
+            file_mb=min(self._limits.file_mb, MAX_PDF_MB),
             access=FileAccess(read=(self._preamble.path, *tex_format.tex_trees())),
             env=tex_format.TEX_ENVIRONMENT,
             background=self._background,
@@ -67,67 +69,66 @@ class TexLauncher:
 class _IdleProcess:
     child: process.ChildProcess
     folder: Path
-    gone: ExitStack
+    cleanup: ExitStack
 
 
 class TexPool:
-    """Keeps `count` processes waiting, each for a run of at most `cpu_seconds`; longer runs get a new process."""
+    """Keeps `size` idle processes, each for a run of at most `cpu_seconds`; longer runs get a new process."""
 
-    def __init__(self, fresh: TexLauncher, cpu_seconds: float, count: int) -> None:
-        self._fresh = fresh
+    def __init__(self, launcher: TexLauncher, cpu_seconds: float, size: int) -> None:
+        self._launcher = launcher
         self._cpu_seconds = cpu_seconds
-        self._count = count
-        self._waiting: deque[_IdleProcess] = deque()
-        self._at_the_end = weakref.finalize(self, _end_all, self._waiting)
+        self._size = size
+        self._idle: deque[_IdleProcess] = deque()
+        self._finalizer = weakref.finalize(self, _end_all, self._idle)
         self._fill()
 
     @contextmanager
     def run(self, source: str, cpu_seconds: float) -> Iterator[tuple[CompletedProcess, Path]]:
-        """Give the source to a waiting process, and start the next one while it works."""
-        waiting = self._take() if cpu_seconds <= self._cpu_seconds else None
-        if waiting is None:
-            with self._fresh.run(source, cpu_seconds) as done:
+        idle = self._take_alive() if cpu_seconds <= self._cpu_seconds else None
+        if idle is None:
+            with self._launcher.run(source, cpu_seconds) as done:
                 yield done
             return
-        with waiting.gone:
-            (waiting.folder / _SOURCE).write_text(source, encoding="utf-8")
-            waiting.child.give(b"\n")
+        with idle.cleanup:
+            (idle.folder / _SOURCE_FILE).write_text(source, encoding="utf-8")
+            idle.child.write_input(b"\n")
             self._fill()
-            yield waiting.child.finish(_wall_seconds(cpu_seconds)), waiting.folder
+            yield idle.child.wait(_wall_seconds(cpu_seconds)), idle.folder
 
     def close(self) -> None:
-        """End all that wait."""
-        self._count = 0
-        self._at_the_end()
+        """End all idle processes."""
+        self._size = 0
+        self._finalizer()
 
-    def _take(self) -> _IdleProcess | None:
-        """One that waits; None where none is alive, as when the thread that started them has ended."""
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if waiting.child.alive:
-                return waiting
-            _end(waiting)
+    def _take_alive(self) -> _IdleProcess | None:
+        """A process that is alive; None where there is none, as when the thread that started them has ended."""
+        while self._idle:
+            idle = self._idle.popleft()
+            if idle.child.alive:
+                return idle
+            _end(idle)
         return None
 
     def _fill(self) -> None:
-        while len(self._waiting) < self._count:
-            gone = ExitStack()
-            folder = gone.enter_context(temporary_folder())
-            with gone:
-                child = self._fresh.start(folder, self._cpu_seconds, _WAIT)
-                self._waiting.append(_IdleProcess(child, folder, gone.pop_all()))
+        while len(self._idle) < self._size:
+            cleanup = ExitStack()
+            folder = cleanup.enter_context(temporary_folder())
+            with cleanup:
+                child = self._launcher.start(folder, self._cpu_seconds, _WAIT_FOR_INPUT)
+                self._idle.append(_IdleProcess(child, folder, cleanup.pop_all()))
 
 
-def _end(waiting: _IdleProcess) -> None:
-    with waiting.gone:
-        waiting.child.kill()
+def _end(idle: _IdleProcess) -> None:
+    with idle.cleanup:
+        idle.child.kill()
 
 
-def _end_all(waiting: deque[_IdleProcess]) -> None:
-    while waiting:
-        _end(waiting.popleft())
+def _end_all(idle: deque[_IdleProcess]) -> None:
+    while idle:
+        _end(idle.popleft())
 
 
 def _wall_seconds(cpu_seconds: float) -> float:
-    """Sixty times what a run may compute, so that a busy machine fails no good one."""
+    """Wall-clock time of a run: sixty times its processor time, so that a busy machine fails no good run."""
     return 60 * cpu_seconds

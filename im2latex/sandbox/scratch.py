@@ -1,25 +1,54 @@
-"""Scratch folders, each locked as long as the process that made it lives.
+"""Temporary folders, each locked as long as the process that created it runs.
 
-So a folder that a killed process has left is known by its lock being free (flock(2)), in other containers and after
-its process id has been used again too.
+A folder that a killed process has left is recognized by its free lock (flock(2)), even from another container and
+after the process id has been used again.
 """
 
 import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+_MEMORY_FOLDER = Path("/dev/shm")
+_MIN_FREE_MB = 512  # of which two runs at once use a part; containers often have 64
 _PREFIX = "im2latex-run-"
 _OWN: dict[Path, int] = {}  # with the file descriptors that hold the locks
 
 
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Create an empty folder, in memory where enough is free, and remove it afterwards.
+
+    The first call in a process also removes the folders that killed processes have left.
+    """
+    _remove_all_stale()
+    try:
+        in_memory = shutil.disk_usage(_MEMORY_FOLDER).free >= _MIN_FREE_MB << 20
+        folder = create(_MEMORY_FOLDER if in_memory else None)
+    except OSError:
+        folder = create(None)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+@cache
+def _remove_all_stale() -> None:
+    for folder in {_MEMORY_FOLDER, Path(tempfile.gettempdir())}:
+        remove_stale(folder)
+
+
 def create(parent: Path | None) -> Path:
-    """Make an empty folder in `parent`, or in the system's temporary folder; raises `OSError`."""
+    """Create an empty folder in `parent`, or in the system's temporary folder; raises `OSError`."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         lock = _lock(folder, fcntl.LOCK_EX)
-        if folder.exists():  # else another process took it for a stale one before it was locked
+        if folder.exists():  # else another process removed it as stale before it was locked
             if lock is not None:
                 _OWN[folder] = lock
             return folder
@@ -34,7 +63,7 @@ def remove(folder: Path) -> None:
 
 
 def remove_own() -> None:
-    """Remove all folders of this process, when it ends without calling `remove` for each."""
+    """Remove all folders of this process, before it ends without leaving its contexts."""
     for folder in [*_OWN]:
         remove(folder)
 
@@ -49,7 +78,7 @@ def remove_stale(parent: Path) -> None:
 
 
 def _lock(folder: Path, how: int) -> int | None:
-    """A descriptor that holds the lock until it is closed or the process ends; None where it cannot be had."""
+    """A descriptor that holds the lock until it is closed or the process ends; None where the lock is taken."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:

@@ -1,7 +1,7 @@
 """Sandboxed Python process that answers requests over two pipes.
 
-It reads the interpreter, the installed packages and this package, writes nothing, and ends with the process, and with
-the thread, that started it. Its requests and answers are of no concern here.
+It may read the interpreter, the installed packages and this package, and write nothing. It ends with the process, and
+with the thread, that started it. The formats of requests and answers are those of its module.
 """
 
 import contextlib
@@ -17,25 +17,25 @@ from pathlib import Path
 import im2latex
 from im2latex.errors import ToolError
 from im2latex.parallel import cancellation
-from im2latex.sandbox import process
+from im2latex.sandbox import process, scratch
 from im2latex.sandbox.restrictions import FileAccess
 
-_CHUNK = _PIPE = 1 << 20
-_AHEAD = 1 << 16
-"""Bytes that a read may take of the answers to come, so that small ones need no call of the system each."""
-_FOR_LIFE = 1 << 20
-"""Processor seconds: a worker serves many requests, and limits each by itself or is limited by the clock."""
+_CHUNK_BYTES = _PIPE_BYTES = 1 << 20
+_READ_AHEAD_BYTES = 1 << 16
+"""Bytes that a read may take from later answers, so that small answers do not need a system call each."""
+_LIFETIME_SECONDS = 1 << 20
+"""Processor time of a worker: it serves many requests, and each has a deadline of its own."""
 _POLL_SECONDS = 0.2
 _CPU_CLOCK = 2
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 
 
 class WorkerError(ToolError):
-    """The worker died, or used up its processor time; another request may still succeed."""
+    """The worker ended, or used up its processor time; another request may still succeed."""
 
 
 class WorkerStalledError(ToolError):
-    """The worker got too little of the processor to answer; the request is not to blame."""
+    """The worker got too little processor time to answer; the request is not the cause."""
 
 
 class PythonWorker:
@@ -43,105 +43,105 @@ class PythonWorker:
 
     def __init__(self, module: str, memory_mb: int) -> None:
         with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(process.temporary_folder())
-            theirs_in, self._out = os.pipe()
-            self._in, theirs_out = os.pipe()
+            folder = stack.enter_context(scratch.temporary_folder())
+            worker_in, self._out = os.pipe()
+            self._in, worker_out = os.pipe()
             for descriptor in (self._out, self._in):
                 os.set_blocking(descriptor, False)
                 with contextlib.suppress(OSError, AttributeError):  # not Linux, or too many such pipes of this user
-                    fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)
+                    fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
                 stack.callback(os.close, descriptor)
             try:
                 self._child = process.ChildProcess(
-                    [sys.executable, "-m", module, str(theirs_in), str(theirs_out)],
+                    [sys.executable, "-m", module, str(worker_in), str(worker_out)],
                     cwd=folder,
-                    cpu_seconds=_FOR_LIFE,
+                    cpu_seconds=_LIFETIME_SECONDS,
                     memory_mb=memory_mb,
                     file_mb=1,
                     access=python_access(),
                     env={"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
-                    inherited=(theirs_in, theirs_out),
+                    inherited=(worker_in, worker_out),
                 )
             finally:
-                os.close(theirs_in)
-                os.close(theirs_out)
+                os.close(worker_in)
+                os.close(worker_out)
             stack.callback(self._child.kill)
-            self._ahead = bytearray()
+            self._read_ahead = bytearray()
             self._owner = os.getpid()
             self.end = weakref.finalize(self, _end, stack.pop_all(), self._owner)
 
     @property
     def own(self) -> bool:
-        """Whether it was started by this process rather than by the one that this one was forked from."""
+        """Whether this process started it, rather than one that this process was forked from."""
         return self._owner == os.getpid()
 
     @property
     def alive(self) -> bool:
-        """Whether it runs, and is of this process."""
+        """Whether it is running and belongs to this process."""
         return self.own and self._child.alive
 
     @property
     def killed(self) -> bool:
-        """Whether somebody else has killed it."""
+        """Whether a signal from outside has killed it."""
         return self.own and self._child.killed
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The process id."""
         return self._child.pid
 
     def kill(self) -> int:
-        """End the process, from any thread; a thread that waits for it finds it dead. How it ended: -SIGNAL, or 0."""
+        """Kill the process, from any thread; a thread that waits for it gets `WorkerError`. Returns -SIGNAL, or 0."""
         return self._child.kill()
 
-    def send(self, content: bytes, limit: "Deadline") -> None:
-        """Write all of it; raises `WorkerError` where the process has ended, and as `Deadline.check`."""
+    def send(self, content: bytes, deadline: "Deadline") -> None:
+        """Write all of `content`; raises `WorkerError` where the process has ended, and as `Deadline.check`."""
         view = memoryview(content)
         while view:
-            _wait(self._out, select.POLLOUT, limit)
+            _wait(self._out, select.POLLOUT, deadline)
             try:
-                view = view[os.write(self._out, view[:_CHUNK]) :]
+                view = view[os.write(self._out, view[:_CHUNK_BYTES]) :]
             except BrokenPipeError:
                 raise WorkerError("the worker has ended") from None
 
-    def receive(self, length: int, limit: "Deadline") -> bytearray:
-        """Read so many bytes; raises as `send`."""
+    def receive(self, length: int, deadline: "Deadline") -> bytearray:
+        """Read `length` bytes; raises as `send`."""
         content = bytearray(length)
-        filled = min(length, len(self._ahead))
-        content[:filled] = self._ahead[:filled]
-        del self._ahead[:filled]
-        ahead = bytearray(_AHEAD if filled < length else 0)
+        filled = min(length, len(self._read_ahead))
+        content[:filled] = self._read_ahead[:filled]
+        del self._read_ahead[:filled]
+        ahead = bytearray(_READ_AHEAD_BYTES if filled < length else 0)
         while filled < length:
             rest = length - filled
             with memoryview(content) as view:
                 try:
                     read = os.readv(self._in, [view[filled:], ahead])
                 except BlockingIOError:
-                    _wait(self._in, select.POLLIN, limit)
+                    _wait(self._in, select.POLLIN, deadline)
                     continue
             if not read:
                 raise WorkerError("the worker ended without an answer")
             filled += min(read, rest)
-            self._ahead = ahead[: max(0, read - rest)]
+            self._read_ahead = ahead[: max(0, read - rest)]
         return content
 
 
 class Deadline:
-    """Time of a worker for one request: by the clock and, where it is given, of its processor."""
+    """Time limit of one request: wall-clock time and, optionally, processor time of the worker."""
 
-    def __init__(self, worker: PythonWorker, clock_seconds: float, processor_seconds: float = math.inf) -> None:
+    def __init__(self, worker: PythonWorker, wall_seconds: float, cpu_seconds: float = math.inf) -> None:
         self._pid = worker.pid
-        self._processor_until = self._spent() + processor_seconds
-        self._clock_until = time.monotonic() + clock_seconds
+        self._cpu_until = self._cpu_seconds() + cpu_seconds
+        self._wall_until = time.monotonic() + wall_seconds
 
     def check(self) -> None:
-        """Raise `WorkerError` where the processor time is used up, `WorkerStalledError` where the clock's is."""
-        if self._spent() > self._processor_until:
+        """Raise `WorkerError` after the processor time is used up, `WorkerStalledError` after the wall-clock time."""
+        if self._cpu_seconds() > self._cpu_until:
             raise WorkerError("the worker was stopped at the time limit")
-        if time.monotonic() > self._clock_until:
+        if time.monotonic() > self._wall_until:
             raise WorkerStalledError(process.stalled_message("a worker"))
 
-    def _spent(self) -> float:
+    def _cpu_seconds(self) -> float:
         if sys.platform != "linux":
             return time.monotonic()
         try:
@@ -151,7 +151,7 @@ class Deadline:
 
 
 def python_access() -> FileAccess:
-    """What a Python process of this project imports: no file of a checkout but the package itself."""
+    """Access to what a Python process of this project imports: of a checkout, only the package itself."""
     installed = (place for place in sys.path if Path(place).name in _PACKAGE_FOLDERS)
     read = (sys.prefix, sys.base_prefix, str(Path(im2latex.__file__).parent), *installed)
     return FileAccess(read=tuple(map(Path, read)), listed=tuple(Path(place) for place in sys.path if place))
@@ -162,6 +162,6 @@ def _end(stack: contextlib.ExitStack, owner: int) -> None:
         stack.close()
 
 
-def _wait(descriptor: int, event: int, limit: Deadline) -> None:
+def _wait(descriptor: int, event: int, deadline: Deadline) -> None:
     while not cancellation.ready(descriptor, event, _POLL_SECONDS):
-        limit.check()
+        deadline.check()

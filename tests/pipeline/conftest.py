@@ -78,7 +78,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callabl
     for place in ("renderer.TexRenderer", "styles.TexRenderer"):
         monkeypatch.setattr(f"im2latex.rendering.{place}", lambda params: FakeRenderer())
     monkeypatch.setattr("im2latex.rendering.glyph_boxes.reader.TexGlyphReader", lambda params: FakeGlyphs())
-    monkeypatch.setattr("im2latex.rendering.doctor.versions", lambda params: {"pdftex": "none"})
+    monkeypatch.setattr("im2latex.rendering.doctor.tool_versions", lambda params: {"pdftex": "none"})
     set_params({})
     dataset = tmp_path / "data" / "raw" / "tiny"
     dataset.mkdir(parents=True)

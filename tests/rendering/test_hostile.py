@@ -9,7 +9,7 @@ from im2latex.rendering import document, sanitize, tex_format
 from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer
 from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.process import ProcessLimits
+from im2latex.sandbox.limits import ProcessLimits
 
 pytestmark = pytest.mark.needs_tex
 
@@ -159,7 +159,7 @@ def test_all_have_a_reason_and_none_touches_a_neighbour(tmp_path: Path) -> None:
 
 def test_the_list_refuses_all_that_names_a_file(tmp_path: Path) -> None:
     files, _ = aimed(tmp_path)
-    accepted, refused = sanitize.sort(files)
+    accepted, refused = sanitize.partition(files)
     assert not accepted
     assert {error.reason for error in refused.values()} == {"not_allowed"}
 
@@ -186,4 +186,4 @@ def test_what_never_ends_is_ended(text: str) -> None:
     [printed] = Typesetter(template, TexLauncher(preamble, limits), limits.timeout_seconds).typeset(
         [text], template.margin_px
     )
-    assert printed.verdicts[0].reason is not None
+    assert printed.results[0].reason is not None

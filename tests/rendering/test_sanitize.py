@@ -114,7 +114,7 @@ def test_a_template_adds_its_packages_and_definitions() -> None:
     assert words >= {r"\llceil", r"\cancelto", r"\sfrac", r"\R", r"\tr", r"\shown", r"\mathzapf", "steps"}
     assert not words & {r"\ifshown", r"\newcommand", r"\def", r"\fint"}
     sanitize.screen(r"\begin{steps} \R \end{steps}", words)
-    assert r"\qty" in RenderParams(commands=(r"\qty",)).template_commands
+    assert r"\qty" in RenderParams(commands=(r"\qty",)).extra_commands
 
 
 def test_clean_keeps_the_formula_and_drops_the_lines_around_it() -> None:

@@ -89,12 +89,12 @@ def test_a_damaged_format_is_made_anew(tmp_path: Path) -> None:
     for path, names in kinds.items():
         for kind in names:
             damage(path, kind)
-            assert not made.whole
+            assert not made.intact
             assert tex_format.load(SMALL, tmp_path) == made
             assert made.path.read_bytes() == whole, (path, kind)
-            assert made.whole
+            assert made.intact
 
 
 @pytest.mark.needs_tex
 def test_the_map_of_fonts_is_found() -> None:
-    assert len(tex_format.font_map()) == 64
+    assert len(tex_format.font_map_hash()) == 64

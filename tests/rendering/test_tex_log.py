@@ -15,31 +15,31 @@ def test_pages_are_counted_in_the_order_of_shipping() -> None:
     text = said(
         "start 0", "page 30 20", "start 1", "wide 9000", "start 2", "tall 5000", "start 3", "page 8 9", "finish"
     )
-    record = tex_log.read(text, MARK)
-    assert record.verdicts == {
+    record = tex_log.parse_log(text, MARK)
+    assert record.results == {
         0: PageResult(1, size=(20, 30)),
         1: PageResult(None, "too_wide", "9000 px"),
         2: PageResult(None, "too_tall", "5000 px"),
         3: PageResult(2, size=(9, 8)),
     }
-    assert (record.finished, record.last, record.pages, record.lost) == (True, 3, 2, False)
+    assert (record.finished, record.last, record.pages, record.left_open) == (True, 3, 2, False)
 
 
 def test_an_error_fails_the_formula_and_its_page_still_counts() -> None:
     text = said("start 0\n! Undefined control sequence.\nl.7 a \\foo\n          b", "page 1 1", "start 1", "page 2 2")
-    record = tex_log.read(text, MARK)
-    assert record.verdicts == {0: PageResult(None, "undefined_macro", r"\foo"), 1: PageResult(2, size=(2, 2))}
+    record = tex_log.parse_log(text, MARK)
+    assert record.results == {0: PageResult(None, "undefined_macro", r"\foo"), 1: PageResult(2, size=(2, 2))}
     assert not record.finished
 
 
 def test_a_run_that_was_lost_names_its_last_formula() -> None:
-    record = tex_log.read(said("start 0", "page 1 1", "start 1", "lost"), MARK)
-    assert (record.lost, record.last, record.finished) == (True, 1, False)
+    record = tex_log.parse_log(said("start 0", "page 1 1", "start 1", "lost"), MARK)
+    assert (record.left_open, record.last, record.finished) == (True, 1, False)
 
 
 def test_text_of_a_formula_is_no_marker() -> None:
-    record = tex_log.read(said("start 0\n! Missing $ inserted.\nl.3 @9999 start 5", "page 1 1", "finish"), MARK)
-    assert set(record.verdicts) == {0}
+    record = tex_log.parse_log(said("start 0\n! Missing $ inserted.\nl.3 @9999 start 5", "page 1 1", "finish"), MARK)
+    assert set(record.results) == {0}
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,6 @@ def test_text_of_a_formula_is_no_marker() -> None:
     ],
 )
 def test_reasons(message: str, reason: str, detail: str | None) -> None:
-    verdict = tex_log.read(said(f"start 0\n{message}\nl.3 x"), MARK).verdicts[0]
+    verdict = tex_log.parse_log(said(f"start 0\n{message}\nl.3 x"), MARK).results[0]
     assert verdict.reason == reason
     assert detail is None or verdict.detail == detail

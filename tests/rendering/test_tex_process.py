@@ -22,7 +22,7 @@ FORMULAS = [
 
 @pytest.fixture
 def ready() -> Iterator[TexRenderer]:
-    renderer = TexRenderer(RenderParams(rasterizer="pdfium"), ready=2)
+    renderer = TexRenderer(RenderParams(rasterizer="pdfium"), pool_size=2)
     renderer.prepare()
     yield renderer
     renderer.close()

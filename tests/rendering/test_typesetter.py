@@ -10,7 +10,8 @@ from im2latex.rendering import document, tex_format
 from im2latex.rendering.tex_log import PageResult
 from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.process import CompletedProcess, ProcessLimits
+from im2latex.sandbox.limits import ProcessLimits
+from im2latex.sandbox.process import CompletedProcess
 
 MARGIN = 24
 
@@ -27,9 +28,9 @@ def test_every_formula_has_exactly_one_verdict_and_its_page(typesetter: Typesett
     formulas = ["x", r"\bgroup y", r"\frac{a}{b}", r"\nosuchmacro", r"\begingroup", "z"]
     verdicts: dict[int, PageResult] = {}
     for printed in typesetter.typeset(formulas, MARGIN):
-        assert not verdicts.keys() & printed.verdicts.keys()
-        verdicts |= printed.verdicts
-        for verdict in printed.verdicts.values():
+        assert not verdicts.keys() & printed.results.keys()
+        verdicts |= printed.results
+        for verdict in printed.results.values():
             if verdict.page is not None:
                 assert printed.pdf is not None
                 with pypdfium2.PdfDocument(printed.pdf) as pdf:
@@ -64,7 +65,7 @@ def verdicts_of(extra_preamble: str, formulas: list[str]) -> dict[int, PageResul
     preamble = tex_format.load(document.preamble(template, document.PageParams()))
     verdicts: dict[int, PageResult] = {}
     for printed in Typesetter(template, TexLauncher(preamble, ProcessLimits()), 3).typeset(formulas, MARGIN):
-        verdicts |= printed.verdicts
+        verdicts |= printed.results
     return verdicts
 
 

@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from im2latex.sandbox import scratch
 
 
@@ -40,3 +42,23 @@ def test_what_is_no_folder_stays(tmp_path: Path) -> None:
     (tmp_path / "im2latex-run-link").symlink_to(target)
     scratch.remove_stale(tmp_path)
     assert target.exists()
+
+
+def test_a_temporary_folder_is_gone_after_a_failure() -> None:
+    seen: list[Path] = []
+
+    def fail() -> None:
+        with scratch.temporary_folder() as folder:
+            seen.append(folder)
+            (folder / "file").touch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not seen[0].exists()
+
+
+def test_a_small_memory_folder_is_avoided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "_MIN_FREE_MB", 1 << 40)
+    with scratch.temporary_folder() as folder:
+        assert not folder.is_relative_to("/dev/shm")

@@ -33,7 +33,7 @@ class SlowReader(FakeReader):
 
 if __name__ == "__main__":
     params = RenderParams(rasterizer="pdfium")
-    quick = TexRenderer(params.model_copy(update={"timeout_seconds": 0.25}), ready=2)
+    quick = TexRenderer(params.model_copy(update={"timeout_seconds": 0.25}), pool_size=2)
     engine = Engine(SlowReader(), quick, patient=TexRenderer(params, background=True), close=quick.close)
     hosts = AllowedHosts("127.0.0.1")
     run(create_app(engine, Limits()), Limits(), listener("127.0.0.1", int(sys.argv[1])), hosts)

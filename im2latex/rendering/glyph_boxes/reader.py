@@ -14,7 +14,7 @@ from typing import Protocol
 from im2latex.rendering import document, sanitize, tex_format, tex_process
 from im2latex.rendering.glyph_boxes import dvi, tfm
 from im2latex.rendering.glyph_boxes.symbols import GlyphBoxes, symbols
-from im2latex.rendering.rasterizers.pdfium_worker import MOST_OBJECTS
+from im2latex.rendering.rasterizers.pdfium_worker import MAX_OBJECTS
 from im2latex.rendering.renderer import RenderParams
 from im2latex.rendering.typesetter import TypesetBatch, Typesetter
 from im2latex.sandbox.process import CompletedProcess
@@ -54,7 +54,7 @@ class TexGlyphReader:
 
     def read(self, formulas: Sequence[str]) -> list[GlyphResult]:
         """One setting a formula, in order."""
-        accepted, refused = sanitize.sort(formulas, self.params.template_commands)
+        accepted, refused = sanitize.partition(formulas, self.params.extra_commands)
         results = {number: GlyphResult(None, error.reason, error.detail) for number, error in refused.items()}
         numbers = list(accepted)
         for start in range(0, len(numbers), self.params.batch_size):
@@ -87,16 +87,16 @@ class _ToDvi:
 def _settings(printed: TypesetBatch) -> Iterator[tuple[int, GlyphResult]]:
     """The setting of each formula of a finished run, by its position in the batch."""
     pages = []
-    if printed.pdf is not None and any(verdict.page for verdict in printed.verdicts.values()):
+    if printed.pdf is not None and any(verdict.page for verdict in printed.results.values()):
         data = printed.pdf.with_suffix(".dvi").read_bytes()
-        pages = list(dvi.pages(data, tfm.load, MOST_OBJECTS))
-    for position, verdict in printed.verdicts.items():
+        pages = list(dvi.pages(data, tfm.load, MAX_OBJECTS))
+    for position, verdict in printed.results.items():
         if verdict.page is None:
             yield position, GlyphResult(None, verdict.reason, verdict.detail)
             continue
         marks = pages[verdict.page - 1]
         if marks is None:
-            yield position, GlyphResult(None, "too_complex", f"over {MOST_OBJECTS:,} pieces of ink")
+            yield position, GlyphResult(None, "too_complex", f"over {MAX_OBJECTS:,} pieces of ink")
         elif not marks:
             yield position, GlyphResult(None, "blank")
         else:

@@ -1,7 +1,7 @@
-"""PDF pages inspected and drawn with pdfium, the PDF library of Chromium, in a sandboxed worker process.
+"""Client of the pdfium worker process, which inspects and draws PDF pages in a sandbox (`pdfium_worker`).
 
-`Pdfium` sends documents to `pdfium_worker` and checks what comes back. The worker of a thread is started at the
-first request, serves one request at a time, is replaced where it died or took too long, and ends with the thread.
+It validates the answers. Each thread has a worker of its own, which starts at the first request, serves one request at
+a time, is replaced after it ended or took too long, and ends with the thread.
 """
 
 import json
@@ -15,40 +15,40 @@ from numpy.typing import NDArray
 from im2latex.errors import ToolError
 from im2latex.parallel import cancellation
 from im2latex.rendering.rasterizers.pdfium_worker import HEADER
-from im2latex.sandbox import process
+from im2latex.sandbox import process, scratch
 from im2latex.sandbox.worker import Deadline, PythonWorker, WorkerError
 
-_MOST_HEADER = 1 << 24
+_MAX_HEADER_BYTES = 1 << 24
 _MEMORY_MB = 2048
 _START_SECONDS = 60.0
 _SECONDS_PER_PAGE = 1.0
-_CLOCK_FACTOR = 10
-"""Clock time for each second of the processor, so that a busy machine fails no page."""
-_BLANK = (
+_WALL_FACTOR = 10
+"""Wall-clock time for each second of processor time, so that a busy machine fails no page."""
+_BLANK_PDF = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 )
-_OF_THREAD = threading.local()
+_THREAD_LOCAL = threading.local()
 
 
-class Pdfium:
-    """A worker process and the document it holds."""
+class PdfiumClient:
+    """A worker process and the document that it has loaded."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._worker: PythonWorker | None = None
-        self._held: tuple[Path, int, int] | None = None
+        self._loaded: tuple[Path, int, int] | None = None
 
     def inspect(self, pdf: Path, numbers: Sequence[int]) -> dict[int, str]:
-        """Return those of the pages `numbers` (from 1) that cannot be drawn as they are: "clipped" or "too_complex".
+        """Find those of the pages `numbers` (from 1) that cannot be drawn as they are: "clipped" or "too_complex".
 
-        A page that brings the worker down is "too_complex"; raises `ToolError` where a blank page does so too.
+        A page that ends the worker is "too_complex"; raises `ToolError` where a blank page does so too.
         """
         try:
-            faults, _ = self._ask(pdf, numbers, None)
+            faults, _ = self._request(pdf, numbers, None)
         except WorkerError:
             if len(numbers) == 1:
-                self._prove()
+                self._check_library()
                 return {numbers[0]: "too_complex"}
             half = len(numbers) // 2
             return self.inspect(pdf, numbers[:half]) | self.inspect(pdf, numbers[half:])
@@ -56,60 +56,62 @@ class Pdfium:
 
     def draw(self, pdf: Path, dpi: int, numbers: Sequence[int]) -> list[NDArray[np.uint8]]:
         """Draw pages: uint8 (H, W), 255 paper and 0 ink, the crop box at `dpi`; raises `WorkerError`."""
-        _, pages = self._ask(pdf, numbers, dpi)
+        _, pages = self._request(pdf, numbers, dpi)
         return pages
 
-    def _prove(self) -> None:
+    def _check_library(self) -> None:
         """Raise `ToolError` where the library does not work at all."""
-        with process.temporary_folder() as folder:
+        with scratch.temporary_folder() as folder:
             blank = folder / "blank.pdf"
-            blank.write_bytes(_BLANK)
+            blank.write_bytes(_BLANK_PDF)
             try:
-                self._ask(blank, [1], None)
+                self._request(blank, [1], None)
             except WorkerError as error:
                 raise ToolError(f"{error}; reinstall the Python package pypdfium2, and see `im2latex doctor`") from None
 
-    def _ask(self, pdf: Path, numbers: Sequence[int], dpi: int | None) -> tuple[list[object], list[NDArray[np.uint8]]]:
+    def _request(
+        self, pdf: Path, numbers: Sequence[int], dpi: int | None
+    ) -> tuple[list[object], list[NDArray[np.uint8]]]:
         seconds = _START_SECONDS + len(numbers) * _SECONDS_PER_PAGE
         with self._lock:
-            worker = self._living()
-            limit = Deadline(worker, _CLOCK_FACTOR * seconds, seconds)
+            worker = self._running_worker()
+            deadline = Deadline(worker, _WALL_FACTOR * seconds, seconds)
             try:
                 status = pdf.stat()
                 identity = (pdf, status.st_ino, status.st_mtime_ns)
-                content = b"" if identity == self._held else pdf.read_bytes()
+                content = b"" if identity == self._loaded else pdf.read_bytes()
                 request = json.dumps({"pdf": len(content), "pages": list(numbers), "dpi": dpi}).encode()
-                worker.send(HEADER.pack(len(request)) + request + content, limit)
-                self._held = identity
-                (length,) = HEADER.unpack(worker.receive(HEADER.size, limit))
-                answer = _checked(worker.receive(min(length, _MOST_HEADER), limit), len(numbers))
+                worker.send(HEADER.pack(len(request)) + request + content, deadline)
+                self._loaded = identity
+                (length,) = HEADER.unpack(worker.receive(HEADER.size, deadline))
+                answer = _parse_header(worker.receive(min(length, _MAX_HEADER_BYTES), deadline), len(numbers))
                 if answer["error"] is not None:
                     raise WorkerError(f"pdfium cannot read {pdf}: {answer['error']}")
-                shapes = [] if dpi is None else [_shape(page) for page in answer["pages"]]
+                shapes = [] if dpi is None else [_page_shape(page) for page in answer["pages"]]
                 pages = [
-                    np.frombuffer(worker.receive(height * width, limit), np.uint8).reshape(height, width)
+                    np.frombuffer(worker.receive(height * width, deadline), np.uint8).reshape(height, width)
                     for height, width in shapes
                 ]
             except cancellation.CallCancelledError:
                 self._stop()
                 raise
             except ToolError:
-                self._give_up()
+                self._discard_worker()
                 raise
             except (OSError, ValueError, TypeError, KeyError) as error:
-                self._give_up()
+                self._discard_worker()
                 raise WorkerError(f"pdfium failed on {pdf}: {error}") from None
         return answer["pages"], pages
 
-    def _living(self) -> PythonWorker:
-        """The worker, a new one where there is none; it ends with the thread that started it, a rule of Linux."""
+    def _running_worker(self) -> PythonWorker:
+        """The worker, started where there is none; on Linux it ends with the thread that started it."""
         if self._worker is None or not self._worker.alive:
             self._stop()
             self._worker = PythonWorker("im2latex.rendering.rasterizers.pdfium_worker", _MEMORY_MB)
         return self._worker
 
-    def _give_up(self) -> None:
-        """End a worker that failed; raises `ToolError` where somebody else killed it: no page is to blame."""
+    def _discard_worker(self) -> None:
+        """End a worker that failed; raises `ToolError` where a signal from outside killed it: no page is the cause."""
         killed = self._worker is not None and self._worker.killed
         self._stop()
         if killed:
@@ -118,29 +120,29 @@ class Pdfium:
     def _stop(self) -> None:
         if self._worker is not None:
             self._worker.end()
-        self._worker, self._held = None, None
+        self._worker, self._loaded = None, None
 
 
-def shared() -> Pdfium:
-    """The one of this thread: loading the library takes longer than drawing a hundred formulas.
+def thread_client() -> PdfiumClient:
+    """The client of this thread; loading the library takes longer than drawing a hundred formulas.
 
-    Threads share none, so that a page that takes long holds up no other thread.
+    Threads do not share one, so that a slow page delays no other thread.
     """
-    found: Pdfium | None = getattr(_OF_THREAD, "pdfium", None)
-    if found is None:
-        found = _OF_THREAD.pdfium = Pdfium()
-    return found
+    client: PdfiumClient | None = getattr(_THREAD_LOCAL, "pdfium", None)
+    if client is None:
+        client = _THREAD_LOCAL.pdfium = PdfiumClient()
+    return client
 
 
-def _checked(header: bytes | bytearray, pages: int) -> dict[str, list[object]]:
+def _parse_header(header: bytes | bytearray, pages: int) -> dict[str, list[object]]:
     answer = json.loads(header)
     if not isinstance(answer, dict) or (answer["error"] is None and len(answer["pages"]) != pages):
         raise ValueError("the answer does not fit the request")
     return answer
 
 
-def _shape(page: object) -> tuple[int, int]:
-    """Height and width as the worker states them; no page of the renderer is larger."""
+def _page_shape(page: object) -> tuple[int, int]:
+    """Height and width of a page in an answer; no page of the renderer is larger."""
     if isinstance(page, list) and len(page) == 2 and all(isinstance(side, int) and 0 < side < 1 << 15 for side in page):
         return page[0], page[1]
-    raise ValueError(f"{page!r} is no size of a page")
+    raise ValueError(f"{page!r} is not the size of a page")

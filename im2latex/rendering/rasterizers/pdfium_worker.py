@@ -1,8 +1,7 @@
-"""Worker process that inspects and draws PDF pages with pdfium: run as `python -m MODULE IN OUT`.
+"""Worker process that inspects and draws PDF pages with pdfium: python -m MODULE IN OUT.
 
-The program that wrote a page ran on untrusted input, so the page is untrusted too: it is opened here, in a sandbox
-without files, and never in the process of the caller (`pdfium_client`). IN and OUT are file
-descriptors.
+TeX ran on untrusted input, so its pages are untrusted too: they are opened here, in a sandbox without files, and never
+in the process of the caller (`pdfium_client`). IN and OUT are file descriptors.
 
 reads   a request: its length (4 bytes, big-endian), JSON {"pdf": bytes of a new document or 0, "pages": numbers from 1,
         "dpi": pixels per inch, or null to inspect}, then the bytes of the document
@@ -21,10 +20,10 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from numpy.typing import NDArray
 
-MOST_OBJECTS = 20_000
-"""Runs of text and rules on one page. The 6,510 largest and oddest real formulas at hand have at most 343."""
-MOST_COVER = 100
-"""How often the ink's bounds may cover the page in all; the same formulas do so at most 2.7 times."""
+MAX_OBJECTS = 20_000
+"""Most objects (runs of text, rules) on a page; the 6,510 largest and oddest formulas measured have at most 343."""
+MAX_COVERAGE = 100
+"""Largest sum of the objects' areas over the area of the page; the same formulas have at most 2.7."""
 HEADER = struct.Struct(">I")
 _POINTS_PER_INCH = 72  # of PDF
 
@@ -36,7 +35,7 @@ def main(source: int, target: int) -> None:
         while length := requests.read(HEADER.size):
             request = json.loads(requests.read(*HEADER.unpack(length)))
             content = requests.read(request["pdf"]) or content
-            answer, pixels = _answer(content, request["pages"], request["dpi"])
+            answer, pixels = _process_request(content, request["pages"], request["dpi"])
             header = json.dumps(answer).encode()
             answers.write(HEADER.pack(len(header)) + header)
             for page in pixels:
@@ -44,22 +43,24 @@ def main(source: int, target: int) -> None:
             answers.flush()
 
 
-def _answer(content: bytes, numbers: list[int], dpi: int | None) -> tuple[dict[str, object], list[NDArray[np.uint8]]]:
-    """Open the document anew, since drawing changes it."""
+def _process_request(
+    content: bytes, numbers: list[int], dpi: int | None
+) -> tuple[dict[str, object], list[NDArray[np.uint8]]]:
+    """Answer one request; the document is opened again for each, since drawing changes it."""
     try:
         document = pypdfium2.PdfDocument(content)
         pixels = [] if dpi is None else [_draw(document[number - 1], dpi) for number in numbers]
         pages: list[object] = [list(page.shape) for page in pixels]
         if dpi is None:
-            pages = [_fault(document, number) for number in numbers]
+            pages = [_page_fault(document, number) for number in numbers]
         document.close()
     except pypdfium2.PdfiumError as error:
         return {"pages": [], "error": str(error)}, []
     return {"pages": pages, "error": None}, pixels
 
 
-def _fault(document: pypdfium2.PdfDocument, number: int) -> str | None:
-    r"""Ink outside the page, or more of it than a formula can mean.
+def _page_fault(document: pypdfium2.PdfDocument, number: int) -> str | None:
+    r"""Why a page cannot be drawn: ink outside the page, or more ink than a formula can have.
 
     The box of a formula with an overlap (`\rlap`, `\smash`, a negative space) does not say how far its ink goes, and a
     drawn page shows ink cut off at its edge only where the edge happens to meet some.
@@ -70,7 +71,7 @@ def _fault(document: pypdfium2.PdfDocument, number: int) -> str | None:
         pdfium.FPDFPage_GetCropBox(page, *edges)
         left, bottom, right, top = (edge.value for edge in edges)
         count = pdfium.FPDFPage_CountObjects(page)
-        if count > MOST_OBJECTS:
+        if count > MAX_OBJECTS:
             return "too_complex"
         clipped = False
         covered = 0.0
@@ -79,7 +80,7 @@ def _fault(document: pypdfium2.PdfDocument, number: int) -> str | None:
             west, south, east, north = (edge.value for edge in edges)
             clipped = clipped or west < left or south < bottom or east > right or north > top
             covered += (east - west) * (north - south)
-        if covered > MOST_COVER * (right - left) * (top - bottom):
+        if covered > MAX_COVERAGE * (right - left) * (top - bottom):
             return "too_complex"
         return "clipped" if clipped else None
     finally:

@@ -1,7 +1,7 @@
-"""Read a stream of grey images in the binary PGM format, as Ghostscript, Poppler and our own child write it.
+"""Gray images in the binary PGM format, as Ghostscript and the worker processes write them.
 
-Bytes in, arrays out. One after another: "P5", width, height, 255, each parted by white space, comments from # to the
-end of the line; one white space; then the pixels row by row (netpbm.sourceforge.net/doc/pgm.html).
+For each image: "P5", width, height, 255, separated by white space, with comments from # to the end of the line; one
+white space; then the pixels row by row (netpbm.sourceforge.net/doc/pgm.html).
 """
 
 import re
@@ -14,8 +14,8 @@ _GAP = rb"(?:\s|#[^\n]*\n)+"
 _HEADER = re.compile(rb"P5" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"255\s")
 
 
-def images(data: bytes) -> Iterator[NDArray[np.uint8]]:
-    """Each image as (H, W), read-only; raises ValueError on anything else and on an image cut short."""
+def decode(data: bytes) -> Iterator[NDArray[np.uint8]]:
+    """Yield each image as (H, W), read-only; raises `ValueError` for other formats and for incomplete data."""
     at = 0
     while at < len(data):
         header = _HEADER.match(data, at)
@@ -29,6 +29,6 @@ def images(data: bytes) -> Iterator[NDArray[np.uint8]]:
 
 
 def encode(pixels: NDArray[np.uint8]) -> bytes:
-    """One image (H, W) in the format that `images` reads."""
+    """One image (H, W) in the format that `decode` reads."""
     height, width = pixels.shape
     return b"P5\n%d %d\n255\n" % (width, height) + np.ascontiguousarray(pixels).tobytes()

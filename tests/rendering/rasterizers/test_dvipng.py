@@ -4,17 +4,16 @@ import shutil
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 
-from im2latex.rendering import rasterizers
 from im2latex.rendering.document import TemplateParams
 from im2latex.rendering.fonts import RECOMMENDED, FontSet
-from im2latex.rendering.rasterizers import RasterError
+from im2latex.rendering.rasterizers.base import RasterizerError
+from im2latex.rendering.rasterizers.registry import RASTERIZERS, create_rasterizer
 from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer
-from im2latex.sandbox.process import ProcessLimits
+from im2latex.sandbox.limits import ProcessLimits
 
 pytestmark = [
     pytest.mark.needs_tex,
@@ -96,11 +95,11 @@ def test_rules_are_as_large_as_they_say() -> None:
 def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     damaged = tmp_path / "batch.dvi"
     damaged.write_bytes(b"\xf7\x02 and no more")
-    with pytest.raises(RasterError):
-        list(rasterizers.create("dvipng", ProcessLimits()).pages(damaged, 110, [1]))
+    with pytest.raises(RasterizerError):
+        list(create_rasterizer("dvipng", ProcessLimits()).pages(damaged, 110, [1]))
 
 
 def test_its_identity_is_its_own() -> None:
-    identities = {rasterizers.create(name, ProcessLimits()).identity() for name in get_args(rasterizers.Name)}
-    assert len(identities) == len(get_args(rasterizers.Name))
-    assert "libft" in rasterizers.create("dvipng", ProcessLimits()).identity()
+    identities = {create_rasterizer(name, ProcessLimits()).identity() for name in RASTERIZERS}
+    assert len(identities) == len(RASTERIZERS)
+    assert "libft" in create_rasterizer("dvipng", ProcessLimits()).identity()

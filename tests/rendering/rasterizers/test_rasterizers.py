@@ -4,14 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from im2latex.rendering import document, rasterizers, tex_format
-from im2latex.rendering.rasterizers import Name, RasterError
+from im2latex.rendering import document, tex_format
+from im2latex.rendering.rasterizers.base import RasterizerError
+from im2latex.rendering.rasterizers.registry import RASTERIZERS, RasterizerName, create_rasterizer
 from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.process import ProcessLimits
+from im2latex.sandbox.limits import ProcessLimits
 
 pytestmark = pytest.mark.needs_tex
-NAMES: tuple[Name, ...] = ("ghostscript", "pdfium", "poppler", "imagemagick")
+NAMES = [name for name, rasterizer in RASTERIZERS.items() if rasterizer.input_format == "pdf"]
 MARGIN = 24
 
 
@@ -29,16 +30,16 @@ def pdf() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_whole_pixels_come_out_whole(pdf: Path, name: Name) -> None:
-    [page] = rasterizers.create(name, ProcessLimits()).pages(pdf, 200, [2])
+def test_whole_pixels_come_out_whole(pdf: Path, name: RasterizerName) -> None:
+    [page] = create_rasterizer(name, ProcessLimits()).pages(pdf, 200, [2])
     ink = np.argwhere(page < 128)
     assert (ink.min(axis=0) >= MARGIN - 1).all()
     assert np.abs(ink.max(axis=0) + 1 - ink.min(axis=0) - (50, 100)).max() <= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_the_wanted_pages_are_drawn(pdf: Path, name: Name) -> None:
-    rasterizer = rasterizers.create(name, ProcessLimits())
+def test_only_the_wanted_pages_are_drawn(pdf: Path, name: RasterizerName) -> None:
+    rasterizer = create_rasterizer(name, ProcessLimits())
     pages = list(rasterizer.pages(pdf, 200, [1, 2, 3, 4]))
     some = list(rasterizer.pages(pdf, 200, [2, 4]))
     assert len(pages) == 4
@@ -46,12 +47,12 @@ def test_only_the_wanted_pages_are_drawn(pdf: Path, name: Name) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_damaged_file_is_told(tmp_path: Path, name: Name) -> None:
+def test_a_damaged_file_is_told(tmp_path: Path, name: RasterizerName) -> None:
     damaged = tmp_path / "batch.pdf"
     damaged.write_bytes(b"%PDF-1.5 and no more")
-    with pytest.raises(RasterError):
-        list(rasterizers.create(name, ProcessLimits()).pages(damaged, 200, [1]))
+    with pytest.raises(RasterizerError):
+        list(create_rasterizer(name, ProcessLimits()).pages(damaged, 200, [1]))
 
 
 def test_identities_differ() -> None:
-    assert len({rasterizers.create(name, ProcessLimits()).identity() for name in NAMES}) == len(NAMES)
+    assert len({create_rasterizer(name, ProcessLimits()).identity() for name in NAMES}) == len(NAMES)
