@@ -20,14 +20,13 @@ import typer
 from benchmarks.harness import load, processor_seconds, save
 from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
-from im2latex.decoding.beam import SearchParams
-from im2latex.decoding.grammar_constraint import Grammar
+from im2latex.decoding.beam import SearchParams, search
+from im2latex.decoding.grammar_constraint import GrammarConstraint
 from im2latex.decoding.greedy import Hypothesis
-from im2latex.decoding.rerank import Redrawing
+from im2latex.decoding.rerank import RenderReranker
 from im2latex.errors import LatexError
 from im2latex.images.arrays import ImageParams
-from im2latex.inference.predict import PredictParams, search
-from im2latex.inference.predict_split import ReadoutParams, read_out
+from im2latex.inference.predict_split import PredictParams, predict_split
 from im2latex.io.parquet import read_table, write_table
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.tokens import join
@@ -48,8 +47,8 @@ WAYS = {
     "greedy, constrained": (SearchParams(beam=1), True),
     "beam 5": (SearchParams(beam=5), False),
     "beam 5, constrained": (SearchParams(beam=5), True),
-    "beam 5, wu": (SearchParams(beam=5, length_penalty="wu"), False),
-    "beam 6 in 3 groups": (SearchParams(beam=6, groups=3), False),
+    "beam 5, wu": (SearchParams(beam=5, length_normalization="wu"), False),
+    "beam 6 in 3 groups": (SearchParams(beam=6, num_beam_groups=3), False),
 }
 
 
@@ -61,7 +60,7 @@ def compare_searches(checkpoint: Path, shards: Path, name: Split = "test") -> No
     _read(loaded, samples, SearchParams(beam=1), None, 64, _shuffled(len(samples)))  # memory and caches
     renderer, normalizer = ParallelRenderer(TexRenderer()), Normalizer(NormalizerParams())
     started = time.process_time()
-    grammar = Grammar(loaded.vocabulary)
+    grammar = GrammarConstraint(loaded.vocabulary)
     ways: dict[str, object] = {"tables of the constraint, seconds": round(time.process_time() - started, 2)}
     greedy = 0.0
     for way, (params, constrained) in WAYS.items():
@@ -104,18 +103,18 @@ def rerank(checkpoint: Path, formulas: Path, count: int = 10_000, beam: int = 5,
     if not found.is_file():
         labels = [Label(formula, formula) for formula in chosen]
         write_labelled(labels, loaded.vocabulary, folder, "test", render, load_section("bucket", BucketParams))
-        write_table(read_out(checkpoint, folder, "test", ReadoutParams(beam=beam)).hypotheses, found)
+        write_table(predict_split(checkpoint, folder, "test", PredictParams(beam=beam)).hypotheses, found)
     samples = InMemoryDataset(folder, "test")
     several: dict[str, list[str]] = {}
     for row in read_table(found, ["formula_id", "hypothesis"]).to_pylist():
         several.setdefault(row["formula_id"], []).append(row["hypothesis"])
     images = [samples.image(index).numpy() for index in range(len(samples))]
     texts = [several[name] for name in samples.ids]
-    redrawing = Redrawing(ParallelRenderer(TexRenderer(render.renderer)), render.image)
-    redrawing.compare(images[:1], texts[:1])  # so that no timing holds the preamble and the start of processes
+    reranker = RenderReranker(ParallelRenderer(TexRenderer(render.renderer)), render.image)
+    reranker.compare(images[:1], texts[:1])  # so that no timing holds the preamble and the start of processes
     load_before = round(os.getloadavg()[0], 1)
     wall, processor = time.monotonic(), processor_seconds()
-    likenesses = redrawing.compare(images, texts)
+    likenesses = reranker.compare(images, texts)
     spent = processor_seconds() - processor
     result: dict[str, object] = {
         "beam": beam,
@@ -160,7 +159,7 @@ def _read(
     loaded: Checkpoint,
     samples: InMemoryDataset,
     params: SearchParams,
-    grammar: Grammar | None,
+    grammar: GrammarConstraint | None,
     most: int,
     chosen: list[int] | None = None,
 ) -> tuple[list[list[Hypothesis]], float]:
@@ -170,7 +169,7 @@ def _read(
     started = time.process_time()
     for indices in bucket_batches(samples, batches, indices=chosen):
         images = collate(samples, indices).images
-        found |= dict(zip(indices, search(loaded, images, params, grammar), strict=True))
+        found |= dict(zip(indices, search(loaded.network, images, loaded.max_tokens, params, grammar), strict=True))
     return [
         found[index] for index in (range(len(samples)) if chosen is None else chosen)
     ], time.process_time() - started

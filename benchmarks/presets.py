@@ -23,10 +23,10 @@ from benchmarks.harness import RESULTS, load, save
 from im2latex.config import check, load_section, load_yaml
 from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, save_shapes
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
-from im2latex.decoding.rerank import Redrawing
+from im2latex.decoding.rerank import RenderReranker
 from im2latex.errors import LatexError
 from im2latex.images.arrays import encode_png, prepare
-from im2latex.inference.predict_split import ReadoutParams, evaluate
+from im2latex.inference.predict_split import PredictParams, evaluate_split
 from im2latex.io.parquet import write_table
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset, preset_names
@@ -99,8 +99,8 @@ def _scores(name: str, samples: int) -> dict[str, object]:
         seconds = {"seconds": time.monotonic() - started, "processor_seconds": time.process_time() - processor}
         save_checkpoint(checkpoint, Path(folder) / "model")
         out = Path(folder) / "predictions.parquet"
-        redrawing = Redrawing(renderer, stage.image)
-        found = evaluate(Path(folder) / "model", SHARDS, "test", out, ReadoutParams(), redrawing, renderer)
+        reranker = RenderReranker(renderer, stage.image)
+        found = evaluate_split(Path(folder) / "model", SHARDS, "test", out, PredictParams(), reranker, renderer)
     values = {key: [found[key], *found["intervals"][key]] for key in HEADLINE}
     return {"samples": samples, "n": found["n"], **{key: round(value, 1) for key, value in seconds.items()}, **values}
 

@@ -1,19 +1,18 @@
-"""Read images of formulas with the released model: python examples/read_images.py [IMAGE...]
+"""Predict the formulas in images with the released model: python examples/read_images.py [IMAGE...]
 
-Screenshots, scans and photographs: PNG, JPEG, WebP, GIF, BMP, TIFF, PPM; without any, the one beside this file.
+Screenshots, scans and photographs: PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, one page of a PDF (paper.pdf#2). Without
+arguments it uses the image beside this file.
 """
 
 import sys
 from pathlib import Path
 
-from im2latex.images.decode import decode_image
-from im2latex.inference.predictor import Reader
+import im2latex
 
-paths = [Path(name) for name in sys.argv[1:]] or [Path(__file__).with_name("image.png")]
-images = [decode_image(path.read_bytes()) for path in paths]
-reader = Reader.load()  # or Reader.load(Path("data/train")), a model of your own
+paths = sys.argv[1:] or [str(Path(__file__).with_name("image.png"))]
+predictor = im2latex.load()  # or im2latex.load("data/train"), a model of your own
 
-for path, formula in zip(paths, reader.read(images, candidates=3, constrain=True), strict=True):
-    print(f"{path}: {formula.problem or ''}")
-    for candidate in formula.candidates:
+for path, prediction in zip(paths, predictor.predict(paths, candidates=3, grammar=True), strict=True):
+    print(f"{path}: {prediction.error or ''}")
+    for candidate in prediction.candidates:
         print(f"  {candidate.confidence:.3f}  {candidate.latex}")

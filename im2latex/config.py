@@ -28,7 +28,15 @@ RENAMED_KEYS: dict[str, str] = {
     "render.looks": "render.styles",
     "render.picture": "render.image",
     "predict.batches.max_pictures": "predict.batches.max_images",
+    "predict.groups": "predict.num_beam_groups",
+    "predict.diversity": "predict.diversity_penalty",
+    "predict.alpha": "predict.length_penalty",
+    "predict.constrain": "predict.grammar",
     "train.batches.max_pictures": "train.batches.max_images",
+    "train.model.reading": "train.model.ctc_head",
+    "train.model.encoder.page": "train.model.encoder.image_size",
+    "train.model.encoder.timing": "train.model.encoder.positional_encoding",
+    "train.model.decoder.start": "train.model.decoder.initial_state",
 }
 """Dotted keys of params.yaml that have another name now, and that name: old key -> new key, for one error sentence."""
 

@@ -1,7 +1,15 @@
-"""Types that the packages share and that need neither torch nor pyarrow."""
+"""Types that the packages share, and the results of the library; needs neither torch nor NumPy nor pyarrow."""
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from im2latex.errors import ImageError
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -27,3 +35,86 @@ class BadRow:
     reason: str
     detail: str
     source_id: str | None = None
+
+
+CUT = "cut"
+"""The `reason` of a formula that is only a beginning: the model reached its maximum length before the end."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Candidate:
+    """One formula that an image may show.
+
+    Attributes:
+        latex: The formula, tokens separated by one space.
+        confidence: Geometric mean of the probabilities of its tokens, end token included, from 0 to 1.
+        reason: `"cut"` where `latex` is only the beginning of a formula longer than the model can write, else None.
+
+    """
+
+    latex: str
+    confidence: float
+    reason: str | None = None
+
+    def __repr__(self) -> str:
+        """Short form without defaults."""
+        return f"Candidate({_fields(self.latex, self.confidence, self.reason)})"
+
+    def __str__(self) -> str:
+        """The formula."""
+        return self.latex
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex}$"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Prediction:
+    r"""The formula that an image shows, or the error that prevented its prediction.
+
+    `str(prediction)` is the LaTeX; a notebook shows the typeset formula.
+
+    >>> Prediction("x ^ { 2 }", 0.98)
+    Prediction('x ^ { 2 }', confidence=0.98)
+    >>> print(Prediction("x ^ { 2 }", 0.98))
+    x ^ { 2 }
+
+    Attributes:
+        latex: The formula, tokens separated by one space; empty where there is an `error`.
+        confidence: Geometric mean of the probabilities of its tokens, end token included, from 0 to 1.
+        candidates: The most probable formulas, best first; the first has `latex`, `confidence` and `reason`.
+        image: The image as the model saw it, uint8 (H, W), 255 for background.
+        attention: Where requested, one map per token of `latex`, float32 (T, rows, columns): the share of the
+            attention on each part of `image`. After reranking it belongs to the search's own choice.
+        seconds: Time spent on this image, its share of its batch included.
+        error: Why the image cannot be used: `error.reason` is a fixed name such as `"blank"`, `str(error)` a sentence.
+        reason: `"cut"` where `latex` is only the beginning of a formula longer than the model can write, else None.
+
+    """
+
+    latex: str = ""
+    confidence: float = 0.0
+    candidates: list[Candidate] = field(default_factory=list)
+    image: NDArray[np.uint8] | None = field(default=None, compare=False)
+    attention: NDArray[np.float32] | None = field(default=None, compare=False)
+    seconds: float = field(default=0.0, compare=False)
+    error: ImageError | None = field(default=None, compare=False)
+    reason: str | None = None
+
+    def __repr__(self) -> str:
+        """Short form without arrays and defaults."""
+        if self.error is not None:
+            return f"Prediction(error={self.error.reason!r}: {self.error})"
+        more = f", candidates: {len(self.candidates)}" if len(self.candidates) > 1 else ""
+        return f"Prediction({_fields(self.latex, self.confidence, self.reason)}{more})"
+
+    def __str__(self) -> str:
+        """The formula."""
+        return self.latex
+
+    def _repr_latex_(self) -> str | None:
+        return None if self.error is not None else f"$\\displaystyle {self.latex}$"
+
+
+def _fields(latex: str, confidence: float, reason: str | None) -> str:
+    return f"{latex!r}, confidence={confidence:.4g}" + (f", reason={reason!r}" if reason else "")

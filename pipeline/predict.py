@@ -16,12 +16,12 @@ from tqdm import tqdm
 
 from im2latex.config import load_section
 from im2latex.dataset.shards import read_dataset, read_images
-from im2latex.decoding.rerank import Redrawing
+from im2latex.decoding.rerank import RenderReranker
 from im2latex.errors import ArtifactError
 from im2latex.images.formats import decode_png
-from im2latex.inference.attention_maps import look_back
-from im2latex.inference.predict import choose_device, predict
-from im2latex.inference.predict_split import ReadoutParams, read_out
+from im2latex.inference.attention_maps import attention_rows
+from im2latex.inference.predict_split import PredictParams, predict_samples, predict_split
+from im2latex.inference.predictor import choose_device
 from im2latex.io.parquet import write_table
 from im2latex.metrics.baselines import IMAGE
 from im2latex.schemas import ATTENTION, PREDICTIONS
@@ -37,19 +37,19 @@ _SEED = 0
 """Decides which samples' attention is kept: a fair sample, and the same for every model."""
 
 
-def work(run: Run[ReadoutParams]) -> None:
+def work(run: Run[PredictParams]) -> None:
     """Read every held-out image; then the test split once more with the images blanked."""
     dataset = read_dataset(SHARDS)
     expected: dict[Split, int] = {split: dataset["samples"][split] for split in HELD_OUT if dataset["samples"][split]}
     if "test" not in expected:
         raise ArtifactError("data/bucket: the test split is empty; raise params.yaml: normalize.split.test")
     run.ledger.see(sum(expected.values()))
-    redrawing = _redrawing() if run.params.rerank == "render" else None
-    found = [read_out(CHECKPOINT, SHARDS, split, run.params, redrawing) for split in expected]
-    blank = predict(CHECKPOINT, SHARDS, "test", run.params, blank=True)
-    rows = list(tqdm(blank, desc="blank", unit="image", disable=None, delay=2))
+    reranker = _reranker() if run.params.rerank == "render" else None
+    found = [predict_split(CHECKPOINT, SHARDS, split, run.params, reranker) for split in expected]
+    blank = predict_samples(CHECKPOINT, SHARDS, "test", run.params, blank=True)
+    rows = [one.row("test", "blank") for one in tqdm(blank, desc="blank", unit="image", disable=None, delay=2)]
     predictions = [one.predictions for one in found] + [pa.Table.from_pylist(rows, schema=PREDICTIONS)]
-    run.ledger.keep(sum(one.images for one in found))
+    run.ledger.keep(sum(one.num_images for one in found))
     write_table(pa.concat_tables(predictions), run.out / "predictions.parquet")
     if run.params.beam > 1:
         write_table(pa.concat_tables(one.hypotheses for one in found), run.out / "hypotheses.parquet")
@@ -57,7 +57,7 @@ def work(run: Run[ReadoutParams]) -> None:
     run.facts["dataset"] = dataset["hash"]
 
 
-def _attention(predictions: pa.Table, params: ReadoutParams) -> pa.Table:
+def _attention(predictions: pa.Table, params: PredictParams) -> pa.Table:
     """Where the model looked in a few images of the test split, drawn from those in which it read something."""
     rows = predictions.filter(pc.equal(predictions["input"], IMAGE)).to_pylist()
     read = {row["formula_id"]: row["hypothesis"] for row in rows if row["hypothesis"]}
@@ -65,15 +65,15 @@ def _attention(predictions: pa.Table, params: ReadoutParams) -> pa.Table:
     images = read_images(SHARDS, "test", drawn)
     checkpoint = load_checkpoint(CHECKPOINT)
     checkpoint.network.to(choose_device(params.device))
-    found = look_back(checkpoint, [(name, decode_png(images[name]), read[name]) for name in drawn])
+    found = attention_rows(checkpoint, [(name, decode_png(images[name]), read[name]) for name in drawn])
     return pa.Table.from_pylist(list(found), schema=ATTENTION)
 
 
-def _redrawing() -> Redrawing:
+def _reranker() -> RenderReranker:
     """Drawing as the render stage draws the base look."""
     image = load_section("render", RenderStageParams).image
-    return Redrawing(project_renderer(), image, progress=True)
+    return RenderReranker(project_renderer(), image, progress=True)
 
 
 if __name__ == "__main__":
-    run_stage("predict", ReadoutParams, work, ("torch", "numpy", "pyarrow"))
+    run_stage("predict", PredictParams, work, ("torch", "numpy", "pyarrow"))

@@ -23,8 +23,7 @@ from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import LatexError
-from im2latex.inference.predict import predict
-from im2latex.inference.predict_split import ReadoutParams
+from im2latex.inference.predict_split import PredictParams, predict_samples
 from im2latex.io.parquet import write_table
 from im2latex.latex.normalizer import Normalizer
 from im2latex.metrics.formulas import score_files
@@ -127,8 +126,8 @@ def _is_bold(label: str) -> bool:
 def _read(checkpoint: Path, shards: Path, count: int, blank: bool) -> list[str]:
     """What the model reads in each image, or in blank paper of its size; nothing where there is no image."""
     read = [""] * count
-    for row in predict(checkpoint, shards, "test", load_section("predict", ReadoutParams), blank):
-        read[int(str(row["formula_id"]))] = str(row["hypothesis"])
+    for sample in predict_samples(checkpoint, shards, "test", load_section("predict", PredictParams), blank):
+        read[int(sample.formula_id)] = sample.hypotheses[0][0]
     return read
 
 

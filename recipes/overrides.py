@@ -9,7 +9,7 @@ from im2latex.config import Params, check
 from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.filters import FilterParams
 from im2latex.errors import InputError
-from im2latex.inference.predict_split import ReadoutParams
+from im2latex.inference.predict_split import PredictParams
 from im2latex.training.config import TrainParams
 from pipeline.normalizer import NormalizeParams
 from pipeline.renderer import RenderStageParams
@@ -46,7 +46,7 @@ def checked(params: dict[str, Any]) -> dict[str, Any]:
         "filter": FilterParams,
         "bucket": BucketParams,
         "train": TrainParams,
-        "predict": ReadoutParams,
+        "predict": PredictParams,
     }
     for section, kind in kinds.items():
         check(params[section], kind, section)

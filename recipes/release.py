@@ -21,7 +21,7 @@ from typing import Annotated
 import typer
 
 from im2latex.errors import ArtifactError, Im2LatexError
-from im2latex.inference.predict import PredictParams, Reading, read
+from im2latex.inference.predict_split import PredictParams, SamplePrediction, predict_samples
 from im2latex.io.hashing import sum_line
 from im2latex.io.manifest import RELEASED, SUMS
 from im2latex.training.checkpoint import load_checkpoint, save_checkpoint
@@ -64,21 +64,21 @@ def main(
     typer.echo(f"{out}: {size / 1e6:.2f} MB, {alike:.1%} read alike, a token's probability moves by {off:.3%}")
 
 
-def compare(full: list[Reading], half: list[Reading]) -> tuple[float, float]:
+def compare(full: list[SamplePrediction], half: list[SamplePrediction]) -> tuple[float, float]:
     """The share of readings with the same tokens, and the mean relative change of a token's mean probability."""
     alike = [one.hypotheses[0][0] == other.hypotheses[0][0] for one, other in zip(full, half, strict=True)]
     moved = [abs(_sureness(other) / _sureness(one) - 1) for one, other in zip(full, half, strict=True)]
     return sum(alike) / len(alike), sum(moved) / len(moved)
 
 
-def _sureness(reading: Reading) -> float:
+def _sureness(reading: SamplePrediction) -> float:
     """The geometric mean of the tokens' probabilities, of a cut reading too."""
     hypothesis = reading.hypotheses[0][1]
     return math.exp(hypothesis.log_probability / (len(hypothesis.tokens) + 1))
 
 
-def _readings(checkpoint: Path, shards: Path, count: int) -> list[Reading]:
-    found = list(islice(read(checkpoint, shards, "val", PredictParams(device="cpu")), count))
+def _readings(checkpoint: Path, shards: Path, count: int) -> list[SamplePrediction]:
+    found = list(islice(predict_samples(checkpoint, shards, "val", PredictParams(device="cpu")), count))
     if not found:
         raise ArtifactError(f"{shards}: no images in the split val to compare the readings on")
     return found

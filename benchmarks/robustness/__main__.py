@@ -22,7 +22,7 @@ from benchmarks.robustness.scoring import blank, constant, describe, judged, rea
 from benchmarks.robustness.sheet import draw_sheet
 from benchmarks.robustness.table import by_condition, for_report, markdown
 from im2latex.errors import Im2LatexError, UsageError
-from im2latex.inference.predictor import Reader
+from im2latex.inference.predictor import load
 from im2latex.io.manifest import RELEASED
 from im2latex.metrics.baselines import most_frequent
 from im2latex.rendering.renderer import TexRenderer
@@ -59,12 +59,12 @@ def score_images(
     report: Annotated[Path | None, typer.Option(help="write the few numbers that the report shows here too")] = None,
 ) -> None:
     """Read every image with a checkpoint, and score each condition beside the clean one."""
-    made, reader = load_made(folder), Reader.load(checkpoint)
+    made, predictor = load_made(folder), load(checkpoint)
     weights = ((checkpoint or RELEASED) / "model.safetensors").read_bytes()
-    reads, renderer = read_all(folder, reader), TexRenderer()
+    reads, renderer = read_all(folder, predictor), TexRenderer()
     scores = by_condition(judged(reads, renderer), made["conditions"])
     guesses = {
-        "blank": blank(reads, reader),
+        "blank": blank(reads, predictor),
         "most_frequent": constant(reads, most_frequent(r.reference for r in reads)),
     }
     baselines = {guess: judged(rows, renderer) for guess, rows in guesses.items()}

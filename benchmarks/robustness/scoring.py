@@ -21,7 +21,7 @@ from tqdm import tqdm
 from benchmarks.robustness.conditions import CLEAN
 from im2latex.errors import InputError
 from im2latex.images.arrays import PAPER, ink_box
-from im2latex.inference.predictor import Formula, Reader
+from im2latex.inference.predictor import Predictor
 from im2latex.io.parquet import read_table
 from im2latex.metrics.aggregation import Aggregate, Column, Columns, mean, ratio, sum_columns
 from im2latex.metrics.bootstrap import bootstrap_intervals
@@ -29,6 +29,7 @@ from im2latex.metrics.image import compare_renderings
 from im2latex.metrics.registry import aggregates
 from im2latex.metrics.text import text_columns
 from im2latex.rendering.renderer import Renderer
+from im2latex.types import Prediction
 
 SCORES: Mapping[str, Aggregate] = MappingProxyType(
     {"image_exact": mean("image_exact")} | {name: aggregates("text")[name] for name in ("exact", "bleu", "edit")}
@@ -56,7 +57,7 @@ class Read:
     same: bool = False
 
 
-def read_all(folder: Path, reader: Reader) -> list[Read]:
+def read_all(folder: Path, predictor: Predictor) -> list[Read]:
     """Every image of the index, in its order; raises `InputError` where there is none."""
     rows = [row for row in read_table(folder / "index.parquet").to_pylist() if row["path"]]
     if not rows:
@@ -65,16 +66,16 @@ def read_all(folder: Path, reader: Reader) -> list[Read]:
     with tqdm(total=len(rows), desc="read", disable=None) as bar:
         for start in range(0, len(rows), _AT_ONCE):
             some = rows[start : start + _AT_ONCE]
-            formulas = reader.read([pixels(folder / row["path"]) for row in some])
-            found += [_read(row, formula) for row, formula in zip(some, formulas, strict=True)]
+            predictions = predictor.predict([pixels(folder / row["path"]) for row in some])
+            found += [_read(row, prediction) for row, prediction in zip(some, predictions, strict=True)]
             bar.update(len(some))
     return found
 
 
-def blank(reads: Sequence[Read], reader: Reader) -> list[Read]:
+def blank(reads: Sequence[Read], predictor: Predictor) -> list[Read]:
     """What the checkpoint reads in empty paper, in the place of every clean image."""
-    (formula,) = reader.read([np.full((40, 200), PAPER, np.uint8)])
-    return constant(reads, formula.latex)
+    (prediction,) = predictor.predict([np.full((40, 200), PAPER, np.uint8)])
+    return constant(reads, prediction.latex)
 
 
 def constant(reads: Sequence[Read], hypothesis: str) -> list[Read]:
@@ -123,11 +124,11 @@ def pixels(path: Path) -> NDArray[np.uint8]:
         return np.array(image)
 
 
-def _read(row: Mapping[str, str], formula: Formula) -> Read:
-    box = ink_box(formula.image, _INK_BELOW)
-    problem = formula.problem.reason if formula.problem else None
+def _read(row: Mapping[str, str], prediction: Prediction) -> Read:
+    box = None if prediction.image is None else ink_box(prediction.image, _INK_BELOW)
+    problem = prediction.error.reason if prediction.error else None
     height = box[1] - box[0] if box else 0
-    return Read(row["condition"], row["id"], row["length"], row["formula"], formula.latex, height, problem)
+    return Read(row["condition"], row["id"], row["length"], row["formula"], prediction.latex, height, problem)
 
 
 def _same(reads: Sequence[Read]) -> Column:

@@ -18,7 +18,8 @@ from im2latex.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     from im2latex.cli.image_sources import Source
-    from im2latex.inference.predictor import Formula, Reader
+    from im2latex.inference.predictor import Predictor
+    from im2latex.types import Prediction
 
 AT_ONCE = 64
 """Images that are in memory at one time."""
@@ -47,7 +48,7 @@ def predict(
     beam: Annotated[
         int | None, typer.Option("--beam", min=1, help="hypotheses kept while searching; if not given, as candidates")
     ] = None,
-    constrain: Annotated[bool, typer.Option("--constrain", help="write only what parses")] = False,
+    grammar: Annotated[bool, typer.Option("--grammar", help="restrict the search to formulas that parse")] = False,
     rerank: Annotated[
         bool, typer.Option("--rerank", help="draw the hypotheses, prefer what looks like the image (needs TeX)")
     ] = False,
@@ -68,23 +69,25 @@ def predict(
     waiting = [*_sources(images or [], clipboard, page)]
     import torch
 
-    from im2latex.inference.predictor import Reader
+    from im2latex.inference.predictor import load
 
     if len(waiting) <= FEW:
         torch.set_num_threads(1)
-    reader = Reader.load(checkpoint, device)
+    predictor = load(checkpoint, device=device)
     width = max(candidates, beam or (RERANKED if rerank else 1))
     failed = False
     with tqdm(total=len(waiting), desc="read", unit="image", disable=True if quiet else None, delay=2) as bar:
         remaining = iter(waiting)
         while sources := [*islice(remaining, AT_ONCE)]:
-            for source, formula in zip(sources, _read(reader, sources, width, constrain, rerank), strict=True):
-                failed = failed or formula.problem is not None
-                if formula.problem is not None:
-                    tqdm.write(f"im2latex: {source.name}: {formula.problem.detail}", sys.stderr)
-                elif formula.reason is not None:
-                    tqdm.write(f"im2latex: {source.name}: {formula.reason}: longer than the model writes", sys.stderr)
-                tqdm.write(_as_json(source.name, formula, candidates) if as_json else formula.latex, sys.stdout)
+            for source, prediction in zip(sources, _predict(predictor, sources, width, grammar, rerank), strict=True):
+                failed = failed or prediction.error is not None
+                if prediction.error is not None:
+                    tqdm.write(f"im2latex: {source.name}: {prediction.error.detail}", sys.stderr)
+                elif prediction.reason is not None:
+                    tqdm.write(
+                        f"im2latex: {source.name}: {prediction.reason}: longer than the model writes", sys.stderr
+                    )
+                tqdm.write(_as_json(source.name, prediction, candidates) if as_json else prediction.latex, sys.stdout)
                 bar.update()
     sys.exit(1 if failed else 0)
 
@@ -99,45 +102,45 @@ def _sources(images: list[str], clipboard: bool, page: int | None) -> Iterator[S
     yield from find(images, page)
 
 
-def _read(reader: Reader, sources: list[Source], width: int, constrain: bool, rerank: bool) -> list[Formula]:
-    """One answer a source; those that cannot be loaded have a problem, as those have that cannot be read."""
-    from im2latex.inference.predictor import Formula
+def _predict(predictor: Predictor, sources: list[Source], width: int, grammar: bool, rerank: bool) -> list[Prediction]:
+    """One prediction per source, with an error where the image cannot be loaded or used."""
+    from im2latex.types import Prediction
 
-    answers: list[Formula | None] = []
+    answers: list[Prediction | None] = []
     images = []
     for source in sources:
         try:
             images.append(source.load())
             answers.append(None)
-        except ImageError as problem:
-            answers.append(Formula(problem=problem))
-    read = reader.read(images, width, constrain)
-    found = iter(_reranked(read) if rerank else read)
+        except ImageError as error:
+            answers.append(Prediction(error=error))
+    predictions = predictor.predict(images, candidates=width, grammar=grammar)
+    found = iter(_reranked(predictions) if rerank else predictions)
     return [answer or next(found) for answer in answers]
 
 
-def _reranked(formulas: list[Formula]) -> list[Formula]:
+def _reranked(predictions: list[Prediction]) -> list[Prediction]:
     from im2latex.cli.inputs import renderer_params
     from im2latex.config import project_section
-    from im2latex.decoding.rerank import Redrawing
+    from im2latex.decoding.rerank import RenderReranker
     from im2latex.images.arrays import ImageParams
-    from im2latex.inference.predictor import reranked
+    from im2latex.inference.predictor import rerank
     from im2latex.rendering.parallel import ParallelRenderer
     from im2latex.rendering.renderer import TexRenderer
 
     renderer = ParallelRenderer(TexRenderer(renderer_params()))
-    return reranked(formulas, Redrawing(renderer, project_section(ImageParams, "render", "image")))
+    return rerank(predictions, RenderReranker(renderer, project_section(ImageParams, "render", "image")))
 
 
-def _as_json(name: str, formula: Formula, candidates: int) -> str:
-    problem = formula.problem
+def _as_json(name: str, prediction: Prediction, candidates: int) -> str:
+    error = prediction.error
     answer: dict[str, object] = {"image": name, "latex": None, "confidence": None, "candidates": [], "seconds": None}
-    if problem is None:
+    if error is None:
         several = [
             {"latex": one.latex, "confidence": round(one.confidence, 4), "reason": one.reason}
-            for one in formula.candidates
+            for one in prediction.candidates
         ]
-        answer |= {"latex": formula.latex, "confidence": round(formula.confidence, 4)}
-        answer |= {"candidates": several[:candidates], "seconds": round(formula.seconds, 4)}
-    answer |= {"reason": problem.reason if problem else formula.reason, "detail": problem and problem.detail}
+        answer |= {"latex": prediction.latex, "confidence": round(prediction.confidence, 4)}
+        answer |= {"candidates": several[:candidates], "seconds": round(prediction.seconds, 4)}
+    answer |= {"reason": error.reason if error else prediction.reason, "detail": error and error.detail}
     return json.dumps(answer, ensure_ascii=False)

@@ -73,20 +73,19 @@ def evaluate(
         int | None, typer.Option("--beam", min=1, help="hypotheses kept; params.yaml's if not given")
     ] = None,
     rerank: Annotated[bool, typer.Option("--rerank", help="take the hypothesis that looks like the image")] = False,
-    constrain: Annotated[bool, typer.Option("--constrain", help="write only what parses")] = False,
+    grammar: Annotated[bool, typer.Option("--grammar", help="restrict the search to formulas that parse")] = False,
     images: Annotated[bool, typer.Option("--images/--no-images", help="render both sides and compare them")] = True,
 ) -> None:
     """Read a split with any checkpoint: all predictions to a file, scores as JSON on stdout."""
-    from im2latex.decoding.rerank import Redrawing
+    from im2latex.decoding.rerank import RenderReranker
     from im2latex.images.arrays import ImageParams
-    from im2latex.inference.predict_split import ReadoutParams
-    from im2latex.inference.predict_split import evaluate as evaluate_split
+    from im2latex.inference.predict_split import PredictParams, evaluate_split
     from im2latex.rendering.parallel import ParallelRenderer
     from im2latex.rendering.renderer import TexRenderer
 
-    options = {"beam": beam, "rerank": "render" if rerank else None, "constrain": constrain or None}
-    params = project_section(ReadoutParams, "predict", options=options)
+    options = {"beam": beam, "rerank": "render" if rerank else None, "grammar": grammar or None}
+    params = project_section(PredictParams, "predict", options=options)
     renderer = ParallelRenderer(TexRenderer(renderer_params()))
-    redrawing = Redrawing(renderer, project_section(ImageParams, "render", "image"), progress=True)
-    scores = evaluate_split(checkpoint, data, split, out, params, redrawing, renderer if images else None)
+    reranker = RenderReranker(renderer, project_section(ImageParams, "render", "image"), progress=True)
+    scores = evaluate_split(checkpoint, data, split, out, params, reranker, renderer if images else None)
     typer.echo(json.dumps(scores, indent=1))

@@ -81,7 +81,7 @@ def serve(
     with listening:
         import torch
 
-        from im2latex.inference.predictor import Reader
+        from im2latex.inference.predictor import load
         from im2latex.io.hashing import sha256_of
         from im2latex.io.manifest import RELEASED
         from im2latex.parallel.workers import worker_count
@@ -91,7 +91,7 @@ def serve(
 
         # Threads that share one image wait for each other at every token; the server reads on a thread a core.
         torch.set_num_threads(1)
-        reader = Reader.load(checkpoint, device)
+        reader = load(checkpoint, device=device)
         params = RenderParams(rasterizer="pdfium", timeout_seconds=1, dpi=reader.checkpoint.images.get("dpi", 200))
         quick = TexRenderer(params.model_copy(update={"timeout_seconds": _QUICK_SECONDS}), pool_size=2)
         weights = sha256_of((checkpoint or RELEASED) / "model.safetensors")

@@ -1,1 +1,1 @@
-"""Search for token sequences: greedy, beam, grammar-constrained, reranked by rendering."""
+"""Decoding: greedy and beam search for token sequences, grammar constraint, and reranking by rendering."""

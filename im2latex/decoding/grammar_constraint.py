@@ -17,7 +17,7 @@ from im2latex.errors import ArtifactError
 from im2latex.latex.automaton.alphabet import StackSymbol, TokenClass, classify
 from im2latex.latex.automaton.transitions import END, START, transition
 from im2latex.latex.parser.depth import MAX_DEPTH
-from im2latex.models.decoders import State
+from im2latex.models.decoders.base import State
 
 Item = tuple[TokenClass, ...]
 
@@ -29,8 +29,8 @@ _FLOOR = StackSymbol("floor")
 """Below the formula itself; nothing can stand there."""
 
 
-class Grammar:
-    """Keeps what a search writes balanced and complete; a `learning.search.Constraint`.
+class GrammarConstraint:
+    """Keeps what a search writes balanced and complete; a `decoding.greedy.Constraint`.
 
     Each row keeps its stack of places, the height of the stack, and the tokens that would close it. That number also
     bounds the nesting, which the parser allows up to MAX_DEPTH.
@@ -43,7 +43,7 @@ class Grammar:
         outcomes = _outcomes(items)
         costs = _costs(outcomes, {entry for entry in entries if len(entry) == 1})
         if costs[START] >= NEVER:
-            raise ArtifactError("the vocabulary cannot write a formula that parses; predict with constrain: false")
+            raise ArtifactError("the vocabulary cannot write a formula that parses; predict with grammar: false")
         numbers = {place: number for number, place in enumerate(outcomes)}
         # Where nothing else is said an item changes nothing and may not stand; no item at all may.
         longest = max(len(places) for row in outcomes.values() for places, _ in row.values())
@@ -71,18 +71,18 @@ class Grammar:
         self._bottom, self._cost = torch.tensor([numbers[_FLOOR], numbers[START]]), costs[START]
         self._height = MAX_DEPTH + 2 + longest
 
-    def start(self, rows: int, device: torch.device) -> State:
+    def initial_state(self, batch_size: int, device: torch.device) -> State:
         """Empty formulas: stacks (B, height), their sizes (B,) and costs (B,)."""
-        stack = torch.zeros((rows, self._height), dtype=torch.long, device=device)
+        stack = torch.zeros((batch_size, self._height), dtype=torch.long, device=device)
         stack[:, :2] = self._bottom.to(device)
         return [
             stack,
-            torch.full((rows,), 2, device=device),
-            torch.full((rows,), self._cost, dtype=torch.int32, device=device),
+            torch.full((batch_size,), 2, device=device),
+            torch.full((batch_size,), self._cost, dtype=torch.int32, device=device),
         ]
 
-    def allowed(self, state: State, room: int) -> Tensor:
-        """Which entries may come next, bool (B, V), where `room` more may follow behind that one."""
+    def allowed_tokens(self, state: State, remaining: int) -> Tensor:
+        """Which entries may come next, bool (B, V), where at most `remaining` more may follow that one."""
         stack, size, cost = state
         top = stack.gather(1, size[:, None] - 1)[:, 0]
         after = cost[:, None] + self._first_change[top]
@@ -92,7 +92,7 @@ class Grammar:
             below = stack.gather(1, (size[:, None] - 1 - level).clamp(min=0))
             more, left = more + self._change[below, left], self._rest[below, left]
         after[:, self._deep] += more
-        return after <= min(room, MAX_DEPTH)
+        return after <= min(remaining, MAX_DEPTH)
 
     def advance(self, state: State, tokens: Tensor) -> State:
         """One entry (B,) further; one that is not allowed leaves some stack or other."""

@@ -1,7 +1,7 @@
-"""Choose among hypotheses by drawing them: which looks like the image that was read?
+"""Reranking of hypotheses by rendering: prefer the one whose image equals the input image.
 
-The image is the input, so that this is a part of reading and no look at the reference. It must have been made as the
-data set's images are, by the same renderer: then the right formula gives the same pixels. Knows nothing of models.
+The input image is known at inference, so this does not use the reference. The image must have been rendered as the
+images of the data set are, by the same renderer: then the correct formula has equal pixels. Independent of models.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from im2latex.rendering.renderer import RENDER_BATCH_SIZE, Renderer
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
-    """A hypothesis' image beside the one that was read: are all pixels the same, and how many columns differ.
+class RenderMatch:
+    """Comparison of a rendered hypothesis with the input image: equality of all pixels, and edit distance of columns.
 
-    `column_edits` as in imaging.compare; None where the hypothesis does not render.
+    `column_edits` as in `images.compare`; None where the hypothesis does not render.
     """
 
     same: bool
@@ -28,45 +28,45 @@ class Likeness:
 
 
 @dataclass(frozen=True)
-class Redrawing:
-    """Draws as the data set was drawn: `renderer`, then `image`."""
+class RenderReranker:
+    """Renders hypotheses as the data set was rendered: by `renderer`, then `image`."""
 
     renderer: Renderer
     image: ImageParams
     progress: bool = False
 
-    def compare(self, images: Sequence[Pixels], hypotheses: Sequence[Sequence[str]]) -> list[list[Likeness]]:
-        """Every hypothesis beside the image that it was read in; each distinct one is drawn once."""
-        drawn = self._draw(list(dict.fromkeys(one for several in hypotheses for one in several)))
+    def compare(self, images: Sequence[Pixels], hypotheses: Sequence[Sequence[str]]) -> list[list[RenderMatch]]:
+        """Compare the hypotheses of each image with it; each distinct hypothesis is rendered once."""
+        rendered = self._render(list(dict.fromkeys(one for several in hypotheses for one in several)))
         pairs = zip(images, hypotheses, strict=True)
         shown = tqdm(pairs, "compare", len(images), disable=None if self.progress else True, delay=2)
-        return [[_likeness(crop(image), drawn.get(one)) for one in several] for image, several in shown]
+        return [[_match(crop(image), rendered.get(one)) for one in several] for image, several in shown]
 
-    def _draw(self, formulas: list[str]) -> dict[str, bytes]:
-        """Those that render, as PNG: a hypothesis has many relatives, and all must be held."""
-        drawn: dict[str, bytes] = {}
-        with tqdm(total=len(formulas), desc="draw", disable=None if self.progress else True, delay=2) as bar:
+    def _render(self, formulas: list[str]) -> dict[str, bytes]:
+        """The images of the formulas that render, as PNG, which saves memory."""
+        rendered: dict[str, bytes] = {}
+        with tqdm(total=len(formulas), desc="render", disable=None if self.progress else True, delay=2) as bar:
             for start in range(0, len(formulas), RENDER_BATCH_SIZE):
                 batch = formulas[start : start + RENDER_BATCH_SIZE]
                 for formula, rendering in zip(batch, self.renderer.render(batch), strict=True):
                     if rendering.pixels is not None:
-                        made = prepare(rendering.pixels, self.image.padding_px, self.image.downsample)
-                        drawn[formula] = encode_png(crop(made))
+                        image = prepare(rendering.pixels, self.image.padding_px, self.image.downsample)
+                        rendered[formula] = encode_png(crop(image))
                 bar.update(len(batch))
-        return drawn
+        return rendered
 
 
-def _likeness(image: Pixels, drawn: bytes | None) -> Likeness:
-    if drawn is None:
-        return Likeness(False, None)
-    other = decode_png(drawn)
-    return Likeness(np.array_equal(image, other), ColumnComparison(image, other).edits)
+def _match(image: Pixels, rendered: bytes | None) -> RenderMatch:
+    if rendered is None:
+        return RenderMatch(False, None)
+    other = decode_png(rendered)
+    return RenderMatch(np.array_equal(image, other), ColumnComparison(image, other).edits)
 
 
-def choose(likenesses: Sequence[Likeness]) -> int:
-    """The place of the one to prefer: the same image, else the fewest column edits, else one that renders.
+def best_match(matches: Sequence[RenderMatch]) -> int:
+    """Index of the preferred hypothesis: equal pixels, else fewest column edits, else one that renders.
 
-    Of several that are as good the first, which the search preferred.
+    Of several equally good ones it is the first, which the search ranked higher.
     """
-    keys = [(one.column_edits is None, not one.same, one.column_edits or 0) for one in likenesses]
+    keys = [(one.column_edits is None, not one.same, one.column_edits or 0) for one in matches]
     return keys.index(min(keys))

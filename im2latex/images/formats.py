@@ -110,8 +110,7 @@ def decode(data: bytes, limits: DecodeLimits, allow: Callable[[float], None] = l
                 raise ImageError("animated", "the image moves, or has several pages; give a single one")
             if image.format == "JPEG" and data.count(_START_OF_SCAN) > MOST_SCANS:
                 raise ImageError("too_complex", f"the JPEG has more than {MOST_SCANS} scans; save it as PNG")
-            image.load()
-            return as_pixels(_upright(image))
+            return pillow_pixels(image)
     except UnidentifiedImageError:
         raise ImageError(
             "not_an_image", f"no image of a format that can be read: {', '.join(FORMATS)}, or PDF from a file"
@@ -152,8 +151,10 @@ def read_bytes(path: Path | str) -> bytes:
         raise ImageError("unreadable", f"the file cannot be read: {error.strerror}") from None
 
 
-def as_pixels(image: Image.Image) -> RawImage:
-    """RawImage of an image of any mode, as `decode` gives them."""
+def pillow_pixels(image: Image.Image) -> RawImage:
+    """Pixels of a PIL image of any mode, its EXIF orientation applied, as `decode` returns them."""
+    image.load()  # a PNG's EXIF data may follow its pixels
+    image = _upright(image)
     if image.mode == "F" or image.mode.startswith("I"):
         return RawImage((image.height, image.width, 1), _eight_bits(image))
     wanted = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"

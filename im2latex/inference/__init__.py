@@ -1,1 +1,1 @@
-"""Images to LaTeX with a trained checkpoint."""
+"""Inference with a checkpoint: on any image, on a split of the data set, and its attention maps."""

@@ -1,6 +1,6 @@
-"""Where a network looked in an image, for each token that it wrote: the attention of its decoder as maps.
+"""Attention maps: where in the image the decoder attends for each token of a formula.
 
-One pass over finished formulas, whatever search found them; every decoder family answers.
+One pass over a finished formula, whatever search found it; every decoder family supports it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.images.arrays import encode_png
-from im2latex.models.encoders.base import Spacing
+from im2latex.models.encoders.base import AxisGeometry
 from im2latex.models.model import Network
 from im2latex.training.checkpoint import Checkpoint
 from im2latex.training.collate import pad_to_bucket
@@ -20,30 +20,30 @@ from im2latex.training.collate import pad_to_bucket
 
 @torch.inference_mode()
 def attention_maps(network: Network, images: Tensor, tokens: Tensor) -> Tensor:
-    """Where the network looks in images uint8 (B, 1, H, W) as it writes the tokens (B, T), which have no begin mark.
+    """Attention maps of images uint8 (B, 1, H, W) for the tokens (B, T), given without begin token.
 
-    Answers maps (B, T, rows, columns), float32 on the processor. Map t holds how much of the attention fell on each
-    part of the image as token t was written; rows and columns divide the height H and the width W evenly, about as
-    finely as the encoder's grid. A map sums to at most 1: what fell on paper beyond the image, as on a page, is left
-    out. Formulas of unequal length may be padded at their end with any token.
+    Returns maps (B, T, rows, columns), float32 on the CPU. Map t holds the share of the attention on each part of the
+    image for token t; rows and columns divide H and W evenly, about as finely as the encoder's grid. A map sums to at
+    most 1: attention on grid positions outside the image is left out. Formulas of unequal length may be padded at
+    their end with any token.
     """
     begin = torch.full_like(tokens[:, :1], Vocabulary.bos)
-    weights = network(images, torch.cat([begin, tokens[:, :-1]], dim=1), attention=True).attention
-    assert weights is not None, "asked for"
+    weights = network(images, torch.cat([begin, tokens[:, :-1]], dim=1), need_weights=True).attention
+    assert weights is not None, "requested"
     height, width = images.shape[2:]
-    rows, columns = network.encoder.grid(height, width)
-    vertical, horizontal = network.encoder.lattice()
-    down, across = _shares(vertical, rows, height), _shares(horizontal, columns, width)
-    grid = weights.unflatten(2, (columns, rows)).float().cpu()
-    return torch.einsum("btij,yj,xi->btyx", grid, down, across)
+    grid = network.encoder.geometry(height, width)
+    vertical = _overlaps(grid.vertical, grid.rows, height)
+    horizontal = _overlaps(grid.horizontal, grid.columns, width)
+    cells = weights.unflatten(2, (grid.columns, grid.rows)).float().cpu()
+    return torch.einsum("btij,yj,xi->btyx", cells, vertical, horizontal)
 
 
-def look_back(
-    checkpoint: Checkpoint, readings: Iterable[tuple[str, NDArray[np.uint8], str]]
+def attention_rows(
+    checkpoint: Checkpoint, samples: Iterable[tuple[str, NDArray[np.uint8], str]]
 ) -> Iterator[dict[str, object]]:
-    """Rows of records.ATTENTION for (formula_id, image (h, w), formula that was read in it), none of them empty."""
+    """Rows of schemas.ATTENTION for (formula_id, image (H, W), predicted formula), none of them empty."""
     device = next(checkpoint.network.parameters()).device
-    for name, image, latex in readings:
+    for name, image, latex in samples:
         page, ids = pad_to_bucket(checkpoint.shapes, image), checkpoint.vocabulary.encode(latex.split())
         maps = attention_maps(checkpoint.network, page.to(device), torch.tensor([ids], device=device))[0]
         yield {
@@ -56,17 +56,16 @@ def look_back(
         }
 
 
-def _shares(spacing: Spacing, count: int, length: int) -> Tensor:
-    """How the `count` cells along an axis lie over equal parts of `length` pixels: (parts, count), shares of a cell.
+def _overlaps(axis: AxisGeometry, count: int, length: int) -> Tensor:
+    """The share of each of `count` grid cells that lies in each of the equal parts of `length` pixels: (parts, count).
 
-    A cell at the edge is all within the image; a single one, such as a strip, holds all there is along its axis.
+    A cell at the edge counts as all within the image; a single one, such as a strip, spans the whole axis.
     """
     if count == 1:
         return torch.ones(1, 1)
-    first, step = spacing
-    parts = max(1, round(length / step))
+    parts = max(1, round(length / axis.stride))
     edges = torch.arange(parts + 1) * (length / parts)
-    begins = first + 0.5 + step * (torch.arange(count) - 0.5)
-    begins, ends = begins.clamp(min=0), (begins + step).clamp(max=length)
-    low, high = torch.maximum(edges[:-1, None], begins), torch.minimum(edges[1:, None], ends)
-    return (high - low).clamp(min=0) / (ends - begins).clamp(min=1)
+    starts = axis.offset + 0.5 + axis.stride * (torch.arange(count) - 0.5)
+    starts, ends = starts.clamp(min=0), (starts + axis.stride).clamp(max=length)
+    low, high = torch.maximum(edges[:-1, None], starts), torch.minimum(edges[1:, None], ends)
+    return (high - low).clamp(min=0) / (ends - starts).clamp(min=1)

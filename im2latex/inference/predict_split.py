@@ -1,125 +1,187 @@
-"""A checkpoint's predictions on a split: the search, then, if asked for, the choice by the hypotheses' images.
+"""Predictions of a checkpoint on a split of the data set, with optional reranking by rendering.
 
-reads   a checkpoint folder and shards (through learning.predict)
+reads   a checkpoint folder and <shards>/<split>/shard-*.parquet
         params.yaml: predict
-writes  tables of records.PREDICTIONS and records.HYPOTHESES, for `im2latex evaluate`
+writes  tables of schemas.PREDICTIONS and schemas.HYPOTHESES, for `im2latex evaluate`
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from tqdm import tqdm
 
-from im2latex.decoding.rerank import Likeness, Redrawing, choose
-from im2latex.inference.predict import PredictParams, Reading, read
+from im2latex.decoding.beam import SearchParams, search
+from im2latex.decoding.grammar_constraint import GrammarConstraint
+from im2latex.decoding.greedy import Hypothesis
+from im2latex.decoding.rerank import RenderMatch, RenderReranker, best_match
+from im2latex.inference.predictor import choose_device
 from im2latex.io.parquet import write_table
 from im2latex.metrics.baselines import IMAGE, SEARCH_ALONE
 from im2latex.metrics.score import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize
 from im2latex.rendering.renderer import Renderer
 from im2latex.schemas import HYPOTHESES, PREDICTIONS
+from im2latex.training.checkpoint import load_checkpoint
+from im2latex.training.collate import collate
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.sampler import BatchParams, bucket_batches
 from im2latex.types import Split
 
 
-class ReadoutParams(PredictParams):
-    """How a checkpoint is read out, and which hypothesis is taken."""
+class PredictParams(SearchParams):
+    """Parameters of prediction: search, constraint, reranking, batches and device."""
 
-    rerank: Literal["none", "render"] = Field(
-        default="none", description="take the search's choice; or the hypothesis that looks like the image"
+    batches: BatchParams = Field(
+        default=BatchParams(max_images=64, max_pixels=1_000_000, max_tokens=4096),
+        description="size of a batch; changes speed, not results",
     )
-
+    grammar: bool = Field(default=False, description="restrict the search to formulas that parse")
+    device: str = Field(default="auto", description="where to compute, as torch names it: cpu, cuda, or auto")
+    rerank: Literal["none", "render"] = Field(
+        default="none", description="use the search's choice; or the hypothesis whose rendering equals the image"
+    )
     attention: int = Field(
-        default=6, ge=0, le=24, description="test samples, drawn by seed, whose attention the stage keeps"
+        default=6, ge=0, le=24, description="test samples, drawn by seed, whose attention maps are stored"
     )
 
     @model_validator(mode="after")
-    def _there_is_a_choice(self) -> "ReadoutParams":
+    def _rerank_has_a_choice(self) -> "PredictParams":
         if self.rerank == "render" and self.beam == 1:
             raise ValueError("rerank = render chooses among hypotheses; beam = 1 gives only one: raise beam")
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class SamplePrediction:
+    """Hypotheses of one sample as LaTeX, best first, and the sample: `image` (H, W) is that of the data set."""
+
+    formula_id: str
+    reference: str
+    image: NDArray[np.uint8]
+    hypotheses: list[tuple[str, Hypothesis]]
+
+    def row(self, split: Split, shown: str, rank: int = 0) -> dict[str, object]:
+        """One of the hypotheses as a row of schemas.PREDICTIONS; `shown` names the kind of input image."""
+        latex, hypothesis = self.hypotheses[rank]
+        return {
+            "formula_id": self.formula_id,
+            "split": split,
+            "input": shown,
+            "reference": self.reference,
+            "hypothesis": latex,
+            "log_probability": hypothesis.log_probability,
+        }
+
+
 @dataclass(frozen=True)
-class Readout:
-    """PREDICTIONS of one split, and the HYPOTHESES they were chosen from."""
+class SplitPredictions:
+    """Predictions on one split: a table of schemas.PREDICTIONS, and the schemas.HYPOTHESES they were chosen from."""
 
     predictions: pa.Table
     hypotheses: pa.Table
 
     @property
-    def images(self) -> int:
-        """How many were read."""
+    def num_images(self) -> int:
+        """The number of images."""
         return int(pc.sum(pc.equal(self.predictions["input"], IMAGE)).as_py() or 0)
 
 
-def read_out(
-    checkpoint: Path, shards: Path, split: Split, params: ReadoutParams, redrawing: Redrawing | None = None
-) -> Readout:
-    """Read every image of the split; `redrawing` is needed where `params.rerank` asks for it.
+def predict_samples(
+    checkpoint: Path, shards: Path, split: Split, params: PredictParams, blank: bool = False
+) -> Iterator[SamplePrediction]:
+    """Predict every sample of a split by the search alone; with `blank` from an empty image of the same size.
 
-    Where hypotheses are ranked anew, the search's own choices follow as rows of the input `search_alone`.
+    A sample is identified by its text, never by the token ids of the shards, so that any checkpoint can be used with
+    any shards.
     """
-    readings = list(tqdm(read(checkpoint, shards, split, params), "read", disable=None, delay=2))
-    if params.rerank == "none" or redrawing is None:
-        likenesses: list[list[Likeness] | None] = [None] * len(readings)
+    loaded = load_checkpoint(checkpoint)
+    device = choose_device(params.device)
+    loaded.network.to(device)
+    constraint = GrammarConstraint(loaded.vocabulary, device) if params.grammar else None
+    samples = InMemoryDataset(shards, split)
+    for indices in bucket_batches(samples, params.batches):
+        images = collate(samples, indices).images
+        images = torch.full_like(images, 255) if blank else images
+        found = search(loaded.network, images.to(device), loaded.max_tokens, params, constraint)
+        for index, several in zip(indices, found, strict=True):
+            hypotheses = [(" ".join(loaded.vocabulary.decode(one.tokens)), one) for one in several]
+            yield SamplePrediction(samples.ids[index], samples.latex[index], samples.image(index).numpy(), hypotheses)
+
+
+def predict_split(
+    checkpoint: Path, shards: Path, split: Split, params: PredictParams, reranker: RenderReranker | None = None
+) -> SplitPredictions:
+    """Predict every sample of a split; a `reranker` is needed where `params.rerank` is render.
+
+    With reranking, the search's own choices follow as rows of the input `search_alone`.
+    """
+    samples = list(tqdm(predict_samples(checkpoint, shards, split, params), "predict", disable=None, delay=2))
+    if params.rerank == "none" or reranker is None:
+        matches: list[list[RenderMatch] | None] = [None] * len(samples)
     else:
-        texts = [[latex for latex, _ in reading.hypotheses] for reading in readings]
-        likenesses = [*redrawing.compare([reading.image for reading in readings], texts)]
-    chosen = [0 if one is None else choose(one) for one in likenesses]
-    rows = [reading.row(split, IMAGE, place) for reading, place in zip(readings, chosen, strict=True)]
+        texts = [[latex for latex, _ in sample.hypotheses] for sample in samples]
+        matches = [*reranker.compare([sample.image for sample in samples], texts)]
+    chosen = [0 if one is None else best_match(one) for one in matches]
+    rows = [sample.row(split, IMAGE, rank) for sample, rank in zip(samples, chosen, strict=True)]
     if params.rerank == "render":
-        rows += [reading.row(split, SEARCH_ALONE) for reading in readings]
-    found = [
+        rows += [sample.row(split, SEARCH_ALONE) for sample in samples]
+    hypotheses = [
         row
-        for reading, likeness, place in zip(readings, likenesses, chosen, strict=True)
-        for row in _hypotheses(reading, split, likeness, place)
+        for sample, match, rank in zip(samples, matches, chosen, strict=True)
+        for row in _hypothesis_rows(sample, split, match, rank)
     ]
-    return Readout(
-        pa.Table.from_pylist(rows, schema=PREDICTIONS),
-        pa.Table.from_pylist(found, schema=HYPOTHESES),
+    return SplitPredictions(
+        pa.Table.from_pylist(rows, schema=PREDICTIONS), pa.Table.from_pylist(hypotheses, schema=HYPOTHESES)
     )
 
 
-def _hypotheses(reading: Reading, split: Split, likeness: list[Likeness] | None, chosen: int) -> list[dict[str, Any]]:
+def _hypothesis_rows(
+    sample: SamplePrediction, split: Split, matches: list[RenderMatch] | None, chosen: int
+) -> list[dict[str, Any]]:
     return [
         {
-            "formula_id": reading.formula_id,
+            "formula_id": sample.formula_id,
             "split": split,
             "rank": rank,
             "hypothesis": latex,
             "log_probability": one.log_probability,
             "finished": one.finished,
-            "same_image": likeness[rank].same if likeness else None,
-            "column_edits": likeness[rank].column_edits if likeness else None,
+            "same_image": matches[rank].same if matches else None,
+            "column_edits": matches[rank].column_edits if matches else None,
             "chosen": rank == chosen,
         }
-        for rank, (latex, one) in enumerate(reading.hypotheses)
+        for rank, (latex, one) in enumerate(sample.hypotheses)
     ]
 
 
-def evaluate(
+def evaluate_split(
     checkpoint: Path,
     shards: Path,
     split: Split,
     out: Path,
-    params: ReadoutParams,
-    redrawing: Redrawing,
+    params: PredictParams,
+    reranker: RenderReranker,
     renderer: Renderer | None,
 ) -> dict[str, Any]:
-    """Write the PREDICTIONS of a split to `out` and score them; image scores need a renderer.
+    """Write the predictions on a split to `out` and return their scores; image scores need a `renderer`.
 
-    The HYPOTHESES go to `<out without suffix>.hypotheses.parquet` where a beam found several. The scores have the names
-    of `scoring.summary`, over all rows of the split; those of the search's own choices are nested where they differ.
+    With a beam, the hypotheses are written to `<out without suffix>.hypotheses.parquet`. The scores are those of
+    `metrics.summary` over the split; with reranking, those of the search's own choices are nested under
+    `search_alone`.
     """
-    found = read_out(checkpoint, shards, split, params, redrawing)
+    found = predict_split(checkpoint, shards, split, params, reranker)
     write_table(found.predictions, out)
     if params.beam > 1:
         write_table(found.hypotheses, out.with_suffix(".hypotheses.parquet"))
     scores = score_predictions(found.predictions, renderer, progress=True)
-    taken, alone = (scores.filter(pc.equal(scores["input"], name)) for name in (IMAGE, SEARCH_ALONE))
+    chosen, alone = (scores.filter(pc.equal(scores["input"], name)) for name in (IMAGE, SEARCH_ALONE))
     nested = {SEARCH_ALONE: summarize(alone, EvaluateParams())} if alone.num_rows else {}
-    return summarize(taken, EvaluateParams()) | nested
+    return summarize(chosen, EvaluateParams()) | nested

@@ -1,4 +1,7 @@
-"""The whole model: an encoder and a decoder that agree on the width of the memory between them."""
+"""Encoder-decoder model: images to scores of tokens.
+
+Encoder and decoder agree on the width D of the memory between them. Shape letters: see `im2latex.models`.
+"""
 
 import math
 from typing import NamedTuple
@@ -9,19 +12,20 @@ from torch import Tensor, nn
 
 from im2latex.config import Params
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.models.decoders import DecoderParams, State, build_decoder
-from im2latex.models.encoders import EncoderParams, build_encoder
+from im2latex.models.decoders import DecoderParams
+from im2latex.models.decoders.base import State
+from im2latex.models.encoders import EncoderParams
 
 
 class ModelParams(Params):
-    """Which encoder and which decoder, and their sizes."""
+    """Encoder and decoder with their sizes."""
 
     encoder: EncoderParams = Field(description="image to memory")
     decoder: DecoderParams = Field(description="memory to tokens")
-    ctc_head: bool = Field(True, description="the encoder predicts the tokens too, by CTC, as an auxiliary loss")
+    ctc_head: bool = Field(True, description="predict tokens from the memory too, for an auxiliary CTC loss")
 
     @model_validator(mode="after")
-    def _parts_agree(self) -> "ModelParams":
+    def _encoder_fits_decoder(self) -> "ModelParams":
         conflict = self.decoder.conflict(self.encoder)
         if conflict is not None:
             raise ValueError(conflict)
@@ -29,84 +33,83 @@ class ModelParams(Params):
 
 
 class Output(NamedTuple):
-    """What a network says of B images and their tokens.
+    """Output of a network for B images and their tokens.
 
-    `logits` (B, T, V) are the decoder's, row t for what follows token t. `reading` (B, P, V) are the encoder's own,
-    where it has learnt to spell. `attention` (B, T, P), where it was asked for, tells how much of each grid position
-    went into each row; it sums to 1.
+    `logits` (B, T, V) are the decoder's, row t for the token after token t. `ctc_logits` (B, P, V) are those of the
+    CTC head, where there is one. `attention` (B, T, P) are the attention weights, where requested; they sum to 1.
     """
 
     logits: Tensor
-    reading: Tensor | None
+    ctc_logits: Tensor | None
     attention: Tensor | None
 
 
 class Network(nn.Module):
-    """Images in, scores of tokens out.
+    """Encoder, decoder and CTC head.
 
-    B batch, H W pixels, P grid positions, D features, T tokens, V vocabulary. Images are uint8 (B, 1, H, W) with
-    255 for paper, or floats on the same scale.
+    Images are uint8 (B, 1, H, W) with 255 for background, or floats on the same scale.
     """
 
-    def __init__(self, params: ModelParams, vocabulary: int) -> None:
+    def __init__(self, params: ModelParams, vocabulary_size: int) -> None:
         super().__init__()
-        self.encoder = build_encoder(params.encoder)
-        self.decoder = build_decoder(params.decoder, vocabulary, params.encoder)
-        self.reading = build_reading(self.encoder.features, vocabulary) if params.ctc_head else None
+        self.encoder = params.encoder.build()
+        self.decoder = params.decoder.build(vocabulary_size, params.encoder)
+        self.ctc_head = build_ctc_head(self.encoder.out_features, vocabulary_size) if params.ctc_head else None
 
     def forward(
         self,
         images: Tensor,
         tokens: Tensor,
-        replaced: Tensor | None = None,
-        attention: bool = False,
-        reading: bool = True,
+        sample_mask: Tensor | None = None,
+        need_weights: bool = False,
+        ctc: bool = True,
     ) -> Output:
         """Score whole sequences (B, T) at once, as training needs it.
 
-        Where `replaced` (B, T) is true, the decoder reads its own best token instead of the given one. Without
-        `reading` the encoder's own is left out, which costs as much as a decoder layer.
+        `sample_mask` and `need_weights` as in `Decoder.forward`. Without `ctc` the CTC head is left out, which costs
+        as much as a decoder layer.
         """
         memory = self.encode(images)
-        logits, weights = self.decoder(memory, tokens, replaced, attention)
-        return Output(logits, self.reading(memory) if reading and self.reading is not None else None, weights)
+        logits, weights = self.decoder(memory, tokens, sample_mask, need_weights)
+        return Output(logits, self.ctc_head(memory) if ctc and self.ctc_head is not None else None, weights)
 
     def encode(self, images: Tensor) -> Tensor:
-        """Images to the memory (B, P, D)."""
+        """Encode images (B, 1, H, W) as a memory (B, P, D)."""
         memory: Tensor = self.encoder((255.0 - images) / 255.0)
         return memory
 
-    def start(self, images: Tensor) -> State:
-        """The decoder's state before the first token; its tensors have B first."""
-        return self.decoder.start(self.encode(images))
+    def initial_state(self, images: Tensor) -> State:
+        """The decoder's state before the first token; the first dimension of its tensors is B."""
+        return self.decoder.initial_state(self.encode(images))
 
     def step(self, state: State, tokens: Tensor) -> tuple[Tensor, State]:
-        """One token (B,) further: logits (B, V) and the new state."""
+        """Consume one token (B,); returns the logits (B, V) of the next one and the new state."""
         return self.decoder.step(state, tokens)
 
     def hidden_matrices(self) -> list[nn.Parameter]:
-        """The weights between hidden features: matrices and kernels, but neither embeddings nor the reading.
+        """The weights between hidden features: matrices and kernels, without embeddings and output layers.
 
-        Kernels over a single channel, which look at the image itself, are not among them either: neighbouring
-        pixels are alike, so their gradient has few directions worth an equal step.
+        Kernels over a single channel, those of the image itself, are excluded too: neighbouring pixels are alike, so
+        that their gradient has few directions that deserve an equal step.
         """
         tables = [module.weight for module in self.modules() if isinstance(module, nn.Embedding)]
-        tables += [] if self.reading is None else [self.reading.weight]
-        outer = {id(weight) for weight in [*tables, *self.decoder.output_matrices()]}
+        tables += [] if self.ctc_head is None else [self.ctc_head.weight]
+        excluded = {id(weight) for weight in [*tables, *self.decoder.output_matrices()]}
         return [
             weight
             for weight in self.parameters()
-            if weight.dim() > 1 and weight.shape[1] > 1 and id(weight) not in outer
+            if weight.dim() > 1 and weight.shape[1] > 1 and id(weight) not in excluded
         ]
 
 
-def build_reading(features: int, vocabulary: int) -> nn.Linear:
-    """The encoder's reading; at first nine of ten positions are blank.
+def build_ctc_head(features: int, vocabulary_size: int) -> nn.Linear:
+    """The output layer of the encoder for the CTC loss; initially blank has a probability of 0.9.
 
-    From an even start, some seeds settle on spelling a frequent token everywhere and never find the blank.
+    With equal initial probabilities, some seeds end up with a frequent token at every position and never learn the
+    blank.
     """
-    reading = nn.Linear(features, vocabulary)
-    nn.init.zeros_(reading.bias)
+    head = nn.Linear(features, vocabulary_size)
+    nn.init.zeros_(head.bias)
     with torch.no_grad():
-        reading.bias[Vocabulary.pad] = math.log(9 * (vocabulary - 1))
-    return reading
+        head.bias[Vocabulary.pad] = math.log(9 * (vocabulary_size - 1))
+    return head

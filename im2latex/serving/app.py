@@ -105,8 +105,9 @@ def create_app(engine: Engine, limits: Limits) -> FastAPI:
         async with decoding:
             pixels = await uploads.decode_while_wanted(data, limits.pixels)
         found = await engines.read(pixels, candidates, attention)
-        if found.problem is not None:
-            raise found.problem
+        if found.error is not None:
+            raise found.error
+        assert found.image is not None, "no error"
         readings = [Reading(latex=one.latex, confidence=one.confidence, reason=one.reason) for one in found.candidates]
         return Prediction(
             latex=found.latex,

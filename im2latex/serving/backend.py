@@ -3,7 +3,7 @@
 A formula is drawn with little processor time first; only one that needs more goes to the second renderer, so that
 formulas made to take long wait for each other and no others wait for them.
 
-Knows a reader and a renderer by what it asks of them only, so that it needs neither torch nor TeX.
+Knows a predictor and a renderer by what it asks of them only, so that it needs neither torch nor TeX.
 """
 
 import asyncio
@@ -16,59 +16,24 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex.errors import ImageError, ToolError
+from im2latex.errors import ToolError
 from im2latex.rendering.renderer import Renderer, Rendering
 from im2latex.rendering.typesetter import TIMEOUT
 from im2latex.serving.batching import Batcher
+from im2latex.types import Prediction
 
 READ_TOGETHER = 8
 
 Pixels = NDArray[np.uint8]
 
 
-class Candidate(Protocol):
-    """As `im2latex.inference.predictor.Candidate`."""
+class Predictor(Protocol):
+    """As `im2latex.inference.predictor.Predictor`; several threads may call it at once."""
 
-    @property
-    def latex(self) -> str:
-        """Its tokens."""
-
-    @property
-    def confidence(self) -> float:
-        """From 0 to 1."""
-
-    @property
-    def reason(self) -> str | None:
-        """`cut` where it is only the beginning of a formula."""
-
-
-class Formula(Candidate, Protocol):
-    """As `im2latex.inference.predictor.Formula`."""
-
-    @property
-    def candidates(self) -> Sequence[Candidate]:
-        """The best first."""
-
-    @property
-    def image(self) -> Pixels:
-        """As the model saw it, (h, w)."""
-
-    @property
-    def attention(self) -> NDArray[np.float32] | None:
-        """A map a token, (T, rows, columns)."""
-
-    @property
-    def problem(self) -> ImageError | None:
-        """Why there is none of the above."""
-
-
-class Reader(Protocol):
-    """As `im2latex.inference.predictor.Reader`; several threads may read at once."""
-
-    def read(
-        self, images: Sequence[Pixels], candidates: int = 1, constrain: bool = False, attention: bool = False
-    ) -> Sequence[Formula]:
-        """One formula an image."""
+    def predict(
+        self, images: Sequence[Pixels], *, candidates: int = 1, attention: bool = False
+    ) -> Sequence[Prediction]:
+        """One prediction per image."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +41,10 @@ class Engine:
     """What the server is made of.
 
     `patient` draws what `renderer` refuses as `timeout`. `close` ends the renderers' processes; `checkpoint` is the
-    SHA-256 of the weights. `reading_threads` call the reader at once.
+    SHA-256 of the weights. `reading_threads` call the predictor at once.
     """
 
-    reader: Reader
+    predictor: Predictor
     renderer: Renderer
     checkpoint: str = ""
     patient: Renderer | None = None
@@ -99,7 +64,7 @@ class Engines:
 
     def __init__(self, engine: Engine, waiting: int) -> None:
         self._engine = engine
-        self._reading: Batcher[_Task, Formula] = Batcher(
+        self._reading: Batcher[_Task, Prediction] = Batcher(
             self._read,
             most=READ_TOGETHER,
             waiting=waiting,
@@ -138,7 +103,7 @@ class Engines:
         """Images and formulas in the queues."""
         return self._reading.waiting + self._drawing.waiting + self._drawing_patiently.waiting
 
-    async def read(self, pixels: Pixels, candidates: int, attention: bool) -> Formula:
+    async def read(self, pixels: Pixels, candidates: int, attention: bool) -> Prediction:
         """What an image shows."""
         return await self._reading.do(_Task(pixels, candidates, attention))
 
@@ -149,8 +114,8 @@ class Engines:
             drawn = await self._drawing_patiently.do(latex)
         return drawn
 
-    def _read(self, tasks: Sequence[_Task]) -> Sequence[Formula]:
+    def _read(self, tasks: Sequence[_Task]) -> Sequence[Prediction]:
         first = tasks[0]
-        return self._engine.reader.read(
+        return self._engine.predictor.predict(
             [task.pixels for task in tasks], candidates=first.candidates, attention=first.attention
         )

@@ -151,7 +151,7 @@ def token_dimensions(params: ModelParams) -> dict[str, int]:
 def _deeper(params: ModelParams, key: str, there: Any, here: Any) -> bool:
     """Whether a setting that differs adds layers behind the earlier ones, which can return their input at first."""
     if key == "decoder.layers":
-        return getattr(params.decoder, "norm", None) == "first" and bool(here > there)
+        return getattr(params.decoder, "norm", None) == "pre" and bool(here > there)
     if key == "encoder.layers":
         return isinstance(there, int) and bool(here > there)
     return key == "encoder.blocks" and here[:-1] == there[:-1] and here[-1] > there[-1]

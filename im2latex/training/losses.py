@@ -23,7 +23,7 @@ def sequence_loss(logits: Tensor, tokens: Tensor, smoothing: float = 0.0) -> Ten
 
 
 def ctc_loss(logits: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
-    """Mean CTC loss a token (nats) of the encoder's reading (B, P, V) against tokens (B, T), begin mark and all.
+    """Mean CTC loss a token (nats) of the CTC head's logits (B, P, V) against tokens (B, T), begin mark and all.
 
     `lengths` (B,) are those of the labels without marks, in the processor's memory: PyTorch reads them there, and
     would wait for an accelerator at every step to fetch them.

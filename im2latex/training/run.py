@@ -158,7 +158,7 @@ class Run:
         by_sample = torch.zeros_like(by_token)
         if spells:
             lengths = torch.tensor([len(self.samples.tokens[index]) for index in indices][mine])
-            by_sample = self.params.ctc_weight * ctc_loss(output.reading, tokens, lengths)
+            by_sample = self.params.ctc_weight * ctc_loss(output.ctc_logits, tokens, lengths)
         if penalty is not None:
             by_sample = by_sample + penalty.weight * attention_penalty(output.attention, tokens, penalty.target)
 

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from im2latex.dataset.hf_tokenizer import save_tokenizer
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
-from im2latex.decoding.grammar_constraint import Grammar
+from im2latex.decoding.grammar_constraint import GrammarConstraint
 from im2latex.errors import LatexError
 from im2latex.latex.automaton.transitions import accepts
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
@@ -84,7 +84,7 @@ def test_each_comes_back_by_way_of_ids(labels: list[list[str]], kind: str, spell
 @pytest.mark.parametrize("spelled", [True, False])
 def test_a_walk_ends_in_a_formula_that_parses(labels: list[list[str]], spelled: bool) -> None:
     vocabulary = Vocabulary.fit(labels, VocabularyParams(min_count=2, max_size=1200, spell=spelled))
-    grammar = Grammar(vocabulary)
+    grammar = GrammarConstraint(vocabulary)
     weights = np.array([12 if "«" in entry or entry == "$" else 1 for entry in vocabulary.tokens])
     for tokens in walk(grammar, weights, rows=60, length=40, seed=2):
         formula = vocabulary.decode(tokens)

@@ -6,14 +6,14 @@ from torch import Tensor
 
 from im2latex.config import check
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.decoding.beam import SearchParams, beam, penalized
+from im2latex.decoding.beam import SearchParams, beam, length_normalized
 from im2latex.decoding.greedy import Hypothesis, greedy
 from im2latex.errors import ParamsError
 from im2latex.models.model import Network
 from tests.decoding.test_greedy import IMAGES, favour_the_end, log_probability
 
 PLAIN = SearchParams(beam=4)
-DIVERSE = SearchParams(beam=4, groups=2, diversity=2.0)
+DIVERSE = SearchParams(beam=4, num_beam_groups=2, diversity_penalty=2.0)
 
 
 def tokens(found: list[list[Hypothesis]]) -> list[list[list[int]]]:
@@ -25,7 +25,7 @@ def sharp(network: Network) -> Network:
     """Scores that depend on the image and on every token before, and formulas of various lengths."""
     with torch.no_grad():
         for name, weights in network.decoder.named_parameters():
-            weights.mul_(4.0 if weights.dim() > 1 and "stack" in name else 1.0)
+            weights.mul_(4.0 if weights.dim() > 1 and "layers" in name else 1.0)
     favour_the_end(network, 0.7, until=4)
     return network
 
@@ -33,7 +33,7 @@ def sharp(network: Network) -> Network:
 @torch.inference_mode()
 def stepped(network: Network, image: Tensor, tokens: list[int]) -> float:
     """The log probability of tokens, taken one by one, and of the end mark."""
-    state, total = network.start(image[None]), 0.0
+    state, total = network.initial_state(image[None]), 0.0
     for token, following in pairwise([Vocabulary.bos, *tokens, Vocabulary.eos]):
         logits, state = network.step(state, torch.tensor([token]))
         total += float(logits.log_softmax(-1)[0, following])
@@ -49,7 +49,7 @@ def test_a_beam_of_one_is_greedy(network: Network) -> None:
 
 def test_a_wide_beam_finds_the_best_short_formula_of_all(network: Network) -> None:
     """With a beam as wide as all beginnings the search is exhaustive."""
-    vocabulary = network.step(network.start(IMAGES[:1]), torch.tensor([1]))[0].shape[1]
+    vocabulary = network.step(network.initial_state(IMAGES[:1]), torch.tensor([1]))[0].shape[1]
     letters = [token for token in range(vocabulary) if token not in (Vocabulary.pad, Vocabulary.bos, Vocabulary.eos)]
     every = [
         Hypothesis(tokens, log_probability(network, IMAGES[:1], [*tokens, Vocabulary.eos]), True)
@@ -57,7 +57,7 @@ def test_a_wide_beam_finds_the_best_short_formula_of_all(network: Network) -> No
     ]
     params = SearchParams(beam=vocabulary)
     found, *_ = beam(network, IMAGES[:1], 1, params)[0]
-    best = max(every, key=lambda one: penalized(params, one))
+    best = max(every, key=lambda one: length_normalized(params, one))
     assert found.tokens == best.tokens
     assert found.log_probability == pytest.approx(best.log_probability, abs=1e-4)
 
@@ -90,9 +90,9 @@ def test_the_length_is_bounded(network: Network, params: SearchParams) -> None:
 
 def test_the_best_stands_first_and_none_twice(network: Network) -> None:
     favour_the_end(network, 0.5)
-    for params in (PLAIN, SearchParams(beam=4, groups=4, diversity=0.0)):
+    for params in (PLAIN, SearchParams(beam=4, num_beam_groups=4, diversity_penalty=0.0)):
         for hypotheses in beam(network, IMAGES, 12, params):
-            scores = [penalized(params, one) for one in hypotheses]
+            scores = [length_normalized(params, one) for one in hypotheses]
             assert scores == sorted(scores, reverse=True)
             assert len({tuple(one.tokens) for one in hypotheses}) == len(hypotheses)
 
@@ -101,7 +101,7 @@ def test_groups_that_pay_for_agreeing_differ(network: Network) -> None:
     favour_the_end(network, 0.5)
     first_tokens = []
     for diversity in (0.0, 100.0):
-        found = beam(network, IMAGES, 12, SearchParams(beam=4, groups=4, diversity=diversity))
+        found = beam(network, IMAGES, 12, SearchParams(beam=4, num_beam_groups=4, diversity_penalty=diversity))
         first_tokens.append([len({tuple(one.tokens[:1]) for one in hypotheses}) for hypotheses in found])
     assert first_tokens == [[1] * len(IMAGES), [4] * len(IMAGES)]
 
@@ -109,11 +109,13 @@ def test_groups_that_pay_for_agreeing_differ(network: Network) -> None:
 def test_penalties() -> None:
     """Seven tokens and the end mark; equation 14 of Wu et al. 2016 gives (5 + 8) / 6."""
     one = Hypothesis([4] * 7, -4.0, True)
-    assert penalized(SearchParams(beam=2), one) == -0.5
-    assert penalized(SearchParams(beam=2, alpha=0), one) == -4.0
-    assert penalized(SearchParams(beam=2, length_penalty="wu", alpha=1), one) == pytest.approx(-4 * 6 / 13)
+    assert length_normalized(SearchParams(beam=2), one) == -0.5
+    assert length_normalized(SearchParams(beam=2, length_penalty=0), one) == -4.0
+    assert length_normalized(SearchParams(beam=2, length_normalization="wu", length_penalty=1), one) == pytest.approx(
+        -4 * 6 / 13
+    )
 
 
 def test_groups_must_divide_the_beam() -> None:
-    with pytest.raises(ParamsError, match="groups = 2 does not divide beam = 5"):
-        check({"beam": 5, "groups": 2}, SearchParams, "predict")
+    with pytest.raises(ParamsError, match="num_beam_groups = 2 does not divide beam = 5"):
+        check({"beam": 5, "num_beam_groups": 2}, SearchParams, "predict")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary, VocabularyParams
 from im2latex.decoding.beam import SearchParams, beam
-from im2latex.decoding.grammar_constraint import Grammar
+from im2latex.decoding.grammar_constraint import GrammarConstraint
 from im2latex.decoding.greedy import greedy
 from im2latex.errors import ArtifactError, LatexError
 from im2latex.latex.automaton.alphabet import classify
@@ -44,14 +44,14 @@ ALL = {"symbols": SYMBOLS, "bpe": BPE, "spelled": SPELLED, "spelled-bpe": SPELLE
 
 
 @pytest.fixture(scope="module")
-def grammars() -> dict[Vocabulary, Grammar]:
-    return {vocabulary: Grammar(vocabulary) for vocabulary in ALL.values()}
+def grammars() -> dict[Vocabulary, GrammarConstraint]:
+    return {vocabulary: GrammarConstraint(vocabulary) for vocabulary in ALL.values()}
 
 
 @pytest.mark.parametrize("vocabulary", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("length", [1, 2, 7, 30])
 def test_a_random_walk_ends_in_a_formula_that_parses(
-    grammars: dict[Vocabulary, Grammar], vocabulary: Vocabulary, length: int
+    grammars: dict[Vocabulary, GrammarConstraint], vocabulary: Vocabulary, length: int
 ) -> None:
     for tokens in walk(grammars[vocabulary], np.ones(len(vocabulary)), rows=60, length=length, seed=length):
         formula = vocabulary.decode(tokens)
@@ -60,13 +60,13 @@ def test_a_random_walk_ends_in_a_formula_that_parses(
         assert refusal(" ".join(formula)) in ("", "empty"), formula
 
 
-def walk(grammar: Grammar, weights: NDArray[Any], rows: int, length: int, seed: int) -> list[list[int]]:
+def walk(grammar: GrammarConstraint, weights: NDArray[Any], rows: int, length: int, seed: int) -> list[list[int]]:
     """Random ids that the grammar allows, drawn by weight, going on as long as one can."""
     random = np.random.default_rng(seed)
-    state = grammar.start(rows, torch.device("cpu"))
+    state = grammar.initial_state(rows, torch.device("cpu"))
     written: list[list[int]] = [[] for _ in range(rows)]
     for place in range(length + 1):
-        allowed = grammar.allowed(state, length - place - 1)
+        allowed = grammar.allowed_tokens(state, length - place - 1)
         allowed[:, Vocabulary.eos] &= allowed.sum(dim=1) == 1
         assert allowed.any(dim=1).all()
         shares = allowed.numpy() * weights
@@ -80,7 +80,7 @@ def walk(grammar: Grammar, weights: NDArray[Any], rows: int, length: int, seed: 
 @pytest.mark.parametrize("vocabulary", [SPELLED, SPELLED_BPE], ids=["spelled", "spelled-bpe"])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_walk_through_boxes_ends_in_a_formula_that_parses(
-    grammars: dict[Vocabulary, Grammar], vocabulary: Vocabulary, seed: int
+    grammars: dict[Vocabulary, GrammarConstraint], vocabulary: Vocabulary, seed: int
 ) -> None:
     """As above, with what begins a spelled token or mathematics in text drawn ten times as often as the rest."""
     weights = np.array([10 if "«" in entry or entry == "$" else 1 for entry in vocabulary.tokens])
@@ -95,15 +95,15 @@ def test_a_walk_through_boxes_ends_in_a_formula_that_parses(
 
 @pytest.mark.parametrize("vocabulary", ALL.values(), ids=ALL)
 def test_exactly_what_the_automaton_reads_is_allowed(
-    grammars: dict[Vocabulary, Grammar], vocabulary: Vocabulary
+    grammars: dict[Vocabulary, GrammarConstraint], vocabulary: Vocabulary
 ) -> None:
     """With room enough, along a random formula."""
     random = np.random.default_rng(3)
     grammar = grammars[vocabulary]
-    state = grammar.start(1, torch.device("cpu"))
+    state = grammar.initial_state(1, torch.device("cpu"))
     before: list[int] = []
     for _ in range(25):
-        allowed = grammar.allowed(state, 1000)[0]
+        allowed = grammar.allowed_tokens(state, 1000)[0]
         for token in range(len(vocabulary)):
             if token == Vocabulary.eos:
                 assert bool(allowed[token]) == accepts(symbols(vocabulary, before))
@@ -159,9 +159,9 @@ def wild(model: ModelParams) -> Network:
     return network
 
 
-def test_searches_obey_it_in_any_batch(grammars: dict[Vocabulary, Grammar], wild: Network) -> None:
+def test_searches_obey_it_in_any_batch(grammars: dict[Vocabulary, GrammarConstraint], wild: Network) -> None:
     grammar = grammars[BPE]
-    params = SearchParams(beam=4, groups=2)
+    params = SearchParams(beam=4, num_beam_groups=2)
     free = greedy(wild, IMAGES, 20)
     assert not all(accepts(BPE.decode(one.tokens)) for one in free), "without it nonsense comes out"
     together = beam(wild, IMAGES, 20, params, grammar)
@@ -174,4 +174,4 @@ def test_searches_obey_it_in_any_batch(grammars: dict[Vocabulary, Grammar], wild
 
 def test_a_vocabulary_without_anything_to_write_is_named() -> None:
     with pytest.raises(ArtifactError, match="cannot write a formula"):
-        Grammar(Vocabulary([*SPECIALS, "\\frac", "{"]))
+        GrammarConstraint(Vocabulary([*SPECIALS, "\\frac", "{"]))

@@ -88,7 +88,7 @@ def test_rows_that_ended_and_wait_change_nothing(
 ) -> None:
     favour_the_end(network, 0.5)
     found = greedy(network, IMAGES, 12)
-    monkeypatch.setattr("im2latex.decoding.greedy.steps_between_looks", lambda device: between)
+    monkeypatch.setattr("im2latex.decoding.greedy.steps_between_compactions", lambda device: between)
     again = greedy(network, IMAGES, 12)
     assert [(one.tokens, one.finished) for one in found] == [(one.tokens, one.finished) for one in again]
     for one, other in zip(found, again, strict=True):

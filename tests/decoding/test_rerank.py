@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from im2latex.decoding.rerank import Likeness, Redrawing, choose
+from im2latex.decoding.rerank import RenderMatch, RenderReranker, best_match
 from im2latex.images.arrays import ImageParams, Pixels, pad, prepare
 from im2latex.rendering.renderer import RENDER_BATCH_SIZE, TexRenderer
 from tests.metrics.drawings import DrawnRenderer
@@ -28,26 +28,26 @@ IMAGES: dict[str, Pixels | str] = {
 }
 
 
-def asked(*hypotheses: str) -> list[Likeness]:
-    redrawing = Redrawing(DrawnRenderer(IMAGES), IMAGE)
-    return redrawing.compare([prepare(TRUE, IMAGE.padding_px, IMAGE.downsample)], [hypotheses])[0]
+def asked(*hypotheses: str) -> list[RenderMatch]:
+    reranker = RenderReranker(DrawnRenderer(IMAGES), IMAGE)
+    return reranker.compare([prepare(TRUE, IMAGE.padding_px, IMAGE.downsample)], [hypotheses])[0]
 
 
 def test_the_image_that_was_read_is_recognized() -> None:
     true, near, far, bad = asked("true", "near", "far", "bad")
-    assert true == Likeness(True, 0)
+    assert true == RenderMatch(True, 0)
     assert not near.same
     assert not far.same
     assert near.column_edits is not None
     assert far.column_edits is not None
     assert 0 < near.column_edits < far.column_edits
-    assert bad == Likeness(False, None)
+    assert bad == RenderMatch(False, None)
 
 
 def test_margins_play_no_part() -> None:
-    redrawing = Redrawing(DrawnRenderer(IMAGES), IMAGE)
+    reranker = RenderReranker(DrawnRenderer(IMAGES), IMAGE)
     image = pad(prepare(TRUE, IMAGE.padding_px, IMAGE.downsample), 7)
-    assert redrawing.compare([image], [["true"]]) == [[Likeness(True, 0)]]
+    assert reranker.compare([image], [["true"]]) == [[RenderMatch(True, 0)]]
 
 
 @pytest.mark.parametrize(
@@ -62,18 +62,18 @@ def test_margins_play_no_part() -> None:
 )
 def test_the_likest_is_chosen_and_the_first_of_equals(hypotheses: list[str], chosen: int) -> None:
     IMAGES.setdefault("missing", "undefined_macro")
-    assert choose(asked(*hypotheses)) == chosen
+    assert best_match(asked(*hypotheses)) == chosen
 
 
 def test_equal_ink_is_not_yet_the_same_image() -> None:
     """Column edits look at ink and paper only; of two without edits the one with the same greys is right."""
-    assert choose([Likeness(False, 0), Likeness(True, 0)]) == 1
+    assert best_match([RenderMatch(False, 0), RenderMatch(True, 0)]) == 1
 
 
 def test_each_distinct_hypothesis_is_drawn_once() -> None:
     formulas = [str(number) for number in range(RENDER_BATCH_SIZE + 1)]
     renderer = DrawnRenderer(dict.fromkeys(formulas, TRUE))
-    Redrawing(renderer, IMAGE).compare([TRUE] * 2, [[*formulas, "0"], formulas[:3]])
+    RenderReranker(renderer, IMAGE).compare([TRUE] * 2, [[*formulas, "0"], formulas[:3]])
     assert renderer.asked == formulas
 
 
@@ -84,6 +84,6 @@ def test_a_rendered_image_is_told_from_one_that_differs_by_a_digit() -> None:
     pixels = renderer.render([formula])[0].pixels
     assert pixels is not None
     image = prepare(pixels, IMAGE.padding_px, IMAGE.downsample)
-    found = Redrawing(renderer, IMAGE).compare([image], [[other, r"\frac 1 { x ^ 2 }", r"\frac {"]])[0]
+    found = RenderReranker(renderer, IMAGE).compare([image], [[other, r"\frac 1 { x ^ 2 }", r"\frac {"]])[0]
     assert [one.same for one in found] == [False, True, False]
     assert found[2].column_edits is None

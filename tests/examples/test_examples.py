@@ -13,7 +13,7 @@ import nbformat
 import pytest
 import yaml
 
-from im2latex.inference.predictor import Reader
+import im2latex
 from im2latex.latex.grammar.generator import generate
 from pipeline.fingerprint import ROOT
 from tests.examples.interpreter import Interpreter, copied, set_value
@@ -106,8 +106,8 @@ def test_ci_report(sample: Path) -> None:
 
 
 def test_read_images(checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    load = Reader.load
-    monkeypatch.setattr(Reader, "load", lambda: load(checkpoint, "cpu"))
+    predictor = im2latex.load(checkpoint, device="cpu")
+    monkeypatch.setattr(im2latex, "load", lambda: predictor)
     monkeypatch.setattr(sys, "argv", ["read_images.py"])
     runpy.run_path(str(EXAMPLES / "read_images.py"))
     first, *read = capsys.readouterr().out.splitlines()

@@ -6,7 +6,7 @@ import torch
 from im2latex.config import check
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.images.formats import decode_png
-from im2latex.inference.attention_maps import attention_maps, look_back
+from im2latex.inference.attention_maps import attention_maps, attention_rows
 from im2latex.models.model import ModelParams, Network, Output
 from im2latex.models.presets import load_preset, preset_names
 from im2latex.schemas import ATTENTION
@@ -22,18 +22,18 @@ def network_of(name: str) -> Network:
 
 
 @pytest.mark.parametrize("name", [name for name in preset_names() if name.endswith("-small")])
-def test_every_family_tells_where_it_looked(name: str) -> None:
+def test_every_family_has_attention_maps(name: str) -> None:
     network = network_of(name)
     images = torch.randint(0, 256, (2, 1, 64, 128), dtype=torch.uint8)
     maps = attention_maps(network, images, TOKENS)
     assert maps.shape[:2] == (2, 4)
-    vertical, horizontal = network.encoder.lattice()
-    assert maps.shape[2:] == (1 if "strips" in name else 64 / vertical.step, 128 / horizontal.step)
+    grid = network.encoder.geometry(64, 128)
+    assert maps.shape[2:] == (1 if "strips" in name else 64 / grid.vertical.stride, 128 / grid.horizontal.stride)
     assert not maps.requires_grad
     sums = maps.sum(dim=(2, 3))
     assert (sums > 0).all()
     assert (sums <= 1 + 1e-5).all()
-    if network.encoder.grid(64, 128) == maps.shape[2:]:
+    if (grid.rows, grid.columns) == maps.shape[2:]:
         torch.testing.assert_close(sums, torch.ones(2, 4))
     alone = attention_maps(network, images[1:], TOKENS[1:, :3])
     torch.testing.assert_close(alone[0], maps[1, :3], atol=1e-5, rtol=0)
@@ -46,11 +46,11 @@ class Looking(Network):
         self,
         images: torch.Tensor,
         tokens: torch.Tensor,
-        replaced: torch.Tensor | None = None,
-        attention: bool = False,
-        reading: bool = True,
+        sample_mask: torch.Tensor | None = None,
+        need_weights: bool = False,
+        ctc: bool = True,
     ) -> Output:
-        rows, columns = self.encoder.grid(*images.shape[2:])
+        rows, columns = self.encoder.geometry(*images.shape[2:])[:2]
         return Output(tokens, None, torch.nn.functional.one_hot(tokens, rows * columns).float())
 
 
@@ -80,7 +80,7 @@ def test_what_was_read_is_looked_up_token_by_token(
 ) -> None:
     checkpoint = Checkpoint(network, model, vocabulary, [Shape(16, 40, 4)], "a1", {}, {})
     image = np.zeros((12, 20), np.uint8)
-    rows = [*look_back(checkpoint, [("one", image, "a c"), ("two", image, "b")])]
+    rows = [*attention_rows(checkpoint, [("one", image, "a c"), ("two", image, "b")])]
     table = pa.Table.from_pylist(rows, schema=ATTENTION).to_pylist()
     assert [row["formula_id"] for row in table] == ["one", "two"]
     assert table[0]["tokens"] == ["a", "c"]

@@ -8,10 +8,10 @@ import torch
 
 from im2latex.config import check, project_section
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
-from im2latex.decoding.rerank import Redrawing
+from im2latex.decoding.rerank import RenderReranker
 from im2latex.errors import ParamsError
 from im2latex.images.arrays import ImageParams, crop
-from im2latex.inference.predict_split import ReadoutParams, evaluate, read_out
+from im2latex.inference.predict_split import PredictParams, evaluate_split, predict_samples, predict_split
 from im2latex.io.parquet import read_table
 from im2latex.metrics.baselines import IMAGE, SEARCH_ALONE
 from im2latex.models.model import ModelParams, Network
@@ -20,6 +20,7 @@ from im2latex.schemas import HYPOTHESES, PREDICTIONS
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
 from im2latex.training.collate import Shape
 from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.sampler import BatchParams
 from tests.fakes import FakeRenderer
 from tests.toy_fixtures import model, network, recipe, shards, values, vocabulary  # noqa: F401  fixtures
 
@@ -50,24 +51,24 @@ class Oracle(FakeRenderer):
 
 
 def test_without_reranking_the_first_hypothesis_is_the_prediction(trained: Path, shards: Path) -> None:  # noqa: F811
-    found = read_out(trained, shards, "val", check(BEAM, ReadoutParams, "test"))
+    found = predict_split(trained, shards, "val", check(BEAM, PredictParams, "test"))
     assert found.predictions.schema == PREDICTIONS
     assert found.hypotheses.schema == HYPOTHESES
     assert set(found.predictions["input"].to_pylist()) == {IMAGE}
     first = [row for row in found.hypotheses.to_pylist() if row["rank"] == 0]
     assert [row["hypothesis"] for row in first] == found.predictions["hypothesis"].to_pylist()
     assert all(row["chosen"] == (row["rank"] == 0) for row in found.hypotheses.to_pylist())
-    assert found.hypotheses["same_image"].null_count == found.hypotheses.num_rows > found.images == 10
+    assert found.hypotheses["same_image"].null_count == found.hypotheses.num_rows > found.num_images == 10
 
 
 def test_the_hypothesis_that_looks_like_the_image_is_taken(trained: Path, shards: Path) -> None:  # noqa: F811
-    plain = read_out(trained, shards, "val", check(BEAM, ReadoutParams, "test"))
+    plain = predict_split(trained, shards, "val", check(BEAM, PredictParams, "test"))
     samples = InMemoryDataset(shards, "val")
     wanted = {row["formula_id"]: row for row in plain.hypotheses.to_pylist() if row["rank"] == 1}
     one = samples.ids[4]
     image = crop(samples.image(4).numpy())
-    redrawing = Redrawing(Oracle({wanted[one]["hypothesis"]: image}), AS_DRAWN)
-    found = read_out(trained, shards, "val", check(BEAM | {"rerank": "render"}, ReadoutParams, "test"), redrawing)
+    reranker = RenderReranker(Oracle({wanted[one]["hypothesis"]: image}), AS_DRAWN)
+    found = predict_split(trained, shards, "val", check(BEAM | {"rerank": "render"}, PredictParams, "test"), reranker)
     rows = [row for row in found.predictions.to_pylist() if row["formula_id"] == one]
     chosen = {row["input"]: row for row in rows}
     assert chosen[IMAGE]["hypothesis"] == wanted[one]["hypothesis"]
@@ -89,9 +90,9 @@ def test_a_checkpoint_reads_shards_of_another_vocabulary(
     checkpoint = Checkpoint(Network(model, len(other)).eval(), model, other, [Shape(32, 64, 8)], "b2", {}, {})
     save_checkpoint(checkpoint, tmp_path / "other")
     out = tmp_path / "predictions.parquet"
-    params = check(BEAM | {"rerank": "render", "constrain": True}, ReadoutParams, "test")
-    scores = evaluate(
-        tmp_path / "other", shards, "val", out, params, Redrawing(FakeRenderer(), AS_DRAWN), FakeRenderer()
+    params = check(BEAM | {"rerank": "render", "grammar": True}, PredictParams, "test")
+    scores = evaluate_split(
+        tmp_path / "other", shards, "val", out, params, RenderReranker(FakeRenderer(), AS_DRAWN), FakeRenderer()
     )
     table = read_table(out)
     assert sorted(set(table["reference"].to_pylist())) == sorted(set(InMemoryDataset(shards, "val").latex))
@@ -102,13 +103,44 @@ def test_a_checkpoint_reads_shards_of_another_vocabulary(
 
 
 def test_options_go_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def asked(**options: object) -> ReadoutParams:
-        return project_section(ReadoutParams, "predict", options=options)
+    def asked(**options: object) -> PredictParams:
+        return project_section(PredictParams, "predict", options=options)
 
     monkeypatch.chdir(tmp_path)
     assert asked(beam=None).beam == 1
-    (tmp_path / "params.yaml").write_text("predict: {beam: 4, constrain: true}\n", encoding="utf-8")
-    assert asked() == ReadoutParams(beam=4, constrain=True)
-    assert asked(beam=6, rerank="render") == ReadoutParams(beam=6, constrain=True, rerank="render")
+    (tmp_path / "params.yaml").write_text("predict: {beam: 4, grammar: true}\n", encoding="utf-8")
+    assert asked() == PredictParams(beam=4, grammar=True)
+    assert asked(beam=6, rerank="render") == PredictParams(beam=6, grammar=True, rerank="render")
     with pytest.raises(ParamsError, match="beam = 1 gives only one"):
         asked(beam=1, rerank="render")
+
+
+BATCHES = BatchParams(max_images=3, max_pixels=10_000, max_tokens=100)
+
+
+@pytest.fixture
+def untrained(network: Network, model: ModelParams, vocabulary: Vocabulary, tmp_path: Path) -> Path:  # noqa: F811
+    checkpoint = Checkpoint(network, model, vocabulary, [Shape(16, 32, 4), Shape(32, 64, 8)], "a1", {}, {})
+    save_checkpoint(checkpoint, tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_one_prediction_per_sample_whatever_the_batches(untrained: Path, shards: Path, width: int) -> None:  # noqa: F811
+    params = PredictParams(batches=BATCHES, beam=width, device="cpu")
+    found = list(predict_samples(untrained, shards, "val", params))
+    samples = InMemoryDataset(shards, "val")
+    assert sorted(one.formula_id for one in found) == sorted(samples.ids)
+    assert {one.reference for one in found} == set(samples.latex)
+    alone = params.model_copy(update={"batches": BATCHES.model_copy(update={"max_images": 1})})
+    best = {one.formula_id: one.hypotheses[0][0] for one in found}
+    for one in predict_samples(untrained, shards, "val", alone):
+        assert one.hypotheses[0][0] == best[one.formula_id]
+
+
+def test_blank_images_of_one_shape_have_the_same_prediction(untrained: Path, shards: Path) -> None:  # noqa: F811
+    params = PredictParams(batches=BATCHES, beam=1, device="cpu")
+    rows = [one.row("val", "blank") for one in predict_samples(untrained, shards, "val", params, blank=True)]
+    assert {row["input"] for row in rows} == {"blank"}
+    assert len({row["hypothesis"] for row in rows}) <= 2
+    assert len(rows) == 10

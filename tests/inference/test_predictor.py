@@ -1,22 +1,22 @@
-"""Reading with fresh weights: nothing sensible is read, but all that surrounds it can be seen."""
+"""Prediction with untrained weights: the formulas make no sense, but everything around them can be tested."""
 
-import doctest
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
-from im2latex.decoding.rerank import Redrawing
+from im2latex.decoding.rerank import RenderReranker
 from im2latex.errors import ArtifactError
 from im2latex.images.arrays import ImageParams, crop
-from im2latex.inference import predictor
-from im2latex.inference.predictor import Candidate, Formula, Reader, reranked
+from im2latex.inference.predictor import Predictor, load, rerank
 from im2latex.models.model import ModelParams, Network
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from im2latex.training.collate import Shape
+from im2latex.types import Candidate, Prediction
 from tests.fakes import FakeRenderer
 from tests.images.typed import typed
 
@@ -49,46 +49,51 @@ def fresh(seed: int = 0) -> Checkpoint:
     return Checkpoint(network, MODEL, vocabulary, shapes, "a1", {}, {}, {"dpi": 200, "downsample": 2, "padding_px": 8})
 
 
+def page(prediction: Prediction) -> NDArray[np.uint8]:
+    assert prediction.image is not None
+    return prediction.image
+
+
 @pytest.fixture(scope="module")
-def reader() -> Reader:
-    return Reader(fresh(), "cpu")
+def predictor() -> Predictor:
+    return Predictor(fresh(), "cpu")
 
 
-def test_every_image_has_its_formula_in_order(reader: Reader) -> None:
-    found = reader.read([*IMAGES, BLANK])
+def test_every_image_has_its_formula_in_order(predictor: Predictor) -> None:
+    found = predictor.predict([*IMAGES, BLANK])
     assert len(found) == 5
-    for formula in found[:4]:
-        assert formula.problem is None
-        assert 0 < formula.confidence <= 1
-        assert [one.latex for one in formula.candidates] == [formula.latex]
-        assert formula.seconds > 0
-        assert formula.attention is None
-    assert found[4].problem is not None
-    assert found[4].problem.reason == "blank"
+    for prediction in found[:4]:
+        assert prediction.error is None
+        assert 0 < prediction.confidence <= 1
+        assert [one.latex for one in prediction.candidates] == [prediction.latex]
+        assert prediction.seconds > 0
+        assert prediction.attention is None
+    assert found[4].error is not None
+    assert found[4].error.reason == "blank"
     assert (found[4].latex, found[4].candidates) == ("", [])
-    assert reader.read([]) == []
+    assert predictor.predict([]) == []
 
 
-def test_neither_neighbours_nor_batches_change_a_formula(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    together = [(one.latex, round(one.confidence, 4)) for one in reader.read(IMAGES * 3)]
-    monkeypatch.setattr(predictor, "MOST_PIXELS", 1)
-    alone = [(one.latex, round(one.confidence, 4)) for one in reader.read(IMAGES)]
+def test_neither_neighbours_nor_batches_change_a_formula(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = [(one.latex, round(one.confidence, 4)) for one in predictor.predict(IMAGES * 3)]
+    monkeypatch.setattr("im2latex.inference.predictor.MAX_BATCH_PIXELS", 1)
+    alone = [(one.latex, round(one.confidence, 4)) for one in predictor.predict(IMAGES)]
     assert together == alone * 3
 
 
-def test_dark_paper_is_read_alike(reader: Reader) -> None:
-    black, dark = reader.read([IMAGES[0], IMAGES[2]])
+def test_dark_paper_is_read_alike(predictor: Predictor) -> None:
+    black, dark = predictor.predict([IMAGES[0], IMAGES[2]])
     np.testing.assert_array_equal(black.image, dark.image)
     assert black.latex == dark.latex
 
 
-def test_the_page_has_a_shape_of_the_training(reader: Reader) -> None:
-    assert {one.image.shape for one in reader.read(IMAGES)} <= {(40, 120), (64, 320)}
+def test_the_page_has_a_shape_of_the_training(predictor: Predictor) -> None:
+    assert {page(one).shape for one in predictor.predict(IMAGES)} <= {(40, 120), (64, 320)}
 
 
 def test_a_image_between_the_shapes_is_read_at_its_own_size() -> None:
     checkpoint = fresh()
-    tall = Reader(
+    tall = Predictor(
         Checkpoint(
             checkpoint.network,
             MODEL,
@@ -100,53 +105,53 @@ def test_a_image_between_the_shapes_is_read_at_its_own_size() -> None:
         ),
         "cpu",
     )
-    (found,) = tall.read([IMAGES[0]])
-    assert found.image.shape[0] % 16 == 0
-    assert found.image.shape[1] % 32 == 0
+    (found,) = tall.predict([IMAGES[0]])
+    assert page(found).shape[0] % 16 == 0
+    assert page(found).shape[1] % 32 == 0
 
 
-def test_candidates_differ_and_the_best_comes_first(reader: Reader) -> None:
-    (found,) = reader.read(IMAGES[:1], candidates=4)
+def test_candidates_differ_and_the_best_comes_first(predictor: Predictor) -> None:
+    (found,) = predictor.predict(IMAGES[:1], candidates=4)
     texts = [one.latex for one in found.candidates]
     assert len(texts) == len(set(texts)) > 1
     assert found.candidates[0] == Candidate(found.latex, found.confidence)
     assert [one.confidence for one in found.candidates] == sorted(
         (o.confidence for o in found.candidates), reverse=True
     )
-    (wider,) = reader.read(IMAGES[:1], candidates=2, beam=4)
+    (wider,) = predictor.predict(IMAGES[:1], candidates=2, beam=4)
     assert wider.candidates == found.candidates[:2]
 
 
-def test_confidence_is_the_mean_probability_of_a_token(reader: Reader) -> None:
-    (found,) = reader.read(IMAGES[:1])
-    network, vocabulary = reader.checkpoint.network, reader.checkpoint.vocabulary
+def test_confidence_is_the_mean_probability_of_a_token(predictor: Predictor) -> None:
+    (found,) = predictor.predict(IMAGES[:1])
+    network, vocabulary = predictor.checkpoint.network, predictor.checkpoint.vocabulary
     ids = [vocabulary.tokens.index(token) for token in found.latex.split(" ")]
-    images = torch.from_numpy(found.image)[None, None]
+    images = torch.from_numpy(page(found))[None, None]
     logits = network(images, torch.tensor([[vocabulary.bos, *ids]])).logits[0].log_softmax(dim=-1)
-    finished = len(ids) < reader.checkpoint.max_tokens
+    finished = len(ids) < predictor.checkpoint.max_tokens
     if finished:
         total = sum(float(row[token]) for row, token in zip(logits, [*ids, vocabulary.eos], strict=True))
         assert found.confidence == pytest.approx(math.exp(total / (len(ids) + 1)), rel=1e-3)
 
 
-def test_attention_has_a_map_a_token(reader: Reader) -> None:
-    found = reader.read(IMAGES, attention=True)
-    for formula in found:
-        assert formula.attention is not None
-        tokens, rows, columns = formula.attention.shape
-        assert tokens == len(formula.latex.split())
-        height, width = formula.image.shape
+def test_attention_has_a_map_a_token(predictor: Predictor) -> None:
+    found = predictor.predict(IMAGES, attention=True)
+    for prediction in found:
+        assert prediction.attention is not None
+        tokens, rows, columns = prediction.attention.shape
+        assert tokens == len(prediction.latex.split())
+        height, width = page(prediction).shape
         assert rows / columns == pytest.approx(height / width, rel=0.35)
-        assert formula.attention.sum(axis=(1, 2)).max() <= 1.001
+        assert prediction.attention.sum(axis=(1, 2)).max() <= 1.001
 
 
-def test_half_precise_weights_are_read(reader: Reader, tmp_path: Path) -> None:
+def test_half_precise_weights_are_read(predictor: Predictor, tmp_path: Path) -> None:
     checkpoint = fresh()
     checkpoint.network.half()
     save_checkpoint(checkpoint, tmp_path)
     assert next(load_checkpoint(tmp_path).network.parameters()).dtype == torch.float32
-    halved = Reader.load(tmp_path, "cpu").read(IMAGES)
-    for one, other in zip(reader.read(IMAGES), halved, strict=True):
+    halved = load(tmp_path, device="cpu").predict(IMAGES)
+    for one, other in zip(predictor.predict(IMAGES), halved, strict=True):
         assert one.confidence == pytest.approx(other.confidence, rel=0.02)
 
 
@@ -154,28 +159,18 @@ def test_the_first_of_the_candidates_can_be_the_one_that_looks_alike() -> None:
     right, wrong = Candidate("a b", 0.4), Candidate("a c", 0.5)
     drawn = FakeRenderer().render(["a b"])[0].pixels
     assert drawn is not None
-    redrawing = Redrawing(FakeRenderer(), ImageParams(downsample=1))
+    reranker = RenderReranker(FakeRenderer(), ImageParams(downsample=1))
     page = np.pad(crop(drawn), ((9, 4), (3, 30)), constant_values=255)
-    read = Formula("a c", 0.5, [wrong, right], page)
-    assert reranked([read, Formula()], redrawing)[0].candidates == [right, wrong]
+    predicted = Prediction("a c", 0.5, [wrong, right], page)
+    assert rerank([predicted, Prediction()], reranker)[0].candidates == [right, wrong]
 
 
 def test_without_a_checkpoint_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictor, "RELEASED", tmp_path / "none")
-    with pytest.raises(ArtifactError, match="--checkpoint"):
-        Reader.load()
+    monkeypatch.setattr("im2latex.inference.predictor.RELEASED", tmp_path / "none")
+    with pytest.raises(ArtifactError, match="no released model"):
+        load()
     with pytest.raises(ArtifactError, match="no checkpoint here"):
-        Reader.load(tmp_path)
-
-
-def test_the_example_of_the_docstring_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read depends on the weights; the names and arguments do not."""
-    monkeypatch.setattr(Reader, "load", classmethod(lambda cls: cls(fresh(), "cpu")))
-    (example,) = doctest.DocTestFinder(recurse=False).find(predictor, globs={"pixels": IMAGES[0]})
-    for step in example.examples:
-        step.want = step.want and "...\n"
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    assert runner.run(example).failed == 0
+        load(tmp_path)
 
 
 def test_a_formula_that_reaches_the_greatest_length_is_cut_and_unsure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,8 +185,8 @@ def test_a_formula_that_reaches_the_greatest_length_is_cut_and_unsure(monkeypatc
 
     monkeypatch.setattr(checkpoint.network.decoder, "step", endless)
     for beam in (1, 3):
-        for formula in Reader(checkpoint, "cpu").read(IMAGES, candidates=beam):
-            assert formula.reason == "cut"
-            assert formula.candidates[0].reason == "cut"
-            assert formula.latex.count(" ") + 1 >= 12
-            assert formula.confidence < 1e-6
+        for prediction in Predictor(checkpoint, "cpu").predict(IMAGES, candidates=beam):
+            assert prediction.reason == "cut"
+            assert prediction.candidates[0].reason == "cut"
+            assert prediction.latex.count(" ") + 1 >= 12
+            assert prediction.confidence < 1e-6

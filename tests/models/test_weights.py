@@ -14,9 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from im2latex.config import check
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.decoding.beam import SearchParams
+from im2latex.decoding.beam import SearchParams, search
 from im2latex.errors import ArtifactError
-from im2latex.inference.predict import search
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset, preset_names
 from im2latex.models.weights import load_network, shapes
@@ -168,9 +167,9 @@ def test_weights_of_another_model_are_refused(
     folder: Path, change_one: Callable[[torch.Tensor], torch.Tensor | None]
 ) -> None:
     weights = load_file(folder / WEIGHTS)
-    other = {name: change_one(w) if name == "reading.weight" else w for name, w in weights.items()}
+    other = {name: change_one(w) if name == "ctc_head.weight" else w for name, w in weights.items()}
     save_file({name: weight for name, weight in other.items() if weight is not None}, folder / WEIGHTS)
-    with pytest.raises(ArtifactError, match=r"reading\.weight"):
+    with pytest.raises(ArtifactError, match=r"ctc_head\.weight"):
         load_checkpoint(folder)
     save_file(weights | {"more": torch.zeros(1)}, folder / WEIGHTS)
     with pytest.raises(ArtifactError, match=r"more is \[1\] where nothing is due"):
@@ -190,10 +189,10 @@ def test_weights_of_another_model_are_refused(
 def test_weights_that_are_not_finite_are_refused(folder: Path, value: float, kind: torch.dtype) -> None:
     """A number that is too large for single precision becomes infinite as it is loaded."""
     weights = load_file(folder / WEIGHTS)
-    weights["reading.weight"] = weights["reading.weight"].to(kind)
-    weights["reading.weight"][1, 2] = value
+    weights["ctc_head.weight"] = weights["ctc_head.weight"].to(kind)
+    weights["ctc_head.weight"][1, 2] = value
     save_file(weights, folder / WEIGHTS)
-    with pytest.raises(ArtifactError, match=r"reading\.weight holds numbers that are infinite or NaN"):
+    with pytest.raises(ArtifactError, match=r"ctc_head\.weight holds numbers that are infinite or NaN"):
         load_checkpoint(folder)
 
 
@@ -205,7 +204,7 @@ def test_finite_weights_that_give_no_finite_scores_are_an_error(folder: Path, be
     save_file(weights, folder / WEIGHTS)
     loaded = load_checkpoint(folder)
     with pytest.raises(ArtifactError, match="scores that are not numbers"):
-        search(loaded, torch.zeros(2, 1, 16, 32, dtype=torch.uint8), SearchParams(beam=beam))
+        search(loaded.network, torch.zeros(2, 1, 16, 32, dtype=torch.uint8), loaded.max_tokens, SearchParams(beam=beam))
 
 
 def test_no_checkpoint_is_one_sentence(folder: Path, tmp_path: Path) -> None:

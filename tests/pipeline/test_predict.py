@@ -31,7 +31,7 @@ def write_checkpoint(folder: Path) -> None:
 def test_hypotheses_are_kept_and_both_choices_scored(
     project: Path, set_params: Callable[[dict[str, Any]], None]
 ) -> None:
-    set_params({"predict": {"beam": 3, "constrain": True, "rerank": "render"}})
+    set_params({"predict": {"beam": 3, "grammar": True, "rerank": "render"}})
     run("normalize", "render", "tokenize", "filter", "bucket")
     write_checkpoint(Path("data/train"))
     run("predict", "evaluate")

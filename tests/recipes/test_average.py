@@ -28,7 +28,7 @@ def test_weights_lie_between_and_rows_follow_their_tokens(
     assert found.vocabulary.tokens == other.tokens
     assert found.shapes == [Shape(16, 48, 4), Shape(16, 32, 4), Shape(24, 32, 4)]
     first, second, between = network.state_dict(), tuned.state_dict(), found.network.state_dict()
-    rows = ("reading.weight", "reading.bias")
+    rows = ("ctc_head.weight", "ctc_head.bias")
     for token in other.tokens:
         index = other.tokens.index(token)
         for name in rows:

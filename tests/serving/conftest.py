@@ -15,18 +15,18 @@ from im2latex.serving.hosts import AllowedHosts
 from im2latex.serving.limits import Limits
 from im2latex.serving.server import Server, configuration, listener
 from tests.fakes import FakeRenderer
-from tests.serving.fakes import FakeReader
+from tests.serving.fakes import FakePredictor
 
 Open = Callable[[FastAPI, Limits], AbstractContextManager[int]]
 
 
 @pytest.fixture
-def reader() -> FakeReader:
-    return FakeReader()
+def reader() -> FakePredictor:
+    return FakePredictor()
 
 
 @pytest.fixture
-def client(reader: FakeReader) -> Iterator[TestClient]:
+def client(reader: FakePredictor) -> Iterator[TestClient]:
     app = create_app(Engine(reader, FakeRenderer(), checkpoint="abc"), Limits(body_mb=1, pixels=1_000_000))
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client

@@ -2,37 +2,19 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from im2latex.errors import ImageError
+from im2latex.types import Candidate, Prediction
 
 LATEX = r"\frac { a } { b }"
 OTHERS = (r"\frac { a } { 6 }", r"\broken { a }")
 
 
-@dataclass(frozen=True)
-class FakeCandidate:
-    latex: str
-    confidence: float
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class FakeFormula:
-    latex: str = ""
-    confidence: float = 0.0
-    candidates: list[FakeCandidate] = field(default_factory=list)
-    image: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0), np.uint8))
-    attention: NDArray[np.float32] | None = None
-    problem: ImageError | None = None
-    reason: str | None = None
-
-
-class FakeReader:
-    """Reads every image as LATEX, with its size as the last token; a white one has a problem.
+class FakePredictor:
+    """Reads every image as LATEX, with its size as the last token; a white one has an error.
 
     `batches` holds the number of images of each call; a call waits while `may_go` is not set.
     """
@@ -43,13 +25,13 @@ class FakeReader:
         self.may_go.set()
         self.error: Exception | None = None
 
-    def read(
+    def predict(
         self,
         images: Sequence[NDArray[np.uint8]],
+        *,
         candidates: int = 1,
-        constrain: bool = False,
         attention: bool = False,
-    ) -> list[FakeFormula]:
+    ) -> list[Prediction]:
         self.may_go.wait(10)
         self.batches.append(len(images))
         if self.error is not None:
@@ -57,13 +39,13 @@ class FakeReader:
         return [self._read(pixels, candidates, attention) for pixels in images]
 
     @staticmethod
-    def _read(pixels: NDArray[np.uint8], candidates: int, attention: bool) -> FakeFormula:
+    def _read(pixels: NDArray[np.uint8], candidates: int, attention: bool) -> Prediction:
         grey = pixels if pixels.ndim == 2 else pixels[..., :3].mean(axis=2).astype(np.uint8)
         if (grey == 255).all():
-            return FakeFormula(problem=ImageError("blank", "there is no ink on the image"))
+            return Prediction(error=ImageError("blank", "there is no ink on the image"))
         latex = f"{LATEX} {grey.shape[1]}"
-        found = [FakeCandidate(text, 0.9 - 0.2 * place) for place, text in enumerate([latex, *OTHERS][:candidates])]
+        found = [Candidate(text, 0.9 - 0.2 * place) for place, text in enumerate([latex, *OTHERS][:candidates])]
         maps = np.zeros((len(latex.split()), 2, 6), np.float32)
         for token in range(len(maps)):
             maps[token, token % 2, token % 6] = 1
-        return FakeFormula(latex, 0.9, found, np.ascontiguousarray(grey), maps if attention else None)
+        return Prediction(latex, 0.9, found, np.ascontiguousarray(grey), maps if attention else None)

@@ -16,25 +16,26 @@ from im2latex.serving.backend import Engine
 from im2latex.serving.hosts import AllowedHosts
 from im2latex.serving.limits import Limits
 from im2latex.serving.server import leave, listener, run
-from tests.serving.fakes import FakeFormula, FakeReader
+from im2latex.types import Prediction
+from tests.serving.fakes import FakePredictor
 
 
-class SlowReader(FakeReader):
-    def read(
+class SlowPredictor(FakePredictor):
+    def predict(
         self,
         images: Sequence[NDArray[np.uint8]],
+        *,
         candidates: int = 1,
-        constrain: bool = False,
         attention: bool = False,
-    ) -> list[FakeFormula]:
+    ) -> list[Prediction]:
         time.sleep(1)
-        return super().read(images, candidates, constrain, attention)
+        return super().predict(images, candidates=candidates, attention=attention)
 
 
 if __name__ == "__main__":
     params = RenderParams(rasterizer="pdfium")
     quick = TexRenderer(params.model_copy(update={"timeout_seconds": 0.25}), pool_size=2)
-    engine = Engine(SlowReader(), quick, patient=TexRenderer(params, background=True), close=quick.close)
+    engine = Engine(SlowPredictor(), quick, patient=TexRenderer(params, background=True), close=quick.close)
     hosts = AllowedHosts("127.0.0.1")
     run(create_app(engine, Limits()), Limits(), listener("127.0.0.1", int(sys.argv[1])), hosts)
     leave()

@@ -13,7 +13,7 @@ from im2latex.serving.limits import Admission, Limits, RefusedError, client_of
 from tests.fakes import FakeRenderer
 from tests.serving import images
 from tests.serving.conftest import listening
-from tests.serving.fakes import FakeReader
+from tests.serving.fakes import FakePredictor
 from tests.serving.test_limits import answer_of, post, read_one
 
 IMAGE = images.encoded(images.ink())
@@ -21,7 +21,7 @@ LIMITS = Limits(requests=6, per_client=2, connections=12, seconds=20, body_secon
 
 
 @pytest.fixture
-def port(reader: FakeReader) -> Iterator[int]:
+def port(reader: FakePredictor) -> Iterator[int]:
     with listening(create_app(Engine(reader, FakeRenderer()), LIMITS), LIMITS) as port:
         yield port
 
@@ -31,7 +31,7 @@ def _connect(port: int, address: str = "127.0.0.1") -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(address, 0))
 
 
-def test_one_client_has_no_more_requests_at_work_than_allowed(port: int, reader: FakeReader) -> None:
+def test_one_client_has_no_more_requests_at_work_than_allowed(port: int, reader: FakePredictor) -> None:
     reader.may_go.clear()
     held = [_connect(port) for _ in range(2)]
     for client in held:
@@ -48,7 +48,7 @@ def test_one_client_has_no_more_requests_at_work_than_allowed(port: int, reader:
         client.close()
 
 
-def test_one_client_sends_no_more_requests_a_second_than_allowed(reader: FakeReader) -> None:
+def test_one_client_sends_no_more_requests_a_second_than_allowed(reader: FakePredictor) -> None:
     limits = LIMITS.model_copy(update={"rate": 1})
     with listening(create_app(Engine(reader, FakeRenderer()), limits), limits) as port:
         found = []

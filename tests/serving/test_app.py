@@ -14,7 +14,7 @@ from im2latex.serving.backend import Engine
 from im2latex.serving.limits import Limits
 from tests.fakes import FakeRenderer
 from tests.serving import images
-from tests.serving.fakes import LATEX, OTHERS, FakeReader
+from tests.serving.fakes import LATEX, OTHERS, FakePredictor
 from tests.serving.test_uploads import HOSTILE
 
 IMAGE = images.encoded(images.ink())
@@ -83,7 +83,7 @@ def test_only_the_page_is_served_as_files(client: TestClient) -> None:
     assert kinds == {".html", ".js", ".css", ".svg"}
 
 
-def test_a_formula_that_takes_long_is_drawn_by_the_second_renderer(reader: FakeReader) -> None:
+def test_a_formula_that_takes_long_is_drawn_by_the_second_renderer(reader: FakePredictor) -> None:
     class Quick(FakeRenderer):
         def render(self, formulas: Sequence[str]) -> list[Rendering]:
             slow = [Rendering(None, "timeout") for _ in formulas]
@@ -101,7 +101,7 @@ def test_a_formula_that_takes_long_is_drawn_by_the_second_renderer(reader: FakeR
     assert drawn == ["slow"]
 
 
-def test_without_tex_all_but_drawing_works(reader: FakeReader) -> None:
+def test_without_tex_all_but_drawing_works(reader: FakePredictor) -> None:
     class NoTex(FakeRenderer):
         def render(self, formulas: object) -> list[Rendering]:
             raise ToolError("pdftex is not installed")
@@ -144,7 +144,7 @@ def test_every_refusal_is_one_sentence(
     assert words in answer.json()["error"]
 
 
-def test_a_fault_of_ours_is_no_traceback_for_the_user(client: TestClient, reader: FakeReader) -> None:
+def test_a_fault_of_ours_is_no_traceback_for_the_user(client: TestClient, reader: FakePredictor) -> None:
     reader.error = ArithmeticError("secret")
     answer = client.post("/predict", content=IMAGE)
     assert answer.status_code == 500

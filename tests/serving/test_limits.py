@@ -16,18 +16,18 @@ from im2latex.serving.limits import Limits
 from tests.fakes import FakeRenderer
 from tests.serving import images
 from tests.serving.conftest import listening
-from tests.serving.fakes import FakeReader
+from tests.serving.fakes import FakePredictor
 
 IMAGE = images.encoded(images.ink())
 TIGHT = Limits(body_mb=0.1, requests=2, seconds=2, body_seconds=0.5, header_seconds=0.4)
 
 
-def _app(reader: FakeReader) -> FastAPI:
+def _app(reader: FakePredictor) -> FastAPI:
     return create_app(Engine(reader, FakeRenderer()), TIGHT)
 
 
 @pytest.fixture
-def port(reader: FakeReader) -> Iterator[int]:
+def port(reader: FakePredictor) -> Iterator[int]:
     with listening(_app(reader), TIGHT) as port:
         yield port
 
@@ -113,7 +113,7 @@ def test_slow_headers_are_given_up(port: int, earlier: bool) -> None:
         assert client.recv(10) == b""
 
 
-def test_slow_answers_are_given_up(port: int, reader: FakeReader) -> None:
+def test_slow_answers_are_given_up(port: int, reader: FakePredictor) -> None:
     reader.may_go.clear()
     status, head, error = read_one(port)
     reader.may_go.set()
@@ -121,7 +121,7 @@ def test_slow_answers_are_given_up(port: int, reader: FakeReader) -> None:
     assert "retry-after: 1" in head
 
 
-def test_more_requests_than_allowed_are_sent_away_and_come_back(port: int, reader: FakeReader) -> None:
+def test_more_requests_than_allowed_are_sent_away_and_come_back(port: int, reader: FakePredictor) -> None:
     reader.may_go.clear()
     found: list[int] = []
     others = [threading.Thread(target=lambda: found.append(read_one(port)[0])) for _ in range(2)]
@@ -138,7 +138,7 @@ def test_more_requests_than_allowed_are_sent_away_and_come_back(port: int, reade
     assert read_one(port)[0] == 200
 
 
-def test_the_work_of_a_client_that_hangs_up_is_not_begun(port: int, reader: FakeReader) -> None:
+def test_the_work_of_a_client_that_hangs_up_is_not_begun(port: int, reader: FakePredictor) -> None:
     reader.batches.clear()
     reader.may_go.clear()
     with _connected(port) as first:
@@ -160,7 +160,7 @@ def test_every_answer_carries_the_headers_that_protect_the_page(client: TestClie
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_lifespan_messages_pass(reader: FakeReader) -> None:
+def test_lifespan_messages_pass(reader: FakePredictor) -> None:
     async def scene() -> list[str]:
         given = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
         sent: list[str] = []

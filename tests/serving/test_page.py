@@ -16,7 +16,7 @@ from im2latex.serving.limits import Limits
 from tests.fakes import FakeRenderer
 from tests.serving import images
 from tests.serving.conftest import listening
-from tests.serving.fakes import LATEX, OTHERS, FakeReader
+from tests.serving.fakes import LATEX, OTHERS, FakePredictor
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, reader: FakeReader) -> Iterator[Page]:
+def page(browser: Browser, reader: FakePredictor) -> Iterator[Page]:
     """The page, which loads nothing from elsewhere and breaks nothing."""
     limits = Limits()
     with listening(create_app(Engine(reader, FakeRenderer()), limits), limits) as port:

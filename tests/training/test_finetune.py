@@ -45,7 +45,7 @@ def test_rows_follow_their_tokens_and_new_tokens_begin_fresh(
     load_pretrained(network, model, other, start)
     new, first, old = network.state_dict(), untouched.state_dict(), start.checkpoint.network.state_dict()
     rows = token_dimensions(model)
-    assert {"reading.weight", "reading.bias"} < set(rows)
+    assert {"ctc_head.weight", "ctc_head.bias"} < set(rows)
     assert any("decoder" in name for name in rows)
     for name, dimension in rows.items():
         for index, token in enumerate(other.tokens):
@@ -125,5 +125,5 @@ def test_three_more_epochs_and_the_history(
     checkpoint = train(params, shards, vocabulary, "d2", tmp_path / "state", rows.append, start=start)
     assert checkpoint.counts["samples"] == checkpoint.counts["sample_budget"] == 3 * 20
     assert checkpoint.started_from == (Ancestor("0f", "d0", 5), Ancestor(start.weights, "d1", 70))
-    moved = start.checkpoint.network.state_dict()["reading.bias"] - checkpoint.network.state_dict()["reading.bias"]
+    moved = start.checkpoint.network.state_dict()["ctc_head.bias"] - checkpoint.network.state_dict()["ctc_head.bias"]
     assert 0 < moved.abs().max() < 0.5, "few steps from where it started"

@@ -32,7 +32,7 @@ def test_every_weight_has_one_optimizer(network: Network) -> None:
     assert sorted(owned) == sorted(id(weight) for weight in network.parameters())
     assert isinstance(optimizers[0], Muon)
     hidden = {id(weight) for weight in optimizers[0].param_groups[0]["params"]}
-    assert id(network.get_parameter("reading.weight")) not in hidden
+    assert id(network.get_parameter("ctc_head.weight")) not in hidden
     assert id(network.get_parameter("encoder.stages.0.weight")) not in hidden
     assert id(network.get_parameter("encoder.stages.3.weight")) in hidden
     assert not [weight for weight in network.parameters() if id(weight) in hidden and weight.dim() < 2]

@@ -21,21 +21,21 @@ def test_saved_state_is_restored(state: TrainingState, tmp_path: Path) -> None:
     state.watch.judge([[2.0, 1.0]], 0)
     state.keep_best()
     state.save(tmp_path, "run")
-    kept = state.network.state_dict()["reading.weight"].clone()
+    kept = state.network.state_dict()["ctc_head.weight"].clone()
     with torch.no_grad():
-        state.network.get_parameter("reading.weight").zero_()
-        state.average.get_parameter("reading.weight").zero_()
+        state.network.get_parameter("ctc_head.weight").zero_()
+        state.average.get_parameter("ctc_head.weight").zero_()
     state.step = 9
     state.progress.note(1.0, 0, "best")
     state.watch.judge([[2.0, 1.0]], 0)
     state.keep_best()
     assert state.resume(tmp_path, "run")
     assert (state.step, state.seen, state.total) == (3, 40, 100)
-    assert torch.equal(state.network.state_dict()["reading.weight"], kept)
+    assert torch.equal(state.network.state_dict()["ctc_head.weight"], kept)
     assert state.progress.best == 1.5
     assert state.watch.logged == [1.0]
     assert state.best is not None
-    assert state.best["reading.weight"].any()
+    assert state.best["ctc_head.weight"].any()
     assert state.best_counts == {"steps": 3, "samples": 40, "sample_budget": 100}
 
 

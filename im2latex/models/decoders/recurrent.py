@@ -1,119 +1,186 @@
-"""What the decoders that go from token to token have in common: embeddings, LSTM cells, attention, the loop.
+"""Base of the recurrent decoders: embeddings, LSTM cells, initial state, attention, and the loop over tokens.
 
-The loop is over tokens only. All that does not depend on the state is computed before it (keys of the attention,
-the first cell's gates of all embeddings) or after it (the scores of all places).
+Everything that does not depend on the state is computed before the loop (keys of the attention, the first cell's gates
+of all embeddings) or after it (the logits of all positions). N is the width of an LSTM layer.
 """
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from im2latex.models.decoders.attention import AttentionParams, build_attending
-from im2latex.models.decoders.base import Decoder, DecoderSettings, State
-from im2latex.models.decoders.initial_state import Beginning, BeginningParams
-from im2latex.models.decoders.lstm import LstmCell
-from im2latex.models.encoders.base import EncoderSettings
+from im2latex.config import Params
+from im2latex.models.decoders.attention import AttentionParams, build_attention
+from im2latex.models.decoders.base import Decoder, DecoderBaseParams, State
+from im2latex.models.encoders.base import EncoderBaseParams
 
 
-class RecurrentParams(DecoderSettings):
-    """Sizes of a recurrent decoder."""
+class InitialStateParams(Params):
+    """Parameters of the initial hidden state."""
 
-    embedding: int = Field(ge=1, description="width of the embedding of a token")
+    source: Literal["zeros", "mean", "all"] = Field(
+        description="zeros; or a tanh layer over the mean of all positions, or over the features of all positions"
+    )
+    hidden: int = Field(ge=0, description="width of a tanh layer before that one; 0 for none")
+
+
+class RecurrentDecoderParams(DecoderBaseParams):
+    """Parameters that the recurrent decoders share."""
+
+    embedding: int = Field(ge=1, description="width of the token embeddings")
     units: tuple[int, ...] = Field(min_length=1, description="widths of the LSTM layers")
-    peephole: bool = Field(description="show the gates their cell")
-    attention: AttentionParams = Field(description="how the decoder looks at the memory")
-    start: BeginningParams = Field(description="how the first states come about")
+    peephole: bool = Field(description="LSTM cells with peephole connections")
+    attention: AttentionParams = Field(description="attention over the memory")
+    initial_state: InitialStateParams = Field(description="initial hidden state")
 
-    def conflict(self, encoder: EncoderSettings) -> str | None:
-        """Why this decoder cannot read the memory of that encoder, or None where it can."""
-        asking = {"attention mlp": self.attention.name == "mlp", "start from all": self.start.source == "all"}
-        wanting = [name for name, wanted in asking.items() if wanted]
-        if wanting and encoder.positions is None:
-            return f"decoder with {' and '.join(wanting)} needs images of one size; give the encoder a page"
+    def conflict(self, encoder: EncoderBaseParams) -> str | None:
+        fixed = {"attention mlp": self.attention.name == "mlp", "initial_state all": self.initial_state.source == "all"}
+        names = [name for name, is_set in fixed.items() if is_set]
+        if names and encoder.num_positions is None:
+            return f"decoder with {' and '.join(names)} needs images of one size; set the encoder's image_size"
         return None
 
 
-class Word(NamedTuple):
-    """A token as a step reads it: its embedding (B, E) and that one's share of the first cell's gates (B, 4 N)."""
+class LstmCell(nn.Module):
+    """LSTM cell with optional peephole connections, which PyTorch's cell lacks.
 
-    embedded: Tensor
+    Forget gate of Gers et al. 2000, peepholes of Gers et al. 2002: input and forget gate see the previous cell state,
+    the output gate the new one, each weighted feature by feature. The forget gate has a bias of 1 (Jozefowicz et al.
+    2015, section 4.1).
+    """
+
+    def __init__(self, inputs: int, units: int, peephole: bool, bias: bool = True) -> None:
+        super().__init__()
+        self.units = units
+        self.gates = nn.Linear(inputs + units, 4 * units, bias=bias)
+        nn.init.xavier_uniform_(self.gates.weight)
+        if bias:
+            nn.init.zeros_(self.gates.bias)
+        self.peepholes = nn.Parameter(torch.zeros(3 * units)) if peephole else None
+
+    def forward(
+        self, x: Tensor, hidden: Tensor, cell: Tensor, extra_gates: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Input (B, inputs), hidden and cell state (B, N) to the next hidden and cell state.
+
+        `extra_gates` (B, 4 N) are added to the gates: the contribution of other inputs, computed in advance.
+        """
+        gates = self.gates(torch.cat([x, hidden], dim=1))
+        gates = gates if extra_gates is None else gates + extra_gates
+        input_gate, forget_gate, output_gate, candidate = gates.chunk(4, dim=1)
+        if self.peepholes is not None:
+            input_peephole, forget_peephole, output_peephole = self.peepholes.chunk(3)
+            input_gate, forget_gate = input_gate + input_peephole * cell, forget_gate + forget_peephole * cell
+        cell = (forget_gate + 1).sigmoid() * cell + input_gate.sigmoid() * candidate.tanh()
+        if self.peepholes is not None:
+            output_gate = output_gate + output_peephole * cell
+        return output_gate.sigmoid() * cell.tanh(), cell
+
+
+class InitialState(nn.Module):
+    """Initial hidden state of the recurrent decoders (Xu et al. 2015, arXiv 1502.03044, section 3.1.2).
+
+    `sizes` are the widths of the states to compute.
+    """
+
+    def __init__(self, params: InitialStateParams, sizes: list[int], width: int, positions: int | None) -> None:
+        super().__init__()
+        self.source, self.sizes = params.source, sizes
+        if params.source == "all":
+            assert positions is not None, "checked by RecurrentDecoderParams.conflict"
+            width *= positions
+        layers: list[nn.Module] = []
+        if params.hidden:
+            layers += [nn.Linear(width, params.hidden), nn.Tanh()]
+        layers += [nn.Linear(params.hidden or width, sum(sizes)), nn.Tanh()]
+        self.layers = nn.Sequential(*layers) if params.source != "zeros" else None
+
+    def forward(self, memory: Tensor) -> list[Tensor]:
+        """Compute one state (B, size) for each size from the memory (B, P, D)."""
+        if self.layers is None:
+            return [memory.new_zeros(len(memory), size) for size in self.sizes]
+        features = memory.mean(dim=1) if self.source == "mean" else memory.flatten(1)
+        return list(torch.split(self.layers(features), self.sizes, dim=1))
+
+
+class TokenInput(NamedTuple):
+    """An embedded token (B, E) and its contribution (B, 4 N) to the gates of the first cell."""
+
+    embedding: Tensor
     gates: Tensor
 
 
 class RecurrentDecoder(Decoder):
-    """The loop; its heirs say what one step does.
+    """The loop over tokens; subclasses define one step.
 
-    The state holds the memory, the keys, hidden state and cell of each layer, then what `more` asks for.
+    A state holds the memory, the keys, hidden and cell state of each layer, then the `extra_states`.
     """
 
     def __init__(
-        self, params: RecurrentParams, vocabulary: int, encoder: EncoderSettings, fed: int, more: tuple[int, ...] = ()
+        self,
+        params: RecurrentDecoderParams,
+        vocabulary_size: int,
+        encoder: EncoderBaseParams,
+        input_width: int,
+        extra_states: tuple[int, ...] = (),
     ) -> None:
-        """`fed` is the width of what the first cell reads beside the token, `more` the widths of further states."""
+        """`input_width`: width of the first cell's input besides the token; `extra_states`: widths of more states."""
         super().__init__()
+        width, positions = encoder.out_features, encoder.num_positions
         first, *later = params.units
-        self.embedding = nn.Embedding(vocabulary, params.embedding)
+        self.embedding = nn.Embedding(vocabulary_size, params.embedding)
         nn.init.normal_(self.embedding.weight, std=params.embedding**-0.5)
-        self.project = nn.Linear(params.embedding, 4 * first)
-        self.attending = build_attending(params.attention, params.units[-1], encoder.width, encoder.positions)
-        cells = [LstmCell(fed, first, params.peephole, bias=False)]
-        for below, units in zip(params.units, later, strict=False):
-            cells.append(LstmCell(below, units, params.peephole))
+        self.token_gates = nn.Linear(params.embedding, 4 * first)
+        self.attention = build_attention(params.attention, params.units[-1], width, positions)
+        cells = [LstmCell(input_width, first, params.peephole, bias=False)]
+        for inputs, units in zip(params.units, later, strict=False):
+            cells.append(LstmCell(inputs, units, params.peephole))
         self.cells = nn.ModuleList(cells)
         sizes = [units for units in params.units for _ in range(2)]
-        self.beginning = Beginning(params.start, [*sizes, *more], encoder.width, encoder.positions)
+        self.state_init = InitialState(params.initial_state, [*sizes, *extra_states], width, positions)
 
     @abstractmethod
-    def advance(self, state: State, word: Word) -> tuple[Tensor, Tensor, State]:
-        """One step: what `score` needs (B, F), the weights of the attention (B, P) and the new state."""
+    def advance(self, state: State, token: TokenInput) -> tuple[Tensor, Tensor, State]:
+        """Run one step: its output (B, F), the attention weights (B, P) and the new state."""
 
     @abstractmethod
-    def score(self, told: Tensor) -> Tensor:
-        """Logits (..., V) from what `advance` told (..., F)."""
+    def score(self, output: Tensor) -> Tensor:
+        """Logits (..., V) of outputs (..., F) of `advance`."""
 
     def forward(
-        self, memory: Tensor, tokens: Tensor, replaced: Tensor | None = None, attention: bool = False
+        self, memory: Tensor, tokens: Tensor, sample_mask: Tensor | None = None, need_weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """Memory (B, P, D) and tokens (B, T) to logits (B, T, V) and, if asked for, attention (B, T, P)."""
-        embedded, gates = self.read(tokens)
-        state = self.start(memory)
-        told, looked = list[Tensor](), list[Tensor]()
-        for place in range(tokens.shape[1]):
-            word = Word(embedded[:, place], gates[:, place])
-            if replaced is not None and place:
-                best = self.score(told[-1]).argmax(dim=-1)
-                word = self.read(torch.where(replaced[:, place], best, tokens[:, place]))
-            found, weights, state = self.advance(state, word)
-            told.append(found)
-            looked += [weights] if attention else []
-        return self.score(torch.stack(told, dim=1)), torch.stack(looked, dim=1) if attention else None
+        embeddings, gates = self.embed(tokens)
+        state = self.initial_state(memory)
+        outputs, attention = list[Tensor](), list[Tensor]()
+        for position in range(tokens.shape[1]):
+            token = TokenInput(embeddings[:, position], gates[:, position])
+            if sample_mask is not None and position:
+                best = self.score(outputs[-1]).argmax(dim=-1)
+                token = self.embed(torch.where(sample_mask[:, position], best, tokens[:, position]))
+            output, weights, state = self.advance(state, token)
+            outputs.append(output)
+            attention += [weights] if need_weights else []
+        return self.score(torch.stack(outputs, dim=1)), torch.stack(attention, dim=1) if need_weights else None
 
-    def start(self, memory: Tensor) -> State:
-        """The state before the first token."""
-        return [memory, self.attending.keys(memory), *self.beginning(memory)]
+    def initial_state(self, memory: Tensor) -> State:
+        return [memory, self.attention.keys(memory), *self.state_init(memory)]
 
     def step(self, state: State, tokens: Tensor) -> tuple[Tensor, State]:
-        """One token (B,) further: logits (B, V) of the next, and the new state."""
-        told, _, state = self.advance(state, self.read(tokens))
-        return self.score(told), state
+        output, _, state = self.advance(state, self.embed(tokens))
+        return self.score(output), state
 
-    def read(self, tokens: Tensor) -> Word:
-        """Tokens (B,) or (B, T), looked up."""
-        embedded = self.embedding(tokens)
-        return Word(embedded, self.project(embedded))
+    def embed(self, tokens: Tensor) -> TokenInput:
+        """Embed tokens (B,) or (B, T)."""
+        embedding = self.embedding(tokens)
+        return TokenInput(embedding, self.token_gates(embedding))
 
-    def climb(self, fed: Tensor, gates: Tensor, states: State) -> State:
-        """Through all LSTM layers: hidden state and cell of each, one step on."""
-        after: State = []
+    def run_layers(self, x: Tensor, gates: Tensor, states: State) -> State:
+        """Run all LSTM layers for one step on the input x (B, input_width); returns their hidden and cell states."""
+        new_states: State = []
         for index, cell in enumerate(self.cells):
-            x = fed if index == 0 else after[-2]
-            after += cell(x, states[2 * index], states[2 * index + 1], gates if index == 0 else None)
-        return after
-
-
-def glimpse(weights: Tensor, memory: Tensor) -> Tensor:
-    """The mean (B, D) of the memory (B, P, D) under weights (B, P)."""
-    return torch.bmm(weights[:, None], memory).squeeze(1)
+            inputs = x if index == 0 else new_states[-2]
+            new_states += cell(inputs, states[2 * index], states[2 * index + 1], gates if index == 0 else None)
+        return new_states

@@ -1,8 +1,9 @@
-"""What every encoder offers.
+"""Base classes of the encoders and the geometry of their grids.
 
-An encoder maps ink (B, 1, H, W), floats with 0 for paper and 1 for full ink, of any height and width, to a memory
-(B, P, D) of P grid positions, column by column from the left, each from its top. It does not know what reads the
-memory.
+An encoder maps ink (B, 1, H, W), floats with 0 for background and 1 for full ink, of any height and width, to a memory
+(B, P, D) of P grid positions, column by column from the left, each from its top. It is independent of the decoder.
+
+To add an encoder, write a module with its `Params` and `Encoder` and add the params to the union in `encoders`.
 """
 
 from abc import ABC, abstractmethod
@@ -13,49 +14,62 @@ from torch import Tensor, nn
 from im2latex.config import Params
 
 
-class EncoderSettings(Params):
-    """The params of an encoder; each adds `name` and its sizes."""
+class AxisGeometry(NamedTuple):
+    """Grid cells along one axis of the image, in pixels.
+
+    `offset` is the center of the first cell, where 0 is the center of the first pixel; `stride` the distance from one
+    cell to the next.
+    """
+
+    offset: float
+    stride: float
+
+
+class GridGeometry(NamedTuple):
+    """Grid of an encoder for images of one size: P = `rows` * `columns`, and the position of its cells.
+
+    Only the receptive position of a cell counts, not the context that self-attention or an LSTM adds.
+    """
+
+    rows: int
+    columns: int
+    vertical: AxisGeometry
+    horizontal: AxisGeometry
+
+
+class EncoderBaseParams(Params):
+    """Base of the encoder parameters; each encoder adds `name` and its sizes."""
 
     @property
-    def width(self) -> int:
-        """The width D of the memory."""
+    def out_features(self) -> int:
+        """The number D of features of a grid position."""
         raise NotImplementedError
 
     @property
-    def positions(self) -> int | None:
-        """The number P of grid positions where it is the same for every image, as on a page of fixed size."""
+    def num_positions(self) -> int | None:
+        """The number P of grid positions where it is the same for all images, else None."""
         return None
 
-
-class Spacing(NamedTuple):
-    """Cells along an axis: the middle of the first, and the step to the next, in pixels; 0 is a pixel's middle."""
-
-    first: float
-    step: float
+    def build(self) -> "Encoder":
+        """A freshly initialized encoder of these parameters."""
+        raise NotImplementedError
 
 
 class Encoder(nn.Module, ABC):
-    """What every encoder offers."""
+    """Base of the encoders."""
 
-    features: int
-    """The width D of its memory."""
+    out_features: int
+    """The number D of features of a grid position."""
 
     @abstractmethod
     def forward(self, ink: Tensor) -> Tensor:
-        """(B, 1, H, W) to (B, P, D)."""
+        """Encode ink (B, 1, H, W) as a memory (B, P, D)."""
 
     @abstractmethod
-    def grid(self, height: int, width: int) -> tuple[int, int]:
-        """The rows and columns of the memory of an image of that size in pixels; their product is P."""
-
-    @abstractmethod
-    def lattice(self) -> tuple[Spacing, Spacing]:
-        """Where the cells of the grid lie in the image, downwards and to the right.
-
-        Only what a cell is made of counts, not what self-attention or an LSTM adds from elsewhere.
-        """
+    def geometry(self, height: int, width: int) -> GridGeometry:
+        """The grid of an image of that height and width in pixels."""
 
 
-def columns_first(grid: Tensor) -> Tensor:
-    """Features (B, D, rows, columns) as a memory (B, P, D)."""
+def flatten_grid(grid: Tensor) -> Tensor:
+    """Flatten a feature map (B, D, rows, columns) to a memory (B, P, D), column by column."""
     return grid.transpose(2, 3).flatten(2).transpose(1, 2)

@@ -1,6 +1,6 @@
-"""A tower of convolutions, then an LSTM along each row of its grid, both ways (Deng et al. 2016, arXiv 1609.04938).
+"""Convolution stack and a bidirectional LSTM along each row of its grid (Deng et al. 2016, arXiv 1609.04938).
 
-The rows share one LSTM and differ in where it starts: each row has a trainable start of its own (section 3.1).
+All rows share one LSTM; each row has a trainable initial state of its own (section 3.1).
 """
 
 from typing import Literal
@@ -9,50 +9,46 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from im2latex.models.encoders.base import Encoder, EncoderSettings, Spacing, columns_first
-from im2latex.models.encoders.conv_stack import LayerParams, Tower, grid_of, spacing_of
+from im2latex.models.encoders.base import Encoder, EncoderBaseParams, GridGeometry, flatten_grid
+from im2latex.models.encoders.conv_stack import ConvLayers, ConvStack, stack_geometry
 
 
-class RowLstmEncoderParams(EncoderSettings):
-    """A tower and a bidirectional LSTM over its rows."""
+class RowLstmEncoderParams(EncoderBaseParams):
+    """Parameters of a convolution stack and a bidirectional LSTM over its rows."""
 
     name: Literal["row-lstm"]
-    layers: tuple[LayerParams, ...] = Field(min_length=1, description="the tower, from the image upwards")
-    units: int = Field(ge=1, description="width of the LSTM, each way")
-    max_rows: int = Field(ge=1, description="rows with a start of their own; all below share that of the last")
+    layers: ConvLayers = Field(min_length=1, description="convolution layers, from the image on")
+    units: int = Field(ge=1, description="hidden units of the LSTM in each direction")
+    max_rows: int = Field(ge=1, description="rows with an initial state of their own; lower rows share the last one")
 
     @property
-    def width(self) -> int:
-        """The width D of the memory."""
+    def out_features(self) -> int:
         return 2 * self.units
+
+    def build(self) -> "RowLstmEncoder":
+        return RowLstmEncoder(self)
 
 
 class RowLstmEncoder(Encoder):
-    """See `RowLstmEncoderParams`."""
+    """Encoder of `RowLstmEncoderParams`."""
 
     def __init__(self, params: RowLstmEncoderParams) -> None:
         super().__init__()
-        self.features = params.width
-        self.tower = Tower(params.layers)
-        self.starts = nn.Embedding(params.max_rows, 4 * params.units)
-        nn.init.uniform_(self.starts.weight, -0.05, 0.05)  # all weights of Deng et al. begin within these bounds
-        self.rows = nn.LSTM(params.layers[-1].conv, params.units, batch_first=True, bidirectional=True)
+        self.out_features = params.out_features
+        self.conv_stack = ConvStack(params.layers)
+        self.row_states = nn.Embedding(params.max_rows, 4 * params.units)
+        nn.init.uniform_(self.row_states.weight, -0.05, 0.05)  # the initial range of all weights in Deng et al.
+        self.lstm = nn.LSTM(params.layers[-1].conv, params.units, batch_first=True, bidirectional=True)
 
     def forward(self, ink: Tensor) -> Tensor:
-        """(B, 1, H, W) to (B, P, D)."""
-        grid = self.tower(ink)
+        grid = self.conv_stack(ink)
         B, _, rows, _ = grid.shape
         sequences = grid.permute(0, 2, 3, 1).flatten(0, 1)
-        index = torch.arange(rows, device=grid.device).clamp(max=self.starts.num_embeddings - 1)
-        start = self.starts(index).repeat(B, 1).unflatten(1, (2, 2, -1))
-        hidden, cell = start.permute(1, 2, 0, 3).contiguous()
-        read, _ = self.rows(sequences, (hidden, cell))
-        return columns_first(read.unflatten(0, (B, rows)).permute(0, 3, 1, 2))
+        index = torch.arange(rows, device=grid.device).clamp(max=self.row_states.num_embeddings - 1)
+        initial = self.row_states(index).repeat(B, 1).unflatten(1, (2, 2, -1))
+        hidden, cell = initial.permute(1, 2, 0, 3).contiguous()
+        output, _ = self.lstm(sequences, (hidden, cell))
+        return flatten_grid(output.unflatten(0, (B, rows)).permute(0, 3, 1, 2))
 
-    def grid(self, height: int, width: int) -> tuple[int, int]:
-        """The rows and columns of the memory of an image of that size in pixels."""
-        return grid_of(self.tower.layers, height, width)
-
-    def lattice(self) -> tuple[Spacing, Spacing]:
-        """Where the cells lie."""
-        return spacing_of(self.tower.layers, 0), spacing_of(self.tower.layers, 1)
+    def geometry(self, height: int, width: int) -> GridGeometry:
+        return stack_geometry(self.conv_stack.params, height, width)

@@ -15,8 +15,9 @@ from benchmarks.robustness.sheet import draw_sheet
 from benchmarks.robustness.table import by_condition, for_report, markdown
 from im2latex.errors import ImageError, InputError
 from im2latex.images.arrays import encode_png
-from im2latex.inference.predictor import Formula, Reader
+from im2latex.inference.predictor import Predictor
 from im2latex.io.parquet import write_table
+from im2latex.types import Prediction
 from tests.fakes import FakeRenderer
 
 MADE = {name: {"kind": "", "drawn": 2, "not_drawn": {}} for name in ("clean", "noise", "font-euler")} | {
@@ -24,12 +25,12 @@ MADE = {name: {"kind": "", "drawn": 2, "not_drawn": {}} for name in ("clean", "n
 }
 
 
-class DarkestReader:
+class DarkestPredictor:
     """Reads `a` where there is ink, and refuses what has none."""
 
-    def read(self, images: Sequence[NDArray[np.uint8]]) -> list[Formula]:
+    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         return [
-            Formula(latex="a", image=image) if image.min() < 128 else Formula(problem=ImageError("blank", ""))
+            Prediction(latex="a", image=image) if image.min() < 128 else Prediction(error=ImageError("blank", ""))
             for image in images
         ]
 
@@ -81,7 +82,7 @@ def test_images_are_read_in_the_order_of_the_index_and_refusals_are_kept(tmp_pat
         rows.append(place | {"condition": "clean", "id": name, "length": "short", "formula": "a"})
     rows.append({**rows[0], "id": "three", "path": None, "reason": "not_understood"})
     write_table(pa.Table.from_pylist(rows, schema=INDEX), tmp_path / "index.parquet")
-    reader = cast(Reader, DarkestReader())
+    reader = cast(Predictor, DarkestPredictor())
     found = read_all(tmp_path, reader)
     assert [(read.id, read.hypothesis, read.height, read.problem) for read in found] == [
         ("one", "a", 20, None),
@@ -97,4 +98,4 @@ def test_images_are_read_in_the_order_of_the_index_and_refusals_are_kept(tmp_pat
 def test_an_index_without_images_is_refused(tmp_path: Path) -> None:
     write_table(INDEX.empty_table(), tmp_path / "index.parquet")
     with pytest.raises(InputError, match=r"benchmarks\.robustness make"):
-        read_all(tmp_path, cast(Reader, DarkestReader()))
+        read_all(tmp_path, cast(Predictor, DarkestPredictor()))

@@ -1,14 +1,14 @@
 import torch
 
-from im2latex.models.decoders.initial_state import Beginning, BeginningParams
+from im2latex.models.decoders.recurrent import InitialState, InitialStateParams
 
 MEMORY = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(2))
 
 
 def states(source: str, memory: torch.Tensor, hidden: int = 0) -> list[torch.Tensor]:
     torch.manual_seed(0)
-    params = BeginningParams.model_validate({"source": source, "hidden": hidden})
-    made: list[torch.Tensor] = Beginning(params, [3, 5], width=4, positions=6)(memory)
+    params = InitialStateParams.model_validate({"source": source, "hidden": hidden})
+    made: list[torch.Tensor] = InitialState(params, [3, 5], width=4, positions=6)(memory)
     return made
 
 

@@ -20,7 +20,7 @@ def network(name: str) -> Network:
 
 
 def attention(model: Network, tokens: torch.Tensor) -> torch.Tensor:
-    weights: torch.Tensor | None = model(IMAGES, tokens, attention=True).attention
+    weights: torch.Tensor | None = model(IMAGES, tokens, need_weights=True).attention
     assert weights is not None
     return weights
 
@@ -37,7 +37,7 @@ def test_who_looks_first_does_not_know_the_token_yet(name: str, place: int) -> N
 
 def test_the_output_vector_is_fed_back() -> None:
     model = network("wygiwys-small")
-    _, state = model.step(model.start(IMAGES), torch.tensor([1]))
+    _, state = model.step(model.initial_state(IMAGES), torch.tensor([1]))
     plain, _ = model.step(state, torch.tensor([5]))
     starved, _ = model.step([*state[:-1], torch.zeros_like(state[-1])], torch.tensor([5]))
     assert not torch.allclose(plain, starved)
@@ -46,7 +46,7 @@ def test_the_output_vector_is_fed_back() -> None:
 @pytest.mark.parametrize("name", ["i2l-nopool-small", "i2l-strips-small", "wygiwys-small"])
 def test_every_step_sees_the_memory(name: str) -> None:
     model = network(name)
-    memory, *rest = model.start(IMAGES)
+    memory, *rest = model.initial_state(IMAGES)
     plain, _ = model.step([memory, *rest], torch.tensor([5]))
     blind, _ = model.step([torch.zeros_like(memory), *rest], torch.tensor([5]))
     assert not torch.allclose(plain, blind, atol=1e-6)
@@ -61,8 +61,8 @@ def test_skips_lead_what_is_seen_to_the_output() -> None:
         assert model.get_parameter("decoder.hidden.0.weight").shape[1] == width
 
 
-def test_all_positions_at_once_need_a_page() -> None:
+def test_all_positions_at_once_need_images_of_one_size() -> None:
     values: dict[str, Any] = load_preset("wygiwys-small")["model"]
-    values["decoder"]["start"] = {"source": "all", "hidden": 4}
-    with pytest.raises(ParamsError, match="^m: decoder with start from all needs images of one size; give the enc"):
+    values["decoder"]["initial_state"] = {"source": "all", "hidden": 4}
+    with pytest.raises(ParamsError, match="^m: decoder with initial_state all needs images of one size"):
         check(values, ModelParams, "m")

@@ -9,7 +9,7 @@ TOKENS = torch.tensor([[1, 5, 6, 7, 8], [1, 9, 4, 4, 5]])
 def test_steps_with_the_cache_score_as_the_whole_sequence(network: Network) -> None:
     images = torch.randint(0, 256, (2, 1, 32, 64), dtype=torch.uint8)
     whole = network(images, TOKENS).logits
-    state = network.start(images)
+    state = network.initial_state(images)
     for place in range(TOKENS.shape[1]):
         logits, state = network.step(state, TOKENS[:, place])
         torch.testing.assert_close(logits, whole[:, place], atol=1e-5, rtol=0)
@@ -35,7 +35,7 @@ def test_padding_changes_nothing(network: Network) -> None:
 
 def test_the_state_has_the_batch_first(network: Network) -> None:
     images = torch.randint(0, 256, (3, 1, 32, 64), dtype=torch.uint8)
-    _, state = network.step(network.start(images), torch.tensor([1, 1, 1]))
+    _, state = network.step(network.initial_state(images), torch.tensor([1, 1, 1]))
     logits, _ = network.step(state, torch.tensor([5, 6, 7]))
     turned, _ = network.step([part[[2, 0]] for part in state], torch.tensor([7, 5]))
     torch.testing.assert_close(turned, logits[[2, 0]], atol=1e-5, rtol=0)

@@ -11,7 +11,7 @@ VALUES = {"name": "resnet", "channels": [4, 6, 8], "blocks": [1, 2, 1], "feature
 def test_one_position_for_each_sixteen_by_sixteen_pixels() -> None:
     encoder = ResnetEncoder(check(VALUES, ResnetEncoderParams, "p")).eval()
     assert encoder(torch.rand(2, 1, 33, 64)).shape == (2, 3 * 4, 12)
-    assert encoder.grid(33, 64) == (3, 4)
+    assert encoder.geometry(33, 64)[:2] == (3, 4)
 
 
 def test_the_published_stages_have_their_published_size() -> None:

@@ -11,11 +11,11 @@ def encoder(max_rows: int = 4) -> RowLstmEncoder:
 
 
 def test_a_row_is_read_both_ways_and_tells_other_rows_nothing() -> None:
-    reader = encoder()
+    model = encoder()
     blank, inked = torch.zeros(2, 1, 12, 20).unbind(0), torch.zeros(1, 1, 12, 20)
     inked[:, :, 9:, 9:11] = 1.0
-    before = reader(blank[0][None]).unflatten(1, (5, 3))
-    after = reader(inked).unflatten(1, (5, 3))
+    before = model(blank[0][None]).unflatten(1, (5, 3))
+    after = model(inked).unflatten(1, (5, 3))
     changed = (before - after).abs().amax(dim=3)[0] > 1e-7
     assert changed[:, 2].all()
     assert not changed[:, 0].any()
@@ -29,7 +29,7 @@ def test_rows_differ_by_their_start_only_up_to_the_last_one() -> None:
 
 
 def test_each_image_starts_its_own_rows() -> None:
-    reader, ink = encoder(), torch.rand(3, 1, 13, 21)
-    assert reader(ink).shape == (3, 4 * 6, 12)
-    assert reader.grid(13, 21) == (4, 6)
-    torch.testing.assert_close(reader(ink)[1:2], reader(ink[1:2]))
+    model, ink = encoder(), torch.rand(3, 1, 13, 21)
+    assert model(ink).shape == (3, 4 * 6, 12)
+    assert model.geometry(13, 21)[:2] == (4, 6)
+    torch.testing.assert_close(model(ink)[1:2], model(ink[1:2]))

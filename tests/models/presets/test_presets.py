@@ -77,10 +77,10 @@ def test_small_is_at_most_three_million(name: str) -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_shapes_and_attention(name: str) -> None:
     network = network_of(name).eval()
-    logits, reading, attention = network(random_images(), TOKENS, attention=True)
-    rows, columns = network.encoder.grid(40, 90)
+    logits, ctc_logits, attention = network(random_images(), TOKENS, need_weights=True)
+    rows, columns = network.encoder.geometry(40, 90)[:2]
     assert logits.shape == (3, 5, 12)
-    assert (reading is None) == (not name.startswith("fast"))
+    assert (ctc_logits is None) == (not name.startswith("fast"))
     assert attention is not None
     assert attention.shape == (3, 5, rows * columns) == (3, 5, network.encode(random_images()).shape[1])
     torch.testing.assert_close(attention.sum(dim=2), torch.ones(3, 5))
@@ -92,7 +92,7 @@ def test_steps_score_as_the_whole_sequence_and_rows_may_move(name: str) -> None:
     network = network_of(name).eval()
     images, order = random_images(), [2, 0]
     whole = network(images, TOKENS).logits
-    state, moved = network.start(images), network.start(images)
+    state, moved = network.initial_state(images), network.initial_state(images)
     moved = [part[order] for part in moved]
     for place in range(TOKENS.shape[1]):
         logits, state = network.step(state, TOKENS[:, place])
@@ -135,10 +135,10 @@ def test_a_replaced_token_is_the_networks_own(name: str) -> None:
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("size", [(8, 8), (28, 128), (96, 412)])
 @torch.inference_mode()
-def test_any_size_gives_the_grid_that_is_told(name: str, size: tuple[int, int]) -> None:
+def test_any_size_has_the_grid_of_its_geometry(name: str, size: tuple[int, int]) -> None:
     network = network_of(name).eval()
-    rows, columns = network.encoder.grid(*size)
-    assert network.encode(torch.full((1, 1, *size), 255.0)).shape == (1, rows * columns, network.encoder.features)
+    rows, columns = network.encoder.geometry(*size)[:2]
+    assert network.encode(torch.full((1, 1, *size), 255.0)).shape == (1, rows * columns, network.encoder.out_features)
 
 
 @pytest.mark.parametrize("name", ["fast-small", "resnet-transformer-small", "i2l-nopool-small", "wygiwys-small"])
@@ -147,20 +147,20 @@ def test_cells_lie_in_the_middle_of_the_pixels_they_are_made_of(name: str, axis:
     encoder = network_of(name).double().encoder.eval()
     if isinstance(encoder, ConvEncoder):
         encoder.layers = torch.nn.ModuleList()  # they, and the LSTM below, mix all cells
-    first, step = encoder.lattice()[axis]
-    cell = round(128 / step)
+    geometry = encoder.geometry(*((24, 256) if axis else (256, 24)))
+    offset, stride = (geometry.vertical, geometry.horizontal)[axis]
+    cell = round(128 / stride)
     ink = torch.rand((2, 1, 24, 256) if axis else (2, 1, 256, 24), dtype=torch.float64, requires_grad=True)
     if isinstance(encoder, RowLstmEncoder):
-        grid = encoder.tower(ink)
+        grid = encoder.conv_stack(ink)
     else:
-        rows, columns = encoder.grid(*ink.shape[2:])
-        grid = encoder(ink).unflatten(1, (columns, rows)).permute(0, 3, 2, 1)
+        grid = encoder(ink).unflatten(1, (geometry.columns, geometry.rows)).permute(0, 3, 2, 1)
     grid.select(2 + axis, cell).sum().backward()
     assert ink.grad is not None
     felt = ink.grad.abs().sum(dim=(0, 1, 3 - axis)).nonzero().flatten()
     assert felt[0] > 0
     assert felt[-1] < 255
-    assert (felt[0] + felt[-1]) / 2 == first + cell * step
+    assert (felt[0] + felt[-1]) / 2 == offset + cell * stride
 
 
 @pytest.mark.slow
@@ -170,7 +170,7 @@ def test_one_step_at_full_size(name: str) -> None:
     loss = network(random_images(1), TOKENS[:1]).logits.logsumexp(dim=2).mean()
     loss.backward()
     missing = [key for key, weight in network.named_parameters() if weight.grad is None]
-    assert all(key.startswith("reading") for key in missing)
+    assert all(key.startswith("ctc_head") for key in missing)
 
 
 def test_an_unknown_preset_is_told_with_those_known() -> None:

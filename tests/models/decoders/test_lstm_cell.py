@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from im2latex.models.decoders.lstm import LstmCell
+from im2latex.models.decoders.recurrent import LstmCell
 
 
 def test_without_peepholes_it_is_the_usual_cell() -> None:
