@@ -17,7 +17,7 @@ WORKERS ?= 2
 BENCH_FORMULAS ?= data/raw/sample/formulas.txt
 
 .PHONY: help setup styles repro test test-fast test-all coverage lint types docs wheel train evaluate serve docker small full \
-	accept accept-stopped lock bench-data bench-render bench-score bench-serve
+	accept-stopped lock bench-data bench-render bench-score bench-serve
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -93,12 +93,9 @@ full: $(READY) ## im2latex-100k, downloaded first
 	im2latex fetch im2latex-100k
 	dvc exp run -S dataset=im2latex-100k
 
-accept: $(READY) ## STAGE=name: record a stage whose code changed in words only, without running it
-	@python -m pipeline.accept $(STAGE)
-
 accept-stopped: $(READY) ## record the outputs of a stopped training as they are; `make repro` then scores them
 	@python -m pipeline.train --as-it-is
-	@python -m pipeline.accept train
+	@dvc commit -f train
 
 lock: $(READY) ## write the versions of the tools found here to tools.lock
 	im2latex doctor --lock tools.lock

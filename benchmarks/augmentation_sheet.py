@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from im2latex.images.arrays import PAPER, prepare
 from im2latex.rendering.renderer import TexRenderer
 from im2latex.training.augmentation import AugmentationParams, augment
-from pipeline.renderer import RenderStageParams
+from pipeline.project_renderer import RenderStageParams
 
 FORMULAS = (
     r"\frac{ \partial ^{2} \psi }{ \partial x _{i} ^{2} } = \sum _{n = 1} ^{\infty} a _{n} e ^{- i k _{n} \cdot x}",

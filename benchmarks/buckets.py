@@ -25,8 +25,8 @@ from im2latex.parallel.workers import worker_count
 from im2latex.rendering.renderer import TexRenderer
 from im2latex.training.collate import Shape
 from im2latex.training.sampler import SORT_WINDOW, BatchParams, batch_size
-from pipeline.normalizer import NormalizeParams
-from pipeline.renderer import RenderStageParams
+from pipeline.project import NormalizeParams
+from pipeline.project_renderer import RenderStageParams
 
 PART_ROWS = 1000
 MANY = 100_000

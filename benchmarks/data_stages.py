@@ -28,7 +28,7 @@ import typer
 import yaml
 
 from benchmarks.harness import save
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 
 STAGES = ("normalize", "render", "tokenize", "filter", "bucket")
 _TICK = 0.2

@@ -38,7 +38,7 @@ from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.sampler import bucket_batches
 from im2latex.types import Split
 from pipeline.labelled import Label, write_labelled
-from pipeline.renderer import RenderStageParams
+from pipeline.project_renderer import RenderStageParams
 
 app = typer.Typer(add_completion=False)
 

@@ -30,7 +30,7 @@ import yaml
 
 from benchmarks.harness import save
 from im2latex.latex.grammar.generator import generate
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 from recipes.overrides import merged
 
 STAGES = ("normalize", "render", "tokenize", "filter", "bucket", "train")

@@ -36,8 +36,8 @@ from im2latex.schemas import SAMPLES, formula_id
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.config import TrainParams
 from im2latex.training.loop import train
-from pipeline.normalizer import project_normalizer
-from pipeline.renderer import RenderStageParams
+from pipeline.project import project_normalizer
+from pipeline.project_renderer import RenderStageParams
 
 LOOKED_AT = 2000
 SHORTEST, LONGEST = 5, 16

@@ -36,7 +36,7 @@ from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
 from im2latex.sandbox.scratch import temporary_folder
 from pipeline.dataset_images import Drawing
-from pipeline.renderer import RenderStageParams
+from pipeline.project_renderer import RenderStageParams
 
 PART_ROWS = 500
 _PAUSE = 0.05  # seconds between two formulas of one person

@@ -16,7 +16,7 @@ import typer
 from benchmarks.harness import load, save
 from im2latex.config import load_section
 from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer
-from pipeline.renderer import RenderStageParams
+from pipeline.project_renderer import RenderStageParams
 
 # They fail in ways of their own: before TeX, within it, by ending its run, by running on for ever.
 BROKEN = (

@@ -35,7 +35,7 @@ from im2latex.training.dataset import InMemoryDataset, decode_png
 from im2latex.training.devices import Precision, describe_devices
 from im2latex.training.sampler import BucketBatchSampler, bucket_batches
 from pipeline.labelled import Label, write_labelled
-from pipeline.renderer import RenderStageParams
+from pipeline.project_renderer import RenderStageParams
 
 MOST_TOKENS = 150
 _PARTS_MB = 8

@@ -1,12 +1,13 @@
-"""One section of params.yaml in, one frozen, checked object out; nothing is guessed.
+"""Parameters: sections of params.yaml as frozen, validated objects.
 
-Every room declares its own `Params` subclass beside the code it configures. This file only knows how to fill one
-and how to say, in one sentence, which key is wrong, what rule it breaks and what would be right.
+Every package declares its `Params` subclasses beside the code that they configure. This module fills them, and says in
+one sentence which key is wrong, what rule it breaks and what would be right.
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -60,6 +61,58 @@ def load_section(section: str, kind: type[P], path: Path = Path("params.yaml")) 
     if section not in content:
         raise ParamsError(f"{path}: the section '{section}' is missing; present are {', '.join(map(str, content))}")
     return check(content[section], kind, f"{path}: {section}")
+
+
+def check_sections(path: Path, known: Iterable[str]) -> None:
+    """Raise `ParamsError` where the file has a section that is not known."""
+    for name in load_yaml(path).keys() - set(known):
+        if renamed := renamed_key(str(name)):
+            raise ParamsError(f"{path}: {name} is named {renamed} now; rename it")
+        raise ParamsError(f"{path}: {name} is not a known section; known are {', '.join(known)}")
+
+
+def describe_keys(kind: type[Params], prefix: str) -> list[str]:
+    """A line for each key of a section and of those inside it: dotted key, type, default, description."""
+    lines: list[str] = []
+    for name, field in kind.model_fields.items():
+        key = f"{prefix}.{name}"
+        models = [model for model in _models(field.annotation) if issubclass(model, Params)]
+        default = "" if models and field.default is not None else f", {_default(field)}"
+        lines.append(f"  {key} ({_type_name(field.annotation)}{default})  {field.description or ''}".rstrip())
+        for model in models:
+            inner = describe_keys(model, key)
+            lines += (
+                inner if _tag(model) is None else [line for line in inner if not line.startswith(f"  {key}.name (")]
+            )
+    return lines
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return f"default {'null' if value is None else str(value).lower() if isinstance(value, bool) else value}"
+
+
+def _type_name(annotation: Any) -> str:
+    """A type in the words of params.yaml."""
+    if annotation is type(None):
+        return "null"
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(map(str, inner))
+    if origin is Annotated:
+        return _type_name(inner[0])
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(map(_type_name, inner)))
+    if origin in (list, tuple, set, frozenset):
+        return f"list of {_type_name(inner[0])}" if inner else "list"
+    if origin is dict:
+        return "mapping"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        tag = _tag(annotation)
+        return f"section {tag}" if tag else "section"
+    return {int: "integer", float: "number", str: "text", bool: "true or false"}.get(annotation, str(annotation))
 
 
 def project_section(kind: type[P], *names: str, options: Mapping[str, object] | None = None) -> P:

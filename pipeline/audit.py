@@ -16,9 +16,10 @@ from im2latex.io.parquet import read_parts, write_table
 from im2latex.metrics.normalizer_audit import FAULTS, AuditCounts, AuditedFormula, audit_formulas, sample_formulas
 from im2latex.rendering.renderer import Rendering
 from im2latex.schemas import formula_id
-from pipeline.normalizer import project_normalizer
-from pipeline.renderer import project_renderer
-from pipeline.stage import DATA, REPORTS, Run, run_stage
+from pipeline.paths import DATA, REPORTS
+from pipeline.project import project_normalizer
+from pipeline.project_renderer import project_renderer
+from pipeline.stage import Stage, StageRun
 
 SUMMARY = REPORTS / "audit.json"
 
@@ -30,7 +31,7 @@ class AuditParams(Params):
     seed: int = Field(ge=0, description="decides which")
 
 
-def work(run: Run[AuditParams]) -> None:
+def work(run: StageRun[AuditParams]) -> None:
     """Render, compare, count; a fault is kept with its images and stops nothing."""
     formulas = read_parts(DATA / "normalize", ["raw"])["raw"].to_pylist()
     chosen = sample_formulas(formulas, run.params.sample, run.params.seed)
@@ -64,5 +65,7 @@ def _image(rendering: Rendering) -> dict[str, bytes | None] | None:
     return None if rendering.pixels is None else {"bytes": encode_png(rendering.pixels), "path": None}
 
 
+STAGE = Stage("audit", AuditParams, work)
+
 if __name__ == "__main__":
-    run_stage("audit", AuditParams, work)
+    STAGE.main()

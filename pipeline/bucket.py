@@ -20,12 +20,13 @@ from im2latex.errors import InputError
 from im2latex.io.parquet import part_paths, read_table
 from im2latex.schemas import SAMPLES
 from im2latex.types import SPLITS
-from pipeline.stage import DATA, Run, run_stage
+from pipeline.paths import DATA
+from pipeline.stage import Stage, StageRun
 
 _KEY = ["formula_id", "style"]
 
 
-def work(run: Run[BucketParams]) -> None:
+def work(run: StageRun[BucketParams]) -> None:
     """Choose the shapes, then gather texts, tokens and images part by part."""
     kept = read_table(DATA / "filter" / "kept.parquet").to_pandas()
     run.ledger.see(len(kept))
@@ -48,7 +49,7 @@ def work(run: Run[BucketParams]) -> None:
     run.facts["dataset"] = content
 
 
-def _write_shards(run: Run[BucketParams], chosen: pd.DataFrame) -> list[tuple[str, str, str, str]]:
+def _write_shards(run: StageRun[BucketParams], chosen: pd.DataFrame) -> list[tuple[str, str, str, str]]:
     """Write all shards; returns what the logical hash covers."""
     writers: dict[str, ShardWriter] = {split: ShardWriter(run.out, split, run.params.shard_rows) for split in SPLITS}
     hashed: list[tuple[str, str, str, str]] = []
@@ -67,5 +68,7 @@ def _write_shards(run: Run[BucketParams], chosen: pd.DataFrame) -> list[tuple[st
     return hashed
 
 
+STAGE = Stage("bucket", BucketParams, work)
+
 if __name__ == "__main__":
-    run_stage("bucket", BucketParams, work)
+    STAGE.main()

@@ -24,7 +24,7 @@ from im2latex.rendering.styles import RendererParams, create_renderer
 from im2latex.rendering.tex_format import font_map_hash
 from im2latex.schemas import IMAGES
 from pipeline.fingerprint import fingerprint
-from pipeline.stage import cache_root
+from pipeline.paths import cache_root
 
 DRAWN = pa.schema(
     [
@@ -61,7 +61,7 @@ class Drawing:
             "tools": tool_versions(self.renderer) if isinstance(self.renderer, RenderParams) else {},
             "fonts": font_map_hash() if isinstance(self.renderer, RenderParams) else "",
             "renderer": create_renderer(self.renderer).identity,
-            "code": fingerprint("pipeline.dataset_images"),
+            "code": fingerprint("pipeline.dataset_images:Drawing"),
         }
         return PartCache(cache_root(), "render", recipe)
 
@@ -100,7 +100,7 @@ class Taking:
         """Where finished parts are kept; what lies in the files is in the strings of a part."""
         recipe = {
             "image": self.image.model_dump(mode="json"),
-            "code": fingerprint("pipeline.dataset_images"),
+            "code": fingerprint("pipeline.dataset_images:Taking"),
         }
         return PartCache(cache_root(), "render", recipe | {"tools": version("pillow")})
 

@@ -18,13 +18,14 @@ from im2latex.metrics.baselines import most_frequent, with_baselines
 from im2latex.metrics.plots import write_plots
 from im2latex.metrics.score import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize_splits
-from pipeline.renderer import project_glyphs, project_renderer
-from pipeline.stage import DATA, REPORTS, Run, run_stage
+from pipeline.paths import DATA, REPORTS
+from pipeline.project_renderer import project_glyphs, project_renderer
+from pipeline.stage import Stage, StageRun
 
 METRICS, PLOTS = REPORTS / "metrics.json", REPORTS / "plots"
 
 
-def work(run: Run[EvaluateParams]) -> None:
+def work(run: StageRun[EvaluateParams]) -> None:
     """Judge every prediction by its text, its image and its symbols."""
     predictions = read_table(DATA / "predict" / "predictions.parquet")
     labels = (
@@ -54,5 +55,7 @@ def groups_of(predictions: pa.Table) -> dict[str, str]:
     }
 
 
+STAGE = Stage("evaluate", EvaluateParams, work, ("pyarrow", "numpy", "sacrebleu", "rapidfuzz", "scipy"))
+
 if __name__ == "__main__":
-    run_stage("evaluate", EvaluateParams, work, ("pyarrow", "numpy", "sacrebleu", "rapidfuzz", "scipy"))
+    STAGE.main()

@@ -12,10 +12,11 @@ import pyarrow as pa
 from im2latex.dataset.filters import FilterParams, judge
 from im2latex.io.parquet import read_parts, read_table, write_table
 from im2latex.schemas import KEPT
-from pipeline.stage import DATA, Run, run_stage
+from pipeline.paths import DATA
+from pipeline.stage import Stage, StageRun
 
 
-def work(run: Run[FilterParams]) -> None:
+def work(run: StageRun[FilterParams]) -> None:
     """Judge every labelled image."""
     texts = read_parts(DATA / "normalize", ["formula_id", "source_id", "latex"]).to_pandas()
     images = read_parts(DATA / "render", ["formula_id", "style", "pixel_hash", "width", "height"]).to_pandas()
@@ -36,5 +37,7 @@ def work(run: Run[FilterParams]) -> None:
     write_table(pa.Table.from_pandas(kept[KEPT.names], schema=KEPT, preserve_index=False), run.out / "kept.parquet")
 
 
+STAGE = Stage("filter", FilterParams, work)
+
 if __name__ == "__main__":
-    run_stage("filter", FilterParams, work)
+    STAGE.main()

@@ -23,7 +23,7 @@ from im2latex.parallel.workers import worker_count
 from im2latex.schemas import SAMPLES
 from im2latex.types import Split
 from pipeline.dataset_images import Drawing
-from pipeline.renderer import RenderStageParams
+from pipeline.project_renderer import RenderStageParams
 
 PART_ROWS = 500
 _IMAGE = ("width", "height", "image")

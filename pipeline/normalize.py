@@ -25,10 +25,10 @@ from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.parallel.part_cache import Job, PartCache, run_jobs
 from im2latex.schemas import FORMULAS, formula_id
 from im2latex.types import BadRow, RawFormula
-from pipeline.dataset import dataset_folder
 from pipeline.fingerprint import fingerprint
-from pipeline.normalizer import NormalizeParams
-from pipeline.stage import Run, cache_root, run_stage
+from pipeline.paths import cache_root
+from pipeline.project import NormalizeParams, dataset_folder
+from pipeline.stage import Stage, StageRun
 
 VERDICTS = pa.schema(
     [
@@ -42,8 +42,8 @@ GIVEN_SPLIT_RANK = {"test": 0, "val": 1, "train": 2, None: 3}
 
 
 @dataclass(frozen=True)
-class Normalizing:
-    """The work on one part: formulas to VERDICTS."""
+class NormalizePart:
+    """The work on one part, a list of formulas, to a table of VERDICTS."""
 
     params: NormalizerParams
 
@@ -89,16 +89,16 @@ def _jobs(params: NormalizeParams) -> Iterator[tuple[list[Row], Job]]:
         "params": params.normalizer.model_dump(mode="json"),
         "custom": _custom_files(params.normalizer),
         "tools": version("pylatexenc"),
-        "code": fingerprint("pipeline.normalize"),
+        "code": fingerprint("pipeline.normalize:NormalizePart"),
     }
     cache = PartCache(cache_root(), "normalize", recipe)
     rows = read_raw_formulas(dataset_folder())
     while chunk := list(islice(rows, params.part_rows)):
         formulas = [row.formula for row in chunk if isinstance(row, RawFormula)]
-        yield chunk, Job(formulas, Normalizing(params.normalizer), cache)
+        yield chunk, Job(formulas, NormalizePart(params.normalizer), cache)
 
 
-def work(run: Run[NormalizeParams]) -> None:
+def work(run: StageRun[NormalizeParams]) -> None:
     """Normalize the dataset in parts; account for every row."""
     dataset = dataset_folder()
     if note := read_as_lines(dataset):
@@ -121,7 +121,7 @@ def work(run: Run[NormalizeParams]) -> None:
         write_table(table, run.out / f"part-{index:05d}.parquet")
         number += len(chunk)
     run.facts["replaced"] = dict(sorted(replaced.items()))
-    run.facts["dataset"] = describe_dataset(dataset)
+    run.facts["raw_dataset"] = describe_dataset(dataset)
     if not run.ledger.kept:
         raise InputError(f"{dataset}: no formula was accepted: {run.ledger.line()}")
 
@@ -136,7 +136,7 @@ def _custom_files(params: NormalizerParams) -> dict[str, str]:
 
 
 def _account(
-    run: Run[NormalizeParams],
+    run: StageRun[NormalizeParams],
     chunk: list[Row],
     verdicts: pa.Table,
     kept_by: dict[str, int],
@@ -166,5 +166,7 @@ def _account(
     return pa.Table.from_pylist(kept, schema=FORMULAS)
 
 
+STAGE = Stage("normalize", NormalizeParams, work, ("pyarrow", "pylatexenc"))
+
 if __name__ == "__main__":
-    run_stage("normalize", NormalizeParams, work, ("pyarrow", "pylatexenc"))
+    STAGE.main()

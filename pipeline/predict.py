@@ -27,8 +27,9 @@ from im2latex.metrics.baselines import IMAGE
 from im2latex.schemas import ATTENTION, PREDICTIONS
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.types import Split
-from pipeline.renderer import RenderStageParams, project_renderer
-from pipeline.stage import DATA, Run, run_stage
+from pipeline.paths import DATA
+from pipeline.project_renderer import RenderStageParams, project_renderer
+from pipeline.stage import Stage, StageRun
 
 HELD_OUT: tuple[Split, ...] = ("test", "val")
 CHECKPOINT, SHARDS = DATA / "train", DATA / "bucket"
@@ -37,7 +38,7 @@ _SEED = 0
 """Decides which samples' attention is kept: a fair sample, and the same for every model."""
 
 
-def work(run: Run[PredictParams]) -> None:
+def work(run: StageRun[PredictParams]) -> None:
     """Read every held-out image; then the test split once more with the images blanked."""
     dataset = read_dataset(SHARDS)
     expected: dict[Split, int] = {split: dataset["samples"][split] for split in HELD_OUT if dataset["samples"][split]}
@@ -75,5 +76,7 @@ def _reranker() -> RenderReranker:
     return RenderReranker(project_renderer(), image, progress=True)
 
 
+STAGE = Stage("predict", PredictParams, work, ("torch", "numpy", "pyarrow"))
+
 if __name__ == "__main__":
-    run_stage("predict", PredictParams, work, ("torch", "numpy", "pyarrow"))
+    STAGE.main()

@@ -22,10 +22,11 @@ from im2latex.parallel.part_cache import Job, run_jobs
 from im2latex.rendering.doctor import tool_versions
 from im2latex.rendering.styles import BASE_STYLE, SOURCE_STYLE, RenderStyle, all_styles, create_renderer, select_styles
 from im2latex.schemas import IMAGES
-from pipeline.dataset import dataset_folder
 from pipeline.dataset_images import DRAWN, Drawing, Taking
-from pipeline.renderer import RenderStageParams, with_commands
-from pipeline.stage import DATA, Run, run_stage
+from pipeline.paths import DATA
+from pipeline.project import dataset_folder
+from pipeline.project_renderer import RenderStageParams, with_commands
+from pipeline.stage import Stage, StageRun
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def jobs(params: RenderStageParams) -> Iterator[Job]:
     return (part.job for part in _parts(params))
 
 
-def work(run: Run[RenderStageParams]) -> None:
+def work(run: StageRun[RenderStageParams]) -> None:
     """Render the dataset in parts; account for every image."""
     run.facts["tools"] = tool_versions(run.params.renderer)
     styles = _styles(run.params)
@@ -93,7 +94,7 @@ def _parts(params: RenderStageParams) -> Iterator[Part]:
             yield Part(path, style.name, formulas, Job(formulas["latex"].to_pylist(), drawing, cache))
 
 
-def _account(run: Run[RenderStageParams], style: str, formulas: pa.Table, drawn: pa.Table) -> pa.Table:
+def _account(run: StageRun[RenderStageParams], style: str, formulas: pa.Table, drawn: pa.Table) -> pa.Table:
     """Keep the rendered rows of a part (IMAGES) and drop the others with their reason."""
     run.ledger.see(formulas.num_rows)
     kept = drawn["reason"].is_null()
@@ -108,5 +109,7 @@ def _account(run: Run[RenderStageParams], style: str, formulas: pa.Table, drawn:
     return pa.table(columns, schema=IMAGES).filter(kept)
 
 
+STAGE = Stage("render", RenderStageParams, work, ("pyarrow", "pillow", "numpy", "pypdfium2"))
+
 if __name__ == "__main__":
-    run_stage("render", RenderStageParams, work, ("pyarrow", "pillow", "numpy", "pypdfium2"))
+    STAGE.main()

@@ -13,13 +13,14 @@ from im2latex.reporting import markdown
 from im2latex.reporting.build import ReportParams, collect, read_ledgers
 from im2latex.reporting.html import write_page
 from im2latex.reporting.provenance import STAGES
-from pipeline.renderer import project_renderer
-from pipeline.stage import DATA, REPORTS, Run, run_stage
+from pipeline.paths import DATA, REPORTS
+from pipeline.project_renderer import project_renderer
+from pipeline.stage import Stage, StageRun
 
 PAGE, SUMMARY = REPORTS / "report.html", REPORTS / "report.md"
 
 
-def work(run: Run[ReportParams]) -> None:
+def work(run: StageRun[ReportParams]) -> None:
     """Gather what the stages left on disk and write it for people."""
     content = collect(DATA, REPORTS, Path("params.yaml"), run.params, project_renderer())
     write_page(content, PAGE)
@@ -40,5 +41,7 @@ def work(run: Run[ReportParams]) -> None:
     run.ledger.keep(content.samples)
 
 
+STAGE = Stage("report", ReportParams, work, ("jinja2", "pillow"))
+
 if __name__ == "__main__":
-    run_stage("report", ReportParams, work, ("jinja2", "pillow"))
+    STAGE.main()

@@ -16,8 +16,8 @@ from im2latex.config import load_section
 from im2latex.errors import Im2LatexError, UsageError
 from im2latex.parallel.part_cache import Job
 from pipeline import normalize, render
-from pipeline.normalizer import NormalizeParams
-from pipeline.renderer import RenderStageParams
+from pipeline.project import NormalizeParams
+from pipeline.project_renderer import RenderStageParams
 
 Stage = Literal["normalize", "render"]
 

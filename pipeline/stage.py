@@ -1,44 +1,42 @@
-"""The frame every stage hangs in: its parameters, its folder, its ledger, its manifest.
+"""Frame of a DVC stage: parameters, output folder, ledger, manifest and command line.
 
-reads   params.yaml
+reads   params.yaml                      the section of the stage
+        reports/code/<stage>.txt         the fingerprint that DVC knows; a stage with other code is refused
 writes  data/<stage>/                    emptied first
         reports/ledger/<stage>.json      what came in, what was kept, why the rest was dropped
         reports/manifest/<stage>.json    SHA-256, rows and schema of every artifact, written last
         reports/run.json                 seconds and memory; not tracked
 """
 
+import hashlib
 import json
-import os
 import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import typer
-
-from im2latex.config import Params, load_section
-from im2latex.errors import FULL_DISK, Im2LatexError, is_full
+from im2latex.config import Params, describe_keys, load_section
+from im2latex.errors import FULL_DISK, ArtifactError, Im2LatexError, UsageError, is_full
 from im2latex.io.manifest import write_manifest
 from im2latex.ledger import Ledger
-from pipeline.fingerprint import fingerprint
-from pipeline.starter import end_with_dvc
+from pipeline.dvc_guard import end_with_dvc
+from pipeline.fingerprint import changed_names, stage_lines
+from pipeline.paths import CODE, DATA, REPORTS
 
-DATA = Path("data")
-REPORTS = Path("reports")
 RUN = REPORTS / "run.json"
 
 P = TypeVar("P", bound=Params)
 
 
 @dataclass
-class Run(Generic[P]):
-    """One run of one stage. `outputs` and `facts` go into the manifest; work may add to both."""
+class StageRun(Generic[P]):
+    """One run of one stage. `outputs` and `facts` go into the manifest; the work may add to both."""
 
     stage: str
     params: P
@@ -48,65 +46,101 @@ class Run(Generic[P]):
     facts: dict[str, object] = field(default_factory=dict)
 
 
-def cache_root() -> Path:
-    """Where part results and training state live: IM2LATEX_CACHE, else .cache; outside all DVC outputs.
+@dataclass(frozen=True)
+class Stage(Generic[P]):
+    """A stage of dvc.yaml, which `python -m pipeline.NAME` runs, and a notebook by `run`.
 
-    An experiment in a temporary folder uses the .cache of the project that it was started in, which DVC_ROOT names.
+    `packages` are named with their versions in the manifest; `options` are arguments of the command line and their
+    help; `check` may refuse the parameters before anything is touched.
     """
-    if named := os.environ.get("IM2LATEX_CACHE"):
-        return Path(named)
-    root = Path(os.environ.get("DVC_ROOT", "."))
-    inside = Path.cwd() != root and Path.cwd().is_relative_to(root)
-    return (root if inside else Path()) / ".cache"
 
+    name: str
+    params: type[P]
+    work: Callable[[StageRun[P]], None]
+    packages: tuple[str, ...] = ("pyarrow",)
+    options: Mapping[str, str] = field(default_factory=dict)
+    check: Callable[[P], None] | None = None
 
-def state_root() -> Path:
-    """Where unfinished trainings live: IM2LATEX_STATE, a folder that outlasts this checkout, else the cache."""
-    return Path(os.environ.get("IM2LATEX_STATE") or cache_root())
+    def run(self, root: Path | str = ".", params: P | None = None) -> Ledger:
+        """Run the stage in the project at `root`, with `params` or those of its params.yaml; returns the ledger.
 
+        Raises `Im2LatexError`. While it runs, `root` is the current folder of the process.
+        """
+        with chdir(root):
+            return self._run(params or load_section(self.name, self.params))
 
-def run_stage(
-    stage: str,
-    kind: type[P],
-    work: Callable[[Run[P]], None],
-    packages: tuple[str, ...] = ("pyarrow",),
-    check: Callable[[P], None] | None = None,
-) -> None:
-    """Run one stage and exit; the wheels in `packages` are named with their versions in the manifest.
+    def main(self, arguments: Sequence[str] | None = None) -> None:
+        """Run the stage in the current folder from the command line; exits with 1 or 2 and one sentence if it fails."""
+        started = time.monotonic()
+        end_with_dvc()
+        try:
+            if self._is_help(sys.argv[1:] if arguments is None else arguments):
+                print(self.help())  # noqa: T201
+                return
+            ledger = self.run()
+        except Im2LatexError as error:
+            _exit(self.name, str(error), error.exit_code)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            _exit(self.name, FULL_DISK, 1)
+        seconds = time.monotonic() - started
+        _note_run(self.name, seconds)
+        print(f"{ledger.line()} in {seconds:.1f} s")  # noqa: T201
 
-    `check` may refuse the parameters before anything is touched.
-    """
-    started = time.monotonic()
-    end_with_dvc()
-    try:
-        params = load_section(stage, kind)
-        if check:
-            check(params)
-        out = DATA / stage
+    def help(self) -> str:
+        """Usage, options, and the keys of the section in params.yaml: type, default, description."""
+        head = " ".join(["usage: python -m", f"pipeline.{self.name}", *(f"[{name}]" for name in self.options)])
+        options = [f"  {name}  {text}" for name, text in self.options.items()]
+        keys = describe_keys(self.params, self.name)
+        return "\n".join([head, *options, "", "Keys of params.yaml, or `dvc exp run -S KEY=VALUE`:", *keys])
+
+    def _is_help(self, arguments: Sequence[str]) -> bool:
+        """Whether help is asked for; raises `UsageError` for an argument that is unknown."""
+        if unknown := [one for one in arguments if one not in (*self.options, "-h", "--help")]:
+            known = ", ".join(["--help", *self.options])
+            raise UsageError(
+                f"unknown argument {unknown[0]}; known are {known}; parameters are set in params.yaml, "
+                f"or by `dvc exp run -S {self.name}.KEY=VALUE`"
+            )
+        return any(one in ("-h", "--help") for one in arguments)
+
+    def _run(self, params: P) -> Ledger:
+        code = stage_lines(self.name)
+        refuse_stale(self.name, code)
+        if self.check:
+            self.check(params)
+        out = DATA / self.name
         shutil.rmtree(out, ignore_errors=True)
-        run = Run(stage, params, out, Ledger(stage), [out])
+        run = StageRun(self.name, params, out, Ledger(self.name), [out])
         run.facts["params"] = params.model_dump(mode="json")
-        run.facts["code"] = fingerprint(f"pipeline.{stage}")
-        run.facts["versions"] = {name: version(name) for name in packages}
-        work(run)
-        ledger = REPORTS / "ledger" / f"{stage}.json"
+        run.facts["code"] = hashlib.sha256("\n".join(code).encode()).hexdigest()
+        run.facts["versions"] = {name: version(name) for name in self.packages}
+        self.work(run)
+        ledger = REPORTS / "ledger" / f"{self.name}.json"
         run.ledger.close(out / "rejects.parquet", ledger)
-        write_manifest(REPORTS / "manifest" / f"{stage}.json", [*run.outputs, ledger], run.facts)
-    except Im2LatexError as error:
-        typer.echo(f"{stage}: {error}", err=True)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        if not is_full(error):
-            raise
-        typer.echo(f"{stage}: {FULL_DISK}", err=True)
-        sys.exit(1)
-    seconds = time.monotonic() - started
-    _note_run(stage, seconds)
-    typer.echo(f"{run.ledger.line()} in {seconds:.1f} s")
+        write_manifest(REPORTS / "manifest" / f"{self.name}.json", [*run.outputs, ledger], run.facts)
+        return run.ledger
+
+
+def refuse_stale(stage: str, lines: Sequence[str]) -> None:
+    """Raise `ArtifactError` where the code is another than the one that DVC would record for the outputs."""
+    path = CODE / f"{stage}.txt"
+    if path.is_file() and (changed := changed_names(path.read_text(encoding="utf-8").splitlines(), lines)):
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise ArtifactError(
+            f"{', '.join(changed[:3])}{more} changed since the stage `code` ran; run `dvc repro {stage}`, "
+            "or `dvc repro -s code` first"
+        )
+
+
+def _exit(stage: str, sentence: str, code: int) -> None:
+    print(f"{stage}: {sentence}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)
 
 
 def _note_run(stage: str, seconds: float) -> None:
-    """Add this run's cost to the untracked run.json; one that cannot be read is begun anew: no stage fails by it."""
+    """Add this run's cost to the untracked run.json; a damaged one is replaced: no stage fails by it."""
     try:
         notes = json.loads(RUN.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -19,7 +19,8 @@ from im2latex.errors import InputError
 from im2latex.io.parquet import read_parts, write_table
 from im2latex.latex.tokens import split as split_tokens
 from im2latex.schemas import LABELS
-from pipeline.stage import DATA, Run, run_stage
+from pipeline.paths import DATA
+from pipeline.stage import Stage, StageRun
 
 
 class TokenizeParams(Params):
@@ -28,7 +29,7 @@ class TokenizeParams(Params):
     vocabulary: VocabularyParams
 
 
-def work(run: Run[TokenizeParams]) -> None:
+def work(run: StageRun[TokenizeParams]) -> None:
     """Fit the vocabulary and encode every label."""
     rendered = set(read_parts(DATA / "render", ["formula_id"])["formula_id"].to_pylist())
     formulas = read_parts(DATA / "normalize", ["formula_id", "split", "latex"])
@@ -55,5 +56,7 @@ def work(run: Run[TokenizeParams]) -> None:
     )
 
 
+STAGE = Stage("tokenize", TokenizeParams, work, ("pyarrow", "tokenizers"))
+
 if __name__ == "__main__":
-    run_stage("tokenize", TokenizeParams, work, ("pyarrow", "tokenizers"))
+    STAGE.main()

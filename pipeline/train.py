@@ -45,7 +45,8 @@ from im2latex.training.metrics_log import MetricsLog
 from im2latex.training.run import DivergedRunError
 from im2latex.training.state import FORMAT, InterruptedRunError
 from im2latex.training.validation import ValidationExample
-from pipeline.stage import DATA, REPORTS, Run, cache_root, run_stage, state_root
+from pipeline.paths import DATA, REPORTS, cache_root, state_root
+from pipeline.stage import Stage, StageRun
 from pipeline.training_state import locked, note_outputs, take_up
 
 SHARDS = DATA / "bucket"
@@ -105,7 +106,7 @@ def state_folder(params: TrainParams, dataset: str, start: Pretrained | None = N
     return state_root() / "train" / hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
-def work(run: Run[TrainParams], as_it_is: bool = False) -> None:
+def work(run: StageRun[TrainParams], as_it_is: bool = False) -> None:
     """Train to the end of the budget, go on with a run that was stopped, or take that one as it is."""
     dataset = read_dataset(SHARDS)
     vocabulary = Vocabulary.load(VOCABULARY)
@@ -123,7 +124,7 @@ def work(run: Run[TrainParams], as_it_is: bool = False) -> None:
 
 
 def _train(
-    run: Run[TrainParams],
+    run: StageRun[TrainParams],
     dataset: Mapping[str, Any],
     vocabulary: Vocabulary,
     state: Path,
@@ -212,11 +213,18 @@ def check_saved(params: TrainParams) -> None:
         raise UsageError(f"{state}: holds no stopped training of these data and params; run `dvc repro train`")
 
 
+STAGE = Stage(
+    "train",
+    TrainParams,
+    work,
+    ("torch", "numpy", "lightning-fabric"),
+    options={AS_IT_IS: "write the outputs of the stopped training as it is; its state stays"},
+)
+
 if __name__ == "__main__":
-    packages = ("torch", "numpy", "lightning-fabric")
     if AS_IT_IS in sys.argv[1:]:
-        run_stage("train", TrainParams, partial(work, as_it_is=True), packages, check_saved)
+        replace(STAGE, work=partial(work, as_it_is=True), check=check_saved).main()
     elif is_first_process():
-        run_stage("train", TrainParams, work, packages)
+        STAGE.main()
     else:
         follow()

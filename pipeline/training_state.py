@@ -23,7 +23,7 @@ import yaml
 
 from im2latex.errors import UsageError
 from pipeline.fingerprint import fingerprint
-from pipeline.stage import REPORTS
+from pipeline.paths import REPORTS
 
 METRICS = REPORTS / "train" / "metrics.json"
 """The recorded file that tells one training from another: losses and scores with all their digits."""

@@ -6,7 +6,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 

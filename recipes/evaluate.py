@@ -31,9 +31,9 @@ from im2latex.rendering.renderer import Renderer
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.devices import describe_devices
 from pipeline.labelled import Label, write_labelled
-from pipeline.normalizer import NormalizeParams
-from pipeline.renderer import RenderStageParams, project_renderer
-from pipeline.stage import DATA
+from pipeline.paths import DATA
+from pipeline.project import NormalizeParams
+from pipeline.project_renderer import RenderStageParams, project_renderer
 
 CHECKPOINT = DATA / "train"
 LENGTHS = ((1, 3), (4, 12), (13, 45), (46, 100), (101, None))

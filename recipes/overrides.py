@@ -11,8 +11,8 @@ from im2latex.dataset.filters import FilterParams
 from im2latex.errors import InputError
 from im2latex.inference.predict_split import PredictParams
 from im2latex.training.config import TrainParams
-from pipeline.normalizer import NormalizeParams
-from pipeline.renderer import RenderStageParams
+from pipeline.project import NormalizeParams
+from pipeline.project_renderer import RenderStageParams
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

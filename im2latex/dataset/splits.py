@@ -14,9 +14,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class SplitParams(Params):
     """Shares of the held-out splits; the rest is for training."""
 
-    seed: int = Field(ge=0, description="another seed, another partition")
-    val: Share
-    test: Share
+    seed: int = Field(default=1, ge=0, description="another seed, another partition")
+    val: Share = 0.08
+    test: Share = 0.12
 
     @model_validator(mode="after")
     def _leave_something(self) -> "SplitParams":

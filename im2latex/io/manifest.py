@@ -91,7 +91,7 @@ def verify(manifests: Path) -> tuple[int, list[str]]:
     present = {file.as_posix() for folder in folders if folder.is_dir() for file in _own_files(folder)}
     foreign = sorted(present - set(listed))
     faults += [f"{name}: stands among the artifacts and is in no manifest; remove it" for name in foreign]
-    dataset = {name: entry for path in paths for name, entry in _entries(contents[path], path, "dataset").items()}
+    dataset = {name: entry for path in paths for name, entry in _entries(contents[path], path, "raw_dataset").items()}
     faults += _dataset_faults(dataset)
     released = read_sums(RELEASED / SUMS)
     for name, digest in released.items():

@@ -38,7 +38,7 @@ from im2latex.training.loop import in_words, train
 from im2latex.training.metrics_log import MetricsLog
 from im2latex.training.schedule import ScheduleParams
 from im2latex.training.state import FORMAT, InterruptedRunError, read_state
-from pipeline.stage import state_root
+from pipeline.paths import state_root
 from pipeline.training_state import locked
 from recipes.half_precision import halve
 from recipes.overrides import assignment, merged

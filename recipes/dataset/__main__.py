@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from im2latex.errors import Im2LatexError
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 from recipes.dataset.build import Builder
 from recipes.dataset.config import load
 from recipes.dataset.papers import divide, read_list

@@ -37,8 +37,8 @@ from im2latex.parallel.workers import worker_count
 from im2latex.rendering.styles import RenderStyle, all_styles, create_renderer, tex_render_params
 from im2latex.training.config import TrainParams
 from im2latex.types import RawFormula
-from pipeline.fingerprint import ROOT
-from pipeline.renderer import RenderStageParams
+from pipeline.paths import ROOT
+from pipeline.project_renderer import RenderStageParams
 from recipes.archive import plain, size_of, wheels
 from recipes.gpu_10min.labels import Labels
 from recipes.overrides import assignment, merged

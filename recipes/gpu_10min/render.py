@@ -27,7 +27,7 @@ from im2latex.images.arrays import prepare
 from im2latex.parallel.process_guard import task
 from im2latex.parallel.workers import worker_count
 from im2latex.rendering.styles import all_styles, create_renderer
-from pipeline.renderer import RenderStageParams
+from pipeline.project_renderer import RenderStageParams
 from recipes.gpu_10min.labels import Labels
 
 CHUNK = 250

@@ -46,7 +46,7 @@ def test_a_training_whose_dvc_was_stopped_is_taken_as_it_is(tmp_path: Path) -> N
     assert saved >= 100
 
     call(tmp_path, sys.executable, "-m", "pipeline.train", "--as-it-is")
-    call(tmp_path, sys.executable, "-m", "pipeline.accept", "train")
+    call(tmp_path, sys.executable, "-m", "dvc", "commit", "-f", "train")
     assert "up to date" in call(tmp_path, sys.executable, "-m", "dvc", "status")
     assert "didn't change" in call(tmp_path, sys.executable, "-m", "dvc", "repro", "train")
     assert durability.saved(tmp_path) == saved, "it may still go on"

@@ -15,7 +15,7 @@ import yaml
 
 import im2latex
 from im2latex.latex.grammar.generator import generate
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 from tests.examples.interpreter import Interpreter, copied, set_value
 from tests.pipeline.conftest import TINY, merged
 

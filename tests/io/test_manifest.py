@@ -76,7 +76,7 @@ def test_the_raw_dataset() -> None:
     (dataset / "images" / "deep").mkdir(parents=True)
     for name in ("formulas.txt", "images/a.png", "images/deep/b.png", ".gitignore"):
         (dataset / name).write_text(name)
-    write_manifest(MANIFESTS / "normalize.json", [], {"dataset": describe_dataset(dataset)})
+    write_manifest(MANIFESTS / "normalize.json", [], {"raw_dataset": describe_dataset(dataset)})
     assert verify(MANIFESTS) == (checked(2 + 2), [])
     for name in ("formulas.txt", "images/a.png", "images/deep/b.png"):
         whole = (dataset / name).read_bytes()
@@ -88,7 +88,7 @@ def test_the_raw_dataset() -> None:
         (dataset / name).write_bytes(whole)
     (dataset / "more.txt").touch()
     assert faults()[0].startswith("data/raw/mine/more.txt: is new in the raw dataset")
-    write_manifest(MANIFESTS / "normalize.json", [], {"dataset": describe_dataset(dataset / "formulas.txt")})
+    write_manifest(MANIFESTS / "normalize.json", [], {"raw_dataset": describe_dataset(dataset / "formulas.txt")})
     (dataset / "formulas.txt").write_text("other")
     assert "data/raw/mine/formulas.txt: has 5 bytes, the manifest says 12" in faults()[0]
 
@@ -118,7 +118,7 @@ def test_the_released_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "{}",
         '{"artifacts": []}',
         '{"artifacts": {"x": {}}}',
-        '{"artifacts": {}, "dataset": 5}',
+        '{"artifacts": {}, "raw_dataset": 5}',
     ],
 )
 def test_a_damaged_manifest_is_one_sentence(content: str) -> None:

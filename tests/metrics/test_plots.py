@@ -4,7 +4,7 @@ from pathlib import Path
 import yaml
 
 from im2latex.metrics.plots import write_plots
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 
 BLOCK = {"n": 3, "exact": 0.5, "image_exact": 0.25, "intervals": {}}
 METRICS = {

@@ -2,7 +2,7 @@
 
 import runpy
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import yaml
 
 from im2latex.latex.grammar.generator import generate
 from im2latex.models.presets import load_preset
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 from tests.fakes import FakeGlyphs, FakeRenderer
 
 GOOD = 60
@@ -44,8 +44,16 @@ TINY: dict[str, Any] = {
 
 def run(*stages: str) -> None:
     """Run stages as `python -m pipeline.<stage>` does, in this process, so that the stand-ins hold."""
+    arguments, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        _run(stages)
+    finally:
+        sys.argv = arguments
+
+
+def _run(stages: Sequence[str]) -> None:
     for stage in stages:
-        for module in (f"pipeline.{stage}", "pipeline.renderer"):
+        for module in (f"pipeline.{stage}", "pipeline.project_renderer"):
             sys.modules.pop(module, None)
         runpy.run_module(f"pipeline.{stage}", run_name="__main__")
 

@@ -1,42 +1,33 @@
-"""dvc.yaml, params.yaml and the stage files tell one story.
-
-DVC does not know Python's imports: too few `deps` and a stale result looks up to date; too many and a typo in the
-report retrains the model. So each stage's code deps are derived here from its real imports, by package.
-"""
+"""dvc.yaml, params.yaml and the stage modules agree: names, sections, descriptions, inputs and outputs."""
 
 import ast
+import importlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from pipeline.fingerprint import ROOT, closure, source_path
+from pipeline.fingerprint import open_sources
+from pipeline.paths import ROOT
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-STAGES: dict[str, dict[str, Any]] = GRAPH["stages"]
+STAGES: dict[str, dict[str, Any]] = {name: entry for name, entry in GRAPH["stages"].items() if name != "code"}
 
 stages = pytest.mark.parametrize("stage", STAGES)
 
 
-def code_deps(stage: str) -> set[str]:
-    """What the stage imports: packages of im2latex as folders, single modules as files."""
-    deps = set()
-    for module in closure(f"pipeline.{stage}"):
-        parts = module.split(".")
-        if len(parts) == 1:
-            continue
-        package = ".".join(parts[:2])
-        path = source_path(package)
-        deps.add((path.parent if path.name == "__init__.py" else path).relative_to(ROOT).as_posix())
-    return deps
-
-
 @stages
-def test_deps_are_exactly_what_is_imported(stage: str) -> None:
-    listed = {dep for dep in STAGES[stage]["deps"] if dep.startswith(("im2latex/", "pipeline/"))}
-    assert listed == code_deps(stage)
+def test_code_is_a_dependency_by_its_fingerprint_only(stage: str) -> None:
+    deps = STAGES[stage]["deps"]
+    assert [dep for dep in deps if dep.startswith(("im2latex", "pipeline", "reports/code"))] == [
+        f"reports/code/{stage}.txt"
+    ]
+
+
+def test_the_code_of_every_stage_is_a_dependency_of_code() -> None:
+    assert {"im2latex", "pipeline"} <= set(GRAPH["stages"]["code"]["deps"])
 
 
 @stages
@@ -44,13 +35,15 @@ def test_one_word_names_a_stage(stage: str) -> None:
     entry = STAGES[stage]
     assert entry["cmd"] == f"python -m pipeline.{stage}"
     assert stage in entry["params"]
+    assert importlib.import_module(f"pipeline.{stage}").STAGE.name == stage
     assert any(f"reports/ledger/{stage}.json" in metric for metric in entry["metrics"])
     assert any(isinstance(out, dict) and f"reports/manifest/{stage}.json" in out for out in entry["outs"])
 
 
 @stages
 def test_the_description_is_the_files_first_line(stage: str) -> None:
-    docstring = ast.get_docstring(ast.parse(source_path(f"pipeline.{stage}").read_text(encoding="utf-8")))
+    path = open_sources().paths[f"pipeline.{stage}"]
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     assert docstring is not None
     assert STAGES[stage]["desc"] == docstring.splitlines()[0]
 
@@ -78,5 +71,5 @@ def test_what_a_stage_reads_is_written_before_it(stage: str) -> None:
         for out in [*STAGES[earlier]["outs"], *STAGES[earlier]["metrics"]]:
             written.add(out if isinstance(out, str) else next(iter(out)))
     for dep in STAGES[stage]["deps"]:
-        if not dep.startswith(("im2latex/", "pipeline/")):
+        if dep != f"reports/code/{stage}.txt":
             assert any(Path(dep) == Path(out) or Path(out) in Path(dep).parents for out in written), dep

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from im2latex.latex.grammar.generator import generate
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 from tests.pipeline.conftest import run
 
 FORMULAS, PART = 360, 30

@@ -7,9 +7,9 @@ from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import InputError
 from im2latex.training.dataset import InMemoryDataset
-from pipeline.fingerprint import ROOT
 from pipeline.labelled import PART_ROWS, Label, write_labelled
-from pipeline.renderer import RenderStageParams
+from pipeline.paths import ROOT
+from pipeline.project_renderer import RenderStageParams
 from tests.fakes import FakeRenderer
 
 VOCABULARY = Vocabulary([*SPECIALS, "a", "b"])

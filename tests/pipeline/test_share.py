@@ -15,7 +15,7 @@ import yaml
 
 from im2latex.io.manifest import verify
 from im2latex.latex.grammar.generator import generate
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 from tests.pipeline.conftest import TINY, merged
 
 pytestmark = [

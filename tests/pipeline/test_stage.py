@@ -1,6 +1,7 @@
 """The frame: parameters first, a balanced ledger, a manifest last, and one sentence when something is wrong."""
 
 import errno
+import importlib
 import json
 import os
 from pathlib import Path
@@ -9,13 +10,16 @@ import pytest
 from pydantic import Field
 
 from im2latex.config import Params
-from im2latex.errors import InputError
+from im2latex.errors import InputError, ParamsError
 from im2latex.io.manifest import read_manifest
-from pipeline.stage import Run, cache_root, run_stage, state_root
+from pipeline.fingerprint import stage_lines
+from pipeline.paths import CODE, cache_root, state_root
+from pipeline.stage import Stage, StageRun
+from tests.pipeline.test_graph import STAGES
 
 
 class FilterParams(Params):
-    limit: int = Field(ge=1)
+    limit: int = Field(ge=1, description="most tokens")
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +28,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("params.yaml").write_text("filter: {limit: 3}\n")
 
 
-def work(run: Run[FilterParams]) -> None:
+def work(run: StageRun[FilterParams]) -> None:
     run.ledger.see(3)
     run.ledger.keep(run.params.limit - 1)
     run.ledger.drop("a", None, "too_long")
@@ -36,7 +40,7 @@ def test_writes_ledger_manifest_and_cost(capsys: pytest.CaptureFixture[str]) -> 
     stale = Path("data/filter/stale.txt")
     stale.parent.mkdir(parents=True)
     stale.touch()
-    run_stage("filter", FilterParams, work)
+    Stage("filter", FilterParams, work).main([])
     assert not stale.exists()
     assert json.loads(Path("reports/ledger/filter.json").read_text())["reasons"] == {"too_long": 1}
     manifest = read_manifest(Path("reports/manifest/filter.json"))
@@ -70,40 +74,95 @@ def test_wrong_parameters_stop_before_anything_is_touched(
     Path("params.yaml").write_text(params)
     Path("data/filter").mkdir(parents=True)
     with pytest.raises(SystemExit) as stopped:
-        run_stage("filter", FilterParams, work)
+        Stage("filter", FilterParams, work).main([])
     assert stopped.value.code == code
     assert capsys.readouterr().err == sentence
     assert Path("data/filter").exists()
 
 
+def test_a_run_in_a_notebook_raises_and_needs_no_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir("/")
+    stage = Stage("filter", FilterParams, work)
+    assert stage.run(tmp_path).kept == 2
+    assert (tmp_path / "reports" / "manifest" / "filter.json").is_file()
+    assert stage.run(str(tmp_path), FilterParams(limit=3)).seen == 3
+    assert Path.cwd() == Path("/")
+    (tmp_path / "params.yaml").write_text("filter: {limit: 0}")
+    with pytest.raises(ParamsError):
+        stage.run(tmp_path)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("arguments", [["--limt=3"], ["limit=3"], ["--help", "-x"]])
+def test_unknown_arguments_are_refused_before_anything_is_touched(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("data/filter").mkdir(parents=True)
+    with pytest.raises(SystemExit) as stopped:
+        Stage("filter", FilterParams, work).main(arguments)
+    assert stopped.value.code == 2
+    assert f"filter: unknown argument {arguments[-1]}" in capsys.readouterr().err
+    assert Path("data/filter").exists()
+
+
+def test_help_lists_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    Stage("filter", FilterParams, work, options={"--again": "once more"}).main(["--help"])
+    text = capsys.readouterr().out
+    assert text.startswith("usage: python -m pipeline.filter [--again]\n  --again  once more\n")
+    assert "  filter.limit (integer, required)  most tokens\n" in text
+    assert not Path("reports").exists()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_help(stage: str) -> None:
+    text = importlib.import_module(f"pipeline.{stage}").STAGE.help()
+    assert f"  {stage}." in text
+
+
+def test_a_stale_fingerprint_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    CODE.mkdir(parents=True)
+    lines = stage_lines("filter")
+    (CODE / "filter.txt").write_text("\n".join(lines) + "\n")
+    Stage("filter", FilterParams, work).main([])
+    lines[0] = "0" * 16 + lines[0][16:]
+    (CODE / "filter.txt").write_text("\n".join(lines) + "\n")
+    with pytest.raises(SystemExit) as stopped:
+        Stage("filter", FilterParams, work).main([])
+    assert stopped.value.code == 1
+    changed = lines[0].split()[1]
+    assert f"filter: {changed} changed since the stage `code` ran; run `dvc repro filter`" in capsys.readouterr().err
+
+
 def test_failed_work_leaves_no_manifest(capsys: pytest.CaptureFixture[str]) -> None:
-    def fail(run: Run[FilterParams]) -> None:
+    def fail(run: StageRun[FilterParams]) -> None:
         raise InputError("x.txt: cannot be read; do y")
 
     with pytest.raises(SystemExit) as stopped:
-        run_stage("filter", FilterParams, fail)
+        Stage("filter", FilterParams, fail).main([])
     assert stopped.value.code == 1
     assert capsys.readouterr().err == "filter: x.txt: cannot be read; do y\n"
     assert not Path("reports/manifest/filter.json").exists()
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_no_manifest(capsys: pytest.CaptureFixture[str]) -> None:
-    def fill(run: Run[FilterParams]) -> None:
+    def fill(run: StageRun[FilterParams]) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(SystemExit) as stopped:
-        run_stage("filter", FilterParams, fill)
+        Stage("filter", FilterParams, fill).main([])
     assert stopped.value.code == 1
     assert "the disk is full" in capsys.readouterr().err
     assert not Path("reports/manifest/filter.json").exists()
 
 
 def test_a_lost_record_is_our_mistake_and_shows() -> None:
-    def lose(run: Run[FilterParams]) -> None:
+    def lose(run: StageRun[FilterParams]) -> None:
         run.ledger.see(1)
 
     with pytest.raises(AssertionError, match="neither kept nor dropped"):
-        run_stage("filter", FilterParams, lose)
+        Stage("filter", FilterParams, lose).main([])
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "\x00", None])
@@ -114,7 +173,7 @@ def test_a_damaged_note_of_costs_fails_no_stage(content: str | None) -> None:
         notes.mkdir()  # cannot be written
     else:
         notes.write_text(content)
-    run_stage("filter", FilterParams, work)
+    Stage("filter", FilterParams, work).main([])
     assert content is None or set(json.loads(notes.read_text())) == {"filter"}
 
 

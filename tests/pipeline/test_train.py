@@ -20,7 +20,7 @@ from im2latex.io.parquet import read_parts
 from im2latex.training.config import TrainParams
 from im2latex.training.run import Run
 from pipeline import train
-from pipeline.stage import run_stage
+from pipeline.stage import Stage
 from pipeline.train import TrainingLog, state_folder
 from tests.pipeline.conftest import run
 from tests.pipeline.test_graph import STAGES
@@ -51,14 +51,14 @@ def test_a_stopped_run_is_taken_up(
 
     monkeypatch.setattr(TrainingLog, "__call__", interrupt_after_first_row)
     with pytest.raises(SystemExit) as stopped:
-        run_stage("train", TrainParams, train.work, ())
+        Stage("train", TrainParams, train.work, ()).main([])
     assert stopped.value.code == 1
     assert "SIGTERM" in capsys.readouterr().err
     assert not Path("data/train").exists()
     [state] = Path(".cache/train").iterdir()
     assert len((state / "log.jsonl").read_text().splitlines()) == 1
 
-    run_stage("train", TrainParams, train.work, ())
+    Stage("train", TrainParams, train.work, ()).main([])
     assert Path("data/train/model.safetensors").read_bytes() == whole
     assert Path("data/train/log.jsonl").read_text() == curve
     assert Path("data/train/samples.jsonl").read_text() == readings
@@ -80,7 +80,7 @@ def stop_after_the_first_row(monkeypatch: pytest.MonkeyPatch, number: signal.Sig
     with monkeypatch.context() as patch:
         patch.setattr(TrainingLog, "__call__", interrupt)
         with pytest.raises(SystemExit):
-            run_stage("train", TrainParams, train.work, ())
+            Stage("train", TrainParams, train.work, ()).main([])
 
 
 def no_step(run: Run) -> None:
@@ -96,11 +96,11 @@ def test_a_failure_after_the_last_step_costs_no_training(project: Path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr("pipeline.stage.write_manifest", full)
         with pytest.raises(SystemExit):
-            run_stage("train", TrainParams, train.work, ())
+            Stage("train", TrainParams, train.work, ()).main([])
     shutil.rmtree("data/train")  # as DVC does
     monkeypatch.setattr(Run, "step", no_step)
     for _ in range(2):  # nor does a kill before DVC has recorded the outputs
-        run_stage("train", TrainParams, train.work, ())
+        Stage("train", TrainParams, train.work, ()).main([])
     assert Path("data/train/checkpoint.json").exists()
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from im2latex.errors import UsageError
 from pipeline import training_state
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 from pipeline.training_state import METRICS, locked, note_outputs, take_up
 
 

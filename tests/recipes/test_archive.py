@@ -12,7 +12,7 @@ from im2latex.io.manifest import RELEASED
 from im2latex.models.model import Network
 from im2latex.sandbox import worker
 from im2latex.training.config import TrainParams
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 from recipes.gpu_10min import output
 from recipes.gpu_10min import pack as gpu_pack
 from recipes.overrides import assignment, checked, merged

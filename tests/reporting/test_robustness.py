@@ -6,7 +6,7 @@ import pytest
 from im2latex.errors import ArtifactError
 from im2latex.reporting.breakdown_model import Condition
 from im2latex.reporting.robustness import read_conditions
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 
 MEASURED = {"name": "jpeg_40", "n": 50, "image_exact": 0.25, "bleu": 0.5, "of_clean": 0.75}
 

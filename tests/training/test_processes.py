@@ -15,7 +15,7 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.config import TrainParams
 from im2latex.training.loop import train
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 
 Values = dict[str, object]
 Weights = dict[str, torch.Tensor]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 
 SHOW = "import os, sys, {module}; print(os.environ.get('OMP_WAIT_POLICY'), 'torch' in sys.modules)"
 

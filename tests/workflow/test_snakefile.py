@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from im2latex.latex.grammar.generator import generate
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 from tests.pipeline.conftest import run
 
 GATHER = f"{sys.executable} -m pipeline.normalize"

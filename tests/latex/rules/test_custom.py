@@ -11,7 +11,7 @@ from im2latex.errors import LatexError, UsageError
 from im2latex.latex.grammar.generator import random_formula
 from im2latex.latex.normalizer import Normalizer, NormalizerParams, normalize
 from im2latex.latex.rules.custom import load_replacements, load_rules
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 
 
 def normalizer(folder: Path, *lines: str, profile: str = "faithful") -> Normalizer:

@@ -14,8 +14,7 @@ from im2latex.config import check
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.config import TrainParams
-from pipeline.fingerprint import ROOT
-from pipeline.stage import state_root
+from pipeline.paths import ROOT, state_root
 from recipes.cpu import train as train_cpu
 from recipes.overrides import merged
 from tests.toy_fixtures import shards, values, vocabulary

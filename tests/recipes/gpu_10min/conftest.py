@@ -8,7 +8,7 @@ import yaml
 
 from im2latex.dataset.buckets import save_shapes
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 from recipes.gpu_10min import render
 from recipes.gpu_10min.labels import Labels
 from tests.fakes import FakeRenderer

@@ -9,7 +9,7 @@ import pytest
 from im2latex.config import load_yaml
 from im2latex.rendering.renderer import RenderParams
 from im2latex.rendering.styles import RenderStyle
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 from recipes.gpu_10min import pack
 from recipes.overrides import merged
 

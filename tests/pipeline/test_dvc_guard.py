@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.fingerprint import ROOT
+from pipeline.paths import ROOT
 
 STAGE = """
 import os, signal, sys, time
-from pipeline.starter import end_with_dvc
+from pipeline.dvc_guard import end_with_dvc
 
 def end(*_):
     print("asked to end", flush=True)
