@@ -124,13 +124,12 @@ def params() -> str:
 
 
 def parameter_classes() -> list[type[BaseModel]]:
-    """All parameter classes of the package and the pipeline."""
+    """All parameter classes that the training imports."""
     from im2latex.config import Params
 
-    for name in ("im2latex", "pipeline"):
-        for module in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
-            if not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
+    package = importlib.import_module("im2latex.training")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
     found: list[type[BaseModel]] = []
     queue: list[type[BaseModel]] = [Params]
     while queue:
@@ -236,6 +235,28 @@ def presets() -> str:
     for path in sorted((ROOT / "im2latex" / "models" / "presets").glob("*.yaml")):
         first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         rows.append(f"| `{path.stem}` | {_cell(first)} |")
+    return "\n".join(rows)
+
+
+@_reference
+def renamed_keys() -> str:
+    """Old keys of params.yaml and their present names."""
+    from im2latex.config import RENAMED_KEYS
+
+    rows = [f"| `{old}` | `{new}` |" for old, new in sorted(RENAMED_KEYS.items())]
+    return "\n".join(["| key before 0.2.0 | key |", "|:--|:--|", *rows])
+
+
+@_reference
+def metrics() -> str:
+    """The registry of metrics."""
+    from im2latex.metrics.registry import METRICS
+
+    rows = ["| score | label | definition | needs | better |", "|:--|:--|:--|:--|:--|"]
+    for metric in METRICS.values():
+        better = "lower" if metric.lower_is_better else "higher"
+        needs = metric.needs.replace("_", " ")
+        rows.append(f"| `{metric.name}` | {metric.label} | {_cell(metric.description)} | {needs} | {better} |")
     return "\n".join(rows)
 
 

@@ -14,7 +14,12 @@ from typer.testing import CliRunner
 
 from docs.generate.committed import ROOT
 from im2latex.cli import app
+from im2latex.latex.grammar.generator import generate
 from tests.docs.blocks import PAGES, Block, blocks, words
+from tests.examples.interpreter import Interpreter, set_value
+from tests.examples.test_examples import SMALL, project
+
+__all__ = ["project"]
 
 _FOLDERS = ("examples", "custom")
 _PAPER = r"""\documentclass{article}\newcommand{\half}{\frac{1}{2}}
@@ -32,7 +37,16 @@ def _score() -> None:
     Path("hypotheses.txt").write_text("x^2 + 1\n", encoding="utf-8")
 
 
-FIXTURES: dict[str, Callable[[], None]] = {"papers": _papers, "score": _score}
+def _table() -> None:
+    Path("formulas.csv").write_text("formula\n" + "\n".join(f'"{formula}"' for formula in generate(60, 5)), "utf-8")
+
+
+def _sample() -> None:
+    Path("data/raw/sample").mkdir(parents=True)
+    Path("data/raw/sample/formulas.txt").write_text("\n".join(generate(60, 5)), encoding="utf-8")
+
+
+FIXTURES: dict[str, Callable[[], None]] = {"papers": _papers, "score": _score, "table": _table, "sample": _sample}
 """Input files that a block reads, by the name in its comment."""
 
 
@@ -76,7 +90,7 @@ def _selected(mark: str | None) -> list[Path]:
 
 
 def _mark(block: Block) -> str | None:
-    return next((mark for mark in ("slow", "tex") if mark in block.marks), None)
+    return next((mark for mark in ("slow", "pipeline", "tex") if mark in block.marks), None)
 
 
 def _ids(page: Path) -> str:
@@ -91,10 +105,25 @@ def test_blocks_run(page: Path, folder: Path) -> None:
 @pytest.mark.needs_tex
 @pytest.mark.parametrize("page", _selected("tex"), ids=_ids)
 def test_blocks_with_tex_run(page: Path, folder: Path) -> None:
-    _run([block for block in blocks(page) if block.runs and _mark(block) != "slow"])
+    _run([block for block in blocks(page) if block.runs and _mark(block) not in ("slow", "pipeline")])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", _selected("slow"), ids=_ids)
 def test_slow_blocks_run(page: Path, folder: Path) -> None:
-    _run([block for block in blocks(page) if block.runs])
+    _run([block for block in blocks(page) if block.runs and _mark(block) != "pipeline"])
+
+
+@pytest.mark.slow
+@pytest.mark.needs_tex
+@pytest.mark.parametrize("page", _selected("pipeline"), ids=_ids)
+def test_blocks_run_in_a_miniature_project(page: Path, project: Path) -> None:
+    set_value("filter.unknown_tokens=keep")
+    interpreter = Interpreter(SMALL)
+    for block in blocks(page):
+        needed = _mark(block) in ("pipeline", "tex") or "mkdir" in block.text
+        if block.runs and block.language == "bash" and needed:
+            if fixture := block.marks.get("fixture"):
+                FIXTURES[fixture]()
+            for command in block.commands():
+                interpreter.line(f'{command} "$@"' if command.startswith("dvc exp run") else command)

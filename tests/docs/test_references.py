@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from docs.generate.committed import ROOT
-from docs.generate.reference import commands, parameter_comments
+from docs.generate.reference import REFERENCES, commands, parameter_comments
 from im2latex.config import RENAMED_KEYS
 from tests.docs.blocks import CHECKED, PAGES, blocks, spans, words
 
@@ -174,3 +174,9 @@ def test_yaml_blocks_fit_their_section() -> None:
 def test_every_command_is_mentioned_in_the_guides() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert [name for name in COMMANDS if name not in text] == []
+
+
+def test_every_insert_line_names_a_reference() -> None:
+    names = [name for page in PAGES for name in re.findall(r"<!-- insert: ([\w-]+) -->", page.read_text("utf-8"))]
+    assert set(names) == set(REFERENCES)
+    assert all(REFERENCES[name]() for name in names)
