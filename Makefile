@@ -90,7 +90,7 @@ docker: ## a container image of all this; its default command serves
 small: repro ## the embedded dataset
 
 full: $(READY) ## im2latex-100k, downloaded first
-	im2latex fetch im2latex-100k
+	im2latex download im2latex-100k
 	dvc exp run -S dataset=im2latex-100k
 
 accept-stopped: $(READY) ## record the outputs of a stopped training as they are; `make repro` then scores them

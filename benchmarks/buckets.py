@@ -45,7 +45,7 @@ def main(file: File, count: int = 16000) -> None:
     print(f"{len(sizes)} samples", flush=True)
     ways: dict[str, object] = {}
     for shapes in COUNTS:
-        fitted = params.model_copy(update={"preset": "fitted", "max_shapes": shapes})
+        fitted = params.model_copy(update={"preset": "fitted", "max_buckets": shapes})
         ways[f"fitted-{shapes}"] = _judged(sizes, fitted)
         ways[f"agglomeration-{shapes}"] = _figures(sizes, agglomerate(sizes, shapes), params)
     for preset in ("published-sizes", "token-bins", "none"):
@@ -55,13 +55,13 @@ def main(file: File, count: int = 16000) -> None:
         fine = dict(zip(("height_step_px", "width_step_px", "tokens_step"), steps, strict=True))
         for shapes in (24, 48):
             for price in TOKEN_PIXELS:
-                changes = {**fine, "max_shapes": shapes, "token_pixels": price, "preset": "fitted"}
-                name = f"steps {steps}, {shapes} shapes, token_pixels {price}"
+                changes = {**fine, "max_buckets": shapes, "token_cost_px": price, "preset": "fitted"}
+                name = f"steps {steps}, {shapes} shapes, token_cost_px {price}"
                 frontier[name] = _judged(sizes, params.model_copy(update=changes))
     random = np.random.default_rng(0)
     many = sizes[random.integers(len(sizes), size=MANY)] + random.integers(0, 8, (MANY, 3))
     seconds = {
-        f"fitted-{shapes}": _judged(many, params.model_copy(update={"preset": "fitted", "max_shapes": shapes}))
+        f"fitted-{shapes}": _judged(many, params.model_copy(update={"preset": "fitted", "max_buckets": shapes}))
         for shapes in (24, 48)
     }
     result = {"file": file.name, "samples": len(sizes), "params": params.model_dump(), "ways": ways}
@@ -103,7 +103,7 @@ def _in_batches(lengths: Ints, shapes: Ints, buckets: Ints, window: int) -> floa
     return round(float(lengths.sum() / padded), 4)
 
 
-def agglomerate(sizes: Ints, most: int, token_pixels: int = 256) -> Ints:
+def agglomerate(sizes: Ints, most: int, token_cost_px: int = 256) -> Ints:
     """The simple way: from steps of (16, 32, 8), doubled while there are too many, merge the pair that adds least."""
     steps = np.array([16, 32, 8])
     shapes, counts = np.unique(-(-sizes // steps) * steps, axis=0, return_counts=True)
@@ -112,7 +112,7 @@ def agglomerate(sizes: Ints, most: int, token_pixels: int = 256) -> Ints:
         shapes, counts = np.unique(-(-sizes // steps) * steps, axis=0, return_counts=True)
     while len(shapes) > most:
         union = np.maximum(shapes[:, None], shapes[None, :])
-        area = union[..., 0] * union[..., 1] + token_pixels * union[..., 2]
+        area = union[..., 0] * union[..., 1] + token_cost_px * union[..., 2]
         added = (area - area.diagonal()[:, None]) * counts[:, None]
         added = added + added.T
         np.fill_diagonal(added, np.iinfo(added.dtype).max)

@@ -138,7 +138,7 @@ def _project(file: Path, count: int, rasterizer: str) -> Iterator[Path]:
         params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
         params["dataset"] = "bench"
         params["render"]["renderer"]["rasterizer"] = rasterizer
-        params["tokenize"]["vocabulary"]["min_count"] = 5
+        params["tokenize"]["vocabulary"]["min_frequency"] = 5
         (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         for path in ("custom", "tools.lock"):
             (folder / path).symlink_to(ROOT / path)

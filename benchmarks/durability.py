@@ -38,7 +38,7 @@ FORMULAS = 40
 CHANGES: dict[str, dict[str, Any]] = {
     "normalize": {"normalizer": {"macros": None, "rules": None, "replacements": None}},
     "render": {"image": {"downsample": 8}},
-    "tokenize": {"vocabulary": {"min_count": 1}},
+    "tokenize": {"vocabulary": {"min_frequency": 1}},
     "filter": {"unknown_tokens": "keep", "max_width_px": 2000, "max_tokens": 34},
     "train": {
         "changes": {

@@ -175,7 +175,7 @@ def _shards(file: Path, count: int, folder: Path) -> Vocabulary:
     drawn = _drawn(file, count)
     vocabulary = Vocabulary([*SPECIALS, *sorted({token for text, _ in drawn for token in text.split()})])
     sizes = np.array([[*pixels.shape, len(text.split())] for text, pixels in drawn])
-    params = load_section("bucket", BucketParams).model_copy(update={"max_shapes": SHAPES})
+    params = load_section("bucket", BucketParams).model_copy(update={"max_buckets": SHAPES})
     shapes = choose_shapes(sizes, params)
     rows = [
         {

@@ -136,7 +136,9 @@ def throughput(
 def _shards(file: Path, count: int) -> Iterator[tuple[Path, Vocabulary]]:
     """A throw-away folder of shards made of `count` formulas, as a split train, and their vocabulary."""
     formulas = [formula for formula in _normalized(load(file, count)) if len(formula.split()) <= MOST_TOKENS]
-    vocabulary = Vocabulary.fit([formula.split() for formula in formulas], VocabularyParams(min_count=2, max_size=2000))
+    vocabulary = Vocabulary.fit(
+        [formula.split() for formula in formulas], VocabularyParams(min_frequency=2, max_size=2000)
+    )
     render = load_section("render", RenderStageParams)
     fast = render.renderer.model_copy(update={"rasterizer": "pdfium"})
     with tempfile.TemporaryDirectory() as folder:

@@ -83,7 +83,7 @@ def _rows(formulas: Sequence[str], seed: int) -> list[Row]:
 
 
 def _fit(rows: Sequence[Row], least: int, spelled: bool, include: Sequence[str] = ()) -> Vocabulary:
-    params = VocabularyParams(min_count=least, max_size=100_000, spell=spelled, include=tuple(include))
+    params = VocabularyParams(min_frequency=least, max_size=100_000, symbol_fallback=spelled, include=tuple(include))
     return Vocabulary.fit(rows, params)
 
 

@@ -13,8 +13,8 @@ cp examples/own_formulas/formulas.csv data/raw/mine/
 im2latex render examples/own_formulas/formulas.csv -o data/raw/mine/images
 
 # The tokens that the model may write: those of the training rows, and one that formulas to come will need.
-im2latex vocab build data/raw/mine/formulas.csv -o data/raw/mine/vocabulary.json --min-count 1 --include '\hslash'
-im2latex vocab coverage data/raw/mine/vocabulary.json data/raw/mine/formulas.csv
+im2latex vocab build data/raw/mine/formulas.csv -o data/raw/mine/vocabulary.json --min-frequency 1 --include '\hslash'
+im2latex vocab stats data/raw/mine/vocabulary.json data/raw/mine/formulas.csv
 
 # So few formulas are learned by heart at best. With thousands of them, leave the last two options out.
 dvc exp run -S dataset=mine -S tokenize.vocabulary.start=data/raw/mine/vocabulary.json \

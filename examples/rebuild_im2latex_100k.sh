@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 make setup
 export PATH="$PWD/.venv/bin:$PATH"
 
-im2latex fetch im2latex-100k
+im2latex download im2latex-100k
 dvc exp run -S dataset=im2latex-100k -S train.budget.samples=1000000 -S train.budget.minutes=60 "$@"
 im2latex verify
 cat reports/report.md

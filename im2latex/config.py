@@ -26,6 +26,15 @@ P = TypeVar("P", bound=Params)
 
 RENAMED_KEYS: dict[str, str] = {
     "corpus": "dataset",
+    "bucket.max_shapes": "bucket.max_buckets",
+    "bucket.token_pixels": "bucket.token_cost_px",
+    "normalize.normalizer.rules_off": "normalize.normalizer.disable_rules",
+    "normalize.normalizer.rules_on": "normalize.normalizer.enable_rules",
+    "tokenize.vocabulary.kind": "tokenize.vocabulary.type",
+    "tokenize.vocabulary.merges": "tokenize.vocabulary.token_merges",
+    "tokenize.vocabulary.min_count": "tokenize.vocabulary.min_frequency",
+    "tokenize.vocabulary.spell": "tokenize.vocabulary.symbol_fallback",
+    "tokenize.vocabulary.start": "tokenize.vocabulary.init_from",
     "render.looks": "render.styles",
     "render.picture": "render.image",
     "predict.batches.max_pictures": "predict.batches.max_images",

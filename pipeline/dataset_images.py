@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from im2latex.dataset.source_images import cropped, read_given
+from im2latex.dataset.source_images import crop_source_image, read_source_image
 from im2latex.errors import ImageError, InputError
 from im2latex.images.arrays import ImageParams, encode_png, prepare
 from im2latex.images.decode import decode_images
@@ -81,7 +81,7 @@ class Taking:
         decoded = decode_images(self._read(digest, place) for digest, place in named)
         for (digest, place), image in zip(named, decoded, strict=True):
             try:
-                rows.append(_image(cropped(image, place), self.image, f"{identity}\0{digest}"))
+                rows.append(_image(crop_source_image(image, place), self.image, f"{identity}\0{digest}"))
             except ImageError as error:
                 rows.append({"reason": error.reason, "detail": error.detail})
         return pa.Table.from_pylist(rows, schema=DRAWN)
@@ -89,7 +89,7 @@ class Taking:
     def _read(self, digest: str, place: str) -> bytes | ImageError:
         """The file of an image, or why there is none; raises `InputError` where it is another than before."""
         try:
-            data = read_given(self.dataset, place)
+            data = read_source_image(self.dataset, place)
         except ImageError as error:
             return error
         if hashlib.sha256(data).hexdigest() != digest:
@@ -111,7 +111,7 @@ class Taking:
 
 def _digest(dataset: Path, place: str) -> str:
     try:
-        return hashlib.sha256(read_given(dataset, place)).hexdigest()
+        return hashlib.sha256(read_source_image(dataset, place)).hexdigest()
     except ImageError as error:
         return error.reason
 

@@ -9,7 +9,7 @@ writes  data/filter/kept.parquet              records.KEPT, in input order
 import pandas as pd
 import pyarrow as pa
 
-from im2latex.dataset.filters import FilterParams, judge
+from im2latex.dataset.filters import FilterParams, apply_filters
 from im2latex.io.parquet import read_parts, read_table, write_table
 from im2latex.schemas import KEPT
 from pipeline.paths import DATA
@@ -26,7 +26,7 @@ def work(run: StageRun[FilterParams]) -> None:
         texts, on="formula_id", validate="m:1"
     )
     run.ledger.see(len(images))
-    reasons = judge(samples, run.params)
+    reasons = apply_filters(samples, run.params)
     kept = samples[reasons == ""]
     run.ledger.keep(len(kept))
     dropped = samples[reasons != ""]

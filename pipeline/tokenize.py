@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from im2latex.config import Params
 from im2latex.dataset.hf_tokenizer import save_tokenizer, tokenizer_path
-from im2latex.dataset.token_merges import tally
+from im2latex.dataset.token_merges import count_merges
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import InputError
 from im2latex.io.parquet import read_parts, write_table
@@ -46,7 +46,7 @@ def work(run: StageRun[TokenizeParams]) -> None:
     ids = [vocabulary.encode(row) for row in tokens]
     run.ledger.see(len(rendered))
     run.ledger.keep(len(ids))
-    run.facts["merged"] = tally(tokens, vocabulary.merges)
+    run.facts["merged"] = count_merges(tokens, vocabulary.merges)
     readable = run.out / "vocabulary.json"
     vocabulary.save(readable)
     save_tokenizer(vocabulary, tokenizer_path(readable))

@@ -24,7 +24,7 @@ app = typer.Typer(
 
 for command in (
     formulas.generate,
-    formulas.fetch,
+    formulas.download,
     formulas.extract,
     formulas.normalize,
     render.render,

@@ -1,4 +1,4 @@
-"""Commands that take or make formulas: generate, fetch, extract, normalize."""
+"""Commands that take or make formulas: generate, download, extract, normalize."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ def generate(
         typer.echo(formula)
 
 
-def fetch(
+def download(
     dataset: Annotated[
         str,
         typer.Argument(
@@ -55,10 +55,10 @@ def fetch(
         typer.echo(download_checkpoint(run, into or Path("models") / run_name(run)))
         return
     from im2latex.dataset.download import SUMS, without_checksum
-    from im2latex.dataset.download import fetch as bring
+    from im2latex.dataset.download import download as download_dataset
 
     folder = into or Path("data/raw") / dataset
-    for path in bring(dataset, folder, url, images):
+    for path in download_dataset(dataset, folder, url, images):
         typer.echo(path)
     if unsure := without_checksum(dataset, images):
         typer.echo(f"no checksum was published of {', '.join(unsure)}; {folder / SUMS} has what came first", err=True)
@@ -66,7 +66,7 @@ def fetch(
 
 def extract(
     papers: Annotated[list[Path], typer.Argument(help=".tex files, folders, .tar.gz, .gz")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="JSON lines, one formula a line")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="JSON lines, one formula per line")],
     min_inline: Annotated[int, typer.Option("--min-inline", min=1, help="shortest inline formula, in characters")] = 25,
     inline: Annotated[bool, typer.Option("--inline/--no-inline", help="keep inline formulas")] = True,
     rejects: Annotated[Path | None, typer.Option("--rejects", help="list what was not kept, with its reason")] = None,

@@ -13,7 +13,7 @@ from im2latex.types import Split
 
 
 def score(
-    references: Annotated[Path, typer.Argument(help="one formula a line")],
+    references: Annotated[Path, typer.Argument(help="one formula per line")],
     hypotheses: Annotated[Path, typer.Argument(help="as many lines; blank where there is no prediction")],
     images: Annotated[bool, typer.Option("--images", help="typeset both sides, compare images and symbols")] = False,
     baselines: Annotated[bool, typer.Option("--baselines", help="score trivial predictions too")] = False,

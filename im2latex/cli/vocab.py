@@ -1,6 +1,6 @@
-"""`im2latex vocab`: build, look at and compare the vocabularies of a team.
+"""Commands for vocabularies: `im2latex vocab build | show | diff | stats`.
 
-reads   formulas in any format, normalized as params.yaml says, or what the pipeline has normalized; vocabulary.json
+reads   formulas in any format, normalized with params.yaml, or normalized formulas of the pipeline; vocabulary.json
 writes  vocabulary.json, and tokenizer.json beside it
 """
 
@@ -16,9 +16,9 @@ from im2latex.errors import InputError, LatexError, UsageError
 from im2latex.types import RawFormula
 
 ALL = "all"
-"""The split of formulas that are given none."""
+"""The split of formulas whose source gives none."""
 
-app = typer.Typer(help="Vocabularies of your own.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Build, show and compare vocabularies.", no_args_is_help=True, rich_markup_mode=None)
 Formulas = Annotated[
     Path,
     typer.Argument(
@@ -26,11 +26,13 @@ Formulas = Annotated[
         "data/normalize, data/render, data/filter, data/bucket"
     ),
 ]
-Given = Annotated[Path, typer.Argument(help="vocabulary.json; that of the pipeline lies in data/tokenize")]
+VocabularyPath = Annotated[Path, typer.Argument(help="vocabulary.json; that of the pipeline is in data/tokenize")]
 Tokens = Annotated[list[str] | None, typer.Option(help="a token; may be repeated")]
-Kind = Annotated[str, typer.Option(help="symbols: an id for each token; bpe: also for frequent runs of tokens")]
+Type = Annotated[
+    str, typer.Option("--type", help="word_level: one id per token; bpe: also ids for frequent token sequences")
+]
 Merges = Annotated[
-    list[str] | None, typer.Option("--merge", help="TOKEN=TOKENS, a synonym that is replaced first; may be repeated")
+    list[str] | None, typer.Option("--merge", help="TOKEN=TOKENS, a replacement before counting; may be repeated")
 ]
 
 
@@ -38,31 +40,35 @@ Merges = Annotated[
 def build(
     formulas: Formulas,
     out: Annotated[Path, typer.Option("-o", "--out", help="vocabulary.json")],
-    kind: Kind = "symbols",
-    min_count: Annotated[int, typer.Option(min=1, help="least occurrences")] = 2,
-    max_size: Annotated[int, typer.Option(min=8, help="most entries, the four special ones included")] = 2000,
-    spell: Annotated[bool, typer.Option(help="spell text boxes and lengths; or each is an entry")] = True,
+    type_: Type = "word_level",
+    min_frequency: Annotated[int, typer.Option(min=1, help="least occurrences in the training split")] = 2,
+    max_size: Annotated[
+        int, typer.Option(min=8, help="largest number of entries, the four special ones included")
+    ] = 2000,
+    symbol_fallback: Annotated[
+        bool, typer.Option(help="encode text boxes and lengths symbol by symbol; or each is one entry")
+    ] = True,
     merges: Merges = None,
     include: Tokens = None,
     exclude: Tokens = None,
-    start: Annotated[Path | None, typer.Option(help="vocabulary.json whose tokens keep their ids")] = None,
+    init_from: Annotated[Path | None, typer.Option(help="vocabulary.json whose tokens keep their ids")] = None,
 ) -> None:
     """Fit a vocabulary on the formulas of the split `train`, or on all where no split is given.
 
-    As the pipeline does, which counts those of data/normalize that have an image: data/render.
+    The pipeline does the same with the formulas of data/normalize that have an image: data/render.
     """
     from im2latex.dataset.hf_tokenizer import save_tokenizer, tokenizer_path
-    from im2latex.dataset.token_merges import tally
+    from im2latex.dataset.token_merges import count_merges
     from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 
     values = {
-        "kind": kind,
-        "min_count": min_count,
+        "type": type_,
+        "min_frequency": min_frequency,
         "max_size": max_size,
-        "spell": spell,
-        "merges": _pairs(merges or ()),
+        "symbol_fallback": symbol_fallback,
+        "token_merges": _pairs(merges or ()),
     }
-    lists = {"include": include or (), "exclude": exclude or (), "start": str(start) if start else None}
+    lists = {"include": include or (), "exclude": exclude or (), "init_from": str(init_from) if init_from else None}
     params = check(values | lists, VocabularyParams, "options")
     rows = _tokenized(formulas)
     splits = {split for split, _ in rows}
@@ -73,40 +79,40 @@ def build(
     vocabulary = Vocabulary.fit(training, params)
     vocabulary.save(out)
     save_tokenizer(vocabulary, tokenizer_path(out))
-    for token, count in tally(training, vocabulary.merges).items():
+    for token, count in count_merges(training, vocabulary.merges).items():
         typer.echo(f"merged {count:,}: {token} -> {vocabulary.merges[token]}", err=True)
-    pieces = f" and {len(vocabulary.pieces):,} pieces" if vocabulary.pieces else ""
-    tokens = len(vocabulary) - len(vocabulary.pieces)
+    subwords = f" and {len(vocabulary.subwords):,} subwords" if vocabulary.subwords else ""
+    tokens = len(vocabulary) - len(vocabulary.subwords)
     others = f"the split train; {len(rows) - len(training):,} of other splits were not counted"
     counted = "no split is given, so all were counted" if splits == {ALL} else others
     where = ": " if splits == {ALL} else " of "
-    typer.echo(f"{out}: {tokens:,} tokens{pieces} from {len(training):,} formulas{where}{counted}", err=True)
+    typer.echo(f"{out}: {tokens:,} tokens{subwords} from {len(training):,} formulas{where}{counted}", err=True)
 
 
 @app.command()
-def show(vocabulary: Given) -> None:
-    """Print id, count and token, symbol or piece, one a line; merges go to standard error.
+def show(vocabulary: VocabularyPath) -> None:
+    """Print id, count and token, symbol or subword, one per line; token merges go to standard error.
 
-    `«` marks the first symbol of a token that is spelled, and `»` the last.
+    `«` marks the first symbol of a spelled token, and `»` the last.
     """
     from im2latex.dataset.vocabulary import Vocabulary
 
-    given = Vocabulary.load(vocabulary)
-    for index, token in enumerate(given.tokens):
-        typer.echo(f"{index}\t{given.counts.get(token, 0)}\t{token}")
-    for token, written in given.merges.items():
+    loaded = Vocabulary.load(vocabulary)
+    for index, token in enumerate(loaded.tokens):
+        typer.echo(f"{index}\t{loaded.counts.get(token, 0)}\t{token}")
+    for token, written in loaded.merges.items():
         typer.echo(f"merge {token} -> {written}", err=True)
 
 
 @app.command()
-def diff(old: Given, new: Given) -> None:
-    """Tokens, symbols, pieces and merges added and removed, and entries whose id changed."""
-    from im2latex.dataset.vocab_stats import difference
+def diff(old: VocabularyPath, new: VocabularyPath) -> None:
+    """Print added and removed tokens, symbols, subwords and token merges, and entries whose id changed."""
+    from im2latex.dataset.vocab_stats import vocabulary_diff
     from im2latex.dataset.vocabulary import Vocabulary
 
     before, after = Vocabulary.load(old), Vocabulary.load(new)
-    gap = ", " if before.pieces or after.pieces else " "
-    for what, tokens in difference(before, after).items():
+    gap = ", " if before.subwords or after.subwords else " "
+    for what, tokens in vocabulary_diff(before, after).items():
         shown = f"{gap.join(tokens[:50])}{' ...' if len(tokens) > 50 else ''}"
         typer.echo(f"{what} {len(tokens):,}: {shown}".rstrip(": "))
     for what, one, other in (("removed", before.merges, after.merges), ("added", after.merges, before.merges)):
@@ -116,31 +122,31 @@ def diff(old: Given, new: Given) -> None:
 
 
 @app.command()
-def coverage(vocabulary: Given, formulas: Formulas) -> None:
-    """What the vocabulary does not know of the formulas, what is rare, and what another least count would cost.
+def stats(vocabulary: VocabularyPath, formulas: Formulas) -> None:
+    """Print out-of-vocabulary rates, rare tokens, and the effect of another `min_frequency`.
 
-    Of a token that is spelled each symbol counts as a token.
+    Each symbol of a spelled token counts as a token.
     """
-    from im2latex.dataset.vocab_stats import cover
+    from im2latex.dataset.vocab_stats import vocabulary_stats
     from im2latex.dataset.vocabulary import Vocabulary
 
-    given = Vocabulary.load(vocabulary)
-    found = cover(_tokenized(formulas), given)
+    loaded = Vocabulary.load(vocabulary)
+    found = vocabulary_stats(_tokenized(formulas), loaded)
     for split, part in found.splits.items():
         share = 100 * part.unknown_tokens / max(1, part.tokens)
         lost = 100 * part.formulas_with_unknown / max(1, part.formulas)
-        shorter = f", {part.tokens / max(1, part.ids):.2f} tokens an id" if given.pieces else ""
+        shorter = f", {part.tokens / max(1, part.ids):.2f} tokens per id" if loaded.subwords else ""
         unknown = f"{share:.3f} % of tokens unknown, in {lost:.2f} % of formulas"
         typer.echo(f"{split}: {part.formulas:,} formulas, {unknown}{shorter}")
     for title, tokens in (("unknown", found.unknown), ("rare", found.rare)):
         for token, (count, example) in list(tokens.items())[:20]:
             typer.echo(f"{title}\t{count}\t{token}\t{example[:100]}")
-    for least, (size, dropped) in found.by_min_count.items():
-        typer.echo(f"min_count {least}: {size:,} tokens, {100 * dropped:.2f} % of formulas dropped")
+    for least, (size, dropped) in found.by_min_frequency.items():
+        typer.echo(f"min_frequency {least}: {size:,} tokens, {100 * dropped:.2f} % of formulas dropped")
 
 
 def _pairs(merges: Iterable[str]) -> dict[str, str]:
-    """TOKEN=TOKENS as a mapping; the token may itself be `=`."""
+    """Parse TOKEN=TOKENS pairs to a mapping; the token may itself be `=`."""
     pairs = {}
     for given in merges:
         cut = given.find("=", 1)
@@ -151,7 +157,7 @@ def _pairs(merges: Iterable[str]) -> dict[str, str]:
 
 
 def _tokenized(path: Path) -> list[tuple[str, list[str]]]:
-    """Split and tokens of each formula that the normalizer accepts, or has accepted; `ALL` where no split is given."""
+    """Return split and tokens of each formula that the normalizer accepts; `ALL` where no split is given."""
     from im2latex.dataset.labels import read_labels
     from im2latex.dataset.readers.layouts import read_raw_formulas
     from im2latex.latex.normalizer import Normalizer, NormalizerParams

@@ -1,1 +1,1 @@
-"""Tables of records: sources, splits, vocabulary, filters, buckets, shards, manifest."""
+"""Datasets: readers, source images, splits, vocabulary, filters, buckets, shards, downloads."""

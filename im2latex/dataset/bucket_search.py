@@ -1,11 +1,11 @@
-"""Few boxes that hold many samples with little padding: a local search that gives the same answer every time.
+"""Deterministic local search for bucket shapes that pad many samples little.
 
-The problem is a k-median with containment: choose S boxes so that the sum over all samples of the price of the
-cheapest box that holds the sample is least. The search starts from one box around all samples, splits the box where
-a split saves most until there are S, moves each side of each box to its best place while the others stand still
-(exact in one coordinate), and then takes away the box that is missed least and splits again, as long as that gains.
+The problem is a k-median with containment: choose S boxes that minimize the sum, over all samples, of the cost of the
+cheapest box that holds the sample. The search starts from one box around all samples and splits the box where a split
+saves most, until there are S. Then it moves each side of each box to its best value while the others stay fixed (exact
+in one coordinate), and repeatedly removes the least useful box and splits again, as long as that lowers the cost.
 
-Takes and gives int64 arrays; a row is (height, width, tokens). No random choice.
+Arrays are int64; a row is (height, width, tokens). No random choice.
 """
 
 from collections.abc import Callable
@@ -15,85 +15,85 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Price = Callable[[Ints], Floats]
+CostFunction = Callable[[Ints], Floats]
 
-UNHELD = 1e15
-"""What a sample costs that no box holds: more than any box, so that the search never leaves one out."""
+UNCOVERED_COST = 1e15
+"""Cost of a sample that no box holds: more than any box, so that the search covers all samples."""
 SWEEPS = 20
-"""Most rounds over all sides of all boxes between two changes of their number; rounds end when none gains."""
+"""Limit on the passes over all sides of all boxes between two changes of their number."""
 
 SWAPS = 32
-"""Most times that a box is taken away and another split."""
+"""Limit on the removals of a box followed by a split."""
 
 
-def search(points: Ints, counts: Ints, most: int, price: Price) -> Ints:
-    """At most `most` boxes (S, 3) that hold all `points` (N, 3), of which there are `counts` (N,) each."""
-    state = _State(points, counts.astype(np.float64), price)
-    settled = 1
-    while len(state.boxes) < most and state.split():
-        if 8 * len(state.boxes) >= 9 * settled:  # not after every split, so that many boxes take no quadratic time
-            state.settle(1)
-            settled = len(state.boxes)
-    state.settle(SWEEPS)
-    best, cost = state.boxes, state.cost()
-    for _ in range(SWAPS if len(best) == most > 1 else 0):
-        state.remove()
-        if not state.split():
+def search(points: Ints, counts: Ints, max_boxes: int, cost_of: CostFunction) -> Ints:
+    """Return at most `max_boxes` boxes (S, 3) that hold all `points` (N, 3) with multiplicities `counts` (N,)."""
+    box_set = _BoxSet(points, counts.astype(np.float64), cost_of)
+    optimized = 1
+    while len(box_set.boxes) < max_boxes and box_set.split():
+        if 8 * len(box_set.boxes) >= 9 * optimized:  # not after every split, or many boxes would take quadratic time
+            box_set.optimize(1)
+            optimized = len(box_set.boxes)
+    box_set.optimize(SWEEPS)
+    best, cost = box_set.boxes, box_set.cost()
+    for _ in range(SWAPS if len(best) == max_boxes > 1 else 0):
+        box_set.remove()
+        if not box_set.split():
             break
-        state.settle(SWEEPS)
-        if state.cost() >= cost * (1 - 1e-9):
+        box_set.optimize(SWEEPS)
+        if box_set.cost() >= cost * (1 - 1e-9):
             break
-        best, cost = state.boxes, state.cost()
+        best, cost = box_set.boxes, box_set.cost()
     return best
 
 
-class _State:
-    """Boxes (S, 3) and what each costs each point: `prices` (N, S), `UNHELD` where it does not hold the point."""
+class _BoxSet:
+    """Boxes (S, 3) and their `costs` (N, S) per point, `UNCOVERED_COST` where a box does not hold the point."""
 
-    def __init__(self, points: Ints, counts: Floats, price: Price) -> None:
-        self.points, self.counts, self._price = points, counts, price
+    def __init__(self, points: Ints, counts: Floats, cost_of: CostFunction) -> None:
+        self.points, self.counts, self._cost_of = points, counts, cost_of
         self._set(points.max(axis=0)[None])
 
     def _set(self, boxes: Ints) -> None:
         self.boxes = boxes
         held = (self.points[:, None] <= boxes[None]).all(axis=2)
-        self.prices = np.where(held, self._price(boxes)[None], UNHELD)
+        self.costs = np.where(held, self._cost_of(boxes)[None], UNCOVERED_COST)
 
     def cost(self) -> float:
-        """The sum over all points of their cheapest box."""
-        return float(self.counts @ self.prices.min(axis=1))
+        """Sum over all points of the cost of their cheapest box."""
+        return float(self.counts @ self.costs.min(axis=1))
 
     def split(self) -> bool:
-        """Add the box that saves most among those around the smaller members of a box along one side."""
-        owner, now = self.prices.argmin(axis=1), self.prices.min(axis=1)
+        """Add the box that lowers the cost most, among those around the smaller members of a box along one side."""
+        owner, now = self.costs.argmin(axis=1), self.costs.min(axis=1)
         best, found = 0.0, None
         for box in range(len(self.boxes)):
             members = np.flatnonzero(owner == box)
             for keys in _orders(self.points[members]) if len(members) else ():
                 order = members[keys]
                 boxes = np.maximum.accumulate(self.points[order], axis=0)
-                saved = np.cumsum(self.counts[order]) * (now[order[0]] - self._price(boxes))
-                place = int(saved.argmax())
-                if saved[place] > best:
-                    best, found = float(saved[place]), boxes[place]
+                saved = np.cumsum(self.counts[order]) * (now[order[0]] - self._cost_of(boxes))
+                index = int(saved.argmax())
+                if saved[index] > best:
+                    best, found = float(saved[index]), boxes[index]
         if found is None:
             return False
         self._set(np.vstack([self.boxes, found]))
         return True
 
     def remove(self) -> None:
-        """Take away the box without which the cost rises least."""
-        ordered = np.partition(self.prices, 1, axis=1)
+        """Remove the box without which the cost rises least."""
+        ordered = np.partition(self.costs, 1, axis=1)
         missed = self.counts * (ordered[:, 1] - ordered[:, 0])
-        loss = np.bincount(self.prices.argmin(axis=1), weights=missed, minlength=len(self.boxes))
+        loss = np.bincount(self.costs.argmin(axis=1), weights=missed, minlength=len(self.boxes))
         self._set(np.delete(self.boxes, int(loss.argmin()), axis=0))
 
-    def settle(self, sweeps: int) -> None:
-        """Move every side of every box to its best place, until no move gains."""
+    def optimize(self, sweeps: int) -> None:
+        """Move every side of every box to its best value, until no move lowers the cost."""
         for _ in range(sweeps):
             before = self.boxes.copy()
             for box in range(len(self.boxes)):
-                others = np.delete(self.prices, box, axis=1).min(axis=1, initial=UNHELD)
+                others = np.delete(self.costs, box, axis=1).min(axis=1, initial=UNCOVERED_COST)
                 for side in range(3):
                     self._move(box, side, others)
             if (self.boxes == before).all():
@@ -106,14 +106,14 @@ class _State:
         values = np.unique(self.points[mine, side])
         boxes = np.repeat(self.boxes[box][None], len(values), axis=0)
         boxes[:, side] = values
-        prices = self._price(boxes)
-        gain = np.maximum(others[mine][None] - prices[:, None], 0)
+        costs = self._cost_of(boxes)
+        gain = np.maximum(others[mine][None] - costs[:, None], 0)
         gain[self.points[mine, side][None] > values[:, None]] = 0
         self.boxes[box] = boxes[int((gain @ self.counts[mine]).argmax())]
         held = (self.points <= self.boxes[box]).all(axis=1)
-        self.prices[:, box] = np.where(held, self._price(self.boxes[box]), UNHELD)
+        self.costs[:, box] = np.where(held, self._cost_of(self.boxes[box]), UNCOVERED_COST)
 
 
 def _orders(points: Ints) -> list[NDArray[np.intp]]:
-    """Ways to line up points (N, 3) from small to large: along each side, and by image size."""
+    """Orders of the points (N, 3) from small to large: along each side, and by image area."""
     return [np.argsort(key, kind="stable") for key in (*points.T, points[:, 0] * points[:, 1])]

@@ -1,12 +1,12 @@
-"""Public datasets by name: downloaded, resumed where a download broke, and refused unless the checksum is right.
+"""Downloader of public datasets: resumes partial downloads and verifies checksums.
 
-writes  <folder>/<file>            only once it is whole and checked
-        <folder>/<file>.partial    while it is on its way
-        <folder>/SHA256SUMS        of files that nobody published a checksum of
+writes  <folder>/<file>            after the checks
+        <folder>/<file>.partial    during the download
+        <folder>/SHA256SUMS        checksums of files that were published without one
 
-Such a file is taken as it first comes, once it has the length that the server told and, where it is gzipped, unpacks to
-its end. Its SHA-256 is written down, in the form of `sha256sum`, and asked of every later download into that folder:
-who keeps SHA256SUMS with a project has the same bytes everywhere.
+A file without a published checksum is accepted once it has the length that the server announced and, if gzipped,
+unpacks to its end. Its SHA-256 is written to SHA256SUMS, in the format of `sha256sum`, and verified at later downloads
+into that folder; a project that commits SHA256SUMS gets the same bytes everywhere.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ from im2latex.io.hashing import read_sums, sum_line
 
 TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 14
-"""Most that a broken connection costs."""
+"""Bytes per read, the most that a broken connection loses."""
 MAX_BYTES = 8_000_000_000
-"""The largest file that is downloaded."""
+"""Largest file that is downloaded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
-    """Where a dataset lies and the checksum of each of its files: MD5, SHA-256, or None where none was published."""
+class RemoteDataset:
+    """Location of a dataset and the checksum of each file: MD5, SHA-256, or None where none was published."""
 
     title: str
     url: str
@@ -39,8 +39,8 @@ class Dataset:
     images: Mapping[str, str | None]
 
 
-CORPORA: Mapping[str, Dataset] = {
-    "im2latex-100k": Dataset(
+DATASETS: Mapping[str, RemoteDataset] = {
+    "im2latex-100k": RemoteDataset(
         title="im2latex-100k, Zenodo record 56198 (Kanervisto 2016)",
         url="https://zenodo.org/records/56198/files",
         files={
@@ -51,7 +51,7 @@ CORPORA: Mapping[str, Dataset] = {
         },
         images={"formula_images.tar.gz": "cf25f2408f1ea09bbd096890a6361533"},
     ),
-    "im2latex-100k-processed": Dataset(
+    "im2latex-100k-processed": RemoteDataset(
         title="im2latex-100k as im2markup normalized and filtered it (Deng et al. 2017), from its author's mirror",
         url="https://im2markup.yuntiandeng.com/data",
         files={
@@ -62,7 +62,7 @@ CORPORA: Mapping[str, Dataset] = {
         },
         images={"formula_images_processed.tar.gz": None},
     ),
-    "im2latex-100k-held-out": Dataset(
+    "im2latex-100k-held-out": RemoteDataset(
         title="the same normalized formulas, validation and test only, from guillaumegenthial/im2latex (Apache-2.0)",
         url="https://raw.githubusercontent.com/guillaumegenthial/im2latex/8e25d7ec2097e2c6515bbb5b41e8f16b79339967/data",
         files={
@@ -79,75 +79,76 @@ _SCHEMES = (_HTTPS, "http://")
 _MAX_DIGITS = 18  # of a length
 
 
-def fetch(name: str, folder: Path, url: str | None = None, images: bool = False) -> list[Path]:
-    """Bring the files of a dataset into `folder`; a file that is there and right is left alone.
+def download(name: str, folder: Path, url: str | None = None, images: bool = False) -> list[Path]:
+    """Download the files of a dataset into `folder` and return their paths; verified files are not downloaded again.
 
-    `url` names a mirror. Raises `UsageError` for an unknown dataset, `InputError` for a failed or wrong download.
+    `url` is the folder of a mirror, `images` adds the published images. Raises `UsageError` for an unknown dataset,
+    `InputError` for a failed download or a wrong checksum.
     """
-    if name not in CORPORA:
-        raise UsageError(f"'{name}' is no dataset that can be fetched; known are {', '.join(CORPORA)}")
-    dataset = CORPORA[name]
+    if name not in DATASETS:
+        raise UsageError(f"'{name}' is not a known dataset; choose {', '.join(DATASETS)}")
+    dataset = DATASETS[name]
     files = {**dataset.files, **(dataset.images if images else {})}
     base = (url or dataset.url).rstrip("/")
     if not base.startswith(_SCHEMES):
-        raise UsageError(f"--url {base}: begins with none of {', '.join(_SCHEMES)}")
+        raise UsageError(f"--url {base}: must begin with {' or '.join(_SCHEMES)}")
     folder.mkdir(parents=True, exist_ok=True)
     for file, published in files.items():
         path = folder / file
-        due = published or read_sums(folder / SUMS).get(file)
-        if path.is_file() and due and _digest(path, due) == due:
+        expected = published or read_sums(folder / SUMS).get(file)
+        if path.is_file() and expected and _digest(path, expected) == expected:
             continue
-        _download(f"{base}/{file}", path, due)
-        if due is None:
+        _download_file(f"{base}/{file}", path, expected)
+        if expected is None:
             with (folder / SUMS).open("a", encoding="utf-8") as sums:
                 sums.write(sum_line(path))
     return [folder / file for file in files]
 
 
 def without_checksum(name: str, images: bool = False) -> list[str]:
-    """The files of a dataset that nobody published a checksum of."""
-    dataset = CORPORA[name]
+    """List the files of a dataset that were published without a checksum."""
+    dataset = DATASETS[name]
     files = {**dataset.files, **(dataset.images if images else {})}
     return [file for file, published in files.items() if published is None]
 
 
-def _download(url: str, path: Path, due: str | None) -> None:
-    """Bring one file, going on where an earlier attempt stopped."""
+def _download_file(url: str, path: Path, checksum: str | None) -> None:
+    """Download one file, resuming an earlier attempt."""
     partial = path.with_name(path.name + ".partial")
     start = partial.stat().st_size if partial.is_file() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     try:
-        with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS, headers=headers) as answer:
-            _check_redirects(answer)
-            checked = due is not None or path.suffix == ".gz"
-            if start and answer.status_code == requests.codes.requested_range_not_satisfiable:
-                if not checked and answer.headers.get("Content-Range") != f"bytes */{start}":
+        with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS, headers=headers) as response:
+            _check_redirects(response)
+            checked = checksum is not None or path.suffix == ".gz"
+            if start and response.status_code == requests.codes.requested_range_not_satisfiable:
+                if not checked and response.headers.get("Content-Range") != f"bytes */{start}":
                     partial.unlink()
-                    raise requests.RequestException("what had come is not what the server has now")
+                    raise requests.RequestException("the server's file has changed since the partial download")
             else:
-                answer.raise_for_status()
-                _receive(answer, partial, start, checked)
+                response.raise_for_status()
+                _receive(response, partial, start, checked)
     except (requests.RequestException, ValueError) as error:  # urllib3 raises that for a host in a redirect
-        raise InputError(f"{url}: download failed ({error}); run the same command again to go on with it") from None
-    fault = _fault(partial, path.suffix == ".gz", due)
+        raise InputError(f"{url}: download failed ({error}); run the same command again to resume it") from None
+    fault = _fault(partial, path.suffix == ".gz", checksum)
     if fault:
         partial.unlink()
-        raise InputError(f"{url}: {fault}; the file was discarded, try again or another --url")
+        raise InputError(f"{url}: {fault}; the file was deleted; try again, or another --url")
     partial.replace(path)
 
 
-def _check_redirects(answer: requests.Response) -> None:
-    """Refuse an answer that came over plain HTTP where HTTPS was asked; requests itself refuses other schemes."""
-    places = [one.url for one in [*answer.history, answer]]
-    if places[0].startswith(_HTTPS) and not all(place.startswith(_HTTPS) for place in places):
-        raise requests.RequestException(f"it leads to {places[-1]}, which is not HTTPS")
+def _check_redirects(response: requests.Response) -> None:
+    """Reject redirects from HTTPS to plain HTTP; requests itself rejects other schemes."""
+    urls = [one.url for one in [*response.history, response]]
+    if urls[0].startswith(_HTTPS) and not all(url.startswith(_HTTPS) for url in urls):
+        raise requests.RequestException(f"it redirects to {urls[-1]}, which is not HTTPS")
 
 
-def _fault(path: Path, gzipped: bool, due: str | None) -> str | None:
-    """What is wrong with a file that has come, in words."""
-    if due is not None:
-        found = _digest(path, due)
-        return None if found == due else f"has {_kind(due)} {found}, {due} is due"
+def _fault(path: Path, gzipped: bool, checksum: str | None) -> str | None:
+    """Describe what is wrong with a downloaded file; None where it passes."""
+    if checksum is not None:
+        found = _digest(path, checksum)
+        return None if found == checksum else f"has {_kind(checksum)} {found}, expected {checksum}"
     if not gzipped:
         return None
     try:
@@ -159,16 +160,16 @@ def _fault(path: Path, gzipped: bool, due: str | None) -> str | None:
     return None
 
 
-def _receive(answer: requests.Response, partial: Path, start: int, checked: bool) -> None:
-    """Append the body to the partial file, or begin anew where the server does not resume.
+def _receive(response: requests.Response, partial: Path, start: int, checked: bool) -> None:
+    """Append the body to the partial file, or start over where the server does not resume.
 
-    Raises `requests.RequestException` where the answer is not that file, or ends early; and, unless the file can be
-    `checked`, where the server does not tell a length, so that an early end would pass for the end.
+    Raises `requests.RequestException` where the response is not that file or ends early; and, unless the file can be
+    `checked` afterwards, where the server announces no length, so that an early end would go unnoticed.
     """
-    start = _first_byte(answer, start)
-    expected = _length(answer)
-    if expected is None and answer.headers.get("Transfer-Encoding") != "chunked" and not checked:
-        raise requests.RequestException("the server tells no length, and no checksum was published")
+    start = _first_byte(response, start)
+    expected = _length(response)
+    if expected is None and response.headers.get("Transfer-Encoding") != "chunked" and not checked:
+        raise requests.RequestException("the server announces no length, and no checksum was published")
     if start + (expected or 0) > MAX_BYTES:
         raise requests.RequestException(f"it has more than {MAX_BYTES:,} bytes")
     received = start
@@ -183,7 +184,7 @@ def _receive(answer: requests.Response, partial: Path, start: int, checked: bool
             disable=None,
         ) as bar,
     ):
-        for chunk in answer.iter_content(CHUNK_BYTES):
+        for chunk in response.iter_content(CHUNK_BYTES):
             received += len(chunk)
             if received > MAX_BYTES:
                 raise requests.RequestException(f"it has more than {MAX_BYTES:,} bytes")
@@ -193,28 +194,28 @@ def _receive(answer: requests.Response, partial: Path, start: int, checked: bool
         raise requests.RequestException(f"the connection closed after {received:,} bytes")
 
 
-def _first_byte(answer: requests.Response, start: int) -> int:
-    """Where in the file the body begins, `start` having been asked for."""
-    if answer.status_code == requests.codes.ok:
+def _first_byte(response: requests.Response, start: int) -> int:
+    """Return the position in the file at which the body begins, after a request from `start` on."""
+    if response.status_code == requests.codes.ok:
         return 0
-    if answer.status_code != requests.codes.partial_content:
-        raise requests.RequestException(f"the server answered {answer.status_code}")
-    told = answer.headers.get("Content-Range", f"bytes {start}-")
-    if not re.match(rf"bytes {start}-", told):
-        raise requests.RequestException(f"bytes from {start} on were asked for, the server sends {told!r}")
+    if response.status_code != requests.codes.partial_content:
+        raise requests.RequestException(f"the server answered {response.status_code}")
+    announced = response.headers.get("Content-Range", f"bytes {start}-")
+    if not re.match(rf"bytes {start}-", announced):
+        raise requests.RequestException(f"bytes from {start} on were requested, the server sends {announced!r}")
     return start
 
 
-def _length(answer: requests.Response) -> int | None:
-    """The length of the body in bytes, as far as the server tells it."""
-    if (coding := answer.headers.get("Content-Encoding", "identity")) != "identity":
-        raise requests.RequestException(f"it comes encoded as {coding}, which was not asked for")
-    told = answer.headers.get("Content-Length")
-    if told is None:
+def _length(response: requests.Response) -> int | None:
+    """Return the length of the body in bytes, or None where the server announces none."""
+    if (coding := response.headers.get("Content-Encoding", "identity")) != "identity":
+        raise requests.RequestException(f"it is encoded as {coding}, which was not requested")
+    announced = response.headers.get("Content-Length")
+    if announced is None:
         return None
-    if not (told.isascii() and told.isdecimal() and len(told) <= _MAX_DIGITS):
-        raise requests.RequestException(f"Content-Length is {told!r}, which is no number of bytes")
-    return int(told)
+    if not (announced.isascii() and announced.isdecimal() and len(announced) <= _MAX_DIGITS):
+        raise requests.RequestException(f"Content-Length is {announced!r}, not a number of bytes")
+    return int(announced)
 
 
 def _kind(digest: str) -> str:

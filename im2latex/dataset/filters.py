@@ -1,83 +1,107 @@
-"""Keep or drop a labelled image, always with a reason. Works on columns without pixels."""
+"""Filters of labelled images. A new filter is one entry of `FILTERS`: a reason and a predicate.
+
+Works on the columns of `SAMPLE_COLUMNS`; pixels are not read.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 from pydantic import Field, field_validator
 
 from im2latex.config import Params
-from im2latex.dataset import filter_expression
+from im2latex.dataset.filter_expression import evaluate_expression, validate_expression
 
 Mask = pd.Series
 
+SAMPLE_COLUMNS = ("formula_id", "split", "latex", "length", "unknown", "width", "height", "pixel_hash")
+"""Columns that the filters read: label length and unknown tokens in ids, image size in pixels."""
+
 
 class FilterParams(Params):
-    """Limits on a sample, and what becomes of one whose image or text stands in two splits."""
+    """Limits on a sample, and the policies for leakage and duplicates."""
 
-    min_tokens: int = Field(ge=1, description="shortest label, in ids")
-    max_tokens: int = Field(ge=1, description="longest label, in ids")
-    max_width_px: int = Field(ge=1, description="widest image")
-    max_height_px: int = Field(ge=1, description="tallest image")
-    max_aspect: float = Field(gt=0, description="largest width / height")
-    unknown_tokens: Literal["drop", "keep"] = Field(description="samples whose label holds `<unk>`")
-    leakage: Literal["drop_held_out", "drop_training", "keep"] = Field(
-        description="the side that loses an image or text that stands in the training split and in a held-out one"
+    min_tokens: int = Field(default=1, ge=1, description="shortest label, in ids")
+    max_tokens: int = Field(default=150, ge=1, description="longest label, in ids")
+    max_width_px: int = Field(default=800, ge=1, description="widest image")
+    max_height_px: int = Field(default=320, ge=1, description="tallest image")
+    max_aspect: float = Field(default=60, gt=0, description="largest width / height")
+    unknown_tokens: Literal["drop", "keep"] = Field(
+        default="drop", description="samples whose label holds `<unk>`, a token outside the vocabulary"
     )
-    duplicates: Literal["drop", "keep"] = Field(description="an image with the same label once more in its split")
+    leakage: Literal["drop_held_out", "drop_training", "keep"] = Field(
+        default="drop_held_out", description="which side loses an image or text that is in several splits"
+    )
+    duplicates: Literal["drop", "keep"] = Field(
+        default="drop", description="samples whose image and label are already in the same split"
+    )
     expression: str | None = Field(
-        description="a rule that samples must meet, over the columns of `expression`; or null"
+        default=None, description="condition that samples must meet, over the columns of `filter_expression`; or null"
     )
 
     @field_validator("expression")
     @classmethod
-    def _readable(cls, rule: str | None) -> str | None:
-        return rule if rule is None else filter_expression.check(rule)
+    def _valid_expression(cls, expression: str | None) -> str | None:
+        return expression if expression is None else validate_expression(expression)
 
 
-def judge(samples: pd.DataFrame, params: FilterParams) -> pd.Series:
-    """The reason to drop each sample, or the empty string.
+@dataclass(frozen=True)
+class Filter:
+    """The reason in the ledger, and the predicate that selects the samples to drop."""
 
-    `samples` has formula_id, split, latex, length, unknown, width, height, pixel_hash. The first rule that applies
-    names the reason; leakage and duplicates are judged among what the earlier rules let through.
+    reason: str
+    drops: Callable[[pd.DataFrame, FilterParams], Mask]
+
+
+def apply_filters(samples: pd.DataFrame, params: FilterParams) -> pd.Series:
+    """Return the reason to drop each sample, or the empty string.
+
+    `samples` has `SAMPLE_COLUMNS`. Filters run in the order of `FILTERS`, each on the samples that the earlier ones
+    keep; so the first filter that applies gives the reason, and dropped samples cause no leakage and no duplicates.
     """
-    rules: list[tuple[str, Callable[[pd.DataFrame], Mask]]] = [
-        ("too_short", lambda s: s.length < params.min_tokens),
-        ("too_long", lambda s: s.length > params.max_tokens),
-        ("too_wide", lambda s: s.width > params.max_width_px),
-        ("too_tall", lambda s: s.height > params.max_height_px),
-        ("aspect", lambda s: s.width / s.height > params.max_aspect),
-        ("unknown_token", lambda s: (s.unknown > 0) & (params.unknown_tokens == "drop")),
-        ("expression", lambda s: _breaks(s, params.expression)),
-        ("leakage", lambda s: leaks(s, params.leakage)),
-        ("duplicate", lambda s: s.duplicated(["split", "pixel_hash", "latex"]) & (params.duplicates == "drop")),
-    ]
     reasons = pd.Series("", index=samples.index, dtype=object)
-    for reason, applies in rules:
-        left = samples[reasons == ""]
-        hit = applies(left)
-        reasons[left.index[hit]] = reason
+    for entry in FILTERS:
+        remaining = samples[reasons == ""]
+        dropped = entry.drops(remaining, params)
+        reasons[remaining.index[dropped]] = entry.reason
     return reasons
 
 
-def _breaks(samples: pd.DataFrame, rule: str | None) -> Mask:
-    """Samples that do not meet the user's rule."""
-    if rule is None or samples.empty:
+def _fails_expression(samples: pd.DataFrame, params: FilterParams) -> Mask:
+    if params.expression is None or samples.empty:
         return pd.Series(False, index=samples.index)
-    return ~filter_expression.holds(samples, rule)
+    return ~evaluate_expression(samples, params.expression)
 
 
-def leaks(samples: pd.DataFrame, policy: str) -> Mask:
-    """Samples whose image or normalized text stands in more than one split, on the side the policy drops.
+def find_leakage(samples: pd.DataFrame, policy: str) -> Mask:
+    """Select samples whose image or normalized text is in several splits, on the side that the policy drops.
 
-    Between two held-out splits the later one in the order val, test keeps the sample: test is what is published.
+    Between the two held-out splits, test keeps the sample, since test scores are published.
     """
-    lost = pd.Series(False, index=samples.index)
+    leaked = pd.Series(False, index=samples.index)
     if policy == "keep":
-        return lost
+        return leaked
     order = {"drop_held_out": {"train": 2, "test": 1, "val": 0}, "drop_training": {"test": 2, "val": 1, "train": 0}}
     rank = samples["split"].map(order[policy])
     for key in ("pixel_hash", "latex"):
         best = rank.groupby(samples[key]).transform("max")
-        lost |= rank < best
-    return lost
+        leaked |= rank < best
+    return leaked
+
+
+FILTERS = (
+    Filter("too_short", lambda samples, params: samples.length < params.min_tokens),
+    Filter("too_long", lambda samples, params: samples.length > params.max_tokens),
+    Filter("too_wide", lambda samples, params: samples.width > params.max_width_px),
+    Filter("too_tall", lambda samples, params: samples.height > params.max_height_px),
+    Filter("aspect", lambda samples, params: samples.width / samples.height > params.max_aspect),
+    Filter("unknown_token", lambda samples, params: (samples.unknown > 0) & (params.unknown_tokens == "drop")),
+    Filter("expression", _fails_expression),
+    Filter("leakage", lambda samples, params: find_leakage(samples, params.leakage)),
+    Filter(
+        "duplicate",
+        lambda samples, params: samples.duplicated(["split", "pixel_hash", "latex"]) & (params.duplicates == "drop"),
+    ),
+)
+"""All filters, in the order in which they run."""

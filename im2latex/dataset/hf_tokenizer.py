@@ -1,11 +1,11 @@
-r"""A vocabulary as a file that Hugging Face's `tokenizers` reads without a line of our code.
+r"""Export of a vocabulary to Hugging Face's tokenizer.json.
 
-writes  tokenizer.json: `Tokenizer.from_file(path).encode(latex).ids` are the ids of `Vocabulary.encode`
+writes  tokenizer.json: `Tokenizer.from_file(path).encode(latex).ids` equals `Vocabulary.encode`
 
-The line `latex` is a normalized formula, tokens with one space between them. Synonyms are replaced first, then tokens
-without an entry are spelled, if the vocabulary does that; then one regular expression finds the longest piece at each
-token or symbol, or else itself; the model looks them up. `decode` joins what is spelled. There is no template: `<bos>`
-and `<eos>` are left to the caller, as in the labels.
+`latex` is a normalized formula, tokens with one space between them. The normalizer applies the token merges, then
+spells tokens without an entry (symbol fallback). The pre-tokenizer is one regular expression that finds the longest
+subword at each token or symbol, and the word-level model looks it up. The decoder joins spelled tokens. There is no
+template: callers add `<bos>` and `<eos>`, as for the labels.
 """
 
 import re
@@ -24,23 +24,23 @@ _TOKEN = "[^ ]+"
 _NO_TOKEN_BEFORE, _TOKEN_ENDS = "(?<![^ ])", "(?![^ ])"
 _CONTROL_WORD = rf"{_NO_TOKEN_BEFORE}\\[A-Za-z]+"
 _INSIDE = f"[^{FIRST_MARK}{LAST_MARK}]*{LAST_MARK}"
-"""What follows inside a spelled token, and nowhere else."""
+"""Matches only inside a spelled token."""
 
 
 def tokenizer_path(vocabulary: Path) -> Path:
-    """`tokenizer.json` beside `vocabulary.json`; a vocabulary of another name lends it its stem."""
+    """Return the path of tokenizer.json beside vocabulary.json; NAME.json gives NAME.tokenizer.json."""
     name = "tokenizer.json" if vocabulary.name == "vocabulary.json" else f"{vocabulary.stem}.tokenizer.json"
     return vocabulary.with_name(name)
 
 
 def save_tokenizer(vocabulary: Vocabulary, path: Path) -> None:
-    """Write the file; its folder must exist."""
+    """Write tokenizer.json; its folder must exist."""
     tokenizer = Tokenizer(WordLevel({token: index for index, token in enumerate(vocabulary.tokens)}, UNK))
     replaced = [
         Replace(Regex(f"{_NO_TOKEN_BEFORE}{re.escape(token)}{_TOKEN_ENDS}"), written)
         for token, written in vocabulary.merges.items()
     ]
-    if vocabulary.spells:
+    if vocabulary.symbol_fallback:
         replaced += _spelling(vocabulary)
         tokenizer.decoder = _joining()
     if replaced:
@@ -51,17 +51,17 @@ def save_tokenizer(vocabulary: Vocabulary, path: Path) -> None:
 
 
 def _pattern(vocabulary: Vocabulary) -> str:
-    """What counts as one word: the longest piece that fits, for the first that fits is taken; else a token."""
-    pieces = sorted(vocabulary.pieces, key=lambda piece: (-len(piece), piece))
-    choices = [f"(?:{'|'.join(map(re.escape, pieces))}){_TOKEN_ENDS}"] if pieces else []
+    """Pattern of one word: the longest matching subword (alternatives are tried in order), else a token."""
+    subwords = sorted(vocabulary.subwords, key=lambda subword: (-len(subword), subword))
+    choices = [f"(?:{'|'.join(map(re.escape, subwords))}){_TOKEN_ENDS}"] if subwords else []
     return "|".join([*choices, _TOKEN])
 
 
 def _spelling(vocabulary: Vocabulary) -> list[Replace]:
-    r"""`im2latex.latex.spelling.spell`, for tokens outside the vocabulary, in five replacements.
+    r"""`im2latex.latex.spelling.spell`, for tokens outside the vocabulary, as five replacements.
 
-    A group `(?>...)` is never entered again, so that it finds the same symbols from left to right; `\K` keeps what is
-    before it.
+    An atomic group `(?>...)` is not backtracked into, so that it finds the same symbols from left to right; `\K` keeps
+    the text before it.
     """
     whole = sorted((token for token in vocabulary.tokens if len(spell(token)) > 1), key=lambda token: -len(token))
     unknown = f"(?!(?:{'|'.join([*map(re.escape, whole), WHOLE])}){_TOKEN_ENDS})"
@@ -77,7 +77,7 @@ def _spelling(vocabulary: Vocabulary) -> list[Replace]:
 
 
 def _joining() -> decoders.Decoder:
-    """`im2latex.latex.spelling.join` for words that are whole."""
+    """`im2latex.latex.spelling.join` for complete tokens, as decoder steps."""
     steps = {
         rf"{_NO_TOKEN_BEFORE}{FIRST_MARK}?\\[A-Za-z]+\K (?=[A-Za-z]{_INSIDE})": "{}",
         f" (?={_INSIDE})": "",

@@ -1,8 +1,8 @@
-"""Normalized formulas that the pipeline has written, with the split of each.
+"""Reader of the normalized formulas in pipeline artifacts, with the split of each.
 
-reads  data/normalize                  every normalized formula
-       data/render, data/filter        of those the ones that have an image, that were kept
-       data/bucket, data/bucket/train  the samples of the shards; a formula in several styles is one
+reads  data/normalize                  all normalized formulas
+       data/render, data/filter        the normalized formulas that have an image, or that were kept
+       data/bucket, data/bucket/train  the samples of the shards; several styles of a formula count once
        or one Parquet file of these, if it has a column `latex`
 """
 
@@ -18,15 +18,15 @@ from im2latex.io.parquet import PARQUET_ERRORS, part_paths, read_parts, read_tab
 from im2latex.types import Split
 
 Label = tuple[Split | None, str]
-"""A split, where one is given, and a normalized formula."""
+"""The split, or None, and the normalized formula."""
 
 _IDENTITY, _LATEX = "formula_id", "latex"
 
 
 def read_labels(path: Path) -> Iterator[Label] | None:
-    """The labels of an artifact; None for anything else, which is to be read as raw formulas.
+    """Return the labels of an artifact, or None for a path that holds raw formulas.
 
-    Raises `ArtifactError` where the artifact that holds the formulas is not beside one that only names them.
+    Raises `ArtifactError` where an artifact holds formula ids only and data/normalize is not beside it.
     """
     if path.is_dir():
         tables = _tables_of(path)
@@ -37,7 +37,7 @@ def read_labels(path: Path) -> Iterator[Label] | None:
 
 
 def _tables_of(folder: Path) -> list[tuple[Path, Split | None]]:
-    """The Parquet files of a folder of artifacts, each with the split that its folder is named after."""
+    """List the Parquet files of an artifact, with the split of shards."""
     shards = [path for path in sorted(folder.rglob(SHARDS)) if len(path.relative_to(folder).parts) <= 2]
     if shards:
         return [(path, _split_of(path)) for path in shards]
@@ -60,7 +60,7 @@ def _columns(path: Path) -> list[str]:
 
 
 def _labels(tables: list[tuple[Path, Split | None]]) -> Iterator[Label]:
-    """One label a formula."""
+    """Yield one label per formula."""
     seen: set[str] = set()
     named: set[str] = set()
     for path, split in tables:
@@ -75,16 +75,16 @@ def _labels(tables: list[tuple[Path, Split | None]]) -> Iterator[Label]:
                 seen.add(name)
                 yield SPLIT_NAMES.get(row.get("split") or "", split), row[_LATEX]
     if named:
-        yield from _of(named, tables[0][0].parent)
+        yield from _look_up(named, tables[0][0].parent)
 
 
-def _of(named: set[str], folder: Path) -> Iterator[Label]:
-    """The labels of formulas that are only named, from data/normalize beside the folder."""
+def _look_up(named: set[str], folder: Path) -> Iterator[Label]:
+    """Look up the labels of formula ids in data/normalize beside the folder."""
     normalize = folder.resolve().parent / "normalize"
     try:
         part_paths(normalize)
     except ArtifactError:
-        raise ArtifactError(f"{folder}: holds no formulas, and {normalize} is not beside it; run `dvc repro`") from None
+        raise ArtifactError(f"{folder}: holds ids only, and {normalize} is missing; run `dvc repro`") from None
     for row in read_parts(normalize, [_IDENTITY, "split", _LATEX]).to_pylist():
         if row[_IDENTITY] in named:
             yield SPLIT_NAMES.get(row["split"] or ""), row[_LATEX]

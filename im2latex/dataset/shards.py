@@ -1,8 +1,9 @@
-"""Write and read the Parquet shards a model is trained on.
+"""Writer and readers of the Parquet shards that a model is trained on.
 
-writes  <folder>/<split>/shard-NNNNN.parquet   records.SAMPLES, in the order given
+writes  <folder>/<split>/shard-NNNNN.parquet   schemas.SAMPLES, in the given order
         <folder>/dataset.json                  logical dataset hash and counts
-The logical hash covers ids, pixels and labels, not Parquet's bytes: a new pyarrow can prove "same data".
+The logical hash covers ids, pixels and labels, not the bytes of the Parquet files, so that it does not depend on the
+version of pyarrow.
 """
 
 import hashlib
@@ -22,38 +23,38 @@ SHARDS = "shard-*.parquet"
 
 
 class ShardWriter:
-    """Collects rows of one split and writes a shard whenever one is full."""
+    """Buffers the rows of one split and writes a shard for every `rows` of them."""
 
     def __init__(self, folder: Path, split: str, rows: int) -> None:
         self._folder = folder / split
         self._rows = rows
-        self._waiting: list[pa.Table] = []
+        self._buffer: list[pa.Table] = []
         self._count = 0
         self._written = 0
 
     def add(self, table: pa.Table) -> None:
         """Append rows (SAMPLES)."""
-        self._waiting.append(table)
+        self._buffer.append(table)
         self._count += table.num_rows
         while self._count >= self._rows:
             self._flush(self._rows)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining rows."""
         if self._count:
             self._flush(self._count)
 
     def _flush(self, rows: int) -> None:
-        table = pa.concat_tables(self._waiting)
+        table = pa.concat_tables(self._buffer)
         shard = table.slice(0, rows).cast(image_schema(SAMPLES))
         write_table(shard, self._folder / f"shard-{self._written:05d}.parquet")
         self._written += 1
-        self._waiting = [table.slice(rows)]
+        self._buffer = [table.slice(rows)]
         self._count -= rows
 
 
 def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """The shards of a split, one table at a time."""
+    """Yield the shards of a split as tables; raises `ArtifactError` where the split is missing."""
     if not (folder / split).is_dir():
         present = ", ".join(sorted(path.name for path in folder.glob("*/") if path.is_dir())) or "none"
         raise ArtifactError(f"{folder}: has no split '{split}'; present: {present}")
@@ -62,7 +63,7 @@ def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> I
 
 
 def dataset_hash(rows: Iterable[tuple[str, str, str, str]]) -> str:
-    """SHA-256 over (formula_id, split, pixel_hash, latex) rows, sorted, so that neither order nor shards matter."""
+    """SHA-256 of the sorted (formula_id, split, pixel_hash, latex) rows; independent of order and shards."""
     digest = hashlib.sha256()
     for row in sorted(rows):
         digest.update("\0".join(row).encode() + b"\n")
@@ -70,7 +71,7 @@ def dataset_hash(rows: Iterable[tuple[str, str, str, str]]) -> str:
 
 
 def read_images(folder: Path, split: str, wanted: Collection[str]) -> dict[str, bytes]:
-    """The encoded images of a few samples by formula_id, holding one shard at a time."""
+    """Return encoded images by formula_id; one shard is in memory at a time."""
     found: dict[str, bytes] = {}
     for shard in read_shards(folder, split, ["formula_id", "image"]):
         chosen = shard.filter(pc.is_in(shard["formula_id"], pa.array(sorted(wanted), pa.string())))
@@ -79,5 +80,5 @@ def read_images(folder: Path, split: str, wanted: Collection[str]) -> dict[str, 
 
 
 def read_dataset(folder: Path) -> dict[str, Any]:
-    """What dataset.json says of the shards in `folder`."""
+    """Read dataset.json beside the shards."""
     return read_json(folder / "dataset.json", "dvc repro bucket")

@@ -1,8 +1,8 @@
-"""Images that a dataset brings, found by the place that its table names.
+"""Source images: images that a dataset provides, located by its table.
 
 reads   <dataset>/<path>               an image file
         <dataset>/<table>.parquet      `table.parquet#17`: the image in row 17, from 0, of the column `image`
-An image that cannot be had is a `ImageError` with a reason, as a formula that cannot be rendered has one.
+A missing or unusable image raises `ImageError` with a reason, so that the ledger counts it like a failed rendering.
 """
 
 import os
@@ -20,13 +20,13 @@ from im2latex.images.arrays import crop, to_grayscale
 
 _CELL = re.compile(r"(.+\.parquet)#(\d+)", re.DOTALL)
 UNAVAILABLE = ("image_missing", "image_outside", "image_too_large")
-"""Reasons for which there is no file to decode."""
+"""Reasons of `read_source_image`, before decoding."""
 MAX_BYTES = 50_000_000
-"""The largest image file that is read."""
+"""Largest image file that is read."""
 
 
-def read_given(dataset: Path, place: str) -> bytes:
-    """The file of an image as it is; raises `ImageError` where there is none inside the dataset."""
+def read_source_image(dataset: Path, place: str) -> bytes:
+    """Return the bytes of an image file; raises `ImageError` where the dataset does not contain it."""
     cell = _CELL.fullmatch(place)
     try:
         path = _inside(dataset, cell[1] if cell else place)
@@ -41,11 +41,11 @@ def read_given(dataset: Path, place: str) -> bytes:
         raise ImageError("image_missing", f"{place}: {error}") from None
 
 
-def cropped(decoded: NDArray[np.uint8] | ImageError, place: str) -> NDArray[np.uint8]:
-    """The part with ink of a decoded image, uint8 (H, W), 255 paper, 0 ink.
+def crop_source_image(decoded: NDArray[np.uint8] | ImageError, place: str) -> NDArray[np.uint8]:
+    """Crop a decoded image to its ink; returns uint8 (H, W), 255 paper, 0 ink.
 
-    Raises `ImageError`: blank, image_unreadable for an error of the decoder in place of an image, or that of
-    `read_given`.
+    `decoded` is an error where reading or decoding failed. Raises `ImageError`: blank, image_unreadable, or a reason of
+    `read_source_image`.
     """
     if isinstance(decoded, ImageError):
         known = decoded.reason in UNAVAILABLE
@@ -57,17 +57,17 @@ def cropped(decoded: NDArray[np.uint8] | ImageError, place: str) -> NDArray[np.u
 
 
 def _inside(dataset: Path, name: str) -> Path:
-    """The path of a file below the dataset by its name; links there are followed, as DVC and git-annex set them."""
+    """Resolve a path inside the dataset; symbolic links are followed, since DVC and git-annex create them."""
     root = _absolute(dataset if dataset.is_dir() else dataset.parent)
     path = _absolute(root / name)
     real = root.resolve()
     if not (path.is_relative_to(root) or path.is_relative_to(real) or path.resolve().is_relative_to(real)):
-        raise ImageError("image_outside", f"{name} leads out of the dataset")
+        raise ImageError("image_outside", f"{name} is outside of the dataset")
     return path
 
 
 def _absolute(path: Path) -> Path:
-    """Without `..`, and without following links."""
+    """Normalize `..` without following links."""
     return Path(os.path.abspath(path))  # noqa: PTH100 `Path.resolve` follows links
 
 
@@ -88,5 +88,5 @@ def _read_cell(path: Path, row: int) -> bytes:
 
 @lru_cache(maxsize=1)
 def _group(path: Path, _changed: int, group: int) -> pa.ChunkedArray:
-    """The images of one row group; rows are asked for in order, so one at a time is enough."""
+    """Read the images of one row group; rows are requested in order, so one cached group is enough."""
     return pq.ParquetFile(path).read_row_group(group, columns=["image"])["image"]

@@ -41,8 +41,8 @@ class NormalizerParams(Params):
     max_characters: int = Field(
         default=5000, ge=1, description="formulas with more characters, spaces left out, are refused as too_long"
     )
-    rules_off: tuple[str, ...] = Field(default=(), description="names of rules that do not run")
-    rules_on: tuple[str, ...] = Field(default=(), description="names of lossy rules that run in faithful too")
+    disable_rules: tuple[str, ...] = Field(default=(), description="names of rules that do not run")
+    enable_rules: tuple[str, ...] = Field(default=(), description="names of lossy rules that run in faithful too")
     macros: str | None = Field(default=None, description="TeX file of definitions that are expanded before all else")
     rules: str | None = Field(default=None, description="Python file whose RULES run after the built-in ones")
     replacements: str | None = Field(default=None, description="text file of `TOKENS -> TOKENS` lines, made last")
@@ -50,7 +50,7 @@ class NormalizerParams(Params):
         default={}, description="further commands and the kinds of argument that they take, as in latex/signatures.py"
     )
 
-    @field_validator("rules_off", "rules_on")
+    @field_validator("disable_rules", "enable_rules")
     @classmethod
     def _are_rules(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         known = [rule.name for rule in RULES]
@@ -59,12 +59,12 @@ class NormalizerParams(Params):
             raise ValueError(f"{', '.join(unknown)}: no such rule; there are {', '.join(known)}")
         return names
 
-    @field_validator("rules_on")
+    @field_validator("enable_rules")
     @classmethod
     def _are_lossy(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        both = [name for name in names if name in info.data.get("rules_off", ())]
+        both = [name for name in names if name in info.data.get("disable_rules", ())]
         if both:
-            raise ValueError(f"{', '.join(both)}: is in rules_off too; keep it in one of them")
+            raise ValueError(f"{', '.join(both)}: is in disable_rules too; keep it in one of them")
         needless = [rule.name for rule in RULES if rule.faithful and rule.name in names]
         if needless:
             raise ValueError(f"{', '.join(needless)}: runs in every profile; lossy are {', '.join(LOSSY)}")
@@ -89,8 +89,8 @@ class Normalizer:
         self._rules = tuple(
             rule
             for rule in (*RULES, *own)
-            if (rule.faithful or params.profile == "compact" or rule.name in params.rules_on)
-            and rule.name not in params.rules_off
+            if (rule.faithful or params.profile == "compact" or rule.name in params.enable_rules)
+            and rule.name not in params.disable_rules
         )
         self._commands = COMMANDS | params.commands
         self._replacements = (

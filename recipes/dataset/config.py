@@ -78,7 +78,7 @@ class CoverageParams(Params):
     """Labels that show the symbols which are rare in all sources."""
 
     least: int = Field(default=200, ge=0, description="labels that every symbol of the vocabulary is to stand in")
-    min_count: int = Field(default=20, ge=1, description="labels with a token that make it part of the vocabulary")
+    min_frequency: int = Field(default=20, ge=1, description="labels with a token that make it part of the vocabulary")
     skip: tuple[str, ...] = Field(default=(), description="symbols that need no labels of their own")
 
 
@@ -135,9 +135,9 @@ def load(path: Path, root: Path) -> tuple[DatasetParams, NormalizerParams, dict[
     project = load_yaml(root / "params.yaml")
     overrides = load_yaml(path.parent / params.overrides) if params.overrides else {}
     normalizer = project["normalize"]["normalizer"] | overrides.get("normalize", {}).get("normalizer", {})
-    merges = overrides.get("tokenize", {}).get("vocabulary", {}).get("merges", {})
+    merges = overrides.get("tokenize", {}).get("vocabulary", {}).get("token_merges", {})
     if not isinstance(merges, dict):
-        raise ParamsError(f"{params.overrides}: tokenize.vocabulary.merges must be a mapping")
+        raise ParamsError(f"{params.overrides}: tokenize.vocabulary.token_merges must be a mapping")
     for key in ("macros", "rules", "replacements"):
         if normalizer[key]:
             normalizer[key] = str(root / normalizer[key])

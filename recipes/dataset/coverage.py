@@ -18,7 +18,7 @@ TRIES = 2
 
 def lacking(counts: Counter[str], params: CoverageParams, merges: dict[str, str]) -> dict[str, int]:
     """How many more labels each symbol needs: whatever is frequent enough for the vocabulary, or a known symbol."""
-    symbols = {token for token, count in counts.items() if count >= params.min_count} | known_symbols()
+    symbols = {token for token, count in counts.items() if count >= params.min_frequency} | known_symbols()
     wanted = sorted(symbols - set(params.skip) - merges.keys())
     return {symbol: params.least - counts[symbol] for symbol in wanted if counts[symbol] < params.least}
 

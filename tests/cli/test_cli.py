@@ -104,7 +104,7 @@ def test_normalize_follows_the_parameters_of_the_folder(command: Command) -> Non
 
 def test_normalize_counts_and_explains_replacements(command: Command) -> None:
     Path("r.txt").write_text("\\bm -> \\mathbf\n\\quad ->\n")
-    Path("params.yaml").write_text("normalize: {normalizer: {replacements: r.txt, rules_on: [no_left_right]}}\n")
+    Path("params.yaml").write_text("normalize: {normalizer: {replacements: r.txt, enable_rules: [no_left_right]}}\n")
     source = b"\\bm x\\quad\\left(\\bm y\\right)\ny\n"
     code, out, err = command("normalize", stdin=source)
     assert (code, out) == (0, "\\mathbf { x } ( \\mathbf { y } )\ny\n")
@@ -128,11 +128,11 @@ def test_normalize_profiles(command: Command) -> None:
     ("arguments", "code", "sentence"),
     [
         (["normalize", "absent.txt"], 1, "im2latex: absent.txt: no such file; check the name"),
-        (["normalize", "."], 1, "im2latex: .: is a folder where a file is due"),
+        (["normalize", "."], 1, "im2latex: .: is a folder, not a file"),
         (
-            ["fetch", "im2latex-1k"],
+            ["download", "im2latex-1k"],
             2,
-            "im2latex: 'im2latex-1k' is no dataset that can be fetched; known are im2latex-100k",
+            "im2latex: 'im2latex-1k' is not a known dataset; choose im2latex-100k",
         ),
         (["verify"], 1, "im2latex: reports/manifest: holds no manifest; run `dvc repro`"),
         (["score", "a.txt", "b.txt"], 1, "im2latex: a.txt: no such file"),
@@ -267,5 +267,5 @@ def test_runs_side_by_side(command: Command, tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_fetched_by_its_run(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("im2latex.training.loggers.download_checkpoint", lambda run, into: into / run.replace("/", "-"))
-    code, out, _ = command("fetch", "wandb:team/project/run")
+    code, out, _ = command("download", "wandb:team/project/run")
     assert (code, out) == (0, "models/run/team-project-run\n")

@@ -4,7 +4,7 @@ from itertools import combinations_with_replacement, product
 
 import numpy as np
 
-from im2latex.dataset.bucket_search import UNHELD, Floats, Ints, search
+from im2latex.dataset.bucket_search import UNCOVERED_COST, Floats, Ints, search
 
 CASES = 150
 
@@ -15,7 +15,7 @@ def price(boxes: Ints) -> Floats:
 
 def cost(points: Ints, counts: Ints, boxes: Ints) -> float:
     held = (points[:, None] <= boxes[None]).all(axis=2)
-    return float(counts @ np.where(held, price(boxes), UNHELD).min(axis=1))
+    return float(counts @ np.where(held, price(boxes), UNCOVERED_COST).min(axis=1))
 
 
 def test_two_boxes_are_near_the_best_two() -> None:

@@ -23,14 +23,14 @@ from im2latex.dataset.buckets import (
 from im2latex.errors import ArtifactError
 
 
-def params(max_shapes: int = 4, shard_rows: int = 10) -> BucketParams:
+def params(max_buckets: int = 4, shard_rows: int = 10) -> BucketParams:
     return BucketParams(
         preset="fitted",
-        max_shapes=max_shapes,
+        max_buckets=max_buckets,
         height_step_px=16,
         width_step_px=32,
         tokens_step=8,
-        token_pixels=256,
+        token_cost_px=256,
         shard_rows=shard_rows,
     )
 
@@ -39,11 +39,11 @@ sizes = st.lists(st.tuples(st.integers(1, 300), st.integers(1, 900), st.integers
 
 
 @given(sizes, st.integers(1, 12))
-def test_every_sample_fits_its_shape(rows: list[tuple[int, int, int]], max_shapes: int) -> None:
+def test_every_sample_fits_its_shape(rows: list[tuple[int, int, int]], max_buckets: int) -> None:
     array = np.array(rows)
-    shapes = choose_shapes(array, params(max_shapes))
-    buckets = assign(array, shapes, params(max_shapes))
-    assert len(shapes) <= max_shapes
+    shapes = choose_shapes(array, params(max_buckets))
+    buckets = assign(array, shapes, params(max_buckets))
+    assert len(shapes) <= max_buckets
     assert (array <= shapes[buckets]).all()
     assert (shapes % [16, 32, 8] == 0).all()
 

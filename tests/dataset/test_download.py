@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from im2latex.dataset import download as fetching
-from im2latex.dataset.download import CHUNK_BYTES, Dataset, fetch
+from im2latex.dataset.download import CHUNK_BYTES, RemoteDataset, download
 from im2latex.errors import InputError, UsageError
 
 BODY = bytes(range(256)) * 4096
@@ -60,13 +60,13 @@ def dataset(monkeypatch: pytest.MonkeyPatch) -> None:
     right, wrong = hashlib.md5(BODY).hexdigest(), "0" * 32
     monkeypatch.setattr(
         fetching,
-        "CORPORA",
+        "DATASETS",
         {
-            "good": Dataset("", "http://unused", {"a.lst": right}, {}),
-            "bad": Dataset("", "http://unused", {"a.lst": wrong}, {}),
-            "gone": Dataset("", "http://unused", {"missing.lst": right}, {}),
-            "sha256": Dataset("", "http://unused", {"a.lst": hashlib.sha256(BODY).hexdigest()}, {}),
-            "unpublished": Dataset("", "http://unused", {"a.lst": None, "b.lst": None}, {"c.tar.gz": None}),
+            "good": RemoteDataset("", "http://unused", {"a.lst": right}, {}),
+            "bad": RemoteDataset("", "http://unused", {"a.lst": wrong}, {}),
+            "gone": RemoteDataset("", "http://unused", {"missing.lst": right}, {}),
+            "sha256": RemoteDataset("", "http://unused", {"a.lst": hashlib.sha256(BODY).hexdigest()}, {}),
+            "unpublished": RemoteDataset("", "http://unused", {"a.lst": None, "b.lst": None}, {"c.tar.gz": None}),
         },
     )
 
@@ -76,20 +76,20 @@ def url(server: Server) -> str:
 
 
 def test_brings_a_file_once(server: Server, tmp_path: Path) -> None:
-    assert fetch("good", tmp_path, url(server)) == [tmp_path / "a.lst"]
+    assert download("good", tmp_path, url(server)) == [tmp_path / "a.lst"]
     assert (tmp_path / "a.lst").read_bytes() == BODY
-    fetch("good", tmp_path, url(server))
+    download("good", tmp_path, url(server))
     assert server.sent == len(BODY)
 
 
 def test_goes_on_where_a_download_broke(server: Server, tmp_path: Path) -> None:
     server.break_after = 100_000
     with pytest.raises(InputError, match="run the same command again"):
-        fetch("good", tmp_path, url(server))
+        download("good", tmp_path, url(server))
     assert not (tmp_path / "a.lst").exists()
     assert 100_000 - CHUNK_BYTES < (tmp_path / "a.lst.partial").stat().st_size <= 100_000
     server.break_after = None
-    fetch("good", tmp_path, url(server))
+    download("good", tmp_path, url(server))
     assert (tmp_path / "a.lst").read_bytes() == BODY
     assert server.sent < len(BODY) + CHUNK_BYTES, "what had arrived was not asked for again"
 
@@ -97,52 +97,52 @@ def test_goes_on_where_a_download_broke(server: Server, tmp_path: Path) -> None:
 def test_begins_anew_where_the_server_does_not_resume(server: Server, tmp_path: Path) -> None:
     (tmp_path / "a.lst.partial").write_bytes(b"old")
     server.resumes = False
-    fetch("good", tmp_path, url(server))
+    download("good", tmp_path, url(server))
     assert (tmp_path / "a.lst").read_bytes() == BODY
 
 
 def test_refuses_a_wrong_checksum(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has MD5 .* is due"):
-        fetch("bad", tmp_path, url(server))
+    with pytest.raises(InputError, match="has MD5 .* expected"):
+        download("bad", tmp_path, url(server))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_names_what_failed(server: Server, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="missing.lst: download failed"):
-        fetch("gone", tmp_path, url(server))
-    with pytest.raises(UsageError, match="known are good, bad, gone, sha256, unpublished"):
-        fetch("im2latex-1k", tmp_path, url(server))
+        download("gone", tmp_path, url(server))
+    with pytest.raises(UsageError, match="choose good, bad, gone, sha256, unpublished"):
+        download("im2latex-1k", tmp_path, url(server))
 
 
 def test_a_checksum_may_be_sha256(server: Server, tmp_path: Path) -> None:
-    fetch("sha256", tmp_path, url(server))
+    download("sha256", tmp_path, url(server))
     assert [path.name for path in tmp_path.iterdir()] == ["a.lst"]
     (tmp_path / "a.lst").write_bytes(b"other")
-    fetch("sha256", tmp_path, url(server))
+    download("sha256", tmp_path, url(server))
     assert (tmp_path / "a.lst").read_bytes() == BODY
 
 
 def test_without_a_published_checksum_the_first_download_is_written_down(server: Server, tmp_path: Path) -> None:
     assert fetching.without_checksum("good") == []
     assert fetching.without_checksum("unpublished", images=True) == ["a.lst", "b.lst", "c.tar.gz"]
-    fetch("unpublished", tmp_path, url(server))
+    download("unpublished", tmp_path, url(server))
     digest = hashlib.sha256(BODY).hexdigest()
     assert (tmp_path / "SHA256SUMS").read_text() == f"{digest}  a.lst\n{digest}  b.lst\n"
-    fetch("unpublished", tmp_path, url(server))
+    download("unpublished", tmp_path, url(server))
     assert server.sent == 2 * len(BODY), "what is there and right is left alone"
     (tmp_path / "a.lst").write_bytes(b"changed")
-    fetch("unpublished", tmp_path, url(server))
+    download("unpublished", tmp_path, url(server))
     assert (tmp_path / "a.lst").read_bytes() == BODY
     (tmp_path / "a.lst").unlink()
     (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  a.lst\n")
-    with pytest.raises(InputError, match="has SHA-256 .* is due"):
-        fetch("unpublished", tmp_path, url(server))
+    with pytest.raises(InputError, match="has SHA-256 .* expected"):
+        download("unpublished", tmp_path, url(server))
     (tmp_path / "SHA256SUMS").write_text("nonsense\n")
     with pytest.raises(InputError, match="SHA256SUMS: a line is"):
-        fetch("unpublished", tmp_path, url(server))
+        download("unpublished", tmp_path, url(server))
 
 
 def test_an_archive_without_a_checksum_must_unpack(server: Server, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"c\.tar\.gz: does not unpack"):
-        fetch("unpublished", tmp_path, url(server), images=True)
+        download("unpublished", tmp_path, url(server), images=True)
     assert not (tmp_path / "c.tar.gz").exists()

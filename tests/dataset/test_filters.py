@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from im2latex.config import check
-from im2latex.dataset.filters import FilterParams, judge
+from im2latex.dataset.filters import FilterParams, apply_filters
 from im2latex.errors import ParamsError
 
 PARAMS = FilterParams(
@@ -35,7 +35,7 @@ def sample(**changes: object) -> dict[str, object]:
 
 def reasons(rows: list[dict[str, object]], **changes: object) -> list[str]:
     samples = pd.DataFrame([row | {"formula_id": str(number)} for number, row in enumerate(rows)])
-    return list(judge(samples, PARAMS.model_copy(update=changes)))
+    return list(apply_filters(samples, PARAMS.model_copy(update=changes)))
 
 
 @pytest.mark.parametrize(

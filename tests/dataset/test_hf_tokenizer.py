@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from im2latex.dataset.hf_tokenizer import save_tokenizer, tokenizer_path
-from im2latex.dataset.token_merges import merge, tally
+from im2latex.dataset.token_merges import apply_merges, count_merges
 from im2latex.dataset.vocabulary import SPECIALS, UNK, Vocabulary, VocabularyParams
 from im2latex.latex.grammar.generator import generate
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
@@ -29,8 +29,8 @@ def formulas() -> list[list[str]]:
 
 
 def fit(formulas: list[list[str]], kind: str, merges: dict[str, str], spell: bool = True) -> Vocabulary:
-    values = {"kind": kind, "min_count": 3, "max_size": 600, "merges": merges, "exclude": ("7", "\\psi", "w")}
-    values |= {"spell": spell, "include": ("\\text{or}", "1em")}
+    values = {"type": kind, "min_frequency": 3, "max_size": 600, "token_merges": merges, "exclude": ("7", "\\psi", "w")}
+    values |= {"symbol_fallback": spell, "include": ("\\text{or}", "1em")}
     return Vocabulary.fit(formulas[: len(formulas) // 2], VocabularyParams.model_validate(values))
 
 
@@ -42,15 +42,15 @@ def saved(vocabulary: Vocabulary, folder: Path) -> Tokenizer:
 
 @pytest.mark.parametrize("spell", [True, False])
 @pytest.mark.parametrize("merges", [{}, MERGES], ids=["plain", "merges"])
-@pytest.mark.parametrize("kind", ["symbols", "bpe"])
+@pytest.mark.parametrize("kind", ["word_level", "bpe"])
 def test_ids_are_ours_and_give_back_the_formula(
     formulas: list[list[str]], kind: str, merges: dict[str, str], spell: bool, tmp_path: Path
 ) -> None:
     vocabulary = fit(formulas, kind, merges, spell)
     tokenizer = saved(vocabulary, tmp_path)
     known, unknown = set(vocabulary.tokens), 0
-    assert 0 not in tally(formulas, merges).values()
-    assert (len(vocabulary.pieces) > 200) == (kind == "bpe")
+    assert 0 not in count_merges(formulas, merges).values()
+    assert (len(vocabulary.subwords) > 200) == (kind == "bpe")
     for tokens in formulas:
         ids = vocabulary.encode(tokens)
         assert tokenizer.encode(" ".join(tokens)).ids == ids
@@ -58,7 +58,7 @@ def test_ids_are_ours_and_give_back_the_formula(
         assert vocabulary.decode(ids) == expected
         assert split(tokenizer.decode(ids, skip_special_tokens=False)) == expected
         unknown += vocabulary.unk in ids
-        assert vocabulary.unk in ids or expected == merge(tokens, merges)
+        assert vocabulary.unk in ids or expected == apply_merges(tokens, merges)
     assert unknown > 100, "so that unknown tokens were tried too"
 
 
@@ -66,17 +66,17 @@ def test_ids_are_ours_and_give_back_the_formula(
 def test_any_tokens_at_all(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     drawn = random.Random(seed)
     rows = [drawn.choices(ODD, k=drawn.randrange(1, 9)) for _ in range(12)]
-    params = VocabularyParams(kind="bpe", min_count=2, max_size=60, merges={"|": "\\mid [", "[": "("})
+    params = VocabularyParams(type="bpe", min_frequency=2, max_size=60, token_merges={"|": "\\mid [", "[": "("})
     vocabulary = Vocabulary.fit(rows[:6], params)
     tokenizer = saved(vocabulary, tmp_path_factory.mktemp("any", numbered=True))
     for tokens in rows:
         assert tokenizer.encode(" ".join(tokens)).ids == vocabulary.encode(tokens)
 
 
-@given(formulas=st.lists(formula_with_boxes(), min_size=2, max_size=8), kind=st.sampled_from(["symbols", "bpe"]))
+@given(formulas=st.lists(formula_with_boxes(), min_size=2, max_size=8), kind=st.sampled_from(["word_level", "bpe"]))
 def test_boxes_and_lengths(formulas: list[list[str]], kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     params = VocabularyParams.model_validate(
-        {"kind": kind, "min_count": 1, "max_size": 400, "include": formulas[0][:1]}
+        {"type": kind, "min_frequency": 1, "max_size": 400, "include": formulas[0][:1]}
     )
     vocabulary = Vocabulary.fit(formulas, params)
     tokenizer = saved(vocabulary, tmp_path_factory.mktemp("boxes", numbered=True))

@@ -9,7 +9,7 @@ from PIL.Image import Transpose
 
 from benchmarks.hostile_images import drawing, encoded
 from im2latex.cli.image_sources import find
-from im2latex.dataset.source_images import cropped, read_given
+from im2latex.dataset.source_images import crop_source_image, read_source_image
 from im2latex.images.arrays import crop, to_grayscale
 from im2latex.images.decode import DecodedImage, decode_images
 from im2latex.images.foreground import estimate_ink
@@ -78,8 +78,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[DecodedIma
         (folder / f"{number}.png").write_bytes(data)
     names = [f"{number}.png" for number in range(len(FILES))]
     dataset = [
-        cropped(one, name)
-        for one, name in zip(decode_images(read_given(folder, name) for name in names), names, strict=True)
+        crop_source_image(one, name)
+        for one, name in zip(decode_images(read_source_image(folder, name) for name in names), names, strict=True)
     ]
     predict = [source.load() for name in names for source in find([str(folder / name)])]
     server = [uploads.decode(data, 1_000_000) for data in FILES.values()]

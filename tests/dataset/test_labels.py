@@ -45,7 +45,7 @@ def test_normalized_formulas(tmp_path: Path) -> None:
 def test_artifacts_that_name_formulas_only(tmp_path: Path, stage: str, schema: pa.Schema) -> None:
     named = [{"formula_id": name, "style": style} for name in "134" for style in ("base", "times")]
     write_table(table(schema, named), tmp_path / stage / "part-00000.parquet")
-    with pytest.raises(ArtifactError, match="normalize is not beside it"):
+    with pytest.raises(ArtifactError, match="normalize is missing"):
         found(tmp_path / stage)
     normalized(tmp_path)
     assert found(tmp_path / stage) == [("train", "x ^ { 2 }"), ("train", "z"), ("test", "w")]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from im2latex.dataset import source_images
-from im2latex.dataset.source_images import cropped, read_given
+from im2latex.dataset.source_images import crop_source_image, read_source_image
 from im2latex.errors import ImageError
 from im2latex.images.arrays import encode_png
 from im2latex.images.decode import decode_images
@@ -19,8 +19,8 @@ PIXELS[2:5, 3:9] = 7
 
 
 def pixels_of(dataset: Path, place: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    (decoded,) = decode_images([read_given(dataset, place)])
-    return cropped(decoded, place)
+    (decoded,) = decode_images([read_source_image(dataset, place)])
+    return crop_source_image(decoded, place)
 
 
 def reason(dataset: Path, place: str) -> str:

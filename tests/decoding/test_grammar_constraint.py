@@ -35,7 +35,7 @@ WORDS = split(
 )
 SPELLED = Vocabulary.fit(
     [WORDS, [*TOKENS, ")", r"\end{aligned}", r"\mathchar", '"7F', r"\multicolumn{2}", "#", "$"]],
-    VocabularyParams(min_count=1, max_size=200),
+    VocabularyParams(min_frequency=1, max_size=200),
 )
 SPELLED_BPE = Vocabulary(
     [*SPELLED.tokens, *PIECES, r"\hspace { «", r"{ } }»", r"$ }» }", "i f ~ $", r"«\text{ i f }» ^ {"]

@@ -25,10 +25,10 @@ _REAL = {"mkdir", "cp", "cat", "tar"}
 
 
 class Interpreter:
-    """The current folder is a project; `extra` stands where the example says `"$@"`; `fetch` brings a dataset."""
+    """The current folder is a project; `extra` stands where the example says `"$@"`; `download` provides a dataset."""
 
-    def __init__(self, extra: str = "", fetch: Callable[[str], None] | None = None) -> None:
-        self.extra, self.fetch = extra, fetch
+    def __init__(self, extra: str = "", download: Callable[[str], None] | None = None) -> None:
+        self.extra, self.download = extra, download
         self.done: list[str] = []
         """The first two words of every command that was run."""
         self._made: dict[str, str] = {}
@@ -53,8 +53,8 @@ class Interpreter:
 
     def _run(self, words: list[str]) -> str:
         match words:
-            case ["im2latex", "fetch", name] if self.fetch:
-                self.fetch(name)
+            case ["im2latex", "download", name] if self.download:
+                self.download(name)
             case ["im2latex", "gate", *_]:
                 pass  # needs the history of a project
             case ["im2latex", *arguments]:

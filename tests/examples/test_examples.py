@@ -81,7 +81,7 @@ def test_own_formulas(project: Path) -> None:
 
 @pytest.mark.needs_tex
 def test_rebuild_im2latex_100k(project: Path) -> None:
-    def fetch(name: str) -> None:
+    def download(name: str) -> None:
         dataset = Path("data/raw") / name
         dataset.mkdir()
         formulas = list(generate(60, 5))
@@ -90,7 +90,7 @@ def test_rebuild_im2latex_100k(project: Path) -> None:
             rows = "".join(f"{place} image{place} basic\n" for place in places)
             (dataset / f"im2latex_{split}.lst").write_text(rows)
 
-    shell = Interpreter(f"{SMALL} -S filter.unknown_tokens=keep", fetch)
+    shell = Interpreter(f"{SMALL} -S filter.unknown_tokens=keep", download)
     shell.script(project / "examples" / "rebuild_im2latex_100k.sh")
     assert written("reports/ledger/normalize.json")["seen"] == 60
     assert 0 < written("reports/metrics.json")["n"] <= 8

@@ -123,8 +123,8 @@ def test_triggers_only_save_time(seed: int) -> None:
 
 def test_an_unknown_rule_cannot_be_switched_off() -> None:
     with pytest.raises(ValueError, match="no_such_rule"):
-        NormalizerParams(rules_off=("no_such_rule",))
-    NormalizerParams(rules_off=tuple(rule.name for rule in RULES))
+        NormalizerParams(disable_rules=("no_such_rule",))
+    NormalizerParams(disable_rules=tuple(rule.name for rule in RULES))
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the shared data is not here")

@@ -26,9 +26,9 @@ TINY: dict[str, Any] = {
         "normalizer": {"macros": None, "rules": None, "replacements": None, "commands": {r"\broken": ""}},
     },
     "render": {"image": {"downsample": 8}},
-    "tokenize": {"vocabulary": {"min_count": 1}},
+    "tokenize": {"vocabulary": {"min_frequency": 1}},
     "filter": {"unknown_tokens": "keep", "max_width_px": 2000, "max_tokens": 34},
-    "bucket": {"max_shapes": 2, "shard_rows": 20},
+    "bucket": {"max_buckets": 2, "shard_rows": 20},
     "train": {
         **SMALLEST,
         "preset": None,

@@ -32,7 +32,7 @@ def test_a_lossy_rule_may_be_switched_on_alone(project: Path, set_params: Callab
     run("normalize")
     before = read_parts(Path("data/normalize"), ["latex"])["latex"].to_pylist()
     assert any("\\left" in latex for latex in before)
-    set_params({"normalize": {"normalizer": {"rules_on": ["no_left_right"]}}})
+    set_params({"normalize": {"normalizer": {"enable_rules": ["no_left_right"]}}})
     run("normalize")
     after = " ".join(read_parts(Path("data/normalize"), ["latex"])["latex"].to_pylist()).split()
     assert "\\left" not in after

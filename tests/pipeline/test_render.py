@@ -48,7 +48,7 @@ def test_training_formulas_are_drawn_in_several_styles_down_to_the_shards(
         {
             "normalize": {"part_rows": 20, "split": {"val": 0.2, "test": 0.2}},
             "render": {"renderer": {"rasterizer": "pdfium"}, "styles": {"per_formula": 2, "variants": variants}},
-            "tokenize": {"vocabulary": {"min_count": 1}},
+            "tokenize": {"vocabulary": {"min_frequency": 1}},
         }
     )
     Path("data/raw/tiny").mkdir(parents=True)

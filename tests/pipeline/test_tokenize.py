@@ -15,13 +15,13 @@ from tests.pipeline.conftest import run
 
 
 def test_pieces_and_merges_reach_the_labels(project: Path, set_params: Callable[[dict[str, Any]], None]) -> None:
-    chosen = {"kind": "bpe", "min_count": 2, "max_size": 200, "merges": {"x": "y z"}}
+    chosen = {"type": "bpe", "min_frequency": 2, "max_size": 200, "token_merges": {"x": "y z"}}
     set_params({"tokenize": {"vocabulary": chosen}})
     run("normalize", "render", "tokenize")
     latex = dict(read_parts(Path("data/normalize"), ["formula_id", "latex"]).to_pandas().to_numpy().tolist())
     vocabulary = Vocabulary.load(Path("data/tokenize/vocabulary.json"))
     tokenizer = Tokenizer.from_file("data/tokenize/tokenizer.json")
-    assert vocabulary.pieces
+    assert vocabulary.subwords
     assert "x" not in vocabulary.tokens
     labels = read_table(Path("data/tokenize/labels.parquet")).to_pylist()
     for label in labels:
@@ -36,7 +36,7 @@ def test_pieces_and_merges_reach_the_labels(project: Path, set_params: Callable[
 def test_the_vocabulary_knows_the_training_split_alone(
     project: Path, set_params: Callable[[dict[str, Any]], None]
 ) -> None:
-    set_params({"tokenize": {"vocabulary": {"kind": "bpe", "min_count": 1}}})
+    set_params({"tokenize": {"vocabulary": {"type": "bpe", "min_frequency": 1}}})
     run("normalize", "render", "tokenize")
     labels = read_table(Path("data/tokenize/labels.parquet")).to_pandas()
     training = labels[labels["split"] == "train"]["tokens"].explode().value_counts()
@@ -48,7 +48,7 @@ def test_the_command_makes_the_vocabulary_of_the_pipeline(project: Path) -> None
     run("normalize", "render", "tokenize", "filter", "bucket")
     fitted = json.loads(Path("data/tokenize/vocabulary.json").read_text())
     for source in ("data/render", "data/normalize", "data/filter", "data/bucket"):
-        done = CliRunner().invoke(app, ["vocab", "build", source, "-o", "v.json", "--min-count", "1"])
+        done = CliRunner().invoke(app, ["vocab", "build", source, "-o", "v.json", "--min-frequency", "1"])
         assert done.exit_code == 0, done.output
         assert "of the split train" in done.output
         if source == "data/render":

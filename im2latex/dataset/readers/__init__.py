@@ -1,1 +1,1 @@
-"""Readers of raw formulas: single files and whole datasets."""
+"""Readers of raw formulas: formula files and whole datasets."""

@@ -1,19 +1,20 @@
-"""A file of formulas that a user brings, as a stream of rows.
+"""Readers of formula files, one per format. A new format is one entry of `READERS`.
 
-reads   .txt    one formula a line
-        .jsonl  one object a line      )  column `formula`,
+reads   .txt    one formula per line
+        .jsonl  one object per line    )  column `formula`,
         .csv    with a header          )  optional `id`, `group` or `paper`, `split`,
         .parquet                       )  and `image`: a path inside the dataset, in Parquet also the image itself
-        other   one formula a line
-Text may be gzipped and may start with a UTF-8 byte-order mark; its lines end at \\n, \\r\\n or \\r. A row that cannot
-be read becomes a `BadRow`, so that every line of a file is accounted for; a file that cannot be read, or not to its
-end, raises `InputError`.
+        other   one formula per line
+Text may be gzipped and may start with a UTF-8 byte-order mark; lines end at \\n, \\r\\n or \\r. A row that cannot be
+read becomes a `BadRow`, so that every line is accounted for; a file that cannot be read to its end raises `InputError`.
 """
 
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,18 +29,16 @@ from im2latex.types import BadRow, RawFormula, Split
 Row = RawFormula | BadRow
 
 MAX_LINE_BYTES = 1_000_000
-"""A longer line is no formula; it is refused without being held in memory."""
+"""Longest line; a longer one is a `BadRow` and is not held in memory."""
 
 _ANY_LINE_END = re.compile(rb"\r\n|\n|\r")
 LISTED_LINE_END = re.compile(rb"\r?\n")
-"""The index lists of im2latex-100k count the lines of its formula file so, and some of its formulas hold returns."""
+"""Line end of the formula file of im2latex-100k, whose formulas may hold carriage returns."""
 _TOO_LONG = "\0"
-"""What stands for a record of a CSV file that is too long; other lines hold no NUL."""
+"""Placeholder of a CSV record that is too long; other lines hold no NUL."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SNIFFED = 8192
-"""Bytes of a file of unknown format in which a NUL says that it is no text."""
-
-FORMATS = (".txt", ".jsonl", ".csv", ".parquet")
+"""Bytes of a file of unknown format that are searched for a NUL, which no text holds."""
 
 SPLIT_NAMES: Mapping[str, Split] = {
     "train": "train",
@@ -54,22 +53,15 @@ SPLIT_NAMES: Mapping[str, Split] = {
 
 
 def read_file(path: Path) -> Iterator[Row]:
-    """All formulas of one file; the format goes by the extension, `.gz` may follow it.
+    """Yield all formulas of one file; the extension gives the format, and `.gz` may follow it.
 
-    A file of another extension is read as lines, see `read_as_lines`; raises `InputError` where it is no text.
+    A file of another extension is read as lines, see `read_as_lines`. Raises `InputError` where the file cannot be read
+    or is no text.
     """
-    kind = file_format(path)
     if path.is_dir():
-        raise InputError(f"{path}: is a folder where a file is due; name one of its files")
+        raise InputError(f"{path}: is a folder, not a file; name one of its files")
     try:
-        if kind == ".parquet":
-            yield from _parquet(path)
-            return
-        with open_gzip(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            head = b"" if kind in FORMATS else stream.peek(_SNIFFED)[:_SNIFFED]
-            if b"\0" in head and not head.startswith(_UTF16):
-                raise InputError(f"{path}: is no text; formulas come as {', '.join(FORMATS)}")
-            yield from {".jsonl": _jsonl, ".csv": _csv}.get(kind, read_lines)(stream, printable(path.name))
+        yield from READERS.get(file_format(path), _read_unknown)(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name") from None
     except UNPACK_ERRORS as error:
@@ -77,31 +69,47 @@ def read_file(path: Path) -> Iterator[Row]:
 
 
 def read_as_lines(path: Path) -> str | None:
-    """Say that a file will be read as lines of text since its extension names no format; None where it names one."""
+    """Return the notice that a file of unknown format is read as lines of text, or None for a known format."""
     kind = file_format(path)
     if kind in FORMATS or not path.is_file():
         return None
     what = f"the suffix '{kind}' names no format" if kind else "the name has no suffix"
-    return f"{path}: {what}; read as text, one formula a line"
+    return f"{path}: {what}; read as text, one formula per line"
 
 
 def file_format(path: Path) -> str:
-    """The extension that names the format, without a trailing `.gz`."""
+    """Return the extension that gives the format, without a trailing `.gz`."""
     return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
 
 
 def read_lines(stream: IO[bytes], name: str, line_end: re.Pattern[bytes] = _ANY_LINE_END) -> Iterator[Row]:
-    """One formula a line; an empty line is a row with an empty formula. `line_end` defaults to that of any system."""
+    """Yield one formula per line; an empty line is an empty formula. `line_end` defaults to that of any system."""
     for place, line in numbered_lines(stream, name, line_end):
         yield line if isinstance(line, BadRow) else RawFormula(line, place)
 
 
-def _jsonl(stream: IO[bytes], name: str) -> Iterator[Row]:
-    for place, line in numbered_lines(stream, name):
-        if isinstance(line, BadRow):
-            yield line
-            continue
-        yield _json_row(line, place)
+def _open(path: Path) -> AbstractContextManager[BufferedReader]:
+    return open_gzip(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def _read_txt(path: Path) -> Iterator[Row]:
+    with _open(path) as stream:
+        yield from read_lines(stream, printable(path.name))
+
+
+def _read_unknown(path: Path) -> Iterator[Row]:
+    """Read lines of a file of unknown format; raises `InputError` where it is binary."""
+    with _open(path) as stream:
+        head = stream.peek(_SNIFFED)[:_SNIFFED]
+        if b"\0" in head and not head.startswith(_UTF16):
+            raise InputError(f"{path}: is no text; formulas come as {', '.join(FORMATS)}")
+        yield from read_lines(stream, printable(path.name))
+
+
+def _read_jsonl(path: Path) -> Iterator[Row]:
+    with _open(path) as stream:
+        for place, line in numbered_lines(stream, printable(path.name)):
+            yield line if isinstance(line, BadRow) else _json_row(line, place)
 
 
 def _json_row(line: str, place: str) -> Row:
@@ -111,13 +119,19 @@ def _json_row(line: str, place: str) -> Row:
             return table_row(values, place)
     except (ValueError, RecursionError) as error:
         return BadRow(place, "malformed_json", str(error))
-    return BadRow(place, "malformed_json", f"an object is due, found {type(values).__name__}")
+    return BadRow(place, "malformed_json", f"expected an object, found {type(values).__name__}")
 
 
-def _csv(stream: IO[bytes], name: str) -> Iterator[Row]:
-    """CSV with a header. Quoted fields may span lines, so a broken quote ends the file, with its line named.
+def _read_csv(path: Path) -> Iterator[Row]:
+    with _open(path) as stream:
+        yield from _csv_rows(stream, printable(path.name))
 
-    So does a line that is too long, unless it holds a whole record: then only that is refused.
+
+def _csv_rows(stream: IO[bytes], name: str) -> Iterator[Row]:
+    """Yield the rows of a CSV file with a header.
+
+    Quoted fields may span lines, so an unbalanced quote is an error of the whole file. So is a line that is too long,
+    unless it is a whole record: then only that record is bad.
     """
     csv.field_size_limit(MAX_LINE_BYTES)  # of this process; 128 KB otherwise, less than a line may have
     begins_record = True
@@ -155,7 +169,7 @@ def _csv(stream: IO[bytes], name: str) -> Iterator[Row]:
         raise InputError(f"{name}:{reader.line_num}: {error}; check the quotes") from None
 
 
-def _parquet(path: Path) -> Iterator[Row]:
+def _read_parquet(path: Path) -> Iterator[Row]:
     try:
         with path.open("rb") as stream, pq.ParquetFile(stream) as file:
             names = file.schema_arrow.names
@@ -174,7 +188,7 @@ def _parquet(path: Path) -> Iterator[Row]:
 
 
 def _values(column: pa.Array) -> list[Any]:
-    """As `to_pylist`, but for text that is not UTF-8, whose bytes are escaped as in lines."""
+    """Convert like `to_pylist`, with bytes that are not UTF-8 escaped as in `numbered_lines`."""
     if pa.types.is_struct(column.type):
         names = [field.name for field in column.type]
         rows = zip(*map(_values, column.flatten()), strict=True)
@@ -186,14 +200,14 @@ def _values(column: pa.Array) -> list[Any]:
 
 
 def _cell(value: object, place: str) -> object:
-    """The place of the image in a cell: the cell itself where it holds bytes, else the path that it holds."""
+    """Return the location of an image: `place` of the cell where it holds bytes, else the path in it."""
     if isinstance(value, dict):
         return place if value.get("bytes") is not None else value.get("path")
     return place if isinstance(value, bytes) else value
 
 
 def table_row(values: Mapping[str, object], place: str) -> Row:
-    """One row of a table, its optional columns checked."""
+    """Build a row from the columns of a table, and validate the optional ones."""
     source_id = _text(values.get("id"))
     formula = values.get("formula")
     if not isinstance(formula, str):
@@ -208,7 +222,7 @@ def table_row(values: Mapping[str, object], place: str) -> Row:
 
 
 def _text(value: object) -> str | None:
-    """An optional cell as text; empty cells count as absent, bytes that are not UTF-8 are made visible."""
+    """Convert an optional cell to text; an empty cell is None, bytes that are not UTF-8 become `?`."""
     if value is None or value == "":
         return None
     return str(value).encode("utf-8", "replace").decode("utf-8")
@@ -217,7 +231,7 @@ def _text(value: object) -> str | None:
 def numbered_lines(
     stream: IO[bytes], name: str, line_end: re.Pattern[bytes] = _ANY_LINE_END
 ) -> Iterator[tuple[str, str | BadRow]]:
-    """Place and text of every line, with bad lines as `BadRow`; memory is bounded by the longest good line."""
+    """Yield place (`NAME:LINE`) and text of every line; memory is bounded by `MAX_LINE_BYTES`."""
     for place, line in _numbered_bytes(stream, name, line_end):
         if len(line) > MAX_LINE_BYTES:
             yield place, _too_long(place)
@@ -234,7 +248,7 @@ def _too_long(place: str) -> BadRow:
 def _numbered_bytes(
     stream: IO[bytes], name: str, line_end: re.Pattern[bytes] = _ANY_LINE_END
 ) -> Iterator[tuple[str, bytes]]:
-    """Place and bytes of every line, the first without its byte-order mark."""
+    """Yield place and bytes of every line, the first without its byte-order mark."""
     for number, line in enumerate(_byte_lines(stream, line_end), 1):
         if number == 1 and line.startswith(_UTF16):
             raise InputError(f"{name}: is UTF-16; save it as UTF-8")
@@ -242,7 +256,7 @@ def _numbered_bytes(
 
 
 def _byte_lines(stream: IO[bytes], line_end: re.Pattern[bytes]) -> Iterator[bytes]:
-    """Lines without their ends; an overlong one is cut, and has more than `MAX_LINE_BYTES` bytes still."""
+    """Yield lines without their ends; one that is too long is truncated to just above `MAX_LINE_BYTES`."""
     rest = b""
     ended_in_return = False
     while part := stream.readline(MAX_LINE_BYTES + 2):
@@ -256,20 +270,31 @@ def _byte_lines(stream: IO[bytes], line_end: re.Pattern[bytes]) -> Iterator[byte
 
 
 def _cut(line: bytes) -> bytes:
-    """The first bytes of a long line, and a quote where the others hold an odd number of them: CSV counts them."""
+    """Truncate a long line; keeps the parity of its quotes, which the CSV reader counts."""
     cut = MAX_LINE_BYTES + 1
     return line if len(line) <= cut else line[:cut] + b'"' * (line.count(b'"', cut) % 2)
 
 
 def printable(name: str) -> str:
-    r"""A file's name as text: bytes of it that are not UTF-8 become `\udc80` and its like."""
+    r"""Convert a file name to text; bytes that are not UTF-8 become escapes such as `\udc80`."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _broken_text(text: str) -> str | None:
-    """Say where text decoded with `surrogateescape` was not UTF-8, or None where all of it was."""
+    """Locate the first byte that was not UTF-8 in text decoded with `surrogateescape`; None where there is none."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         return f"not Unicode at character {error.start} (0x{ord(text[error.start]) & 0xFF:02X}); save the file as UTF-8"
     return None
+
+
+READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
+    ".txt": _read_txt,
+    ".jsonl": _read_jsonl,
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+}
+"""Reader of each format, by its extension."""
+
+FORMATS = tuple(READERS)

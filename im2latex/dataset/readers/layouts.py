@@ -1,21 +1,24 @@
-"""Whole datasets: a file, a folder of files, or a folder laid out as an earlier project published it.
+"""Readers of whole datasets, one per layout: a file, a folder of files, or the folder of an earlier project.
 
 reads  im2latex_formulas.lst       im2latex_{train,validate,test}.lst           im2latex-100k (Zenodo 56198)
-       im2latex_formulas.norm.lst  im2latex_{train,validate,test}_filter.lst    harvardnlp/im2markup and who follows it
+       im2latex_formulas.norm.lst  im2latex_{train,validate,test}_filter.lst    harvardnlp/im2markup and its successors
        SPLIT.formulas.norm.txt     SPLIT.matching.txt                           guillaumegenthial/im2latex
        NAME2ID.json                ID2FORMULA.json                              image to number, number to formula
 
-An index list names a line of the formula file, from 0, and an image: `index image kind` in the first, `image index` in
-the others. Names may lack the prefix `im2latex_` and the suffix `_filter`, as in im2markup's own sample. The images
-lie in one of the folders below; those of SPLIT.matching.txt in images_SPLIT or SPLIT. A line that no list names is
-accounted for as `unlisted`; an image that is not there gets its reason where images are read (`given`). Without
-SPLIT.matching.txt all lines are read, without images.
+An entry of an index list is a line of the formula file, from 0, and an image: `index image kind` in the first layout,
+`image index` in the others. Names may lack the prefix `im2latex_` and the suffix `_filter`, as in im2markup's own
+sample. The images are in one of the folders below; those of SPLIT.matching.txt in images_SPLIT or SPLIT. A line that
+is in no list becomes a `BadRow` with reason `unlisted`; a missing image gets its reason when images are read
+(`source_images`). Without SPLIT.matching.txt all lines are read, without images.
+
+A new layout is one entry of `LAYOUTS`.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from im2latex.dataset.readers.files import (
@@ -46,7 +49,7 @@ _FORMULAS = re.compile(r"(?P<name>.+)\.formulas(?:\.norm)?\.txt")
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """One index list: the formula file it points into, the split of its rows, where their images lie.
+    """One index list: its formula file, the split of its rows, and the folder of their images.
 
     Without a `path` it lists all lines.
     """
@@ -59,7 +62,7 @@ class _Index:
 
 
 def read_raw_formulas(path: Path) -> Iterator[Row]:
-    """All formulas of a file or folder; the files of a folder in the order of their names."""
+    """Yield all formulas of a file or folder; raises `InputError` where it cannot be read."""
     try:
         yield from _read_dataset(path)
     except OSError as error:
@@ -68,33 +71,43 @@ def read_raw_formulas(path: Path) -> Iterator[Row]:
 
 def _read_dataset(path: Path) -> Iterator[Row]:
     if not path.exists():
-        raise InputError(f"{path}: no such dataset; put your formulas there, or see `im2latex fetch --help`")
+        raise InputError(f"{path}: no such dataset; put your formulas there, or see `im2latex download --help`")
     if path.is_file():
-        yield from read_file(path)
-        return
-    indices = list(_indices(path))
-    if indices:
-        yield from _indexed(indices)
-        return
-    if (path / NAME_TO_ID).is_file() and (path / ID_TO_FORMULA).is_file():
-        yield from _pairs(path)
-        return
-    files = sorted(file for file in path.iterdir() if file.is_file() and file_format(file) in FORMATS)
-    if not files:
-        raise InputError(f"{path}: holds no {', '.join(FORMATS)} file; put one formula a line into formulas.txt")
-    for file in files:
-        yield from read_file(file)
+        return read_file(path)
+    for layout in LAYOUTS:
+        if (rows := layout(path)) is not None:
+            return rows
+    raise InputError(f"{path}: holds no {', '.join(FORMATS)} file; put one formula per line into formulas.txt")
+
+
+def _read_index_lists(folder: Path) -> Iterator[Row] | None:
+    indices = list(_indices(folder))
+    return _indexed(indices) if indices else None
+
+
+def _read_id_maps(folder: Path) -> Iterator[Row] | None:
+    has_maps = (folder / NAME_TO_ID).is_file() and (folder / ID_TO_FORMULA).is_file()
+    return _pairs(folder) if has_maps else None
+
+
+def _read_formula_files(folder: Path) -> Iterator[Row] | None:
+    files = sorted(file for file in folder.iterdir() if file.is_file() and file_format(file) in FORMATS)
+    return chain.from_iterable(map(read_file, files)) if files else None
+
+
+LAYOUTS: tuple[Callable[[Path], Iterator[Row] | None], ...] = (_read_index_lists, _read_id_maps, _read_formula_files)
+"""Readers of folders in the order in which they are tried; each returns None for a folder of another layout."""
 
 
 def _indices(folder: Path) -> Iterator[_Index]:
-    """The index lists of a folder: those of the raw formulas where they are there, else of normalized ones."""
+    """Yield the index lists of a folder: those of the raw formulas if present, else of the normalized ones."""
     for names, images in ((_RAW_FORMULAS, IMAGE_FOLDERS), (_NORMALIZED_FORMULAS, PROCESSED_FOLDERS)):
         raw = names is _RAW_FORMULAS
         lists = _lists(folder, filtered=not raw)
         for formulas in (folder / name for name in names if (folder / name).is_file()):
             if not lists and formulas.name == names[0]:
                 due = [f"im2latex_{split}{'' if raw else '_filter'}.lst" for split in ("train", "validate", "test")]
-                raise InputError(f"{folder}: {formulas.name} has no index list beside it; add {', '.join(due)}")
+                raise InputError(f"{folder}: {formulas.name} has no index list; add {', '.join(due)}")
             place = _image_folder(folder, images)
             yield from (_Index(path, formulas, split, place, image_first=not raw) for path, split in lists.items())
             if lists:
@@ -109,7 +122,7 @@ def _indices(folder: Path) -> Iterator[_Index]:
 
 
 def _lists(folder: Path, filtered: bool) -> dict[Path, Split]:
-    """The index lists in the order of the splits; filtered ones go before the others where both are there."""
+    """Return the index lists in the order of the splits; filtered lists take precedence over the others."""
     found: dict[Split, Path] = {}
     for path in sorted(folder.glob("*.lst")):
         match = _LIST.fullmatch(path.name)
@@ -121,7 +134,7 @@ def _lists(folder: Path, filtered: bool) -> dict[Path, Split]:
 
 
 def _indexed(indices: list[_Index]) -> Iterator[Row]:
-    """The formulas that the lists name, list by list, then the lines that none names."""
+    """Yield the listed formulas, list by list, then the unlisted lines."""
     files = {index.formulas: _formulas(index.formulas) for index in indices}
     listed = {path: [False] * len(rows) for path, rows in files.items()}
     for index in indices:
@@ -141,7 +154,7 @@ def _indexed(indices: list[_Index]) -> Iterator[Row]:
 
 
 def _entries(index: _Index, count: int) -> Iterator[tuple[int, str | None]]:
-    """The line numbers (from 0) of one list, each with the name of its image."""
+    """Yield the line numbers (from 0) of one list, each with the name of its image."""
     if index.path is None:
         yield from ((number, None) for number in range(count))
         return
@@ -156,9 +169,9 @@ def _formulas(path: Path) -> list[Row]:
 
 
 def _entry(line: str | BadRow, place: str, index: _Index, count: int) -> tuple[int, str]:
-    """Line number (from 0) and image name of one entry of an index list.
+    """Parse line number (from 0) and image name of one entry of an index list.
 
-    Three fields are Zenodo's, whatever the list is called: im2markup reads its lists too.
+    Three fields are in the order of im2latex-100k, whatever the name of the list: im2markup reads its lists too.
     """
     fields = line.split() if isinstance(line, str) else []
     image_first = index.image_first and len(fields) == 2
@@ -168,13 +181,13 @@ def _entry(line: str | BadRow, place: str, index: _Index, count: int) -> tuple[i
         raise InputError(f"{place}: an entry is `{due}`; correct the line")
     if int(number) >= count:
         raise InputError(
-            f"{place}: line {number} is asked for, {index.formulas.name} has {count}; the files do not match"
+            f"{place}: entry of line {number}, but {index.formulas.name} has {count} lines; the files do not match"
         )
     return int(number), image
 
 
 def _pairs(folder: Path) -> Iterator[Row]:
-    """Two JSON objects: from the name of an image to a number, and from the number to the formula."""
+    """Yield the formulas of two JSON objects: image name to number, and number to formula."""
     names, formulas = (_json_object(folder / name) for name in (NAME_TO_ID, ID_TO_FORMULA))
     images = _image_folder(folder, IMAGE_FOLDERS)
     for name, number in names.items():
@@ -189,15 +202,15 @@ def _json_object(path: Path) -> Mapping[str, object]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path}: an object is due, found {type(content).__name__}")
+        raise InputError(f"{path}: expected an object, found {type(content).__name__}")
     return content
 
 
 def _image_folder(folder: Path, names: tuple[str, ...]) -> str | None:
-    """The folder that holds the images of a dataset, if there is one."""
+    """Return the name of the first image folder that exists, or None."""
     return next((name for name in names if (folder / name).is_dir()), None)
 
 
 def _image_file(folder: str, name: str) -> str:
-    """An image's path inside the dataset; the lists leave the usual extension out."""
+    """Return the path of an image inside the dataset; lists omit the extension `.png`."""
     return printable(f"{folder}/{name}" if Path(name).suffix else f"{folder}/{name}.png")

@@ -209,8 +209,8 @@ class FormulaGrammar(ExpressionGrammar):
         return f"{kind}{{{self.expression(1)}}}{mark}{{{self.atom()}}} {self._relation()} {self.expression(1)}"
 
     def _condition(self) -> str:
-        right = self._production([(3, self.atom), (2, lambda: self._scripted(0))])
-        return f"{self._letter()} {self._relation()} {right()}"
+        left = f"{self._letter()} {self._relation()}"
+        return f"{left} {self._production([(3, self.atom), (2, lambda: self._scripted(0))])()}"
 
     def _membership(self) -> str:
         return rf"{self._letter()} \in {self._choice([self._capital(), self._font()])}"

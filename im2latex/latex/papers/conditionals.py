@@ -45,7 +45,7 @@ _PRIMITIVES = frozenset(
     ]
 )
 _OF_CLASSES = re.compile(r"\\if(?:@|CLASS|GPcolor|GPblack)")
-"""Conditionals that LaTeX, the class IEEEtran and gnuplot's images make with `\\newif`."""
+"""Conditionals that LaTeX, the class IEEEtran and gnuplot's graphics define with `\\newif`."""
 _UNKNOWN = re.compile(r"\\if(?!f(?:true|false)?$)[A-Za-z@]+")
 _UNDEFINED = ("\\undefined", "\\@undefined", "\\Undefined")
 _EMPTY = ("\\empty", "\\@empty")

@@ -27,7 +27,7 @@ _EVENT = re.compile(rf"{CONTROL}|\$\$?|[{{}}]", re.DOTALL)
 _BEFORE_END = re.compile(r"[\s\1]*(\\[A-Za-z@]+)[\s\1]*(\\(?:fi|else))(?![A-Za-z@])")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _INLINE = re.compile(rf"{CONTROL}|[{{}}$]", re.DOTALL)
-_IMAGES = ("tikzpicture", "pgfimage", "psimage", "psimage*")
+_DRAWINGS = ("tikzpicture", "pgfpicture", "pspicture", "pspicture*")
 r"""Environments in which `$` may compute coordinates; what they hold is not read."""
 _GROUPING = frozenset(
     split(
@@ -158,8 +158,8 @@ class FileReader:
         self.text.position = end
         if name in DISPLAYS:
             self._display(start, name, name)
-        elif name in _IMAGES:
-            self._image(name)
+        elif name in _DRAWINGS:
+            self._drawing(name)
         else:
             self.collector.open_group(name)
 
@@ -185,7 +185,7 @@ class FileReader:
         if not self.collector.close_group(name) and is_environment(name, self._macros):
             self._macro_expander.replace(f"\\end{name}", start, end, "", "\\endgroup ")
 
-    def _image(self, name: str) -> None:
+    def _drawing(self, name: str) -> None:
         mark = f"\\end{{{name}}}"
         end = self.text.text.find(mark, self.text.position)
         if end >= 0:

@@ -12,7 +12,7 @@ from im2latex.latex.papers.macro_expander import MacroExpander
 
 _NO_FORMULA = re.compile(
     r"\\(?:ref|eqref|cref|cite[a-z]*|footnote|includegraphics|caption|item|begin\s*\{(?:tabular|figure|table|tikzpicture|itemize|"
-    r"enumerate|image|minipage|center))(?![a-z])"
+    r"enumerate|picture|minipage|center))(?![a-z])"
 )
 _MAX_SHORTHANDS = 20_000
 _MAX_COPIED = 20_000_000_000  # characters: each shorthand copies the file; 2 MB with 6,000 of them need 12e9

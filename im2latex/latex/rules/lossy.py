@@ -1,6 +1,6 @@
-r"""Rules that drop what a reader of a formula may not be asked for; the image changes.
+r"""Lossy rules, which change the image: they drop spacing, delimiter sizes and styles.
 
-The profile `compact` runs all of them, `faithful` those that `rules_on` names; `rules_off` switches any of them off.
+The profile `compact` runs all of them, `faithful` those in `enable_rules`; `disable_rules` switches any of them off.
 """
 
 from im2latex.latex.parser.signatures import COMMANDS, CONTROL_SPACE, SPACE_COMMANDS, SPACES, STYLE_SWITCHES

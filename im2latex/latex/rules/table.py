@@ -38,7 +38,7 @@ class Rule:
     skip_commands: frozenset[str] = frozenset()
     """Commands whose arguments the rule leaves alone."""
     faithful: bool = True
-    """False for a rule that changes the image; it runs in the profile `compact`, or where `rules_on` names it."""
+    """False for a rule that changes the image; it runs in the profile `compact`, or where `enable_rules` names it."""
 
     @property
     def name(self) -> str:

@@ -116,7 +116,7 @@ def test_a_json_file_that_is_none_is_one_sentence(tmp_path: Path, name: str, con
     for one in ("NAME2ID.json", "ID2FORMULA.json"):
         (tmp_path / one).write_text("{}")
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=rf"{name}: (not JSON|an object is due)"):
+    with pytest.raises(InputError, match=rf"{name}: (not JSON|expected an object)"):
         list(read_raw_formulas(tmp_path))
 
 

@@ -154,7 +154,7 @@ def test_wrong_paths_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no .txt, .jsonl, .csv, .parquet file"):
         formulas(tmp_path)
     (tmp_path / "d.txt").mkdir()
-    with pytest.raises(InputError, match="is a folder where a file is due"):
+    with pytest.raises(InputError, match="is a folder, not a file"):
         list(read_file(tmp_path / "d.txt"))
 
 
@@ -205,7 +205,9 @@ def test_index_lists(tmp_path: Path) -> None:
 
 def test_index_lists_that_do_not_match(tmp_path: Path) -> None:
     lists(tmp_path, "4 x basic\n", "")
-    with pytest.raises(InputError, match="im2latex_train.lst:1: line 4 is asked for, im2latex_formulas.lst has 4"):
+    with pytest.raises(
+        InputError, match="im2latex_train.lst:1: entry of line 4, but im2latex_formulas.lst has 4 lines"
+    ):
         formulas(tmp_path)
     lists(tmp_path, "x\n", "")
     with pytest.raises(InputError, match="im2latex_train.lst:1: an entry is `index image_name kind`"):
@@ -234,5 +236,5 @@ def test_a_pair_of_json_files_names_images_and_formulas(tmp_path: Path) -> None:
     assert (second.formula, second.image) == ("y", "images/b.png")
     assert third.reason == "missing_formula"
     (tmp_path / "NAME2ID.json").write_text("[1]")
-    with pytest.raises(InputError, match="an object is due"):
+    with pytest.raises(InputError, match="expected an object"):
         list(read_raw_formulas(tmp_path))

@@ -122,9 +122,9 @@ def no_lists(folder: Path) -> None:
     ("damage", "sentence"),
     [
         (swapped, "im2latex_train_filter.lst:1: an entry is `image_name index`"),
-        (beyond, "im2latex_train_filter.lst:1: line 5 is asked for, im2latex_formulas.norm.lst has 5"),
+        (beyond, "im2latex_train_filter.lst:1: entry of line 5, but im2latex_formulas.norm.lst has 5 lines"),
         (one_field, "im2latex_test_filter.lst:1: an entry is `image_name index`"),
-        (no_lists, "im2latex_formulas.norm.lst has no index list beside it; add im2latex_train_filter.lst"),
+        (no_lists, "im2latex_formulas.norm.lst has no index list; add im2latex_train_filter.lst"),
     ],
 )
 def test_what_does_not_match_is_one_sentence(tmp_path: Path, damage: Callable[[Path], None], sentence: str) -> None:

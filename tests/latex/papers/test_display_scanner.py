@@ -147,6 +147,8 @@ def test_dollars_in_a_box_belong_to_the_formula(box: str, opener: tuple[str, str
 
 
 def test_what_is_left_out_is_counted() -> None:
-    assert notes(r"\begin{tikzpicture}\node{$a$};\end{tikzpicture}$b$") == {"drawing_not_read": 1}
+    for drawing in ("tikzpicture", "pgfpicture", "pspicture", "pspicture*"):
+        assert notes(rf"\begin{{{drawing}}}\node{{$a$}};\end{{{drawing}}}$b$") == {"drawing_not_read": 1}
+    assert formulas(r"\[ a \begin{picture}(1,1) \end{picture} \]") == ["!no_formula"]
     assert notes(r"\begin{equation} a") == {"unclosed_display": 1}
     assert notes(r"$$ a $ b") == {"unclosed_display": 1, "unclosed_inline": 1}

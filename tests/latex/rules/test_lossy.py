@@ -49,8 +49,8 @@ def test_every_lossy_rule_is_here() -> None:
 
 @pytest.mark.parametrize("name", LOSSY)
 def test_each_rule_can_be_switched_on_and_off_alone(name: str) -> None:
-    on = NormalizerParams(rules_on=(name,))
-    off = NormalizerParams(profile="compact", rules_off=(name,))
+    on = NormalizerParams(enable_rules=(name,))
+    off = NormalizerParams(profile="compact", disable_rules=(name,))
     for other, source in WITH.items():
         kept, dropped = normalize(source, NormalizerParams()), normalize(source, COMPACT)
         assert kept == source
@@ -63,7 +63,7 @@ def test_each_rule_can_be_switched_on_and_off_alone(name: str) -> None:
 @settings(max_examples=150)
 def test_any_choice_of_them_is_stable(names: set[str], seed: int) -> None:
     source = random_formula(Random(seed))
-    normalizer = Normalizer(NormalizerParams(rules_on=tuple(sorted(names))))
+    normalizer = Normalizer(NormalizerParams(enable_rules=tuple(sorted(names))))
     line = normalizer.normalize(source)
     assert normalizer.normalize(line) == line
     assert normalizer.explain(source)[-1][1] == line
@@ -74,8 +74,8 @@ def test_any_choice_of_them_is_stable(names: set[str], seed: int) -> None:
 
 
 def test_compact_is_all_of_them() -> None:
-    everything = NormalizerParams(rules_on=LOSSY)
-    nothing = NormalizerParams(profile="compact", rules_off=LOSSY)
+    everything = NormalizerParams(enable_rules=LOSSY)
+    nothing = NormalizerParams(profile="compact", disable_rules=LOSSY)
     for seed in range(200):
         source = random_formula(Random(seed))
         assert normalize(source, everything) == normalize(source, COMPACT)
@@ -85,9 +85,9 @@ def test_compact_is_all_of_them() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"rules_on": ["no_space"]}, "no_space: no such rule; there are"),
-        ({"rules_on": ["synonym"]}, "synonym: runs in every profile; lossy are no_style_switch, "),
-        ({"rules_on": ["no_quad"], "rules_off": ["no_quad"]}, "no_quad: is in rules_off too"),
+        ({"enable_rules": ["no_space"]}, "no_space: no such rule; there are"),
+        ({"enable_rules": ["synonym"]}, "synonym: runs in every profile; lossy are no_style_switch, "),
+        ({"enable_rules": ["no_quad"], "disable_rules": ["no_quad"]}, "no_quad: is in disable_rules too"),
     ],
 )
 def test_a_wrong_choice_is_one_sentence(values: dict[str, list[str]], sentence: str) -> None:

@@ -12,7 +12,7 @@ def _examples(rule: Rule) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_the_example_of_each_rule_holds_and_needs_the_rule(rule: Rule) -> None:
     params = NormalizerParams() if rule.faithful else NormalizerParams(profile="compact")
-    without = params.model_copy(update={"rules_off": (rule.name,)})
+    without = params.model_copy(update={"disable_rules": (rule.name,)})
     examples = _examples(rule)
     assert examples
     for before, after in examples:

@@ -100,7 +100,7 @@ def test_rare_symbols_get_labels(dataset: Path, monkeypatch: pytest.MonkeyPatch,
     assert rows(dataset / "coverage.jsonl.gz") == []
     rare = frozenset([r"\succnsim", r"\daleth", r"\bigsqcup", r"\lgroup", r"\leq"])
     monkeypatch.setattr("recipes.dataset.coverage.known", lambda: rare)
-    folder = build("rare", coverage={"least": 4, "min_count": 1000})
+    folder = build("rare", coverage={"least": 4, "min_frequency": 1000})
     counts = Counter(token for row in labels(folder) for token in set(row["formula"].split()))
     assert all(counts[symbol] >= 4 for symbol in rare - {r"\leq"})
     assert counts[r"\leq"] == 0

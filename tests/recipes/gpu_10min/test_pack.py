@@ -19,7 +19,9 @@ def params() -> dict[str, Any]:
     whole = load_yaml(ROOT / "params.yaml")
     for path in pack.OVERRIDES:
         whole = merged(whole, load_yaml(Path(path)))
-    return merged(whole, {"normalize": {"normalizer": {"macros": None}}, "tokenize": {"vocabulary": {"min_count": 1}}})
+    return merged(
+        whole, {"normalize": {"normalizer": {"macros": None}}, "tokenize": {"vocabulary": {"min_frequency": 1}}}
+    )
 
 
 def test_each_label_is_drawn_in_several_styles_by_their_shares() -> None:

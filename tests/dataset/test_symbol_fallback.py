@@ -66,10 +66,12 @@ def test_each_is_read_whole_and_spelled(labels: list[list[str]]) -> None:
     assert unread == []
 
 
-@pytest.mark.parametrize("kind", ["symbols", "bpe"])
+@pytest.mark.parametrize("kind", ["word_level", "bpe"])
 @pytest.mark.parametrize("spelled", [True, False])
 def test_each_comes_back_by_way_of_ids(labels: list[list[str]], kind: str, spelled: bool, tmp_path: Path) -> None:
-    params = VocabularyParams.model_validate({"kind": kind, "min_count": 1, "max_size": 6000, "spell": spelled})
+    params = VocabularyParams.model_validate(
+        {"type": kind, "min_frequency": 1, "max_size": 6000, "symbol_fallback": spelled}
+    )
     vocabulary = Vocabulary.fit(labels, params)
     save_tokenizer(vocabulary, tmp_path / "tokenizer.json")
     tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
@@ -83,7 +85,7 @@ def test_each_comes_back_by_way_of_ids(labels: list[list[str]], kind: str, spell
 
 @pytest.mark.parametrize("spelled", [True, False])
 def test_a_walk_ends_in_a_formula_that_parses(labels: list[list[str]], spelled: bool) -> None:
-    vocabulary = Vocabulary.fit(labels, VocabularyParams(min_count=2, max_size=1200, spell=spelled))
+    vocabulary = Vocabulary.fit(labels, VocabularyParams(min_frequency=2, max_size=1200, symbol_fallback=spelled))
     grammar = GrammarConstraint(vocabulary)
     weights = np.array([12 if "«" in entry or entry == "$" else 1 for entry in vocabulary.tokens])
     for tokens in walk(grammar, weights, rows=60, length=40, seed=2):

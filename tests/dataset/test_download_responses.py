@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from im2latex.dataset import download as fetching
-from im2latex.dataset.download import Dataset, fetch
+from im2latex.dataset.download import RemoteDataset, download
 from im2latex.errors import InputError, UsageError
 from im2latex.io import gzip_stream
 
@@ -52,11 +52,11 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def datasets(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {
-        "published": Dataset("", "http://unused", {"a.lst": hashlib.sha256(BODY).hexdigest()}, {}),
-        "unpublished": Dataset("", "http://unused", {"a.lst": None}, {}),
-        "packed": Dataset("", "http://unused", {"a.gz": None}, {}),
+        "published": RemoteDataset("", "http://unused", {"a.lst": hashlib.sha256(BODY).hexdigest()}, {}),
+        "unpublished": RemoteDataset("", "http://unused", {"a.lst": None}, {}),
+        "packed": RemoteDataset("", "http://unused", {"a.gz": None}, {}),
     }
-    monkeypatch.setattr(fetching, "CORPORA", known)
+    monkeypatch.setattr(fetching, "DATASETS", known)
 
 
 def response(body: bytes = BODY, status: str = "200 OK", **headers: object) -> bytes:
@@ -94,19 +94,19 @@ ODD = {
 def test_an_odd_answer_is_one_sentence(server: Server, tmp_path: Path, answer: bytes, dataset: str) -> None:
     server.answer = answer
     with pytest.raises(InputError, match=r"a\.lst: download failed"):
-        fetch(dataset, tmp_path, server.url)
+        download(dataset, tmp_path, server.url)
     assert not (tmp_path / "a.lst").exists()
     assert not (tmp_path / "SHA256SUMS").exists()
 
 
 def test_without_length_and_checksum_nothing_is_taken(server: Server, tmp_path: Path) -> None:
     server.answer = response()
-    with pytest.raises(InputError, match="tells no length, and no checksum was published"):
-        fetch("unpublished", tmp_path / "1", server.url)
-    fetch("published", tmp_path / "1", server.url)
+    with pytest.raises(InputError, match="announces no length, and no checksum was published"):
+        download("unpublished", tmp_path / "1", server.url)
+    download("published", tmp_path / "1", server.url)
     assert (tmp_path / "1" / "a.lst").read_bytes() == BODY
     server.answer = response(b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY), Transfer_Encoding="chunked")
-    fetch("unpublished", tmp_path / "2", server.url)
+    download("unpublished", tmp_path / "2", server.url)
     assert (tmp_path / "2" / "a.lst").read_bytes() == BODY
 
 
@@ -117,10 +117,10 @@ def test_a_partial_file_that_is_whole_is_taken_only_for_what_it_is(
     (tmp_path / "a.lst.partial").write_bytes(BODY)
     server.answer = response(b"", "416 Range Not Satisfiable", Content_Range=told)
     if taken:
-        assert fetch("unpublished", tmp_path, server.url)[0].read_bytes() == BODY
+        assert download("unpublished", tmp_path, server.url)[0].read_bytes() == BODY
     else:
-        with pytest.raises(InputError, match="not what the server has now"):
-            fetch("unpublished", tmp_path, server.url)
+        with pytest.raises(InputError, match="file has changed since the partial download"):
+            download("unpublished", tmp_path, server.url)
         assert list(tmp_path.iterdir()) == []
 
 
@@ -128,7 +128,7 @@ def test_an_endless_body_is_given_up(server: Server, tmp_path: Path, monkeypatch
     monkeypatch.setattr(fetching, "MAX_BYTES", 500)
     server.answer = response()
     with pytest.raises(InputError, match="more than 500 bytes"):
-        fetch("published", tmp_path, server.url)
+        download("published", tmp_path, server.url)
 
 
 def test_an_archive_that_unpacks_to_far_more_is_discarded(
@@ -138,7 +138,7 @@ def test_an_archive_that_unpacks_to_far_more_is_discarded(
     body = gzip.compress(bytes(3_000_000))
     server.answer = response(body, Content_Length=len(body))
     with pytest.raises(InputError, match="unpacks to more than"):
-        fetch("packed", tmp_path, server.url)
+        download("packed", tmp_path, server.url)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -156,17 +156,17 @@ def test_https_is_not_left(server: Server, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(requests, "get", redirected)
     server.answer = response(Content_Length=len(BODY))
     with pytest.raises(InputError, match="which is not HTTPS"):
-        fetch("published", tmp_path, "https://example.org")
+        download("published", tmp_path, "https://example.org")
 
 
 @pytest.mark.parametrize("url", ["file:///etc", "ftp://host/x", "/data", "httpx://h"])
 def test_a_mirror_is_http(tmp_path: Path, url: str) -> None:
-    with pytest.raises(UsageError, match="begins with none of https://, http://"):
-        fetch("published", tmp_path, url)
+    with pytest.raises(UsageError, match="must begin with https:// or http://"):
+        download("published", tmp_path, url)
 
 
 @pytest.mark.parametrize("name", ["..", "../published", "/etc", "published/..", ""])
 def test_a_name_leads_nowhere(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="is no dataset that can be fetched"):
-        fetch(name, tmp_path / "into")
+    with pytest.raises(UsageError, match="is not a known dataset"):
+        download(name, tmp_path / "into")
     assert list(tmp_path.iterdir()) == []
