@@ -368,7 +368,7 @@ def vocabulary_spelling() -> str:
         for count in (2, 5, 20)
     ]
     header = [
-        "`min_count`",
+        "`min_frequency`",
         "entries, whole",
         "entries, spelled",
         "formulas lost, whole",
