@@ -55,7 +55,7 @@ def page(browser: Browser, reader: FakePredictor) -> Iterator[Page]:
         yield page
         context.close()
         assert foreign == []
-        assert [fault for fault in faults if "422" not in fault] == []  # of formulas that cannot be drawn
+        assert [fault for fault in faults if "422" not in fault] == []  # of formulas that cannot be rendered
 
 
 def _note(foreign: list[str], url: str, here: str) -> None:
@@ -77,15 +77,15 @@ def test_a_chosen_image_is_read_drawn_and_its_readings_are_offered(page: Page) -
     _expect(page, "#rendering").to_have_js_property("complete", True)
     _expect(page, "#rendering").to_have_attribute("alt", f"{LATEX} 60")
     _expect(page, "#confidence").to_have_text("confidence 90 %")
-    _expect(page, ".reading").to_have_count(3)
-    _expect(page, ".reading .drawn").to_have_count(2)  # the third cannot be drawn, and is shown as code
-    _expect(page, ".reading code").to_have_text(OTHERS[1])
-    page.locator(".reading").nth(1).click()
+    _expect(page, ".candidate").to_have_count(3)
+    _expect(page, ".candidate .rendered").to_have_count(2)  # the third cannot be rendered, and is shown as code
+    _expect(page, ".candidate code").to_have_text(OTHERS[1])
+    page.locator(".candidate").nth(1).click()
     _expect(page, "#latex").to_have_value(OTHERS[0])
     _expect(page, "#rendering").to_have_attribute("alt", OTHERS[0])
     page.keyboard.press("ArrowDown")
     _expect(page, "#latex").to_have_value(OTHERS[1])
-    _expect(page, "#rendering-problem").to_contain_text("cannot be drawn")
+    _expect(page, "#rendering-error").to_contain_text("cannot be rendered")
 
 
 def test_an_edit_is_drawn_and_copied(page: Page) -> None:
@@ -93,7 +93,7 @@ def test_an_edit_is_drawn_and_copied(page: Page) -> None:
     _expect(page, "#latex").to_have_value(f"{LATEX} 60")
     page.locator("#latex").fill("a + b")
     _expect(page, "#rendering").to_have_attribute("alt", "a + b")
-    _expect(page, "#readings :checked").to_have_count(0)
+    _expect(page, "#candidates :checked").to_have_count(0)
     page.locator("#copy").click()
     _expect(page, "#status").to_have_text("Copied")
     assert page.evaluate("() => navigator.clipboard.readText()") == "a + b"
@@ -101,7 +101,7 @@ def test_an_edit_is_drawn_and_copied(page: Page) -> None:
     playwright.expect(page.locator("#status")).to_have_text("Copied")
     assert page.evaluate("() => navigator.clipboard.readText()") == "$$a + b$$"
     page.locator("#latex").fill(r"\broken")
-    _expect(page, "#rendering-problem").to_have_text(r"The formula cannot be drawn: undefined macro (\broken)")
+    _expect(page, "#rendering-error").to_have_text(r"The formula cannot be rendered: undefined macro (\broken)")
     _expect(page, "#rendering").to_have_class("stale")
 
 
@@ -162,12 +162,12 @@ def test_pasted_and_dropped_images_are_read(page: Page) -> None:
 
 def test_what_is_no_image_and_what_is_blank_get_a_sentence(page: Page) -> None:
     _choose(page, b"text")
-    _expect(page, "#problem").to_contain_text("not an image")
+    _expect(page, "#error").to_contain_text("not an image")
     _choose(page, images.encoded(Image.new("L", (50, 50), 255)))
-    _expect(page, "#problem").to_have_text("There is no ink on the image")
+    _expect(page, "#error").to_have_text("There is no ink on the image")
     _choose(page, images.encoded(images.ink()))
     _expect(page, "#latex").to_have_value(f"{LATEX} 60")
-    _expect(page, "#problem").to_be_hidden()
+    _expect(page, "#error").to_be_hidden()
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -1,44 +1,44 @@
-// The server's two routes. Both throw an Error whose message is a sentence for people.
+// Requests to the server's two routes. Both throw an Error whose message is a sentence for the user.
 
 export async function predict(blob, signal) {
-  const answer = await ask("/predict?candidates=5&attention=true", {
+  const response = await request("/predict?candidates=5&attention=true", {
     method: "POST",
     headers: { "content-type": blob.type || "application/octet-stream" },
     body: blob,
     signal,
   });
-  return answer.json();
+  return response.json();
 }
 
 export async function render(latex, signal) {
-  const answer = await ask("/render", {
+  const response = await request("/render", {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ latex }),
     signal,
   });
-  return answer.blob();
+  return response.blob();
 }
 
-async function ask(url, options) {
-  let answer;
+async function request(url, options) {
+  let response;
   try {
-    answer = await fetch(url, options);
+    response = await fetch(url, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The server does not answer. Is it still running?");
+    throw new Error("The server does not respond. Is it still running?");
   }
-  if (answer.ok) return answer;
-  const said = await answer.json().catch(() => ({}));
-  throw new Error(said.error ?? `The server answered with status ${answer.status}.`);
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  throw new Error(body.error ?? `The server responded with status ${response.status}.`);
 }
 
-// Runs one question at a time: a new one ends the one before.
-export function latest(question) {
-  let running = null;
-  return (...given) => {
-    running?.abort();
-    running = new AbortController();
-    return question(...given, running.signal);
+// Runs one request at a time: a new one aborts the previous one.
+export function latest(send) {
+  let controller = null;
+  return (...values) => {
+    controller?.abort();
+    controller = new AbortController();
+    return send(...values, controller.signal);
   };
 }

@@ -1,10 +1,10 @@
-// The page: an image comes in, its reading is shown, compared, chosen from, edited and copied.
+// The page: predicts the formula in an image; shows, compares, edits and copies the candidates.
 
 import { latest, predict, render } from "./api.js";
 import { Attention } from "./attention.js";
 import { Crop, WHOLE } from "./crop.js";
 import * as images from "./image.js";
-import * as readings from "./predictions.js";
+import * as candidates from "./candidates.js";
 
 const PREVIEW_MS = 250;
 const EXAMPLES = [
@@ -16,17 +16,17 @@ const EXAMPLES = [
 
 const NOTES = {
   crop: matchMedia("(pointer: coarse)").matches
-    ? "To read a part of it, press Crop and draw a box with a finger."
-    : "Drag over the image to read a part of it.",
+    ? "To predict a part of it, press Crop and draw a box with a finger."
+    : "Drag over the image to predict a part of it.",
   cropping: "Draw a box, or move it with the arrow keys, resize it with Shift, and press Enter.",
-  own: "Choose a token to see where the model looked when it wrote it.",
-  other: "The attention is that of the first reading.",
+  own: "Select a token to see the attention of the model when it predicted it.",
+  other: "The attention belongs to the first candidate.",
 };
 
 const at = (id) => document.getElementById(id);
 const attention = new Attention({ seen: at("seen"), heat: at("heat"), chips: at("chips"), play: at("play") });
 const crop = new Crop(at("stage"), at("box"), {
-  chosen: (area) => readPart(area),
+  chosen: (area) => predictPart(area),
   changed: (active) => {
     at("crop").setAttribute("aria-pressed", active);
     at("crop-note").textContent = active ? NOTES.cropping : NOTES.crop;
@@ -36,59 +36,59 @@ let canvas = null;
 let timer = null;
 let best = "";
 
-const ask = latest(predict);
-const draw = latest(render);
+const latestPrediction = latest(predict);
+const latestRendering = latest(render);
 
-async function take(blob) {
-  clearProblem();
+async function load(blob) {
+  clearError();
   if (!blob) return;
   try {
     canvas = await images.open(blob);
   } catch (error) {
-    showProblem(error);
+    showError(error);
     return;
   }
   showImage(at("image"), await images.png(canvas));
-  await readPart(WHOLE);
+  await predictPart(WHOLE);
 }
 
-async function readPart(area) {
+async function predictPart(area) {
   if (!canvas) return;
-  clearProblem();
+  clearError();
   at("whole").hidden = area === WHOLE;
   if (area === WHOLE) crop.stop();
   at("results").hidden = false;
-  setState("reading", "Reading…");
+  setState("predicting", "Predicting…");
   try {
-    const found = await ask(await images.part(canvas, area));
-    showReading(found);
-    setState("done", `Read in ${Math.max(0.01, found.seconds).toFixed(2)} s`);
+    const prediction = await latestPrediction(await images.part(canvas, area));
+    showPrediction(prediction);
+    setState("done", `Predicted in ${Math.max(0.01, prediction.seconds).toFixed(2)} s`);
   } catch (error) {
     if (error.name === "AbortError") return;
-    showProblem(error);
+    showError(error);
     setState("failed", "");
   }
 }
 
-function showReading(found) {
-  best = found.latex;
-  readings.show(at("readings"), found.candidates, (candidate, place) => {
+function showPrediction(prediction) {
+  best = prediction.latex;
+  candidates.show(at("candidates"), prediction.candidates, (candidate, rank) => {
     setLatex(candidate.latex);
-    at("confidence").textContent = `confidence ${readings.percent(candidate.confidence)}`;
-    showWhose(place === 0);
+    at("confidence").textContent = `confidence ${candidates.percent(candidate.confidence)}`;
+    markAttention(rank === 0);
   });
-  attention.show(found);
-  at("attention-card").hidden = !found.attention;
-  showWhose(true);
-  const cut = found.reason === "cut" ? ", cut: longer than the model writes" : "";
-  at("confidence").textContent = `confidence ${readings.percent(found.confidence)}${cut}`;
-  setLatex(found.latex);
+  attention.show(prediction);
+  at("attention-card").hidden = !prediction.attention;
+  markAttention(true);
+  const cut = prediction.reason === "cut" ? ", cut: longer than the model can write" : "";
+  at("confidence").textContent = `confidence ${candidates.percent(prediction.confidence)}${cut}`;
+  setLatex(prediction.latex);
 }
 
-// Whether the attention belongs to the reading that is chosen.
-function showWhose(own) {
-  at("attention-card").classList.toggle("other", !own);
-  at("attention-note").textContent = own ? NOTES.own : NOTES.other;
+// Notes whether the attention belongs to the selected candidate.
+function markAttention(isOwn) {
+  at("attention-card").classList.toggle("other", !isOwn);
+  at("attention-note").textContent = isOwn ? NOTES.own : NOTES.other;
 }
 
 function setLatex(latex) {
@@ -101,26 +101,26 @@ async function preview() {
   clearTimeout(timer);
   const latex = at("latex").value;
   try {
-    showImage(at("rendering"), await draw(latex));
+    showImage(at("rendering"), await latestRendering(latex));
     at("rendering").alt = latex;
     at("rendering").classList.remove("stale");
-    at("rendering-problem").textContent = "";
+    at("rendering-error").textContent = "";
   } catch (error) {
     if (error.name === "AbortError") return;
     at("rendering").classList.add("stale");
-    at("rendering-problem").textContent = error.message;
+    at("rendering-error").textContent = error.message;
   }
 }
 
 function edited() {
   fit();
-  if (at("latex").value !== best) readings.unchoose(at("readings"));
+  if (at("latex").value !== best) candidates.deselect(at("candidates"));
   at("confidence").textContent = "edited";
   clearTimeout(timer);
   timer = setTimeout(preview, PREVIEW_MS);
 }
 
-// The text area as high as its text.
+// Makes the text area as high as its text.
 function fit() {
   at("latex").style.height = "auto";
   at("latex").style.height = `${at("latex").scrollHeight + 2}px`;
@@ -130,7 +130,7 @@ async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Not a secure context, as over plain HTTP from another machine: the old way.
+    // Not a secure context, as over plain HTTP from another machine: the deprecated command.
     const field = document.createElement("textarea");
     field.value = text;
     document.body.append(field);
@@ -142,33 +142,33 @@ async function copy(text) {
 }
 
 function showImage(image, blob) {
-  const before = image.src;
+  const previous = image.src;
   image.src = URL.createObjectURL(blob);
   image.hidden = false;
-  if (before.startsWith("blob:")) URL.revokeObjectURL(before);
+  if (previous.startsWith("blob:")) URL.revokeObjectURL(previous);
 }
 
-function showProblem(error) {
-  at("problem").textContent = error.message;
-  at("problem").hidden = false;
+function showError(error) {
+  at("error").textContent = error.message;
+  at("error").hidden = false;
 }
 
-function clearProblem() {
-  at("problem").hidden = true;
+function clearError() {
+  at("error").hidden = true;
 }
 
-function setState(state, sentence) {
+function setState(state, message) {
   document.body.dataset.state = state;
-  at("status").textContent = sentence;
+  at("status").textContent = message;
 }
 
-async function offerExamples() {
+async function showExamples() {
   for (const [name, latex] of EXAMPLES) {
     let blob;
     try {
       blob = await render(latex);
     } catch {
-      return; // nothing can be drawn here: no examples
+      return; // no renderer here, so no examples
     }
     const button = document.createElement("button");
     const image = document.createElement("img");
@@ -177,7 +177,7 @@ async function offerExamples() {
     image.src = URL.createObjectURL(blob);
     image.alt = name;
     button.append(image);
-    button.addEventListener("click", () => take(blob));
+    button.addEventListener("click", () => load(blob));
     at("examples").append(button);
     at("examples").hidden = false;
   }
@@ -185,17 +185,17 @@ async function offerExamples() {
 
 for (const input of [at("file"), at("camera")]) {
   input.addEventListener("change", () => {
-    take(input.files[0]);
+    load(input.files[0]);
     input.value = "";
   });
 }
 at("paste").hidden = !navigator.clipboard?.read;
-at("paste").addEventListener("click", () => images.fromClipboard().then(take, showProblem));
+at("paste").addEventListener("click", () => images.fromClipboard().then(load, showError));
 document.addEventListener("paste", (event) => {
-  const blob = images.among(event.clipboardData);
-  if (!blob) return; // text, which is for the text area
+  const blob = images.first(event.clipboardData);
+  if (!blob) return; // text, for the text area
   event.preventDefault();
-  take(blob);
+  load(blob);
 });
 let depth = 0; // of drags entering and leaving elements
 const hover = (change) => {
@@ -208,13 +208,13 @@ document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   hover(-depth);
-  const blob = images.among(event.dataTransfer);
-  if (blob) take(blob);
-  else showProblem(new Error("There was no image in that. Drop a file, or copy the image and paste it here."));
+  const blob = images.first(event.dataTransfer);
+  if (blob) load(blob);
+  else showError(new Error("What was dropped contains no image. Drop an image file, or copy the image and paste it here."));
 });
 at("crop").addEventListener("click", () => (crop.active ? crop.stop() : crop.start()));
-at("whole").addEventListener("click", () => readPart(WHOLE));
+at("whole").addEventListener("click", () => predictPart(WHOLE));
 at("latex").addEventListener("input", edited);
 at("copy").addEventListener("click", () => copy(at("latex").value));
 at("copy-display").addEventListener("click", () => copy(`$$${at("latex").value}$$`));
-offerExamples();
+showExamples();

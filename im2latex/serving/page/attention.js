@@ -1,19 +1,19 @@
-// Tokens as chips; each shows a map of where the model looked, over the image as it saw it.
+// Tokens as chips; each shows its attention map over the image as the model saw it.
 
 const STEP_MS = 420;
-const MOST_ENLARGED = 3; // beyond this only the blur grows
+const MAX_ZOOM = 3; // beyond this only the blur grows
 
 export class Attention {
   constructor({ seen, heat, chips, play }) {
     Object.assign(this, { seen, heat, chips, play });
     this.maps = null;
     this.timer = null;
-    seen.addEventListener("load", () => (seen.style.width = `${MOST_ENLARGED * seen.naturalWidth}px`));
-    play.addEventListener("click", () => (this.timer ? this.pause() : this.#run()));
-    for (const kind of ["pointerover", "focusin", "click"]) chips.addEventListener(kind, (event) => this.#point(event));
-    chips.addEventListener("pointerleave", () => !this.timer && this.#mark(this.chips.querySelector(":focus-visible")));
-    chips.addEventListener("focusout", () => !this.timer && this.#mark(null));
-    chips.addEventListener("keydown", (event) => this.#walk(event));
+    seen.addEventListener("load", () => (seen.style.width = `${MAX_ZOOM * seen.naturalWidth}px`));
+    play.addEventListener("click", () => (this.timer ? this.pause() : this.#start()));
+    for (const kind of ["pointerover", "focusin", "click"]) chips.addEventListener(kind, (event) => this.#select(event));
+    chips.addEventListener("pointerleave", () => !this.timer && this.#showMap(this.chips.querySelector(":focus-visible")));
+    chips.addEventListener("focusout", () => !this.timer && this.#showMap(null));
+    chips.addEventListener("keydown", (event) => this.#moveFocus(event));
   }
 
   show({ image, tokens, attention }) {
@@ -21,7 +21,7 @@ export class Attention {
     this.seen.src = image;
     this.maps = attention;
     this.chips.replaceChildren(...tokens.map((token, place) => chip(token, place)));
-    this.#mark(null);
+    this.#showMap(null);
   }
 
   pause() {
@@ -31,14 +31,14 @@ export class Attention {
     this.play.textContent = "Play";
   }
 
-  #run() {
+  #start() {
     const all = [...this.chips.children];
     let place = 0;
     const step = () => {
       if (place === all.length) {
         this.pause();
-        this.#mark(null);
-      } else this.#mark(all[place++]);
+        this.#showMap(null);
+      } else this.#showMap(all[place++]);
     };
     this.timer = setInterval(step, STEP_MS);
     this.play.setAttribute("aria-pressed", "true");
@@ -46,14 +46,14 @@ export class Attention {
     step();
   }
 
-  #point(event) {
+  #select(event) {
     const at = event.target.closest(".chip");
     if (!at) return;
     this.pause();
-    this.#mark(at);
+    this.#showMap(at);
   }
 
-  #walk(event) {
+  #moveFocus(event) {
     const all = [...this.chips.children];
     const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
     const from = all.indexOf(document.activeElement);
@@ -65,7 +65,7 @@ export class Attention {
     all[to].focus();
   }
 
-  #mark(at) {
+  #showMap(at) {
     for (const one of this.chips.children) one.classList.toggle("shown", one === at);
     const map = at && this.maps?.[Number(at.dataset.place)];
     const pen = this.heat.getContext("2d");

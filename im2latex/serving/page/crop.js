@@ -1,9 +1,9 @@
-// A rectangle over an image, drawn with a mouse, a finger or the keyboard.
+// Selection of a rectangle of an image with the mouse, a finger or the keyboard.
 //
-// A mouse may draw at any time. A finger draws once `start` was called, so that it can scroll before. Then the box can
-// also be moved with the arrow keys, resized with Shift, read with Enter and given up with Escape.
+// A mouse may draw at any time; a finger only after `start`, so that it can scroll before. Then the arrow keys also move
+// the box, Shift with them resizes it, Enter confirms it, and Escape cancels.
 
-const LEAST_PX = 8;
+const MIN_PX = 8;
 const STEP = 0.02;
 const WHOLE = { left: 0, top: 0, right: 1, bottom: 1 };
 const INSET = { left: 0.1, top: 0.1, right: 0.9, bottom: 0.9 };
@@ -18,7 +18,7 @@ export class Crop {
     this.origin = null;
     box.tabIndex = 0;
     box.setAttribute("role", "application");
-    box.setAttribute("aria-label", "Part to read. Arrow keys move it, with Shift they resize it, Enter reads it, Escape gives up.");
+    box.setAttribute("aria-label", "Part to predict. Arrow keys move it, with Shift they resize it, Enter confirms it, Escape cancels.");
     stage.addEventListener("pointerdown", (event) => this.#down(event));
     stage.addEventListener("pointermove", (event) => this.#move(event));
     stage.addEventListener("pointerup", (event) => this.#up(event));
@@ -57,9 +57,9 @@ export class Crop {
     if (!this.origin) return;
     const area = between(this.origin, this.#place(event));
     const { width, height } = this.stage.getBoundingClientRect();
-    const large = (area.right - area.left) * width >= LEAST_PX && (area.bottom - area.top) * height >= LEAST_PX;
+    const isLarge = (area.right - area.left) * width >= MIN_PX && (area.bottom - area.top) * height >= MIN_PX;
     this.origin = null;
-    if (large) this.#finish(area);
+    if (isLarge) this.#finish(area);
     else this.stop();
   }
 

@@ -1,16 +1,16 @@
-// Images from files, the clipboard and drops; parts of them as PNG. All is done here, nothing leaves the browser yet.
+// Loading of images from files, the clipboard and drops; crops of them as PNG. All of it runs in the browser.
 
-const MOST_PIXELS = 4_000_000; // the server reads no more of an image than this
+const MAX_PIXELS = 4_000_000; // the server shrinks larger images to this
 
-// Any image that this browser can show, upright, as a canvas.
+// Decodes any image that the browser can show, upright, into a canvas.
 export async function open(blob) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(blob);
   } catch {
-    throw new Error("This is not an image that can be read. Give a PNG, JPEG or WebP.");
+    throw new Error("This is not an image that can be decoded. Use a PNG, JPEG or WebP file.");
   }
-  const factor = Math.min(1, Math.sqrt(MOST_PIXELS / (bitmap.width * bitmap.height)));
+  const factor = Math.min(1, Math.sqrt(MAX_PIXELS / (bitmap.width * bitmap.height)));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(bitmap.width * factor));
   canvas.height = Math.max(1, Math.round(bitmap.height * factor));
@@ -21,7 +21,7 @@ export async function open(blob) {
   return canvas;
 }
 
-// A part of the canvas as PNG; `box` holds shares of its sides: left, top, right, bottom.
+// A crop of the canvas as PNG; `box` has left, top, right and bottom as fractions of its sides.
 export function part(canvas, box) {
   const left = Math.floor(box.left * canvas.width);
   const top = Math.floor(box.top * canvas.height);
@@ -38,8 +38,8 @@ export function png(canvas) {
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
-// The first image among what was dropped or pasted; null where there is none.
-export function among(transfer) {
+// The first image of a drop or paste; null where there is none.
+export function first(transfer) {
   const files = [...(transfer?.files ?? [])];
   return files.find((file) => file.type.startsWith("image/")) ?? files[0] ?? null;
 }
@@ -49,7 +49,7 @@ export async function fromClipboard() {
   try {
     items = await navigator.clipboard.read();
   } catch {
-    throw new Error("The browser did not let this page read the clipboard. Press Ctrl+V or ⌘V instead.");
+    throw new Error("The browser does not allow this page to read the clipboard. Press Ctrl+V or ⌘V instead.");
   }
   for (const item of items) {
     const kind = item.types.find((type) => type.startsWith("image/"));

@@ -1,23 +1,23 @@
-// The best readings, each drawn, as a group of radio buttons.
+// The candidates, each rendered, as a group of radio buttons.
 
 import { render } from "./api.js";
 
-export function show(group, candidates, chosen) {
-  group.replaceChildren(...candidates.map((candidate, place) => option(candidate, place, chosen)));
+export function show(group, candidates, onSelect) {
+  group.replaceChildren(...candidates.map((candidate, rank) => option(candidate, rank, onSelect)));
 }
 
-export function unchoose(group) {
+export function deselect(group) {
   for (const button of group.querySelectorAll("input")) button.checked = false;
 }
 
-function option(candidate, place, chosen) {
+function option(candidate, rank, onSelect) {
   const label = document.createElement("label");
-  label.className = "reading";
+  label.className = "candidate";
   const button = document.createElement("input");
   button.type = "radio";
-  button.name = "reading";
-  button.checked = place === 0;
-  button.addEventListener("change", () => chosen(candidate, place));
+  button.name = "candidate";
+  button.checked = rank === 0;
+  button.addEventListener("change", () => onSelect(candidate, rank));
   const formula = document.createElement("span");
   formula.className = "formula";
   const code = document.createElement("code");
@@ -31,23 +31,23 @@ function option(candidate, place, chosen) {
   bar.value = candidate.confidence;
   bar.setAttribute("aria-label", "confidence");
   label.append(button, formula, share, bar);
-  draw(candidate.latex, formula, code);
+  showRendering(candidate.latex, formula, code);
   return label;
 }
 
-async function draw(latex, formula, code) {
+async function showRendering(latex, formula, code) {
   try {
     const image = document.createElement("img");
     image.src = URL.createObjectURL(await render(latex));
     image.alt = latex;
-    image.className = "drawn";
+    image.className = "rendered";
     image.addEventListener("load", () => URL.revokeObjectURL(image.src));
     code.replaceWith(image);
   } catch {
-    formula.title = "This reading cannot be drawn";
+    formula.title = "This candidate cannot be rendered";
   }
 }
 
-export function percent(share) {
-  return `${Math.round(100 * share)} %`;
+export function percent(probability) {
+  return `${Math.round(100 * probability)} %`;
 }
