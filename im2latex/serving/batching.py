@@ -1,7 +1,7 @@
-"""Work of many callers on a few threads, in batches: what arrives while batches are computed makes up the next ones.
+"""Dynamic batching: requests that arrive while a batch is computed make up the next one.
 
-So a single caller waits for nobody, and many share the cost of a batch. The queue is bounded; the work of a caller
-that has given up is dropped before it is begun, and a batch at work is cancelled where all its callers have.
+A single caller waits for nobody, and many callers share the cost of a batch. The queue is bounded. Items whose caller
+has gone are dropped before they are computed, and a running batch is cancelled once all of its callers have gone.
 """
 
 import asyncio
@@ -18,119 +18,125 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class BusyError(Im2LatexError):
+class QueueFullError(Im2LatexError):
     """The queue is full, or closed."""
 
 
-class Batcher(Generic[Item, Result]):
-    """Calls `work` with at most `most` items of one kind, on `threads` that live as long as the context is open."""
+class DynamicBatcher(Generic[Item, Result]):
+    """Computes items of many callers in batches, on threads that exist while the context is open."""
 
     def __init__(
         self,
-        work: Callable[[Sequence[Item]], Sequence[Result]],
+        function: Callable[[Sequence[Item]], Sequence[Result]],
         *,
-        most: int,
-        waiting: int,
-        kind: Callable[[Item], Hashable] = lambda _: None,
-        threads: int = 1,
+        max_batch_size: int,
+        max_queue_size: int,
+        key: Callable[[Item], Hashable] = lambda _: None,
+        num_threads: int = 1,
     ) -> None:
-        """`work` gives one result an item, in order; at most `waiting` items queue; only equal kinds are joined.
+        """Batch calls of `function`.
 
-        With several `threads`, `work` is called by several at once.
+        Args:
+            function: Returns one result per item, in order. With several threads it must be thread-safe.
+            max_batch_size: Items in one call of `function`.
+            max_queue_size: Items that may wait; more raise `QueueFullError`.
+            key: Only items of equal keys share a batch.
+            num_threads: Batches that are computed at once.
+
         """
-        self._work = work
-        self._most = most
-        self._room = waiting
-        self._kind = kind
-        self._threads = threads
+        self._function = function
+        self._max_batch_size = max_batch_size
+        self._max_queue_size = max_queue_size
+        self._key = key
+        self._num_threads = num_threads
         self._queue: deque[tuple[Item, asyncio.Future[Result]]] = deque()
-        self._filled = asyncio.Event()
-        self._open = False
-        self._at_work: set[Cancellation] = set()
+        self._not_empty = asyncio.Event()
+        self._is_open = False
+        self._running: set[Cancellation] = set()
 
-    async def __aenter__(self) -> "Batcher[Item, Result]":
+    async def __aenter__(self) -> "DynamicBatcher[Item, Result]":
         """Start the threads."""
-        self._pool = ThreadPoolExecutor(max_workers=self._threads)
-        self._loops = [asyncio.create_task(self._serve()) for _ in range(self._threads)]
-        self._open = True
+        self._pool = ThreadPoolExecutor(max_workers=self._num_threads)
+        self._loops = [asyncio.create_task(self._process_queue()) for _ in range(self._num_threads)]
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take nothing more, give up those that wait, cancel the batches at work and wait for their end."""
-        self._open = False
+        """Reject new items, cancel those in the queue and in running batches, and join the threads."""
+        self._is_open = False
         for loop in self._loops:
             loop.cancel()
         for _, future in self._queue:
             future.cancel()
-        for cancellation in self._at_work:
+        for cancellation in self._running:
             cancellation.cancel()
         await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
 
     @property
-    def waiting(self) -> int:
-        """Items in the queue, not those at work."""
+    def queue_size(self) -> int:
+        """Items in the queue, without those of running batches."""
         return len(self._queue)
 
-    async def do(self, item: Item) -> Result:
-        """The result for one item; raises `BusyError`, and whatever the work raises for it."""
-        if not self._open or len(self._queue) >= self._room:
-            raise BusyError(f"{len(self._queue)} others are waiting; try again in a moment")
+    async def submit(self, item: Item) -> Result:
+        """Return the result for one item; raises `QueueFullError`, and whatever the function raises for the item."""
+        if not self._is_open or len(self._queue) >= self._max_queue_size:
+            raise QueueFullError(f"{len(self._queue)} other requests are in the queue; try again in a moment")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._queue.append((item, future))
-        self._filled.set()
+        self._not_empty.set()
         return await future
 
-    async def _serve(self) -> None:
+    async def _process_queue(self) -> None:
         while True:
-            await self._filled.wait()
+            await self._not_empty.wait()
             batch = self._next_batch()
             if batch:
                 await self._compute(batch)
             else:
-                self._filled.clear()
+                self._not_empty.clear()
 
     def _next_batch(self) -> list[tuple[Item, "asyncio.Future[Result]"]]:
-        """The oldest item and those of its kind, in the order they came."""
-        living = [entry for entry in self._queue if not entry[1].done()]
-        batch = [entry for entry in living if self._kind(entry[0]) == self._kind(living[0][0])][: self._most]
-        chosen = {id(future) for _, future in batch}
-        self._queue = deque(entry for entry in living if id(entry[1]) not in chosen)
+        """Remove the oldest item and others of its key from the queue, in the order of arrival."""
+        pending = [entry for entry in self._queue if not entry[1].done()]
+        batch = [entry for entry in pending if self._key(entry[0]) == self._key(pending[0][0])][: self._max_batch_size]
+        selected = {id(future) for _, future in batch}
+        self._queue = deque(entry for entry in pending if id(entry[1]) not in selected)
         return batch
 
     async def _compute(self, batch: list[tuple[Item, "asyncio.Future[Result]"]]) -> None:
-        """Give each its result; of a batch that fails, each is tried alone, so that only the culprit fails."""
+        """Set the result of each item; if the batch fails, compute each item alone, so that only the culprit fails."""
         batch = [entry for entry in batch if not entry[1].done()]
         if not batch:
             return
         cancellation = Cancellation()
-        self._at_work.add(cancellation)
+        self._running.add(cancellation)
 
-        def cancel_if_unwanted(_: "asyncio.Future[Result]") -> None:
+        def cancel_if_all_done(_: "asyncio.Future[Result]") -> None:
             if all(future.done() for _, future in batch):
                 cancellation.cancel()
 
         for _, future in batch:
-            future.add_done_callback(cancel_if_unwanted)
-        done = asyncio.get_running_loop().run_in_executor(
+            future.add_done_callback(cancel_if_all_done)
+        call = asyncio.get_running_loop().run_in_executor(
             self._pool, self._call, cancellation, [item for item, _ in batch]
         )
-        await asyncio.wait({done})
-        self._at_work.discard(cancellation)
-        error = done.exception()
+        await asyncio.wait({call})
+        self._running.discard(cancellation)
+        error = call.exception()
         if error is not None and len(batch) > 1:
             for entry in batch:
                 await self._compute([entry])
             return
-        for place, (_, future) in enumerate(batch):
+        for index, (_, future) in enumerate(batch):
             if future.done():
                 continue  # its caller has gone
             if error is not None:
                 future.set_exception(error)
             else:
-                future.set_result(done.result()[place])
+                future.set_result(call.result()[index])
 
     def _call(self, cancellation: Cancellation, items: Sequence[Item]) -> Sequence[Result]:
         with cancellation.active():
-            return self._work(items)
+            return self._function(items)

@@ -1,7 +1,7 @@
-"""What requests may cost, and the admission of requests: how many in flight, how many of one client and how fast.
+"""Limits of the server and admission control: requests in progress, in total and per client, and their rate.
 
-A client is the address of its connection; the addresses of an IPv6 network of 64 bits are one client. A request takes a
-place once its body is complete, so that slow senders keep nobody out; the bodies on their way are limited in bytes.
+A client is the address of its connection; the addresses of an IPv6 network of 64 bits are one client. A request counts
+as in progress once its body is complete, so that slow senders block nobody; incomplete bodies are limited in bytes.
 """
 
 import asyncio
@@ -18,122 +18,122 @@ from starlette.types import Scope
 from im2latex.config import Params
 
 MB = 1 << 20
-_REMEMBERED_CLIENTS = 4096
+_MAX_CLIENTS = 4096
 _IPV6_NETWORK_BITS = 64
 
 
-class Limits(Params):
-    """What requests may cost."""
+class ServerLimits(Params):
+    """Limits of requests and connections."""
 
-    body_mb: float = Field(default=10, gt=0, description="size of a request's body")
-    pixels: int = Field(default=25_000_000, ge=1, description="pixels of an image; photos of phones have 12 million")
-    requests: int = Field(default=64, ge=1, description="requests at work, above which others are refused")
-    per_client: int = Field(default=32, ge=1, description="the same for one client, told by its address")
-    rate: float = Field(default=300, gt=0, description="requests a second of one client")
-    connections: int = Field(default=512, ge=1, description="open connections; beyond, idle ones are closed")
-    seconds: float = Field(default=20, gt=0, description="time to answer a request, from the end of its body")
-    body_seconds: float = Field(default=15, gt=0, description="time to send a request's body")
-    header_seconds: float = Field(default=10, gt=0, description="time to send a request's headers")
+    max_body_mb: float = Field(default=10, gt=0, description="size of a request's body")
+    max_pixels: int = Field(default=25_000_000, ge=1, description="pixels of an image; photos of phones have 12 million")
+    max_requests: int = Field(default=64, ge=1, description="requests in progress; more are rejected")
+    max_requests_per_client: int = Field(default=32, ge=1, description="the same for one client address")
+    max_rate: float = Field(default=300, gt=0, description="requests per second of one client")
+    max_connections: int = Field(default=512, ge=1, description="open connections; beyond, idle ones are closed")
+    timeout_seconds: float = Field(default=20, gt=0, description="time to respond, from the end of the request's body")
+    body_timeout_seconds: float = Field(default=15, gt=0, description="time to receive a request's body")
+    header_timeout_seconds: float = Field(default=10, gt=0, description="time to receive a request's headers")
 
 
-class RefusedError(Exception):
-    """The request is not admitted, or loses its place: HTTP status and a sentence."""
+class RejectedError(Exception):
+    """The request is not admitted, or ended early: HTTP status and a message for the client."""
 
-    def __init__(self, status: int, sentence: str) -> None:
+    def __init__(self, status: int, message: str) -> None:
         self.status = status
-        self.sentence = sentence
-        super().__init__(sentence)
+        self.message = message
+        super().__init__(message)
 
 
 @dataclass(eq=False)
-class Ticket:
-    """One request in flight, whose phase ends by its timer."""
+class ActiveRequest:
+    """One request that is being received or in progress; `timer` ends that phase."""
 
     client: str
     timer: asyncio.Timeout | None = None
     bytes_received: int = 0
-    refusal: RefusedError | None = None
-    """Why the phase was ended before its time."""
+    rejection: RejectedError | None = None
+    """Why the phase was ended before its timeout."""
 
-    def end(self, refusal: RefusedError, seconds: float = 0) -> None:
+    def end(self, rejection: RejectedError, seconds: float = 0) -> None:
         """End the phase after at most so many seconds."""
         when = asyncio.get_running_loop().time() + seconds
         if self.timer is not None and not self.timer.expired() and when < (self.timer.when() or when + 1):
-            self.refusal = refusal
+            self.rejection = rejection
             self.timer.reschedule(when)
 
 
-class Admission:
-    """The requests in flight of one server."""
+class AdmissionController:
+    """The active requests of one server, and whether it admits another."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ServerLimits) -> None:
         self._limits = limits
-        self._receiving: dict[Ticket, None] = {}
-        self._working: dict[Ticket, None] = {}
-        self._free_at: dict[str, float] = {}
-        self._stopping: RefusedError | None = None
+        self._receiving: dict[ActiveRequest, None] = {}
+        self._in_progress: dict[ActiveRequest, None] = {}
+        self._next_at: dict[str, float] = {}
+        self._stopping: RejectedError | None = None
 
-    def count(self, client: str) -> None:
-        """Count one request against the client's rate; raises `RefusedError` where it sends too many."""
+    def check_rate(self, client: str) -> None:
+        """Count one request; raises `RejectedError` where the client exceeds its rate."""
         now = time.monotonic()
-        free_at = max(now, self._free_at.get(client, now))
-        if free_at - now > 1:  # a second's worth may come at once
-            raise RefusedError(429, f"More than {self._limits.rate:g} requests a second; send them slower")
-        if len(self._free_at) >= _REMEMBERED_CLIENTS:
-            self._free_at = {other: when for other, when in self._free_at.items() if when > now}
-        self._free_at[client] = free_at + 1 / self._limits.rate
+        next_at = max(now, self._next_at.get(client, now))
+        if next_at - now > 1:  # bursts of one second's requests are allowed
+            raise RejectedError(429, f"More than {self._limits.max_rate:g} requests per second; send them slower")
+        if len(self._next_at) >= _MAX_CLIENTS:
+            self._next_at = {other: when for other, when in self._next_at.items() if when > now}
+        self._next_at[client] = next_at + 1 / self._limits.max_rate
 
     @contextmanager
-    def receiving(self, client: str) -> Iterator[Ticket]:
-        """A request whose body is on its way; raises `RefusedError` when the server stops."""
+    def receiving(self, client: str) -> Iterator[ActiveRequest]:
+        """Register a request whose body is being received; raises `RejectedError` while the server stops."""
         if self._stopping is not None:
             raise self._stopping
-        ticket = Ticket(client)
-        self._receiving[ticket] = None
+        request = ActiveRequest(client)
+        self._receiving[request] = None
         try:
-            yield ticket
+            yield request
         finally:
-            self._receiving.pop(ticket, None)
+            self._receiving.pop(request, None)
 
-    def received(self, ticket: Ticket, size: int) -> None:
-        """Count bytes of a body; where all together are too many, the oldest of the client with the most is ended."""
-        ticket.bytes_received += size
-        held: Counter[str] = Counter()
+    def count_bytes(self, request: ActiveRequest, size: int) -> None:
+        """Count bytes of a body; where all bodies are too large, end the oldest of the client with most bytes."""
+        request.bytes_received += size
+        per_client: Counter[str] = Counter()
         for one in self._receiving:
-            held[one.client] += one.bytes_received
-        if held.total() > self._limits.requests * self._limits.body_mb * MB:
-            slow = max(self._receiving, key=lambda one: held[one.client])
-            slow.end(RefusedError(408, "The request was not complete when others needed its memory; send it faster"))
+            per_client[one.client] += one.bytes_received
+        if per_client.total() > self._limits.max_requests * self._limits.max_body_mb * MB:
+            slow = max(self._receiving, key=lambda one: per_client[one.client])
+            slow.end(RejectedError(408, "The request was incomplete when others needed its memory; send it faster"))
             del self._receiving[slow]
 
     @contextmanager
-    def working(self, client: str) -> Iterator[Ticket]:
-        """A request that is worked on; raises `RefusedError` where there is no room."""
-        held = sum(ticket.client == client for ticket in self._working)
+    def in_progress(self, client: str) -> Iterator[ActiveRequest]:
+        """Register a request whose response is being computed; raises `RejectedError` where there are too many."""
+        own = sum(request.client == client for request in self._in_progress)
         if self._stopping is not None:
             raise self._stopping
-        if held >= self._limits.per_client:
-            raise RefusedError(429, f"{held} requests of yours are being worked on; wait for their answers")
-        if len(self._working) >= self._limits.requests:
-            raise RefusedError(503, f"{len(self._working)} requests are being worked on; try again in a moment")
-        ticket = Ticket(client)
-        self._working[ticket] = None
+        if own >= self._limits.max_requests_per_client:
+            raise RejectedError(429, f"{own} of your requests are in progress; wait for their responses")
+        if len(self._in_progress) >= self._limits.max_requests:
+            raise RejectedError(503, f"{len(self._in_progress)} requests are in progress; try again in a moment")
+        request = ActiveRequest(client)
+        self._in_progress[request] = None
         try:
-            yield ticket
+            yield request
         finally:
-            del self._working[ticket]
+            del self._in_progress[request]
 
     def stop(self, seconds: float) -> None:
-        """Admit nothing more; end the requests at work after so many seconds, and those on their way now."""
-        self._stopping = RefusedError(503, "The server is being stopped; try again in a moment")
-        for ticket in self._receiving:
-            ticket.end(self._stopping)
-        for ticket in self._working:
-            ticket.end(self._stopping, seconds)
+        """Admit no more requests; end those in progress after so many seconds, and those being received now."""
+        self._stopping = RejectedError(503, "The server is stopping; try again in a moment")
+        for request in self._receiving:
+            request.end(self._stopping)
+        for request in self._in_progress:
+            request.end(self._stopping, seconds)
 
 
 def client_of(scope: Scope) -> str:
-    """The client that a request is counted for."""
+    """The client that a request counts for: its address, or the network of an IPv6 address."""
     host = (scope.get("client") or ("", 0))[0]
     try:
         address = ipaddress.ip_address(host)

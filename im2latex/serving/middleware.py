@@ -1,7 +1,7 @@
-"""ASGI middleware that holds every request to the limits, and adds the headers that every answer carries.
+"""ASGI middleware that enforces the limits of requests and adds the security headers of every response.
 
-It takes the whole body before anything is computed, counts its bytes as they come in and never believes Content-Length;
-a client that goes away ends its work. HEAD is answered as GET, without a body.
+It receives the whole body before anything is computed and counts its bytes instead of trusting Content-Length. The work
+for a client that disconnects is cancelled. HEAD is processed as GET; the server omits the body.
 """
 
 import asyncio
@@ -11,185 +11,190 @@ from contextlib import asynccontextmanager, suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from im2latex.serving.limits import MB, Admission, Limits, RefusedError, Ticket, client_of
+from im2latex.serving.limits import MB, ActiveRequest, AdmissionController, RejectedError, ServerLimits, client_of
 
 _RETRY_SECONDS = 1
-_DISCARD_FACTOR = 32  # a body this many times too large is not heard out, so that its sender may read our answer
+_DISCARD_FACTOR = 32
+"""A body that is too large is read up to this multiple of the limit, so that its sender can receive the response."""
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
 _HEADERS = [
-    (
-        b"content-security-policy",
-        b"default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-        b"frame-ancestors 'none'",
-    ),
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-cache"),
 ]
 
 
-class _TooLargeError(Exception):
+class _BodyTooLargeError(Exception):
     """The body has more bytes than allowed."""
 
 
-class _GoneError(Exception):
-    """The client has hung up."""
+class _DisconnectedError(Exception):
+    """The client has closed the connection."""
 
 
-class Limited:
-    """The application within, called with whole bodies only; all else is answered here, with a sentence."""
+class LimitMiddleware:
+    """Calls the application with complete requests within the limits; responds to all others itself."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, admission: Admission) -> None:
+    def __init__(self, app: ASGIApp, limits: ServerLimits, admission: AdmissionController) -> None:
         self._app = app
         self._limits = limits
         self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection's request."""
+        """Process one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send)
+        sender = _ResponseSender(send)
         client = client_of(scope)
         try:
-            self._admission.count(client)
+            self._admission.check_rate(client)
             if scope["method"] in ("GET", "HEAD"):
-                await self._app({**scope, "method": "GET"}, receive, answer)
+                await self._app({**scope, "method": "GET"}, receive, sender)
                 return
-            body = await self._received(scope, receive, answer, client)
-        except RefusedError as refusal:
-            with suppress(_GoneError, TimeoutError):
+            body = await self._receive(scope, receive, sender, client)
+        except RejectedError as rejection:
+            with suppress(_DisconnectedError, TimeoutError):
                 async with asyncio.timeout(_RETRY_SECONDS):
                     await self._discard(receive)
-            await answer.refuse(refusal)
+            await sender.reject(rejection)
             return
         if body is None:
             return
         try:
-            with self._admission.working(client) as ticket:
-                await self._work(scope, receive, answer, body, ticket)
-        except RefusedError as refusal:
-            await answer.refuse(refusal)
+            with self._admission.in_progress(client) as request:
+                await self._respond(scope, receive, sender, body, request)
+        except RejectedError as rejection:
+            await sender.reject(rejection)
 
-    async def _received(self, scope: Scope, receive: Receive, answer: "_Answer", client: str) -> bytes | None:
-        """The whole body; None where there is none, and the client has got the reason or has gone."""
+    async def _receive(self, scope: Scope, receive: Receive, sender: "_ResponseSender", client: str) -> bytes | None:
+        """The whole body; None where it cannot be had: the client was told why, or has disconnected."""
         limits = self._limits
-        with self._admission.receiving(client) as ticket:
+        with self._admission.receiving(client) as request:
             try:
-                async with asyncio.timeout(limits.body_seconds) as ticket.timer:
-                    return await self._body(scope, receive, ticket)
-            except _GoneError:
+                async with asyncio.timeout(limits.body_timeout_seconds) as request.timer:
+                    return await self._read_body(scope, receive, request)
+            except _DisconnectedError:
                 return None
             except TimeoutError:
-                slow = f"The request was not complete after {limits.body_seconds:g} s; send it faster"
-                await answer.refuse(ticket.refusal or RefusedError(408, slow))
-            except _TooLargeError:
-                large = f"The request is larger than {limits.body_mb:g} MB; send a smaller image"
-                await answer.refuse(RefusedError(413, large))
+                message = f"The request was incomplete after {limits.body_timeout_seconds:g} s; send it faster"
+                await sender.reject(request.rejection or RejectedError(408, message))
+            except _BodyTooLargeError:
+                message = f"The request is larger than {limits.max_body_mb:g} MB; send a smaller image"
+                await sender.reject(RejectedError(413, message))
         return None
 
-    async def _work(self, scope: Scope, receive: Receive, answer: "_Answer", body: bytes, ticket: Ticket) -> None:
-        limits = self._limits
+    async def _respond(
+        self, scope: Scope, receive: Receive, sender: "_ResponseSender", body: bytes, request: ActiveRequest
+    ) -> None:
+        seconds = self._limits.timeout_seconds
         try:
-            async with asyncio.timeout(limits.seconds) as ticket.timer, _until_gone(receive) as gone:
-                work = asyncio.ensure_future(self._app(scope, _replay(body, receive), answer))
+            async with asyncio.timeout(seconds) as request.timer, _until_disconnect(receive) as disconnected:
+                work = asyncio.ensure_future(self._app(scope, _replay(body, receive), sender))
                 try:
-                    await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait({work, disconnected}, return_when=asyncio.FIRST_COMPLETED)
                     if work.done():
                         await work
                 finally:
                     work.cancel()
                     await asyncio.gather(work, return_exceptions=True)
         except TimeoutError:
-            slow = f"No answer was found within {limits.seconds:g} s; try again, or something smaller"
-            await answer.refuse(ticket.refusal or RefusedError(503, slow))
+            message = f"The request took longer than {seconds:g} s; try again, or send a smaller image or formula"
+            await sender.reject(request.rejection or RejectedError(503, message))
 
-    async def _body(self, scope: Scope, receive: Receive, ticket: Ticket) -> bytes:
-        """The body, which is at most as large as allowed."""
-        most = int(self._limits.body_mb * MB)
+    async def _read_body(self, scope: Scope, receive: Receive, request: ActiveRequest) -> bytes:
+        """The whole body; raises `_BodyTooLargeError`."""
+        max_bytes = int(self._limits.max_body_mb * MB)
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > most and headers.get(b"expect", b"").lower() == b"100-continue":
-            raise _TooLargeError  # it asks before it sends
+        if declared.isdigit() and int(declared) > max_bytes and headers.get(b"expect", b"").lower() == b"100-continue":
+            raise _BodyTooLargeError  # the client asks before it sends
         parts: list[bytes] = []
         size = 0
         more = True
         while more:
-            part, more = await _next(receive)
+            part, more = await _next_chunk(receive)
             size += len(part)
-            self._admission.received(ticket, len(part))
-            if size > most:
+            self._admission.count_bytes(request, len(part))
+            if size > max_bytes:
                 if more:
                     await self._discard(receive)
-                raise _TooLargeError
+                raise _BodyTooLargeError
             parts.append(part)
         return b"".join(parts)
 
     async def _discard(self, receive: Receive) -> None:
-        """Hear a body out: who is cut off while sending does not read the answer."""
-        left, more = int(_DISCARD_FACTOR * self._limits.body_mb * MB), True
+        """Receive the rest of a body: a client that is cut off while it sends does not receive the response."""
+        left, more = int(_DISCARD_FACTOR * self._limits.max_body_mb * MB), True
         while more and left > 0:
-            part, more = await _next(receive)
+            part, more = await _next_chunk(receive)
             left -= len(part)
 
 
-class _Answer:
-    """Sends messages with our headers; knows whether an answer has begun."""
+class _ResponseSender:
+    """Sends messages with the security headers; knows whether a response has started."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._begun = False
+        self._has_started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._begun = True
-            message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
+            self._has_started = True
+            own = {name.lower() for name, _ in message.get("headers", ())}
+            added = [header for header in _HEADERS if header[0] not in own]
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
         await self._send(message)
 
-    async def refuse(self, refusal: RefusedError) -> None:
-        """A whole answer, unless another has begun, which only the end of the connection can stop."""
-        if self._begun:
+    async def reject(self, rejection: RejectedError) -> None:
+        """Send a complete error response, unless another has started: only closing the connection can stop that."""
+        if self._has_started:
             return
-        body = json.dumps({"error": refusal.sentence}).encode()
+        body = json.dumps({"error": rejection.message}).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        later = refusal.status in (429, 503)
-        headers += [(b"retry-after", str(_RETRY_SECONDS).encode())] if later else [(b"connection", b"close")]
-        await self({"type": "http.response.start", "status": refusal.status, "headers": headers})
+        can_retry = rejection.status in (429, 503)
+        headers += [(b"retry-after", str(_RETRY_SECONDS).encode())] if can_retry else [(b"connection", b"close")]
+        await self({"type": "http.response.start", "status": rejection.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
 
-async def _next(receive: Receive) -> tuple[bytes, bool]:
-    """The next part of the body, and whether more is to come."""
+async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
+    """The next chunk of the body, and whether more follow."""
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise _GoneError
+        raise _DisconnectedError
     return message.get("body", b""), message.get("more_body", False)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """What the application receives: the body in one piece, then what comes after it."""
-    given = False
+    """A `receive` for the application: the body in one message, then the messages after it."""
+    is_sent = False
 
     async def replay() -> Message:
-        nonlocal given
-        if given:
+        nonlocal is_sent
+        if is_sent:
             return await receive()
-        given = True
+        is_sent = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay
 
 
 @asynccontextmanager
-async def _until_gone(receive: Receive) -> AsyncIterator["asyncio.Task[None]"]:
-    """A task that ends when the client hangs up."""
+async def _until_disconnect(receive: Receive) -> AsyncIterator["asyncio.Task[None]"]:
+    """A task that ends when the client disconnects."""
 
-    async def watch() -> None:
+    async def wait() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    gone = asyncio.create_task(watch())
+    disconnected = asyncio.create_task(wait())
     try:
-        yield gone
+        yield disconnected
     finally:
-        gone.cancel()
-        await asyncio.wait({gone})
+        disconnected.cancel()
+        await asyncio.wait({disconnected})

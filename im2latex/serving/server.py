@@ -1,7 +1,7 @@
-"""Run the application until a signal asks it to stop, and end within `STOP_SECONDS` whatever the clients do.
+"""The server process: configuration of uvicorn, signals, and shutdown within `STOP_SECONDS` whatever the clients do.
 
-Requests at work get `_GRACE_SECONDS` to finish; then they are answered 503 and their work is cancelled. No process and
-no folder is left behind.
+Requests in progress have `_GRACE_SECONDS` to finish; then they get status 503 and their work is cancelled. No process
+and no temporary folder remains.
 """
 
 import asyncio
@@ -20,45 +20,45 @@ from fastapi import FastAPI
 
 from im2latex.errors import UsageError
 from im2latex.sandbox import restrictions, scratch
-from im2latex.serving.header_timeout import impatient
-from im2latex.serving.hosts import AllowedHosts, HostCheck
-from im2latex.serving.limits import Admission, Limits
+from im2latex.serving.header_timeout import http_protocol
+from im2latex.serving.hosts import AllowedHostMiddleware, AllowedHosts
+from im2latex.serving.limits import AdmissionController, ServerLimits
 
 STOP_SECONDS = 5
 """Time from the signal to the end of the process."""
 _GRACE_SECONDS = 2
-_LATECOMER_SECONDS = 0.2
-"""Time in which requests that are already on their way are answered too."""
+_DRAIN_SECONDS = 0.2
+"""Time in which requests that are already in the socket are accepted too."""
 _IDLE_SECONDS = 5
 
 
-def listener(host: str, port: int, *, unsandboxed: bool = False) -> socket.socket:
-    """A socket that listens there, on a free port for 0; raises `UsageError`.
+def open_socket(host: str, port: int, *, allow_unsandboxed: bool = False) -> socket.socket:
+    """A listening socket; port 0 is any free port.
 
-    It is opened before anything is loaded, so that a port in use is known at once. Where formulas cannot be drawn in a
-    sandbox, only `unsandboxed` listens beyond loopback.
+    Opened before anything is loaded, so that a port in use is reported at once. Raises `UsageError` where the address
+    cannot be used, and where it is beyond loopback but formulas cannot be rendered in a sandbox, unless that is allowed.
     """
     try:
         addresses = {str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
         loopback = all(ipaddress.ip_address(address).is_loopback for address in addresses)
-        if not (loopback or unsandboxed or restrictions.support().complete):
+        if not (loopback or allow_unsandboxed or restrictions.support().complete):
             raise UsageError(
-                f"--host {host}: {restrictions.UNRESTRICTED}; {restrictions.REMEDY}; or add --allow-unsandboxed where "
+                f"--host {host}: {restrictions.UNRESTRICTED}; {restrictions.REMEDY}; or add --allow-unsandboxed if "
                 "all clients are trusted"
             )
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        why = str(error.strerror).partition(" (")[0].lower()
-        raise UsageError(f"{host}, port {port}: {why}; give another --host or --port") from None
+        reason = str(error.strerror).partition(" (")[0].lower()
+        raise UsageError(f"{host}, port {port}: {reason}; use another --host or --port") from None
 
 
-def configuration(
-    app: FastAPI, limits: Limits, hosts: AllowedHosts, trusted_proxies: Sequence[str] = ()
+def server_config(
+    app: FastAPI, limits: ServerLimits, hosts: AllowedHosts, trusted_proxies: Sequence[str] = ()
 ) -> uvicorn.Config:
-    """How uvicorn serves the application; `X-Forwarded-For` is believed from `trusted_proxies` only."""
+    """The configuration of uvicorn; `X-Forwarded-For` is used from `trusted_proxies` only."""
     return uvicorn.Config(
-        HostCheck(app, hosts),
-        http=impatient(limits.header_seconds, limits.connections),
+        AllowedHostMiddleware(app, hosts),
+        http=http_protocol(limits.header_timeout_seconds, limits.max_connections),
         ws="none",
         lifespan="on",
         log_level="warning",
@@ -72,34 +72,34 @@ def configuration(
 
 
 def run(
-    app: FastAPI, limits: Limits, listening: socket.socket, hosts: AllowedHosts, trusted_proxies: Sequence[str] = ()
+    app: FastAPI, limits: ServerLimits, listener: socket.socket, hosts: AllowedHosts, trusted_proxies: Sequence[str] = ()
 ) -> None:
     """Serve until SIGINT or SIGTERM; a second SIGINT ends at once."""
-    with _own_signals():
-        Server(configuration(app, limits, hosts, trusted_proxies), app.state.admission).run([listening])
+    with _ignore_repeated_signals():
+        Server(server_config(app, limits, hosts, trusted_proxies), app.state.admission).run([listener])
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which ends requests that do not end by themselves, and the process in any case."""
+    """uvicorn's server with a bounded shutdown: it ends open requests, and the process in any case."""
 
-    def __init__(self, config: uvicorn.Config, admission: Admission) -> None:
+    def __init__(self, config: uvicorn.Config, admission: AdmissionController) -> None:
         super().__init__(config)
         self._admission = admission
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop, and end the process in time in any case."""
+        """Begin the shutdown, and end the process in time even if a thread hangs."""
         if not self.should_exit:
-            # A thread that is stuck in a library would keep the interpreter from ending.
-            last = threading.Timer(STOP_SECONDS - 0.5, leave)
-            last.daemon = True
-            last.start()
+            # A thread that hangs in a library would keep the interpreter alive.
+            timer = threading.Timer(STOP_SECONDS - 0.5, exit_process)
+            timer.daemon = True
+            timer.start()
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer all requests, close all connections, end the application."""
+        """Respond to all requests, close all connections, shut down the application."""
         self._admission.stop(_GRACE_SECONDS)
-        await asyncio.sleep(_LATECOMER_SECONDS)
-        # By then all are answered; who does not read the answer keeps the connection open.
+        await asyncio.sleep(_DRAIN_SECONDS)
+        # By then all have a response; a client that does not read it keeps its connection open.
         asyncio.get_running_loop().call_later(_GRACE_SECONDS + 0.5, self._abort)
         await super().shutdown(sockets)
 
@@ -108,8 +108,8 @@ class Server(uvicorn.Server):
             connection.transport.abort()
 
 
-def leave() -> None:
-    """End the process at once and with success: to take the interpreter apart takes seconds where torch is loaded."""
+def exit_process() -> None:
+    """End the process at once, with status 0: the interpreter's own shutdown takes seconds once torch is loaded."""
     scratch.remove_own()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -117,11 +117,11 @@ def leave() -> None:
 
 
 @contextmanager
-def _own_signals() -> Iterator[None]:
-    """uvicorn stops in good order and then raises the signal once more: here it does nothing, so that we exit 0."""
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+def _ignore_repeated_signals() -> Iterator[None]:
+    """uvicorn shuts down and then raises the signal again; ignore that, so that the exit status is 0."""
+    previous = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

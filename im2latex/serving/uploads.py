@@ -1,6 +1,6 @@
-"""What strangers send as an image: taken out of the request, and decoded if it is one that can hold a formula.
+"""Uploaded images: extraction from the request, decoding, and reduction of large ones.
 
-Takes the bytes of a file; gives pixels uint8 (H, W), (H, W, 3) or (H, W, 4), upright.
+Decoded are the bytes of a file, to pixels uint8 (H, W), (H, W, 3) or (H, W, 4), upright.
 """
 
 import asyncio
@@ -16,29 +16,29 @@ from im2latex.errors import Im2LatexError, ImageError, InputError
 from im2latex.images.decode import ImageDecoder, borrow_decoder, decode_image
 from im2latex.images.formats import DecodeLimits
 
-_SMALLEST_SIDE = 4
-_LARGEST_SIDE = 16_384
-_SECONDS = 1.0
-"""Most processor time to decode an image; those of 25 million pixels take up to 0.8 s."""
-_ENOUGH_PIXELS = 4_000_000
-"""Larger images are shrunk to this: a formula over a third of such a page is still larger than a model reads it."""
+_MIN_SIDE = 4
+_MAX_SIDE = 16_384
+_DECODE_CPU_SECONDS = 1.0
+"""Maximum processor time to decode an image; those of 25 million pixels take up to 0.8 s."""
+_MAX_OUTPUT_PIXELS = 4_000_000
+"""Larger images are reduced to this: a formula on a third of such a page is still larger than the model's input."""
 
 
-async def upload(request: Request) -> bytes:
-    """The image in a request: the first file of a form, or the body itself; raises `InputError`."""
+async def read_upload(request: Request) -> bytes:
+    """The bytes of the image in a request: the first file of a form, or the body itself; raises `InputError`."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await request.body()
     async with request.form(max_files=1, max_fields=8) as form:
         for value in form.values():
             if isinstance(value, UploadFile):
                 return await value.read()
-    raise InputError("the form holds no file; send the image as its field `file`")
+    raise InputError("the form contains no file; send the image as its field `file`")
 
 
-async def decode_while_wanted(data: bytes, most_pixels: int) -> NDArray[np.uint8]:
-    """As `decode`, in a thread; where the caller is cancelled, the decoder is killed first."""
+async def decode_cancellable(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
+    """`decode` in a thread; on cancellation the decoder process is killed first."""
     with borrow_decoder() as decoder:
-        work = asyncio.ensure_future(asyncio.to_thread(decode, data, most_pixels, decoder))
+        work = asyncio.ensure_future(asyncio.to_thread(decode, data, max_pixels, decoder))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -48,23 +48,23 @@ async def decode_while_wanted(data: bytes, most_pixels: int) -> NDArray[np.uint8
             raise
 
 
-def decode(data: bytes, most_pixels: int, decoder: ImageDecoder | None = None) -> NDArray[np.uint8]:
-    """The pixels of an image file; raises `InputError` where there is none, `ImageError` where it is of no use."""
+def decode(data: bytes, max_pixels: int, decoder: ImageDecoder | None = None) -> NDArray[np.uint8]:
+    """Decode an image file; raises `InputError` where there is none, `ImageError` where it cannot be used."""
     if not data:
-        raise InputError("the request holds no image; send one as the body, or as a form's field `file`")
+        raise InputError("the request contains no image; send one as the body, or as a form's field `file`")
     decode_one = decoder.decode if decoder is not None else decode_image
-    pixels = decode_one(data, DecodeLimits(most_pixels, _LARGEST_SIDE, _SECONDS, single=True))
-    if min(pixels.shape[:2]) < _SMALLEST_SIDE:
+    pixels = decode_one(data, DecodeLimits(max_pixels, _MAX_SIDE, _DECODE_CPU_SECONDS, single=True))
+    if min(pixels.shape[:2]) < _MIN_SIDE:
         height, width = pixels.shape[:2]
         raise ImageError(
-            "too_small", f"{width} x {height} pixels hold no formula; give {_SMALLEST_SIDE} or more a side"
+            "too_small", f"{width} x {height} pixels are too few for a formula; the minimum is {_MIN_SIDE} per side"
         )
-    return _shrunk(pixels)
+    return _reduce(pixels)
 
 
-def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _reduce(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = pixels.shape[:2]
-    factor = (_ENOUGH_PIXELS / (height * width)) ** 0.5
+    factor = (_MAX_OUTPUT_PIXELS / (height * width)) ** 0.5
     if factor >= 1:
         return pixels
     size = max(1, round(factor * width)), max(1, round(factor * height))
