@@ -1,12 +1,14 @@
-"""The application: routes, and one sentence of JSON for whatever goes wrong.
+"""The FastAPI application: routes, and error responses of one sentence.
 
-POST /predict   an image to LaTeX         GET /             the page
-POST /render    LaTeX to an image         GET /docs         this interface, for people
-GET  /healthz   is it well?                GET /openapi.json the same, for programs
+POST /predict   image to LaTeX        GET /              the web page
+POST /render    LaTeX to image        GET /docs          the API, as an interactive page
+GET  /healthz   state of the server   GET /openapi.json  the API, as an OpenAPI document
 """
 
 import asyncio
 import base64
+import hashlib
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,34 +19,46 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
+from im2latex import __version__
 from im2latex.errors import Im2LatexError, ImageError, InputError, ToolError
 from im2latex.images.arrays import encode_png, pad
 from im2latex.images.formats import FORMATS
-from im2latex.serving import docs, uploads
-from im2latex.serving.backend import Engine, Engines
-from im2latex.serving.batching import BusyError
-from im2latex.serving.limits import Admission, Limits
-from im2latex.serving.middleware import Limited
-from im2latex.serving.schemas import MOST_CANDIDATES, Formula, Health, Prediction, Problem, Reading
+from im2latex.serving import uploads
+from im2latex.serving.backend import Backend, BackendQueues
+from im2latex.serving.batching import QueueFullError
+from im2latex.serving.limits import AdmissionController, ServerLimits
+from im2latex.serving.middleware import CONTENT_SECURITY_POLICY, LimitMiddleware
+from im2latex.serving.schemas import (
+    MAX_CANDIDATES,
+    CandidateResponse,
+    ErrorResponse,
+    HealthResponse,
+    PredictionResponse,
+    RenderRequest,
+)
+from im2latex.types import Prediction
 
 PAGE = Path(str(files("im2latex.serving") / "page"))
-_DECODED_AT_ONCE = 2  # each may take 100 MB for a moment
+SWAGGER_UI = Path(str(files("fastapi_offline") / "static"))
+"""Scripts and styles of Swagger UI, so that /docs loads nothing from a content delivery network."""
+_MAX_DECODERS = 2  # each may need 100 MB
 _PADDING_PX = 8
 _STATUS: tuple[tuple[type[Im2LatexError], int], ...] = (
     (ImageError, 422),
     (InputError, 400),
-    (BusyError, 503),
+    (QueueFullError, 503),
     (ToolError, 503),
 )
 _IMAGE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": f"An image ({', '.join(FORMATS)}): as a form's file, or as the body itself",
+        "description": f"An image ({', '.join(FORMATS)}): the file of a form, or the body itself",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -57,145 +71,164 @@ _IMAGE_BODY: dict[str, Any] = {
         },
     }
 }
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "the request holds no image"},
-    408: {"model": Problem, "description": "the request came too slowly"},
-    413: {"model": Problem, "description": "the request is too large"},
-    429: {"model": Problem, "description": "too many requests of one client; send fewer at once, or slower"},
-    422: {"model": Problem, "description": "not an image that can be read, or not a formula that can be drawn"},
-    503: {"model": Problem, "description": "too busy, or too slow; try again"},
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorResponse, "description": "the request contains no image"},
+    408: {"model": ErrorResponse, "description": "the request was sent too slowly"},
+    413: {"model": ErrorResponse, "description": "the request is too large"},
+    422: {"model": ErrorResponse, "description": "the image cannot be used, or the formula cannot be rendered"},
+    429: {"model": ErrorResponse, "description": "too many requests of one client; send fewer at once, or slower"},
+    503: {"model": ErrorResponse, "description": "the server is overloaded, or took too long; try again"},
 }
 
 
-def create_app(engine: Engine, limits: Limits) -> FastAPI:
-    """The application over its engines, within its limits."""
+def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
+    """Create the application for a backend, within limits."""
     started = time.monotonic()
-    engines = Engines(engine, limits.requests)
-    decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
+    queues = BackendQueues(backend, limits.max_requests)
+    decoders = asyncio.Semaphore(_MAX_DECODERS)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with engines:
+        async with queues:
             yield
 
     app = FastAPI(
         title="im2latex",
         summary="Images of formulas to LaTeX.",
+        version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
     )
-    app.state.admission = Admission(limits)
-    app.add_middleware(Limited, limits=limits, admission=app.state.admission)
-    _tell_problems(app)
+    app.state.admission = AdmissionController(limits)
+    app.add_middleware(LimitMiddleware, limits=limits, admission=app.state.admission)
+    _add_error_handlers(app)
 
     @app.post(
         "/predict",
         openapi_extra=_IMAGE_BODY,
-        responses={200: {"description": "what was read"}, **_REFUSALS},
-        summary="Read an image",
+        responses={200: {"description": "the prediction"}, **_ERRORS},
+        summary="Predict the formula in an image",
     )
     async def predict(
         request: Request,
-        candidates: Annotated[int, Query(ge=1, le=MOST_CANDIDATES, description="readings to look for")] = 5,
-        attention: Annotated[bool, Query(description="tell where the model looked")] = False,
-    ) -> Prediction:
+        candidates: Annotated[int, Query(ge=1, le=MAX_CANDIDATES, description="formulas to return, at most")] = 5,
+        attention: Annotated[bool, Query(description="return the attention maps")] = False,
+    ) -> PredictionResponse:
         began = time.perf_counter()
-        data = await uploads.upload(request)
-        async with decoding:
-            pixels = await uploads.decode_while_wanted(data, limits.pixels)
-        found = await engines.read(pixels, candidates, attention)
-        if found.error is not None:
-            raise found.error
-        assert found.image is not None, "no error"
-        readings = [Reading(latex=one.latex, confidence=one.confidence, reason=one.reason) for one in found.candidates]
-        return Prediction(
-            latex=found.latex,
-            confidence=found.confidence,
-            reason=found.reason,
-            candidates=readings,
-            tokens=found.latex.split(),
-            image=_data_url(encode_png(found.image)),
-            attention=_thousandths(found.attention) if found.attention is not None else None,
-            seconds=time.perf_counter() - began,
-        )
+        data = await uploads.read_upload(request)
+        async with decoders:
+            pixels = await uploads.decode_cancellable(data, limits.max_pixels)
+        prediction = await queues.predict(pixels, candidates, attention)
+        if prediction.error is not None:
+            raise prediction.error
+        return _response(prediction, time.perf_counter() - began)
 
     @app.post(
         "/render",
         response_class=Response,
-        responses={200: {"content": {"image/png": {}}, "description": "a grey PNG"}, **_REFUSALS},
-        summary="Draw a formula",
+        responses={200: {"content": {"image/png": {}}, "description": "a grayscale PNG"}, **_ERRORS},
+        summary="Render a formula",
     )
-    async def render(formula: Formula) -> Response:
-        drawn = await engines.draw(formula.latex)
-        if drawn.pixels is None:
-            return _problem(422, _why_not_drawn(drawn.reason or "", drawn.detail), drawn.reason)
-        return Response(encode_png(pad(drawn.pixels, _PADDING_PX)), media_type="image/png")
+    async def render(formula: RenderRequest) -> Response:
+        rendering = await queues.render(formula.latex)
+        if rendering.pixels is None:
+            what = (rendering.reason or "").replace("_", " ") + (f" ({rendering.detail})" if rendering.detail else "")
+            return _error(422, f"The formula cannot be rendered: {what}", rendering.reason)
+        return Response(encode_png(pad(rendering.pixels, _PADDING_PX)), media_type="image/png")
 
-    @app.get("/healthz", responses={200: {"description": "it is"}}, summary="Is the server well?")
-    async def healthz() -> Health:
-        return Health(
+    @app.get("/healthz", responses={200: {"description": "the server works"}}, summary="State of the server")
+    async def healthz() -> HealthResponse:
+        return HealthResponse(
             status="ok",
-            checkpoint=engine.checkpoint,
-            rendering=engines.draws,
+            checkpoint=backend.checkpoint,
+            rendering=queues.can_render,
             uptime_seconds=time.monotonic() - started,
-            waiting=engines.waiting,
+            queue_size=queues.queue_size,
         )
 
     @app.get("/docs", include_in_schema=False)
-    async def documentation() -> HTMLResponse:
-        return HTMLResponse(docs.page(app.openapi()))
+    async def docs() -> HTMLResponse:
+        return _swagger_ui()
 
     @app.get("/", include_in_schema=False)
     async def index() -> FileResponse:
         return FileResponse(PAGE / "index.html")
 
     app.mount("/page", StaticFiles(directory=PAGE))
+    app.mount("/swagger-ui", StaticFiles(directory=SWAGGER_UI))
     return app
 
 
-def _tell_problems(app: FastAPI) -> None:
-    """Have every error answered by a `Problem`."""
-
-    @app.exception_handler(Im2LatexError)
-    async def ours(_: Request, error: Im2LatexError) -> Response:
-        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-        return _problem(status, str(error), error.reason if isinstance(error, ImageError) else None)
-
-    @app.exception_handler(HTTPException)
-    async def of_http(request: Request, error: HTTPException) -> Response:
-        sentence = {
-            404: f"There is nothing at {request.url.path}; see /docs",
-            405: f"{request.url.path} does not answer {request.method}; see /docs",
-        }.get(error.status_code, str(error.detail))
-        return _problem(error.status_code, sentence, headers=dict(error.headers or {}))
-
-    @app.exception_handler(RequestValidationError)
-    async def of_values(_: Request, error: RequestValidationError) -> Response:
-        found = [f"{item['loc'][-1]}: {item['msg'].lower()}" for item in error.errors()]
-        return _problem(422, f"{'; '.join(found)}; see /docs")
-
-    @app.exception_handler(Exception)
-    async def unexpected(_: Request, __: Exception) -> Response:
-        return _problem(500, "Something broke in the server; its log says what")
-
-
-def _problem(
-    status: int, sentence: str, reason: str | None = None, headers: dict[str, str] | None = None
-) -> JSONResponse:
-    content = Problem(error=sentence[:1].upper() + sentence[1:], reason=reason).model_dump(exclude_none=True)
-    return JSONResponse(content, status, headers=(headers or {}) | ({"retry-after": "1"} if status == 503 else {}))
-
-
-def _why_not_drawn(reason: str, detail: str) -> str:
-    what = reason.replace("_", " ")
-    return f"The formula cannot be drawn: {what}" + (f" ({detail})" if detail else "")
-
-
-def _data_url(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def _response(prediction: Prediction, seconds: float) -> PredictionResponse:
+    assert prediction.image is not None, "it has no error"
+    attention = prediction.attention
+    return PredictionResponse(
+        latex=prediction.latex,
+        confidence=prediction.confidence,
+        reason=prediction.reason,
+        candidates=[
+            CandidateResponse(latex=one.latex, confidence=one.confidence, reason=one.reason)
+            for one in prediction.candidates
+        ],
+        tokens=prediction.latex.split(),
+        image=f"data:image/png;base64,{base64.b64encode(encode_png(prediction.image)).decode()}",
+        attention=_thousandths(attention) if attention is not None else None,
+        seconds=seconds,
+    )
 
 
 def _thousandths(attention: NDArray[np.float32]) -> list[list[list[int]]]:
     found: list[list[list[int]]] = np.rint(1000 * attention).astype(int).tolist()
     return found
+
+
+def _swagger_ui() -> HTMLResponse:
+    """FastAPI's page of the API; its inline script is allowed by its hash, and Swagger UI's inline styles."""
+    page = get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="im2latex API",
+        swagger_js_url="/swagger-ui/swagger-ui-bundle.js",
+        swagger_css_url="/swagger-ui/swagger-ui.css",
+        swagger_favicon_url="/page/icon.svg",
+    )
+    hashes = [
+        base64.b64encode(hashlib.sha256(script).digest()).decode()
+        for script in re.findall(rb"<script>(.*?)</script>", bytes(page.body), re.DOTALL)
+    ]
+    scripts = " ".join(f"'sha256-{one}'" for one in hashes)
+    page.headers["content-security-policy"] = (
+        f"{CONTENT_SECURITY_POLICY}; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'"
+    )
+    return page
+
+
+def _add_error_handlers(app: FastAPI) -> None:
+    """Respond to every error with an `ErrorResponse`."""
+
+    @app.exception_handler(Im2LatexError)
+    async def on_known_error(_: Request, error: Im2LatexError) -> Response:
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+        return _error(status, str(error), error.reason if isinstance(error, ImageError) else None)
+
+    @app.exception_handler(HTTPException)
+    async def on_http_error(request: Request, error: HTTPException) -> Response:
+        message = {
+            404: f"There is nothing at {request.url.path}; see /docs",
+            405: f"{request.url.path} does not accept {request.method}; see /docs",
+        }.get(error.status_code, str(error.detail))
+        return _error(error.status_code, message, headers=dict(error.headers or {}))
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid_value(_: Request, error: RequestValidationError) -> Response:
+        found = [f"{item['loc'][-1]}: {item['msg'].lower()}" for item in error.errors()]
+        return _error(422, f"{'; '.join(found)}; see /docs")
+
+    @app.exception_handler(Exception)
+    async def on_unexpected_error(_: Request, __: Exception) -> Response:
+        return _error(500, "The server failed; see its log")
+
+
+def _error(status: int, message: str, reason: str | None = None, headers: dict[str, str] | None = None) -> JSONResponse:
+    content = ErrorResponse(error=message[:1].upper() + message[1:], reason=reason).model_dump(exclude_none=True)
+    return JSONResponse(content, status, headers=(headers or {}) | ({"retry-after": "1"} if status == 503 else {}))

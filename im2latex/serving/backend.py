@@ -1,9 +1,8 @@
-"""The engines behind the API: one reads images, on one thread or several; two draw formulas, on a thread each.
+"""Predictor and renderers behind the API, each with a queue and threads of its own.
 
-A formula is drawn with little processor time first; only one that needs more goes to the second renderer, so that
-formulas made to take long wait for each other and no others wait for them.
-
-Knows a predictor and a renderer by what it asks of them only, so that it needs neither torch nor TeX.
+A formula is rendered with a short time limit first. Only one that needs more goes to the second renderer, so that slow
+formulas delay each other and no others. The predictor and the renderers are protocols: this module needs neither torch
+nor TeX.
 """
 
 import asyncio
@@ -19,16 +18,16 @@ from numpy.typing import NDArray
 from im2latex.errors import ToolError
 from im2latex.rendering.renderer import Renderer, Rendering
 from im2latex.rendering.typesetter import TIMEOUT
-from im2latex.serving.batching import Batcher
+from im2latex.serving.batching import DynamicBatcher
 from im2latex.types import Prediction
 
-READ_TOGETHER = 8
+MAX_BATCH_SIZE = 8
 
 Pixels = NDArray[np.uint8]
 
 
-class Predictor(Protocol):
-    """As `im2latex.inference.predictor.Predictor`; several threads may call it at once."""
+class BatchPredictor(Protocol):
+    """`im2latex.Predictor`, for arrays; several threads may call it at once."""
 
     def predict(
         self, images: Sequence[Pixels], *, candidates: int = 1, attention: bool = False
@@ -37,85 +36,88 @@ class Predictor(Protocol):
 
 
 @dataclass(frozen=True)
-class Engine:
-    """What the server is made of.
+class Backend:
+    """Components of the server.
 
-    `patient` draws what `renderer` refuses as `timeout`. `close` ends the renderers' processes; `checkpoint` is the
-    SHA-256 of the weights. `reading_threads` call the predictor at once.
+    `slow_renderer` renders what `renderer` rejects as `timeout`. `close` ends the renderers' processes; `checkpoint` is
+    the SHA-256 of the weights. `predictor_threads` call the predictor at once.
     """
 
-    predictor: Predictor
+    predictor: BatchPredictor
     renderer: Renderer
     checkpoint: str = ""
-    patient: Renderer | None = None
+    slow_renderer: Renderer | None = None
     close: Callable[[], None] = lambda: None
-    reading_threads: int = 1
+    predictor_threads: int = 1
 
 
 @dataclass(frozen=True)
-class _Task:
+class _PredictionTask:
     pixels: Pixels
     candidates: int
     attention: bool
 
 
-class Engines:
-    """Reads and draws for many callers at once; `BusyError` where too many wait."""
+class BackendQueues:
+    """Queues of a backend for many callers; raises `QueueFullError` where too many requests are in one."""
 
-    def __init__(self, engine: Engine, waiting: int) -> None:
-        self._engine = engine
-        self._reading: Batcher[_Task, Prediction] = Batcher(
-            self._read,
-            most=READ_TOGETHER,
-            waiting=waiting,
-            kind=lambda task: (task.candidates, task.attention),
-            threads=engine.reading_threads,
+    def __init__(self, backend: Backend, max_queue_size: int) -> None:
+        self._backend = backend
+        self._predictions: DynamicBatcher[_PredictionTask, Prediction] = DynamicBatcher(
+            self._predict,
+            max_batch_size=MAX_BATCH_SIZE,
+            max_queue_size=max_queue_size,
+            key=lambda task: (task.candidates, task.attention),
+            num_threads=backend.predictor_threads,
         )
-        # One formula a TeX run: those of different callers never meet in one.
-        self._drawing: Batcher[str, Rendering] = Batcher(engine.renderer.render, most=1, waiting=waiting)
-        patient = engine.patient or engine.renderer
-        self._drawing_patiently: Batcher[str, Rendering] = Batcher(patient.render, most=1, waiting=waiting)
-        self._open = AsyncExitStack()
-        self.draws = False
+        # One formula per TeX run: formulas of different callers never share one.
+        self._renderings: DynamicBatcher[str, Rendering] = DynamicBatcher(
+            backend.renderer.render, max_batch_size=1, max_queue_size=max_queue_size
+        )
+        self._slow_renderings: DynamicBatcher[str, Rendering] = DynamicBatcher(
+            (backend.slow_renderer or backend.renderer).render, max_batch_size=1, max_queue_size=max_queue_size
+        )
+        self._stack = AsyncExitStack()
+        self.can_render = False
 
-    async def __aenter__(self) -> "Engines":
-        """Start both, and warm them up: what is loaded now is loaded for all."""
-        await self._open.enter_async_context(self._reading)
-        self._open.push_async_callback(asyncio.to_thread, self._engine.close)
-        await self._open.enter_async_context(self._drawing)
-        await self._open.enter_async_context(self._drawing_patiently)
-        await self.read(np.pad(np.zeros((12, 24), np.uint8), 8, constant_values=255), 1, False)
+    async def __aenter__(self) -> "BackendQueues":
+        """Start the threads, and warm up the models and tools before the first request."""
+        await self._stack.enter_async_context(self._predictions)
+        self._stack.push_async_callback(asyncio.to_thread, self._backend.close)
+        await self._stack.enter_async_context(self._renderings)
+        await self._stack.enter_async_context(self._slow_renderings)
+        await self.predict(np.pad(np.zeros((12, 24), np.uint8), 8, constant_values=255), 1, False)
         try:
-            await self.draw("x")
-            self.draws = True
+            await self.render("x")
+            self.can_render = True
         except ToolError:
-            pass  # no TeX here: all but drawing works, and drawing says why it does not
+            pass  # without TeX everything else works, and rendering raises this error
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End both, and the renderer's processes."""
-        await self._open.aclose()
+        """Stop the threads and end the renderers' processes."""
+        await self._stack.aclose()
 
     @property
-    def waiting(self) -> int:
+    def queue_size(self) -> int:
         """Images and formulas in the queues."""
-        return self._reading.waiting + self._drawing.waiting + self._drawing_patiently.waiting
+        return self._predictions.queue_size + self._renderings.queue_size + self._slow_renderings.queue_size
 
-    async def read(self, pixels: Pixels, candidates: int, attention: bool) -> Prediction:
-        """What an image shows."""
-        return await self._reading.do(_Task(pixels, candidates, attention))
+    async def predict(self, pixels: Pixels, candidates: int, attention: bool) -> Prediction:
+        """Predict the formula in one image."""
+        return await self._predictions.submit(_PredictionTask(pixels, candidates, attention))
 
-    async def draw(self, latex: str) -> Rendering:
-        """A formula's image; raises `ToolError` where there is no TeX."""
-        drawn = await self._drawing.do(latex)
-        if drawn.reason == TIMEOUT and self._engine.patient is not None:
-            drawn = await self._drawing_patiently.do(latex)
-        return drawn
+    async def render(self, latex: str) -> Rendering:
+        """Render one formula; raises `ToolError` where there is no TeX."""
+        rendering = await self._renderings.submit(latex)
+        if rendering.reason == TIMEOUT and self._backend.slow_renderer is not None:
+            rendering = await self._slow_renderings.submit(latex)
+        return rendering
 
-    def _read(self, tasks: Sequence[_Task]) -> Sequence[Prediction]:
+    def _predict(self, tasks: Sequence[_PredictionTask]) -> Sequence[Prediction]:
         first = tasks[0]
-        return self._engine.predictor.predict(
+        return self._backend.predictor.predict(
             [task.pixels for task in tasks], candidates=first.candidates, attention=first.attention
         )

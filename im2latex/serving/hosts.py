@@ -31,9 +31,7 @@ class AllowedHosts:
         for name in names:
             parsed = _parsed(name)
             if parsed is None:
-                raise UsageError(
-                    f"--allowed-host {name}: not a host name; use the name alone, such as www.example"
-                )
+                raise UsageError(f"--allowed-host {name}: not a host name; use the name alone, such as www.example")
             self._names.add(parsed)
 
     def accept(self, name: str) -> bool:

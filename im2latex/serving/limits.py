@@ -26,7 +26,9 @@ class ServerLimits(Params):
     """Limits of requests and connections."""
 
     max_body_mb: float = Field(default=10, gt=0, description="size of a request's body")
-    max_pixels: int = Field(default=25_000_000, ge=1, description="pixels of an image; photos of phones have 12 million")
+    max_pixels: int = Field(
+        default=25_000_000, ge=1, description="pixels of an image; photos of phones have 12 million"
+    )
     max_requests: int = Field(default=64, ge=1, description="requests in progress; more are rejected")
     max_requests_per_client: int = Field(default=32, ge=1, description="the same for one client address")
     max_rate: float = Field(default=300, gt=0, description="requests per second of one client")

@@ -1,57 +1,59 @@
-"""The shapes of questions and answers, as the OpenAPI document shows them."""
+"""Request and response models of the REST API, as the OpenAPI document describes them."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-MOST_CANDIDATES = 10
-LONGEST_FORMULA = 10_000
+MAX_CANDIDATES = 10
+MAX_FORMULA_LENGTH = 10_000
 
 
-class Reading(BaseModel):
+class CandidateResponse(BaseModel):
     """One formula that the image may show."""
 
     latex: str = Field(description="tokens separated by single spaces")
-    confidence: float = Field(description="geometric mean of the probabilities of its tokens, 0 to 1; cut: product")
+    confidence: float = Field(
+        description="geometric mean of the token probabilities, 0 to 1; of a `cut` candidate their product"
+    )
     reason: str | None = Field(
-        default=None, description="`cut` where the model reached its greatest length: only the beginning was read"
+        default=None, description="`cut` where the model reached its maximum length: `latex` is only the beginning"
     )
 
 
-class Prediction(BaseModel):
-    """What was read in an image."""
+class PredictionResponse(BaseModel):
+    """The formula predicted for an image."""
 
-    latex: str = Field(description="the best reading")
-    confidence: float = Field(description="that of the best reading, 0 to 1")
-    reason: str | None = Field(default=None, description="that of the best reading")
-    candidates: list[Reading] = Field(description="readings, the best first")
-    tokens: list[str] = Field(description="the tokens of `latex`, as many as there are maps of attention")
+    latex: str = Field(description="the best candidate")
+    confidence: float = Field(description="that of the best candidate, 0 to 1")
+    reason: str | None = Field(default=None, description="that of the best candidate")
+    candidates: list[CandidateResponse] = Field(description="most probable formulas, the best first")
+    tokens: list[str] = Field(description="the tokens of `latex`, one for each attention map")
     image: str = Field(description="data URL of a PNG: the image as the model saw it")
     attention: list[list[list[int]]] | None = Field(
-        description="where the model looked: for each token a map (rows, columns) over `image`, whose cells are "
-        "thousandths of its attention; null where it was not asked for, or the reading was chosen by its rendering"
+        description="one attention map (rows, columns) over `image` for each token, in thousandths of its attention; "
+        "null where it was not requested"
     )
-    seconds: float = Field(description="time from the image's last byte to this answer")
+    seconds: float = Field(description="time from the last byte of the image to this response")
 
 
-class Formula(BaseModel):
-    """What is to be drawn."""
+class RenderRequest(BaseModel):
+    """The formula to render."""
 
-    latex: Annotated[str, Field(max_length=LONGEST_FORMULA, description="a formula without $ around it")]
+    latex: Annotated[str, Field(max_length=MAX_FORMULA_LENGTH, description="a formula without $ around it")]
 
 
-class Problem(BaseModel):
-    """Why there is no answer."""
+class ErrorResponse(BaseModel):
+    """Why there is no result."""
 
-    error: str = Field(description="one sentence for people")
+    error: str = Field(description="one sentence for the user")
     reason: str | None = Field(default=None, description="a fixed short name, such as `blank` or `not_allowed`")
 
 
-class Health(BaseModel):
-    """How the server is."""
+class HealthResponse(BaseModel):
+    """State of the server."""
 
     status: str = Field(description="`ok`")
     checkpoint: str = Field(description="SHA-256 of the weights")
-    rendering: bool = Field(description="whether formulas can be drawn; needs TeX")
+    rendering: bool = Field(description="whether formulas can be rendered, which needs TeX")
     uptime_seconds: float
-    waiting: int = Field(description="images and formulas in the queues")
+    queue_size: int = Field(description="images and formulas in the queues")

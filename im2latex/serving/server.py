@@ -36,7 +36,8 @@ def open_socket(host: str, port: int, *, allow_unsandboxed: bool = False) -> soc
     """A listening socket; port 0 is any free port.
 
     Opened before anything is loaded, so that a port in use is reported at once. Raises `UsageError` where the address
-    cannot be used, and where it is beyond loopback but formulas cannot be rendered in a sandbox, unless that is allowed.
+    cannot be used, or where it is beyond loopback but formulas cannot be rendered in a sandbox; `allow_unsandboxed`
+    permits the latter.
     """
     try:
         addresses = {str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
@@ -72,7 +73,11 @@ def server_config(
 
 
 def run(
-    app: FastAPI, limits: ServerLimits, listener: socket.socket, hosts: AllowedHosts, trusted_proxies: Sequence[str] = ()
+    app: FastAPI,
+    limits: ServerLimits,
+    listener: socket.socket,
+    hosts: AllowedHosts,
+    trusted_proxies: Sequence[str] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM; a second SIGINT ends at once."""
     with _ignore_repeated_signals():

@@ -1,4 +1,4 @@
-"""The application over stand-ins, called in this process or over a real socket."""
+"""The application with a fake predictor and renderer, called in this process or through a socket."""
 
 import threading
 import time
@@ -10,34 +10,36 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from im2latex.serving.app import create_app
-from im2latex.serving.backend import Engine
+from im2latex.serving.backend import Backend
 from im2latex.serving.hosts import AllowedHosts
-from im2latex.serving.limits import Limits
-from im2latex.serving.server import Server, configuration, listener
+from im2latex.serving.limits import ServerLimits
+from im2latex.serving.server import Server, open_socket, server_config
 from tests.fakes import FakeRenderer
 from tests.serving.fakes import FakePredictor
 
-Open = Callable[[FastAPI, Limits], AbstractContextManager[int]]
+Open = Callable[[FastAPI, ServerLimits], AbstractContextManager[int]]
 
 
 @pytest.fixture
-def reader() -> FakePredictor:
+def predictor() -> FakePredictor:
     return FakePredictor()
 
 
 @pytest.fixture
-def client(reader: FakePredictor) -> Iterator[TestClient]:
-    app = create_app(Engine(reader, FakeRenderer(), checkpoint="abc"), Limits(body_mb=1, pixels=1_000_000))
+def client(predictor: FakePredictor) -> Iterator[TestClient]:
+    app = create_app(
+        Backend(predictor, FakeRenderer(), checkpoint="abc"), ServerLimits(max_body_mb=1, max_pixels=1_000_000)
+    )
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
 
 @contextmanager
-def listening(app: FastAPI, limits: Limits) -> Iterator[int]:
+def listening(app: FastAPI, limits: ServerLimits) -> Iterator[int]:
     """A real server on a free port, in a thread of this process; yields the port."""
-    config = configuration(app, limits, AllowedHosts("127.0.0.1", ["x"]))
+    config = server_config(app, limits, AllowedHosts("127.0.0.1", ["x"]))
     server = Server(config, app.state.admission)
-    listening_socket = listener("127.0.0.1", 0)
+    listening_socket = open_socket("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, args=([listening_socket],))
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""A reader without a model: it reads what is written in the image's corner, and fails where it is told to."""
+"""A predictor without a model."""
 
 import threading
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ OTHERS = (r"\frac { a } { 6 }", r"\broken { a }")
 
 
 class FakePredictor:
-    """Reads every image as LATEX, with its size as the last token; a white one has an error.
+    """Predicts LATEX and the width of the image for every image, and an error for a blank one.
 
     `batches` holds the number of images of each call; a call waits while `may_go` is not set.
     """

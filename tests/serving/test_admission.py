@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from im2latex.serving.app import create_app
-from im2latex.serving.backend import Engine
-from im2latex.serving.limits import Admission, Limits, RefusedError, client_of
+from im2latex.serving.backend import Backend
+from im2latex.serving.limits import AdmissionController, RejectedError, ServerLimits, client_of
 from tests.fakes import FakeRenderer
 from tests.serving import images
 from tests.serving.conftest import listening
@@ -17,12 +17,19 @@ from tests.serving.fakes import FakePredictor
 from tests.serving.test_limits import answer_of, post, read_one
 
 IMAGE = images.encoded(images.ink())
-LIMITS = Limits(requests=6, per_client=2, connections=12, seconds=20, body_seconds=20, header_seconds=20)
+LIMITS = ServerLimits(
+    max_requests=6,
+    max_requests_per_client=2,
+    max_connections=12,
+    timeout_seconds=20,
+    body_timeout_seconds=20,
+    header_timeout_seconds=20,
+)
 
 
 @pytest.fixture
-def port(reader: FakePredictor) -> Iterator[int]:
-    with listening(create_app(Engine(reader, FakeRenderer()), LIMITS), LIMITS) as port:
+def port(predictor: FakePredictor) -> Iterator[int]:
+    with listening(create_app(Backend(predictor, FakeRenderer()), LIMITS), LIMITS) as port:
         yield port
 
 
@@ -31,26 +38,26 @@ def _connect(port: int, address: str = "127.0.0.1") -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(address, 0))
 
 
-def test_one_client_has_no_more_requests_at_work_than_allowed(port: int, reader: FakePredictor) -> None:
-    reader.may_go.clear()
+def test_one_client_has_no_more_requests_at_work_than_allowed(port: int, predictor: FakePredictor) -> None:
+    predictor.may_go.clear()
     held = [_connect(port) for _ in range(2)]
     for client in held:
         client.sendall(post(len(IMAGE)) + IMAGE)
     time.sleep(0.2)
     status, head, error = read_one(port)
-    assert (status, error) == (429, "2 requests of yours are being worked on; wait for their answers")
+    assert (status, error) == (429, "2 of your requests are in progress; wait for their responses")
     assert "retry-after: 1" in head
     other = _connect(port, "127.0.0.2")
     other.sendall(post(len(IMAGE)) + IMAGE)
-    reader.may_go.set()
+    predictor.may_go.set()
     for client in (*held, other):
         assert answer_of(client)[0] == 200
         client.close()
 
 
-def test_one_client_sends_no_more_requests_a_second_than_allowed(reader: FakePredictor) -> None:
-    limits = LIMITS.model_copy(update={"rate": 1})
-    with listening(create_app(Engine(reader, FakeRenderer()), limits), limits) as port:
+def test_one_client_sends_no_more_requests_a_second_than_allowed(predictor: FakePredictor) -> None:
+    limits = LIMITS.model_copy(update={"max_rate": 1})
+    with listening(create_app(Backend(predictor, FakeRenderer()), limits), limits) as port:
         found = []
         for number in range(12):
             with _connect(port) as client:  # a forwarded address is not believed
@@ -85,13 +92,13 @@ def test_connections_without_a_request_give_way_to_others(port: int, begun: byte
 
 def test_large_bodies_on_their_way_are_limited_together() -> None:
     async def scene() -> list[object]:
-        admission = Admission(Limits(requests=2, body_mb=1))
+        admission = AdmissionController(ServerLimits(max_requests=2, max_body_mb=1))
         release = asyncio.Event()
 
         async def send(client: str, size: int) -> str:
             with admission.receiving(client) as ticket:
                 async with asyncio.timeout(20) as ticket.timer:
-                    admission.received(ticket, size)
+                    admission.count_bytes(ticket, size)
                     await release.wait()
             return client
 
@@ -114,16 +121,16 @@ def test_what_a_client_is() -> None:
 
 
 def test_clients_are_forgotten_and_the_rate_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    admission = Admission(Limits(rate=2))
+    admission = AdmissionController(ServerLimits(max_rate=2))
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     for number in range(10_000):
         clock[0] += 1
-        admission.count(str(number))
-    assert len(admission._free_at) < 5000
+        admission.check_rate(str(number))
+    assert len(admission._next_at) < 5000
     for _ in range(3):
-        admission.count("fast")
-    with pytest.raises(RefusedError, match="More than 2 requests a second"):
-        admission.count("fast")
+        admission.check_rate("fast")
+    with pytest.raises(RejectedError, match="More than 2 requests per second"):
+        admission.check_rate("fast")
     clock[0] += 1
-    admission.count("fast")
+    admission.check_rate("fast")

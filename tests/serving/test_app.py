@@ -1,5 +1,6 @@
 import base64
 import io
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,8 +11,8 @@ from starlette.testclient import TestClient
 from im2latex.errors import ToolError
 from im2latex.rendering.renderer import Rendering
 from im2latex.serving.app import PAGE, create_app
-from im2latex.serving.backend import Engine
-from im2latex.serving.limits import Limits
+from im2latex.serving.backend import Backend
+from im2latex.serving.limits import ServerLimits
 from tests.fakes import FakeRenderer
 from tests.serving import images
 from tests.serving.fakes import LATEX, OTHERS, FakePredictor
@@ -56,7 +57,7 @@ def test_render_answers_a_image_or_a_reason(client: TestClient) -> None:
     refused = client.post("/render", json={"latex": r"\broken"})
     assert refused.status_code == 422
     assert refused.json() == {
-        "error": r"The formula cannot be drawn: undefined macro (\broken)",
+        "error": r"The formula cannot be rendered: undefined macro (\broken)",
         "reason": "undefined_macro",
     }
 
@@ -66,7 +67,7 @@ def test_health(client: TestClient) -> None:
     assert found["status"] == "ok"
     assert found["checkpoint"] == "abc"
     assert found["rendering"] is True
-    assert found["waiting"] == 0
+    assert found["queue_size"] == 0
     assert found["uptime_seconds"] > 0
 
 
@@ -78,12 +79,11 @@ def test_head_is_answered_as_get_without_a_body(client: TestClient, path: str) -
 
 
 def test_only_the_page_is_served_as_files(client: TestClient) -> None:
-    assert client.get("/page/docs.html.j2").status_code == 404
     kinds = {path.suffix for path in PAGE.rglob("*") if path.is_file()}
     assert kinds == {".html", ".js", ".css", ".svg"}
 
 
-def test_a_formula_that_takes_long_is_drawn_by_the_second_renderer(reader: FakePredictor) -> None:
+def test_a_formula_that_takes_long_is_drawn_by_the_second_renderer(predictor: FakePredictor) -> None:
     class Quick(FakeRenderer):
         def render(self, formulas: Sequence[str]) -> list[Rendering]:
             slow = [Rendering(None, "timeout") for _ in formulas]
@@ -95,18 +95,18 @@ def test_a_formula_that_takes_long_is_drawn_by_the_second_renderer(reader: FakeP
             return super().render(formulas)
 
     drawn: list[str] = []
-    with TestClient(create_app(Engine(reader, Quick(), patient=Patient()), Limits())) as client:
+    with TestClient(create_app(Backend(predictor, Quick(), slow_renderer=Patient()), ServerLimits())) as client:
         assert client.post("/render", json={"latex": "quick"}).status_code == 200
         assert client.post("/render", json={"latex": "slow"}).status_code == 200
     assert drawn == ["slow"]
 
 
-def test_without_tex_all_but_drawing_works(reader: FakePredictor) -> None:
+def test_without_tex_all_but_drawing_works(predictor: FakePredictor) -> None:
     class NoTex(FakeRenderer):
         def render(self, formulas: object) -> list[Rendering]:
             raise ToolError("pdftex is not installed")
 
-    with TestClient(create_app(Engine(reader, NoTex()), Limits())) as client:
+    with TestClient(create_app(Backend(predictor, NoTex()), ServerLimits())) as client:
         assert client.get("/healthz").json()["rendering"] is False
         assert client.post("/predict", content=IMAGE).status_code == 200
         answer = client.post("/render", json={"latex": "x"})
@@ -126,7 +126,7 @@ def test_hostile_images_are_refused_and_the_next_is_read(client: TestClient, for
     ("request_", "status", "words"),
     [
         (("GET", "/nothing", {}), 404, "nothing at /nothing"),
-        (("GET", "/predict", {}), 405, "does not answer GET"),
+        (("GET", "/predict", {}), 405, "does not accept GET"),
         (("POST", "/predict?candidates=0", {"content": IMAGE}), 422, "Candidates: input should be greater"),
         (("POST", "/predict", {"data": {"a": "b"}}), 422, "No image"),
         (("POST", "/predict", {"content": b"x", "headers": {"content-type": "multipart/form-data"}}), 400, "boundary"),
@@ -144,21 +144,31 @@ def test_every_refusal_is_one_sentence(
     assert words in answer.json()["error"]
 
 
-def test_a_fault_of_ours_is_no_traceback_for_the_user(client: TestClient, reader: FakePredictor) -> None:
-    reader.error = ArithmeticError("secret")
+def test_a_fault_of_ours_is_no_traceback_for_the_user(client: TestClient, predictor: FakePredictor) -> None:
+    predictor.error = ArithmeticError("secret")
     answer = client.post("/predict", content=IMAGE)
     assert answer.status_code == 500
     assert "secret" not in answer.text
-    assert answer.json()["error"].startswith("Something broke")
-    reader.error = None
+    assert answer.json()["error"].startswith("The server failed")
+    predictor.error = None
     assert client.post("/predict", content=IMAGE).status_code == 200
 
 
 def test_the_page_and_all_that_it_needs_come_from_here(client: TestClient) -> None:
     page = client.get("/")
     assert page.headers["content-security-policy"].startswith("default-src 'self';")
-    for name in ("style.css", "app.js", "api.js", "attention.js", "crop.js", "image.js", "readings.js", "icon.svg"):
+    for name in ("style.css", "app.js", "api.js", "attention.js", "crop.js", "image.js", "candidates.js", "icon.svg"):
         part = client.get(f"/page/{name}")
         assert part.status_code == 200
         assert "//" not in part.text.replace("http://www.w3.org/2000/svg", "").replace("// ", "").replace("//\n", "")
     assert client.get("/page/../app.py").status_code == 404
+
+
+def test_the_api_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/docs")
+    addresses = re.findall(r"""(?:src|href|url)\s*[=:]\s*["']([^"']*)["']""", page.text)
+    assert len(addresses) == 4
+    for address in addresses:
+        assert client.get(address).status_code == 200, address
+    assert page.headers["content-security-policy"].count("sha256-") == page.text.count("<script>") == 1
+    assert set(client.get("/openapi.json").json()["paths"]) == {"/predict", "/render", "/healthz"}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from im2latex.parallel import cancellation
-from im2latex.serving.batching import Batcher, BusyError
+from im2latex.serving.batching import DynamicBatcher, QueueFullError
 
 
 class Doubling:
@@ -29,9 +29,9 @@ class Doubling:
         return [2 * item for item in items]
 
 
-async def _submitted(batcher: "Batcher[int, int]", items: Sequence[int]) -> "list[asyncio.Task[int]]":
+async def _submitted(batcher: "DynamicBatcher[int, int]", items: Sequence[int]) -> "list[asyncio.Task[int]]":
     """Tasks that wait in the queue, in this order."""
-    tasks = [asyncio.create_task(batcher.do(item)) for item in items]
+    tasks = [asyncio.create_task(batcher.submit(item)) for item in items]
     await asyncio.sleep(0.01)
     return tasks
 
@@ -39,7 +39,7 @@ async def _submitted(batcher: "Batcher[int, int]", items: Sequence[int]) -> "lis
 def test_every_caller_gets_its_own_result_and_those_who_wait_share_batches() -> None:
     async def scene() -> None:
         work = Doubling()
-        async with Batcher(work, most=4, waiting=100) as batcher:
+        async with DynamicBatcher(work, max_batch_size=4, max_queue_size=100) as batcher:
             work.may_go.clear()
             tasks = await _submitted(batcher, range(20, 30))
             work.may_go.set()
@@ -53,7 +53,7 @@ def test_every_caller_gets_its_own_result_and_those_who_wait_share_batches() -> 
 def test_only_equal_kinds_are_joined_and_the_oldest_goes_first() -> None:
     async def scene() -> None:
         work = Doubling()
-        async with Batcher(work, most=10, waiting=100, kind=lambda item: item % 2) as batcher:
+        async with DynamicBatcher(work, max_batch_size=10, max_queue_size=100, key=lambda item: item % 2) as batcher:
             work.may_go.clear()
             tasks = await _submitted(batcher, [1, 2, 3, 4, 5])
             work.may_go.set()
@@ -66,15 +66,15 @@ def test_only_equal_kinds_are_joined_and_the_oldest_goes_first() -> None:
 def test_the_queue_is_bounded() -> None:
     async def scene() -> None:
         work = Doubling()
-        async with Batcher(work, most=1, waiting=2) as batcher:
+        async with DynamicBatcher(work, max_batch_size=1, max_queue_size=2) as batcher:
             work.may_go.clear()
             tasks = await _submitted(batcher, [1])
             tasks += await _submitted(batcher, [2, 3])
-            with pytest.raises(BusyError, match="2 others"):
-                await batcher.do(4)
+            with pytest.raises(QueueFullError, match="2 other requests"):
+                await batcher.submit(4)
             work.may_go.set()
             assert await asyncio.gather(*tasks) == [2, 4, 6]
-            assert await batcher.do(4) == 8
+            assert await batcher.submit(4) == 8
 
     asyncio.run(scene())
 
@@ -82,7 +82,7 @@ def test_the_queue_is_bounded() -> None:
 def test_who_gives_up_while_waiting_costs_nothing() -> None:
     async def scene() -> None:
         work = Doubling()
-        async with Batcher(work, most=1, waiting=10) as batcher:
+        async with DynamicBatcher(work, max_batch_size=1, max_queue_size=10) as batcher:
             work.may_go.clear()
             tasks = await _submitted(batcher, [1, 2, 3])
             tasks[1].cancel()
@@ -97,14 +97,14 @@ def test_who_gives_up_while_waiting_costs_nothing() -> None:
 def test_of_a_batch_that_fails_only_the_culprit_does() -> None:
     async def scene() -> None:
         work = Doubling()
-        async with Batcher(work, most=10, waiting=10) as batcher:
+        async with DynamicBatcher(work, max_batch_size=10, max_queue_size=10) as batcher:
             work.may_go.clear()
             tasks = await _submitted(batcher, [12, 13, 14])
             work.may_go.set()
             results = await asyncio.gather(*tasks, return_exceptions=True)
             assert (results[0], results[2]) == (24, 28)
             assert isinstance(results[1], ArithmeticError)
-            assert await batcher.do(1) == 2
+            assert await batcher.submit(1) == 2
 
     asyncio.run(scene())
 
@@ -124,7 +124,7 @@ def test_a_batch_is_cancelled_once_all_its_callers_have_given_up() -> None:
 
     async def scene() -> None:
         work = Endless()
-        async with Batcher(work, most=2, waiting=10) as batcher:
+        async with DynamicBatcher(work, max_batch_size=2, max_queue_size=10) as batcher:
             tasks = await _submitted(batcher, [-1])
             tasks += await _submitted(batcher, [-2, -3, 4])
             tasks[0].cancel()
@@ -144,10 +144,10 @@ def test_a_batch_is_cancelled_once_all_its_callers_have_given_up() -> None:
 def test_several_threads_work_at_once() -> None:
     async def scene() -> None:
         work = Doubling()
-        async with Batcher(work, most=1, waiting=10, threads=2) as batcher:
+        async with DynamicBatcher(work, max_batch_size=1, max_queue_size=10, num_threads=2) as batcher:
             work.may_go.clear()
             tasks = await _submitted(batcher, [1, 2, 3])
-            assert batcher.waiting == 1, "two are at work"
+            assert batcher.queue_size == 1, "two are at work"
             work.may_go.set()
             assert await asyncio.gather(*tasks) == [2, 4, 6]
         assert len(work.threads) == 2
@@ -162,7 +162,7 @@ def test_the_end_cancels_what_every_thread_works_at() -> None:
             time.sleep(0.01)
 
     async def scene() -> None:
-        async with Batcher(wait, most=1, waiting=10, threads=3) as batcher:
+        async with DynamicBatcher(wait, max_batch_size=1, max_queue_size=10, num_threads=3) as batcher:
             await _submitted(batcher, [1, 2, 3])
 
     began = time.monotonic()
@@ -174,7 +174,7 @@ def test_at_the_end_work_is_finished_and_the_waiting_are_given_up() -> None:
     async def scene() -> None:
         work = Doubling()
         before = threading.active_count()
-        async with Batcher(work, most=1, waiting=10) as batcher:
+        async with DynamicBatcher(work, max_batch_size=1, max_queue_size=10) as batcher:
             work.may_go.clear()
             tasks = await _submitted(batcher, [1, 2])
             threading.Timer(0.05, work.may_go.set).start()
@@ -182,8 +182,8 @@ def test_at_the_end_work_is_finished_and_the_waiting_are_given_up() -> None:
         await asyncio.wait(tasks, timeout=1)
         assert work.batches == [[1]]
         assert tasks[1].cancelled()
-        with pytest.raises(BusyError):
-            await batcher.do(3)
+        with pytest.raises(QueueFullError):
+            await batcher.submit(3)
         assert threading.active_count() <= before + 1  # asyncio's own, for waiting
 
     asyncio.run(scene())

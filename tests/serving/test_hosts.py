@@ -3,11 +3,11 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from im2latex.errors import UsageError
-from im2latex.serving.hosts import AllowedHosts, HostCheck
+from im2latex.serving.hosts import AllowedHostMiddleware, AllowedHosts
 
 
 def _status(host: str, address: str = "127.0.0.1", allowed: tuple[str, ...] = ()) -> int:
-    client = TestClient(HostCheck(PlainTextResponse("answer"), AllowedHosts(address, allowed)))
+    client = TestClient(AllowedHostMiddleware(PlainTextResponse("answer"), AllowedHosts(address, allowed)))
     answer = client.post("/render", headers={"host": host})
     if answer.status_code != 200:
         assert answer.json()["error"].count(" ") > 3
@@ -53,5 +53,5 @@ def test_allowed_names_are_added() -> None:
     assert _status("im2latex.example:443", "0.0.0.0", allowed) == 200
     assert _status("other.EXAMPLE", "0.0.0.0", allowed) == 200
     assert _status("evil.example", "0.0.0.0", allowed) == 421
-    with pytest.raises(UsageError, match="--allowed-host http://a: not the name of a host"):
+    with pytest.raises(UsageError, match="--allowed-host http://a: not a host name"):
         _status("a", "0.0.0.0", ("http://a",))

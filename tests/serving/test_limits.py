@@ -11,24 +11,26 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from im2latex.serving.app import create_app
-from im2latex.serving.backend import Engine
-from im2latex.serving.limits import Limits
+from im2latex.serving.backend import Backend
+from im2latex.serving.limits import ServerLimits
 from tests.fakes import FakeRenderer
 from tests.serving import images
 from tests.serving.conftest import listening
 from tests.serving.fakes import FakePredictor
 
 IMAGE = images.encoded(images.ink())
-TIGHT = Limits(body_mb=0.1, requests=2, seconds=2, body_seconds=0.5, header_seconds=0.4)
+TIGHT = ServerLimits(
+    max_body_mb=0.1, max_requests=2, timeout_seconds=2, body_timeout_seconds=0.5, header_timeout_seconds=0.4
+)
 
 
-def _app(reader: FakePredictor) -> FastAPI:
-    return create_app(Engine(reader, FakeRenderer()), TIGHT)
+def _app(predictor: FakePredictor) -> FastAPI:
+    return create_app(Backend(predictor, FakeRenderer()), TIGHT)
 
 
 @pytest.fixture
-def port(reader: FakePredictor) -> Iterator[int]:
-    with listening(_app(reader), TIGHT) as port:
+def port(predictor: FakePredictor) -> Iterator[int]:
+    with listening(_app(predictor), TIGHT) as port:
         yield port
 
 
@@ -93,7 +95,7 @@ def test_slow_bodies_are_given_up(port: int) -> None:
     with _connected(port) as client:
         client.sendall(post(len(IMAGE)) + IMAGE[:20])
         status, _, error = answer_of(client)
-    assert (status, error) == (408, "The request was not complete after 0.5 s; send it faster")
+    assert (status, error) == (408, "The request was incomplete after 0.5 s; send it faster")
     assert read_one(port)[0] == 200
 
 
@@ -108,39 +110,39 @@ def test_slow_headers_are_given_up(port: int, earlier: bool) -> None:
             client.sendall(letter.encode())
             time.sleep(0.02)
         status, _, error = answer_of(client)
-        assert (status, error) == (408, "The request's headers took over 0.4 s; send them faster")
+        assert (status, error) == (408, "The headers of the request took longer than 0.4 s; send them faster")
         assert 0.3 < time.monotonic() - began < 5
         assert client.recv(10) == b""
 
 
-def test_slow_answers_are_given_up(port: int, reader: FakePredictor) -> None:
-    reader.may_go.clear()
+def test_slow_answers_are_given_up(port: int, predictor: FakePredictor) -> None:
+    predictor.may_go.clear()
     status, head, error = read_one(port)
-    reader.may_go.set()
-    assert (status, error) == (503, "No answer was found within 2 s; try again, or something smaller")
+    predictor.may_go.set()
+    assert (status, error) == (503, "The request took longer than 2 s; try again, or send a smaller image or formula")
     assert "retry-after: 1" in head
 
 
-def test_more_requests_than_allowed_are_sent_away_and_come_back(port: int, reader: FakePredictor) -> None:
-    reader.may_go.clear()
+def test_more_requests_than_allowed_are_sent_away_and_come_back(port: int, predictor: FakePredictor) -> None:
+    predictor.may_go.clear()
     found: list[int] = []
     others = [threading.Thread(target=lambda: found.append(read_one(port)[0])) for _ in range(2)]
     for other in others:
         other.start()
     time.sleep(0.2)
     status, head, error = read_one(port)
-    reader.may_go.set()
+    predictor.may_go.set()
     for other in others:
         other.join()
-    assert (status, error) == (503, "2 requests are being worked on; try again in a moment")
+    assert (status, error) == (503, "2 requests are in progress; try again in a moment")
     assert "retry-after: 1" in head
     assert found == [200, 200]
     assert read_one(port)[0] == 200
 
 
-def test_the_work_of_a_client_that_hangs_up_is_not_begun(port: int, reader: FakePredictor) -> None:
-    reader.batches.clear()
-    reader.may_go.clear()
+def test_the_work_of_a_client_that_hangs_up_is_not_begun(port: int, predictor: FakePredictor) -> None:
+    predictor.batches.clear()
+    predictor.may_go.clear()
     with _connected(port) as first:
         first.sendall(post(len(IMAGE)) + IMAGE)
         time.sleep(1)  # its image is decoded and it is at work now, and the next waits
@@ -148,10 +150,10 @@ def test_the_work_of_a_client_that_hangs_up_is_not_begun(port: int, reader: Fake
             second.sendall(post(len(IMAGE)) + IMAGE)
             time.sleep(0.1)
         time.sleep(0.1)
-        reader.may_go.set()
+        predictor.may_go.set()
         assert answer_of(first)[0] == 200
     assert read_one(port)[0] == 200
-    assert reader.batches == [1, 1]
+    assert predictor.batches == [1, 1]
 
 
 def test_every_answer_carries_the_headers_that_protect_the_page(client: TestClient) -> None:
@@ -160,7 +162,7 @@ def test_every_answer_carries_the_headers_that_protect_the_page(client: TestClie
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_lifespan_messages_pass(reader: FakePredictor) -> None:
+def test_lifespan_messages_pass(predictor: FakePredictor) -> None:
     async def scene() -> list[str]:
         given = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
         sent: list[str] = []
@@ -171,7 +173,7 @@ def test_lifespan_messages_pass(reader: FakePredictor) -> None:
         async def send(message: dict[str, object]) -> None:
             sent.append(str(message["type"]))
 
-        await _app(reader)({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)  # type: ignore[arg-type]
+        await _app(predictor)({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)  # type: ignore[arg-type]
         return sent
 
     assert asyncio.run(scene()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

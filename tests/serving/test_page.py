@@ -1,4 +1,4 @@
-"""The page in a real browser, over stand-ins for the model and TeX."""
+"""The page in a real browser, with fakes of the model and TeX."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from im2latex.serving.app import create_app
-from im2latex.serving.backend import Engine
-from im2latex.serving.limits import Limits
+from im2latex.serving.backend import Backend
+from im2latex.serving.limits import ServerLimits
 from tests.fakes import FakeRenderer
 from tests.serving import images
 from tests.serving.conftest import listening
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-_PATIENCE_MS = 60_000  # a busy machine is no fault of the page
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+_TIMEOUT_MS = 60_000  # for busy machines
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with playwright.sync_playwright() as driver:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        playwright.expect.set_options(timeout=_PATIENCE_MS)
+        playwright.expect.set_options(timeout=_TIMEOUT_MS)
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()
 
 
 @pytest.fixture
-def page(browser: Browser, reader: FakePredictor) -> Iterator[Page]:
-    """The page, which loads nothing from elsewhere and breaks nothing."""
-    limits = Limits()
-    with listening(create_app(Engine(reader, FakeRenderer()), limits), limits) as port:
+def page(browser: Browser, predictor: FakePredictor) -> Iterator[Page]:
+    """The page; it must load nothing from elsewhere and log no error."""
+    limits = ServerLimits()
+    with listening(create_app(Backend(predictor, FakeRenderer()), limits), limits) as port:
         here = f"http://127.0.0.1:{port}"
         context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
         page = context.new_page()
-        page.set_default_timeout(_PATIENCE_MS)
+        page.set_default_timeout(_TIMEOUT_MS)
         foreign: list[str] = []
         faults: list[str] = []
         page.on("request", lambda request: _note(foreign, request.url, here))
@@ -71,7 +71,7 @@ def _expect(page: Page, selector: str) -> Any:
     return playwright.expect(page.locator(selector))
 
 
-def test_a_chosen_image_is_read_drawn_and_its_readings_are_offered(page: Page) -> None:
+def test_an_image_is_predicted_and_its_candidates_are_rendered(page: Page) -> None:
     _choose(page, images.encoded(images.ink()))
     _expect(page, "#latex").to_have_value(f"{LATEX} 60")
     _expect(page, "#rendering").to_have_js_property("complete", True)
@@ -88,7 +88,7 @@ def test_a_chosen_image_is_read_drawn_and_its_readings_are_offered(page: Page) -
     _expect(page, "#rendering-error").to_contain_text("cannot be rendered")
 
 
-def test_an_edit_is_drawn_and_copied(page: Page) -> None:
+def test_an_edit_is_rendered_and_copied(page: Page) -> None:
     _choose(page, images.encoded(images.ink()))
     _expect(page, "#latex").to_have_value(f"{LATEX} 60")
     page.locator("#latex").fill("a + b")
@@ -105,7 +105,7 @@ def test_an_edit_is_drawn_and_copied(page: Page) -> None:
     _expect(page, "#rendering").to_have_class("stale")
 
 
-def test_tokens_show_where_the_model_looked(page: Page) -> None:
+def test_tokens_show_their_attention(page: Page) -> None:
     _choose(page, images.encoded(images.ink()))
     chips = page.locator(".chip")
     playwright.expect(chips).to_have_text(f"{LATEX} 60".split())
@@ -129,7 +129,7 @@ def test_tokens_show_where_the_model_looked(page: Page) -> None:
     assert not any(heat())
 
 
-def test_a_part_is_read_with_the_mouse_and_with_the_keyboard(page: Page) -> None:
+def test_a_part_is_predicted_with_the_mouse_and_with_the_keyboard(page: Page) -> None:
     _choose(page, images.encoded(images.ink(400, 200)))
     _expect(page, "#latex").to_have_value(f"{LATEX} 400")
     box = page.locator("#image").bounding_box()
@@ -147,7 +147,7 @@ def test_a_part_is_read_with_the_mouse_and_with_the_keyboard(page: Page) -> None
     _expect(page, "#latex").to_have_value(f"{LATEX} 328")
 
 
-def test_pasted_and_dropped_images_are_read(page: Page) -> None:
+def test_pasted_and_dropped_images_are_predicted(page: Page) -> None:
     give = """([kind, base64]) => {
         const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
         const transfer = new DataTransfer();
@@ -160,7 +160,7 @@ def test_pasted_and_dropped_images_are_read(page: Page) -> None:
         _expect(page, "#latex").to_have_value(f"{LATEX} {width}")
 
 
-def test_what_is_no_image_and_what_is_blank_get_a_sentence(page: Page) -> None:
+def test_other_files_and_blank_images_get_an_error(page: Page) -> None:
     _choose(page, b"text")
     _expect(page, "#error").to_contain_text("not an image")
     _choose(page, images.encoded(Image.new("L", (50, 50), 255)))
@@ -180,3 +180,10 @@ def test_nothing_is_wider_than_the_window_and_all_controls_have_names(page: Page
         .filter((one) => one.offsetParent && !(one.textContent || one.alt || one.labels?.length || one.ariaLabel))
         .map((one) => one.outerHTML)"""
     assert page.evaluate(nameless) == []
+
+
+def test_the_api_page_lists_the_routes(page: Page) -> None:
+    page.goto(f"{page.url}docs")
+    _expect(page, ".opblock-summary-path").to_have_text(["/predict", "/render", "/healthz"])
+    page.locator(".opblock-summary-control").nth(1).click()
+    _expect(page, ".try-out__btn").to_be_visible()

@@ -14,7 +14,7 @@ import pytest
 
 from im2latex.errors import UsageError
 from im2latex.sandbox import restrictions
-from im2latex.serving.server import STOP_SECONDS, listener
+from im2latex.serving.server import STOP_SECONDS, open_socket
 from tests.serving import images
 
 IMAGE = images.encoded(images.ink())
@@ -57,7 +57,7 @@ def server(port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _started(port: int) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([sys.executable, "-m", "tests.serving.standin", str(port)], stderr=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-m", "tests.serving.slow_server", str(port)], stderr=subprocess.PIPE)
     for _ in range(600):
         time.sleep(0.1)
         try:
@@ -145,7 +145,7 @@ def test_under_load_it_stops_in_time_and_every_client_gets_a_sentence(
         client.join()
     assert len(found) == 16
     assert {status for status, _ in found} <= {200, 422, 503}
-    assert (503, "The server is being stopped; try again in a moment") in found
+    assert (503, "The server is stopping; try again in a moment") in found
     assert server.stderr is not None
     assert b"Traceback" not in server.stderr.read()
 
@@ -192,12 +192,12 @@ def test_other_hosts_get_no_answer(server: subprocess.Popen[bytes], port: int) -
 def test_without_a_sandbox_it_listens_on_loopback_only(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(0, seccomp=True, bubblewrap=None))
     with pytest.raises(UsageError, match=f"--host {host}: TeX .* without a sandbox.* --allow-unsandboxed"):
-        listener(host, 0)
-    listener("127.0.0.1", 0).close()
-    listener("localhost", 0).close()
-    listener("0.0.0.0", 0, unsandboxed=True).close()
+        open_socket(host, 0)
+    open_socket("127.0.0.1", 0).close()
+    open_socket("localhost", 0).close()
+    open_socket("0.0.0.0", 0, allow_unsandboxed=True).close()
     monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(1, seccomp=True, bubblewrap=None))
-    listener("0.0.0.0", 0).close()
+    open_socket("0.0.0.0", 0).close()
 
 
 @pytest.mark.needs_tex
@@ -218,9 +218,9 @@ def test_formulas_that_attack_meet_the_sandbox(url: str) -> None:
 
 
 def test_an_address_that_is_in_use_or_not_ours_is_one_sentence() -> None:
-    with listener("127.0.0.1", 0) as taken:
+    with open_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=f"127.0.0.1, port {port}: address already in use; give another"):
-            listener("127.0.0.1", port)
-    with pytest.raises(UsageError, match=r"203\.0\.113\.1, port 0: .*; give another"):
-        listener("203.0.113.1", 0)  # of the block for documentation
+        with pytest.raises(UsageError, match=f"127.0.0.1, port {port}: address already in use; use another"):
+            open_socket("127.0.0.1", port)
+    with pytest.raises(UsageError, match=r"203\.0\.113\.1, port 0: .*; use another"):
+        open_socket("203.0.113.1", 0)  # of the block for documentation

@@ -11,7 +11,7 @@ from im2latex.errors import ImageError, InputError
 from im2latex.images.decode import ImageDecoder, _idle
 from im2latex.images.formats import FORMATS
 from im2latex.serving import uploads
-from im2latex.serving.uploads import decode, decode_while_wanted
+from im2latex.serving.uploads import decode, decode_cancellable
 from tests.serving import images
 
 MOST = 1_000_000
@@ -52,7 +52,7 @@ def test_large_images_are_read_small() -> None:
 
 
 HOSTILE = {
-    "nothing": (b"", "holds no image"),
+    "nothing": (b"", "contains no image"),
     "text": (b"import os\n", "no image of a format"),
     "a page": (b"%PDF-1.5\n", "no image of a format"),
     "a drawing": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "no image of a format"),
@@ -100,12 +100,12 @@ def test_a_image_that_is_slow_to_decode_is_refused() -> None:
 
 
 def test_decoding_ends_when_nobody_waits_for_it_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "_SECONDS", 600)
+    monkeypatch.setattr(uploads, "_DECODE_CPU_SECONDS", 600)
     decoder = ImageDecoder()
     _idle.append(decoder)
 
     async def scene() -> float:
-        work = asyncio.create_task(decode_while_wanted(SLOW, MOST))
+        work = asyncio.create_task(decode_cancellable(SLOW, MOST))
         while not decoder._due:
             await asyncio.sleep(0.001)
         began = time.process_time()
@@ -113,7 +113,7 @@ def test_decoding_ends_when_nobody_waits_for_it_any_more(monkeypatch: pytest.Mon
         with pytest.raises(asyncio.CancelledError):
             await work
         assert decoder._worker is None
-        assert (await decode_while_wanted(images.encoded(images.ink()), MOST)).shape == (40, 60)
+        assert (await decode_cancellable(images.encoded(images.ink()), MOST)).shape == (40, 60)
         return time.process_time() - began
 
     assert asyncio.run(scene()) < 5

@@ -1,6 +1,6 @@
-"""A server to be started and stopped as a process: python -m tests.serving.standin PORT
+"""A server to be started and stopped as a process: python -m tests.serving.slow_server PORT
 
-Its reader takes a second for an image; its renderer is the real one, with processes that wait.
+Its predictor takes a second per batch; its renderer is the real one, with waiting TeX processes.
 """
 
 import sys
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.serving.app import create_app
-from im2latex.serving.backend import Engine
+from im2latex.serving.backend import Backend
 from im2latex.serving.hosts import AllowedHosts
-from im2latex.serving.limits import Limits
-from im2latex.serving.server import leave, listener, run
+from im2latex.serving.limits import ServerLimits
+from im2latex.serving.server import exit_process, open_socket, run
 from im2latex.types import Prediction
 from tests.serving.fakes import FakePredictor
 
@@ -35,7 +35,7 @@ class SlowPredictor(FakePredictor):
 if __name__ == "__main__":
     params = RenderParams(rasterizer="pdfium")
     quick = TexRenderer(params.model_copy(update={"timeout_seconds": 0.25}), pool_size=2)
-    engine = Engine(SlowPredictor(), quick, patient=TexRenderer(params, background=True), close=quick.close)
+    engine = Backend(SlowPredictor(), quick, slow_renderer=TexRenderer(params, background=True), close=quick.close)
     hosts = AllowedHosts("127.0.0.1")
-    run(create_app(engine, Limits()), Limits(), listener("127.0.0.1", int(sys.argv[1])), hosts)
-    leave()
+    run(create_app(engine, ServerLimits()), ServerLimits(), open_socket("127.0.0.1", int(sys.argv[1])), hosts)
+    exit_process()
