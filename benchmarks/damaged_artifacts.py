@@ -92,12 +92,12 @@ def parts(count: int = 1200, seed: int = 0) -> None:
     accepted = 0
     with tempfile.TemporaryDirectory() as name, redirect_stderr(io.StringIO()):
         job = Job(FORMULAS, work, PartCache(Path(name), "damage", {}))
-        whole = job.result().read_bytes()
+        whole = job.compute().read_bytes()
         for number in range(count):
             footer = number % 3 == 0  # where most of what went unnoticed was
             cut = len(whole) - 2000 if footer else 0
             job.path.write_bytes(whole[:cut] + damaged(whole[cut:], dice))
-            accepted += job.result().read_bytes() != whole
+            accepted += job.compute().read_bytes() != whole
     save("damaged-artifacts-parts", {"bytes": len(whole), "damages": count, "accepted": accepted})
 
 

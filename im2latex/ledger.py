@@ -1,6 +1,6 @@
-"""What came in, what was kept, why the rest was dropped: kept + dropped = seen, always.
+"""Ledger of a stage: how many records it saw, kept and dropped, and why; kept + dropped = seen.
 
-writes  reports/ledger/<stage>.json       the counts (a DVC metric, so that drops are diffed too)
+writes  reports/ledger/<stage>.json       the counts
         data/<stage>/rejects.parquet      every dropped record with its reason
 """
 
@@ -15,11 +15,7 @@ from im2latex.schemas import REJECTS
 
 
 class Ledger:
-    """The account of one stage.
-
-    `see` is told how many records came in; `keep` and `drop` where each went. `close` refuses to balance an
-    account in which a record is missing, so that nothing is ever lost in silence.
-    """
+    """Counts of one stage. `write` refuses counts in which a record is missing: no record is dropped silently."""
 
     def __init__(self, stage: str) -> None:
         self.stage = stage
@@ -28,16 +24,16 @@ class Ledger:
         self.dropped: Counter[str] = Counter()
         self._rejects: list[tuple[str | None, str | None, str, str]] = []
 
-    def see(self, count: int = 1) -> None:
+    def add_seen(self, count: int = 1) -> None:
         """Count records that enter the stage."""
         self.seen += count
 
-    def keep(self, count: int = 1) -> None:
+    def add_kept(self, count: int = 1) -> None:
         """Count records that leave the stage."""
         self.kept += count
 
     def drop(self, formula_id: str | None, source_id: str | None, reason: str, detail: str = "") -> None:
-        """Record one refusal; `reason` is a fixed short name, `detail` may say anything."""
+        """Count one dropped record; `reason` is a fixed short name, `detail` any text."""
         self.dropped[reason] += 1
         self._rejects.append((formula_id, source_id, reason, detail))
 
@@ -46,8 +42,8 @@ class Ledger:
         reasons = sorted(self.dropped.items(), key=lambda item: (-item[1], item[0]))
         return {"seen": self.seen, "kept": self.kept, "dropped": self.dropped.total(), "reasons": dict(reasons)}
 
-    def close(self, rejects: Path, counts: Path) -> None:
-        """Balance the account and write both files."""
+    def write(self, rejects: Path, counts: Path) -> None:
+        """Write the rejects and the counts; raises `AssertionError` where kept + dropped is not seen."""
         missing = self.seen - self.kept - self.dropped.total()
         if missing:
             raise AssertionError(f"{self.stage}: {missing} of {self.seen} records are neither kept nor dropped")
@@ -57,8 +53,8 @@ class Ledger:
         counts.parent.mkdir(parents=True, exist_ok=True)
         counts.write_text(json.dumps(self.summary(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    def line(self) -> str:
-        """The account in one line for a person."""
+    def summary_line(self) -> str:
+        """The counts in one line for people."""
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.dropped.most_common(4))
         more = ", ..." if len(self.dropped) > 4 else ""
         dropped = self.dropped.total()

@@ -36,14 +36,14 @@ def work(run: StageRun[AuditParams]) -> None:
     formulas = read_parts(DATA / "normalize", ["raw"])["raw"].to_pylist()
     chosen = sample_formulas(formulas, run.params.sample, run.params.seed)
     tally, faults = AuditCounts(), []
-    run.ledger.see(len(chosen))
+    run.ledger.add_seen(len(chosen))
     for finding in audit_formulas(chosen, project_normalizer(), project_renderer()):
         tally.add(finding)
         if finding.is_fault:
             faults.append(_row(finding))
             run.ledger.drop(formula_id(finding.raw), None, finding.outcome, " ".join(finding.rules))
         else:
-            run.ledger.keep()
+            run.ledger.add_kept()
     write_table(pa.Table.from_pylist(faults, schema=FAULTS), run.out / "faults.parquet")
     SUMMARY.write_text(json.dumps(tally.summary(), indent=1) + "\n", encoding="utf-8")
     run.outputs.append(SUMMARY)

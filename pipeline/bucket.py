@@ -29,7 +29,7 @@ _KEY = ["formula_id", "style"]
 def work(run: StageRun[BucketParams]) -> None:
     """Choose the shapes, then gather texts, tokens and images part by part."""
     kept = read_table(DATA / "filter" / "kept.parquet").to_pandas()
-    run.ledger.see(len(kept))
+    run.ledger.add_seen(len(kept))
     if kept.empty:
         raise InputError("the filters left no sample; widen the limits in params.yaml: filter")
     sizes = kept[["height", "width", "length"]].to_numpy(dtype=np.int64)
@@ -62,7 +62,7 @@ def _write_shards(run: StageRun[BucketParams], chosen: pd.DataFrame) -> list[tup
         for split, rows in part.groupby("split", sort=False):
             writers[str(split)].add(pa.Table.from_pandas(rows[SAMPLES.names], schema=SAMPLES, preserve_index=False))
         hashed += zip(part["formula_id"], part["split"], part["pixel_hash"], part["latex"], strict=True)
-        run.ledger.keep(len(part))
+        run.ledger.add_kept(len(part))
     for writer in writers.values():
         writer.close()
     return hashed

@@ -25,10 +25,10 @@ def work(run: StageRun[FilterParams]) -> None:
     samples: pd.DataFrame = images.merge(labels, on="formula_id", validate="m:1").merge(
         texts, on="formula_id", validate="m:1"
     )
-    run.ledger.see(len(images))
+    run.ledger.add_seen(len(images))
     reasons = apply_filters(samples, run.params)
     kept = samples[reasons == ""]
-    run.ledger.keep(len(kept))
+    run.ledger.add_kept(len(kept))
     dropped = samples[reasons != ""]
     for row, reason in zip(dropped.to_dict("records"), reasons[dropped.index], strict=True):
         detail = f"{row['length']} tokens, {row['width']}x{row['height']} px, style {row['style']}, in {row['split']}"

@@ -18,7 +18,7 @@ from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, save_s
 from im2latex.dataset.shards import ShardWriter
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import InputError
-from im2latex.parallel.process_guard import task
+from im2latex.parallel.process_guard import delayed
 from im2latex.parallel.workers import worker_count
 from im2latex.schemas import SAMPLES
 from im2latex.types import Split
@@ -53,7 +53,7 @@ def write_labelled(
     work = Drawing(render.renderer, render.image)
     starts = range(0, len(labels), PART_ROWS)
     parts = [[label.drawn for label in labels[start : start + PART_ROWS]] for start in starts]
-    drawn = pa.concat_tables(joblib.Parallel(n_jobs=worker_count())(task(work)(part) for part in parts)).to_pylist()
+    drawn = pa.concat_tables(joblib.Parallel(n_jobs=worker_count())(delayed(work)(part) for part in parts)).to_pylist()
     refused = {number: row["reason"] for number, row in enumerate(drawn) if row["reason"]}
     kept = [number for number in range(len(labels)) if number not in refused]
     if not kept:

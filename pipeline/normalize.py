@@ -123,7 +123,7 @@ def work(run: StageRun[NormalizeParams]) -> None:
     run.facts["replaced"] = dict(sorted(replaced.items()))
     run.facts["raw_dataset"] = describe_dataset(dataset)
     if not run.ledger.kept:
-        raise InputError(f"{dataset}: no formula was accepted: {run.ledger.line()}")
+        raise InputError(f"{dataset}: no formula was accepted: {run.ledger.summary_line()}")
 
 
 def _custom_files(params: NormalizerParams) -> dict[str, str]:
@@ -146,7 +146,7 @@ def _account(
     """Keep or drop each row of a part; returns the kept ones (FORMULAS), and counts their replacements."""
     outcome = iter(verdicts.to_pylist())
     kept: list[dict[str, str | None]] = []
-    run.ledger.see(len(chunk))
+    run.ledger.add_seen(len(chunk))
     for number, row in enumerate(chunk, first):
         if isinstance(row, BadRow):
             run.ledger.drop(None, row.source_id or row.place, row.reason, row.detail)
@@ -162,7 +162,7 @@ def _account(
             values = (name, row.source_id, row.group, split, row.formula, verdict["latex"], row.image)
             kept.append(dict(zip(FORMULAS.names, values, strict=True)))
             replaced.update(verdict["replaced"])
-            run.ledger.keep()
+            run.ledger.add_kept()
     return pa.Table.from_pylist(kept, schema=FORMULAS)
 
 

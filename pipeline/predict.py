@@ -44,13 +44,13 @@ def work(run: StageRun[PredictParams]) -> None:
     expected: dict[Split, int] = {split: dataset["samples"][split] for split in HELD_OUT if dataset["samples"][split]}
     if "test" not in expected:
         raise ArtifactError("data/bucket: the test split is empty; raise params.yaml: normalize.split.test")
-    run.ledger.see(sum(expected.values()))
+    run.ledger.add_seen(sum(expected.values()))
     reranker = _reranker() if run.params.rerank == "render" else None
     found = [predict_split(CHECKPOINT, SHARDS, split, run.params, reranker) for split in expected]
     blank = predict_samples(CHECKPOINT, SHARDS, "test", run.params, blank=True)
     rows = [one.row("test", "blank") for one in tqdm(blank, desc="blank", unit="image", disable=None, delay=2)]
     predictions = [one.predictions for one in found] + [pa.Table.from_pylist(rows, schema=PREDICTIONS)]
-    run.ledger.keep(sum(one.num_images for one in found))
+    run.ledger.add_kept(sum(one.num_images for one in found))
     write_table(pa.concat_tables(predictions), run.out / "predictions.parquet")
     if run.params.beam > 1:
         write_table(pa.concat_tables(one.hypotheses for one in found), run.out / "hypotheses.parquet")

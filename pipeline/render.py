@@ -96,9 +96,9 @@ def _parts(params: RenderStageParams) -> Iterator[Part]:
 
 def _account(run: StageRun[RenderStageParams], style: str, formulas: pa.Table, drawn: pa.Table) -> pa.Table:
     """Keep the rendered rows of a part (IMAGES) and drop the others with their reason."""
-    run.ledger.see(formulas.num_rows)
+    run.ledger.add_seen(formulas.num_rows)
     kept = drawn["reason"].is_null()
-    run.ledger.keep(kept.to_pylist().count(True))
+    run.ledger.add_kept(kept.to_pylist().count(True))
     refused = drawn.filter(pc.invert(kept)).select(["reason", "detail"])
     names = formulas.filter(pc.invert(kept)).select(["formula_id", "source_id"])
     for name, why in zip(names.to_pylist(), refused.to_pylist(), strict=True):

@@ -37,8 +37,8 @@ def work(run: StageRun[ReportParams]) -> None:
     ]
     SUMMARY.write_text("\n".join([f"# {run.params.title}\n", *filter(None, tables)]), encoding="utf-8")
     run.outputs += [PAGE, SUMMARY]
-    run.ledger.see(content.samples)
-    run.ledger.keep(content.samples)
+    run.ledger.add_seen(content.samples)
+    run.ledger.add_kept(content.samples)
 
 
 STAGE = Stage("report", ReportParams, work, ("jinja2", "pillow"))

@@ -42,7 +42,7 @@ def main(
     try:
         for job in jobs(stage):
             if job.path.stem == key:
-                job.result()
+                job.compute()
                 return
         raise UsageError(f"{key}: no part of {stage} has this key now; were params.yaml, code or dataset changed?")
     except Im2LatexError as error:

@@ -86,7 +86,7 @@ class Stage(Generic[P]):
             _exit(self.name, FULL_DISK, 1)
         seconds = time.monotonic() - started
         _note_run(self.name, seconds)
-        print(f"{ledger.line()} in {seconds:.1f} s")  # noqa: T201
+        print(f"{ledger.summary_line()} in {seconds:.1f} s")  # noqa: T201
 
     def help(self) -> str:
         """Usage, options, and the keys of the section in params.yaml: type, default, description."""
@@ -118,7 +118,7 @@ class Stage(Generic[P]):
         run.facts["versions"] = {name: version(name) for name in self.packages}
         self.work(run)
         ledger = REPORTS / "ledger" / f"{self.name}.json"
-        run.ledger.close(out / "rejects.parquet", ledger)
+        run.ledger.write(out / "rejects.parquet", ledger)
         write_manifest(REPORTS / "manifest" / f"{self.name}.json", [*run.outputs, ledger], run.facts)
         return run.ledger
 

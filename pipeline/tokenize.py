@@ -44,8 +44,8 @@ def work(run: StageRun[TokenizeParams]) -> None:
         )
     vocabulary = Vocabulary.fit(training, run.params.vocabulary)
     ids = [vocabulary.encode(row) for row in tokens]
-    run.ledger.see(len(rendered))
-    run.ledger.keep(len(ids))
+    run.ledger.add_seen(len(rendered))
+    run.ledger.add_kept(len(ids))
     run.facts["merged"] = count_merges(tokens, vocabulary.merges)
     readable = run.out / "vocabulary.json"
     vocabulary.save(readable)

@@ -158,8 +158,8 @@ def _train(
     run.facts["started_from"] = [asdict(ancestor) for ancestor in checkpoint.started_from]
     if checkpoint.counts["samples"] < checkpoint.counts["sample_budget"] and as_it_is:
         run.facts["accepted_as_it_is"] = True
-    run.ledger.see(dataset["samples"]["train"])
-    run.ledger.keep(dataset["samples"]["train"])
+    run.ledger.add_seen(dataset["samples"]["train"])
+    run.ledger.add_kept(dataset["samples"]["train"])
 
 
 def follow() -> None:

@@ -11,12 +11,12 @@ from im2latex.ledger import Ledger
 
 def test_writes_counts_and_rejects(tmp_path: Path) -> None:
     ledger = Ledger("filter")
-    ledger.see(4)
-    ledger.keep(1)
+    ledger.add_seen(4)
+    ledger.add_kept(1)
     ledger.drop("a", "ax-1", "too_long", "200 tokens")
     ledger.drop("b", None, "too_long")
     ledger.drop("c", None, "blank")
-    ledger.close(tmp_path / "rejects.parquet", tmp_path / "ledger.json")
+    ledger.write(tmp_path / "rejects.parquet", tmp_path / "ledger.json")
     assert json.loads((tmp_path / "ledger.json").read_text()) == {
         "seen": 4,
         "kept": 1,
@@ -26,18 +26,18 @@ def test_writes_counts_and_rejects(tmp_path: Path) -> None:
     rejects = read_table(tmp_path / "rejects.parquet").to_pylist()
     assert rejects[0] == {"formula_id": "a", "source_id": "ax-1", "reason": "too_long", "detail": "200 tokens"}
     assert len(rejects) == 3
-    assert ledger.line() == "filter: 4 seen, 1 kept, 3 dropped (too_long 2, blank 1)"
+    assert ledger.summary_line() == "filter: 4 seen, 1 kept, 3 dropped (too_long 2, blank 1)"
 
 
 def test_an_empty_account_balances(tmp_path: Path) -> None:
-    Ledger("x").close(tmp_path / "rejects.parquet", tmp_path / "ledger.json")
+    Ledger("x").write(tmp_path / "rejects.parquet", tmp_path / "ledger.json")
     assert read_table(tmp_path / "rejects.parquet").num_rows == 0
 
 
 def test_refuses_to_lose_a_record(tmp_path: Path) -> None:
     ledger = Ledger("filter")
-    ledger.see(2)
-    ledger.keep(1)
+    ledger.add_seen(2)
+    ledger.add_kept(1)
     with pytest.raises(AssertionError, match="filter: 1 of 2 records are neither kept nor dropped"):
-        ledger.close(tmp_path / "rejects.parquet", tmp_path / "ledger.json")
+        ledger.write(tmp_path / "rejects.parquet", tmp_path / "ledger.json")
     assert not (tmp_path / "ledger.json").exists()

@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Atomic writes: a file is replaced as a whole, or stays as it was."""
 
 import errno
 import os
@@ -7,29 +7,29 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from safetensors import SafetensorError
-
-_LEAST_FREE = 1 << 20
-"""Bytes: less is a full disk, of which a part may be kept for the system."""
+_MIN_FREE_BYTES = 1 << 20
+"""With less, a disk counts as full; file systems reserve a part for the system."""
 
 
-def replace(path: Path, write: Callable[[Path], object], earlier: Path | None = None) -> None:
-    """Let `write` fill a neighbour of `path`, then rename it into place.
+def atomic_write(path: Path, write: Callable[[Path], object], previous: Path | None = None) -> None:
+    """Let `write` fill a temporary file beside `path`, then rename it to `path`; folders are made as needed.
 
-    What was there is kept as `earlier`, if that is named and the file system has hard links. Raises `OSError` (ENOSPC)
-    where the disk is full, which torch and safetensors tell in words of their own.
+    The file that was there is kept as `previous`, if one is named and the file system has hard links. Raises `OSError`
+    (ENOSPC) where the disk is full, also where the library that writes raises an error of its own kind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         write(draft)
-        if earlier:
-            earlier.unlink(missing_ok=True)
+        if previous:
+            previous.unlink(missing_ok=True)
             with suppress(OSError):
-                earlier.hardlink_to(path)
-        os.replace(draft, path)  # noqa: PTH105 the name of what it does
-    except (RuntimeError, SafetensorError) as error:
-        if shutil.disk_usage(path.parent).free >= _LEAST_FREE and os.strerror(errno.ENOSPC) not in str(error):
+                previous.hardlink_to(path)
+        draft.replace(path)
+    except OSError:
+        raise
+    except Exception as error:  # torch raises RuntimeError, safetensors a class of its own
+        if shutil.disk_usage(path.parent).free >= _MIN_FREE_BYTES and os.strerror(errno.ENOSPC) not in str(error):
             raise
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
     finally:

@@ -28,9 +28,9 @@ def read_sums(path: Path) -> dict[str, str]:
     return {file.removeprefix("*"): digest for digest, file in rows}
 
 
-def sum_line(path: Path) -> str:
-    """The line of a list for one file."""
-    return f"{sha256_of(path)}  {path.name}\n"
+def sum_line(path: Path, name: str | None = None) -> str:
+    """The line of a list for one file, under its own name or another."""
+    return f"{sha256_of(path)}  {name or path.name}\n"
 
 
 def append_checksum(path: Path) -> None:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from im2latex.images.arrays import Pixels
 from im2latex.images.compare import ColumnComparison, same_ink
 from im2latex.metrics.aggregation import Column, Columns, ratio
-from im2latex.parallel.process_guard import task
+from im2latex.parallel.process_guard import delayed
 from im2latex.parallel.workers import worker_count
 from im2latex.rendering.renderer import RENDER_BATCH_SIZE, Renderer, Rendering
 
@@ -98,7 +98,7 @@ def compare_renderings(
     pool = joblib.Parallel(n_jobs=min(worker_count(), len(chunks)) or 1, return_as="generator")
     compared: list[ImageComparison] = []
     with tqdm(total=len(distinct), desc="compare", disable=None if progress else True) as bar:
-        for part in pool(task(_compare_all)(chunk, functions) for chunk in chunks):
+        for part in pool(delayed(_compare_all)(chunk, functions) for chunk in chunks):
             compared += part
             bar.update(len(part))
     found = dict(zip(dict.fromkeys(pairs), compared, strict=True))

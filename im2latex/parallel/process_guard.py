@@ -1,4 +1,4 @@
-"""Children that end with their parent, however that ends: Linux sends them SIGKILL (prctl(2), PR_SET_PDEATHSIG)."""
+"""Child processes that exit with their parent, however it ends: Linux sends them SIGKILL (PR_SET_PDEATHSIG)."""
 
 import ctypes
 import os
@@ -12,41 +12,43 @@ R = TypeVar("R")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def follower(parent: int) -> Callable[[], None]:
-    """What a child of the process `parent` calls to end with it; does nothing where the system has no such call.
+def exit_with_parent(parent: int) -> Callable[[], None]:
+    """A function for the child of the process `parent` to call, as `preexec_fn`; it does nothing outside of Linux.
 
     All that is slow, or unsafe between fork and exec, is done here.
     """
     prctl = _prctl()
 
-    def follow() -> None:
+    def bind() -> None:
         if prctl is not None:
             prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != parent:  # it ended before the line above
                 os._exit(1)
 
-    return follow
+    return bind
 
 
-class _Bound:
-    """A function that binds the worker it is called in to the process that made this object."""
+class _InWorker:
+    """A function that binds the worker it is called in to this process, and uses the folder of this process."""
 
     def __init__(self, function: Callable[..., object]) -> None:
         self._function = function
-        self._owner = os.getpid()
+        self._parent = os.getpid()
+        self._folder = os.getcwd()  # noqa: PTH109 cheaper, for every task
 
     def __call__(self, *arguments: object) -> object:
-        if os.getpid() != self._owner:
-            follower(self._owner)()
+        if os.getpid() != self._parent:
+            exit_with_parent(self._parent)()
+            os.chdir(self._folder)  # a worker that is reused may have been started in another
         return self._function(*arguments)
 
 
-def task(function: Callable[P, R]) -> Callable[P, object]:
-    """As `joblib.delayed`; the worker that runs it ends with this process."""
-    import joblib
+def delayed(function: Callable[P, R]) -> Callable[P, object]:
+    """As `joblib.delayed`; the worker that runs it exits with this process."""
+    import joblib  # slow, and not needed to guard a child
 
-    delayed: Callable[P, object] = joblib.delayed(_Bound(function))
-    return delayed
+    wrapped: Callable[P, object] = joblib.delayed(_InWorker(function))
+    return wrapped
 
 
 @cache

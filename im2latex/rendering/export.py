@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from im2latex.errors import InputError
 from im2latex.images.arrays import encode_png
-from im2latex.parallel.process_guard import task
+from im2latex.parallel.process_guard import delayed
 from im2latex.parallel.workers import worker_count
 from im2latex.rendering.renderer import Rendering
 from im2latex.rendering.styles import RendererParams, create_renderer
@@ -47,7 +47,7 @@ def render_rows(rows: Iterable[RawFormula | BadRow], params: RendererParams) -> 
     pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="2*n_jobs")
     source = iter(rows)
     parts = iter(lambda: list(islice(source, PART_ROWS)), [])
-    for drawn in pool(task(_draw)(part, params) for part in parts):
+    for drawn in pool(delayed(_draw)(part, params) for part in parts):
         yield from drawn
 
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import joblib
 
-from im2latex.parallel.process_guard import task
+from im2latex.parallel.process_guard import delayed
 from im2latex.parallel.workers import worker_count
 from im2latex.rendering.glyph_boxes.reader import GlyphReader, GlyphResult
 from im2latex.rendering.renderer import Renderer, Rendering
@@ -47,5 +47,5 @@ def _spread(work: Callable[[Sequence[str]], list[T]], formulas: Sequence[str]) -
     """The results of `work` on all chunks, in the order of the formulas."""
     chunks = [formulas[start : start + CHUNK] for start in range(0, len(formulas), CHUNK)]
     workers = min(worker_count(), len(chunks)) or 1
-    parts = joblib.Parallel(n_jobs=workers)(task(work)(chunk) for chunk in chunks)
+    parts = joblib.Parallel(n_jobs=workers)(delayed(work)(chunk) for chunk in chunks)
     return [result for part in parts for result in part]

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import Field
 
 from im2latex.config import Params
-from im2latex.parallel.process_guard import follower
+from im2latex.parallel.process_guard import exit_with_parent
 
 _BACKGROUND_NICE = 19
 
@@ -31,7 +31,7 @@ def limit_setter(cpu_seconds: float, memory_bytes: int, file_bytes: int, backgro
 
     All that is slow, or unsafe between fork and exec, is done here.
     """
-    follow = follower(os.getpid())
+    bind_to_parent = exit_with_parent(os.getpid())
     whole_seconds = math.ceil(cpu_seconds)
     limits = [
         (resource.RLIMIT_CPU, whole_seconds, whole_seconds + 1),
@@ -43,7 +43,7 @@ def limit_setter(cpu_seconds: float, memory_bytes: int, file_bytes: int, backgro
     limits = [(what, *_within(resource.getrlimit(what)[1], soft, hard)) for what, soft, hard in limits]
 
     def set_limits() -> None:
-        follow()
+        bind_to_parent()
         for what, soft, hard in limits:
             resource.setrlimit(what, (soft, hard))
         if cpu_seconds < whole_seconds:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from im2latex.config import Params, check
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError, ParamsError
-from im2latex.io.atomic_write import replace
+from im2latex.io.atomic_write import atomic_write
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.weights import load_network
 from im2latex.training.collate import Shape
@@ -66,7 +66,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """Write both files, each whole or not at all; checkpoint.json comes last."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.detach().cpu().contiguous() for name, weight in checkpoint.network.state_dict().items()}
-    replace(folder / "model.safetensors", lambda path: save_file(weights, path))
+    atomic_write(folder / "model.safetensors", lambda path: save_file(weights, path))
     known = checkpoint.vocabulary
     content = {
         "model": checkpoint.model.model_dump(mode="json"),
@@ -79,7 +79,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         "started_from": [asdict(ancestor) for ancestor in checkpoint.started_from],
     }
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    replace(folder / "checkpoint.json", lambda path: path.write_text(text, encoding="utf-8"))
+    atomic_write(folder / "checkpoint.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def read_recipe(folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from im2latex.io.atomic_write import replace
+from im2latex.io.atomic_write import atomic_write
 
 
 class MetricsLog:
@@ -32,7 +32,7 @@ class MetricsLog:
         """Add rows that are told at one time."""
         first = min((row["samples"] for row in rows), default=float("inf"))
         self.rows = [*(old for old in self.rows if old["samples"] < first), *rows]
-        replace(self._path, lambda path: path.write_text(self.text(), encoding="utf-8"))
+        atomic_write(self._path, lambda path: path.write_text(self.text(), encoding="utf-8"))
 
     def text(self) -> str:
         """All rows, one JSON object a line."""

@@ -22,7 +22,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import Im2LatexError
-from im2latex.io.atomic_write import replace
+from im2latex.io.atomic_write import atomic_write
 from im2latex.models.model import Network
 from im2latex.training.augmentation import augment
 from im2latex.training.batch_norm import convert_sync_batch_norm, update_batch_norm
@@ -203,7 +203,7 @@ class Run:
         path = self.folder / "bad_batch.pt"
         if self.fabric.is_global_zero:
             content = {"ids": batch.ids, "images": batch.images.cpu(), "tokens": batch.tokens.cpu()}
-            replace(path, lambda draft: torch.save(content, draft))
+            atomic_write(path, lambda draft: torch.save(content, draft))
         raise DivergedRunError(
             f"{bad[1]} at step {position // self.params.accumulate}, on a batch of {len(indices)} with "
             f"{', '.join(batch.ids[:4])}; it is saved in {path}: lower learning_rate, or look at these samples"

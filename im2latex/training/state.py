@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from im2latex.errors import ArtifactError, Im2LatexError
-from im2latex.io.atomic_write import replace
+from im2latex.io.atomic_write import atomic_write
 from im2latex.io.hashing import append_checksum, has_valid_checksum
 from im2latex.models.model import Network
 from im2latex.training.early_stopping import EarlyStopping
@@ -100,7 +100,7 @@ class TrainingState:
             torch.save(content, path)
             append_checksum(path)
 
-        replace(folder / STATE, write, folder / EARLIER)
+        atomic_write(folder / STATE, write, folder / EARLIER)
 
     def resume(self, folder: Path, identity: str) -> bool:
         """Take up the run saved in `folder`, if there is one: its state, or the earlier one where that is damaged.

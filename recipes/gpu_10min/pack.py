@@ -32,7 +32,7 @@ from im2latex.errors import Im2LatexError, InputError, LatexError
 from im2latex.images.arrays import prepare
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.models.model import Network
-from im2latex.parallel.process_guard import task
+from im2latex.parallel.process_guard import delayed
 from im2latex.parallel.workers import worker_count
 from im2latex.rendering.styles import RenderStyle, all_styles, create_renderer, tex_render_params
 from im2latex.training.config import TrainParams
@@ -220,7 +220,9 @@ class _Normalizing:
 def _normal_forms(params: NormalizerParams, formulas: Sequence[str]) -> list[str]:
     chunks = [formulas[start : start + _CHUNK] for start in range(0, len(formulas), _CHUNK)]
     work = _Normalizing(params)
-    return [form for part in joblib.Parallel(n_jobs=worker_count())(task(work)(one) for one in chunks) for form in part]
+    return [
+        form for part in joblib.Parallel(n_jobs=worker_count())(delayed(work)(one) for one in chunks) for form in part
+    ]
 
 
 @dataclass(frozen=True)
@@ -249,7 +251,7 @@ def _shapes(labels: Labels, params: dict[str, Any], styles: Sequence[RenderStyle
     by_style = {place: [number for number in numbers if first[number] == place] for place in range(len(styles))}
     jobs = [(place, part) for place, part in by_style.items() if part]
     drawn = joblib.Parallel(n_jobs=worker_count())(
-        task(_Measuring(stage, styles[place]))([labels.text(number) for number in part]) for place, part in jobs
+        delayed(_Measuring(stage, styles[place]))([labels.text(number) for number in part]) for place, part in jobs
     )
     sizes = [
         (height, width, len(labels[number]))

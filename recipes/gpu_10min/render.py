@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from im2latex.config import load_section
 from im2latex.dataset.buckets import load_shapes
 from im2latex.images.arrays import prepare
-from im2latex.parallel.process_guard import task
+from im2latex.parallel.process_guard import delayed
 from im2latex.parallel.workers import worker_count
 from im2latex.rendering.styles import all_styles, create_renderer
 from pipeline.project_renderer import RenderStageParams
@@ -115,7 +115,7 @@ def main(data: Path, work: Path) -> None:
     pool = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="3*n_jobs")
     chunks = _chunks(labels, drawn)
     with (work / ROWS).open("ab", buffering=0) as file:
-        for found in pool(task(drawing)(*chunk) for chunk in chunks):
+        for found in pool(delayed(drawing)(*chunk) for chunk in chunks):
             file.write(found)
 
 

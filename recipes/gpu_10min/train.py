@@ -27,8 +27,8 @@ import typer
 from im2latex.config import check, load_section, load_yaml
 from im2latex.dataset.buckets import BucketParams, load_shapes
 from im2latex.errors import Im2LatexError, InputError
-from im2latex.io.atomic_write import replace
-from im2latex.parallel.process_guard import follower
+from im2latex.io.atomic_write import atomic_write
+from im2latex.parallel.process_guard import exit_with_parent
 from im2latex.training.config import BudgetParams, TrainParams
 from im2latex.training.devices import choose_precision, describe_devices, launch
 from im2latex.training.finetune import open_pretrained
@@ -59,7 +59,7 @@ class Recorder:
         line = json.dumps({"seconds": round(time.time() - self._began, 1)} | row)
         self._rows.append(line)
         text = "\n".join(self._rows) + "\n"
-        replace(self._path, lambda path: path.write_text(text, encoding="utf-8"))
+        atomic_write(self._path, lambda path: path.write_text(text, encoding="utf-8"))
         typer.echo(line)
 
 
@@ -183,7 +183,7 @@ def _rendering(work: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The process that draws, which ends with this one."""
     command = [sys.executable, "-m", "recipes.gpu_10min.render", str(DATA), str(work)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    process = subprocess.Popen(command, env=environment, preexec_fn=follower(os.getpid()))
+    process = subprocess.Popen(command, env=environment, preexec_fn=exit_with_parent(os.getpid()))
     try:
         yield process
     finally:
@@ -217,7 +217,7 @@ def _peak_mb() -> int:
 
 def _save_results(out: Path, results: dict[str, float | int | str]) -> None:
     text = json.dumps(results, indent=1) + "\n"
-    replace(out / "results.json", lambda path: path.write_text(text, encoding="utf-8"))
+    atomic_write(out / "results.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _made(folder: Path) -> Path:

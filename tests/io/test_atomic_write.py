@@ -5,19 +5,19 @@ import pytest
 from safetensors import SafetensorError
 
 from im2latex.errors import is_full
-from im2latex.io.atomic_write import replace
+from im2latex.io.atomic_write import atomic_write
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file"
-    replace(path, lambda draft: draft.write_text("old"))
+    atomic_write(path, lambda draft: draft.write_text("old"))
 
     def fail(draft: Path) -> None:
         draft.write_text("half")
         raise RuntimeError("full disk")
 
     with pytest.raises(RuntimeError):
-        replace(path, fail)
+        atomic_write(path, fail)
     assert path.read_text() == "old"
     assert list(path.parent.iterdir()) == [path]
 
@@ -43,6 +43,6 @@ def test_a_full_disk_is_told_as_one(
 
     monkeypatch.setattr("im2latex.io.atomic_write.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
     with pytest.raises(kind) as caught:
-        replace(path, fill)
+        atomic_write(path, fill)
     assert kind is not OSError or is_full(caught.value)  # type: ignore[arg-type]
     assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"before"]

@@ -53,7 +53,7 @@ def test_only_new_parts_are_computed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert again.worked == {"new"}
 
 
-def test_another_recipe_shares_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_key_shares_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
     lengths(PartCache(tmp_path, "test", {"code": "1"}), Counting(tmp_path / "first"))
     other = Counting(tmp_path / "other")
@@ -64,43 +64,42 @@ def test_another_recipe_shares_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_damaged_result_is_computed_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Damage at any place, in the footer too, where a reader of Parquet accepts other content."""
     job = Job(["a", "bb"], Counting(tmp_path / "work"), PartCache(tmp_path, "test", {}))
-    path = job.result()
+    path = job.compute()
     sums = path.with_name(f"{path.name}.sha256")
     whole, checksum = path.read_bytes(), sums.read_bytes()
     damaged = [whole[:-20], whole + b"x", b""]
     damaged += [whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :] for place in range(0, len(whole), 7)]
     for content in damaged:
         path.write_bytes(content)
-        assert job.result().read_bytes() == whole
+        assert job.compute().read_bytes() == whole
     assert capfd.readouterr().err.count("damaged, or without its checksum; this part is computed again") == len(damaged)
     for content in (checksum[:-20], checksum.replace(b"  ", b" \xff"), b"nonsense\n"):
         sums.write_bytes(content)
-        assert job.result() == path
+        assert job.compute() == path
         assert (path.read_bytes(), sums.read_bytes()) == (whole, checksum)
 
 
 def test_a_result_of_another_part_is_not_taken(tmp_path: Path) -> None:
     cache, work = PartCache(tmp_path, "test", {}), Counting(tmp_path / "work")
     one, other = Job(["a"], work, cache), Job(["bb"], work, cache)
-    one.result().replace(other.result())
-    assert pq.read_table(other.result())["length"].to_pylist() == [2]
+    one.compute().replace(other.compute())
+    assert pq.read_table(other.compute())["length"].to_pylist() == [2]
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: pa.Table, path: Path) -> None:
-        path.parent.mkdir(parents=True)
         path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(part_cache, "write_table", full)
     with pytest.raises(ToolError, match=r"No space left on device\); finished parts are kept"):
-        Job(["a"], Counting(tmp_path / "work"), PartCache(tmp_path, "test", {})).result()
+        Job(["a"], Counting(tmp_path / "work"), PartCache(tmp_path, "test", {})).compute()
     assert list((tmp_path / "parts" / "test").iterdir()) == []
 
 
 def test_work_must_answer_every_row(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="2 rows went in, 1 came out"):
-        Job(["a", "b"], lambda _: pa.table({"length": [1]}), PartCache(tmp_path, "test", {})).result()
+        Job(["a", "b"], lambda _: pa.table({"length": [1]}), PartCache(tmp_path, "test", {})).compute()
 
 
 def test_worker_count_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,8 +29,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def work(run: StageRun[FilterParams]) -> None:
-    run.ledger.see(3)
-    run.ledger.keep(run.params.limit - 1)
+    run.ledger.add_seen(3)
+    run.ledger.add_kept(run.params.limit - 1)
     run.ledger.drop("a", None, "too_long")
     run.out.mkdir(parents=True)
     (run.out / "kept.txt").write_text("x")
@@ -159,7 +159,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_manifest(capsys: pytest.Captu
 
 def test_a_lost_record_is_our_mistake_and_shows() -> None:
     def lose(run: StageRun[FilterParams]) -> None:
-        run.ledger.see(1)
+        run.ledger.add_seen(1)
 
     with pytest.raises(AssertionError, match="neither kept nor dropped"):
         Stage("filter", FilterParams, lose).main([])

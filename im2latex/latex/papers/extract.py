@@ -21,7 +21,7 @@ from im2latex.latex.papers.formula_collector import ExtractedFormula
 from im2latex.latex.papers.macro_expander import MacroExpander
 from im2latex.latex.papers.paper_reader import PaperReader, read_definitions
 from im2latex.latex.papers.verbatim import remove_comments
-from im2latex.parallel.process_guard import task
+from im2latex.parallel.process_guard import delayed
 from im2latex.parallel.workers import worker_count
 
 
@@ -64,7 +64,9 @@ def extract(
         refused = others[0] if others else None
         bar = stack.enter_context(tqdm(desc="extract", unit="paper", disable=None, delay=2))
         pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="4*n_jobs")
-        for paper, found, notes in pool(task(_read)(paper, min_inline, known) for paper in _all_papers(places, report)):
+        for paper, found, notes in pool(
+            delayed(_read)(paper, min_inline, known) for paper in _all_papers(places, report)
+        ):
             report.papers += 1
             report.notes.update(notes)
             if not found:
