@@ -1,37 +1,78 @@
-"""Images of formulas to LaTeX.
+r"""Images of formulas to LaTeX.
 
 >>> import im2latex
 >>> predictor = im2latex.load()
 >>> print(predictor.predict("examples/image.png"))
-x ^ { 2 } + y ^ { 2 } = z ^ { 2 }
+x _ { 1 , 2 } = \frac { - b \pm \sqrt { b ^ { 2 } - 4 a c } } { 2 a }
 
-The names in `__all__` are the public interface. They are imported when they are first used, so that `import im2latex`
-loads neither NumPy nor torch.
+The names in `__all__` are the public interface. Each is imported at its first use, so that `import im2latex` is fast
+and loads neither NumPy nor torch. A name whose packages are not installed raises an error that names the extra.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from im2latex.dataset.sharded_dataset import Sample, ShardedDataset, open_dataset
+    from im2latex.errors import ArtifactError, Im2LatexError, ImageError, InputError, LatexError, ToolError
     from im2latex.inference.predictor import Predictor, load
+    from im2latex.latex.normalizer import Normalizer, NormalizerParams, normalize
+    from im2latex.metrics.formulas import score
+    from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer, render
     from im2latex.types import Candidate, Prediction
 
 __version__ = "0.2.0"
 
-__all__ = ["Candidate", "Prediction", "Predictor", "__version__", "load"]
-
-_MODULES = {
-    "Candidate": "im2latex.types",
-    "Prediction": "im2latex.types",
-    "Predictor": "im2latex.inference.predictor",
-    "load": "im2latex.inference.predictor",
+_NAMES = {
+    "im2latex.dataset.sharded_dataset": ("Sample", "ShardedDataset", "open_dataset"),
+    "im2latex.errors": ("ArtifactError", "Im2LatexError", "ImageError", "InputError", "LatexError", "ToolError"),
+    "im2latex.inference.predictor": ("Predictor", "load"),
+    "im2latex.latex.normalizer": ("Normalizer", "NormalizerParams", "normalize"),
+    "im2latex.metrics.formulas": ("score",),
+    "im2latex.rendering.renderer": ("RenderParams", "Rendering", "TexRenderer", "render"),
+    "im2latex.types": ("Candidate", "Prediction"),
 }
+"""The public names of each module; the imports above repeat them for type checkers."""
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = [
+    "ArtifactError",
+    "Candidate",
+    "Im2LatexError",
+    "ImageError",
+    "InputError",
+    "LatexError",
+    "Normalizer",
+    "NormalizerParams",
+    "Prediction",
+    "Predictor",
+    "RenderParams",
+    "Rendering",
+    "Sample",
+    "ShardedDataset",
+    "TexRenderer",
+    "ToolError",
+    "__version__",
+    "load",
+    "normalize",
+    "open_dataset",
+    "render",
+    "score",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_MODULES[name]), name)
+        raise AttributeError(f"module 'im2latex' has no attribute {name!r}")
+    from importlib import import_module
+
+    try:
+        value = getattr(import_module(_MODULES[name]), name)
+    except ModuleNotFoundError as error:
+        from im2latex.extras import install_hint
+
+        if (hint := install_hint(error)) is None:
+            raise
+        raise ModuleNotFoundError(f"im2latex.{name}: {hint}", name=error.name) from error
     globals()[name] = value
     return value
 

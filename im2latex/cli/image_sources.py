@@ -5,7 +5,6 @@ What cannot be read is a source too, which says so when it is loaded: every imag
 """
 
 import glob
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,10 +17,7 @@ from numpy.typing import NDArray
 
 from im2latex.errors import ImageError
 from im2latex.images.decode import count_pages, decode_image, draw_page
-from im2latex.images.formats import SUFFIXES, read_bytes
-
-_PAGE = re.compile(r"(?P<file>.+\.pdf)#(?P<page>\d+)", re.IGNORECASE)
-_PDF = b"%PDF-"
+from im2latex.images.formats import PDF_MARK, PDF_PAGE, SUFFIXES, read_bytes
 
 
 class Load(Protocol):
@@ -42,7 +38,7 @@ class Source:
 def find(arguments: Sequence[str], page: int | None = None) -> Iterator[Source]:
     """The images that the arguments stand for; of each PDF only one page where `page` is given."""
     for argument in arguments:
-        named = _PAGE.fullmatch(argument)
+        named = PDF_PAGE.fullmatch(argument)
         if argument == "-":
             yield from _bytes("-", sys.stdin.buffer.read(), page)
         elif named and not Path(argument).exists():
@@ -81,7 +77,7 @@ def _file(name: str, page: int | None) -> Iterator[Source]:
 
 
 def _bytes(name: str, data: bytes, page: int | None) -> Iterator[Source]:
-    if not data.startswith(_PDF):
+    if not data.startswith(PDF_MARK):
         yield Source(name, partial(decode_image, data))
         return
     try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,9 @@ FORMATS = tuple(plugin.format for plugin in _PLUGINS)
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm")
 )
+PDF_MARK = b"%PDF-"
+PDF_PAGE = re.compile(r"(?P<file>.+\.pdf)#(?P<page>\d+)", re.IGNORECASE)
+"""Name of one page of a PDF, counted from 1."""
 MOST_PIXELS = 50_000_000
 """The largest image that is decoded; a page at 600 dpi has 35 million."""
 MOST_SCANS = 100

@@ -7,7 +7,6 @@ uint8 (H, W), (H, W, 3) or (H, W, 4), upright.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -19,16 +18,13 @@ from PIL import Image
 
 from im2latex.errors import ImageError
 from im2latex.images.decode import count_pages, decode_image, draw_page
-from im2latex.images.formats import pillow_pixels, read_bytes
+from im2latex.images.formats import PDF_MARK, PDF_PAGE, pillow_pixels, read_bytes
 
 ImageInput: TypeAlias = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any] | torch.Tensor
 )
 """One image: a path, the bytes of a file, a binary file object, a PIL image, a NumPy array or a torch tensor."""
 
-PDF_PAGE = re.compile(r"(?P<file>.+\.pdf)#(?P<page>\d+)", re.IGNORECASE)
-"""One page of a PDF, counted from 1."""
-PDF_MARK = b"%PDF-"
 _CHANNELS = (1, 3, 4)
 
 

@@ -90,13 +90,13 @@ class Predictor:
         grammar: bool = False,
         attention: bool = False,
     ) -> Prediction | list[Prediction]:
-        """Predict the formula in one image, or in each of many.
+        r"""Predict the formula in one image, or in each of many.
 
         >>> import im2latex
         >>> predictor = im2latex.load()
         >>> prediction = predictor.predict("examples/image.png")
         >>> print(prediction)
-        x ^ { 2 } + y ^ { 2 } = z ^ { 2 }
+        x _ { 1 , 2 } = \frac { - b \pm \sqrt { b ^ { 2 } - 4 a c } } { 2 a }
         >>> predictor.predict(["examples/image.png", "missing.png"])[1].error.reason
         'no_such_file'
 
@@ -210,12 +210,12 @@ class Predictor:
 
 
 def load(checkpoint: str | os.PathLike[str] | None = None, *, device: str = "auto") -> Predictor:
-    """Load the released model, or a checkpoint of your own, for prediction.
+    r"""Load the released model, or a checkpoint of your own, for prediction.
 
     >>> import im2latex
     >>> predictor = im2latex.load()
-    >>> predictor.predict("examples/image.png").latex
-    'x ^ { 2 } + y ^ { 2 } = z ^ { 2 }'
+    >>> print(predictor.predict("examples/image.png").latex)
+    x _ { 1 , 2 } = \frac { - b \pm \sqrt { b ^ { 2 } - 4 a c } } { 2 a }
 
     Args:
         checkpoint: Folder of a trained model, such as `data/train`; by default the released one in the package.

@@ -82,7 +82,8 @@ class NormalizerParams(Params):
 class Normalizer:
     """The rules of one setting, ready to run on many formulas."""
 
-    def __init__(self, params: NormalizerParams) -> None:
+    def __init__(self, params: NormalizerParams | None = None) -> None:
+        params = params or NormalizerParams()
         self.params = params
         self._macros = _load_macros(params.macros) if params.macros else MacroExpander()
         own = load_rules(params.rules) if params.rules else ()
@@ -193,8 +194,15 @@ class Normalizer:
             raise LatexError("too_long", f"{size} characters without spaces, {most} are allowed", most)
 
 
-def normalize(formula: str, params: NormalizerParams) -> str:
-    """`Normalizer.normalize` for one formula."""
+def normalize(formula: str, params: NormalizerParams | None = None) -> str:
+    r"""Normalize one formula; a `Normalizer` is faster for many.
+
+    >>> import im2latex
+    >>> im2latex.normalize(r"{\bf x}^2_1+\frac12")
+    '\\mathbf { x } _ { 1 } ^ { 2 } + \\frac { 1 } { 2 }'
+
+    Raises `LatexError`, whose `reason` is a fixed name such as `unbalanced_group`.
+    """
     return Normalizer(params).normalize(formula)
 
 

@@ -13,9 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from PIL import Image
 from pydantic import Field
 
-from im2latex.errors import ToolError
+from im2latex.errors import LatexError, ToolError
 from im2latex.images import arrays
 from im2latex.images.arrays import Pixels
 from im2latex.rendering import document, sanitize, tex_format, tex_process
@@ -80,6 +81,21 @@ class Renderer(Protocol):
 
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
         """Render each formula, in order; no formula raises an exception, but tools that do not work do."""
+
+
+def render(formula: str, params: RenderParams | None = None) -> Image.Image:
+    r"""Render one formula as a grey PIL image, cropped to its ink; a `TexRenderer` is faster for many.
+
+    >>> import im2latex
+    >>> im2latex.render(r"\frac{a}{b}", im2latex.RenderParams(dpi=100)).mode
+    'L'
+
+    Raises `LatexError` where the formula is refused or does not compile, and `ToolError` without TeX.
+    """
+    (rendering,) = TexRenderer(params).render([formula])
+    if rendering.pixels is None:
+        raise LatexError(rendering.reason or "not_rendered", rendering.detail)
+    return Image.fromarray(rendering.pixels)
 
 
 class TexRenderer:

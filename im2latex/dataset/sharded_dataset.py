@@ -1,0 +1,88 @@
+"""Map-style dataset over the Parquet shards of one split, for notebooks and for training loops of your own.
+
+reads  <folder>/<split>/shard-NNNNN.parquet   schemas.SAMPLES
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from im2latex.dataset.shards import SHARDS
+from im2latex.errors import ArtifactError
+from im2latex.images.formats import decode_png
+from im2latex.io.parquet import part_paths, read_table
+from im2latex.types import SPLITS, Split
+
+_COLUMNS = ["formula_id", "latex", "image"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample: the normalized formula, and its image, uint8 (H, W), 255 for background."""
+
+    formula_id: str
+    latex: str
+    image: NDArray[np.uint8] = field(repr=False, compare=False)
+
+
+class ShardedDataset:
+    """The samples of one split by index, in the order of the shards; `open_dataset` makes one.
+
+    It holds one shard in memory at a time, so that access in order is fast. `torch.utils.data.DataLoader` accepts it.
+    """
+
+    def __init__(self, folder: Path, split: Split) -> None:
+        if not (folder / split).is_dir():
+            present = ", ".join(name for name in SPLITS if (folder / name).is_dir()) or "none"
+            raise ArtifactError(f"{folder}: has no split '{split}'; present: {present}; run `dvc repro bucket`")
+        self.split = split
+        self._paths = part_paths(folder / split, SHARDS)
+        self._ends = list(accumulate(pq.ParquetFile(path).metadata.num_rows for path in self._paths))
+        self._shard: tuple[int, list[dict[str, object]]] = (-1, [])
+
+    def __repr__(self) -> str:
+        return f"ShardedDataset({self.split!r}, {len(self):,} samples)"
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __iter__(self) -> Iterator[Sample]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, index: int) -> Sample:
+        """The sample at an index; raises `IndexError`."""
+        position = index + len(self) if index < 0 else index
+        if not 0 <= position < len(self):
+            raise IndexError(f"{index} is not the index of one of {len(self):,} samples")
+        shard = bisect_right(self._ends, position)
+        row = self._rows(shard)[position - (self._ends[shard - 1] if shard else 0)]
+        image = row["image"]
+        assert isinstance(image, dict)
+        return Sample(str(row["formula_id"]), str(row["latex"]), decode_png(image["bytes"]))
+
+    def _rows(self, shard: int) -> list[dict[str, object]]:
+        if self._shard[0] != shard:
+            self._shard = shard, read_table(self._paths[shard], _COLUMNS).to_pylist()
+        return self._shard[1]
+
+
+def open_dataset(folder: str | os.PathLike[str] = "data/bucket", split: Split = "train") -> ShardedDataset:
+    """Open one split of the shards that the stage `bucket` writes.
+
+    >>> import im2latex
+    >>> dataset = im2latex.open_dataset("data/bucket", "test")  # doctest: +SKIP
+    >>> dataset[0].latex, dataset[0].image.shape  # doctest: +SKIP
+    ('x ^ { 2 }', (24, 40))
+
+    Raises `ArtifactError` where there are no shards of that split.
+    """
+    return ShardedDataset(Path(folder), split)
