@@ -26,7 +26,7 @@ from im2latex.metrics.baselines import BASELINES, EMPTY, IMAGE, most_frequent, o
 from im2latex.metrics.bootstrap import bootstrap_intervals
 from im2latex.metrics.cdm import compare_glyphs
 from im2latex.metrics.image import compare_renderings
-from im2latex.metrics.registry import aggregates
+from im2latex.metrics.registry import METRICS, aggregates, lower_is_better
 from im2latex.metrics.score import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize
 from im2latex.metrics.text import text_columns
@@ -34,7 +34,6 @@ from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
 from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.reporting.markdown import table
-from im2latex.reporting.scores import LABELS, LOWER_IS_BETTER
 from im2latex.schemas import PREDICTIONS, formula_id
 
 _SEED = 1
@@ -95,7 +94,7 @@ def corruptions(
     found = [summarize(judged.slice(place * len(formulas), len(formulas)), few) for place in range(len(sets))]
     scores = {
         name: {
-            score: [block[score] for (of, _), block in zip(sets, found, strict=True) if of == name] for score in LABELS
+            score: [block[score] for (of, _), block in zip(sets, found, strict=True) if of == name] for score in METRICS
         }
         for name in DAMAGES
     }
@@ -103,7 +102,7 @@ def corruptions(
         name: {score: _in_order(score, values) for score, values in row.items()} for name, row in scores.items()
     }
     total = sum(len(row) for row in in_order.values())
-    shown = table(["Damage", "Strength", *LABELS], _rows(scores), words=(0,))
+    shown = table(["Damage", "Strength", *METRICS], _rows(scores), words=(0,))
     result: dict[str, object] = {"formulas": len(formulas), "strengths": list(STRENGTHS), "table": shown.splitlines()}
     result["in_order"] = f"{sum(sum(row.values()) for row in in_order.values())} of {total}"
     result["not_in_order"] = [
@@ -133,9 +132,9 @@ def baselines(
     found = {name: summarize(judged.filter(pc.equal(judged["input"], name)), few) for name in (IMAGE, *BASELINES)}
     found["the label itself"] = found.pop(IMAGE)
     shown = table(
-        ["Prediction", *LABELS], [[name, *(f"{row[score]:.3f}" for score in LABELS)] for name, row in found.items()]
+        ["Prediction", *METRICS], [[name, *(f"{row[score]:.3f}" for score in METRICS)] for name, row in found.items()]
     )
-    scores = {name: {score: row[score] for score in LABELS} for name, row in found.items()}
+    scores = {name: {score: row[score] for score in METRICS} for name, row in found.items()}
     result: dict[str, object] = {"labels": len(references), "rasterizer": rasterizer, "table": shown.splitlines()}
     save("baselines", result | {"scores": scores, "labels_without_image": found[EMPTY]["reference_failures"]})
 
@@ -179,7 +178,7 @@ def _that_typeset(raw: list[str], renderer: ParallelRenderer) -> list[str]:
 
 def _in_order(score: str, values: list[float]) -> bool:
     """Whether no stronger damage has a better score."""
-    sign = -1 if score in LOWER_IS_BETTER else 1
+    sign = -1 if lower_is_better(score) else 1
     return all(sign * (stronger - weaker) <= _ROUNDING for weaker, stronger in pairwise(values))
 
 

@@ -35,6 +35,8 @@ RENAMED_KEYS: dict[str, str] = {
     "tokenize.vocabulary.min_count": "tokenize.vocabulary.min_frequency",
     "tokenize.vocabulary.spell": "tokenize.vocabulary.symbol_fallback",
     "tokenize.vocabulary.start": "tokenize.vocabulary.init_from",
+    "evaluate.headline": "evaluate.split",
+    "evaluate.listed": "evaluate.top_k",
     "render.looks": "render.styles",
     "render.picture": "render.image",
     "predict.batches.max_pictures": "predict.batches.max_images",

@@ -3,8 +3,9 @@
 reads   data/predict/predictions.parquet      records.PREDICTIONS
         data/bucket/                          the most frequent training formula; the group of each formula
 writes  data/evaluate/scores.parquet          records.SCORES
-        reports/metrics.json                  what `dvc metrics diff` and the gate compare
-        reports/plots/                        what `dvc plots diff` draws of it
+        reports/metrics.json                  the metrics of one split, for `dvc metrics diff` and the gate
+        reports/evaluation.json               all breakdowns: splits, baselines, lengths, features, errors
+        reports/plots/                        tables for `dvc plots`
 """
 
 import json
@@ -17,30 +18,31 @@ from im2latex.io.parquet import read_table, write_table
 from im2latex.metrics.baselines import most_frequent, with_baselines
 from im2latex.metrics.plots import write_plots
 from im2latex.metrics.score import score_predictions
-from im2latex.metrics.summary import EvaluateParams, summarize_splits
+from im2latex.metrics.summary import EvaluateParams, split_metrics, summarize_splits
 from pipeline.paths import DATA, REPORTS
 from pipeline.project_renderer import project_glyphs, project_renderer
 from pipeline.stage import Stage, StageRun
 
-METRICS, PLOTS = REPORTS / "metrics.json", REPORTS / "plots"
+METRICS, EVALUATION, PLOTS = REPORTS / "metrics.json", REPORTS / "evaluation.json", REPORTS / "plots"
 
 
 def work(run: StageRun[EvaluateParams]) -> None:
-    """Judge every prediction by its text, its image and its symbols."""
+    """Score every prediction by its text, its image and its glyph boxes."""
     predictions = read_table(DATA / "predict" / "predictions.parquet")
     labels = (
         label for shard in read_shards(DATA / "bucket", "train", ["latex"]) for label in shard["latex"].to_pylist()
     )
-    judged = with_baselines(predictions, most_frequent(labels))
+    rows = with_baselines(predictions, most_frequent(labels))
     renderer = project_renderer()
-    scores = score_predictions(judged, renderer, project_glyphs(), progress=True)
-    run.ledger.add_seen(judged.num_rows)
+    scores = score_predictions(rows, renderer, project_glyphs(), progress=True)
+    run.ledger.add_seen(rows.num_rows)
     run.ledger.add_kept(scores.num_rows)
     write_table(scores, run.out / "scores.parquet")
-    metrics = summarize_splits(scores, run.params, groups_of(predictions))
-    METRICS.write_text(json.dumps(metrics, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    write_plots(metrics, PLOTS)
-    run.outputs += [METRICS, PLOTS]
+    summary = summarize_splits(scores, run.params, groups_of(predictions))
+    for path, content in zip((METRICS, EVALUATION), split_metrics(summary), strict=True):
+        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_plots(summary, PLOTS)
+    run.outputs += [METRICS, EVALUATION, PLOTS]
     run.facts["renderer"] = renderer.identity
 
 

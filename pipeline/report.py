@@ -2,17 +2,17 @@
 
 reads   data/evaluate/, data/predict/attention.parquet, data/tokenize/, data/bucket/, data/train/log.jsonl
         data/audit/, reports/audit.json
-        reports/metrics.json, reports/robustness.json, reports/ledger/, reports/manifest/
+        reports/metrics.json, reports/evaluation.json, reports/robustness.json, reports/ledger/, reports/manifest/
 writes  reports/report.html, reports/report.md
 """
 
 from pathlib import Path
 
-from im2latex.io.json_files import read_json
 from im2latex.reporting import markdown
 from im2latex.reporting.build import ReportParams, collect, read_ledgers
 from im2latex.reporting.html import write_page
 from im2latex.reporting.provenance import STAGES
+from im2latex.reporting.score_tables import read_scores
 from pipeline.paths import DATA, REPORTS
 from pipeline.project_renderer import project_renderer
 from pipeline.stage import Stage, StageRun
@@ -25,10 +25,10 @@ def work(run: StageRun[ReportParams]) -> None:
     content = collect(DATA, REPORTS, Path("params.yaml"), run.params, project_renderer())
     write_page(content, PAGE)
     tables = [
-        markdown.metrics_table(read_json(REPORTS / "metrics.json")),
-        markdown.parts_table(content.by_length, content.breakdowns),
+        markdown.scores_table(read_scores(REPORTS)),
+        markdown.breakdown_table(content.by_length, content.breakdowns),
         markdown.errors_table(content.errors, content.samples),
-        markdown.conditions_table(content.conditions),
+        markdown.robustness_table(content.robustness),
         markdown.audit_table(content.audit),
         markdown.ledger_table(read_ledgers(REPORTS / "ledger", STAGES)),
         markdown.padding_table(content.padding),

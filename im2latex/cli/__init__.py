@@ -10,7 +10,6 @@ from io import TextIOWrapper
 import typer
 
 from im2latex.cli import compare, formulas, inspect, predict, render, score, serve, vocab
-from im2latex.cli.runs import runs
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
 from im2latex.extras import install_hint
 
@@ -32,7 +31,7 @@ for command in (
     predict.predict,
     score.score,
     score.evaluate,
-    runs,
+    compare.runs,
     compare.compare,
     compare.gate,
     serve.serve,

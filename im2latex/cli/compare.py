@@ -1,4 +1,4 @@
-"""Commands that set two runs against each other: compare, and the gate of a branch.
+"""Commands that compare runs: `runs` in one table, `compare` two of them, and the `gate` of a branch.
 
 read   folders, commits and DVC experiments of the project, predictions.parquet and scores.parquet
 """
@@ -12,92 +12,116 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from im2latex.cli.inputs import renderer_params
-from im2latex.cli.runs import console
+from im2latex.cli.options import console, renderer_params
 from im2latex.errors import InputError, UsageError
 from im2latex.types import Split
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-A_SIDE = "a commit, an experiment, a folder, or a file of `im2latex evaluate`"
+RUN = "a commit, an experiment, a folder, or a file of `im2latex evaluate`"
+
+
+def runs(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="checkpoints or projects; without, the runs of this project")
+    ] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="score to show; the first one sorts, best first")] = None,
+    commits: Annotated[int, typer.Option("-n", "--commits", min=1, help="number of last commits to read")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="print all scores as JSON")] = False,
+) -> None:
+    """List runs: scores with their intervals, and only the parameters that differ."""
+    from im2latex.reporting import runs as run_table
+
+    found = [run_table.read_folder(folder) for folder in folders or ()] or run_table.read_project(commits)
+    if metric:
+        found = run_table.sort_runs(found, metric[0])
+    if as_json:
+        typer.echo(json.dumps(run_table.as_json(found), indent=1, ensure_ascii=False))
+        return
+    console().print(run_table.as_table(found, run_table.shown_scores(found, metric or ())))
 
 
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help=A_SIDE)],
-    b: Annotated[
-        str, typer.Argument(metavar="B", help="what is compared with it, of any of these kinds")
-    ] = "workspace",
-    score: Annotated[list[str] | None, typer.Option("--score", help="a score to show; all if not given")] = None,
-    split: Annotated[Split, typer.Option("--split", help="whose samples are compared")] = "test",
+    a: Annotated[str, typer.Argument(metavar="A", help=RUN)],
+    b: Annotated[str, typer.Argument(metavar="B", help="run to compare with it, of any of these kinds")] = "workspace",
+    score: Annotated[list[str] | None, typer.Option("--score", help="score to show; default: all")] = None,
+    split: Annotated[Split, typer.Option("--split", help="split whose samples are compared")] = "test",
     examples: Annotated[
-        int | None, typer.Option("-n", "--examples", min=0, help="formulas shown each way; 3, or 12 on the page")
+        int | None,
+        typer.Option("-n", "--examples", min=0, help="formulas that became better or worse; 3, or 12 in HTML"),
     ] = None,
-    resamples: Annotated[int, typer.Option("--resamples", min=1, help="draws of the bootstrap")] = 1000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="seed of the draws")] = 0,
-    images: Annotated[bool, typer.Option("--images/--no-images", help="judge images of predictions too")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="everything, as JSON")] = False,
+    resamples: Annotated[int, typer.Option("--resamples", min=1, help="bootstrap resamples")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="seed of the bootstrap")] = 0,
+    images: Annotated[
+        bool, typer.Option("--images/--no-images", help="compute image metrics of prediction files")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="write a page with images, as .html")] = None,
 ) -> None:
-    """Compare two runs by the samples both read: scores, whether luck explains the difference, what changed."""
-    from im2latex.reporting import comparison
-    from im2latex.reporting.comparison_text import as_text
-    from im2latex.reporting.run_data import read_side
+    """Compare two runs on the same samples: scores, significance of each difference, and formulas that changed."""
+    from im2latex.reporting import compare as comparison
+    from im2latex.reporting import compare_output
+    from im2latex.reporting.run_data import read_run_data
 
-    sides = [read_side(name, split, lambda table: _judged(table, images)) for name in (a, b)]
-    found = comparison.compare(sides[0], sides[1], resamples, seed)
-    shown = comparison.chosen(found, score or ())
+    first, second = (read_run_data(name, split, lambda table: _score(table, images)) for name in (a, b))
+    found = comparison.compare(first, second, resamples, seed)
+    shown = comparison.select_scores(found, score or ())
     if out:
         from im2latex.rendering.renderer import TexRenderer
-        from im2latex.reporting.comparison_page import write_comparison
 
-        size = write_comparison(found, shown, 12 if examples is None else examples, TexRenderer(renderer_params()), out)
+        count = 12 if examples is None else examples
+        size = compare_output.write_page(found, shown, count, TexRenderer(renderer_params()), out)
         typer.echo(f"{out}: {size / 1000:,.0f} kB", err=True)
+    count = 3 if examples is None else examples
     if as_json:
-        typer.echo(
-            json.dumps(comparison.as_json(found, 3 if examples is None else examples), indent=1, ensure_ascii=False)
-        )
+        typer.echo(json.dumps(compare_output.as_json(found, count), indent=1, ensure_ascii=False))
     elif not out:
-        console().print(as_text(found, shown, 3 if examples is None else examples))
+        console().print(compare_output.as_text(found, shown, count))
 
 
-def _judged(predictions: pa.Table, images: bool = True) -> pa.Table:
-    """Predictions judged as the project judges them."""
+def _score(predictions: pa.Table, images: bool = True) -> pa.Table:
+    """Score predictions with the renderer of this project."""
     from im2latex.metrics.score import score_predictions
     from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
     from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
     from im2latex.rendering.renderer import TexRenderer
 
-    renderer = ParallelRenderer(TexRenderer(renderer_params())) if images else None
-    return score_predictions(
-        predictions, renderer, ParallelGlyphReader(TexGlyphReader(renderer_params())) if images else None, progress=True
-    )
+    if not images:
+        return score_predictions(predictions, progress=True)
+    params = renderer_params()
+    renderer, glyph_reader = ParallelRenderer(TexRenderer(params)), ParallelGlyphReader(TexGlyphReader(params))
+    return score_predictions(predictions, renderer, glyph_reader, progress=True)
 
 
 def gate(
     base: Annotated[
-        str | None, typer.Argument(metavar="[BASE]", help="as in compare; origin/main or main if not given")
+        str | None, typer.Argument(metavar="[BASE]", help="run to compare with; default: origin/main, or main")
     ] = None,
-    score: Annotated[list[str] | None, typer.Option("--score", help="a score to watch, in place of the usual")] = None,
-    split: Annotated[Split, typer.Option("--split", help="whose samples are compared")] = "test",
+    score: Annotated[
+        list[str] | None, typer.Option("--score", help="score to check; default: the headline metrics")
+    ] = None,
+    split: Annotated[Split, typer.Option("--split", help="split whose samples are compared")] = "test",
     ledger: Annotated[
-        float | None, typer.Option("--ledger", min=0, max=1, help="most by which a stage's share of kept may fall")
+        float | None,
+        typer.Option("--ledger", min=0, max=1, help="largest allowed decrease of a stage's share of kept records"),
     ] = None,
-    resamples: Annotated[int, typer.Option("--resamples", min=1, help="draws of the bootstrap")] = 1000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="seed of the draws")] = 0,
-    markdown: Annotated[str | None, typer.Option("--markdown", metavar="FILE|-", help="the table as Markdown")] = None,
+    resamples: Annotated[int, typer.Option("--resamples", min=1, help="bootstrap resamples")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="seed of the bootstrap")] = 0,
+    markdown: Annotated[
+        str | None, typer.Option("--markdown", metavar="FILE|-", help="write the table as Markdown")
+    ] = None,
 ) -> None:
-    """Fail, with exit code 1, where a score of the run here is worse than in BASE by more than luck explains."""
+    """Fail, with exit code 1, where a score of the current run is significantly worse than in BASE."""
     from im2latex.reporting import gate as gates
     from im2latex.reporting.revisions import WORKSPACE
-    from im2latex.reporting.run_data import read_side
+    from im2latex.reporting.run_data import read_run_data
 
-    against = base or gates.find_base()
     try:
-        first = read_side(against, split, _judged)
+        first = read_run_data(base or gates.default_base(), split, _score)
     except InputError as error:
         raise UsageError(f"no base to compare with: {error}") from None
-    found = gates.gate(first, read_side(WORKSPACE, split, _judged), score or (), ledger, resamples, seed)
+    found = gates.gate(first, read_run_data(WORKSPACE, split, _score), score or (), ledger, resamples, seed)
     if markdown == "-":
         typer.echo(gates.as_markdown(found), nl=False)
     else:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from im2latex.cli.inputs import Formulas, rows
+from im2latex.cli.options import Formulas, rows
 from im2latex.config import project_section
 from im2latex.errors import LatexError
 from im2latex.types import BadRow

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from im2latex.cli.inputs import project_styles, renderer_params
+from im2latex.cli.options import console, project_styles, renderer_params
 from im2latex.errors import InputError, UsageError
 
 
@@ -20,9 +20,7 @@ def inspect(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="write the image of the sample to this file")] = None,
 ) -> None:
     """Look at an artifact: its columns and first rows; or at one sample, with what other artifacts know of it."""
-    from im2latex.cli.runs import console
-    from im2latex.reporting import artifact as artifacts
-    from im2latex.reporting import artifact_text
+    from im2latex.reporting import inspect as artifacts
 
     page = console()
     artifact = artifacts.Artifact.open(file)
@@ -30,12 +28,12 @@ def inspect(
     if sample is None:
         if out:
             raise UsageError(f"-o {out}: writes the image of one sample; name it by its formula_id")
-        page.print(artifact_text.overview(artifact, artifact.first(rows), columns))
+        page.print(artifacts.overview(artifact, artifact.first(rows), columns))
         return
     found = artifact.rows_of(sample)
     name = artifact.name_of(found[0])
     if out is None:
-        page.print(artifact_text.sample(artifact, found, artifacts.elsewhere(file, name), columns))
+        page.print(artifacts.sample(artifact, found, artifacts.rows_in_other_artifacts(file, name), columns))
         return
     data = next((image for row in found if (image := artifacts.image(row))), None)
     if data is None:

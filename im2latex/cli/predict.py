@@ -120,7 +120,7 @@ def _predict(predictor: Predictor, sources: list[Source], width: int, grammar: b
 
 
 def _reranked(predictions: list[Prediction]) -> list[Prediction]:
-    from im2latex.cli.inputs import renderer_params
+    from im2latex.cli.options import renderer_params
     from im2latex.config import project_section
     from im2latex.decoding.rerank import RenderReranker
     from im2latex.images.arrays import ImageParams

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from im2latex.cli.inputs import Formulas, project_styles, renderer_params, rows
+from im2latex.cli.options import Formulas, project_styles, renderer_params, rows
 from im2latex.config import project_section
 from im2latex.types import RawFormula
 

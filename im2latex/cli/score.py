@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from im2latex.cli.inputs import renderer_params
+from im2latex.cli.options import renderer_params
 from im2latex.config import project_section
 from im2latex.metrics.text import Tokenizer
 from im2latex.types import Split

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from im2latex.cli.inputs import note_format
+from im2latex.cli.options import note_format
 from im2latex.config import check, project_section
 from im2latex.errors import InputError, LatexError, UsageError
 from im2latex.types import RawFormula

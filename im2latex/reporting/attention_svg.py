@@ -1,8 +1,8 @@
-"""Attention laid over the image, as inline SVG in the page's colours.
+"""Attention maps over the image, as inline SVG in the colours of the page.
 
-An `AttentionMap` is drawn three times from the same parts: all tokens at once, coloured by their order; one after
-the other, for an animation without a script; and side by side. A part of the image is darker where more attention
-fell, in steps and relative to the maximum, so that the drawing stays small.
+An `AttentionMap` is drawn three times from the same elements: all tokens at once, coloured by their order; one after
+the other, for an animation without a script; and side by side. A cell of the image is darker the more attention it
+has, in steps and relative to the maximum, so that the drawing stays small.
 """
 
 from html import escape
@@ -10,11 +10,11 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex.reporting.breakdown_model import AttentionMap
-from im2latex.reporting.png import data_uri
+from im2latex.reporting.figures import data_uri
+from im2latex.reporting.report_model import AttentionMap
 
 STEPS = 5
-"""Shades of attention; what would be lighter than the lightest is left out."""
+"""Shades of attention; cells lighter than the lightest are not drawn."""
 
 ORDERS = 8
 """Colours from the first token to the last."""
@@ -26,7 +26,7 @@ def order_of(place: int, tokens: int) -> int:
 
 
 def definitions(attention_map: AttentionMap, number: int) -> str:
-    """The page and a map for each token, to be used by the drawings of attention_map `number` on the page."""
+    """The image and a map for each token, which the drawings of attention map `number` refer to."""
     size = f'width="{attention_map.page.width}" height="{attention_map.page.height}"'
     image = f'<image id="page{number}" href="{data_uri(attention_map.page.png)}" {size}/>'
     maps = (
@@ -37,7 +37,7 @@ def definitions(attention_map: AttentionMap, number: int) -> str:
 
 
 def in_order(attention_map: AttentionMap, number: int) -> str:
-    """All tokens at once: each part has the colour of the token that looked at it most."""
+    """All tokens at once: each cell has the colour of the token with the most attention on it."""
     strongest = attention_map.maps.argmax(axis=0)
     colours = strongest * ORDERS // max(1, len(attention_map.tokens))
     shades = _shades(attention_map.maps.max(axis=0))
@@ -46,12 +46,12 @@ def in_order(attention_map: AttentionMap, number: int) -> str:
         for colour in range(ORDERS)
         if (shades[colours == colour] > 0).any()
     ]
-    label = f"Where the model looked as it wrote {' '.join(attention_map.tokens)}, first to last"
+    label = f"Attention map of {' '.join(attention_map.tokens)}, first token to last"
     return _svg(attention_map, number, label, "".join(layers))
 
 
 def frames(attention_map: AttentionMap, number: int) -> str:
-    """One map after the other; `--t` tells a style sheet when."""
+    """One map after the other; `--t` is the position of each for the style sheet."""
     count = len(attention_map.tokens)
     uses = (
         f'<use class="order-{order_of(place, count)}" href="#map{number}-{place}" style="--t:{place}"/>'
@@ -63,7 +63,7 @@ def frames(attention_map: AttentionMap, number: int) -> str:
 
 
 def single(attention_map: AttentionMap, number: int, place: int) -> str:
-    """The map of one token, which is told in words too."""
+    """The map of one token, with its centre in words for screen readers."""
     y, x = _middle(attention_map.maps[place])
     label = f"Token {place + 1}, {attention_map.tokens[place]}: {x:.0f} % from the left, {y:.0f} % from the top"
     return _svg(
@@ -105,7 +105,7 @@ def _paths(shades: NDArray[np.int64], attention_map: AttentionMap) -> str:
 
 
 def _middle(weights: NDArray[np.float32]) -> tuple[float, float]:
-    """The mean place of weights (rows, columns), downwards and to the right, in percent of the image."""
+    """The centre of weights (rows, columns), from the top and from the left, in percent of the image."""
     rows, columns = weights.shape
     total = float(weights.sum()) or 1.0
     down = weights.sum(axis=1) @ ((np.arange(rows) + 0.5) / rows)

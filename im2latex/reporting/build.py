@@ -1,13 +1,11 @@
-"""Gather the page's content from what the stages left on disk.
+"""Collect the content of the report from the artifacts of the stages.
 
-reads   <data>/evaluate/scores.parquet     records.SCORES, for the gallery
+reads   <data>/evaluate/scores.parquet     schemas.SCORES, for the gallery
         <data>/bucket/                     sizes and lengths of all splits, images of the chosen samples
         <data>/train/log.jsonl             the learning curve, where there is one
-        <data>/train/samples.jsonl         what was read in a few images meanwhile, where it was kept
-        <data>/tokenize/, <data>/predict/attention.parquet, <data>/audit/, <reports>/audit.json
-        <reports>/robustness.json
-        <reports>/metrics.json, ledger/*.json, manifest/*.json
-        params.yaml                        shown as it stands
+        <data>/train/samples.jsonl         predictions of a few images during training, where they were saved
+        <reports>/metrics.json, evaluation.json, ledger/*.json, manifest/*.json, and what `sections` reads
+        params.yaml                        shown as it is
 No clock, commit or speed enters: the same artifacts give the same content.
 """
 
@@ -25,61 +23,67 @@ from im2latex.io.json_files import read_json, read_json_lines
 from im2latex.io.parquet import read_table
 from im2latex.metrics.baselines import IMAGE
 from im2latex.rendering.renderer import Renderer
-from im2latex.reporting import breakdown, gallery, scores
-from im2latex.reporting.attention import read_attention_maps
-from im2latex.reporting.audit import read_audit
+from im2latex.reporting import gallery
 from im2latex.reporting.charts import nice_ticks
-from im2latex.reporting.coverage import read_coverage
 from im2latex.reporting.provenance import STAGES, WEIGHTS, read_provenance
 from im2latex.reporting.report_model import (
-    Curve,
+    CurveLine,
     Gallery,
     Histogram,
-    Learnt,
-    Line,
+    LearningCurve,
     Padding,
-    PageContent,
-    StageCount,
+    ReportContent,
+    StageLedger,
+    ValidationPredictions,
 )
-from im2latex.reporting.robustness import read_conditions
+from im2latex.reporting.score_tables import (
+    BASELINE_LABELS,
+    baseline_scores,
+    breakdowns,
+    error_summary,
+    length_charts,
+    read_scores,
+    score_rows,
+)
+from im2latex.reporting.sections import read_attention_maps, read_audit, read_coverage, read_robustness
 from im2latex.types import SPLITS
 
 FUNNEL = tuple(stage for stage in STAGES if stage not in ("audit", "train", "evaluate"))
-"""Stages that records flow through; the audit looks on, and `train` and `evaluate` drop nothing."""
+"""Stages that records pass through; the audit is beside them, and `train` and `evaluate` drop nothing."""
 
 BARS = 24
 """Bars of a histogram, about."""
 
 
 class ReportParams(gallery.GalleryParams):
-    """What the report says and shows."""
+    """Section `report` of params.yaml."""
 
     title: str = Field(default="Formulas from images", description="heading of the page")
     split: str = Field(default="test", description="split that the examples are chosen from")
 
 
-def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, renderer: Renderer) -> PageContent:
-    """Read everything the page shows; raises `ArtifactError` where a stage has not run."""
-    metrics = read_json(reports / "metrics.json")
+def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, renderer: Renderer) -> ReportContent:
+    """Read the content of the report; raises `ArtifactError` where a stage has not run."""
+    scores = read_scores(reports)
     provenance = read_provenance(data / "bucket", reports / "manifest", params_file)
-    return PageContent(
+    return ReportContent(
         title=params.title,
         split=params.split,
-        samples=metrics["n"],
-        failures=metrics["failures"],
-        reference_failures=metrics["reference_failures"],
-        controls=tuple(scores.CONTROLS[name] for name in scores.controls(metrics)),
-        scores=scores.scores(metrics),
+        samples=scores["n"],
+        failures=scores["failures"],
+        reference_failures=scores["reference_failures"],
+        baselines=tuple(BASELINE_LABELS[name] for name in baseline_scores(scores)),
+        scores=score_rows(scores),
         stages=read_ledgers(reports / "ledger", FUNNEL),
         audit=read_audit(data, reports, params.render_density),
         histograms=_histograms(data / "bucket"),
         padding=read_padding(data / "bucket"),
         curves=_curves(data / "train" / "log.jsonl"),
-        learnt=_learnt(data / "train" / "samples.jsonl"),
-        by_length=scores.by_length(metrics),
-        breakdowns=breakdown.breakdowns(metrics),
-        errors=breakdown.errors(metrics),
-        conditions=read_conditions(reports / "robustness.json", provenance.facts.get(WEIGHTS)),
+        validation_predictions=_validation_predictions(data / "train" / "samples.jsonl"),
+        by_length=length_charts(scores),
+        breakdowns=breakdowns(scores),
+        errors=error_summary(scores),
+        robustness=read_robustness(reports / "robustness.json", provenance.facts.get(WEIGHTS)),
         vocabulary=read_coverage(data / "tokenize"),
         attention_maps=read_attention_maps(data / "predict" / "attention.parquet", params.input_density),
         galleries=_galleries(data, params, renderer),
@@ -87,11 +91,11 @@ def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, 
     )
 
 
-def read_ledgers(folder: Path, stages: Sequence[str] = STAGES) -> tuple[StageCount, ...]:
+def read_ledgers(folder: Path, stages: Sequence[str] = STAGES) -> tuple[StageLedger, ...]:
     """The ledgers that were written, in the order of `stages`."""
     found = [(stage, read_json(folder / f"{stage}.json")) for stage in stages if (folder / f"{stage}.json").is_file()]
     return tuple(
-        StageCount(stage, counts["seen"], counts["kept"], counts["dropped"], tuple(counts["reasons"].items()))
+        StageLedger(stage, counts["seen"], counts["kept"], counts["dropped"], tuple(counts["reasons"].items()))
         for stage, counts in found
     )
 
@@ -129,7 +133,7 @@ def _present(shards: Path) -> list[str]:
     return [split for split in SPLITS if (shards / split).is_dir()]
 
 
-def _curves(path: Path) -> tuple[Curve, ...]:
+def _curves(path: Path) -> tuple[LearningCurve, ...]:
     """Losses on one chart, scores on another; nothing for a model that was not trained here."""
     if not path.is_file():
         return ()
@@ -139,31 +143,33 @@ def _curves(path: Path) -> tuple[Curve, ...]:
         "Loss, nats a token": [name for name in names if name.endswith("_loss")],
         "On the validation subset": [name for name in names if name.startswith("val_") and name != "val_loss"],
     }
-    charts = [Curve(title, tuple(_lines(rows, chosen))) for title, chosen in groups.items()]
+    charts = [LearningCurve(title, tuple(_lines(rows, chosen))) for title, chosen in groups.items()]
     return tuple(chart for chart in charts if chart.lines)
 
 
-def _lines(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> Iterator[Line]:
+def _lines(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> Iterator[CurveLine]:
     words = {"train_loss": "training", "val_loss": "validation"}
     for name in names:
         label = words.get(name, name.removeprefix("val_").replace("_", " "))
-        yield Line(label, tuple((row["samples"], row[name]) for row in rows if name in row))
+        yield CurveLine(label, tuple((row["samples"], row[name]) for row in rows if name in row))
 
 
-def _learnt(path: Path) -> tuple[Learnt, ...]:
-    """The readings by image; nothing for a model that was not trained here."""
+def _validation_predictions(path: Path) -> tuple[ValidationPredictions, ...]:
+    """The saved predictions by image; nothing for a model that was not trained here."""
     if not path.is_file():
         return ()
     rows = read_json_lines(path)
-    readings: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    predictions: dict[tuple[str, str], list[tuple[int, str]]] = {}
     for row in rows:
-        readings.setdefault((row["id"], row["reference"]), []).append((row["samples"], row["hypothesis"]))
-    return tuple(Learnt(name, reference, tuple(steps)) for (name, reference), steps in readings.items())
+        predictions.setdefault((row["id"], row["reference"]), []).append((row["samples"], row["hypothesis"]))
+    return tuple(
+        ValidationPredictions(name, reference, tuple(steps)) for (name, reference), steps in predictions.items()
+    )
 
 
 def _galleries(data: Path, params: ReportParams, renderer: Renderer) -> tuple[Gallery, ...]:
     table = read_table(data / "evaluate" / "scores.parquet")
     shown = pc.and_(pc.equal(table["input"], IMAGE), pc.equal(table["split"], params.split))
-    groups = gallery.choose(table.filter(shown).to_pylist(), params)
-    inputs = read_images(data / "bucket", params.split, gallery.ids(groups))
-    return gallery.draw(groups, inputs, renderer, params)
+    groups = gallery.choose_examples(table.filter(shown).to_pylist(), params)
+    inputs = read_images(data / "bucket", params.split, gallery.formula_ids(groups))
+    return gallery.draw_examples(groups, inputs, renderer, params)

@@ -1,14 +1,13 @@
-"""Small charts as inline SVG, drawn by hand: they take the page's colours, in light and in dark, and the same numbers
-give the same bytes.
+"""Small charts as inline SVG in the colours of the page, light or dark; the same numbers give the same bytes.
 
-Drawn in few units, so that their words stay readable where a page or a telephone shrinks them.
+The drawing area has few units, so that words stay readable where a telephone shrinks it.
 """
 
 import math
 from collections.abc import Iterable
 from html import escape
 
-from im2latex.reporting.report_model import ByLength, Curve, Histogram
+from im2latex.reporting.report_model import Histogram, LearningCurve, LengthChart
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 22, 34
 """Margins around the drawn area, in drawing units."""
@@ -23,13 +22,13 @@ def histogram(data: Histogram) -> str:
     bars = []
     for low, high, count in zip(data.edges, data.edges[1:], data.counts, strict=False):
         left, right, top = chart.x(low) + 0.5, chart.x(high) - 0.5, chart.y(count)
-        box = f'x="{_n(left)}" y="{_n(top)}" width="{_n(right - left)}" height="{_n(chart.floor - top)}"'
+        box = f'x="{_n(left)}" y="{_n(top)}" width="{_n(right - left)}" height="{_n(chart.bottom - top)}"'
         bars.append(f'<rect class="bar" {box}><title>{low:g} to {high:g} {data.unit}: {count:,}</title></rect>')
     return chart.svg(f"{data.title}, in {data.unit}", data.unit, [*bars, *chart.x_labels(4)], 3)
 
 
-def curve(data: Curve) -> str:
-    """Lines, with their names above in the same colours."""
+def curve(data: LearningCurve) -> str:
+    """Lines, with a legend above in the same colours."""
     points = [point for line in data.lines for point in line.points]
     heights = [height for _, height in points]
     chart = _Chart(WIDE, (0, max(place for place, _ in points) or 1), (min(0.0, *heights), max(heights) or 1))
@@ -43,8 +42,8 @@ def curve(data: Curve) -> str:
     return chart.svg(data.title, "training samples", [*parts, legend, *chart.x_labels(4)], 4)
 
 
-def by_length(data: ByLength) -> str:
-    """A dot for each class with its interval as a whisker, and the number of samples below."""
+def by_length(data: LengthChart) -> str:
+    """A dot for each class of length, its interval as a whisker, and the number of samples below."""
     chart = _Chart(WIDE, (0, len(data.classes)), (0, 1), lines_below=2)
     marks = []
     for place, one in enumerate(data.classes):
@@ -54,18 +53,18 @@ def by_length(data: ByLength) -> str:
         dot = f'<circle class="dot" cx="{_n(middle)}" cy="{_n(chart.y(one.value))}" r="4"/>'
         marks += [
             f"<g><title>{title}</title>{whisker}{dot}</g>",
-            _text(middle, chart.floor + 16, one.name.replace("-", "–")),
-            _text(middle, chart.floor + 29, f"{one.samples:,}", "faint"),
+            _text(middle, chart.bottom + 16, one.name.replace("-", "–")),
+            _text(middle, chart.bottom + 29, f"{one.samples:,}", "faint"),
         ]
     return chart.svg(f"{data.label} by length", "tokens, samples", marks, 4)
 
 
 class _Chart:
-    """The drawn area and its two straight scales, from data to drawing units."""
+    """The drawing area and its two linear scales, from data to drawing units."""
 
     def __init__(self, width: int, across: tuple[float, float], up: tuple[float, float], lines_below: int = 1) -> None:
         self._width, self._across, self._up = width, across, up
-        self.floor = HEIGHT - BOTTOM - 13 * (lines_below - 1)
+        self.bottom = HEIGHT - BOTTOM - 13 * (lines_below - 1)
 
     def x(self, value: float) -> float:
         low, high = self._across
@@ -73,14 +72,14 @@ class _Chart:
 
     def y(self, value: float) -> float:
         low, high = self._up
-        return self.floor - (value - low) / (high - low) * (self.floor - TOP)
+        return self.bottom - (value - low) / (high - low) * (self.bottom - TOP)
 
     def x_labels(self, wanted: int) -> list[str]:
-        """Round numbers below the floor."""
-        return [_text(self.x(tick), self.floor + 16, _short(tick)) for tick in nice_ticks(*self._across, wanted)]
+        """Round numbers below the axis."""
+        return [_text(self.x(tick), self.bottom + 16, _short(tick)) for tick in nice_ticks(*self._across, wanted)]
 
     def svg(self, label: str, axis: str, parts: Iterable[str], ticks: int) -> str:
-        """The whole drawing: grid and heights, then the parts, then what the axis counts."""
+        """The whole drawing: grid and tick labels, then the parts, then the title of the axis."""
         grid = []
         for tick in nice_ticks(*self._up, ticks):
             grid.append(f'<path class="grid" d="M{LEFT} {_n(self.y(tick))}H{self._width - RIGHT}"/>')

@@ -1,27 +1,26 @@
-"""Choose the samples a reader is shown, and draw what the model was shown, what it wrote and where that is wrong.
+"""Gallery of examples: select samples, and draw the input image, the prediction and the difference.
 
-The choice depends on the judged rows and a seed only. Knows nothing of files.
+The selection depends only on the scored rows and a seed.
 """
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
+from rapidfuzz.distance import Levenshtein
 
 from im2latex.config import Params
 from im2latex.rendering.renderer import Renderer, Rendering
-from im2latex.reporting.breakdown_model import InlineImage
-from im2latex.reporting.difference import overlay
-from im2latex.reporting.png import grey_image, overlay_image, stored_image
-from im2latex.reporting.report_model import Example, Gallery
+from im2latex.reporting.figures import grey_image, overlay, overlay_image, stored_image
+from im2latex.reporting.report_model import Example, Gallery, InlineImage
 
 Row = Mapping[str, Any]
-"""A row of records.SCORES."""
+"""A row of schemas.SCORES."""
 
 
 class GalleryParams(Params):
-    """How many samples are shown, and at what size."""
+    """Number and size of the examples."""
 
     examples: int = Field(default=4, ge=1, le=12, description="samples in each of the four groups")
     seed: int = Field(default=0, ge=0, description="seed of the random group")
@@ -29,42 +28,44 @@ class GalleryParams(Params):
     render_density: float = Field(default=2.0, gt=0, description="rendered image pixels in one CSS pixel")
 
 
-def choose(rows: Sequence[Row], params: GalleryParams) -> dict[str, tuple[str, list[Row]]]:
-    """Groups by title, each with the rule that chose it; no sample is in two groups."""
+def choose_examples(rows: Sequence[Row], params: GalleryParams) -> dict[str, tuple[str, list[Row]]]:
+    """Select groups of rows by title, each with its rule in words; no sample is in two groups."""
     left = sorted(rows, key=lambda row: row["formula_id"])
     middle = sorted(map(error_share, left))[len(left) // 2] if left else 0.0
     groups: dict[str, tuple[str, list[Row]]] = {}
 
-    def take(title: str, rule: str, order: Callable[[Row], Any]) -> None:
+    def select(title: str, rule: str, order: Callable[[Row], Any]) -> None:
         nonlocal left
-        ranked = sorted(left, key=order)
-        groups[title] = (rule, ranked[: params.examples])
-        left = sorted(ranked[params.examples :], key=lambda row: row["formula_id"])
+        sort_runs = sorted(left, key=order)
+        groups[title] = (rule, sort_runs[: params.examples])
+        left = sorted(sort_runs[params.examples :], key=lambda row: row["formula_id"])
 
-    # Drawn first, from all rows: a sample of what is left over would be no fair one.
+    # Drawn first, from all rows: a sample of the remaining rows would be biased.
     drawn = random.Random(params.seed)
-    take("Random", f"Drawn from all samples with seed {params.seed}.", lambda _: drawn.random())
-    take(
+    select("Random", f"Drawn from all samples with seed {params.seed}.", lambda _: drawn.random())
+    select(
         "Typical",
         "Nearest to the median share of wrong tokens.",
         lambda row: (abs(error_share(row) - middle), -_length(row)),
     )
-    take(
+    select(
         "Best",
-        "The longest formulas read without a fault.",
-        lambda row: (not is_right(row), error_share(row), -_length(row)),
+        "The longest formulas without an error.",
+        lambda row: (not is_correct(row), error_share(row), -_length(row)),
     )
-    take("Worst", "The largest share of wrong tokens.", lambda row: (is_right(row), -error_share(row), _length(row)))
+    select(
+        "Worst", "The largest share of wrong tokens.", lambda row: (is_correct(row), -error_share(row), _length(row))
+    )
     return groups
 
 
-def draw(
+def draw_examples(
     groups: Mapping[str, tuple[str, Sequence[Row]]],
     inputs: Mapping[str, bytes],
     renderer: Renderer | None,
     params: GalleryParams,
 ) -> tuple[Gallery, ...]:
-    """Typeset both sides of every chosen row; `inputs` holds the encoded image of a formula_id."""
+    """Typeset reference and prediction of every selected row; `inputs` maps a formula_id to its encoded image."""
     texts = {row[side] for _, rows in groups.values() for row in rows for side in ("reference", "hypothesis")}
     wanted = sorted(text for text in texts if text.strip())
     rendered = dict(zip(wanted, renderer.render(wanted), strict=True)) if renderer else {}
@@ -75,7 +76,7 @@ def draw(
 
 
 def example(row: Row, png: bytes | None, rendered: Mapping[str, Rendering], params: GalleryParams) -> Example:
-    """One chosen row; `png` is what the model was shown, `rendered` holds both sides where they could be typeset."""
+    """One selected row; `png` is the input image, `rendered` has both formulas where they typeset."""
     reference, hypothesis = rendered.get(row["reference"]), rendered.get(row["hypothesis"])
     prediction: InlineImage | None = None
     difference: InlineImage | None = None
@@ -96,8 +97,8 @@ def example(row: Row, png: bytes | None, rendered: Mapping[str, Rendering], para
     )
 
 
-def ids(groups: Mapping[str, tuple[str, Iterable[Row]]]) -> set[str]:
-    """The formula_ids of all chosen rows."""
+def formula_ids(groups: Mapping[str, tuple[str, Iterable[Row]]]) -> set[str]:
+    """The formula_ids of all selected rows."""
     return {row["formula_id"] for _, rows in groups.values() for row in rows}
 
 
@@ -106,10 +107,27 @@ def _length(row: Row) -> int:
 
 
 def error_share(row: Row) -> float:
-    """Wrong tokens of one sample as a share of the longer side; 0 is perfect."""
+    """Wrong tokens of one sample as a share of the longer formula; 0 is perfect."""
     return float(row["edits"]) / max(_length(row), len(row["hypothesis"].split()), 1)
 
 
-def is_right(row: Row) -> bool:
-    """Whether the image is that of the reference, or, where images were not judged, the string."""
+def is_correct(row: Row) -> bool:
+    """Whether the image equals that of the reference or, without image metrics, the string does."""
     return bool(row["exact"] if row["image_exact"] is None else row["image_exact"])
+
+
+class TokenSpan(NamedTuple):
+    """Adjacent tokens that are all common to both formulas, or all not."""
+
+    text: str
+    common: bool
+
+
+def token_spans(reference: str, hypothesis: str) -> tuple[list[TokenSpan], list[TokenSpan]]:
+    """Split both token strings where they differ; the spans of each side join to that side."""
+    ref, hyp = reference.split(), hypothesis.split()
+    left, right = [], []
+    for step in Levenshtein.opcodes(ref, hyp):
+        left.append(TokenSpan(" ".join(ref[step.src_start : step.src_end]), step.tag == "equal"))
+        right.append(TokenSpan(" ".join(hyp[step.dest_start : step.dest_end]), step.tag == "equal"))
+    return [span for span in left if span.text], [span for span in right if span.text]

@@ -1,26 +1,27 @@
-"""Write the report as one HTML file that needs nothing else: no network, no script, no font.
+"""Write the report as one HTML file without network, script or font files: the same report gives the same bytes."""
 
-The same content gives the same bytes. Knows nothing of where the content came from.
-"""
-
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from im2latex.reporting import attention_svg, charts
-from im2latex.reporting.report_model import Example, PageContent, StageCount
-from im2latex.reporting.templating import fill
+from im2latex.reporting.figures import data_uri
+from im2latex.reporting.gallery import token_spans
+from im2latex.reporting.report_model import Example, ReportContent, StageLedger
 
 MAX_BYTES = 2_000_000
-"""A page that is sent by mail and opened on a telephone."""
+"""Limit of the page size, so that it can be sent by mail and opened on a telephone."""
 
-_MAPS_KEPT = 2
+_MIN_MAPS = 2
 
 
-def write_page(content: PageContent, out: Path) -> int:
-    """Write the page and return its bytes; where it would be too large, some examples go, and it says so."""
+def write_page(content: ReportContent, out: Path) -> int:
+    """Write the page and return its size in bytes; where it would be too large, examples are left out and counted."""
     page = render_page(content)
     left_out = 0
     while len(page) > MAX_BYTES and (smaller := _smaller(content)):
@@ -31,8 +32,8 @@ def write_page(content: PageContent, out: Path) -> int:
     return len(page)
 
 
-def render_page(content: PageContent, left_out: int = 0) -> bytes:
-    """The page as UTF-8; `left_out` images and examples were taken away for its size."""
+def render_page(content: ReportContent, left_out: int = 0) -> bytes:
+    """The page as UTF-8; `left_out` is the number of images and examples left out for its size."""
     charts_of = {
         "histogram": lambda data: Markup(charts.histogram(data)),
         "curve": lambda data: Markup(charts.curve(data)),
@@ -40,18 +41,18 @@ def render_page(content: PageContent, left_out: int = 0) -> bytes:
         "heat": attention_svg,
     }
     values = {"content": content, "left_out": left_out, "breaks": _breaks(content.stages)}
-    return fill("page.html.j2", {"percent": _percent}, charts_of | values, ("page.css", "parts.css"))
+    return render_template("page.html.j2", {"percent": _percent}, charts_of | values, ("page.css", "parts.css"))
 
 
-def _smaller(content: PageContent) -> PageContent | None:
-    """Without one of many images that show attention; else without an example, if there is one left."""
-    if len(content.attention_maps) > _MAPS_KEPT:
+def _smaller(content: ReportContent) -> ReportContent | None:
+    """The content without one attention map; where only few are left, without an example, if there is one."""
+    if len(content.attention_maps) > _MIN_MAPS:
         return replace(content, attention_maps=content.attention_maps[:-1])
     return _without_largest(content) if any(gallery.examples for gallery in content.galleries) else None
 
 
-def _without_largest(content: PageContent) -> PageContent:
-    """Drop the last example of the group with the most bytes of images."""
+def _without_largest(content: ReportContent) -> ReportContent:
+    """The content without the last example of the group with the most bytes of images."""
 
     def weight(example: Example) -> int:
         return sum(len(one.png) for one in (example.input, example.prediction, example.difference) if one)
@@ -63,11 +64,49 @@ def _without_largest(content: PageContent) -> PageContent:
     return replace(content, galleries=tuple(galleries))
 
 
-def _breaks(stages: tuple[StageCount, ...]) -> dict[str, int]:
-    """Stages that saw another number of records than the one before kept, with that number."""
+def _breaks(stages: tuple[StageLedger, ...]) -> dict[str, int]:
+    """Stages that saw another number of records than the stage before kept, with that number."""
     pairs = pairwise(stages)
     return {after.stage: before.kept for before, after in pairs if after.seen != before.kept}
 
 
 def _percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.2f}" if whole else "0"
+
+
+def render_template(
+    template: str,
+    filters: dict[str, Callable[..., Any]],
+    values: dict[str, Any],
+    sheets: tuple[str, ...] = ("page.css",),
+) -> bytes:
+    """Render a template of `templates/` with these style sheets, as UTF-8; the same values give the same bytes."""
+    environment = Environment(
+        loader=PackageLoader("im2latex.reporting", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": number, "data_uri": data_uri, **filters}
+    environment.globals |= {"token_spans": token_spans, "outcome": outcome}
+    style = Markup("".join(environment.get_template(sheet).render() for sheet in sheets))
+    return environment.get_template(template).render(style=style, **values).encode("utf-8")
+
+
+def outcome(example: Example) -> tuple[str, str]:
+    """The outcome of an example in words, and its class: right, wrong or failed."""
+    if example.failure:
+        return example.failure.replace("_", " "), "failed"
+    tokens = f"{example.edits} wrong token{'s' * (example.edits != 1)}" if example.edits else "same string"
+    if example.same_image is None:
+        return tokens, "wrong" if example.edits else "right"
+    return f"{'same image' if example.same_image else 'other image'}, {tokens}", (
+        "right" if example.same_image else "wrong"
+    )
+
+
+def number(value: float | None) -> str:
+    """A fraction in three decimals."""
+    return "–" if value is None else f"{value:.3f}"

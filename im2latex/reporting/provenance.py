@@ -1,6 +1,6 @@
-"""Where the numbers come from: hashes, versions and parameters, from what every stage noted of itself.
+"""Provenance of the numbers: hashes, versions and parameters, from the manifests of the stages.
 
-reads   <data>/bucket/dataset.json, <reports>/manifest/*.json, params.yaml as it stands
+reads   <data>/bucket/dataset.json, <reports>/manifest/*.json, params.yaml
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ STAGES = ("normalize", "audit", "render", "tokenize", "filter", "bucket", "train
 """The order of the graph."""
 
 WEIGHTS = "weights, SHA-256"
-"""The fact that tells models apart."""
+"""The fact that identifies the model."""
 
 TRAINED_FOR = "trained for"
-"""The fact that says what ended the training."""
+"""The fact that says when the training ended."""
 
 
 def read_provenance(shards: Path, manifests: Path, params_file: Path) -> Provenance:
@@ -36,13 +36,13 @@ def read_provenance(shards: Path, manifests: Path, params_file: Path) -> Provena
                     facts[WEIGHTS] = str(entry["sha256"])
             tools |= {name: str(version) for name, version in manifest.get("versions", {}).items()}
             facts |= {name: str(manifest[name]) for name in ("renderer",) if name in manifest}
-            if stage == "train" and (words := trained_for(manifest)):
+            if stage == "train" and (words := training_budget(manifest)):
                 facts[TRAINED_FOR] = words
     return Provenance(facts, dict(sorted(tools.items())), params_file.read_text(encoding="utf-8"))
 
 
-def trained_for(manifest: Mapping[str, Any]) -> str | None:
-    """The samples of a training by its manifest, and what ended it where that was not a budget in samples."""
+def training_budget(manifest: Mapping[str, Any]) -> str | None:
+    """The number of training samples by the manifest, and what ended the training where that was no sample budget."""
     counts, budget = manifest.get("counts") or {}, (manifest.get("params") or {}).get("budget") or {}
     if "samples" not in counts:
         return None
@@ -53,7 +53,7 @@ def trained_for(manifest: Mapping[str, Any]) -> str | None:
     elif budget.get("minutes") is not None and counts["sample_budget"] != budget.get("samples"):
         words.append(f"budget by the clock: minutes = {budget['minutes']:g} became {counts['sample_budget']:,} samples")
     if manifest.get("accepted_as_it_is"):
-        words.append(f"stopped, and accepted as it was, before its budget of {counts['sample_budget']:,}")
+        words.append(f"stopped before its budget of {counts['sample_budget']:,}")
     elif not by_deadline and counts["samples"] < counts.get("sample_budget", 0):
         words.append(f"ended by early_stop before its budget of {counts['sample_budget']:,}")
     return "; ".join(words)

@@ -1,35 +1,127 @@
-"""What the page shows, as plain frozen values: the page knows no files, and files know no page."""
+"""The report as frozen values: what `build` collects from the artifacts and `html` and `markdown` write."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from im2latex.reporting.breakdown_model import (
-    AttentionMap,
-    Breakdown,
-    Condition,
-    Errors,
-    InlineImage,
-    Part,
-    VocabularyUse,
-)
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """One score of the model and of the controls, which were scored on the same references."""
+class SubsetScore:
+    """One metric over a subset of the samples, such as those of some length or with some feature."""
+
+    name: str
+    samples: int
+    value: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """One metric over several subsets; `note` is a sentence about them."""
+
+    title: str
+    note: str
+    label: str
+    parts: tuple[SubsetScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCount:
+    """The number of predictions of one kind; `correct` where their image is that of the reference."""
+
+    label: str
+    samples: int
+    correct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSummary:
+    """Kinds of predictions, and the most frequent token edits with their number.
+
+    `replaced` holds (token of the reference, predicted token, count), the others (token, count). `edits` are all
+    edits by kind, `of_spacing` the number of edits of spacing among them.
+    """
+
+    kinds: tuple[ErrorCount, ...]
+    edits: tuple[tuple[str, int], ...]
+    of_spacing: int
+    replaced: tuple[tuple[str, str, int], ...]
+    missing: tuple[tuple[str, int], ...]
+    extra: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RobustnessCondition:
+    """Images degraded in one way, predicted by the same model; `of_clean` is the share of its score on clean images."""
+
+    name: str
+    samples: int
+    image_exact: float
+    bleu: float
+    of_clean: float
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCoverage:
+    """Formulas and tokens of a split before any filter, and how many are not in the vocabulary."""
+
+    split: str
+    formulas: int
+    formulas_with_unknown: int
+    tokens: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class VocabularyCoverage:
+    """Coverage of the data by the vocabulary.
+
+    `seen_fewer` holds (k, number of entries seen fewer than k times in training); `rarest` entries with their counts.
+    """
+
+    entries: int
+    splits: tuple[SplitCoverage, ...]
+    seen_fewer: tuple[tuple[int, int], ...]
+    rarest: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InlineImage:
+    """A PNG and the size it is shown at, in CSS pixels."""
+
+    png: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionMap:
+    """Attention of the model over a page for each of T predicted tokens: `maps` (T, rows, columns), shares of one."""
+
+    formula_id: str
+    page: InlineImage
+    tokens: tuple[str, ...]
+    maps: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One metric of the model and of the baselines, on the same references."""
 
     name: str
     label: str
-    meaning: str
+    description: str
     lower_is_better: bool
     value: float
     interval: tuple[float, float] | None
-    controls: tuple[float | None, ...]
+    baselines: tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class StageCount:
-    """The ledger of one stage; reasons by falling count."""
+class StageLedger:
+    """The ledger of one stage; reasons by decreasing count."""
 
     stage: str
     seen: int
@@ -58,41 +150,41 @@ class Padding:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One named line of a chart: (x, y) by rising x."""
+class CurveLine:
+    """One named line of a chart: (x, y) by increasing x."""
 
     name: str
     points: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class LearningCurve:
     """Lines over samples seen in training."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[CurveLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
-    """What the model read in one validation image after so many samples, in the order of training."""
+class ValidationPredictions:
+    """Predictions of one validation image after so many training samples, in the order of training."""
 
     formula_id: str
     reference: str
-    readings: tuple[tuple[int, str], ...]
+    predictions: tuple[tuple[int, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ByLength:
-    """One score over classes of reference length in tokens."""
+class LengthChart:
+    """One metric over classes of reference length in tokens."""
 
     label: str
-    classes: tuple[Part, ...]
+    classes: tuple[SubsetScore, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One sample as the model saw it, and what it made of it. `same_image` is None where that was not judged."""
+    """One sample: the input image, the prediction and its errors. `same_image` is None without image metrics."""
 
     formula_id: str
     reference: str
@@ -107,7 +199,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """Examples chosen by one rule, which `rule` states."""
+    """Examples selected by one rule; `rule` is that rule in words."""
 
     title: str
     rule: str
@@ -115,8 +207,8 @@ class Gallery:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """A formula whose image the normalizer changed, or that it does not leave alone the second time."""
+class AuditFault:
+    """A formula whose image the normalizer changed, or for which it is not idempotent."""
 
     outcome: str
     rules: str
@@ -127,8 +219,8 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
-    """What became of the audited formulas that print as given; `causes` are rules by falling count."""
+class AuditSummary:
+    """Outcomes of the audited formulas that print as given; `causes` are rules by decreasing count."""
 
     audited: int
     printable: int
@@ -137,12 +229,12 @@ class Audit:
     broken: int
     not_idempotent: int
     causes: tuple[tuple[str, int], ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[AuditFault, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where the numbers come from: hashes, tool versions, and params.yaml as it stood."""
+    """Origin of the numbers: hashes, tool versions, and the text of params.yaml."""
 
     facts: Mapping[str, str]
     tools: Mapping[str, str]
@@ -150,27 +242,27 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
-class PageContent:
-    """Everything on the page. `controls` are the column titles of `Score.controls`."""
+class ReportContent:
+    """The whole report. `baselines` are the column titles of `ScoreRow.baselines`."""
 
     title: str
     split: str
     samples: int
     failures: Mapping[str, int]
     reference_failures: Mapping[str, int]
-    controls: tuple[str, ...]
-    scores: tuple[Score, ...]
-    stages: tuple[StageCount, ...]
-    audit: Audit
+    baselines: tuple[str, ...]
+    scores: tuple[ScoreRow, ...]
+    stages: tuple[StageLedger, ...]
+    audit: AuditSummary
     histograms: tuple[Histogram, ...]
     padding: Padding
-    curves: tuple[Curve, ...]
-    learnt: tuple[Learnt, ...]
-    by_length: tuple[ByLength, ...]
+    curves: tuple[LearningCurve, ...]
+    validation_predictions: tuple[ValidationPredictions, ...]
+    by_length: tuple[LengthChart, ...]
     breakdowns: tuple[Breakdown, ...]
-    errors: Errors
-    conditions: tuple[Condition, ...]
-    vocabulary: VocabularyUse
+    errors: ErrorSummary
+    robustness: tuple[RobustnessCondition, ...]
+    vocabulary: VocabularyCoverage
     attention_maps: tuple[AttentionMap, ...]
     galleries: tuple[Gallery, ...]
     provenance: Provenance

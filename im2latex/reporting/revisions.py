@@ -1,4 +1,4 @@
-"""The files of a run, read in the same way from a folder and from a commit or experiment of the project.
+"""Read the files of a run from a folder, or from a commit or experiment of the project.
 
 reads  a folder; or git, and what DVC tracks from its cache or, where that lacks it, from its remote
 """
@@ -15,57 +15,57 @@ from dvc_data.index import DataIndexError
 from im2latex.errors import UsageError
 
 WORKSPACE = "workspace"
-"""What DVC calls the files as they stand now."""
+"""DVC's name of the current files."""
 
 
-class Tree(Protocol):
+class RunFiles(Protocol):
     """Files by their paths below the root of a run."""
 
     def text(self, path: str) -> str | None:
         """A text file; None where there is none."""
 
     def open(self, path: str) -> BinaryIO | None:
-        """A file to be read; None where there is none, or where DVC knows it but has it nowhere."""
+        """A file opened for reading; None where there is none, or where DVC tracks it but cannot find its content."""
 
     def names(self, folder: str) -> list[str]:
         """Paths of the files in a folder, sorted; none where there is no such folder."""
 
     def remedy(self, stage: str) -> str:
-        """How to get the files of a stage that are not here."""
+        """How to get missing files of a stage, in words."""
 
 
-class Folder:
+class FolderFiles:
     """A run on disk."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def text(self, path: str) -> str | None:
-        """As in `Tree`."""
+        """Read a text file; None where there is none."""
         file = self._root / path
         return file.read_text(encoding="utf-8") if file.is_file() else None
 
     def open(self, path: str) -> BinaryIO | None:
-        """As in `Tree`."""
+        """Open a file; None where there is none."""
         file = self._root / path
         return file.open("rb") if file.is_file() else None
 
     def names(self, folder: str) -> list[str]:
-        """As in `Tree`."""
+        """Sorted paths of the files in a folder."""
         return sorted(file.relative_to(self._root).as_posix() for file in (self._root / folder).glob("*"))
 
     def remedy(self, stage: str) -> str:
-        """As in `Tree`."""
-        return f"`dvc repro {stage}` makes them"
+        """How to get missing files of a stage, in words."""
+        return f"`dvc repro {stage}` computes them"
 
 
-class Revision:
+class RevisionFiles:
     """A commit or an experiment; raises `UsageError` where the project here has none of this name."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         try:
-            # A file system of an unknown revision is made without complaint, and is empty.
+            # DVCFileSystem accepts an unknown revision, and is empty then.
             with Repo() as project:
                 revision = resolve_rev(project.scm, name)
             self._files = DVCFileSystem(rev=revision)
@@ -75,13 +75,13 @@ class Revision:
             ) from None
 
     def text(self, path: str) -> str | None:
-        """As in `Tree`."""
+        """Read a text file; None where there is none."""
         files = self._files
         content: str | None = files.read_text(path, encoding="utf-8") if files.isfile(path) else None
         return content
 
     def open(self, path: str) -> BinaryIO | None:
-        """As in `Tree`."""
+        """Open a file; None where there is none, or where DVC cannot find its content."""
         try:
             file: BinaryIO | None = self._files.open(path, "rb") if self._files.isfile(path) else None
         except (DvcException, DataIndexError, OSError):
@@ -89,20 +89,20 @@ class Revision:
         return file
 
     def names(self, folder: str) -> list[str]:
-        """As in `Tree`."""
+        """Sorted paths of the files in a folder."""
         try:
             return sorted(self._files.ls(folder, detail=False))
         except (DvcException, DataIndexError, OSError):
             return []
 
     def remedy(self, stage: str) -> str:
-        """As in `Tree`."""
+        """How to get missing files of a stage, in words."""
         return (
-            f"DVC's cache and remote do not have them; `git checkout {self._name} && dvc repro {stage}` makes them anew"
+            f"DVC's cache and remote do not have them; `git checkout {self._name} && dvc repro {stage}` computes them"
         )
 
 
-def open_tree(name: str) -> Tree:
-    """A folder, "workspace" for the one we are in, or a revision; raises `UsageError` where it is none of them."""
+def open_run_files(name: str) -> RunFiles:
+    """Open a folder, "workspace" for the current one, or a revision; raises `UsageError` where it is none of them."""
     folder = Path("." if name == WORKSPACE else name)
-    return Folder(folder) if folder.is_dir() else Revision(name)
+    return FolderFiles(folder) if folder.is_dir() else RevisionFiles(name)

@@ -1,10 +1,10 @@
-"""One side of a comparison: a run with the samples behind its scores, where they can be had.
+"""A run with the samples behind its scores, where they can be read.
 
 reads  a project, commit or experiment      reports/metrics.json, params.yaml and what else `runs` reads
                                             data/evaluate/scores.parquet, data/bucket/<split>/
-                                            reports/manifest/bucket.json, reports/ledger/
+                                            reports/manifest/bucket.json, the ledgers
        a checkpoint folder                  its last validation; it has no samples
-       a .parquet file                      records.SCORES, or records.PREDICTIONS, which are judged here
+       a .parquet file                      schemas.SCORES, or schemas.PREDICTIONS, which are scored here
 """
 
 from collections.abc import Callable, Collection
@@ -21,9 +21,9 @@ from im2latex.io.parquet import PARQUET_ERRORS
 from im2latex.metrics.aggregation import Aggregate, Column, sum_columns
 from im2latex.metrics.pairing import rows_of_split
 from im2latex.metrics.score import metric_columns
-from im2latex.reporting.provenance import trained_for
-from im2latex.reporting.revisions import Tree, open_tree
-from im2latex.reporting.runs import Trained, read_run
+from im2latex.reporting.provenance import training_budget
+from im2latex.reporting.revisions import RunFiles, open_run_files
+from im2latex.reporting.runs import RunSummary, read_run
 from im2latex.schemas import PREDICTIONS, SCORES
 
 SAMPLES = "data/evaluate/scores.parquet"
@@ -36,62 +36,62 @@ _ROUNDING = 2e-6
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Samples of one split (records.SCORES) and their columns, row by row."""
+class ScoredSamples:
+    """Samples of one split (schemas.SCORES), their columns row by row, and the aggregates of their metrics."""
 
     rows: pa.Table = field(repr=False)
     columns: dict[str, Column] = field(repr=False)
-    scores: dict[str, Aggregate] = field(repr=False)
+    aggregates: dict[str, Aggregate] = field(repr=False)
 
     @classmethod
-    def of(cls, rows: pa.Table) -> "Judged":
-        """Count the columns of all rows."""
+    def of(cls, rows: pa.Table) -> "ScoredSamples":
+        """Compute the columns of all rows."""
         return cls(rows, *metric_columns(rows))
 
     def value(self, name: str) -> float:
-        """One score of all rows."""
-        return float(self.scores[name](sum_columns(self.columns))[0])
+        """One metric over all rows."""
+        return float(self.aggregates[name](sum_columns(self.columns))[0])
 
 
 @dataclass(frozen=True)
-class Side:
-    """One side. `absent` says why there are no samples; `doubt` in what they contradict the published scores."""
+class RunData:
+    """One run. Sentences: why it has no samples, and how its samples contradict its published scores, if they do."""
 
     name: str
-    run: Trained
-    tree: Tree
+    run: RunSummary
+    files: RunFiles
     split: str
-    judged: Judged | None
-    absent: str | None = None
-    doubt: str | None = None
+    samples: ScoredSamples | None
+    missing_samples: str | None = None
+    inconsistency: str | None = None
 
     @property
     def dataset(self) -> str | None:
-        """The logical hash of the data set, where the run says it."""
-        text = self.tree.text("reports/manifest/bucket.json")
+        """The logical hash of the data set; None where the run has no manifest of it."""
+        text = self.files.text("reports/manifest/bucket.json")
         content = parse_json(text, "reports/manifest/bucket.json") if text else {}
         found: str | None = content.get("dataset", {}).get("hash")
         return found
 
     @property
-    def training(self) -> str | None:
-        """What ended the training, where that was something else than a budget in samples."""
-        text = self.tree.text("reports/manifest/train.json")
-        words = trained_for(parse_json(text, "reports/manifest/train.json")) if text else None
+    def budget_note(self) -> str | None:
+        """What ended the training, where that was not a budget in samples."""
+        text = self.files.text("reports/manifest/train.json")
+        words = training_budget(parse_json(text, "reports/manifest/train.json")) if text else None
         return f"{self.name}: trained for {words}" if words and ";" in words else None
 
-    def kept(self) -> dict[str, float]:
-        """The share of records that each stage kept, by its ledger."""
-        ledgers = {path: self.tree.text(path) or "{}" for path in self.tree.names("reports/ledger")}
+    def kept_shares(self) -> dict[str, float]:
+        """The share of its records that each stage kept, by its ledger."""
+        ledgers = {path: self.files.text(path) or "{}" for path in self.files.names("reports/ledger")}
         counts = {Path(path).stem: parse_json(text, path) for path, text in ledgers.items()}
         return {stage: count["kept"] / count["seen"] for stage, count in counts.items() if count.get("seen")}
 
-    def images(self, wanted: Collection[str]) -> dict[str, bytes]:
-        """The encoded images that the model was shown, of a few formula_ids; those that are not here are left out."""
-        names = pa.array(sorted(wanted), pa.string())
+    def images(self, formula_ids: Collection[str]) -> dict[str, bytes]:
+        """The encoded input images of some formula_ids; those that are not available are left out."""
+        names = pa.array(sorted(formula_ids), pa.string())
         found: dict[str, bytes] = {}
-        for path in self.tree.names(f"data/bucket/{self.split}"):
-            file = self.tree.open(path) if len(found) < len(names) else None
+        for path in self.files.names(f"data/bucket/{self.split}"):
+            file = self.files.open(path) if len(found) < len(names) else None
             if file is None:
                 continue
             with file, pq.ParquetFile(file) as shard:
@@ -101,26 +101,29 @@ class Side:
         return found
 
 
-def read_side(name: str, split: str, score: ScorePredictions) -> Side:
-    """The side of this name; raises `UsageError` for a name of nothing, `InputError` for one of nothing to compare."""
+def read_run_data(name: str, split: str, score: ScorePredictions) -> RunData:
+    """Read the run of this name: a revision, an experiment, a folder or a .parquet file.
+
+    Raises `UsageError` where there is nothing of this name, `InputError` where it has nothing to compare.
+    """
     if name.endswith(".parquet") or Path(name).is_file():
         return _read_file(Path(name), split, score)
-    tree = open_tree(name)
-    run = read_run(name, tree.text)
+    files = open_run_files(name)
+    run = read_run(name, files.text)
     if run is None:
-        raise InputError(f"{name}: holds no scores: neither metrics.json nor a checkpoint.json with its log.jsonl")
+        raise InputError(f"{name}: has no scores: neither metrics.json nor a checkpoint.json with its log.jsonl")
     if run.n is None:
-        return Side(name, run, tree, split, None, f"{name}: the model was not evaluated, so there are no samples")
-    file = tree.open(SAMPLES)
+        return RunData(name, run, files, split, None, f"{name}: the model was not evaluated, so there are no samples")
+    file = files.open(SAMPLES)
     if file is None:
-        return Side(name, run, tree, split, None, f"{name}: {SAMPLES} is not here; {tree.remedy('evaluate')}")
+        return RunData(name, run, files, split, None, f"{name}: {SAMPLES} is missing; {files.remedy('evaluate')}")
     with file:
         rows = pq.read_table(file)
-    judged = Judged.of(rows_of_split(_completed(rows), split, f"{name}: {SAMPLES}"))
-    return Side(name, run, tree, split, judged, doubt=_doubt(name, run, judged))
+    samples = ScoredSamples.of(rows_of_split(_add_missing_columns(rows), split, f"{name}: {SAMPLES}"))
+    return RunData(name, run, files, split, samples, inconsistency=_inconsistency(name, run, samples))
 
 
-def _read_file(path: Path, split: str, score: ScorePredictions) -> Side:
+def _read_file(path: Path, split: str, score: ScorePredictions) -> RunData:
     try:
         table = pq.read_table(path, partitioning=None)
     except FileNotFoundError:
@@ -130,28 +133,28 @@ def _read_file(path: Path, split: str, score: ScorePredictions) -> Side:
     missing = [name for name in PREDICTIONS.names[:-1] if name not in table.schema.names]
     if missing:
         raise InputError(
-            f"{path}: holds no predictions, for it has no column {', '.join(missing)}; "
+            f"{path}: has no predictions, for it has no column {', '.join(missing)}; "
             "`im2latex evaluate` and the stages predict and evaluate write such files"
         )
     rows = rows_of_split(table, split, str(path))
-    judged = Judged.of(_completed(rows) if "edits" in rows.schema.names else score(rows))
-    values = {name: judged.value(name) for name in judged.scores}
-    run = Trained(str(path), rows.num_rows, None, values, {}, {})
-    return Side(str(path), run, open_tree("."), rows["split"][0].as_py(), judged)
+    samples = ScoredSamples.of(_add_missing_columns(rows) if "edits" in rows.schema.names else score(rows))
+    values = {name: samples.value(name) for name in samples.aggregates}
+    run = RunSummary(str(path), rows.num_rows, None, values, {}, {})
+    return RunData(str(path), run, open_run_files("."), rows["split"][0].as_py(), samples)
 
 
-def _completed(rows: pa.Table) -> pa.Table:
-    """SCORES as an older version wrote them: what was not judged then is null."""
+def _add_missing_columns(rows: pa.Table) -> pa.Table:
+    """SCORES of an older version, with nulls in the columns that it did not have."""
     for column in SCORES:
         if column.name not in rows.schema.names:
             rows = rows.append_column(column, pa.nulls(rows.num_rows, column.type))
     return rows
 
 
-def _doubt(name: str, run: Trained, judged: Judged) -> str | None:
-    """Where the samples give another score than was published, the first such score in words."""
+def _inconsistency(name: str, run: RunSummary, samples: ScoredSamples) -> str | None:
+    """The first published score that the samples do not give, in a sentence."""
     for score, published in run.scores.items():
-        if score in judged.scores and abs((value := judged.value(score)) - published) > _ROUNDING:
+        if score in samples.aggregates and abs((value := samples.value(score)) - published) > _ROUNDING:
             return (
                 f"{name}: published is {score} {published:.6f}, but its samples in {SAMPLES} give {value:.6f}: "
                 "they are of another run, or were scored by other code"

@@ -1,11 +1,11 @@
-"""Runs side by side: their scores, what they were trained on, and only those parameters in which they differ.
+"""Runs in one table: their scores, the samples they were trained on, and the parameters in which they differ.
 
 reads  commits and DVC experiments of the project, or folders:
        a project, or any folder with metrics.json and params.yaml      scores of the test split; the last validation
                                                                        where the model is newer than they are
        a checkpoint                                                    the last validation, from log.jsonl
 
-A run is a tree of files, on disk or in git; everything below reads both in the same way.
+A run is a set of files, on disk or in git; both are read in the same way.
 """
 
 import json
@@ -22,21 +22,18 @@ from rich.table import Table
 
 from im2latex.errors import ArtifactError, InputError, UsageError
 from im2latex.io.json_files import parse_json
-from im2latex.reporting.revisions import WORKSPACE, Folder, Revision
-from im2latex.reporting.scores import LABELS, LOWER_IS_BETTER
+from im2latex.metrics.registry import METRICS, RUN_COLUMNS, lower_is_better
+from im2latex.reporting.revisions import WORKSPACE, FolderFiles, RevisionFiles
 
-Reader = Callable[[str], str | None]
+ReadText = Callable[[str], str | None]
 """The text of a file by its path below a run's root; None where there is none."""
-
-HEADLINE = ("image_exact", "exact", "bleu", "edit")
-"""Scores that are shown unless others are asked for."""
 
 VALIDATION = "val_"
 """What the names of scores on the validation subset begin with."""
 
 
 @dataclass(frozen=True)
-class Trained:
+class RunSummary:
     """One run. `n` counts the samples that were scored, `samples` those it was trained on, repeats included."""
 
     name: str
@@ -51,15 +48,15 @@ class Trained:
         return json.dumps([self.n, self.samples, self.scores, self.params], sort_keys=True, default=str)
 
 
-def read_folder(folder: Path) -> Trained:
+def read_folder(folder: Path) -> RunSummary:
     """The run in a folder; raises `InputError` where there is none."""
-    run = read_run(str(folder), Folder(folder).text)
+    run = read_run(str(folder), FolderFiles(folder).text)
     if run is None:
-        raise InputError(f"{folder}: holds no run: neither metrics.json nor a checkpoint.json with its log.jsonl")
+        raise InputError(f"{folder}: has no run: neither metrics.json nor a checkpoint.json with its log.jsonl")
     return run
 
 
-def read_project(commits: int) -> list[Trained]:
+def read_project(commits: int) -> list[RunSummary]:
     """The runs of this project in its working tree, its last commits and the experiments made from them.
 
     Commits that changed neither a score nor a parameter are one run, under the name of the first of them.
@@ -74,43 +71,43 @@ def read_project(commits: int) -> list[Trained]:
     return list({run.identity(): run for run in found}.values())
 
 
-def _read_revision(row: Mapping[str, Any]) -> Trained | None:
+def _read_revision(row: Mapping[str, Any]) -> RunSummary | None:
     """The run of one row of `exp_show`, of which only the names are used: it rounds numbers and drops intervals."""
     revision, experiment = row["rev"], row["Experiment"]
     if revision == WORKSPACE:
-        return read_run(revision, Folder(Path()).text)
+        return read_run(revision, FolderFiles(Path()).text)
     if row["State"] not in (None, "Success"):
         return None
-    return read_run(f"{experiment} ({revision})" if experiment else revision, Revision(revision).text)
+    return read_run(f"{experiment} ({revision})" if experiment else revision, RevisionFiles(revision).text)
 
 
-def read_run(name: str, read: Reader) -> Trained | None:
-    """Put a run together from what is there; None where it has no scores."""
+def read_run(name: str, read: ReadText) -> RunSummary | None:
+    """Read a run from the files that exist; None where it has no scores."""
     checkpoint = _json(read, "checkpoint.json") or _json(read, "data/train/checkpoint.json") or {}
     metrics = _json(read, "reports/metrics.json") or _json(read, "metrics.json")
     if metrics is not None and _is_stale(read("dvc.lock")):
         metrics = _json(read, "reports/train/metrics.json") or {}
     if metrics is None:
         metrics = _last_validation(read("log.jsonl")) if checkpoint else {}
-    scores = {key: metrics[key] for key in metrics if key in LABELS or key.startswith(VALIDATION)}
+    scores = {key: metrics[key] for key in metrics if key in METRICS or key.startswith(VALIDATION)}
     if not scores:
         return None
     counts = checkpoint.get("counts") or (_json(read, "reports/manifest/train.json") or {}).get("counts", {})
     intervals = {key: (low, high) for key, (low, high) in metrics.get("intervals", {}).items() if key in scores}
     text = read("params.yaml")
-    params = yaml.safe_load(text) if text else _recipe(checkpoint)
-    return Trained(name, metrics.get("n"), counts.get("samples"), scores, intervals, dict(_flat(params)))
+    params = yaml.safe_load(text) if text else _checkpoint_params(checkpoint)
+    return RunSummary(name, metrics.get("n"), counts.get("samples"), scores, intervals, dict(_flat(params)))
 
 
 def _is_stale(lock: str | None) -> bool:
-    """Whether the model was trained anew since metrics.json was written: an experiment may stop after `train`."""
+    """Whether the model was trained again since metrics.json was written: an experiment may stop after `train`."""
     stages = yaml.safe_load(lock)["stages"] if lock else {}
     made = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", ())}
     taken = [dep for name in ("predict", "evaluate") for dep in stages.get(name, {}).get("deps", ())]
     return any(made.get(dep["path"], dep["md5"]) != dep["md5"] for dep in taken)
 
 
-def _json(read: Reader, name: str) -> dict[str, Any] | None:
+def _json(read: ReadText, name: str) -> dict[str, Any] | None:
     text = read(name)
     return parse_json(text, name) if text else None
 
@@ -119,8 +116,8 @@ def _last_validation(log: str | None) -> dict[str, Any]:
     return parse_json(log.rstrip("\n").rpartition("\n")[2], "log.jsonl") if log else {}
 
 
-def _recipe(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a checkpoint carries, named as in params.yaml."""
+def _checkpoint_params(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters in a checkpoint, named as in params.yaml."""
     return {"train": {**checkpoint.get("recipe", {}), "model": checkpoint.get("model", {})}}
 
 
@@ -132,34 +129,33 @@ def _flat(values: Mapping[str, Any], path: str = "") -> Iterable[tuple[str, Any]
             yield f"{path}{key}", value
 
 
-def differing(runs: Sequence[Trained]) -> tuple[str, ...]:
-    """Names of the parameters that have more than one value; one that a run does not know is no other value."""
+def differing_params(runs: Sequence[RunSummary]) -> tuple[str, ...]:
+    """Names of the parameters that have more than one value; a run that does not have one does not count."""
     names = dict.fromkeys(name for run in runs for name in run.params)
     values = {name: {json.dumps(run.params[name]) for run in runs if name in run.params} for name in names}
     return tuple(name for name in names if len(values[name]) > 1)
 
 
-def ranked(runs: Sequence[Trained], metric: str) -> list[Trained]:
+def sort_runs(runs: Sequence[RunSummary], metric: str) -> list[RunSummary]:
     """Best first by one score, runs without it last; raises `UsageError` where no run has it."""
     known = dict.fromkeys(name for run in runs for name in run.scores)
     if metric not in known:
         raise UsageError(f"--metric {metric}: no run has this score; there are {', '.join(known)}")
-    falling = metric in LOWER_IS_BETTER or metric.endswith(("_loss", "_error"))
-    sign = 1 if falling else -1
+    sign = 1 if lower_is_better(metric) else -1
     return sorted(runs, key=lambda run: sign * run.scores[metric] if metric in run.scores else float("inf"))
 
 
-def shown_scores(runs: Sequence[Trained], asked: Sequence[str] = ()) -> tuple[str, ...]:
-    """The scores to show: those asked for, else the headline, and validation scores where a run has no others."""
+def shown_scores(runs: Sequence[RunSummary], names: Sequence[str] = ()) -> tuple[str, ...]:
+    """The scores to show: those named, else headline metrics, and validation values where a run has no others."""
     known = dict.fromkeys(name for run in runs for name in run.scores)
-    headline = tuple(name for name in HEADLINE if name in known)
+    headline = tuple(name for name in RUN_COLUMNS if name in known)
     all_tested = all(run.scores.keys() & set(headline) for run in runs)
-    return tuple(asked) or headline + tuple(name for name in known if name.startswith(VALIDATION) and not all_tested)
+    return tuple(names) or headline + tuple(name for name in known if name.startswith(VALIDATION) and not all_tested)
 
 
-def as_json(runs: Sequence[Trained]) -> list[dict[str, Any]]:
+def as_json(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
     """All scores of each run, and its values of the parameters that differ."""
-    names = differing(runs)
+    names = differing_params(runs)
     return [
         {
             "name": run.name,
@@ -173,9 +169,9 @@ def as_json(runs: Sequence[Trained]) -> list[dict[str, Any]]:
     ]
 
 
-def as_table(runs: Sequence[Trained], scores: Sequence[str]) -> Table:
+def as_table(runs: Sequence[RunSummary], scores: Sequence[str]) -> Table:
     """One row a run: scores with their intervals, then the parameters that differ under the shortest clear name."""
-    names = differing(runs)
+    names = differing_params(runs)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("run", no_wrap=True)
     for title in ("n", "trained on", *scores):
@@ -184,19 +180,19 @@ def as_table(runs: Sequence[Trained], scores: Sequence[str]) -> Table:
         table.add_column(title, overflow="fold")
     for run in runs:
         counts = [f"{count:,}" if count is not None else "" for count in (run.n, run.samples)]
-        values = [plain(run.params[name]) if name in run.params else "" for name in names]
+        values = [format_value(run.params[name]) if name in run.params else "" for name in names]
         table.add_row(run.name, *counts, *(_score(run, name) for name in scores), *values)
     return table
 
 
-def _score(run: Trained, name: str) -> str:
+def _score(run: RunSummary, name: str) -> str:
     if name not in run.scores:
         return ""
     value = f"{run.scores[name]:.3f}"
     return f"{value} ({'–'.join(f'{bound:.3f}' for bound in run.intervals[name])})" if name in run.intervals else value
 
 
-def plain(value: Any) -> str:
+def format_value(value: Any) -> str:
     """The value of a parameter in one line."""
     return value if isinstance(value, str) else json.dumps(value)
 

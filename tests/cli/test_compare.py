@@ -20,7 +20,7 @@ def test_two_folders_are_compared(command: Command, tmp_path: Path) -> None:
     assert "60 formulas in both: 1 better in B, 30 worse" in out
     code, out, _ = command("compare", "a", f"b/{SAMPLES}", "--json", "--resamples", "50")
     assert code == 0
-    assert json.loads(out)["scores"]["exact"]["verdict"] == "worse"
+    assert json.loads(out)["scores"]["exact"]["outcome"] == "worse"
     code, _, err = command("compare", "a", "c")
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith("im2latex: c: neither a folder or file, nor a commit or experiment")
@@ -30,8 +30,8 @@ def test_the_gate_fails_where_a_score_fell(command: Command, tmp_path: Path) -> 
     base = write_project(tmp_path / "base", predictions(wrong(3)))
     write_project(tmp_path, predictions(wrong(3)))
     code, out, err = command("gate", "base", "--markdown", "-")
-    assert (code, err) == (0, "im2latex gate: nothing watched is worse than in base\n")
-    assert out.startswith("### Scores against the base\n\n**Nothing watched is worse than in base.**\n\n| watched |")
+    assert (code, err) == (0, "im2latex gate: no checked score is worse than in base\n")
+    assert out.startswith("### Scores against the base\n\n**No checked score is worse than in base.**\n\n| checked |")
     metrics = json.loads((base / "reports/metrics.json").read_text())
     write_json(tmp_path / "reports/metrics.json", metrics | {"bleu": 0.5})
     code, out, err = command("gate", "base", "--markdown", "deep.md")
@@ -47,7 +47,7 @@ def test_the_gate_needs_a_base(command: Command, tmp_path: Path) -> None:
     for arguments, sentence in (
         ([], "no base to compare with: neither origin/main nor main is a commit here; name one: im2latex gate COMMIT"),
         (["v1"], "v1: neither a folder or file, nor a commit or experiment of the project here"),
-        (["empty"], "no base to compare with: empty: holds no scores"),
+        (["empty"], "no base to compare with: empty: has no scores"),
         ([".", "--score", "speed"], "--score speed: . has no such score; it has"),
     ):
         code, out, err = command("gate", *arguments)

@@ -11,7 +11,7 @@ from im2latex.dataset.shards import ShardWriter
 from im2latex.images.arrays import encode_png
 from im2latex.io.parquet import write_table
 from im2latex.metrics.score import score_predictions
-from im2latex.metrics.summary import EvaluateParams, summarize_splits
+from im2latex.metrics.summary import EvaluateParams, split_metrics, summarize_splits
 from im2latex.schemas import PREDICTIONS, SAMPLES
 from tests.fakes import FakeRenderer
 from tests.metrics.drawings import drawing
@@ -43,7 +43,9 @@ def write_project(folder: Path, table: pa.Table, dataset: str = "5c1e", **params
     """A finished run: samples, metrics, parameters, a ledger and the images of the test split."""
     scores = score_predictions(table, FakeRenderer())
     write_table(scores, folder / "data" / "evaluate" / "scores.parquet")
-    write_json(folder / "reports" / "metrics.json", summarize_splits(scores, EvaluateParams(resamples=50)))
+    metrics, evaluation = split_metrics(summarize_splits(scores, EvaluateParams(resamples=50)))
+    write_json(folder / "reports" / "metrics.json", metrics)
+    write_json(folder / "reports" / "evaluation.json", evaluation)
     write_json(folder / "reports" / "manifest" / "bucket.json", {"dataset": {"hash": dataset}})
     write_ledger(folder, kept=90)
     (folder / "params.yaml").write_text(yaml.safe_dump({"train": {"seed": 1, **params}}))

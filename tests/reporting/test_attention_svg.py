@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from im2latex.reporting import attention_svg
-from im2latex.reporting.breakdown_model import AttentionMap, InlineImage
+from im2latex.reporting.report_model import AttentionMap, InlineImage
 
 ATTENTION_MAP = AttentionMap(
     "ab" * 16,
@@ -33,7 +33,7 @@ def test_in_order_each_part_has_the_colour_of_its_token() -> None:
     assert "M0 0h" in groups[0][1]
     assert "M10 0h" in groups[1][1]
     assert "M30 10h" in groups[2][1]
-    assert 'aria-label="Where the model looked as it wrote &lt; \\beta }, first to last"' in text
+    assert 'aria-label="Attention map of &lt; \\beta }, first token to last"' in text
 
 
 def test_frames_come_one_after_the_other() -> None:

@@ -13,11 +13,11 @@ from im2latex.io.parquet import write_table
 from im2latex.metrics.baselines import one_changed, with_baselines
 from im2latex.metrics.normalizer_audit import FAULTS, AuditCounts
 from im2latex.metrics.score import score_predictions
-from im2latex.metrics.summary import EvaluateParams, summarize_splits
+from im2latex.metrics.summary import EvaluateParams, split_metrics, summarize_splits
 from im2latex.reporting.build import ReportParams, collect, histogram, read_ledgers
 from im2latex.reporting.html import render_page
 from im2latex.reporting.provenance import WEIGHTS
-from im2latex.reporting.report_model import Learnt, Padding
+from im2latex.reporting.report_model import Padding, ValidationPredictions
 from im2latex.schemas import ATTENTION, LABELS, PREDICTIONS, SAMPLES
 from tests.metrics.drawings import DrawnRenderer, drawing
 
@@ -57,7 +57,9 @@ def project(tmp_path: Path) -> Path:
     ]
     scores = score_predictions(with_baselines(pa.Table.from_pylist(rows, schema=PREDICTIONS), "k"), RENDERER)
     write_table(scores, data / "evaluate" / "scores.parquet")
-    written(reports / "metrics.json", summarize_splits(scores, EvaluateParams(resamples=10)))
+    metrics, evaluation = split_metrics(summarize_splits(scores, EvaluateParams(resamples=10)))
+    written(reports / "metrics.json", metrics)
+    written(reports / "evaluation.json", evaluation)
     log = [{"samples": 10, "train_loss": 2.0}, {"samples": 20, "train_loss": 1.0, "val_loss": 1.5, "val_exact": 0.5}]
     written(data / "train" / "log.jsonl", "".join(json.dumps(row) + "\n" for row in log))
     readings = [{"samples": n, "id": "v", "reference": "x y", "hypothesis": f"x {n}"} for n in (10, 20)]
@@ -80,7 +82,7 @@ def project(tmp_path: Path) -> Path:
 def test_everything_on_disk_reaches_the_page(project: Path) -> None:
     content = collect(project / "data", project / "reports", project / "params.yaml", ReportParams(), RENDERER)
     assert (content.samples, content.split) == (2, "test")
-    assert content.controls == ("Blank image", "Most frequent", "Empty", "One token changed")
+    assert content.baselines == ("Blank image", "Most frequent", "Empty", "One token changed")
     assert content.stages[0].reasons == (("too_wide", 1),)
     assert [line.name for line in content.curves[0].lines] == ["training", "validation"]
     assert [line.points for line in content.curves[1].lines] == [((20, 0.5),)]
@@ -95,7 +97,7 @@ def test_everything_on_disk_reaches_the_page(project: Path) -> None:
     assert [part.name for part in content.breakdowns[0].parts] == ["None of those below"]
     assert [(kind.label, kind.samples) for kind in content.errors.kinds] == [("Same string", 1), ("One token wrong", 1)]
     assert content.errors.replaced == (("y", "x", 1),)
-    assert [one.name for one in content.conditions] == ["noise"]
+    assert [one.name for one in content.robustness] == ["noise"]
     assert content.vocabulary.splits[0].unknown == 2
     assert content.attention_maps[0].maps.tolist() == [[[0.25, 0.75]]]
     assert content.provenance.facts["data set"] == "5c1e"
@@ -114,10 +116,10 @@ def test_a_model_trained_elsewhere_has_no_curve(project: Path) -> None:
     (project / "data" / "train" / "log.jsonl").unlink()
     content = collect(project / "data", project / "reports", project / "params.yaml", ReportParams(), RENDERER)
     assert content.curves == ()
-    assert content.learnt == (Learnt("v", "x y", ((10, "x 10"), (20, "x 20"))),)
+    assert content.validation_predictions == (ValidationPredictions("v", "x y", ((10, "x 10"), (20, "x 20"))),)
     (project / "data" / "train" / "samples.jsonl").unlink()
     again = collect(project / "data", project / "reports", project / "params.yaml", ReportParams(), RENDERER)
-    assert again.learnt == ()
+    assert again.validation_predictions == ()
 
 
 def test_missing_and_damaged_metrics_say_what_to_do(project: Path) -> None:

@@ -3,9 +3,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from im2latex.reporting.breakdown_model import Part
 from im2latex.reporting.charts import by_length, curve, histogram, nice_ticks
-from im2latex.reporting.report_model import ByLength, Curve, Histogram, Line
+from im2latex.reporting.report_model import CurveLine, Histogram, LearningCurve, LengthChart, SubsetScore
 
 
 @pytest.mark.parametrize(
@@ -29,7 +28,11 @@ def test_a_histogram_of_nothing_is_drawn() -> None:
 
 
 def test_curves_fall_where_values_fall_and_names_are_escaped() -> None:
-    svg = curve(Curve("Loss", (Line("a<b", ((100, 4.0), (200, 2.0), (300, 1.0))), Line("other", ((100, 3.0),)))))
+    svg = curve(
+        LearningCurve(
+            "Loss", (CurveLine("a<b", ((100, 4.0), (200, 2.0), (300, 1.0))), CurveLine("other", ((100, 3.0),)))
+        )
+    )
     assert "a&lt;b" in svg
     points = re.search(r'line-0" points="([^"]+)"', svg)
     assert points
@@ -39,7 +42,7 @@ def test_curves_fall_where_values_fall_and_names_are_escaped() -> None:
 
 
 def test_whiskers_span_the_interval() -> None:
-    svg = by_length(ByLength("Same image", (Part("0-20", 1234, 0.5, (0.25, 0.75)),)))
+    svg = by_length(LengthChart("Same image", (SubsetScore("0-20", 1234, 0.5, (0.25, 0.75)),)))
     whisker = re.search(r'd="M\S+ (\S+)V(\S+)"', svg)
     dot = re.search(r'cy="(\S+)"', svg)
     assert whisker

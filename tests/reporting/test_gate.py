@@ -6,19 +6,19 @@ from rich.console import Console
 
 from im2latex.errors import UsageError
 from im2latex.metrics.score import score_predictions
-from im2latex.reporting.gate import Gate, as_markdown, as_table, find_base, gate
-from im2latex.reporting.run_data import SAMPLES, read_side
+from im2latex.reporting.gate import GateResult, as_markdown, as_table, default_base, gate
+from im2latex.reporting.run_data import SAMPLES, read_run_data
 from tests.reporting.comparing import predictions, write_json, write_ledger, write_project, wrong
 
 FEW, MANY = wrong(3, 7), wrong(3, *range(10, 40))
 
 
-def gated(base: Path, now: Path, *asked: str, ledger: float | None = None) -> Gate:
-    sides = [read_side(str(folder), "test", score_predictions) for folder in (base, now)]
+def gated(base: Path, now: Path, *asked: str, ledger: float | None = None) -> GateResult:
+    sides = [read_run_data(str(folder), "test", score_predictions) for folder in (base, now)]
     return gate(sides[0], sides[1], asked, ledger, resamples=200, seed=0)
 
 
-def failed(found: Gate) -> list[str]:
+def failed(found: GateResult) -> list[str]:
     return [check.name for check in found.failed]
 
 
@@ -37,9 +37,9 @@ def doctored(folder: Path, **scores: float) -> Path:
 def test_the_same_run_passes(base: Path, tmp_path: Path) -> None:
     found = gated(base, write_project(tmp_path / "now", predictions(FEW)))
     assert found.failed == ()
-    assert [check.name for check in found.checks] == ["bleu", "edit", "exact", "image_exact", "compiles"]
+    assert [check.name for check in found.checks] == ["image_exact", "exact", "bleu", "edit", "compiles"]
     assert found.notes == ("compared on the same 60 samples by paired bootstrap",)
-    assert "**Nothing watched is worse" in as_markdown(found)
+    assert "**No checked score is worse" in as_markdown(found)
 
 
 def test_a_better_run_passes(base: Path, tmp_path: Path) -> None:
@@ -113,4 +113,4 @@ def test_wrong_usage(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         gated(base, base, "speed")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="neither origin/main nor main is a commit here"):
-        find_base()
+        default_base()

@@ -7,70 +7,69 @@ import numpy as np
 import pytest
 
 from im2latex.reporting import html
-from im2latex.reporting.breakdown_model import (
-    AttentionMap,
-    Breakdown,
-    Condition,
-    Errors,
-    InlineImage,
-    Kind,
-    Part,
-    SplitUse,
-    VocabularyUse,
-)
-from im2latex.reporting.html import render_page, write_page
-from im2latex.reporting.png import data_uri
+from im2latex.reporting.figures import data_uri
+from im2latex.reporting.html import outcome, render_page, write_page
 from im2latex.reporting.report_model import (
-    Audit,
-    ByLength,
-    Curve,
+    AttentionMap,
+    AuditFault,
+    AuditSummary,
+    Breakdown,
+    CurveLine,
+    ErrorCount,
+    ErrorSummary,
     Example,
-    Fault,
     Gallery,
     Histogram,
-    Learnt,
-    Line,
+    InlineImage,
+    LearningCurve,
+    LengthChart,
     Padding,
-    PageContent,
     Provenance,
-    Score,
-    StageCount,
+    ReportContent,
+    RobustnessCondition,
+    ScoreRow,
+    SplitCoverage,
+    StageLedger,
+    SubsetScore,
+    ValidationPredictions,
+    VocabularyCoverage,
 )
-from im2latex.reporting.templating import verdict
 
 EXAMPLE = Example("ab" * 16, r"x < y & \alpha", r"x > y", 3, False, None, InlineImage(b"png", 30, 9), None, None)
 MAPS = np.array([[[1, 0, 0]], [[0, 0.1, 0.9]]], np.float32)
 ATTENTION_MAP = AttentionMap("ef" * 16, InlineImage(b"page", 30, 8), ("<", r"\beta"), MAPS)
-CONTENT = PageContent(
+CONTENT = ReportContent(
     title="A <small> model",
     split="test",
     samples=12345,
     failures={"undefined_macro": 7},
     reference_failures={},
-    controls=("Blank image",),
-    scores=(Score("cer", "Character error rate", "wrong", True, 0.25, (0.2, 0.3), (0.9,)),),
+    baselines=("Blank image",),
+    scores=(ScoreRow("cer", "Character error rate", "wrong", True, 0.25, (0.2, 0.3), (0.9,)),),
     stages=(
-        StageCount("render", 100, 90, 10, (("no_ink", 8), ("timeout", 2))),
-        StageCount("predict", 20, 20, 0, ()),
+        StageLedger("render", 100, 90, 10, (("no_ink", 8), ("timeout", 2))),
+        StageLedger("predict", 20, 20, 0, ()),
     ),
-    audit=Audit(30, 25, 23, 2, 0, 1, (("synonym", 2),), (Fault("changed", "synonym", r"a < b", "c", None, None),)),
+    audit=AuditSummary(
+        30, 25, 23, 2, 0, 1, (("synonym", 2),), (AuditFault("changed", "synonym", r"a < b", "c", None, None),)
+    ),
     histograms=(Histogram("Width", "px", (0, 5, 10), (3, 4)),),
     padding=Padding(24, 0.7112, 0.7036),
-    curves=(Curve("Loss", (Line("training", ((1, 2.0), (2, 1.0))),)),),
-    breakdowns=(Breakdown("By source", "Groups.", "Same image", (Part("paper <1>", 4321, 0.25, (0.2, 0.35)),)),),
-    errors=Errors(
-        kinds=(Kind("Same string", 8000, True), Kind("Does not typeset", 4345, False)),
+    curves=(LearningCurve("Loss", (CurveLine("training", ((1, 2.0), (2, 1.0))),)),),
+    breakdowns=(Breakdown("By source", "Groups.", "Same image", (SubsetScore("paper <1>", 4321, 0.25, (0.2, 0.35)),)),),
+    errors=ErrorSummary(
+        kinds=(ErrorCount("Same string", 8000, True), ErrorCount("Does not typeset", 4345, False)),
         edits=(("replaced", 4), ("missing", 3), ("extra", 2)),
         of_spacing=1,
         replaced=((r"\dfrac", r"\frac", 77),),
         missing=(("<", 66),),
         extra=(),
     ),
-    conditions=(Condition("jpeg_40", 500, 0.31, 0.62, 0.775),),
-    vocabulary=VocabularyUse(217, (SplitUse("test", 400, 2, 9000, 3),), ((5, 12),), ((r"\neg", 3),)),
+    robustness=(RobustnessCondition("jpeg_40", 500, 0.31, 0.62, 0.775),),
+    vocabulary=VocabularyCoverage(217, (SplitCoverage("test", 400, 2, 9000, 3),), ((5, 12),), ((r"\neg", 3),)),
     attention_maps=(ATTENTION_MAP,),
-    learnt=(Learnt("cd", r"a < \beta", ((1, "c"), (2345, r"a < \gamma"))),),
-    by_length=(ByLength("Same image", (Part("0-20", 5, 0.5, (0.4, 0.6)),)),),
+    validation_predictions=(ValidationPredictions("cd", r"a < \beta", ((1, "c"), (2345, r"a < \gamma"))),),
+    by_length=(LengthChart("Same image", (SubsetScore("0-20", 5, 0.5, (0.4, 0.6)),)),),
     galleries=(Gallery("Random", "By chance.", (EXAMPLE,)),),
     provenance=Provenance({"data set": "5c1e"}, {"numpy": "2.4"}, "seed: 1"),
 )
@@ -122,9 +121,9 @@ def test_the_page_is_one_balanced_file_without_the_network() -> None:
 def test_everything_in_the_content_is_shown_and_escaped() -> None:
     text = render_page(CONTENT).decode()
     shown = ["A &lt;small&gt; model", "12,345", "undefined macro", "0.250", "0.200 – 0.300", "0.900", "no ink"]
-    shown += ["works on 20 of 90", "By chance.", "other image, 3 wrong tokens", "5c1e", "numpy", "seed: 1"]
+    shown += ["processes 20 of 90", "By chance.", "other image, 3 wrong tokens", "5c1e", "numpy", "seed: 1"]
     shown += ["<del>&lt;</del>", "<ins>&gt;</ins>"]
-    shown += [r"<code>a &lt; <ins>\gamma</ins></code>", "2,345", "read 1 validation images"]
+    shown += [r"<code>a &lt; <ins>\gamma</ins></code>", "2,345", "Predictions of 1 validation images"]
     shown += [
         "paper &lt;1&gt;",
         "0.250",
@@ -132,7 +131,7 @@ def test_everything_in_the_content_is_shown_and_escaped() -> None:
         "64.8 %",
         r'<code class="missed">\dfrac</code>',
     ]
-    shown += ["about spacing <b>1</b>", '<code class="missed">&lt;</code>', "jpeg 40", "78 %"]
+    shown += ["of these, spacing <b>1</b>", '<code class="missed">&lt;</code>', "jpeg 40", "78 %"]
     shown += ["217 entries", "0.50 %", "0.03 %", "5 times <b>12</b>", r"<code>\neg</code> <b>3</b>"]
     shown += [
         "efefefefefef",
@@ -149,7 +148,7 @@ def test_sections_without_content_are_left_out() -> None:
         curves=(),
         by_length=(),
         breakdowns=(),
-        conditions=(),
+        robustness=(),
         attention_maps=(),
         galleries=(),
         histograms=(),
@@ -180,7 +179,7 @@ def test_a_page_that_is_too_large_loses_examples_and_says_so(tmp_path: Path, mon
     content = replace(CONTENT, galleries=(Gallery("Random", "By chance.", (EXAMPLE, heavy, heavy)),))
     assert write_page(content, tmp_path / "report.html") <= most
     text = (tmp_path / "report.html").read_text()
-    assert "Left out to keep the page small: 1." in text
+    assert "1 left out to limit the size of the page." in text
     assert text.count('<article class="example"') == 2
 
 
@@ -189,7 +188,7 @@ def test_attention_is_the_first_to_go_but_for_two(tmp_path: Path, monkeypatch: p
     heavy = replace(ATTENTION_MAP, page=InlineImage(os.urandom(9_000), 30, 8))
     assert write_page(replace(CONTENT, attention_maps=(heavy,) * 6), tmp_path / "report.html") <= most
     text = (tmp_path / "report.html").read_text()
-    assert "Left out to keep the page small" in text
+    assert "left out to limit the size of the page" in text
     assert 2 <= text.count('<article class="attention_map') < 6
     assert text.count('<article class="example"') == 1
 
@@ -214,4 +213,4 @@ def test_an_animation_needs_consent_and_no_script() -> None:
     ],
 )
 def test_verdicts_in_words(changes: dict[str, object], words: tuple[str, str]) -> None:
-    assert verdict(replace(EXAMPLE, **changes)) == words  # type: ignore[arg-type]
+    assert outcome(replace(EXAMPLE, **changes)) == words  # type: ignore[arg-type]

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from im2latex.reporting.provenance import trained_for
+from im2latex.reporting.provenance import training_budget
 
 
 def manifest(samples: int, total: int, **content: Any) -> dict[str, Any]:
@@ -28,9 +28,9 @@ def manifest(samples: int, total: int, **content: Any) -> dict[str, Any]:
         (manifest(800, 9_000), "800 samples; ended by early_stop before its budget of 9,000"),
         (
             manifest(800, 9_000, accepted_as_it_is=True),
-            "800 samples; stopped, and accepted as it was, before its budget of 9,000",
+            "800 samples; stopped before its budget of 9,000",
         ),
     ],
 )
 def test_what_ended_a_training_is_named(content: dict[str, Any], words: str | None) -> None:
-    assert trained_for(content) == words
+    assert training_budget(content) == words

@@ -8,9 +8,9 @@ import pytest
 
 from im2latex.errors import UsageError
 from im2latex.metrics.score import score_predictions
-from im2latex.reporting.comparison import compare
-from im2latex.reporting.revisions import Folder, open_tree
-from im2latex.reporting.run_data import SAMPLES, read_side
+from im2latex.reporting.compare import compare
+from im2latex.reporting.revisions import FolderFiles, open_run_files
+from im2latex.reporting.run_data import SAMPLES, read_run_data
 from tests.reporting.comparing import predictions, write_project, wrong
 
 
@@ -24,11 +24,11 @@ def test_a_folder(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "b").write_text("β", "utf-8")
     (tmp_path / "x" / "a").write_bytes(b"\0")
-    tree = Folder(tmp_path)
-    assert (tree.text("x/b"), tree.text("x/c"), tree.text("x")) == ("β", None, None)
-    assert (tree.names("x"), tree.names("y")) == (["x/a", "x/b"], [])
-    assert tree.open("y") is None
-    file = tree.open("x/a")
+    files = FolderFiles(tmp_path)
+    assert (files.text("x/b"), files.text("x/c"), files.text("x")) == ("β", None, None)
+    assert (files.names("x"), files.names("y")) == (["x/a", "x/b"], [])
+    assert files.open("y") is None
+    file = files.open("x/a")
     assert file
     with file:
         assert file.read() == b"\0"
@@ -49,7 +49,7 @@ def test_commits_are_compared_by_samples_from_the_cache(tmp_path: Path, monkeypa
         git("commit", "-q", "-m", f"number {number}")
         git("tag", f"v{number}")
     shutil.rmtree("data/evaluate")
-    a, b = (read_side(name, "test", score_predictions) for name in ("v0", "v1"))
+    a, b = (read_run_data(name, "test", score_predictions) for name in ("v0", "v1"))
     found = compare(a, b, resamples=50, seed=0)
     assert found.pairs
     assert (len(found.worse), found.params, found.notes) == (30, {"train.rate": (0, 1)}, ())
@@ -57,12 +57,12 @@ def test_commits_are_compared_by_samples_from_the_cache(tmp_path: Path, monkeypa
     assert b.images([name])[name].startswith(b"\x89PNG")
 
     shutil.rmtree(".dvc/cache")
-    side = read_side("v0", "test", score_predictions)
-    assert side.judged is None
-    assert side.absent == (
-        f"v0: {SAMPLES} is not here; DVC's cache and remote do not have them; "
-        "`git checkout v0 && dvc repro evaluate` makes them anew"
+    side = read_run_data("v0", "test", score_predictions)
+    assert side.samples is None
+    assert side.missing_samples == (
+        f"v0: {SAMPLES} is missing; DVC's cache and remote do not have them; "
+        "`git checkout v0 && dvc repro evaluate` computes them"
     )
     assert side.images([name]) == {}
     with pytest.raises(UsageError, match="v7: neither a folder or file, nor a commit or experiment of the project"):
-        open_tree("v7")
+        open_run_files("v7")

@@ -11,14 +11,14 @@ from rich.console import Console
 
 from im2latex.errors import ArtifactError, InputError, UsageError
 from im2latex.reporting.runs import (
-    Trained,
+    RunSummary,
     as_json,
     as_table,
-    differing,
-    ranked,
+    differing_params,
     read_folder,
     read_project,
     shown_scores,
+    sort_runs,
 )
 
 
@@ -42,7 +42,7 @@ def write_checkpoint(folder: Path) -> None:
 
 
 @pytest.fixture
-def found(tmp_path: Path) -> list[Trained]:
+def found(tmp_path: Path) -> list[RunSummary]:
     """Two projects and a checkpoint."""
     for name, bleu, rate in (("a", 0.7, 0.001), ("b", 0.8, 0.002)):
         train = {"seed": 3, "optimizer": {"learning_rate": rate}, "budget": {"samples": 9}}
@@ -51,16 +51,16 @@ def found(tmp_path: Path) -> list[Trained]:
     return [read_folder(tmp_path / name) for name in "abc"]
 
 
-def printed(runs: list[Trained], *scores: str) -> list[list[str]]:
+def printed(runs: list[RunSummary], *scores: str) -> list[list[str]]:
     console = Console(width=300)
     with console.capture() as capture:
         console.print(as_table(runs, shown_scores(runs, scores)))
     return [line.split() for line in capture.get().splitlines()]
 
 
-def test_scores_samples_and_what_differs(found: list[Trained]) -> None:
+def test_scores_samples_and_what_differs(found: list[RunSummary]) -> None:
     assert [run.samples for run in found] == [37_000, 37_000, 96]
-    assert differing(found) == ("train.optimizer.learning_rate",)
+    assert differing_params(found) == ("train.optimizer.learning_rate",)
     [first, _, last] = as_json(found)
     assert first["params"] == {"train.optimizer.learning_rate": 0.001}
     assert first["scores"] == {"bleu": 0.7, "cer": pytest.approx(0.3)}
@@ -72,7 +72,7 @@ def test_scores_samples_and_what_differs(found: list[Trained]) -> None:
     )
 
 
-def test_the_table_shows_validation_only_where_a_run_has_nothing_else(found: list[Trained]) -> None:
+def test_the_table_shows_validation_only_where_a_run_has_nothing_else(found: list[RunSummary]) -> None:
     [header, first, _, last] = printed(found)
     assert header == ["run", "n", "trained", "on", "bleu", "val_exact", "optimizer.learning_rate"]
     assert first[1:] == ["677", "37,000", "0.700", "(0.600–0.800)", "0.001"]
@@ -81,9 +81,9 @@ def test_the_table_shows_validation_only_where_a_run_has_nothing_else(found: lis
     assert printed(found, "cer")[0][4:] == ["cer", "optimizer.learning_rate"]
 
 
-def test_names_are_as_short_as_they_are_clear(found: list[Trained]) -> None:
+def test_names_are_as_short_as_they_are_clear(found: list[RunSummary]) -> None:
     names = ("dataset", "train.encoder.layers", "train.decoder.layers", "x.budget.samples", "y.budget.samples")
-    runs = [Trained(str(value), None, None, {}, {}, dict.fromkeys(names, value)) for value in (1, 2)]
+    runs = [RunSummary(str(value), None, None, {}, {}, dict.fromkeys(names, value)) for value in (1, 2)]
     assert printed(runs)[0][4:] == [
         "dataset",
         "encoder.layers",
@@ -93,11 +93,11 @@ def test_names_are_as_short_as_they_are_clear(found: list[Trained]) -> None:
     ]
 
 
-def test_best_first(found: list[Trained]) -> None:
+def test_best_first(found: list[RunSummary]) -> None:
     for metric in ("bleu", "cer"):
-        assert [Path(run.name).name for run in ranked(found, metric)] == ["b", "a", "c"]
+        assert [Path(run.name).name for run in sort_runs(found, metric)] == ["b", "a", "c"]
     with pytest.raises(UsageError, match="--metric speed: no run has this score; there are bleu, cer, val_exact"):
-        ranked(found, "speed")
+        sort_runs(found, "speed")
 
 
 def test_scores_of_an_older_model_are_not_those_of_the_run(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_scores_of_an_older_model_are_not_those_of_the_run(tmp_path: Path) -> No
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no run"):
+    with pytest.raises(InputError, match="has no run"):
         read_folder(tmp_path)
 
 

@@ -7,9 +7,9 @@ from rich.console import Console
 from im2latex.errors import InputError, UsageError
 from im2latex.io.parquet import write_table
 from im2latex.metrics.score import score_predictions
-from im2latex.reporting.comparison import Comparison, as_json, chosen, compare
-from im2latex.reporting.comparison_text import as_text
-from im2latex.reporting.run_data import SAMPLES, read_side
+from im2latex.reporting.compare import Comparison, compare, select_scores
+from im2latex.reporting.compare_output import as_json, as_text
+from im2latex.reporting.run_data import SAMPLES, read_run_data
 from tests.reporting.comparing import predictions, write_json, write_project, wrong
 
 BAD = wrong(*range(10, 40))
@@ -17,8 +17,8 @@ BAD = wrong(*range(10, 40))
 
 def compared(a: Path, b: Path) -> Comparison:
     return compare(
-        read_side(str(a), "test", score_predictions),
-        read_side(str(b), "test", score_predictions),
+        read_run_data(str(a), "test", score_predictions),
+        read_run_data(str(b), "test", score_predictions),
         resamples=100,
         seed=0,
     )
@@ -27,7 +27,7 @@ def compared(a: Path, b: Path) -> Comparison:
 def shown(found: Comparison) -> str:
     console = Console(width=200)
     with console.capture() as capture:
-        console.print(as_text(found, chosen(found, ()), 2))
+        console.print(as_text(found, select_scores(found, ()), 2))
     return capture.get()
 
 
@@ -38,22 +38,22 @@ def a(tmp_path: Path) -> Path:
 
 def test_a_run_is_equal_to_itself(a: Path) -> None:
     found = compared(a, a)
-    assert {one.verdict for one in found.scores} == {"equal"}
-    assert {one.contrast.p for one in found.scores if one.contrast} == {1.0}
+    assert {one.outcome for one in found.scores} == {"equal"}
+    assert {one.test.p for one in found.scores if one.test} == {1.0}
     assert (found.better, found.worse, found.notes, found.params) == ((), (), (), {})
-    assert "60 formulas in both: 0 better in B, 0 worse, 60 as before" in shown(found)
+    assert "60 formulas in both: 0 better in B, 0 worse, 60 equal" in shown(found)
 
 
 def test_a_worse_run_is_told_with_its_formulas(a: Path, tmp_path: Path) -> None:
     found = compared(a, write_project(tmp_path / "b", predictions(wrong(3) | BAD), rate=0.2))
-    verdicts = {one.name: one.verdict for one in found.scores}
-    assert {verdicts[name] for name in ("bleu", "edit", "exact", "image_exact", "cer")} == {"worse"}
-    assert verdicts["compiles"] == "not told apart"
+    outcomes = {one.name: one.outcome for one in found.scores}
+    assert {outcomes[name] for name in ("bleu", "edit", "exact", "image_exact", "cer")} == {"worse"}
+    assert outcomes["compiles"] == "not significant"
     assert [one.a["formula_id"] for one in found.better] == [f"{7:032x}"]
     assert len(found.worse) == 30
     assert found.params == {"train.rate": (0.1, 0.2)}
     text = shown(found)
-    assert "1 better in B, 30 worse, 29 as before" in text
+    assert "1 better in B, 30 worse, 29 equal" in text
     assert r"\broken" in text
     content = json.loads(json.dumps(as_json(found, 2)))
     assert content["samples"] == {
@@ -81,10 +81,10 @@ def test_without_samples_the_published_scores_are_compared(a: Path, tmp_path: Pa
     b = write_project(tmp_path / "b", predictions(BAD))
     (b / SAMPLES).unlink()
     found = compared(a, b)
-    verdicts = {one.name: one.verdict for one in found.scores}
+    outcomes = {one.name: one.outcome for one in found.scores}
     assert found.pairs is None
-    assert (verdicts["exact"], verdicts["compiles"]) == ("worse", "not told apart")
-    assert found.notes[0].startswith(f"{b}: {SAMPLES} is not here; `dvc repro evaluate` makes them")
+    assert (outcomes["exact"], outcomes["compiles"]) == ("worse", "not significant")
+    assert found.notes[0].startswith(f"{b}: {SAMPLES} is missing; `dvc repro evaluate` computes them")
     assert "compared by published scores" in shown(found)
     assert as_json(found, 3)["samples"] is None
 
@@ -102,7 +102,9 @@ def test_a_training_that_the_clock_ended_is_named(a: Path, tmp_path: Path) -> No
 def test_samples_of_another_run_are_doubted(a: Path) -> None:
     metrics = json.loads((a / "reports/metrics.json").read_text())
     write_json(a / "reports/metrics.json", metrics | {"bleu": 0.5})
-    assert "published is bleu 0.500000, but its samples" in (read_side(str(a), "test", score_predictions).doubt or "")
+    assert "published is bleu 0.500000, but its samples" in (
+        read_run_data(str(a), "test", score_predictions).inconsistency or ""
+    )
 
 
 def test_files_of_predictions_and_of_scores(a: Path, tmp_path: Path) -> None:
@@ -110,21 +112,21 @@ def test_files_of_predictions_and_of_scores(a: Path, tmp_path: Path) -> None:
     found = compared(a / SAMPLES, tmp_path / "predictions.parquet")
     assert found.notes == ()
     assert "image_exact" not in {one.name for one in found.scores}
-    assert {one.name: one.verdict for one in found.scores}["exact"] == "worse"
+    assert {one.name: one.outcome for one in found.scores}["exact"] == "worse"
 
 
 def test_mistakes(a: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="absent: neither a folder or file, nor a commit or experiment"):
-        read_side("absent", "test", score_predictions)
+        read_run_data("absent", "test", score_predictions)
     with pytest.raises(InputError, match="no such file"):
-        read_side("absent.parquet", "test", score_predictions)
-    with pytest.raises(InputError, match="holds no predictions, for it has no column split, input, reference"):
-        read_side(str(a / "data/bucket/test/shard-00000.parquet"), "test", score_predictions)
+        read_run_data("absent.parquet", "test", score_predictions)
+    with pytest.raises(InputError, match="has no predictions, for it has no column split, input, reference"):
+        read_run_data(str(a / "data/bucket/test/shard-00000.parquet"), "test", score_predictions)
     with pytest.raises(InputError, match="cannot be read as Parquet"):
-        read_side(str(a / "params.yaml"), "test", score_predictions)
+        read_run_data(str(a / "params.yaml"), "test", score_predictions)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="empty: holds no scores"):
-        read_side("empty", "test", score_predictions)
+    with pytest.raises(InputError, match="empty: has no scores"):
+        read_run_data("empty", "test", score_predictions)
     with pytest.raises(UsageError, match="--score speed: not a score of both"):
-        chosen(compared(a, a), ["speed"])
+        select_scores(compared(a, a), ["speed"])

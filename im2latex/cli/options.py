@@ -1,4 +1,4 @@
-"""What several commands take: formulas from a file or standard input, and the renderer of params.yaml."""
+"""Arguments, parameters and output that several commands share."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ from im2latex.config import project_section
 from im2latex.types import BadRow, RawFormula
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from im2latex.rendering.renderer import RenderParams
     from im2latex.rendering.styles import RenderStyle
+
+NO_WRAP = 10_000
+"""Columns of a line that is long enough for every table."""
 
 Formulas = Annotated[
     str,
@@ -60,3 +65,10 @@ def project_styles() -> list[RenderStyle]:
     from im2latex.rendering.styles import StylesParams, all_styles
 
     return all_styles(renderer_params(), project_section(StylesParams, "render", "styles"))
+
+
+def console() -> Console:
+    """Standard output for tables; in a file or a pipe no row is wrapped."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else NO_WRAP)
