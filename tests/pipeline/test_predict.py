@@ -40,7 +40,9 @@ def test_hypotheses_are_kept_and_both_choices_scored(
     assert all(row["same_image"] is not None for row in hypotheses)
     ledger = json.loads(Path("reports/ledger/predict.json").read_text())
     assert ledger["kept"] == ledger["seen"] == sum(row["chosen"] for row in hypotheses)
-    metrics = json.loads(Path("reports/metrics.json").read_text())
-    assert metrics["search_alone"]["n"] == metrics["n"]
+    metrics, evaluation = (
+        json.loads(Path("reports", f"{name}.json").read_text()) for name in ("metrics", "evaluation")
+    )
+    assert evaluation["search_alone"]["n"] == metrics["n"]
     assert metrics["compiles"] == 1.0
-    assert "search_alone" not in metrics["baselines"]
+    assert "search_alone" not in evaluation["baselines"]

@@ -57,12 +57,14 @@ def test_raw_formulas_to_report(project: Path) -> None:
     shards = [read_parts(Path("data/bucket") / split, pattern="shard-*.parquet") for split in SPLITS]
     assert sorted(name for shard in shards for name in shard["formula_id"].to_pylist()) == sorted(kept)
 
-    metrics = json.loads(Path("reports/metrics.json").read_text())
+    metrics, evaluation = (
+        json.loads(Path("reports", f"{name}.json").read_text()) for name in ("metrics", "evaluation")
+    )
     assert metrics["n"] == shards[2].num_rows
     assert 0 <= metrics["intervals"]["bleu"][0] <= metrics["bleu"] <= metrics["intervals"]["bleu"][1] <= 1
-    assert metrics["blank"]["n"] == metrics["n"]
+    assert evaluation["blank"]["n"] == metrics["n"]
     assert 0 <= metrics["cdm_exact"] <= metrics["cdm"] <= 1
-    assert metrics["baselines"]["one_changed"]["n"] == metrics["n"]
+    assert evaluation["baselines"]["one_changed"]["n"] == metrics["n"]
     looked = read_table(Path("data/predict/attention.parquet")).to_pylist()
     assert 0 < len(looked) <= 6
     assert {row["formula_id"] for row in looked} <= set(shards[2]["formula_id"].to_pylist())
