@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from im2latex.images.arrays import PAPER, prepare
+from im2latex.images.arrays import PAPER
+from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.renderer import TexRenderer
 from im2latex.training.augmentation import AugmentationParams, augment
 from pipeline.project_renderer import RenderStageParams
@@ -77,10 +78,8 @@ def draw_sheet(render: RenderStageParams, seed: int) -> NDArray[np.uint8]:
 
 def _pages(render: RenderStageParams) -> torch.Tensor:
     """The formulas as images of the data set, each in the middle of one page size."""
-    drawn = [result.pixels for result in TexRenderer(render.renderer).render(FORMULAS)]
-    images = [
-        prepare(pixels, render.image.padding_px, render.image.downsample) for pixels in drawn if pixels is not None
-    ]
+    renderings = render_dataset_images(TexRenderer(render.renderer), FORMULAS, render.image)
+    images = [rendering.pixels for rendering in renderings if rendering.pixels is not None]
     height, width = (max(image.shape[side] for image in images) + 2 * _ROOM_PX for side in (0, 1))
     pages = torch.full((len(images), 1, height, width), PAPER, dtype=torch.uint8)
     for page, image in zip(pages, images, strict=True):

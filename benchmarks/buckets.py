@@ -19,9 +19,9 @@ from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams, Ints, assign, choose_shapes, efficiency
 from im2latex.dataset.filters import FilterParams
 from im2latex.errors import LatexError
-from im2latex.images.arrays import prepare
 from im2latex.latex.normalizer import Normalizer
 from im2latex.parallel.workers import worker_count
+from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.renderer import TexRenderer
 from im2latex.training.collate import Shape
 from im2latex.training.sampler import SORT_WINDOW, BatchParams, batch_size
@@ -145,9 +145,9 @@ def _sizes(formulas: Sequence[str]) -> Ints:
                 continue
         renderer = TexRenderer(stage.renderer.model_copy(update={"rasterizer": "pdfium"}))
         found = []
-        for text, drawn in zip(texts, renderer.render(texts), strict=True):
+        for text, drawn in zip(texts, render_dataset_images(renderer, texts, stage.image), strict=True):
             if drawn.pixels is not None:
-                height, width = prepare(drawn.pixels, stage.image.padding_px, stage.image.downsample).shape
+                height, width = drawn.pixels.shape
                 found.append((height, width, len(text.split())))
         return found
 

@@ -21,9 +21,10 @@ from tqdm import tqdm
 from benchmarks.harness import load, processor_seconds, save
 from benchmarks.hostile_images import bombs, examples, mutated
 from im2latex.errors import ImageError
-from im2latex.images.arrays import crop, encode_png, prepare, to_grayscale
+from im2latex.images.arrays import ImageParams, crop, encode_png, to_dataset_image, to_grayscale
 from im2latex.images.decode import DecodedImage, decode_image, decode_images
 from im2latex.images.formats import FORMATS
+from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.renderer import TexRenderer
 
 MOST_SECONDS = 2
@@ -76,8 +77,8 @@ def speed(
     rounds: int = 5,
 ) -> None:
     """Microseconds of processor time and of the clock for an image, medians over rounds in turn."""
-    drawn = TexRenderer().render(load(formulas, count))
-    files = [encode_png(prepare(one.pixels, 8, 2)) for one in drawn if one.pixels is not None]
+    drawn = render_dataset_images(TexRenderer(), load(formulas, count), ImageParams())
+    files = [encode_png(one.pixels) for one in drawn if one.pixels is not None]
     ways: dict[str, Callable[[], object]] = {
         "in the process": lambda: [_in_process(file) for file in files],
         "decoder process": lambda: list(decode_images(files)),
@@ -130,7 +131,7 @@ def _found(one: DecodedImage | ImageError) -> DecodedImage:
 
 
 def _stored(pixels: DecodedImage) -> bytes:
-    return encode_png(prepare(crop(to_grayscale(pixels)), 8, 2))
+    return encode_png(to_dataset_image(crop(to_grayscale(pixels)), ImageParams()))
 
 
 if __name__ == "__main__":

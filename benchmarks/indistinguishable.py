@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from benchmarks.harness import save
 from im2latex.errors import LatexError
-from im2latex.images.arrays import ImageParams, prepare
+from im2latex.images.arrays import ImageParams
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.parser.signatures import COMMANDS, SPACES
 from im2latex.latex.parser.symbols import known_symbols
+from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.fonts import FontSet
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 
@@ -100,9 +101,7 @@ def _tokens(normalizer: Normalizer) -> dict[str, str]:
 def _draw(fonts: str, formulas: Sequence[str]) -> list[Pixels | None]:
     """The formulas as training images, 12 pt at 100 dpi."""
     params = RenderParams.model_validate({"rasterizer": "pdfium", "template": {"fonts": fonts}})
-    found = TexRenderer(params).render(formulas)
-    image = ImageParams()
-    return [None if one.pixels is None else prepare(one.pixels, image.padding_px, image.downsample) for one in found]
+    return [one.pixels for one in render_dataset_images(TexRenderer(params), formulas, ImageParams())]
 
 
 def _same(images: dict[str, list[Pixels]]) -> list[list[str]]:

@@ -25,11 +25,12 @@ from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, save_s
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.decoding.rerank import RenderReranker
 from im2latex.errors import LatexError
-from im2latex.images.arrays import encode_png, prepare
+from im2latex.images.arrays import encode_png
 from im2latex.inference.predict_split import PredictParams, evaluate_split
 from im2latex.io.parquet import write_table
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset, preset_names
+from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.parallel import ParallelRenderer
 from im2latex.rendering.renderer import TexRenderer
 from im2latex.schemas import SAMPLES, formula_id
@@ -207,12 +208,9 @@ def _drawn(file: Path, count: int) -> list[tuple[str, NDArray[np.uint8]]]:
         if SHORTEST <= len(text.split()) <= LONGEST:
             texts[text] = None
     chosen = list(texts)[: 2 * count]
-    renderings = TexRenderer(stage.renderer.model_copy(update={"rasterizer": "pdfium"})).render(chosen)
-    return [
-        (text, prepare(one.pixels, stage.image.padding_px, stage.image.downsample))
-        for text, one in zip(chosen, renderings, strict=True)
-        if one.pixels is not None
-    ][:count]
+    renderer = TexRenderer(stage.renderer.model_copy(update={"rasterizer": "pdfium"}))
+    renderings = render_dataset_images(renderer, chosen, stage.image)
+    return [(text, one.pixels) for text, one in zip(chosen, renderings, strict=True) if one.pixels is not None][:count]
 
 
 if __name__ == "__main__":

@@ -24,18 +24,18 @@ import typer
 from benchmarks.harness import load, save
 from im2latex.config import load_section
 from im2latex.errors import LatexError
-from im2latex.images.arrays import crop, encode_png, prepare
+from im2latex.images.arrays import encode_png, to_dataset_image
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.parallel.part_cache import Job, PartCache, run_jobs
 from im2latex.parallel.workers import worker_count
 from im2latex.rendering import document, sanitize, tex_format
+from im2latex.rendering.dataset_images import DatasetRenderer
 from im2latex.rendering.rasterizers import imagemagick_worker, pdfium_client
 from im2latex.rendering.rasterizers.registry import RASTERIZERS, create_rasterizer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
 from im2latex.sandbox.scratch import temporary_folder
-from pipeline.dataset_images import Drawing
 from pipeline.project_renderer import RenderStageParams
 
 PART_ROWS = 500
@@ -182,7 +182,7 @@ def _to_parquet(formulas: Sequence[str], params: RenderStageParams) -> None:
     parts = [formulas[start : start + PART_ROWS] for start in range(0, len(formulas), PART_ROWS)]
     with tempfile.TemporaryDirectory() as folder:
         cache = PartCache(Path(folder), "render", {})
-        drawing = Drawing(params.renderer, params.image)
+        drawing = DatasetRenderer(params.renderer, params.image)
         for _ in run_jobs((Job(part, drawing, cache) for part in parts), "render", len(formulas)):
             pass
 
@@ -213,12 +213,11 @@ def _steps(formulas: Sequence[str], params: RenderStageParams) -> dict[str, floa
                 lap("inspection")
                 pixels = list(rasterizer.pages(printed.pdf, renderer.dpi, pages))
                 lap("rasterizer")
-                image = params.image
-                images = [prepare(crop(page), image.padding_px, image.downsample) for page in pixels]
+                images = [to_dataset_image(page, params.image) for page in pixels]
                 lap("crop, pad, downsample")
                 _ = [encode_png(image) for image in images]
                 lap("png")
-    Drawing(renderer, params.image)(formulas)
+    DatasetRenderer(renderer, params.image)(formulas)
     lap("all")
     return dict(spent)
 

@@ -11,7 +11,7 @@ import typer
 from PIL import Image, ImageDraw
 
 from im2latex.config import check, load_yaml
-from im2latex.images.arrays import PAPER, ImageParams, prepare
+from im2latex.images.arrays import PAPER, ImageParams, to_dataset_image
 from im2latex.rendering.renderer import RenderParams
 from im2latex.rendering.styles import RenderStyle, StylesParams, all_styles, create_renderer
 
@@ -56,7 +56,7 @@ def _row(style: RenderStyle) -> list[Image.Image]:
             print(f"{style.name}: {drawn.reason} {drawn.detail}: {formula}")
             images.append(Image.new("L", (1, 1), PAPER))
         else:
-            images.append(Image.fromarray(prepare(drawn.pixels, image.padding_px, image.downsample)))
+            images.append(Image.fromarray(to_dataset_image(drawn.pixels, image)))
     return images
 
 

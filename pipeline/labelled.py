@@ -20,9 +20,9 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import InputError
 from im2latex.parallel.process_guard import delayed
 from im2latex.parallel.workers import worker_count
+from im2latex.rendering.dataset_images import DatasetRenderer
 from im2latex.schemas import SAMPLES
 from im2latex.types import Split
-from pipeline.dataset_images import Drawing
 from pipeline.project_renderer import RenderStageParams
 
 PART_ROWS = 500
@@ -50,7 +50,7 @@ def write_labelled(
     The column `formula_id` holds the number of the label, so that a label may stand in a set twice. Raises
     `InputError` where none can be drawn.
     """
-    work = Drawing(render.renderer, render.image)
+    work = DatasetRenderer(render.renderer, render.image)
     starts = range(0, len(labels), PART_ROWS)
     parts = [[label.drawn for label in labels[start : start + PART_ROWS]] for start in starts]
     drawn = pa.concat_tables(joblib.Parallel(n_jobs=worker_count())(delayed(work)(part) for part in parts)).to_pylist()

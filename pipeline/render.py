@@ -18,14 +18,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from im2latex.io.parquet import part_paths, read_table, write_table
-from im2latex.parallel.part_cache import Job, run_jobs
+from im2latex.parallel.part_cache import Job, PartCache, run_jobs
+from im2latex.rendering.dataset_images import DATASET_IMAGES, DatasetRenderer
 from im2latex.rendering.doctor import tool_versions
 from im2latex.rendering.styles import BASE_STYLE, SOURCE_STYLE, RenderStyle, all_styles, create_renderer, select_styles
 from im2latex.schemas import IMAGES
-from pipeline.dataset_images import DRAWN, Drawing, Taking
-from pipeline.paths import DATA
+from pipeline.fingerprint import fingerprint
+from pipeline.paths import DATA, cache_root
 from pipeline.project import dataset_folder
 from pipeline.project_renderer import RenderStageParams, with_commands
+from pipeline.source_images import SourceImageConverter
 from pipeline.stage import Stage, StageRun
 
 
@@ -78,20 +80,26 @@ def _styles(params: RenderStageParams) -> list[RenderStyle]:
 
 def _parts(params: RenderStageParams) -> Iterator[Part]:
     styles = _styles(params)
-    drawings = [Drawing(style.renderer, style.image_params(params.image)) for style in styles]
-    caches = [drawing.cache() for drawing in drawings]
-    taking = Taking(dataset_folder(), params.image)
+    renderers = [DatasetRenderer(style.renderer, style.image_params(params.image)) for style in styles]
+    caches = [_cache(renderer) for renderer in renderers]
+    converter = SourceImageConverter(dataset_folder(), params.image)
     for path in part_paths(DATA / "normalize"):
         table = read_table(path, ["formula_id", "source_id", "split", "latex", "image"])
         given = table.filter(pc.is_valid(table["image"]))
         if given.num_rows:
-            yield Part(path, SOURCE_STYLE, given, taking.job(given["image"].to_pylist()))
+            yield Part(path, SOURCE_STYLE, given, converter.job(given["image"].to_pylist()))
         drawn = table.filter(pc.is_null(table["image"]))
         names = zip(drawn["formula_id"].to_pylist(), drawn["split"].to_pylist(), strict=True)
         choices = [select_styles(name, split, styles, params.styles.per_formula) for name, split in names]
-        for style, drawing, cache in zip(styles, drawings, caches, strict=True):
+        for style, renderer, cache in zip(styles, renderers, caches, strict=True):
             formulas = drawn.filter(pa.array([style.name in choice for choice in choices], pa.bool_()))
-            yield Part(path, style.name, formulas, Job(formulas["latex"].to_pylist(), drawing, cache))
+            yield Part(path, style.name, formulas, Job(formulas["latex"].to_pylist(), renderer, cache))
+
+
+def _cache(renderer: DatasetRenderer) -> PartCache:
+    """The cache of finished parts: a change of anything that decides them is another key."""
+    code = fingerprint("im2latex.rendering.dataset_images:DatasetRenderer")
+    return PartCache(cache_root(), "render", renderer.cache_key() | {"code": code})
 
 
 def _account(run: StageRun[RenderStageParams], style: str, formulas: pa.Table, drawn: pa.Table) -> pa.Table:
@@ -105,7 +113,7 @@ def _account(run: StageRun[RenderStageParams], style: str, formulas: pa.Table, d
         detail = why["detail"] if style == BASE_STYLE else f"in style {style}: {why['detail']}"
         run.ledger.drop(name["formula_id"], name["source_id"], why["reason"], detail)
     columns = {"formula_id": formulas["formula_id"], "style": pa.array([style] * formulas.num_rows, pa.string())}
-    columns |= {name: drawn[name] for name in DRAWN.names if name in IMAGES.names}
+    columns |= {name: drawn[name] for name in DATASET_IMAGES.names if name in IMAGES.names}
     return pa.table(columns, schema=IMAGES).filter(kept)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from im2latex.images.arrays import ImageParams, pad, prepare
+from im2latex.images.arrays import ImageParams, pad, to_dataset_image
 from im2latex.rendering import mathtext
 from im2latex.rendering.fonts import FontSet
 from im2latex.rendering.renderer import Rendering, RenderParams
@@ -31,8 +31,7 @@ class Typeset:
     def _padded(self, rendering: Rendering) -> Rendering:
         if rendering.pixels is None or not self.as_data:
             return _padded(rendering)
-        params = ImageParams()
-        return Rendering(prepare(rendering.pixels, params.padding_px, params.downsample))
+        return Rendering(to_dataset_image(rendering.pixels, ImageParams()))
 
 
 @dataclass(frozen=True)

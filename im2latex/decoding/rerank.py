@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from im2latex.images.arrays import ImageParams, Pixels, crop, encode_png, prepare
+from im2latex.images.arrays import ImageParams, Pixels, crop, encode_png
 from im2latex.images.compare import ColumnComparison
 from im2latex.images.formats import decode_png
+from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.renderer import RENDER_BATCH_SIZE, Renderer
 
 
@@ -48,10 +49,10 @@ class RenderReranker:
         with tqdm(total=len(formulas), desc="render", disable=None if self.progress else True, delay=2) as bar:
             for start in range(0, len(formulas), RENDER_BATCH_SIZE):
                 batch = formulas[start : start + RENDER_BATCH_SIZE]
-                for formula, rendering in zip(batch, self.renderer.render(batch), strict=True):
+                renderings = render_dataset_images(self.renderer, batch, self.image)
+                for formula, rendering in zip(batch, renderings, strict=True):
                     if rendering.pixels is not None:
-                        image = prepare(rendering.pixels, self.image.padding_px, self.image.downsample)
-                        rendered[formula] = encode_png(crop(image))
+                        rendered[formula] = encode_png(crop(rendering.pixels))
                 bar.update(len(batch))
         return rendered
 

@@ -20,7 +20,7 @@ _PNG_LEVEL = 6
 
 
 class ImageParams(Params):
-    """From the renderer's pixels to the data set's: what `prepare` is given."""
+    """How the pixels of a renderer become an image of the data set."""
 
     downsample: int = Field(
         default=2, ge=1, le=8, description="pixels of the rendering that make one of the image, a side"
@@ -108,6 +108,6 @@ def downsample(pixels: Pixels, factor: int) -> Pixels:
     return (sums // area).astype(np.uint8)
 
 
-def prepare(pixels: Pixels, padding_px: int, factor: int) -> Pixels:
-    """A rendered page as the data set holds it: crop to ink, pad (in pixels before shrinking), then `downsample`."""
-    return downsample(pad(crop(pixels), padding_px), factor)
+def to_dataset_image(pixels: Pixels, params: ImageParams) -> Pixels:
+    """A rendering as the data set stores it: cropped to its ink, padded, then downsampled."""
+    return downsample(pad(crop(pixels), params.padding_px), params.downsample)

@@ -36,7 +36,7 @@ class TexRunner(Protocol):
         """Run TeX on `source`; yields how it ended and its folder, which the end of the context removes."""
 
 
-class TexLauncher:
+class TexLauncher(TexRunner):
     """Starts a new process for each run."""
 
     def __init__(self, preamble: tex_format.TexFormat, limits: ProcessLimits, background: bool = False) -> None:
@@ -72,7 +72,7 @@ class _IdleProcess:
     cleanup: ExitStack
 
 
-class TexPool:
+class TexPool(TexRunner):
     """Keeps `size` idle processes, each for a run of at most `cpu_seconds`; longer runs get a new process."""
 
     def __init__(self, launcher: TexLauncher, cpu_seconds: float, size: int) -> None:

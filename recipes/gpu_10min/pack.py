@@ -29,11 +29,11 @@ from im2latex.dataset.filters import FilterParams
 from im2latex.dataset.readers.files import read_file
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import Im2LatexError, InputError, LatexError
-from im2latex.images.arrays import prepare
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.models.model import Network
 from im2latex.parallel.process_guard import delayed
 from im2latex.parallel.workers import worker_count
+from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.styles import RenderStyle, all_styles, create_renderer, tex_render_params
 from im2latex.training.config import TrainParams
 from im2latex.types import RawFormula
@@ -234,12 +234,9 @@ class _Measuring:
 
     def __call__(self, texts: Sequence[str]) -> list[tuple[int, int]]:
         """Height and width; 0, 0 where it cannot be drawn."""
-        image_params, sizes = self.style.image_params(self.stage.image), []
-        for drawn in create_renderer(self.style.renderer).render(texts):
-            pixels = drawn.pixels
-            image = None if pixels is None else prepare(pixels, image_params.padding_px, image_params.downsample)
-            sizes.append((0, 0) if image is None else (image.shape[0], image.shape[1]))
-        return sizes
+        renderer, image = create_renderer(self.style.renderer), self.style.image_params(self.stage.image)
+        images = [rendering.pixels for rendering in render_dataset_images(renderer, texts, image)]
+        return [(0, 0) if pixels is None else (pixels.shape[0], pixels.shape[1]) for pixels in images]
 
 
 def _shapes(labels: Labels, params: dict[str, Any], styles: Sequence[RenderStyle]) -> NDArray[np.int64]:

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from im2latex.config import load_section
 from im2latex.dataset.buckets import load_shapes
-from im2latex.images.arrays import prepare
 from im2latex.parallel.process_guard import delayed
 from im2latex.parallel.workers import worker_count
+from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.styles import all_styles, create_renderer
 from pipeline.project_renderer import RenderStageParams
 from recipes.gpu_10min.labels import Labels
@@ -57,11 +57,11 @@ class Drawing:
         images: list[bytes] = []
         size = 0
         rendered = all_styles(self.stage.renderer, self.stage.styles)[style]
-        image_params = rendered.image_params(self.stage.image)
-        for place, rendering in enumerate(create_renderer(rendered.renderer).render(texts)):
-            if rendering.pixels is None:
+        renderer, image = create_renderer(rendered.renderer), rendered.image_params(self.stage.image)
+        for place, rendering in enumerate(render_dataset_images(renderer, texts, image)):
+            pixels = rendering.pixels
+            if pixels is None:
                 continue
-            pixels = prepare(rendering.pixels, image_params.padding_px, image_params.downsample)
             height, width = pixels.shape
             if height <= self.most[0] and width <= self.most[1]:
                 rows[place, 1:] = size, height, width

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from im2latex.decoding.rerank import RenderMatch, RenderReranker, best_match
-from im2latex.images.arrays import ImageParams, Pixels, pad, prepare
+from im2latex.images.arrays import ImageParams, Pixels, pad, to_dataset_image
 from im2latex.rendering.renderer import RENDER_BATCH_SIZE, TexRenderer
 from tests.metrics.drawings import DrawnRenderer
 
@@ -30,7 +30,7 @@ IMAGES: dict[str, Pixels | str] = {
 
 def asked(*hypotheses: str) -> list[RenderMatch]:
     reranker = RenderReranker(DrawnRenderer(IMAGES), IMAGE)
-    return reranker.compare([prepare(TRUE, IMAGE.padding_px, IMAGE.downsample)], [hypotheses])[0]
+    return reranker.compare([to_dataset_image(TRUE, IMAGE)], [hypotheses])[0]
 
 
 def test_the_image_that_was_read_is_recognized() -> None:
@@ -46,7 +46,7 @@ def test_the_image_that_was_read_is_recognized() -> None:
 
 def test_margins_play_no_part() -> None:
     reranker = RenderReranker(DrawnRenderer(IMAGES), IMAGE)
-    image = pad(prepare(TRUE, IMAGE.padding_px, IMAGE.downsample), 7)
+    image = pad(to_dataset_image(TRUE, IMAGE), 7)
     assert reranker.compare([image], [["true"]]) == [[RenderMatch(True, 0)]]
 
 
@@ -83,7 +83,7 @@ def test_a_rendered_image_is_told_from_one_that_differs_by_a_digit() -> None:
     formula, other = r"\frac { 1 } { x ^ { 2 } }", r"\frac { 1 } { x ^ { 3 } }"
     pixels = renderer.render([formula])[0].pixels
     assert pixels is not None
-    image = prepare(pixels, IMAGE.padding_px, IMAGE.downsample)
+    image = to_dataset_image(pixels, IMAGE)
     found = RenderReranker(renderer, IMAGE).compare([image], [[other, r"\frac 1 { x ^ 2 }", r"\frac {"]])[0]
     assert [one.same for one in found] == [False, True, False]
     assert found[2].column_edits is None

@@ -46,10 +46,11 @@ def test_downsample_is_the_rounded_mean_and_fills_with_paper() -> None:
     assert arrays.downsample(image(), 1).tolist() == image().tolist()
 
 
-def test_prepare_crops_pads_and_shrinks() -> None:
-    prepared = arrays.prepare(image(50, 50), padding_px=4, factor=2)
+def test_to_dataset_image_crops_pads_and_shrinks() -> None:
+    params = arrays.ImageParams(padding_px=4, downsample=2)
+    prepared = arrays.to_dataset_image(image(50, 50), params)
     assert prepared.shape == (5, 6)
     assert (prepared[0] == 255).all()
     assert (prepared[:, :2] == 255).all()
     assert prepared.min() < 255
-    assert np.array_equal(prepared, arrays.prepare(image(), padding_px=4, factor=2))
+    assert np.array_equal(prepared, arrays.to_dataset_image(image(), params))

@@ -177,7 +177,7 @@ def test_a_change_of_a_reader_concerns_normalize_alone() -> None:
 def test_the_part_cache_is_keyed_without_the_frame_of_the_stage() -> None:
     for entry, module in (
         ("pipeline.normalize:NormalizePart", "im2latex.latex.normalizer"),
-        ("pipeline.dataset_images:Drawing", "im2latex.rendering.renderer"),
+        ("im2latex.rendering.dataset_images:DatasetRenderer", "im2latex.rendering.renderer"),
     ):
         names = {line.split("  ")[1] for line in closure_lines([entry])}
         assert module in names

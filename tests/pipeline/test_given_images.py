@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.hostile_images import encoded, jpeg_of_scans
-from im2latex.images.arrays import encode_png, prepare
+from im2latex.images.arrays import ImageParams, encode_png, to_dataset_image
 from im2latex.images.formats import decode_png
 from im2latex.io.parquet import read_parts
 from im2latex.latex.grammar.generator import generate
@@ -89,7 +89,9 @@ def test_every_layout_reaches_the_shards(project: Path, layout: Callable[[], Non
         number = numbers[row["formula_id"]]
         ink = drawing(number)[5 : 12 + number % 9, 6 : 30 + number]
         assert row["style"] == "given"
-        assert np.array_equal(decode_png(row["image"]["bytes"]), prepare(ink, 8, 8))
+        assert np.array_equal(
+            decode_png(row["image"]["bytes"]), to_dataset_image(ink, ImageParams(padding_px=8, downsample=8))
+        )
     shards = [
         row for split in Path("data/bucket").glob("*/") for row in read_parts(split, None, "*.parquet").to_pylist()
     ]

@@ -18,7 +18,7 @@ VOCABULARY = Vocabulary([*SPECIALS, "a", "b"])
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
-    monkeypatch.setattr("pipeline.dataset_images.create_renderer", lambda params: FakeRenderer())
+    monkeypatch.setattr("im2latex.rendering.dataset_images.create_renderer", lambda params: FakeRenderer())
 
 
 def write(labels: list[Label], folder: Path) -> dict[int, str]:

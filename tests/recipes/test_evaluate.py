@@ -18,7 +18,7 @@ from tests.pipeline.conftest import run
 def prepared(project: Path, set_params: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch) -> Path:
     set_params({"train": {"accelerator": "cpu", "budget": {"minutes": 1}}})
     run("normalize", "render", "tokenize", "filter", "bucket")
-    monkeypatch.setattr("pipeline.dataset_images.create_renderer", lambda params: FakeRenderer())
+    monkeypatch.setattr("im2latex.rendering.dataset_images.create_renderer", lambda params: FakeRenderer())
     monkeypatch.setattr(evaluate, "project_renderer", FakeRenderer)
     Path("sets").mkdir()
     Path("sets/own.txt").write_text("x ^ 2\n\\broken\nx^{2}\n\\frac a b\n", encoding="utf-8")
