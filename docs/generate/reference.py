@@ -260,6 +260,24 @@ def metrics() -> str:
     return "\n".join(rows)
 
 
+@_reference
+def python_interface() -> str:
+    """A mkdocstrings block for each public name of the package."""
+    import im2latex
+
+    names = [name for name in im2latex.__all__ if not name.startswith("__")]
+    options = "    options:\n      heading_level: 2\n"
+    return "\n".join(f"::: {_origin(name)}\n{options}" for name in sorted(names, key=str.swapcase))
+
+
+def _origin(name: str) -> str:
+    """The dotted name under which a public object is defined."""
+    import im2latex
+
+    value = getattr(im2latex, name)
+    return f"{getattr(value, '__module__', 'im2latex')}.{getattr(value, '__qualname__', name)}"
+
+
 # Artifacts
 
 

@@ -94,6 +94,18 @@ def _setting(setting: str) -> str | None:
     return f"params.yaml has no key {key}"
 
 
+OPTIONS = {option for command in COMMANDS.values() for part in command.params for option in part.opts}
+OPTIONS |= {option for command in COMMANDS.values() for part in command.params for option in part.secondary_opts}
+FOREIGN = {"--strict", "--check", "--name", "--normalized", "--count", "--start"}
+"""Options of other programs and of the modules of recipes."""
+
+
+@pages
+def test_options_that_are_named_alone_exist(page: Path) -> None:
+    used = [(line, text.split()[0].partition("=")[0]) for line, text in spans(page) if re.match(r"--[a-z]", text)]
+    assert [f"{page.name}:{line}: {option}" for line, option in used if option not in OPTIONS | FOREIGN] == []
+
+
 @pages
 def test_parameter_keys_exist(page: Path) -> None:
     sections = "|".join(map(re.escape, PARAMS))
