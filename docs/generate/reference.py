@@ -266,8 +266,11 @@ def python_interface() -> str:
     import im2latex
 
     names = [name for name in im2latex.__all__ if not name.startswith("__")]
-    options = "    options:\n      heading_level: 2\n"
-    return "\n".join(f"::: {_origin(name)}\n{options}" for name in sorted(names, key=str.swapcase))
+    blocks = [
+        f"::: {_origin(name)}\n    options:\n      heading_level: 2\n      heading: im2latex.{name}\n"
+        for name in sorted(names, key=str.swapcase)
+    ]
+    return "\n".join(blocks)
 
 
 def _origin(name: str) -> str:
@@ -276,6 +279,20 @@ def _origin(name: str) -> str:
 
     value = getattr(im2latex, name)
     return f"{getattr(value, '__module__', 'im2latex')}.{getattr(value, '__qualname__', name)}"
+
+
+@_reference
+def rules() -> str:
+    """The rules of the normalizer in their order, with the example of each docstring."""
+    from im2latex.latex.rules.table import RULES
+
+    parts = []
+    for rule in RULES:
+        summary, _, example = inspect.cleandoc(rule.apply.__doc__ or "").partition("\n\n")
+        example = "\n".join(line.removeprefix(">>> ") for line in example.splitlines())
+        profile = "" if rule.faithful else " (lossy: `compact` only)"
+        parts.append(f"### `{rule.name}`{profile}\n\n{summary}\n\n```latex\n{example}\n```\n")
+    return "\n".join(parts)
 
 
 # Artifacts
