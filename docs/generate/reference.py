@@ -288,10 +288,12 @@ def rules() -> str:
 
     parts = []
     for rule in RULES:
-        summary, _, example = inspect.cleandoc(rule.apply.__doc__ or "").partition("\n\n")
-        example = "\n".join(line.removeprefix(">>> ") for line in example.splitlines())
+        paragraphs = inspect.cleandoc(rule.apply.__doc__ or "").split("\n\n")
+        text = "\n\n".join(paragraph for paragraph in paragraphs if not paragraph.startswith(">>>"))
+        examples = [paragraph for paragraph in paragraphs if paragraph.startswith(">>>")]
+        code = "\n".join(line.removeprefix(">>> ") for example in examples for line in example.splitlines())
         profile = "" if rule.faithful else " (lossy: `compact` only)"
-        parts.append(f"### `{rule.name}`{profile}\n\n{summary}\n\n```latex\n{example}\n```\n")
+        parts.append(f"### `{rule.name}`{profile}\n\n{text}\n\n```latex\n{code}\n```\n")
     return "\n".join(parts)
 
 
