@@ -7,21 +7,29 @@ import pytest
 
 from im2latex.cli.serve import serve
 from im2latex.errors import ArtifactError, UsageError
+from im2latex.extras import distribution_of
 from im2latex.sandbox import restrictions
+from tests.packaging.distribution import EXTRAS
 
 
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "python_multipart"])
-def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_a_missing_part_of_the_extra_is_found_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("fastapi_offline", missing)]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(UsageError, match=rf"{missing} is not installed; run: pip install 'im2latex\[serve\]'"):
+    with pytest.raises(ModuleNotFoundError) as error:
         serve()
+    assert error.value.name is not None
+    assert distribution_of(error.value.name.partition(".")[0]) in EXTRAS["serve"]
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"allowed_host": ["http://a"]}, "--allowed-host http://a: not the name of a host"),
-        ({"trusted_proxy": ["proxy.example"]}, "--trusted-proxy proxy.example: give an IP address or network"),
+        ({"allowed_host": ["http://a"]}, "--allowed-host http://a: not a host name"),
+        ({"trusted_proxy": ["proxy.example"]}, "--trusted-proxy proxy.example: not an IP address or network"),
         ({"max_rate": 0.0}, "rate = 0.0"),
         ({"max_per_client": 0}, "per_client = 0"),
     ],
