@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
+Tokenizer = Literal["latex", "whitespace"]
+"""How the text metrics split a formula: by the project's LaTeX lexer (`latex.parser.lexer`), or at whitespace."""
+
 
 @dataclass(frozen=True, slots=True)
 class RawFormula:

@@ -8,8 +8,7 @@ import typer
 
 from im2latex.cli.options import renderer_params
 from im2latex.config import project_section
-from im2latex.metrics.text import Tokenizer
-from im2latex.types import Split
+from im2latex.types import Split, Tokenizer
 
 
 def score(

@@ -16,10 +16,6 @@ a vocabulary whose ids must not change.
 
 from collections.abc import Iterable, Sequence
 
-from tokenizers import Tokenizer
-from tokenizers.models import BPE
-from tokenizers.trainers import BpeTrainer
-
 _FIRST_PRIVATE = 0xF0000
 """First code point of the two supplementary private use planes of Unicode; each id is one character there."""
 
@@ -60,6 +56,11 @@ def train_bpe(rows: Iterable[Sequence[int]], unknown: int, max_merges: int, min_
     `rows` are formulas as ids. Each merge occurs at least `min_frequency` times and none includes the id `unknown`. The
     order depends on the counts, and for equal counts on the ids: the same rows give the same merges.
     """
+    # Imported here, because applying a vocabulary does not need it.
+    from tokenizers import Tokenizer
+    from tokenizers.models import BPE
+    from tokenizers.trainers import BpeTrainer
+
     gap = chr(_FIRST_PRIVATE + unknown)
     texts = ["".join(chr(_FIRST_PRIVATE + index) for index in row) for row in rows]
     words = [word for text in texts for word in text.split(gap) if word]

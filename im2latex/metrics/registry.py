@@ -20,7 +20,6 @@ from im2latex.metrics.aggregation import Aggregate, mean, sum_columns
 from im2latex.metrics.cdm import symbol_counts
 from im2latex.metrics.image import image_counts, image_edit_similarity
 from im2latex.metrics.text import (
-    Tokenizer,
     bleu,
     bleu_any_length,
     character_error_rate,
@@ -30,6 +29,7 @@ from im2latex.metrics.text import (
     token_error_rate,
     tokenize,
 )
+from im2latex.types import Tokenizer
 
 Needs = Literal["text", "images", "glyph_boxes"]
 SampleCounts = Callable[[Any, Any], Mapping[str, float]]

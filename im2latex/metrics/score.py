@@ -9,10 +9,11 @@ from im2latex.metrics.aggregation import Aggregate, Column
 from im2latex.metrics.cdm import compare_glyphs
 from im2latex.metrics.image import compare_renderings
 from im2latex.metrics.registry import METRICS, sample_functions
-from im2latex.metrics.text import Tokenizer, token_counts
+from im2latex.metrics.text import token_counts
 from im2latex.rendering.glyph_boxes.reader import GlyphReader
 from im2latex.rendering.renderer import Renderer
 from im2latex.schemas import SCORES
+from im2latex.types import Tokenizer
 
 
 def score_predictions(

@@ -39,7 +39,7 @@ from im2latex.metrics.bootstrap import bootstrap_intervals
 from im2latex.metrics.breakdown import ERROR_KINDS, FEATURES, confusions, error_kind, features, length_classes
 from im2latex.metrics.registry import METRICS
 from im2latex.metrics.score import metric_columns
-from im2latex.metrics.text import Tokenizer
+from im2latex.types import Tokenizer
 
 DECIMALS = 6
 

@@ -8,7 +8,6 @@ zero takes its worst value.
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +16,7 @@ from sacrebleu.metrics.bleu import BLEU
 
 from im2latex.latex.tokens import join
 from im2latex.metrics.aggregation import COUNT, Column, Columns, ratio
-
-Tokenizer = Literal["latex", "whitespace"]
-"""How a formula is split into tokens: by the project's LaTeX lexer (`latex.parser.lexer`), or at whitespace."""
+from im2latex.types import Tokenizer
 
 ORDERS = (1, 2, 3, 4)
 """N-gram lengths of BLEU."""
