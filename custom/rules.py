@@ -1,7 +1,7 @@
-r"""Normalizer rules of your own; they run after the built-in ones, in this order.
+r"""User-defined normalization rules; they run after the built-in ones, in this order.
 
-A rule is a function from a row of nodes (`im2latex.latex.parser.tree`) and its style to the row that takes its
-place, with an example in its docstring. A team that writes `\varepsilon` for every epsilon would say:
+A rule is a function from a row of nodes (`im2latex.latex.parser.tree`) and its math style to the row that replaces it,
+with an example in its docstring. This rule writes `\varepsilon` for every `\epsilon`:
 
     def one_epsilon(row: Row, _: MathStyle) -> Row:
         for node in nuclei(row):
@@ -11,9 +11,9 @@ place, with an example in its docstring. A team that writes `\varepsilon` for ev
 
     RULES = (Rule(one_epsilon, triggers=frozenset(["\\epsilon"]), faithful=False),)
 
-`faithful=False` says that the image changes, so that the rule runs in the profile `compact` only. Keep rules
-idempotent: what a rule writes, it must leave alone. A changed file makes `dvc repro` normalize anew. To write one
-sequence of tokens for another no rule is needed: see replacements.txt.
+`faithful=False` says that the rule changes the image, so that it runs in the profile `compact` only. Rules must be
+idempotent: a rule does not change its own result. After a change of this file `dvc repro` runs normalize again. To
+replace one sequence of tokens by another no rule is needed: see replacements.txt.
 """
 
 from im2latex.latex.rules.table import Rule

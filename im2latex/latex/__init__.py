@@ -1,1 +1,1 @@
-"""Strings in, strings out: the grammar, the parser, the rules and the normalizer."""
+"""LaTeX formulas: parser, normalizer, extraction from papers, random formulas and the automaton."""

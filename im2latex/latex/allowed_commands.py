@@ -1,9 +1,9 @@
-r"""The control sequences and environments that a formula may hold.
+"""Allowlist of the control sequences and environments of formulas.
 
-TeX runs a formula as a program, so this is a list of what is allowed, not of what is forbidden: commands with a
-signature, the symbols of symbols.txt, and the words of allowed_commands.txt with their sources. The normalizer and
-the renderer both check formulas here, and add what the user names. The check cuts the source into tokens as TeX does
-(The TeXbook, chapters 7 and 8) and looks up every control sequence, in lengths, colours and texts too.
+TeX executes a formula, so everything that is not listed is rejected. Allowed are commands with a signature, the symbols
+of symbols.txt, and the words of allowed_commands.txt with their sources. The normalizer and the renderer check formulas
+here, and add what the user defines. The check splits the source into tokens as TeX does (The TeXbook, chapters 7 and 8)
+and looks up every control sequence, also in lengths, colors and texts.
 """
 
 import re
@@ -29,18 +29,18 @@ from im2latex.latex.parser.symbols import known_symbols
 _PACKAGE = "package "
 _SPACES = " \t\n\r\xa0"
 _BEGIN_AND_END = frozenset(["\\begin", "\\end"])
-# A control sequence is a backslash with letters or with one character of any kind. TeX reads ^^ first, also behind a
-# backslash, and nothing in a comment; `\3 is the code of a character, and no control sequence that runs.
+# A control sequence is a backslash with letters or with one character of any kind. TeX reads ^^ first, also after a
+# backslash, and nothing in a comment; `\3 is the code of a character, and no control sequence that is executed.
 _SEEN = re.compile(r"\\?\^\^|`\\[^A-Za-z^]|\\(?:[A-Za-z]+|.)|%[^\n]*", re.DOTALL)
 _RUNS_NOTHING = frozenset("%`")
 _NAME = re.compile(r"(?:\s|%[^\n]*\n)*\{([^{}]*)\}")
 
 
 def check(formula: str, further: Collection[str] = frozenset()) -> None:
-    r"""Pass a formula of allowed words; raises `LatexError` with reason `not_allowed`, the first other one, its place.
+    """Check a formula; raises `LatexError` with reason `not_allowed` and the first word that is not allowed.
 
-    `further` holds what is allowed beside the list: control sequences with their backslash, environments without it.
-    The notation `^^` is refused, since it spells any character.
+    `further` holds additional words: control sequences with their backslash, environments without. The notation `^^` is
+    rejected, since it can write any character.
     """
     allowed = words()
     for found in _SEEN.finditer(formula):
@@ -53,7 +53,7 @@ def check(formula: str, further: Collection[str] = frozenset()) -> None:
 
 @cache
 def words() -> frozenset[str]:
-    """Control sequences that every formula may hold."""
+    """Return the control sequences that every formula may contain."""
     tables: list[Iterable[str]] = [
         known_symbols(),
         COMMANDS,
@@ -72,17 +72,17 @@ def words() -> frozenset[str]:
 
 @cache
 def environments() -> frozenset[str]:
-    """Environments that every formula may hold."""
+    """Return the environments that every formula may contain."""
     return frozenset(ENVIRONMENTS) | _sections()["size"]
 
 
 def text_symbols() -> frozenset[str]:
-    """Symbols that LaTeX knows in text."""
+    """Return the symbols that LaTeX accepts in text."""
     return _sections()["text"]
 
 
 def of_packages(names: Iterable[str]) -> frozenset[str]:
-    """What the documentation of these packages adds; nothing for a package that allowed_commands.txt does not name."""
+    """Return the commands in the documentation of these packages; none for packages not in allowed_commands.txt."""
     return frozenset().union(*(_sections().get(_PACKAGE + name, frozenset()) for name in names))
 
 
@@ -96,7 +96,7 @@ def _check_environment(formula: str, word: str, position: int, further: Collecti
 
 @cache
 def _sections() -> dict[str, frozenset[str]]:
-    """The lists of allowed_commands.txt by the names of their sections."""
+    """Read the sections of allowed_commands.txt by name."""
     found: dict[str, set[str]] = {}
     members: set[str] = set()
     for line in files("im2latex.latex").joinpath("allowed_commands.txt").read_text(encoding="ascii").splitlines():

@@ -1,9 +1,9 @@
-r"""Raw LaTeX in, one canonical line of tokens out, or a named reason why not.
+r"""Normalizer: LaTeX source to one canonical line of tokens, or an error with a reason.
 
-`faithful` keeps the image: the formula as given and the result typeset alike as `$\displaystyle ...$`. `compact`
-also drops explicit space, delimiter sizes and styles, each by a rule of its own (`rules.lossy`) that can be switched on
-alone. `none` only splits at whitespace, for formulas that are normalized already. What a token is stands in `tokens`;
-what is changed, in `rules.table`. Last, a team's own replacements are made (`rules.replacements`).
+The profile `faithful` keeps the image: source and result are typeset alike as `$\displaystyle ...$`. `compact` also
+drops explicit space, delimiter sizes and styles, each by a lossy rule (`rules.lossy`) that can be enabled separately.
+`none` only splits at whitespace, for formulas that are normalized already. `tokens` defines a token, `rules.table`
+orders the rules; user-defined replacements are applied last (`rules.custom`).
 """
 
 from collections import Counter
@@ -28,26 +28,31 @@ from im2latex.latex.serializer import write
 from im2latex.latex.tokens import join, lexemes, split
 
 _MAX_PASSES = 5
-"""Most times that rules and replacements run on each other's results."""
+"""Limit on the passes of rules and replacements over each other's results."""
 
 LOSSY = tuple(rule.name for rule in RULES if not rule.faithful)
-"""The rules that change the image."""
+"""Names of the rules that change the image."""
 
 
 class NormalizerParams(Params):
-    """How formulas are normalized."""
+    """Parameters of the normalizer."""
 
-    profile: Literal["faithful", "compact", "none"] = Field(default="faithful", description="which rules run")
+    profile: Literal["faithful", "compact", "none"] = Field(
+        default="faithful",
+        description="which rules run: faithful keeps the image, compact drops spacing and sizes, none",
+    )
     max_characters: int = Field(
-        default=5000, ge=1, description="formulas with more characters, spaces left out, are refused as too_long"
+        default=5000,
+        ge=1,
+        description="longest formula in characters without spaces; a longer one is rejected as too_long",
     )
     disable_rules: tuple[str, ...] = Field(default=(), description="names of rules that do not run")
-    enable_rules: tuple[str, ...] = Field(default=(), description="names of lossy rules that run in faithful too")
-    macros: str | None = Field(default=None, description="TeX file of definitions that are expanded before all else")
+    enable_rules: tuple[str, ...] = Field(default=(), description="names of lossy rules that also run in faithful")
+    macros: str | None = Field(default=None, description="TeX file of definitions, expanded before normalization")
     rules: str | None = Field(default=None, description="Python file whose RULES run after the built-in ones")
-    replacements: str | None = Field(default=None, description="text file of `TOKENS -> TOKENS` lines, made last")
+    replacements: str | None = Field(default=None, description="text file of `TOKENS -> TOKENS` lines, applied last")
     commands: dict[str, str] = Field(
-        default={}, description="further commands and the kinds of argument that they take, as in latex/signatures.py"
+        default={}, description="additional commands and their argument kinds, as in latex/parser/signatures.py"
     )
 
     @field_validator("disable_rules", "enable_rules")
@@ -56,7 +61,7 @@ class NormalizerParams(Params):
         known = [rule.name for rule in RULES]
         unknown = [name for name in names if name not in known]
         if unknown:
-            raise ValueError(f"{', '.join(unknown)}: no such rule; there are {', '.join(known)}")
+            raise ValueError(f"{', '.join(unknown)}: no such rule; the rules are {', '.join(known)}")
         return names
 
     @field_validator("enable_rules")
@@ -64,10 +69,10 @@ class NormalizerParams(Params):
     def _are_lossy(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         both = [name for name in names if name in info.data.get("disable_rules", ())]
         if both:
-            raise ValueError(f"{', '.join(both)}: is in disable_rules too; keep it in one of them")
+            raise ValueError(f"{', '.join(both)}: is in disable_rules, too; remove it from one of them")
         needless = [rule.name for rule in RULES if rule.faithful and rule.name in names]
         if needless:
-            raise ValueError(f"{', '.join(needless)}: runs in every profile; lossy are {', '.join(LOSSY)}")
+            raise ValueError(f"{', '.join(needless)}: runs in every profile; the lossy rules are {', '.join(LOSSY)}")
         return names
 
     @field_validator("commands")
@@ -80,7 +85,7 @@ class NormalizerParams(Params):
 
 
 class Normalizer:
-    """The rules of one setting, ready to run on many formulas."""
+    """A set of rules and replacements, prepared for many formulas."""
 
     def __init__(self, params: NormalizerParams | None = None) -> None:
         params = params or NormalizerParams()
@@ -100,11 +105,11 @@ class Normalizer:
 
     @limit_recursion
     def normalize(self, formula: str) -> str:
-        """Write the formula in its canonical spelling, tokens apart by one space; raises `LatexError`, nothing else."""
+        """Normalize a formula to tokens with one space between them; raises only `LatexError`."""
         return self.normalize_with_counts(formula)[0]
 
     def normalize_with_counts(self, formula: str) -> tuple[str, Counter[str]]:
-        """As `normalize`, with how often each left side of the replacements was replaced."""
+        """Normalize, and count how often each left side of the replacements was replaced."""
         self._check_size(formula)
         if self.params.profile == "none":
             return join(split(formula)), Counter()
@@ -112,11 +117,11 @@ class Normalizer:
         if self._replacements.table:
             tokens, made = self._replacements.apply(split(latex))
             latex = self._fixed_point(_to_line(tokens)) if made else latex
-        self._check_size(latex)  # the normal form is longer, and what is accepted must be accepted again
+        self._check_size(latex)  # the normalized formula is longer, and must be accepted when normalized again
         return latex, made
 
     def _fixed_point(self, latex: str) -> str:
-        """What rules and replacements leave as it is: the rules run on what was replaced, such as braces left empty."""
+        """Apply rules and replacements until nothing changes: rules also run on replaced tokens."""
         for _ in range(_MAX_PASSES):
             before = latex
             try:
@@ -133,7 +138,7 @@ class Normalizer:
 
     @limit_recursion
     def tree(self, formula: str) -> Row:
-        """The formula as the tree that its canonical spelling is written from; raises `LatexError`, nothing else."""
+        """Parse a formula and apply the rules to its tree; raises only `LatexError`."""
         self._check_size(formula)
         formula = self._expand_macros(formula)
         row = parse(formula, self._commands)
@@ -141,7 +146,7 @@ class Normalizer:
         return row
 
     def write(self, row: Row) -> str:
-        """The canonical spelling of a tree, which is rewritten in place; as `normalize` of what `write` makes of it."""
+        """Apply the rules to a tree, in place, and serialize it; equals `normalize` of the serialized tree."""
         self._rewrite(row, lexemes(join(write(row)) + " "))
         return _to_line(write(row))
 
@@ -151,12 +156,12 @@ class Normalizer:
                 _apply_rule(rule, row)
 
     def _canonical_name(self, token: str) -> str | None:
-        """The name that the rules give a token: that of its synonyms; None where they leave it out."""
+        """Return the canonical name that the rules give a token; None where they drop it."""
         source = f"a {token} b"
         given = lex(source)
         try:
             found = split(self._apply_rules(source))
-        except LatexError:  # a part that stands alone nowhere
+        except LatexError:  # a part that is invalid alone
             return token
         if token in found:
             return token
@@ -191,7 +196,7 @@ class Normalizer:
             raise LatexError("empty")
         most = self.params.max_characters
         if len(formula) > most and (size := len("".join(formula.split()))) > most:
-            raise LatexError("too_long", f"{size} characters without spaces, {most} are allowed", most)
+            raise LatexError("too_long", f"{size} characters without spaces, at most {most} are allowed", most)
 
 
 def normalize(formula: str, params: NormalizerParams | None = None) -> str:
@@ -207,7 +212,7 @@ def normalize(formula: str, params: NormalizerParams | None = None) -> str:
 
 
 def explain(formula: str, params: NormalizerParams) -> list[tuple[str, str]]:
-    """`Normalizer.explain` for one formula."""
+    """Call `Normalizer.explain` for one formula."""
     return Normalizer(params).explain(formula)
 
 
@@ -227,7 +232,7 @@ def _apply_rule(rule: Rule, row: Row) -> None:
 
 def _to_line(tokens: list[str]) -> str:
     if set(tokens) <= {"{", "}"}:
-        raise LatexError("empty", "nothing is left that prints")
+        raise LatexError("empty", "nothing is left to print")
     normalized = join(tokens)
-    check_depth(normalized)  # the rules add braces, and what is accepted must be accepted again
+    check_depth(normalized)  # the rules add braces, and the result must be accepted when normalized again
     return normalized

@@ -1,7 +1,7 @@
-r"""A tree to tokens: the one spelling of everything.
+"""Serializer: a syntax tree to canonical tokens.
 
-Every argument and script stands in braces, the subscript before the superscript (unless it sets a colour: see
-`tree.sets_colour`), and every token apart from its neighbours by one space. The result parses to the same tree.
+Every argument and script is in braces, the subscript before the superscript (unless it sets a color: see
+`tree.sets_colour`). The tokens parse to the same tree.
 """
 
 from im2latex.errors import LatexError
@@ -26,15 +26,15 @@ from im2latex.latex.tokens import one_word
 
 _BARE = frozenset("d") | QUANTITIES.keys()
 _RAW = frozenset("byrq")
-"""Kinds whose spaces would count, so that they are part of the name's token: `\\color{red}`."""
+r"""Kinds whose spaces would count, so that they are part of the name's token: `\color{red}`."""
 _READ_BY_BREAK = frozenset("*[")
 _RIGHT_BEHIND_BRACKET = frozenset(["\\leftroot", "\\uproot"])
-r"""Commands that amsmath's `\root` finds by `\futurelet`, which meets a space first."""
+r"""Commands that amsmath's `\root` finds by `\futurelet`, which does not skip a space."""
 
 
 @limit_recursion
 def write(row: Row) -> list[str]:
-    """The tokens of a row."""
+    """Return the tokens of a row."""
     tokens: list[str] = []
     _write_row(row, tokens)
     return tokens
@@ -75,7 +75,7 @@ def _write_node(node: Node, out: list[str]) -> None:
 
 
 def _holds_open_bracket(tokens: list[str]) -> bool:
-    """Whether a bracket in the tokens stands outside braces, where it would end an optional argument."""
+    """Whether a bracket in the tokens is outside of braces, where it would end an optional argument."""
     depth = 0
     for token in tokens:
         depth += (token == "{") - (token == "}")
@@ -111,7 +111,7 @@ def _write_command(command: Command, out: list[str]) -> None:
 
 
 def _write_optional(row: Row, out: list[str]) -> None:
-    """An optional argument; part of the name's token where the macro looks at what stands right behind the bracket."""
+    """Write an optional argument; part of the name's token where the macro reads what directly follows the bracket."""
     if row and isinstance(row[0], Command) and row[0].name in _RIGHT_BEHIND_BRACKET:
         out[-1] += f"[{one_word(write(row))}]"
         return
@@ -120,7 +120,7 @@ def _write_optional(row: Row, out: list[str]) -> None:
 
 
 def _write_field(argument: Argument, out: list[str]) -> None:
-    """A lone symbol as it is, all else in braces; a bracket might end an optional argument around it."""
+    """Write a single symbol as it is, all else in braces; a bracket might end an optional argument around it."""
     alone = argument.body[0] if len(argument.body) == 1 else None
     if isinstance(alone, Token) and (argument.kind == "f" or not alone.text.isalnum()):
         out.append("\\rbrack" if alone.text == "]" else alone.text)
@@ -129,7 +129,7 @@ def _write_field(argument: Argument, out: list[str]) -> None:
 
 
 def _behind_break(text: str, out: list[str]) -> str:
-    r"""A star or bracket right behind a row break, under the name by which `\\` does not read it."""
+    r"""Return a star or bracket after a row break, under a name that `\\` does not read."""
     if text == "*":
         return "\\ast"
     closed = 0
@@ -147,7 +147,7 @@ def _behind_break(text: str, out: list[str]) -> str:
 
 
 def _write_columns(columns: Row, out: list[str]) -> None:
-    """One token a column; the keywords of a rule in one stay apart from its name, for nothing else can part them."""
+    """Write one token per column; keywords of a rule stay separate from its name, since only a space can end it."""
     out.append("{")
     for column in columns:
         if isinstance(column, Command):
@@ -158,7 +158,7 @@ def _write_columns(columns: Row, out: list[str]) -> None:
 
 
 def _write_text_command(command: Command, out: list[str]) -> None:
-    """One token, since a space would show; other arguments before the text are part of it."""
+    """Write one token, since a space would print; the arguments before the text are part of it."""
     before = "".join(
         f"[{_raw(argument)}]" if argument.kind in "by" else f"{{{_raw(argument)}}}"
         for argument in command.arguments[:-1]
@@ -171,7 +171,7 @@ def _raw(argument: Argument) -> str:
 
 
 def text(argument: Argument) -> str:
-    """A text as one word, as `TextWriter` writes it; refuses a rule whose keywords need a space before them."""
+    """Return a text as one word (`TextWriter`); raises `LatexError` for a rule with keywords, which need a space."""
     word = TextWriter(write, is_paragraph=argument.kind == "v").text(argument.body)
     if " " in word:
         raise LatexError("forbidden_command", f"{word.split(' ')[1]} inside a text")

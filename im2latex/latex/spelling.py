@@ -1,21 +1,21 @@
-r"""Words of a normalized formula as sequences of symbols, and back.
+r"""Spelling: tokens of a normalized formula as sequences of symbols, and back.
 
-A word is what stands between two spaces: a token of `im2latex.latex.tokens`. A text box or a length is one word however
-long it is, so that new wordings never end. `spell` cuts a word into symbols that recur:
+A text box or a length is one token however long it is, so new ones never end. `spell` splits a token into recurring
+symbols:
 
     \text{if~$x$}    «\text{  i  f  ~  $  x  $  }»
     -0.5em           «  -  0  .  5  em»
     \\[2pt]          «\\[  2  pt  ]»
 
-- The first symbol is the opener, which is a control sequence, an environment or a column type with the bracket behind
-  it. A word without an opener begins with `«` alone.
-- The others are control sequences, environments, cells that span others with their number, units of length behind a
-  digit, and single characters. So mathematics in a text box has the symbols that it has outside, `$` on both sides.
+- The first symbol is the opener: a control sequence, an environment or a column type with the bracket after it. A
+  token without an opener begins with `«` alone.
+- The others are control sequences, environments, spanning cells with their number, units of length after a digit, and
+  single characters. So mathematics in a text box has the same symbols as outside, with `$` on both sides.
 - `«` marks the first symbol and `»` the last; neither occurs in a normalized formula, which is ASCII.
 - `{}` that ends a control word before a letter is no symbol, since `join` writes it as `tokens.squeeze` does.
 
-A word that is one symbol, `\frac` or `x`, is spelled as itself. `join` gives back every word exactly. The regular
-expressions are also those of tokenizer.json: no look-behind of variable length, nothing of Python's own.
+A token that is one symbol, `\frac` or `x`, is spelled as itself. `join` restores every token exactly. The regular
+expressions are also those of tokenizer.json: without variable-length look-behind or features of Python only.
 """
 
 import re
@@ -34,18 +34,18 @@ _SPANNING = r"\\(?:multicolumn|hdotsfor)(?:\[[^]]*\])?\{[0-9]+\}"
 _STARRED = "|".join(sorted(name[1:] for name, kinds in COMMANDS.items() if kinds.startswith("*")))
 _GLUE = rf"(?<=[0-9.])fil{{1,3}}|(?<={UNITS}|il|ll)(?:plus|minus)(?=[-+.0-9])"
 SYMBOL = rf"{_ENVIRONMENT}|{_SPANNING}|\\(?:{_STARRED}|\\)\*|\\[A-Za-z]+|\\\S|(?<=[0-9.]){WRITTEN_UNIT}|{_GLUE}|\S"
-"""One symbol that is no opener; longest first."""
+"""One symbol that is no opener; alternatives by falling length."""
 OPENER = rf"(?:{_ENVIRONMENT})\[|(?!{_ENVIRONMENT}|{_SPANNING})\\(?:[A-Za-z]+|\S)\*?[\[{{]|[^\\\s][\[{{]"
-"""The symbol that may begin a word: up to and including a bracket."""
+"""The symbol that may begin a token: up to and including a bracket."""
 WHOLE = r"(?:width|height|depth)[-+.0-9][^ ]*|[^ ]+\\vrule"
-r"""A word that stays whole: the keywords of `\vrule`, before which a word ends even inside an argument."""
+r"""A token that is not split: keywords of `\vrule`, before which a token ends even inside an argument."""
 
 _SYMBOL, _OPENER, _WHOLE = (re.compile(pattern, re.DOTALL) for pattern in (SYMBOL, OPENER, WHOLE))
 
 
 @lru_cache(maxsize=1 << 16)
 def spell(word: str) -> tuple[str, ...]:
-    """The symbols of a word, from left to right; the word itself where it is one symbol."""
+    """Return the symbols of a token from left to right; the token itself where it is one symbol."""
     if _WHOLE.fullmatch(word):
         return (word,)
     opener = _OPENER.match(word)
@@ -58,7 +58,7 @@ def spell(word: str) -> tuple[str, ...]:
 
 
 def _visible(symbols: list[str]) -> Iterator[str]:
-    """The symbols without the `{}` that `squeeze` puts between a control word and a letter."""
+    """Yield the symbols without the `{}` that `squeeze` puts between a control word and a letter."""
     place = 0
     while place < len(symbols):
         symbol = symbols[place]
@@ -70,17 +70,17 @@ def _visible(symbols: list[str]) -> Iterator[str]:
 
 
 def is_first(symbol: str) -> bool:
-    """Whether the symbol begins a word that has more than one."""
+    """Whether the symbol is the first of a spelled token."""
     return symbol.startswith(FIRST_MARK)
 
 
 def is_last(symbol: str) -> bool:
-    """Whether the symbol ends such a word."""
+    """Whether the symbol is the last of a spelled token."""
     return len(symbol) > 1 and symbol.endswith(LAST_MARK)
 
 
 def join(symbols: Iterable[str]) -> list[str]:
-    """The words that symbols spell: `join(symbol for word in words for symbol in spell(word)) == words`."""
+    """Join symbols to tokens: `join(symbol for token in tokens for symbol in spell(token)) == tokens`."""
     symbols = list(symbols)
     text = "".join(symbols)
     if FIRST_MARK not in text and LAST_MARK not in text:  # the common case
@@ -89,10 +89,10 @@ def join(symbols: Iterable[str]) -> list[str]:
 
 
 def joined(symbols: Iterable[str]) -> Iterator[tuple[str, range]]:
-    """The words that symbols spell, each with the places of its symbols.
+    """Yield the tokens that symbols spell, each with the positions of its symbols.
 
-    Any sequence is read, as a model may write one: a word that is not ended ends where the next one or the formula
-    does, and the mark of a last symbol alone is left out.
+    Accepts any sequence, as a model may write it: an unfinished token ends where the next one or the formula does, and
+    a last symbol that is only the mark is dropped.
     """
     word: list[str] = []
     start = 0
@@ -112,7 +112,7 @@ def joined(symbols: Iterable[str]) -> Iterator[tuple[str, range]]:
 
 
 def _written(symbols: Iterable[str]) -> str:
-    """The word, with `{}` between a control word and a letter as `squeeze` writes it."""
+    """Write a token, with `{}` between a control word and a letter as `squeeze` does."""
     written = before = ""
     for symbol in symbols:
         written += "{}" + symbol if symbol[:1].isalpha() and CONTROL_WORD.fullmatch(before) else symbol

@@ -1,7 +1,8 @@
-r"""A text as one word without whitespace: `~` for a space, `\space{}` where the end of a sentence makes it wider.
+r"""Serializer of text inside mathematics: one token without whitespace, `~` for a space.
 
-The width of a space hangs on TeX's space factor (The TeXbook, chapter 12; tex.web, section 1034), which is followed
-through groups and font commands; after a box or a formula it is 1000.
+The width of a space depends on TeX's space factor (The TeXbook, chapter 12; tex.web, section 1034), which is tracked
+through groups and font commands; after a box or a formula it is 1000. A wider space at the end of a sentence is
+`\space{}`.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from im2latex.latex.tokens import ends_in_control_word, one_word, split, squeeze
 
 _FACTORS = dict.fromkeys(".?!", 3000) | {":": 2000, ";": 1500, ",": 1250} | dict.fromkeys(")']", 0)
 _FACTORS |= dict.fromkeys(split(r"\dots \ldots \textellipsis"), 3000) | dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 999)
-"""Space factor codes that LaTeX sets, of characters and of commands that end in one; all others have 1000."""
+"""Space factor codes of LaTeX, for characters and for commands that end in one; all others have 1000."""
 _WIDE = 2000
 _NEUTRAL = (
     SPACES | FONT_SWITCHES.keys() | TEXT_SWITCHES | {"\\/", "\\-", "\\\\", "\\\\*", "\\relax", "\\protect", "\\null"}
@@ -23,23 +24,23 @@ _TRANSPARENT = frozenset(
     split(r"""\textbf \textit \emph \textrm \textsf \texttt \textnormal \textup \textmd \textsc \textsl \textcolor
     \MakeUppercase \MakeLowercase \uppercase \lowercase""")
 )
-"""Commands whose text is part of the text around it, and no box."""
+"""Commands whose text is part of the surrounding text, and no box."""
 _SETS_NOTHING = frozenset(split(r"\hspace \hspace* \hskip \kern \color \fontsize \label"))
 _GLUE_WORDS = ("p", "P", "m", "M")
-"""First letters of `plus` and `minus`, for which TeX looks behind a glue without them."""
+"""First letters of `plus` and `minus`, which TeX looks for after glue."""
 
 
 class TextWriter:
-    """Writes one text; `mathematics` gives the tokens of what is no text inside it."""
+    """Writes one text; `mathematics` serializes what is not text inside it."""
 
     def __init__(self, mathematics: Callable[[Row], list[str]], factor: int = 1000, is_paragraph: bool = False) -> None:
         self._mathematics = mathematics
-        self._is_paragraph = is_paragraph  # where a line may end at a space, but not at `~`
+        self._is_paragraph = is_paragraph  # where a line may break at a space, but not at `~`
         self._factor = factor
         self._pieces: list[str] = []
 
     def text(self, row: Row) -> str:
-        """The word for a text."""
+        """Return the token of a text."""
         for node in row:
             self._node(node)
         return "".join(self._pieces)
@@ -90,7 +91,7 @@ class TextWriter:
             self._factor = 1000 if self._factor < 1000 < code else code
 
     def _add(self, piece: str) -> None:
-        """Add a piece, apart from a name or a number before it that it would become part of."""
+        """Append a piece, separated from a preceding name or number that it would become part of."""
         before = self._pieces[-1] if self._pieces else ""
         if (piece[0].isalpha() and ends_in_control_word(before)) or (
             before[-1:].isalnum() and before[:1] != "\\" and len(before) > 1 and _goes_on(before, piece)
@@ -100,7 +101,7 @@ class TextWriter:
 
 
 def _goes_on(quantity: str, piece: str) -> bool:
-    """Whether TeX would read the piece as part of a number or length before it."""
+    """Whether TeX would read the piece as part of the preceding number or length."""
     return piece[0] in _GLUE_WORDS or piece[0] == "l" if quantity[-1].isalpha() else piece[0] in "0123456789ABCDEF"
 
 

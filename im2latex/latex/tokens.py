@@ -1,16 +1,16 @@
-r"""What a token is, and how tokens become a line and back.
+r"""Tokens of normalized formulas: their definition, and conversion to a line and back.
 
-A normalized formula is one line of tokens with one space between them, and that line is LaTeX as it stands: TeX may
-typeset it without any repair. A token never holds whitespace and is one of
+A normalized formula is one line of tokens with one space between them, and that line is valid LaTeX. A token holds no
+whitespace and is one of
 
 - a character of mathematics: `x`, `1`, `+`, `{`, `}`, `^`, `_`, `&`, `~` (every explicit word space is `~`);
 - a control sequence: `\alpha`, `\{`, `\\`, `\operatorname*`, or a row break with its gap, `\\[2pt]`;
-- an environment's begin or end: `\begin{array}`, `\begin{aligned}[t]`, `\end{array}`;
-- a length `1.5cm`, a colour name or another argument that is no mathematics and cannot be cut;
+- the begin or end of an environment: `\begin{array}`, `\begin{aligned}[t]`, `\end{array}`;
+- a length `1.5cm`, a color name or another argument that is not mathematics and cannot be split;
 - a column of an array: `c`, `|`, `p{2cm}`, `@{\,}`;
-- a text whose letters cannot be set as mathematics with the same image, spaces as `~`: `\text{if}`, `\mbox{a-b}`.
+- a text that mathematics cannot set with the same image, spaces as `~`: `\text{if}`, `\mbox{a-b}`.
 
-Spaces would show inside a text, hence the last kind. Most text is not of it: see `im2latex.latex.rules.text`.
+Most text becomes mathematics (`rules.fonts.text_letters`); the rest is one token, since spaces would print inside it.
 """
 
 import re
@@ -21,25 +21,25 @@ CONTROL_WORD = re.compile(r"\\[A-Za-z]+")
 
 
 def split(normalized: str) -> list[str]:
-    """Cut a normalized formula into its tokens; whitespace is the only separator."""
+    """Split a normalized formula into its tokens, at whitespace."""
     return normalized.split()
 
 
 def join(tokens: Iterable[str]) -> str:
-    """Write tokens as one line; the inverse of `split`."""
+    """Join tokens to one line; the inverse of `split`."""
     return " ".join(tokens)
 
 
 def lexemes(source: str) -> frozenset[str]:
-    """Every control sequence and every other visible character that occurs in LaTeX source."""
+    """Return all control sequences and all other visible characters in LaTeX source."""
     return frozenset(LEXEME.findall(source))
 
 
 def squeeze(source: str) -> str:
-    r"""Write LaTeX without whitespace, for one token.
+    r"""Remove the whitespace from LaTeX source, for one token.
 
-    A space that ends a control word before a letter becomes `{}`, which is invisible: `\in A` becomes `\in{}A`. Before
-    a keyword, of several letters, it has to stay: `\vrule width2pt`.
+    A space that ends a control word before a letter becomes `{}`, which prints nothing: `\in A` becomes `\in{}A`.
+    Before a keyword of several letters it stays: `\vrule width2pt`.
     """
     pieces: list[str] = []
     for piece in source.split():
@@ -50,11 +50,11 @@ def squeeze(source: str) -> str:
 
 
 def one_word(tokens: list[str]) -> str:
-    r"""Write tokens without whitespace; `\relax` parts a bracket from the row break before it, as a space did."""
+    r"""Join tokens without whitespace; `\relax` separates a bracket from the preceding row break, as a space did."""
     parted = zip(tokens, ["", *tokens], strict=False)
     return squeeze(join("\\relax[" if token == "[" and left.startswith("\\\\") else token for token, left in parted))
 
 
 def ends_in_control_word(piece: str) -> bool:
-    """Whether a letter behind the piece would be read as part of a control word."""
+    """Whether a letter after the piece would become part of a control word."""
     return bool(re.search(r"(?<!\\)(?:\\\\)*\\[A-Za-z]+$", piece))

@@ -26,14 +26,14 @@ from im2latex.latex.spelling import is_first, is_last
 from im2latex.latex.tokens import split
 
 BARE = "n"
-"""Of a first symbol that opens no bracket."""
+"""Opens no bracket: `word` of a first symbol without an opener."""
 
 _CLOSERS = {"{": "}", "[": "]"}
 _OPTIONS = dict.fromkeys(["multlined"], "PP")
 _OPTIONS |= {f"{kind}{size}matrix*": "C" for kind in ("", *"pbBvV") for size in ("", "small")}
 OPTIONAL_KINDS = "bypPC"
 _KINDS_IN_TOKEN = "bryqo"
-"""Kinds of a command that is no text whose arguments may be part of its token."""
+"""Kinds whose arguments may be part of the token of a command without text."""
 COLUMN_KINDS = dict.fromkeys("wW", "rl") | dict.fromkeys("@!><", "@")
 _UNIT = re.compile(WRITTEN_UNIT)
 _FILL = re.compile("fil{1,3}")
@@ -53,7 +53,7 @@ _TEXT_SYMBOLS = (
         split(r"\{ \} \$ \% \& \# \_ \ldots \dots \unboldmath \relax \protect \null \vrule \slash \dag \ddag \S \P")
     )
 )
-"""What stands for itself in text, sizes and fonts for the rest of it included."""
+"""Symbols that print themselves in text, including switches of size and font."""
 _WORDS = {"plus": "plus", "minus": "minus", "\\kern": "kern", "\\vskip": "skip", "\\penalty": "penalty"}
 _WORDS |= {"\\\\": "break", "\\\\*": "break"}
 _WORDS |= dict.fromkeys(split(r"\hrule \smallskip \medskip \bigskip \nobreak"), "vertical")
@@ -69,7 +69,7 @@ _TEXT_IN_TEXT = frozenset(
         \smash"""
     )
 )
-"""Commands whose `m` is text in text."""
+"""Commands whose argument of kind `m` is text when they are in text."""
 _OWN_ROLE = {"$", "{", "}", "[", "]", "_", "^", "&", "*", "\\left", "\\right", "\\middle", "\\hline", "\\cr"}
 _SPANNING = re.compile(r"\\(?:multicolumn|hdotsfor)(?:\[[^]]*\])?\{(\d+)\}")
 _NAME = re.compile(r"\\(?:[A-Za-z]+\*?|.)")
@@ -77,12 +77,12 @@ _ENVIRONMENT = re.compile(r"\\(begin|end)\{([A-Za-z]+\*?)\}(\{[a-z]\})?")
 _INTEGER = re.compile(r"[-+]*(?:\"[0-9A-F]+|'[0-7]+|`.|\d+)")
 _UNIT_ROLES = frozenset(["unit", "fill", "plus", "minus"])
 _SKIPPED_KINDS = frozenset("*brtpky")
-"""Kinds that are written as part of the name's token, or stand for nothing."""
+"""Kinds that are part of the name's token, or are not written."""
 KEYWORDS = re.compile(rf"(?:(?:width|height|depth)[-+]*[\d.]+{WRITTEN_UNIT})+")
-r"""What may stand behind `\vrule`."""
+r"""Keywords of `\vrule` with their lengths."""
 
 COUNTED_COLUMNS = 12
-"""Wider arrays may have any number of cells: each width that is counted costs places of its own."""
+"""Widest array whose cells are counted, since every width needs stack symbols of its own."""
 
 
 class TokenClass(NamedTuple):
@@ -124,9 +124,9 @@ class StackSymbol(NamedTuple):
 
 
 def classify(token: str) -> TokenClass:
-    """Look at one token, or symbol of one that is spelled; its neighbours play no part.
+    """Return the class of one token, or of one symbol of a spelled token.
 
-    The first symbol does what the whole token would do, and opens the token's own arguments.
+    The first symbol of a spelled token has the role of the whole token, and opens the token's own arguments.
     """
     if is_first(token):
         opener = token[1:]
@@ -186,13 +186,13 @@ def _classify_whole(token: str) -> TokenClass:
 
 
 def rule_part(token: str) -> str:
-    r"""Of a column in several tokens, between which `\vrule` has its keywords: the first, one between, or the last."""
+    r"""Position in a column of several tokens, as with the keywords of `\vrule`: first, between, last; else empty."""
     behind, before = bool(KEYWORDS.match(token)), token.endswith("\\vrule")
     return "between" if behind and before else "last" if behind else "first" if before else ""
 
 
 def text_role(symbol: str) -> str:
-    """What a symbol is where there is no mathematics; nothing where it may not stand there."""
+    """Return the role of a symbol outside of mathematics, such as "digit"; empty where it may not occur."""
     if len(symbol) == 1:
         return _CHARACTERS.get(symbol, "letter" if symbol.isalpha() else "character")
     if symbol in _WORDS:
@@ -215,17 +215,17 @@ def text_role(symbol: str) -> str:
 
 
 def _is_text_symbol(symbol: str) -> bool:
-    r"""Whether it is named as `\textbackslash` is."""
+    r"""Whether the symbol is a text symbol such as `\textbackslash`."""
     return symbol.startswith("\\text") and symbol[1:].isalpha() and symbol not in _WORDS
 
 
 def inner_kinds(name: str) -> str:
-    """The arguments that a command takes behind its bare name."""
+    """Return the kinds of the arguments that follow a command inside a spelled token."""
     return COMMANDS.get(name, COMMANDS.get(name.rstrip("*"), "")).replace("*", "").rstrip(OPTIONAL_KINDS)
 
 
 def is_for_words(symbol: str) -> bool:
-    r"""Whether the symbol has no top outside of tokens that are spelled: `\text` without its text, an accent."""
+    r"""Whether the symbol occurs only inside spelled tokens: `\text` without its text, an accent."""
     if symbol in known_symbols():
         return False
     if symbol in COMMANDS:
@@ -234,7 +234,7 @@ def is_for_words(symbol: str) -> bool:
 
 
 def own_arguments(opener: str) -> str:
-    """The closing bracket of the argument that an opener begins, and the kinds of this argument and those behind it."""
+    """Return the closing bracket of the argument that an opener begins, then the kinds from this argument on."""
     closer = _CLOSERS[opener[-1]]
     if environment := _BEGIN.match(opener):
         kinds = options(environment[1])
@@ -256,11 +256,11 @@ def own_arguments(opener: str) -> str:
 
 
 def options(environment: str) -> str:
-    """The kinds of an environment's options."""
+    """Return the kinds of an environment's options."""
     kinds = ENVIRONMENTS.get(environment, "")
     return _OPTIONS.get(environment, "p") if kinds.startswith("p") else ""
 
 
 def may_hold_bracket(word: str) -> bool:
-    """Whether a closing bracket may stand outside of braces, where it would end an optional argument around it."""
+    """Whether a closing bracket may occur outside of braces, where it would end an optional argument around it."""
     return word[0] == "]" or any(kind in OPTIONAL_KINDS for kind in word[1:])

@@ -10,9 +10,9 @@ from im2latex.latex.automaton.alphabet import BARE, OPTIONAL_KINDS, StackSymbol,
 
 _DIGITS = ("digit", "large digit")
 _IN_NUMBER = {"quote": frozenset([*_DIGITS, "hexadecimal"]), "apostrophe": frozenset(["digit"])}
-"""Digits by the mark before them: hexadecimal ones and octal ones."""
+"""Digits by the preceding mark: hexadecimal and octal ones."""
 _STAGES = ("", "plus ", "minus ")
-"""A length, and what it has behind `plus` and `minus`."""
+"""Prefixes of the states of a length, and of its parts after `plus` and `minus`."""
 
 
 def _numbers() -> dict[str, dict[str, str]]:
@@ -30,17 +30,17 @@ def _numbers() -> dict[str, dict[str, str]]:
 
 
 _NUMBERS = _numbers()
-"""What may follow in a length, by what it has so far (`quantities.LENGTH`)."""
+"""Transitions of a length: state and role to the next state (`quantities.LENGTH`)."""
 _ENDS = frozenset(["unit", "plus unit", "minus unit", "register"])
 _SIGNS = ("sign", "hyphen")
 _PENALTY = ("penalty", "penalty sign", "penalty number")
 _LENGTH = "="
-"""Before what a length has so far, in vertical space."""
+"""Prefix of the states of a length in vertical space."""
 _ITEMS = {"skip": _LENGTH, "kern": _LENGTH, "penalty": "penalty", "vertical": "vertical"}
 
 
 def may_end(top: StackSymbol) -> bool:
-    """Whether the argument is complete as far as it was read."""
+    """Whether the argument may end in its present state."""
     if top.kind == "length":
         return top.after in _ENDS
     if top.kind == "placement or width":
@@ -53,7 +53,7 @@ def may_end(top: StackSymbol) -> bool:
 
 
 def in_length(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...] | None:
-    """A length, which ends at a bracket, with the last mark, or, inside another token, at its unit."""
+    """Transition in a length, which ends at a bracket, with the last mark, or, inside another token, at its unit."""
     is_last = symbol.role == "last"
     after = _NUMBERS.get(top.after, {}).get(symbol.name if is_last else symbol.text_role)
     on = None if after is None else (top._replace(after=after),)
@@ -65,7 +65,7 @@ def in_length(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...] |
 
 
 def in_integer(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...] | None:
-    """A number, which ends with the last mark; inside another token it ends at a digit, behind which more may stand."""
+    """Transition in an integer, which ends with the last mark; inside another token it may end at every digit."""
     is_last = symbol.role == "last"
     what = symbol.name if is_last else symbol.text_role
     if top.after in ("", "sign") and not is_last:
@@ -81,7 +81,7 @@ def in_integer(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...] 
 
 
 def in_vertical(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...] | None:
-    r"""What `\noalign` takes: space, rules and penalties."""
+    r"""Transition in the argument of `\noalign`: space, rules and penalties."""
     what, before = symbol.text_role, top.after
     if before in _PENALTY and what in _DIGITS:
         after = "penalty number"
@@ -99,8 +99,10 @@ def in_vertical(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...]
 _CONTENT = dict.fromkeys("tvx", "text") | dict.fromkeys("rb", "raw") | dict.fromkeys("m@", "group")
 _CONTENT |= {"l": "length", "y": "keyword", "q": "vertical", "o": "bracket"}
 _CONTENT |= {"p": "placement", "P": "placement or width", "C": "column letters"}
-"""The place of an argument by its kind: as in signatures; `@` for what stands between two columns, `P` and `C` for the
-options of environments that take something else than `p`."""
+"""Kind of the stack symbol by the kind of the argument.
+
+Kinds as in signatures; `@` is the content between two columns, `P` and `C` are options of environments other than `p`.
+"""
 LETTERS = frozenset(["letter", "placement", "hexadecimal"])
 _RAW = LETTERS | frozenset(
     [
@@ -119,25 +121,25 @@ _RAW = LETTERS | frozenset(
     ]
 )
 _IN_TEXT = _RAW | {"space", "bracket", "text"}
-"""What leaves everything as it is, in a raw word and in text."""
+"""Roles that leave the stack unchanged, in a raw word and in text."""
 
 
 def opened(word: str, inner: bool = False) -> StackSymbol:
-    """The top that a first symbol opens, or, of a command inside the token, a bracket."""
+    """Return the stack symbol for an argument that a first symbol, or a bracket inside the token, opens."""
     if word == BARE:
         return StackSymbol("length", spelled=True, rest="")
     return StackSymbol(_CONTENT[word[1]], name=word[0], spelled=True, rest=word[2:], inner=inner)
 
 
 def due_inside(kinds: str) -> tuple[StackSymbol, ...]:
-    """The arguments of a command inside a token, the first one innermost."""
+    """Return the stack symbols for the arguments of a command inside a token, the first argument on top."""
     if any(kind in OPTIONAL_KINDS for kind in kinds):
         return (StackSymbol("argument", rest=kinds, inner=True),)
     return tuple(map(StackSymbol, reversed(kinds.replace("om", "o"))))
 
 
 def argument_transition(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...] | None:
-    """As `nesting.step`, for the places of this module."""
+    """Apply the transition function to the stack symbols of this module; see `transitions.transition`."""
     if top.kind in ARGUMENT_KINDS or top.kind == "argument" or top.kind == "accent":
         return _begun(top, symbol)
     if top.kind == "integer":
@@ -147,7 +149,7 @@ def argument_transition(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymb
 
 
 def closed(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...] | None:
-    """What is left where the symbol ends the argument; None where it does not."""
+    """Return the stack symbols that remain where the symbol ends the argument; None where it does not."""
     if symbol.role == top.name:
         if top.rest is None:
             return ()
@@ -158,13 +160,13 @@ def closed(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...] | No
 
 
 ARGUMENT_KINDS = frozenset("lrtvngi")
-"""Arguments of commands inside tokens that are no mathematics."""
+"""Kinds of arguments inside spelled tokens that are not mathematics."""
 _TEXT_GROUP = StackSymbol("text", name="}", spelled=True)
 _GAP = StackSymbol("length", name="]", spelled=True)
 
 
 def _begun(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...] | None:
-    """The first symbol of what is due."""
+    """Transition at the first symbol of an argument."""
     if top.kind == "argument":
         rest = top.rest or ""
         if symbol.role == "[":
@@ -181,14 +183,14 @@ def _begun(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...] | No
 
 
 def _in_raw(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...] | None:
-    accent = symbol.role == "symbol" and symbol.kinds == "m"  # which \skew takes
+    accent = symbol.role == "symbol" and symbol.kinds == "m"  # \skew takes an accent
     if symbol.text_role == "bracket" or accent:
         return (top,) if top.name == "}" else None
     return (top,) if symbol.text_role in _RAW or symbol.text_role == "register" or symbol.delimiter else None
 
 
 def _in_option(top: StackSymbol, symbol: TokenClass) -> tuple[StackSymbol, ...] | None:
-    """A keyword, a placement or the like, one or several symbols long."""
+    """Transition in a keyword, a placement or column letters."""
     if top.after in ("style", "placement"):
         return None
     if top.kind == "keyword":

@@ -1,13 +1,12 @@
-r"""What may follow in a normalized formula, token by token: a pushdown automaton over the language of `tokens`.
+r"""Transition function of the pushdown automaton for normalized formulas.
 
-A formula is read with a stack of places, the innermost last: rows of mathematics (the formula itself, a group, the
-inside of `\left ... \right`, a table) and things that are due (an argument, a delimiter). Every token replaces the
-innermost top by none, one or several. What is read to its end, with the stack back at the formula itself, has its
-groups, environments and fences balanced, its arguments present, no double script, and no more cells in a row than its
-table has: so it parses.
+The stack holds rows of mathematics (the formula itself, a group, the inside of `\left ... \right`, a table) and
+arguments that must follow. A transition pops the top of the stack and pushes zero or more stack symbols. A formula is
+accepted if it ends with the stack back at the formula itself: then its groups, environments and fences are balanced,
+its arguments complete, its scripts single, and its rows no wider than their table; so it parses.
 
-It is the language that `write` emits, where every argument and script stands in braces, and not all of LaTeX. Pure
-functions on small tuples; `learning.constraints` compiles them to tables.
+The language is that of the serializer, where every argument and script is in braces, not all of LaTeX. The functions
+are pure; `decoding.grammar_constraint` compiles them to tables.
 """
 
 from im2latex.latex.automaton.alphabet import (
@@ -39,7 +38,7 @@ _WORDS = frozenset(
 
 
 def transition(top: StackSymbol, token: TokenClass) -> tuple[StackSymbol, ...] | None:
-    """What takes the innermost top when a token is read there, innermost last; None where it may not stand."""
+    """Return the symbols that replace `top` when the token is read, the last one on top; None where it is invalid."""
     if token.word and (top.spelled or (top.kind == "bracket" and may_hold_bracket(token.word))):
         return None
     if top.kind == "i" and token.word == BARE:
@@ -95,8 +94,11 @@ _OPENED: dict[str, dict[str, tuple[StackSymbol, ...]]] = {
     "r": {"{": (StackSymbol("}"), StackSymbol("word"))},
     "c": {"{": (StackSymbol("columns"),)},
 }
-r"""What is due: an argument (f, u: or one symbol without braces), one that may have lines, one with an optional one
-before it, a length, a word, columns, the rows of a command."""
+"""Transitions from an argument that must follow, by the role of the token.
+
+m, h: a group. f, u: a group or one symbol. s: a group with lines. o: an optional argument before a group. l: a length,
+r: a word, c: columns, and the rows of a command.
+"""
 
 
 def _in_row(top: StackSymbol, token: TokenClass) -> tuple[StackSymbol, ...] | None:
@@ -104,7 +106,7 @@ def _in_row(top: StackSymbol, token: TokenClass) -> tuple[StackSymbol, ...] | No
     table = top.kind == "table"
     found: tuple[StackSymbol, ...] | None = None
     if role == "symbol":
-        with_options = top.spelled and top.kind != "bracket"  # in one, a bracket would end it
+        with_options = top.spelled and top.kind != "bracket"  # in an optional argument, a bracket would end it
         found = (on, *(due_inside if with_options else _due)(token.kinds))
     elif role == "word" or role == "unit":
         found = (on, *due_inside(token.kinds)) if top.spelled and (token.kinds or role == "unit") else None
@@ -121,7 +123,7 @@ def _in_row(top: StackSymbol, token: TokenClass) -> tuple[StackSymbol, ...] | No
         found = () if top.kind == "bracket" else (on,)
     elif role == "[" and top.spelled and top.after in _OPTION_BEHIND:
         found = _option(top)
-    elif role == "[" or role == "*":  # would belong to the row break before it
+    elif role == "[" or role == "*":  # would belong to the preceding row break
         found = None if _takes(top, role) else (on,)
     elif role == "&":
         found = (top._replace(after="&", used_cells=_counted(top, 1)),) if table and _has_room(top, 1) else None
@@ -155,7 +157,7 @@ def _in_row(top: StackSymbol, token: TokenClass) -> tuple[StackSymbol, ...] | No
 
 
 def _due(kinds: str) -> tuple[StackSymbol, ...]:
-    """Arguments that are due, the first one innermost; an optional one stands with the one behind it."""
+    """Return the symbols for arguments that must follow, the first on top; an optional one is joined with the next."""
     return tuple(StackSymbol(kind) for kind in reversed(kinds.replace("om", "o")) if kind not in "by")
 
 
@@ -163,7 +165,7 @@ _OPTION_BEHIND = ("\\\\", "\\begin")
 
 
 def _option(top: StackSymbol) -> tuple[StackSymbol, ...] | None:
-    """The gap of a row break or the option of an environment, where no space keeps a bracket apart."""
+    """Transition at the gap of a row break or the option of an environment, where no space separates the bracket."""
     if top.after == "\\\\":
         return (top._replace(after=""), opened("]l", inner=True))
     kinds = options(top.name)
@@ -171,7 +173,7 @@ def _option(top: StackSymbol) -> tuple[StackSymbol, ...] | None:
 
 
 def _opened(token: TokenClass, spelled: bool) -> tuple[StackSymbol, ...]:
-    """An environment's rows, and before them its arguments."""
+    """Return the symbols of an environment: its rows, and on top its arguments."""
     if "c" in token.kinds:
         return (StackSymbol("array", name=token.name),)
     most = MAX_CELLS.get(token.name)
@@ -182,7 +184,7 @@ def _opened(token: TokenClass, spelled: bool) -> tuple[StackSymbol, ...]:
 
 
 def _takes(top: StackSymbol, mark: str) -> bool:
-    """Whether what stands before takes a bracket or a star as its own; spaces keep the bracket apart at times."""
+    """Whether the preceding token would take a bracket or a star as its own; spaces may separate a bracket."""
     if top.spelled:
         return top.after == "\\\\"
     spaced = top.kind != "formula" and top.name not in BRACKET_AFTER_SPACE
@@ -194,12 +196,12 @@ def _has_room(top: StackSymbol, cells: int) -> bool:
 
 
 def _counted(top: StackSymbol, cells: int) -> int:
-    """Cells used, where they are counted at all."""
+    """Add used cells, where they are counted."""
     return top.used_cells if top.max_cells is None else top.used_cells + cells
 
 
 def accepts(tokens: list[str]) -> bool:
-    """Whether the automaton reads the tokens to their end."""
+    """Whether the automaton accepts the tokens."""
     stack = [START]
     for token in [*map(classify, tokens), END]:
         found = transition(stack.pop(), token) if stack else None
@@ -212,11 +214,12 @@ def accepts(tokens: list[str]) -> bool:
 MAX_CELLS = dict.fromkeys(["cases", "dcases", "rcases", "drcases", "split"], 2)
 MAX_CELLS |= dict.fromkeys(["gathered", "multlined", "lgathered", "rgathered", "subarray", "crampedsubarray"], 1)
 MAX_CELLS |= {f"{kind}matrix{star}": 10 for kind in ("", *"pbBvV") for star in ("", "*")}
-"""Cells in a row of amsmath's and mathtools' tables; ten is MaxMatrixCols as amsmath sets it (user guide, 4.1)."""
+"""Largest number of cells per row in amsmath's and mathtools' tables; ten is amsmath's MaxMatrixCols (user guide, 4.1).
+"""
 
 
 def in_columns(top: StackSymbol, token: TokenClass) -> tuple[StackSymbol, ...] | None:
-    """A column specification; its end opens the rows of the array it belongs to."""
+    """Transition in a column specification; its end opens the rows of the array."""
     if top.spelled and token.name in COLUMN_KINDS:
         cells = 0 if COLUMN_KINDS[token.name] == "@" else 1
         on = top._replace(used_cells=min(top.used_cells + cells, COUNTED_COLUMNS + 1))

@@ -1,1 +1,1 @@
-"""Random formulas, and variations of a formula."""
+"""Random formulas from a grammar, and random variations of formulas."""

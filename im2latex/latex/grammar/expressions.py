@@ -39,7 +39,7 @@ class ExpressionGrammar:
         return " ".join(parts)
 
     def term(self, depth: int) -> str:
-        """A factor, or two of them side by side."""
+        """One factor, or two side by side."""
         first = self._factor(depth)
         return f"{first} {self._factor(depth - 1)}" if self._chance(0.2) else first
 
@@ -61,7 +61,7 @@ class ExpressionGrammar:
         return self._production(kinds)()
 
     def atom(self) -> str:
-        """One symbol, perhaps under an accent or in a font."""
+        """One symbol, possibly with an accent or in a font."""
         kinds: list[tuple[int, Callable[[], str]]] = [
             (42, self._letter),
             (18, self._greek),
@@ -179,11 +179,11 @@ class ExpressionGrammar:
         return self._zipf_choice(self._symbols.greek_capitals)
 
     def _synonym(self, command: str) -> str:
-        """The command or a synonym of it."""
+        """Return the command or its synonym."""
         return SYNONYMS[command] if command in SYNONYMS and self._chance(0.4) else command
 
     def _zipf_choice(self, words: str) -> str:
-        """A word; the earlier ones more often, unless all symbols are alike."""
+        """Draw a word with weights by its rank, or uniformly."""
         choices = words.split()
         if self._symbols.flat:
             return self._random.choice(choices)
@@ -193,7 +193,7 @@ class ExpressionGrammar:
         return self._random.choice(choices)
 
     def _production(self, kinds: Sequence[tuple[int, Callable[[], str]]]) -> Callable[[], str]:
-        """One of the productions, by weight."""
+        """Draw a production by its weight."""
         return self._random.choices([make for _, make in kinds], [weight for weight, _ in kinds])[0]
 
     def _chance(self, share: float) -> bool:

@@ -1,14 +1,11 @@
-r"""Formulas from a seeded grammar, written the way people write LaTeX.
+"""Generator of random formulas from a seeded grammar, in the style in which people write LaTeX.
 
-They are the embedded dataset and feed the property tests. A formula is a statement (`an equation`, `a limit`, `a case
-distinction`, ...) over expressions of bounded depth. Symbols are drawn by falling weight, as in real papers, and
-spelled in several ways that mean the same (`\frac12` and `\frac{1}{2}`, `{\rm x}` and `\mathrm{x}`), so that the
-normalizer has work to do.
+The formulas are the embedded dataset and inputs of property tests. A formula is a statement (an equation, a limit, a
+case distinction) over expressions of bounded depth. Equivalent spellings occur, so that the normalizer has work to do.
+With `symbol_sets.flat_symbols` the productions use every symbol of symbols.txt with equal frequency, so that the
+content of a formula cannot be guessed.
 
-Pure functions of a `random.Random`: the same seed gives the same formulas on every machine.
-
-With `flat_symbols` of `grammar_symbols` the same productions are filled with every symbol of symbols.txt, each as often
-as any other of its kind: formulas whose content cannot be guessed.
+Pure functions of a `random.Random`: a seed gives the same formulas on every machine.
 """
 
 import random
@@ -23,14 +20,14 @@ _LEXEME = re.compile(r"\\(?:begin|end)\{\w+\}|\\(?:[A-Za-z]+|.)|\S", re.DOTALL)
 
 
 MIN_TOKENS, MAX_TOKENS = 8, 36
-"""Shortest and longest formula, in lexemes of its source; normalizing adds a few braces."""
+"""Shortest and longest formula, in lexemes of its source; normalization adds a few braces."""
 
 SHORT_TOKENS, SHORT_KEPT = 12, 0.7
-"""Formulas shorter than this are thinned out, to this share."""
+"""Formulas shorter than this are kept with this probability."""
 
 
 def generate(count: int, seed: int, symbols: Symbols | None = None) -> list[str]:
-    """`count` distinct formulas; of the symbols that papers use most, unless others are given."""
+    """Return `count` distinct formulas, by default of the most frequent symbols of papers."""
     generator = random.Random(seed)
     found: dict[str, None] = {}
     while len(found) < count:
@@ -39,7 +36,7 @@ def generate(count: int, seed: int, symbols: Symbols | None = None) -> list[str]
 
 
 def random_formula(generator: random.Random, symbols: Symbols | None = None) -> str:
-    """One formula of bounded length."""
+    """Draw one formula of bounded length."""
     while True:
         text = FormulaGrammar(generator, symbols).statement()
         tokens = len(_LEXEME.findall(text))
@@ -55,7 +52,7 @@ THIN_SPACES = (r"\:", r"\;")
 
 
 def load_classics() -> list[str]:
-    """Classic formulas of mathematics and physics, in the order of classics.txt beside this file."""
+    """Return classic formulas of mathematics and physics, in the order of classics.txt beside this file."""
     return (files("im2latex.latex.grammar") / "classics.txt").read_text(encoding="utf-8").splitlines()
 
 

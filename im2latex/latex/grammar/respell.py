@@ -1,8 +1,8 @@
-r"""Other spellings of a formula that print the same image: what a canonical normalizer must bring together.
+r"""Random LaTeX sources of a formula that print the same image, to test the normalizer.
 
-The formula is parsed and written again with every choice that LaTeX leaves open drawn at random: braces, the order of
-scripts, `\over` for `\frac`, old font switches, synonyms, spaces, comments. Whether a respelling keeps the image is
-for the renderer to say; the benchmark of the normalizer asks it for each one.
+The formula is parsed and written with random choices wherever LaTeX allows several: braces, the order of scripts,
+`\over` for `\frac`, old font switches, synonyms, spaces, comments. The benchmark of the normalizer renders each source
+to verify that the image is the same.
 """
 
 from collections.abc import Iterator
@@ -27,21 +27,21 @@ _BRACED_COMMANDS = frozenset(
 )
 _BARE_FIELDS = frozenset(["\\frac"])
 _LITERAL = frozenset(["\\mathds", "\\mathbbm"])
-"""The renderer's stand-ins for these know the digit 1 from the letters by its spelling."""
+"""The renderer's definitions of these commands distinguish the digit 1 from letters by its spelling."""
 _LONGEST_WORD = 60
 _SPACES = ["", "", "", " ", "  ", "\n", "\t", " % by the way\n"]
 
 
 @limit_recursion
 def respell(formula: str, seed: int) -> str:
-    """Write the formula in another way; the same seed, the same way. Raises `LatexError` for what is no formula."""
+    """Write the formula differently, determined by the seed; raises `LatexError` for an invalid formula."""
     variation = _SourceVariation(Random(seed))
     pieces = list(variation.row(parse(formula)))
     return variation.joined(variation.framed(pieces))
 
 
 class _SourceVariation:
-    """Draws every choice from one generator."""
+    """Writes nodes with random choices from one generator."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -51,7 +51,7 @@ class _SourceVariation:
         return self._random.random() < self._probability
 
     def framed(self, pieces: list[str]) -> list[str]:
-        """The formula with what prints nothing around it."""
+        """Add code that prints nothing around the formula."""
         if self._chance():
             pieces = ["{", *pieces, "}"]
         if self._chance():
@@ -59,11 +59,11 @@ class _SourceVariation:
         return pieces
 
     def joined(self, pieces: list[str]) -> str:
-        """The pieces with spaces, line ends and comments where TeX ignores them."""
+        """Join the pieces with spaces, line ends and comments where TeX ignores them."""
         text = ""
         for piece in pieces:
             space = self._random.choice(_SPACES) if self._chance() else ""
-            # an empty line would end the paragraph, and a bracket right behind a row break would open a gap
+            # an empty line would end the paragraph, and a bracket after a row break would be its gap
             if text.endswith("\\\\") and piece[0] in "[*":
                 space = " "
             if not text or (text.endswith("\n") and space.strip(" \t") == "\n"):
@@ -74,12 +74,12 @@ class _SourceVariation:
         return text
 
     def row(self, row: Row) -> Iterator[str]:
-        """The pieces of a row."""
+        """Yield the pieces of a row."""
         for node in row:
             yield from self.node(node)
 
     def node(self, node: Node) -> Iterator[str]:
-        """The pieces of a node."""
+        """Yield the pieces of a node."""
         match node:
             case Token():
                 yield from self._token(node)
@@ -117,7 +117,7 @@ class _SourceVariation:
             yield from ("{", *self.row(row), "}")
 
     def _field(self, row: Row) -> Iterator[str]:
-        """An argument or script, without braces where it is one token."""
+        """Write an argument or script, without braces where it is one token."""
         alone = row[0] if len(row) == 1 else None
         bare = (isinstance(alone, Token) and is_ordinary(alone)) or (
             isinstance(alone, Command) and alone.name in _BARE_FIELDS
@@ -142,7 +142,7 @@ class _SourceVariation:
             if script is None:
                 continue
             if mark == "^" and set(map(_text, script)) == {"\\prime"} and self._chance():
-                yield "'" * len(script)  # a space between primes would part them
+                yield "'" * len(script)  # a space between primes would separate them
             else:
                 yield mark
                 yield from self._field(script)
@@ -198,7 +198,7 @@ class _SourceVariation:
 
 @cache
 def _other_names() -> dict[str, list[str]]:
-    """From a canonical name to the other names of the same symbol or space."""
+    """Map a canonical name to the other names of the same symbol or space."""
     others: dict[str, list[str]] = {}
     for other, name in (*SYNONYMS.items(), *NAMES.items()):
         others.setdefault(name, []).append(other)

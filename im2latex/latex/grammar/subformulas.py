@@ -1,9 +1,9 @@
-r"""Sub-formulas of a formula: runs of neighbouring nodes in any row of its tree.
+r"""Sub-formulas: runs of adjacent nodes in any row of a formula's tree.
 
-A row is the formula itself, an argument, a script, a table cell, or what stands between `\left` and `\right`, so a run
-has its braces, environments and fences balanced. Left out is what would not stand alone: a `\middle` without its fence,
-a row break or rule without its table, a space or a style at either end. The inside of words (`\operatorname`,
-`\mathrm` of several letters) is not cut.
+A row is the formula itself, an argument, a script, a table cell, or the inside of `\left ... \right`, so the braces,
+environments and fences of a run are balanced. Excluded is what is invalid alone: a `\middle` without its fence, a row
+break or rule without its table, a space or a style at either end. Words (`\operatorname`, `\mathrm` of several letters)
+are not split.
 """
 
 import random
@@ -22,7 +22,7 @@ _WORD_FONTS = frozenset(FONT_SWITCHES.values()) - {"\\mathcal"}
 _BOUND = frozenset(
     split(r"\middle \multicolumn \hdotsfor \cline \tag \label \intertext \shortintertext \color \lefteqn \raise \lower")
 )
-r"""Commands that belong to what stands around them, or act on all that follows."""
+"""Commands that depend on their context, or affect everything after them."""
 _BOUND_TOKENS = frozenset(split(r"\hline \limits \nolimits \displaylimits & \right \not \vline \cr \crcr"))
 _NOT_AT_AN_END = STYLE_SWITCHES | frozenset(split(r"\, \: \; \! \> ~ \quad \qquad"))
 _CLOSERS = {
@@ -33,7 +33,7 @@ _CLOSERS = {
     "\\lfloor": "\\rfloor",
     "\\lceil": "\\rceil",
 }
-"""What closes a bracket; half-open intervals mix round and square ones."""
+"""Closing brackets of an opening one; half-open intervals mix round and square ones."""
 _ALL_CLOSERS = frozenset([")", "]"]) | frozenset(_CLOSERS.values()) - {")]", "])"}
 
 
@@ -48,12 +48,12 @@ class Run:
 
     @property
     def nodes(self) -> Row:
-        """The nodes themselves."""
+        """The nodes of the run."""
         return self.row[self.start : self.end]
 
 
 def runs(row: Row, most: int) -> Iterator[Run]:
-    """Every run of at most `most` tokens that can stand alone, in this row and in all rows inside it."""
+    """Yield every run of at most `most` tokens that is valid alone, in this row and in all rows inside it."""
     lengths = [len(write([node])) for node in row]
     trimmed = [_is_trimmed(node) for node in row]
     brackets = [delimiter(node) for node in row]
@@ -75,7 +75,7 @@ def runs(row: Row, most: int) -> Iterator[Run]:
 
 
 def by_length(row: Row, most: int) -> dict[int, list[Run]]:
-    """The same runs by their number of tokens."""
+    """Group the runs by their number of tokens."""
     found: defaultdict[int, list[Run]] = defaultdict(list)
     for run in runs(row, most):
         found[run.tokens].append(run)
@@ -83,21 +83,21 @@ def by_length(row: Row, most: int) -> dict[int, list[Run]]:
 
 
 def choose(found: Mapping[int, Sequence[Run]], least: int, most: int, generator: random.Random) -> Row | None:
-    """A run of `least` to `most` tokens: a length that occurs, all alike, then a run of it. None where there is none.
+    """Draw a run of `least` to `most` tokens: first a length uniformly, then a run of it. None where there is none.
 
-    Its nodes are those of the formula, and not to be changed.
+    The nodes belong to the formula and must not be modified.
     """
     lengths = [length for length in range(least, most + 1) if length in found]
     return generator.choice(found[generator.choice(lengths)]).nodes if lengths else None
 
 
 def _is_trimmed(node: Node) -> bool:
-    """Whether a run neither starts nor ends here."""
+    """Whether no run may start or end here."""
     return is_space(node) or (isinstance(node, Token) and node.text in _NOT_AT_AN_END)
 
 
 def _hangs(node: Node) -> bool:
-    """Whether these are scripts of something that stands before."""
+    """Whether the node is scripts of an empty nucleus."""
     return isinstance(node, Scripts) and isinstance(node.nucleus, Group) and not node.nucleus.body
 
 
@@ -113,7 +113,7 @@ def _is_bound(node: Node) -> bool:
 
 
 def _pairs(bracket: Token | None, due: list[str]) -> bool:
-    """Whether a run may go on here: no bracket closes that was not opened in it; `due` is what must still close."""
+    """Whether a run may continue: no bracket closes that it did not open; `due` are the brackets that must close."""
     if bracket is None:
         return True
     if bracket.text in _CLOSERS:
@@ -123,7 +123,7 @@ def _pairs(bracket: Token | None, due: list[str]) -> bool:
 
 
 def delimiter(node: Node) -> Token | None:
-    r"""The token of the delimiter that a node prints: plain, with scripts, or behind `\big` and its kin."""
+    r"""Return the token of the delimiter that a node prints: plain, with scripts, or after `\big` and others."""
     match node:
         case Token(text=text) if text in DELIMITERS:
             return node
@@ -135,7 +135,7 @@ def delimiter(node: Node) -> Token | None:
 
 
 def _is_word(node: Node) -> bool:
-    """Whether the node is a word in upright letters, which makes no sense in pieces."""
+    """Whether the node is a word in upright letters, which is not split."""
     if isinstance(node, Scripts):
         return False
     return isinstance(node, Command) and node.name in _WORD_FONTS and len(node.arguments[0].body) > 1

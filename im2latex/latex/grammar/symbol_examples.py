@@ -1,5 +1,6 @@
-r"""A short formula around one given symbol, where such a symbol stands: a relation between two sides, an accent over a
-letter, an environment with cells. So every symbol of a vocabulary can be shown as often as is wanted.
+"""Example formulas of one symbol: a relation between two sides, an accent over a letter, an environment with cells.
+
+They let a dataset contain every symbol of a vocabulary with a minimum frequency.
 """
 
 import random
@@ -29,21 +30,21 @@ _UNUSABLE = NEVER_ALONE | frozenset(
     \splitdfrac \sideset \mathord \mathop \mathbin \mathrel \mathopen \mathclose \mathpunct \mathinner \substack
     \middle""")
 )
-"""What prints nothing of its own, or belongs to what stands around it."""
+"""Symbols that print nothing themselves, or depend on their context."""
 
 
 def symbol_example(symbol: str, generator: random.Random) -> str | None:
-    """LaTeX source of one use of the symbol; None for what is no symbol: an argument, a text, a part of structure."""
+    """Return LaTeX source that uses the symbol; None for an argument, a text, or a part of structure."""
     if symbol in _UNUSABLE:
         return None
     return _SymbolExampleGrammar(generator, flat_symbols()).of(symbol)
 
 
 class _SymbolExampleGrammar(FormulaGrammar):
-    """Surroundings, in the grammar's words."""
+    """Productions of the context of a symbol."""
 
     def of(self, symbol: str) -> str | None:
-        """A formula that holds the symbol."""
+        """Return a formula that contains the symbol, or None."""
         if found := re.fullmatch(r"\\begin\{([a-zA-Z]+)\}", symbol):
             return self._environment(found[1])
         if symbol in COMMANDS:
@@ -75,13 +76,13 @@ class _SymbolExampleGrammar(FormulaGrammar):
         return self._choice([self.atom(), f"{self.atom()} {self._relation()} {self.atom()}"])
 
     def _beside(self, text: str) -> str:
-        """The text alone, or next to something."""
+        """Return the text alone, or next to an operator and an atom."""
         before = f"{self.atom()} {self._choice([self._sum(), self._relation(), ''])} " if self._chance(0.5) else ""
         after = f" {self._choice([self._sum(), self._relation(), ''])} {self.atom()}" if self._chance(0.5) else ""
         return f"{before}{text}{after}"
 
     def _applied(self, name: str, kinds: str) -> str | None:
-        """The command with arguments of the kinds it takes; None where one is no mathematics."""
+        """Return the command with arguments of its kinds; None where one is not mathematics."""
         if big := _BIG.fullmatch(name):
             return self._big(big[1], big[2])
         if not set(kinds) <= set("mo*"):

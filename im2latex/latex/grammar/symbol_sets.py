@@ -1,4 +1,4 @@
-"""The symbols that the grammar fills its productions with: those of papers, or all of symbols.txt alike."""
+"""Symbol sets of the grammar: the frequent symbols of papers, or all of symbols.txt."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ FONTS = (
 )
 
 NEVER_ALONE = frozenset(split(r"\not \lhook \rhook \prime \arrowvert \Arrowvert \bracevert"))
-"""Parts that other symbols are made of."""
+"""Parts of other symbols."""
 _GREEK_NAMES = frozenset(
     split("""alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi
     psi omega digamma""")
@@ -34,9 +34,9 @@ _GREEK_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class Symbols:
-    """What the productions are filled with, each a list of words; the earlier ones of a list more often, or all alike.
+    """Terminal symbols by kind, as words by falling frequency; with `flat`, all are equally frequent.
 
-    The defaults are the symbols that papers use most.
+    The defaults are the most frequent symbols of papers.
     """
 
     letters: str = LETTERS
@@ -54,7 +54,7 @@ class Symbols:
 
 
 def flat_symbols() -> Symbols:
-    """All symbols of each kind, equally frequent, and no bold fonts."""
+    """Return all symbols of each kind, equally frequent, without bold fonts."""
     kinds = symbol_classes()
     greek = small_greek()
     upper = " ".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -77,7 +77,7 @@ def flat_symbols() -> Symbols:
 
 
 def small_greek() -> frozenset[str]:
-    """The small Greek letters and their variants."""
+    """Return the small Greek letters and their variants."""
     return frozenset(
         name for name in symbol_classes()["ord"] if name.removeprefix("\\").removeprefix("var") in _GREEK_NAMES
     )

@@ -1,9 +1,8 @@
-r"""Formulas with other symbols in the same places: content that must be read, since nothing around it tells.
+"""Random substitution of the symbols of a formula, so that their identity cannot be inferred from the context.
 
-Letters, digits, relations, operators, functions, accents, brackets and kinds of matrices are replaced at random, each
-by one of a kind that can stand there. `consistent` gives all occurrences of a symbol one replacement, as in a formula
-about other things; otherwise each occurrence has its own. Structure, spaces, punctuation, words and names of operators
-stay. Bold is never added: a bold symbol stays bold or becomes plain.
+Letters, digits, relations, operators, functions, accents, brackets and types of matrices are replaced by others of the
+same kind. With `consistent`, all occurrences of a symbol get one replacement; otherwise each has its own. Structure,
+spaces, punctuation, words and names of operators stay. Bold is never added: a bold symbol stays bold or becomes plain.
 """
 
 import random
@@ -25,7 +24,7 @@ LETTER_FONTS = frozenset(
     \mathbfcal \mathsfit""")
 )
 CAPITALS_ONLY = frozenset(split(r"\mathcal \mathbb \mathscr \mathds \mathbbm \mathbfcal"))
-"""Fonts that hold no small letters."""
+"""Fonts without small letters."""
 _OTHER_FONTS = split(r"\mathcal \mathbb \mathscr \mathfrak \mathsf \mathrm \mathit \mathtt")
 _KEPT = frozenset(split(r"\operatorname \operatorname* \tag \label \color \textcolor"))
 """Commands whose content is a word."""
@@ -40,12 +39,12 @@ _SUMS = split(r"+ + - - \pm \times \cdot \otimes \oplus \cup \cap \wedge \vee \c
 FREQUENT = 0.7
 """Share of relations and operators that are drawn from the frequent ones, the rest from all."""
 CHANGED_BRACKET, CHANGED_ACCENT, CHANGED_FONT, PLAIN = 0.3, 0.5, 0.3, 0.5
-"""Chances that a pair of brackets, an accent or a font becomes another, and that a font is left out."""
+"""Probabilities that a pair of brackets, an accent or a font is replaced, and that a font is dropped."""
 
 
 @cache
 def _pools() -> dict[str, Sequence[str]]:
-    """From a kind of symbol to all of that kind."""
+    """Map a kind of symbol to its members."""
     symbols = flat_symbols()
     kinds = symbol_classes()
     return {
@@ -66,12 +65,12 @@ def _pools() -> dict[str, Sequence[str]]:
 
 _KEEPS_KIND = 0.5
 _VARIABLES = {"small": 8, "capital": 6, "greek": 6, "capital greek": 1, "other": 1}
-"""What stands for a variable of another kind, by weight."""
+"""Weights of the kinds that replace a variable."""
 
 
 @cache
 def _kind(token: str) -> str | None:
-    """The kind of a symbol that may be replaced."""
+    """Return the kind of a replaceable symbol, or None."""
     if len(token) == 1 and token.isalpha():
         return "small" if token.islower() else "capital"
     if len(token) == 1 and token.isdecimal():
@@ -98,7 +97,7 @@ class SymbolSubstitution:
     _chosen: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def row(self, row: Row, font: str | None = None) -> Row:
-        """The row with other symbols, as a new tree; `font` is the letter font that it stands in."""
+        """Return a new row with other symbols; `font` is the surrounding letter font."""
         changed = [self._node(node, font) for node in row]
         self._change_brackets(changed)
         return changed
@@ -140,7 +139,7 @@ class SymbolSubstitution:
         return Command(name, arguments)
 
     def _font(self, node: Command, outer: str | None) -> Node:
-        """A font command: the same, another one that is not bold, or left out."""
+        """Replace a font command by itself, by another one that is not bold, or by its content."""
         body = node.arguments[0].body
         one = body[0] if len(body) == 1 else None
         if isinstance(one, Token) and node.arguments[0].kind == "m" and _kind(one.text) in ("small", "capital"):
@@ -179,7 +178,7 @@ class SymbolSubstitution:
         return self.generator.choice(_pools()[kind])
 
     def _replaced(self, kind: str, token: str, draw: Callable[[], str]) -> str:
-        """A replacement; where all occurrences are to have one, that of the first."""
+        """Return a replacement; with `consistent`, that of the first occurrence."""
         if not self.consistent:
             return draw()
         if (kind, token) not in self._chosen:
@@ -187,13 +186,13 @@ class SymbolSubstitution:
         return self._chosen[kind, token]
 
     def _pair(self, left: str, right: str) -> tuple[str, str]:
-        """The brackets of a fence, perhaps others; a side that prints nothing stays."""
+        """Replace the brackets of a fence; a side that prints nothing stays."""
         if "." in (left, right) or not self._chance(CHANGED_BRACKET):
             return left, right
         return self.generator.choice(_BRACKETS)
 
     def _change_brackets(self, row: Row) -> None:
-        """Give pairs of brackets that stand in a row other shapes."""
+        """Replace pairs of brackets in a row."""
         open_: list[Token] = []
         for node in row:
             token = delimiter(node)

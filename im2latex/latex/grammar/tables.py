@@ -1,4 +1,4 @@
-"""Tables of given cells: matrices, arrays, case distinctions, aligned lines."""
+"""Random tables from given cells: matrices, arrays, case distinctions, aligned lines."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -12,9 +12,9 @@ MAX_ROWS, MAX_COLUMNS = 5, 5
 
 
 def random_table(cells: Sequence[str], generator: random.Random) -> str:
-    """LaTeX source of a table of two rows or more, with cells drawn from the given ones.
+    """Return LaTeX source of a random table of two rows or more.
 
-    Cells that start with a bracket or a star are left out: behind a row break they would belong to it.
+    Cells that start with a bracket or a star are excluded: a row break would read them.
     """
     cells = [cell for cell in cells if not cell.startswith(("[", "*"))] or ["0", "1"]
     make = generator.choices([_matrix, _array, _aligned, _cases], [40, 20, 25, 15])[0]

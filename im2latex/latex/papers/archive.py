@@ -1,12 +1,13 @@
-"""Papers on disk: .tex files, folders, and archives as arXiv hands them out. Nothing is unpacked to disk.
+"""Reader of paper sources: .tex files, folders, and arXiv archives, which are not unpacked to disk.
 
 reads   a .tex file            one paper
-        a folder               one paper, or one for each of the outermost folders with a .tex file directly inside,
-                               where there are several
+        a folder               one paper; or one for each of the outermost folders that contain a .tex file, where
+                               there are several
         .tar.gz, .tgz, .tar    the same
         .gz                    one .tex file
-Links, sparse members, members that lead out of the archive, binary files and files larger than the limits below are
-left out and counted. An archive with more than the limits is refused while it is read.
+
+Links, sparse members, members with a path outside of the archive, binary files and files above the limits below are
+skipped and counted. An archive above the limits is an error.
 """
 
 import posixpath
@@ -22,21 +23,21 @@ from im2latex.io.gzip_stream import GZIP_MAGIC, UNPACK_ERRORS, is_gzip, open_gzi
 
 SOURCES = (".tex", ".sty", ".cls", ".ltx", ".def")
 MAX_FILE_BYTES = 20_000_000
-"""The largest source that is read; a paper's is below 2 MB."""
+"""Largest source file that is read; a paper's is below 2 MB."""
 MAX_PAPER_BYTES = 100_000_000
-"""All sources of one paper together."""
+"""Largest total size of the sources of one paper."""
 MAX_ARCHIVE_BYTES = 1_000_000_000
-"""All sources of one archive together: they are held in memory, since a packed archive is read from its front."""
+"""Largest total size of the sources of one archive, which are held in memory: a compressed archive is a stream."""
 MAX_MEMBERS = 200_000
-"""Members of one archive; it takes tarfile 10 s to read so many headers."""
+"""Largest number of members of one archive; tarfile needs 10 s to read so many headers."""
 MAX_PATH_CHARACTERS = 4096
 MAX_HEADER_BYTES = 1_000_000
-"""The largest extended header, which tarfile reads whole; it holds a path and a few numbers."""
+"""Largest extended header, which tarfile loads into memory; a valid one holds a path and a few numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A name and the text of every source by its path inside the paper; `left_out` counts what was not read."""
+    """Name of a paper and the text of each source by its path inside the paper; `left_out` counts skipped files."""
 
     name: str
     files: dict[str, str]
@@ -45,7 +46,7 @@ class Paper:
 
 @dataclass
 class _Members:
-    """The sources of a folder or an archive: path to size in bytes and reader, which gives None where it cannot."""
+    """Sources of a folder or an archive: path to size in bytes and reader, which returns None on failure."""
 
     sources: dict[str, tuple[int, Callable[[], bytes | None]]] = field(default_factory=dict)
     left_out: int = 0
@@ -58,7 +59,7 @@ class _Members:
 
 
 def read_papers(place: Path) -> Iterator[Paper]:
-    """The papers at a place, in the order of their names; raises `InputError` where it cannot be read."""
+    """Yield the papers at a path, sorted by name; raises `InputError` where it cannot be read."""
     if not place.exists():
         raise InputError(f"{place}: no such file or folder")
     if place.is_dir():
@@ -70,7 +71,7 @@ def read_papers(place: Path) -> Iterator[Paper]:
 
 
 def read_source(path: Path) -> str:
-    """The text of one source; raises `InputError` where it cannot be read or is none."""
+    """Read the text of one source; raises `InputError` where it cannot be read or is binary."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -97,11 +98,11 @@ def _archive(place: Path) -> Iterator[Paper]:
 
 
 _ARCHIVE_ERRORS = (*UNPACK_ERRORS, tarfile.TarError, ValueError, LookupError, OverflowError, RecursionError)
-"""What reading a damaged archive raises; tarfile leaves out checks of the numbers and the order of headers."""
+"""Exceptions on damaged archives; tarfile does not validate all numbers and the order of headers."""
 
 
 def _packed_source(stream: IO[bytes], stem: str, place: Path) -> Paper:
-    """The only paper of a packed file that is no archive."""
+    """Read a compressed file that is no archive, as a paper of one source."""
     content = _limited(stream.read(MAX_FILE_BYTES + 1), place.name)
     if content.startswith(GZIP_MAGIC):
         raise InputError(f"{place}: is packed twice; unpack it once")
@@ -109,7 +110,7 @@ def _packed_source(stream: IO[bytes], stem: str, place: Path) -> Paper:
 
 
 class _Header(tarfile.TarInfo):
-    """A member whose extended header is of no unreasonable size: tarfile reads that into memory."""
+    """Archive member with a limited extended header."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
@@ -129,7 +130,7 @@ _EXTENDED = (
 
 
 def _is_tar(block: bytes) -> bool:
-    """Whether a file begins as an archive does, an empty one included."""
+    """Whether a file begins like a tar archive, possibly an empty one."""
     try:
         tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.HeaderError:
@@ -138,12 +139,12 @@ def _is_tar(block: bytes) -> bool:
 
 
 def _tar_members(stream: IO[bytes], place: Path) -> _Members:
-    """The sources of an archive, read in one pass."""
+    """Read the sources of an archive in one pass."""
     members = _Members()
     total = count = 0
     with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
         while (member := archive.next()) is not None:
-            archive.members.clear()  # type: ignore[attr-defined] # it keeps them all
+            archive.members.clear()  # type: ignore[attr-defined] # tarfile would store all of them
             count += 1
             if count > MAX_MEMBERS:
                 raise InputError(f"{place}: more than {MAX_MEMBERS:,} members; unpack it to a folder")
@@ -206,7 +207,7 @@ def _papers(name: str, members: _Members) -> Iterator[Paper]:
 
 
 def _roots(paths: Iterable[str]) -> list[str]:
-    """The folders with a .tex file directly inside that lie in no other such folder."""
+    """List the outermost folders that contain a .tex file."""
     holding = {posixpath.dirname(path) for path in paths if path.endswith(".tex")}
     found: list[str] = []
     for folder in sorted(holding, key=lambda folder: folder.split("/") if folder else []):
@@ -232,7 +233,7 @@ def _source(content: bytes, place: Path) -> str:
 
 
 def _text(content: bytes) -> str:
-    """UTF-8, or else Latin-1, which reads any bytes; lines end at \\n, \\r\\n or \\r."""
+    r"""Decode as UTF-8, or else as Latin-1, which decodes any bytes; converts line ends to \n."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Arguments of macros, read from the tokens of a formula or from the text of a paper, as TeX reads them."""
+"""Token streams, and the arguments of macros as TeX reads them from a stream."""
 
 import re
 from abc import ABC, abstractmethod
@@ -9,35 +9,35 @@ from im2latex.latex.papers.lexer import CONTROL, TOKEN, is_space, is_word
 from im2latex.latex.papers.macro_table import FALSE, TRUE, Macro, Parameter
 
 MAX_TEXT = 20_000
-"""Characters of text that arguments of one macro may cover; a longer one counts as never closed."""
+"""Limit on the characters of the arguments of one macro; a longer argument counts as unclosed."""
 
 
 class TokenStream(ABC):
-    """Tokens that are still to be read."""
+    """Stream of tokens with lookahead and pushback."""
 
     @abstractmethod
     def peek(self) -> str:
-        """The next token, or nothing at the end."""
+        """Return the next token, or the empty string at the end."""
 
     @abstractmethod
     def pop(self) -> str:
-        """Read the next token; there is one."""
+        """Consume and return the next token, which must exist."""
 
     @abstractmethod
     def push(self, tokens: Sequence[str]) -> None:
-        """Put tokens in front of what is to be read."""
+        """Push tokens back, in front of the stream."""
 
     @abstractmethod
     def next_control(self) -> str:
-        """Read up to and with the next control sequence, or nothing where there is none."""
+        """Consume up to and including the next control sequence and return it; the empty string where there is none."""
 
     def skip_spaces(self) -> None:
-        """Read the spaces that come next."""
+        """Consume the following spaces."""
         while is_space(self.peek()):
             self.pop()
 
     def accept(self, mark: str) -> bool:
-        """Read spaces and one token if it is that one."""
+        """Consume spaces, and the next token if it equals `mark`; returns whether it does."""
         self.skip_spaces()
         if self.peek() != mark:
             return False
@@ -46,25 +46,21 @@ class TokenStream(ABC):
 
 
 class TokenListStream(TokenStream):
-    """Tokens of a formula."""
+    """Stream over the tokens of a formula."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
         self.rest = list(reversed(tokens))
 
     def peek(self) -> str:
-        """The next token, or nothing."""
         return self.rest[-1] if self.rest else ""
 
     def pop(self) -> str:
-        """Read it."""
         return self.rest.pop()
 
     def push(self, tokens: Sequence[str]) -> None:
-        """Put tokens in front."""
         self.rest += reversed(tokens)
 
     def next_control(self) -> str:
-        """Read up to a control sequence."""
         while self.rest:
             token = self.rest.pop()
             if token[0] == "\\":
@@ -73,7 +69,7 @@ class TokenListStream(TokenStream):
 
 
 class TextStream(TokenStream):
-    """Text of a paper from `position` on, which moves with what is read; spaces keep their form."""
+    """Stream over the text of a paper from `position` on, which advances; spaces are not merged."""
 
     def __init__(self, text: str, position: int, most: int | None = MAX_TEXT) -> None:
         self.position = position
@@ -82,14 +78,12 @@ class TextStream(TokenStream):
         self._pushed: list[str] = []
 
     def peek(self) -> str:
-        """The next token, or nothing."""
         if self._pushed:
             return self._pushed[-1]
         match = TOKEN.match(self._text, self.position, self._end)
         return match[0] if match else ""
 
     def pop(self) -> str:
-        """Read it."""
         if self._pushed:
             return self._pushed.pop()
         token = self.peek()
@@ -97,11 +91,9 @@ class TextStream(TokenStream):
         return token
 
     def push(self, tokens: Sequence[str]) -> None:
-        """Put tokens in front."""
         self._pushed += reversed(tokens)
 
     def next_control(self) -> str:
-        """Read up to a control sequence."""
         self._pushed.clear()
         match = _CONTROL.search(self._text, self.position, self._end)
         if match is None:
@@ -115,7 +107,7 @@ _CONTROL = re.compile(CONTROL, re.DOTALL)
 
 
 def read_arguments(name: str, macro: Macro, source: TokenStream) -> list[list[str]]:
-    """All arguments of a macro; raises `LatexError` where one is missing or never closed."""
+    """Read all arguments of a macro; raises `LatexError` where one is missing or unclosed."""
     arguments = []
     for parameter in macro.parameters:
         argument = _read(name, parameter, source)
@@ -144,7 +136,7 @@ def _read(name: str, parameter: Parameter, source: TokenStream) -> list[str] | N
 
 
 def read_plain(name: str, source: TokenStream) -> list[str]:
-    """The inside of the next group, or the next token."""
+    """Read an undelimited argument: the inside of the next group, or the next token."""
     source.skip_spaces()
     if source.peek() in ("", "}"):
         raise LatexError("macro_argument", f"{name} lacks an argument")
@@ -153,7 +145,7 @@ def read_plain(name: str, source: TokenStream) -> list[str]:
 
 
 def _to_closing(name: str, opening: str, closing: str, source: TokenStream) -> list[str]:
-    """Read up to the token that closes what has just been opened."""
+    """Read up to the token that matches `opening`, which is consumed already."""
     found: list[str] = []
     depth, braces = 1, 0
     while source.peek():
@@ -169,10 +161,10 @@ def _to_closing(name: str, opening: str, closing: str, source: TokenStream) -> l
 
 
 def _until(name: str, end: tuple[str, ...], source: TokenStream) -> list[str]:
-    """Read up to the tokens `end` outside of braces; braces around all that was read are dropped."""
+    """Read a delimited argument, up to the tokens `end` outside of braces; strips braces around the whole argument."""
     found: list[str] = []
     depth = nested = 0
-    environment = end[0] == "\\end"  # the body of an environment, which may stand in itself
+    environment = end[0] == "\\end"  # the body of an environment, which may be nested in itself
     opening = ("\\begin", *end[1:])
     while source.peek():
         if depth == 0:
@@ -196,7 +188,7 @@ def _until(name: str, end: tuple[str, ...], source: TokenStream) -> list[str]:
 
 
 def _reads(marks: tuple[str, ...], source: TokenStream) -> bool:
-    """Read the marks if they come next, else nothing."""
+    """Consume the marks if they come next, else nothing."""
     if source.peek() != marks[0]:
         return False
     read: list[str] = []

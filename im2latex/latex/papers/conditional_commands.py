@@ -1,4 +1,4 @@
-r"""Commands that choose between arguments: xparse's tests, ifthen, etoolbox and LaTeX's own `\@ifstar`."""
+r"""Conditional commands that select one of their arguments: xparse, ifthen, etoolbox, and LaTeX's `\@ifstar`."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,11 +9,11 @@ from im2latex.latex.papers.lexer import is_space
 from im2latex.latex.papers.macro_table import NO_VALUE, TRUE, MacroTable
 
 Condition = Callable[[str, TokenStream, MacroTable], bool | None]
-"""Reads what is tested; None where it cannot be known."""
+"""Reads and evaluates a condition; None where it is unknown."""
 
 
 def select_argument(token: str, source: TokenStream, macros: MacroTable) -> list[str] | None:
-    """The argument that a command of `CONDITIONAL_COMMANDS` leaves, in tokens; None where it cannot be known."""
+    """Return the tokens of the argument that a command of `CONDITIONAL_COMMANDS` selects; None where it is unknown."""
     test, kind = CONDITIONAL_COMMANDS[token]
     holds = test(token, source, macros)
     yes = read_plain(token, source) if kind != "F" else []
@@ -58,7 +58,7 @@ def _bool(token: str, source: TokenStream, macros: MacroTable) -> bool | None:
 
 
 def toggle_name(name: str) -> str:
-    """The name under which the state of a toggle of etoolbox is kept."""
+    """Return the key in the macro table for the state of an etoolbox toggle."""
     return f"\\toggle {name.strip()}"
 
 
@@ -83,7 +83,7 @@ def _not(test: Condition) -> Condition:
 
 
 def _star(token: str, source: TokenStream, _macros: MacroTable) -> bool | None:
-    """The star stands behind both arguments."""
+    r"""`\@ifstar`: the star follows both arguments."""
     branches = [read_plain(token, source) for _ in range(2)]
     star = source.accept("*")
     source.push([piece for branch in branches for piece in ("{", *branch, "}")])
@@ -104,7 +104,7 @@ def _ifthen(token: str, source: TokenStream, macros: MacroTable) -> bool | None:
 
 
 def _proposition(condition: Sequence[str], macros: MacroTable) -> bool | None:
-    r"""`\equal`, `\boolean`, `\isempty`, `\NOT` and comparisons of two integers; others are unknown."""
+    r"""Evaluate `\equal`, `\boolean`, `\isempty`, `\NOT` and comparisons of two integers; others are unknown."""
     source = TokenListStream([piece for piece in condition if not is_space(piece)])
     operator = source.pop() if source.peek() else ""
     try:
@@ -128,7 +128,7 @@ def _proposition(condition: Sequence[str], macros: MacroTable) -> bool | None:
 
 
 def _expanded(argument: Sequence[str], macros: MacroTable) -> list[str]:
-    """The argument with macros that take none replaced, spaces left out."""
+    """Expand macros without parameters and drop spaces."""
     found: list[str] = []
     source = TokenListStream(argument)
     for _ in range(1000):
@@ -165,4 +165,4 @@ CONDITIONAL_COMMANDS: dict[str, tuple[Condition, str]] = {
     "\\@ifstar": (_star, "TF"),
     "\\@ifnextchar": (_next_character, "TF"),
 }
-"""Command to what it tests, and which branches stand behind."""
+"""For each command its condition, and which branches follow."""

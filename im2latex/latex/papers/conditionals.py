@@ -1,7 +1,7 @@
-r"""TeX's conditionals: which branch is read, where that can be known from the paper alone.
+r"""TeX's primitive conditionals, evaluated where the paper alone decides them.
 
 Sources: The TeXbook, chapter 20; e-TeX's manual for `\ifdefined`, `\ifcsname` and `\unless`. `\newif\iffoo` is LaTeX's
-own (ltdefns): `\iffoo` is let to `\iftrue` or `\iffalse`. What depends on boxes, modes, lengths or files is unknown.
+own (ltdefns): `\iffoo` is let to `\iftrue` or `\iffalse`. Conditions on boxes, modes, lengths or files are unknown.
 """
 
 import re
@@ -45,7 +45,7 @@ _PRIMITIVES = frozenset(
     ]
 )
 _OF_CLASSES = re.compile(r"\\if(?:@|CLASS|GPcolor|GPblack)")
-"""Conditionals that LaTeX, the class IEEEtran and gnuplot's graphics define with `\\newif`."""
+r"""Conditionals that LaTeX, the class IEEEtran and gnuplot's graphics define with `\newif`."""
 _UNKNOWN = re.compile(r"\\if(?!f(?:true|false)?$)[A-Za-z@]+")
 _UNDEFINED = ("\\undefined", "\\@undefined", "\\Undefined")
 _EMPTY = ("\\empty", "\\@empty")
@@ -53,7 +53,7 @@ _MAX_EXPANSIONS = 100
 
 
 def is_conditional(token: str, macros: MacroTable) -> bool:
-    """Whether TeX counts a token as the begin of a conditional also in text that it skips."""
+    """Whether TeX counts a token as the beginning of a conditional, also in skipped text."""
     if not token.startswith("\\if") and token not in macros.definitions:
         return False
     name = macros.primitive(token)
@@ -61,15 +61,15 @@ def is_conditional(token: str, macros: MacroTable) -> bool:
 
 
 def may_be_conditional(token: str, macros: MacroTable) -> bool:
-    r"""Whether an unknown command looks like one made by `\newif` in a package: no argument may follow it."""
+    r"""Whether an unknown command may be a conditional of a package, defined with `\newif`; it takes no argument."""
     return _UNKNOWN.fullmatch(token) is not None and token not in macros.definitions
 
 
 def evaluate_condition(token: str, source: TokenStream, macros: MacroTable, in_formula: bool) -> bool | None:
-    r"""Read a condition, and the branch that does not hold.
+    r"""Read a condition and skip the branch that does not hold.
 
-    True: what comes next is read, and an `\else` or `\fi` belongs to it. False: nothing is left, not even the `\fi`.
-    None: the condition cannot be known. Raises `LatexError` where the source ends before.
+    True: the following tokens are expanded, up to an `\else` or `\fi`. False: the conditional is consumed, including
+    its `\fi`. None: the condition is unknown. Raises `LatexError` where the source ends first.
     """
     name = macros.primitive(token)
     if name == "\\ifcase":
@@ -81,7 +81,7 @@ def evaluate_condition(token: str, source: TokenStream, macros: MacroTable, in_f
 
 
 def evaluate_unless(source: TokenStream, macros: MacroTable, in_formula: bool) -> bool | None:
-    r"""`\unless` in front of a conditional."""
+    r"""Evaluate `\unless` and the conditional behind it; as `evaluate_condition`."""
     source.skip_spaces()
     if not source.peek():
         raise LatexError("macro_argument", "\\unless stands alone")
@@ -92,7 +92,7 @@ def evaluate_unless(source: TokenStream, macros: MacroTable, in_formula: bool) -
 
 
 def skip_branch(source: TokenStream, macros: MacroTable, stops: tuple[str, ...] = ("\\else", "\\fi")) -> str:
-    r"""Read up to the `\else` or `\fi` of the branch, conditionals in it whole; returns which one it is."""
+    r"""Skip up to the `\else` or `\fi` of the branch, over nested conditionals; returns which one it is."""
     depth = 0
     before = ""
     while token := source.next_control():
@@ -140,7 +140,7 @@ def _ifx(source: TokenStream, macros: MacroTable) -> bool | None:
 
 
 def same_meaning(first: str, second: str, macros: MacroTable) -> bool | None:
-    r"""Compare the meanings of two tokens as `\ifx` does; None where a name may be defined by a package."""
+    r"""Compare the meanings of two tokens as `\ifx` does; None where a package may define one of them."""
     names = [macros.primitive(first), macros.primitive(second)]
     definitions = [macros.definitions.get(name) for name in names]
     names = [
@@ -164,7 +164,7 @@ def _is_latex(name: str) -> bool:
 
 
 def is_defined(name: str, macros: MacroTable) -> bool | None:
-    """Whether a control sequence is defined; None where it may be by LaTeX or a package."""
+    """Whether a control sequence is defined; None where LaTeX or a package may define it."""
     if name in macros.definitions or _is_latex(name):
         return True
     return False if name in macros.undefined or name in _UNDEFINED else None
@@ -204,7 +204,7 @@ def _ifodd(source: TokenStream, macros: MacroTable) -> bool | None:
 
 
 def _if(source: TokenStream, macros: MacroTable) -> bool | None:
-    """Compare two characters; all control sequences that stay count as one (The TeXbook, chapter 20)."""
+    """Compare two characters; all unexpandable control sequences count as equal (The TeXbook, chapter 20)."""
     first = _unexpandable(source, macros)
     second = _unexpandable(source, macros)
     return None if first is None or second is None else first[0] == second[0]
@@ -228,7 +228,7 @@ def _one(source: TokenStream) -> str:
 
 
 def _unexpandable(source: TokenStream, macros: MacroTable) -> str | None:
-    """The next token when macros are expanded; None where that depends on more than macros."""
+    """Return the next token after macro expansion; None where that depends on more than macros."""
     for _ in range(_MAX_EXPANSIONS):
         source.skip_spaces()
         token = source.peek()
@@ -246,7 +246,7 @@ def _unexpandable(source: TokenStream, macros: MacroTable) -> str | None:
 
 
 def _number(source: TokenStream, macros: MacroTable) -> int | None:
-    """A literal integer, perhaps behind macros; a register or a counter is unknown."""
+    """Read a literal integer, possibly from macros; None for a register or a counter."""
     digits, sign = "", 1
     for _ in range(_MAX_EXPANSIONS):
         token = source.peek()

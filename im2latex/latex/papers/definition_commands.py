@@ -1,4 +1,4 @@
-r"""Commands that define: `\newcommand`, `\def`, `\let`, `\newif`, `\newenvironment` and their kin, read from source.
+r"""Parsers of the commands that define macros: `\newcommand`, `\def`, `\let`, `\newif`, `\newenvironment` and others.
 
 Sources: LaTeX's ltdefns, The TeXbook, chapter 20, and the manuals of amsopn, mathtools, xparse, xargs, environ, ifthen
 and etoolbox.
@@ -25,15 +25,15 @@ from im2latex.latex.papers.parameters import (
 )
 
 DefinitionReader = Callable[[str, int, MacroTable], int]
-"""Reads what follows the defining command, defines, and gives the place behind it."""
+"""Parses a definition after its command, adds it to the macro table and returns the end position."""
 _MAX_EXPANSIONS = 1000
 _BODY_LAST = re.compile(r"[+!\s]*b\s*$")
 
 
 def read_definition(command: str, source: str, position: int, macros: MacroTable, is_global: bool = False) -> int:
-    r"""Read the definition behind `command`, which ends before `position`; returns the place behind the definition.
+    r"""Parse the definition after `command`, from `position` on, and return its end; `position` where it is invalid.
 
-    The position stays where the definition cannot be read. `is_global` is that of TeX's `\global`.
+    `is_global` stands for TeX's `\global`.
     """
     macros.is_global = is_global or command in _GLOBAL
     try:
@@ -71,18 +71,18 @@ def _def_named(name: str, source: str, position: int, macros: MacroTable, expand
     body, end = read_argument(source, brace)
     replacement = tokens(body)
     parameters = tex_parameters(text.removesuffix("#"))
-    if text.endswith("#"):  # the brace delimits what is read and stays (The TeXbook, chapter 20)
+    if text.endswith("#"):  # the brace delimits the argument and stays in the input (The TeXbook, chapter 20)
         mark = Parameter("until" if parameters else "literal", ("{",))
         parameters, replacement = (*parameters[:-1], mark), [*replacement, "{"]
     if expanded:
-        with suppress(LatexError):  # a macro that lacks its argument here stays as it is written
+        with suppress(LatexError):  # a macro without its argument stays unexpanded
             replacement = _expanded(replacement, macros)
     macros.define(name, Macro(parameters, tuple(replacement)))
     return end
 
 
 def _expanded(body: list[str], macros: MacroTable) -> list[str]:
-    r"""The body of an `\edef`: macros replaced by what they mean now."""
+    r"""Expand the body of an `\edef` with the present definitions."""
     source = TokenListStream(body)
     found: list[str] = []
     for _ in range(_MAX_EXPANSIONS):
@@ -195,7 +195,7 @@ def _environ(source: str, position: int, macros: MacroTable) -> int:
 
 
 def _document_environment(source: str, position: int, macros: MacroTable, overwrite: bool = True) -> int:
-    """xparse: the closing code knows the arguments too, and an argument `b` is the body."""
+    """xparse: the end code may use the arguments, and an argument of type `b` is the body."""
     name, position = read_argument(source, position)
     specification, position = read_argument(source, position)
     opening, position = read_argument(source, position)

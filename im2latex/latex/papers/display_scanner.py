@@ -1,4 +1,4 @@
-r"""The end of a display, with what would hide it replaced on the way: shorthands, conditionals, inputs."""
+"""Scanner for the end of a display formula, which expands macros, conditionals and inputs that may contain the end."""
 
 import re
 
@@ -31,13 +31,13 @@ _STEPS = frozenset(
         *CONDITIONAL_COMMANDS,
     ]
 )
-"""What is looked at without being a macro of the paper or the display's own name."""
+"""Commands with an effect on the scan, besides user macros and the names of displays."""
 _NAMED = re.compile(r"[\s\1]*\{[\s\1]*(\\[A-Za-z@]+)[\s\1]*\}")
 _ENVIRONMENT = re.compile(r"[\s\1]*\{[\s\1]*([^{}\\$]*?)[\s\1]*\}")
 
 
 def environment_at(text: str, position: int, macros: MacroTable) -> tuple[str, int] | None:
-    r"""The name behind a `\begin` or `\end` that ends at `position`, perhaps a macro, and the place behind it."""
+    r"""Read the name after a `\begin` or `\end`, possibly a macro; returns it and the end position."""
     if match := _ENVIRONMENT.match(text, position):
         return match[1], match.end()
     match = _NAMED.match(text, position)
@@ -46,7 +46,7 @@ def environment_at(text: str, position: int, macros: MacroTable) -> tuple[str, i
 
 
 class DisplayScanner:
-    """Looks for the end of one display."""
+    """Finds the end of one display."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class DisplayScanner:
         self._unknown = 0
 
     def find(self, target: str, most: int) -> tuple[int, int] | None:
-        r"""Where the closer of `\]`, `$$` or an environment begins and ends; None where there is none in reach."""
+        r"""Return start and end of the command that closes `\[`, `$$` or an environment; None if out of reach."""
         start = here = self._text.position
         depth = nested = 0
         event = _EVENT if target == "$$" else _CONTROL
@@ -92,7 +92,7 @@ class DisplayScanner:
         return None
 
     def _step(self, token: str, at: int, here: int, target: str) -> tuple[int, int] | None:
-        """Whether a command opens (1) or closes (-1) the display, and where to go on; None at the document's end."""
+        """Process a command; returns the change of the depth and the next position. None at the document's end."""
         name = self._macros.primitive(token)
         if name == token and token in self._macros.definitions:
             replaced = self._effects.changes_display(token) and self._macro_expander.replace(token, at, here)
@@ -125,7 +125,7 @@ class DisplayScanner:
         return 0, here
 
     def _branch_end(self, name: str, at: int, here: int) -> int:
-        """End a branch that was open before the display; returns where to go on."""
+        """End a branch that began before the display; returns the next position."""
         if self._unknown:
             self._unknown -= name == "\\fi"
         elif self._text_conditionals.in_known_branch():

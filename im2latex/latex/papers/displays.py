@@ -1,4 +1,4 @@
-r"""Displays as papers write them, and the same rows as they are typeset inside a formula."""
+"""Conversion of display environments to formulas with the same rows: `align` to `aligned`, `gather` to `gathered`."""
 
 import re
 
@@ -16,12 +16,12 @@ _INNER = {
     "multline": "multlined",
 }
 WITH_TEXTS = frozenset(name + star for name in _INNER for star in ("", "*"))
-r"""Environments of amsmath in which `\intertext` may stand between rows."""
+r"""Environments of amsmath that may contain `\intertext`."""
 _BARE = ("equation", "displaymath", "math", "dmath")
 _ARRAYS = ("eqnarray", "IEEEeqnarray")
 _CASES = ("numcases", "subnumcases")
 DISPLAYS = frozenset(name + star for name in (*_INNER, *_BARE, *_ARRAYS, *_CASES, "empheq") for star in ("", "*"))
-r"""Environments that are displays; `equation` and its kin hold one formula, the others rows."""
+"""Display environments; `equation` and its variants hold one formula, the others rows."""
 _EMPHEQ_SIDE = re.compile(r"(left|right)\s*=\s*(\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|[^,]*)")
 _EMPHEQ_BRACES = {"\\empheqlbrace": "\\left\\{", "\\empheqrbrace": "\\right\\}"}
 
@@ -40,7 +40,7 @@ _INFIX = frozenset(["\\over", "\\atop", "\\choose", "\\brack", "\\brace", "\\abo
 
 
 def display_to_formula(parts: list[str], env: str) -> str:
-    r"""The expanded tokens of a display as one formula, typeset alike inside `$\displaystyle ...$`."""
+    r"""Convert the expanded tokens of a display to one formula that prints the same inside `$\displaystyle ...$`."""
     parts = _audible(parts)
     name = env.rstrip("*")
     if name == "empheq":
@@ -64,7 +64,7 @@ def display_to_formula(parts: list[str], env: str) -> str:
 
 
 def _audible(parts: list[str]) -> list[str]:
-    """The tokens without numbering, labels and whatever stands behind `\\eqno`."""
+    r"""Remove numbering, labels and everything after `\eqno`."""
     if _NUMBERING.isdisjoint(parts):
         return parts
     kept: list[str] = []
@@ -95,7 +95,7 @@ def _behind_argument(parts: list[str], position: int) -> int:
 
 
 def _rows(parts: list[str]) -> str:
-    """Rows without a break behind the last."""
+    """Write rows without the break after the last one."""
     text = untokenize(parts).strip()
     while text.endswith("\\\\") and not text.endswith("\\\\\\\\"):
         text = text[:-2].rstrip()
@@ -103,14 +103,14 @@ def _rows(parts: list[str]) -> str:
 
 
 def _argument(parts: list[str]) -> tuple[str, list[str]]:
-    """The first group, with its braces, and the rest."""
+    """Split off the first group, with its braces."""
     parts = parts[next((i for i, token in enumerate(parts) if token != " "), 0) :]
     end = _behind_argument(parts, 0)
     return untokenize(parts[:end]), parts[end:]
 
 
 def _numbered_cases(parts: list[str]) -> str:
-    r"""cases.sty: text in front of a brace, then rows of a formula and a condition, which is text."""
+    """cases.sty: a formula before the brace, then rows of a formula and a condition, which is text."""
     front, rows = _argument(parts)
     written = []
     for row in _split(rows, "\\\\"):
@@ -124,7 +124,7 @@ def _numbered_cases(parts: list[str]) -> str:
 
 
 def _split(parts: list[str], mark: str) -> list[list[str]]:
-    """The parts between marks outside of groups and inner environments."""
+    """Split at marks outside of groups and nested environments."""
     pieces: list[list[str]] = [[]]
     depth = 0
     for token in parts:
@@ -137,7 +137,7 @@ def _split(parts: list[str], mark: str) -> list[list[str]]:
 
 
 def _empheq(parts: list[str]) -> str:
-    r"""empheq: `[left=..., box=...]{align}`; the sides are set, the box around all is not part of the formula."""
+    """empheq: `[left=..., box=...]{align}`; the sides are part of the formula, a box around it is not."""
     option, parts = _option(parts)
     inner, rows = _argument(parts)
     name, _, columns = inner[1:-1].strip().partition("=")
@@ -158,7 +158,7 @@ def _empheq(parts: list[str]) -> str:
 
 
 def _option(parts: list[str]) -> tuple[str, list[str]]:
-    """The inside of brackets in front, and what stands behind them."""
+    """Split off the inside of leading brackets."""
     position = next((i for i, token in enumerate(parts) if token != " "), len(parts))
     if parts[position : position + 1] != ["["]:
         return "", parts
@@ -171,7 +171,7 @@ def _option(parts: list[str]) -> tuple[str, list[str]]:
 
 
 def _columns(parts: list[str]) -> tuple[str, list[str]]:
-    """The columns of an IEEEeqnarray as those of an array."""
+    """Convert the columns of an IEEEeqnarray to those of an array."""
     argument, rows = _argument(_option(parts)[1])
     return "".join(letter.lower() for letter in argument if letter in "lcrLCR") or "rcl", rows
 

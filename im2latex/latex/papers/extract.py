@@ -1,7 +1,7 @@
-"""Papers to raw formulas with provenance, as JSON lines that every other command reads.
+"""Extraction of raw formulas, with their provenance, from the sources of papers.
 
-writes  FORMULAS.jsonl     {"id", "paper", "file", "line", "env", "formula"} a line, papers by name, then text order
-        REJECTS.jsonl      {"paper", "file", "line", "env", "raw", "reason"} a line, where asked for
+writes  FORMULAS.jsonl     {"id", "paper", "file", "line", "env", "formula"} per line; papers by name, then text order
+        REJECTS.jsonl      {"paper", "file", "line", "env", "raw", "reason"} per line, if requested
 """
 
 import json
@@ -27,7 +27,7 @@ from im2latex.parallel.workers import worker_count
 
 @dataclass
 class ExtractionReport:
-    """What was found: kept + rejected = found. `notes` counts what is no formula, such as a missing input."""
+    """Counts of an extraction: found = kept + rejected. `notes` counts other events, such as a missing input."""
 
     papers: int = 0
     found: int = 0
@@ -37,7 +37,7 @@ class ExtractionReport:
     unreadable: list[str] = field(default_factory=list)
 
     def line(self) -> str:
-        """The report for a person."""
+        """Format the counts as one line."""
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.most_common())
         notes = ", ".join(f"{note} {count:,}" for note, count in self.notes.most_common())
         rejected = f"{self.found - self.kept:,} rejected" + (f" ({reasons})" if reasons else "")
@@ -51,10 +51,10 @@ def extract(
     rejects: Path | None = None,
     macros_file: Path | None = None,
 ) -> ExtractionReport:
-    """Write the formulas of all papers; inline ones from `min_inline` characters on, or none of them.
+    """Write the formulas of all papers; inline formulas have at least `min_inline` characters, None excludes them.
 
-    A place that cannot be read is named in the report, and the others go on. The bytes do not depend on the number
-    of workers. Raises `InputError` where nothing could be read.
+    A source that cannot be read is listed in the report, and the others are processed. The output does not depend on
+    the number of workers. Raises `InputError` where no source could be read.
     """
     report = ExtractionReport()
     known = read_definitions(remove_comments(read_source(macros_file))) if macros_file else MacroExpander()
@@ -93,12 +93,12 @@ def extract(
 
 def _opened(path: Path) -> TextIO:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A file name may hold bytes that are no text: `\\udce9` in JSON gives them back.
+    # A file name may hold bytes that are no text: `\\udce9` in JSON restores them.
     return path.open("w", encoding="utf-8", errors="backslashreplace")
 
 
 def _all_papers(places: Iterable[Path], report: ExtractionReport) -> Iterator[Paper]:
-    """The papers of all places; one whose name was there before gets a number, since a name is a group and an id."""
+    """Yield the papers of all sources; a repeated name gets a number, since names are groups and parts of ids."""
     names: Counter[str] = Counter()
     for place in places:
         try:

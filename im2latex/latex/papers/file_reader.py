@@ -1,7 +1,7 @@
-r"""One file of a paper, read from the front as TeX reads it, as far as formulas depend on it.
+"""Reader of one file of a paper, in the order in which TeX reads it.
 
-Groups, definitions, conditionals, inputs and user macros that hold any of these or a formula are followed where they
-stand; all other text is passed over.
+It processes groups, definitions, conditionals, inputs, and user macros that contain any of these or a formula; all
+other text is skipped.
 """
 
 import re
@@ -28,7 +28,7 @@ _BEFORE_END = re.compile(r"[\s\1]*(\\[A-Za-z@]+)[\s\1]*(\\(?:fi|else))(?![A-Za-z
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _INLINE = re.compile(rf"{CONTROL}|[{{}}$]", re.DOTALL)
 _DRAWINGS = ("tikzpicture", "pgfpicture", "pspicture", "pspicture*")
-r"""Environments in which `$` may compute coordinates; what they hold is not read."""
+"""Environments of drawings, where `$` may compute coordinates; their content is skipped."""
 _GROUPING = frozenset(
     split(
         r"""
@@ -38,13 +38,13 @@ _GROUPING = frozenset(
         """
     )
 )
-"""Commands whose argument is a group, so that a definition in it is local; that of others may be read as it is."""
+"""Commands whose argument is a TeX group, so that definitions in it are local; other arguments are no groups."""
 _MAX_UNREADABLE = 100
-"""What fails in one file for one reason is tried that often, each time perhaps over a whole page."""
+"""Limit on repeated failures for one reason in a file, each of which may scan a page of text."""
 
 
 class FileReader:
-    """Reads one file into a collector. `packages` print nothing; `part` is a document inside another."""
+    """Reads one file into a collector; `part` marks a document that another one inputs. Packages hold no formulas."""
 
     def __init__(
         self, path: str, text: str, collector: FormulaCollector, files: PaperFiles, part: bool = False
@@ -133,7 +133,7 @@ class FileReader:
             self._behind_argument = self.text.position
 
     def _definition(self, name: str) -> None:
-        """Take a definition; one that cannot be read is counted."""
+        """Read a definition; one that cannot be parsed is counted."""
         if self._worth_trying("unreadable_definition"):
             start = self.text.position
             self.text.position = read_definition(name, self.text.text, start, self._macros, self._global)
@@ -141,7 +141,7 @@ class FileReader:
                 self._failed("unreadable_definition")
 
     def _worth_trying(self, reason: str) -> bool:
-        """Whether what has failed in this file for that reason may still be tried: each failure reads a page on."""
+        """Whether failures for the reason are still below the limit."""
         return self._failures[reason] < _MAX_UNREADABLE
 
     def _failed(self, reason: str) -> None:
@@ -164,7 +164,7 @@ class FileReader:
             self.collector.open_group(name)
 
     def _environment(self, name: str, start: int, end: int) -> bool:
-        r"""Put the code of an environment of the paper in place of its `\begin`, in a group of its own."""
+        """Expand the begin code of a user environment in place, in a group of its own."""
         body = self._macros.definitions[f"\\{name}"].parameters[-1:]
         if body and body[0].marks == end_of(name):
             return self._macro_expander.replace(f"\\{name}", start, end, "\\begingroup ", "\\endgroup ")
@@ -228,7 +228,7 @@ class FileReader:
         self._keep_inline(start, self.text.text[inside:end])
 
     def _ensured(self, start: int) -> None:
-        r"""`\ensuremath`, which outside of formulas makes one of its argument."""
+        r"""`\ensuremath` in text, which makes an inline formula of its argument."""
         if not self._prints:
             return
         try:
@@ -244,7 +244,7 @@ class FileReader:
             self.collector.keep(self.path, self.text.line_of(start), "inline", body)
 
     def _inline_end(self, closer: str) -> int | None:
-        """The closing `$` outside braces, in the same paragraph."""
+        """Find the closing `$` outside of braces, in the same paragraph."""
         depth = 0
         limit = self.text.position + MAX_FORMULA_CHARACTERS
         if stop := _PARAGRAPH.search(self.text.text, self.text.position, limit):
@@ -266,7 +266,7 @@ class FileReader:
         self._ended = True
 
     def _build_name(self, start: int) -> None:
-        r"""`\csname`, where it is a macro of the paper or a display."""
+        r"""`\csname`, where it names a user macro or a display."""
         end = self.text.text.find("\\endcsname", self.text.position, self.text.position + 200)
         name = self.text.text[self.text.position : end].strip()
         if end < 0 or "\\" in name:
@@ -278,7 +278,7 @@ class FileReader:
             self.text.replace(start, self.text.position, f"\\{name} ")
 
     def _expand_after(self, start: int) -> None:
-        r"""A macro behind whose name a branch ends, as in a loop that calls itself: the end comes first."""
+        r"""`\expandafter` before a macro at the end of a branch, as in a recursive loop: the branch ends first."""
         match = _BEFORE_END.match(self.text.text, self.text.position)
         if match and self._text_conditionals.in_known_branch():
             self.text.replace(start, self._text_conditionals.behind(match[2], match.end()), f"{match[1]} ")
@@ -314,4 +314,4 @@ _FOLLOWED = frozenset(
     }
     | {f"\\{name}" for name in DISPLAYS}
 )
-"""All commands that are not passed over, apart from conditionals."""
+"""All commands that are processed, apart from conditionals."""

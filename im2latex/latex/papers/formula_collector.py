@@ -1,4 +1,4 @@
-"""What is found in one paper: its formulas, expanded, and what else went wrong."""
+"""Formula collector: the extracted formulas of one paper, and counts of what could not be read."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ _NO_FORMULA = re.compile(
     r"enumerate|picture|minipage|center))(?![a-z])"
 )
 _MAX_SHORTHANDS = 20_000
-_MAX_COPIED = 20_000_000_000  # characters: each shorthand copies the file; 2 MB with 6,000 of them need 12e9
+_MAX_COPIED = 20_000_000_000  # characters: each expansion copies the file; 2 MB with 6,000 expansions need 12e9
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractedFormula:
-    """One formula of a paper; `reason` says why it has no `formula`. Lines count from 1."""
+    """One formula of a paper; `reason` says why `formula` is None. Lines count from 1."""
 
     file: str
     line: int
@@ -32,21 +32,21 @@ class ExtractedFormula:
 
 @dataclass
 class FormulaCollector:
-    """What one paper gives; `reasons` counts what is no formula."""
+    """Extracted formulas and open groups of one paper; `reasons` counts events that belong to no formula."""
 
     min_inline: int | None
     macros: MacroExpander
     found: list[ExtractedFormula] = field(default_factory=list)
     reasons: dict[str, int] = field(default_factory=dict)
     groups: list[str] = field(default_factory=list)
-    """What was opened and is still open: "{", "(" for an argument, or the name of an environment."""
+    """Open groups: "{", "(" for an argument, or the name of an environment."""
     ended: bool = False
     r"""Whether `\end{document}` was read."""
     _shorthands: int = 0
     _copied: int = 0
 
     def count(self, reason: str) -> None:
-        """Note something that is no formula."""
+        """Count an event that belongs to no formula."""
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
     def shorthand_allowed(self, characters: int) -> bool:
@@ -56,13 +56,13 @@ class FormulaCollector:
         return self._shorthands <= _MAX_SHORTHANDS and self._copied <= _MAX_COPIED
 
     def open_group(self, kind: str) -> None:
-        """Enter a group, an argument or an environment."""
+        """Open a group, an argument or an environment."""
         self.groups.append(kind)
         if kind != "(":
             self.macros.open_group()
 
     def close_group(self, kind: str) -> bool:
-        """Leave it, and those inside it that were left open; False where none of the kind is open to be closed."""
+        """Close it, and unclosed groups inside it; returns False where no such group is open."""
         if kind in ("{", "("):
             if not self.groups or self.groups[-1] not in ("{", "("):
                 return False
@@ -76,7 +76,7 @@ class FormulaCollector:
                 return True
 
     def keep(self, file: str, line: int, env: str, body: str) -> None:
-        """Take one formula, or the reason why it is none."""
+        """Add one formula, expanded, or the reason why it is rejected."""
         written = " ".join(body.replace(JOIN, "").split())
         raw = written.replace(FROZEN, "")
         try:

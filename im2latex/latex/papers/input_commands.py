@@ -1,4 +1,4 @@
-r"""PaperFiles that one file of a paper names: read where they are named, or put into the formula that they stand in."""
+"""Commands that input other files of the paper: read in place, or inserted into the surrounding formula."""
 
 import posixpath
 from typing import Protocol
@@ -10,21 +10,21 @@ from im2latex.latex.papers.lexer import group_end, read_argument
 from im2latex.latex.papers.source_text import SourceText
 
 MAX_FORMULA_CHARACTERS = 20_000
-"""Longer formulas are no formulas but unclosed ones."""
+"""Longest formula; a longer one counts as unclosed."""
 
 
 class PaperFiles(Protocol):
     """The other files of the paper."""
 
     def read_input(self, command: str, name: str, beside: str, /) -> str | None:
-        """Read the file that a command in the file `beside` names; gives a reason where that cannot be done."""
+        """Read the file that a command in the file `beside` inputs; returns a reason where that fails."""
 
     def load_text(self, name: str, beside: str, /) -> str | None:
-        """The text of a file that stands inside a formula."""
+        """Return the text of a file that is input inside a formula."""
 
 
 class InputCommands:
-    """Follows the inputs of one file."""
+    """Processes the input commands of one file."""
 
     def __init__(self, path: str, text: SourceText, collector: FormulaCollector, files: PaperFiles) -> None:
         self._path = path
@@ -33,14 +33,14 @@ class InputCommands:
         self._files = files
 
     def input(self, command: str) -> None:
-        r"""`\input` and its kin."""
+        r"""`\input` and its variants."""
         match = FILE.match(self._text.text, self._text.position)
         if match is not None:
             self._text.position = match.end()
             self._follow(command, file_name(match))
 
     def input_text(self, position: int) -> tuple[str, int] | None:
-        """The text of an input inside a formula, and the place behind its name."""
+        """Return the text of an input inside a formula, and the end position of its name."""
         match = FILE.match(self._text.text, position)
         text = self._files.load_text(file_name(match), self._path) if match else None
         return (text, match.end()) if match and text is not None and len(text) <= MAX_FORMULA_CHARACTERS else None
@@ -59,7 +59,7 @@ class InputCommands:
             self._collector.count(reason)
 
     def input_if_exists(self, start: int) -> None:
-        """Read a file, and the argument that says what to do where it is or is not there."""
+        r"""`\InputIfFileExists`: read the file and select the argument for whether it exists."""
         try:
             name, position = read_argument(self._text.text, self._text.position)
             ends = [position]
@@ -72,7 +72,7 @@ class InputCommands:
         self._text.replace(start, ends[2], chosen.strip()[1:-1])
 
     def packages(self, command: str) -> None:
-        """Packages and classes that are files of the paper."""
+        """Read packages and classes that are files of the paper."""
         match = FILE.match(self._text.text, self._text.position)
         if match is None:
             return

@@ -1,4 +1,4 @@
-r"""Which files of a paper stand on their own, and which one an `\input` means; no name leads out of the paper."""
+"""Main files of a paper, and resolution of input names among its files; no name resolves to a file outside of it."""
 
 import posixpath
 import re
@@ -15,7 +15,7 @@ PACKAGES = frozenset(
 FILE = re.compile(
     r"""[\s\1]*(?:\[[^]]*\])?[\s\1]*(?:\{(?P<braced>[^{}]*)\}|"(?P<quoted>[^"\n]*)"|(?P<bare>[^\s{}\\\1]+))"""
 )
-r"""The argument of `\input` and `\usepackage`: in braces, behind an option, in quotes, or bare."""
+r"""Argument of `\input` and `\usepackage`: in braces, after an option, in quotes, or bare."""
 _DOCUMENT = re.compile(r"\\document(?:class|style)(?![A-Za-z])")
 _INPUT = re.compile(
     r"\\(?:input|include|subfile|subfileinclude|includestandalone|InputIfFileExists)(?![A-Za-z])" + FILE.pattern
@@ -24,23 +24,23 @@ _INCLUDE_ONLY = re.compile(r"\\includeonly\s*\{([^{}]*)\}")
 
 
 def file_name(match: re.Match[str]) -> str:
-    """The name that `FILE` found."""
+    """Return the name in a match of `FILE`."""
     return (match["braced"] or match["quoted"] or match["bare"] or "").strip().strip('"')
 
 
 def is_document(text: str) -> bool:
-    """Whether a source without comments is a document of its own."""
+    """Whether a source, without comments, has a document class."""
     return _DOCUMENT.search(text) is not None
 
 
 def included(text: str) -> frozenset[str] | None:
-    r"""What `\includeonly` names; None where all is included."""
+    r"""Return the files in `\includeonly`; None where all are included."""
     match = _INCLUDE_ONLY.search(text)
     return frozenset(name.strip() for name in match[1].split(",")) if match else None
 
 
 def main_files(files: Mapping[str, str]) -> list[str]:
-    r"""The .tex files with `\documentclass` that no other one inputs, or else those that no other one inputs."""
+    r"""List the .tex files that no other one inputs: those with `\documentclass`, or else all."""
     sources = sorted(path for path in files if path.endswith(".tex"))
     texts = {path: STANDARD_COMMENTS.sub("", normalize_line_ends(files[path])) for path in sources}
     wanted = {
@@ -59,7 +59,7 @@ def main_files(files: Mapping[str, str]) -> list[str]:
 
 
 def resolve(name: str, beside: str, files: Mapping[str, str], endings: tuple[str, ...] = ("", ".tex")) -> str | None:
-    """The path of an input among the paper's own files, or None; no file from outside of it is among them."""
+    """Resolve an input to a path among the paper's files, or None."""
     for folder in (posixpath.dirname(beside), ""):
         path = posixpath.normpath(posixpath.join(folder, name.strip()))
         for ending in endings:

@@ -1,7 +1,7 @@
-r"""Rows of a display with text between them: `\intertext` of amsmath, `\shortintertext` of mathtools.
+r"""Splitting of displays at text between their rows: `\intertext` of amsmath, `\shortintertext` of mathtools.
 
-The text stands outside of the formulas (amsmath's manual, "The \intertext command"), so that the rows before and behind
-it are formulas of their own, and so are the inline formulas in it.
+The text is outside of the formulas (amsmath's manual, "The \intertext command"), so the rows before and after it are
+separate formulas, and so are the inline formulas in it.
 """
 
 from im2latex.errors import LatexError
@@ -11,9 +11,9 @@ INTERTEXT_COMMANDS = frozenset(["\\intertext", "\\shortintertext"])
 
 
 def split_at_intertext(parts: list[str], env: str) -> list[tuple[str, list[str]]]:
-    r"""The rows between the texts and the inline formulas in these, each with its environment, in their order.
+    """Return the rows between the texts and the inline formulas in the texts, each with its environment, in order.
 
-    Raises `LatexError` where a text stands in an inner environment or group, whose rows cannot be taken apart.
+    Raises `LatexError` where a text is in a nested environment or group, whose rows cannot be split.
     """
     pieces: list[tuple[str, list[str]]] = []
     rows: list[str] = []
@@ -38,13 +38,13 @@ def split_at_intertext(parts: list[str], env: str) -> list[tuple[str, list[str]]
 
 
 def _columns(parts: list[str]) -> list[str]:
-    """The number of columns of an `alignat`, with its braces."""
+    """Return the number of columns of an `alignat`, with its braces."""
     start = next((index for index, token in enumerate(parts) if token != " "), len(parts))
     return parts[start : _argument(parts, start)[1]]
 
 
 def _argument(parts: list[str], position: int) -> tuple[list[str], int]:
-    """The inside of the group that comes next, and the place behind it."""
+    """Return the inside of the next group, and its end position."""
     while parts[position : position + 1] == [" "]:
         position += 1
     depth = 0
@@ -56,7 +56,7 @@ def _argument(parts: list[str], position: int) -> tuple[list[str], int]:
 
 
 def _inline(text: list[str]) -> list[list[str]]:
-    """The inline formulas of a text."""
+    """Return the inline formulas of a text."""
     found: list[list[str]] = []
     inside: list[str] | None = None
     depth = 0

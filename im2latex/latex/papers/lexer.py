@@ -1,7 +1,7 @@
-r"""TeX source cut into tokens and groups, as far as definitions and macros need it.
+r"""Lexer for the definitions and macros of papers: TeX source to tokens, groups and optional arguments.
 
-A token is a string: a control sequence `\alpha`, one character, `#1` for a parameter, or " " for any run of spaces
-that TeX would keep. A control sequence that ends in FROZEN is not expanded again and loses the mark when written.
+A token is a string: a control sequence `\alpha`, one character, `#1` for a parameter, or " " for any run of spaces that
+TeX keeps. A control sequence that ends in FROZEN is not expanded again, and is written without the mark.
 """
 
 import re
@@ -11,9 +11,9 @@ from im2latex.errors import LatexError
 
 FROZEN = "\0"
 JOIN = "\1"
-"""Stands for a line end that a comment swallowed: it counts as a line and prints nothing."""
+"""Placeholder of a line end that a comment removed: it counts as a line and prints nothing."""
 MAX_GROUP_CHARACTERS = 20_000
-"""A group or an option that is longer counts as never closed, so that many of those cost no more than their number."""
+"""Longest group or option; a longer one counts as unclosed, which bounds the time for many of them."""
 
 CONTROL = r"\\(?:[A-Za-z@]+|.)\0?"
 """Pattern of a control sequence, frozen or not."""
@@ -23,7 +23,7 @@ _BRACKET = re.compile(r"\\.|[][{}]", re.DOTALL)
 
 
 def tokens(source: str) -> list[str]:
-    """Cut source into tokens; spaces behind a control word are gone, as TeX skips them."""
+    """Split source into tokens, without the spaces after control words, which TeX skips."""
     found: list[str] = []
     for token in TOKEN.findall(source.replace(JOIN, "")):
         if not token.isspace():
@@ -34,7 +34,7 @@ def tokens(source: str) -> list[str]:
 
 
 def untokenize(parts: Iterable[str], keep_frozen: bool = False) -> str:
-    """Write tokens as source, with a space where a control word would run into a letter."""
+    """Write tokens as source, with a space where a control word precedes a letter."""
     text: list[str] = []
     word = False
     for token in parts:
@@ -51,17 +51,17 @@ def untokenize(parts: Iterable[str], keep_frozen: bool = False) -> str:
 
 
 def is_word(token: str) -> bool:
-    """Whether a token is a control word, behind which TeX skips spaces."""
+    """Whether a token is a control word, after which TeX skips spaces."""
     return token[0] == "\\" and len(token) > 1 and (token[1].isalpha() or token[1] == "@")
 
 
 def is_space(token: str) -> bool:
-    """Whether a token is space, as cut by `tokens` or as it stands in source."""
+    """Whether a token is space, as a token or in source."""
     return token[:1].isspace() or token[:1] == JOIN
 
 
 def group_end(source: str, start: int) -> int:
-    """The position behind the brace group that opens at `start`; raises `LatexError` where it is never closed."""
+    """Return the end of the brace group that opens at `start`; raises `LatexError` where it is unclosed."""
     depth = 0
     for match in _BRACE.finditer(source, start, start + MAX_GROUP_CHARACTERS):
         if match[0] == "{":
@@ -74,14 +74,14 @@ def group_end(source: str, start: int) -> int:
 
 
 def skip_spaces(source: str, start: int) -> int:
-    """The place of the next character that is no space."""
+    """Return the position of the next character that is no space."""
     while start < len(source) and is_space(source[start]):
         start += 1
     return start
 
 
 def read_argument(source: str, start: int) -> tuple[str, int]:
-    """The inside of the next group, or the next token, and the place behind it."""
+    """Return the inside of the next group, or the next token, and its end position."""
     start = skip_spaces(source, start)
     if source[start : start + 1] == "{":
         end = group_end(source, start)
@@ -93,9 +93,9 @@ def read_argument(source: str, start: int) -> tuple[str, int]:
 
 
 def read_optional(source: str, start: int) -> tuple[str | None, int]:
-    """The inside of the next brackets and the place behind them; None where there are none.
+    """Return the inside of the next brackets and their end position; None where there are none.
 
-    Raises `LatexError` where they are never closed.
+    Raises `LatexError` where they are unclosed.
     """
     here = skip_spaces(source, start)
     if source[here : here + 1] != "[":

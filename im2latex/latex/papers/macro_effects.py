@@ -1,4 +1,4 @@
-"""Which user macros have to be expanded in the text of a paper for its formulas to be found."""
+"""Analysis of user macros: which must be expanded in the text of a paper so that its formulas can be found."""
 
 from im2latex.latex.papers.conditional_commands import CONDITIONAL_COMMANDS
 from im2latex.latex.papers.conditionals import is_conditional
@@ -18,16 +18,16 @@ _READ_IN_TEXT = (
 _DISPLAY_MARKS = frozenset(["\\[", "\\]", *(f"\\{end}{name}" for name in DISPLAYS for end in ("", "end"))])
 
 _MAX_NESTED = 50
-"""MacroExpander in each other's bodies that are looked through."""
+"""Limit on the depth of macros in the bodies of macros."""
 
 
 def _built(behind: tuple[str, ...]) -> str:
-    r"""The name between `\csname` and `\endcsname`."""
+    r"""Return the name between `\csname` and `\endcsname`."""
     return "\\" + "".join(behind[: behind.index("\\endcsname")] if "\\endcsname" in behind else ())
 
 
 class MacroEffects:
-    """What the bodies of macros hold, remembered until a definition changes."""
+    """Effects of macro bodies, cached until a definition changes."""
 
     def __init__(self, macros: MacroTable) -> None:
         self._macros = macros
@@ -36,11 +36,11 @@ class MacroEffects:
         self._known: dict[str, tuple[bool, bool]] = {}
 
     def changes_text(self, name: str) -> bool:
-        """Whether a macro opens or closes a formula, defines, inputs, decides or drops an argument."""
+        """Whether a macro opens or closes a formula, defines, inputs, has a conditional or drops an argument."""
         return self._of(name)[0]
 
     def changes_display(self, name: str) -> bool:
-        """Whether a macro opens or closes a display, or inputs what may do so."""
+        """Whether a macro opens or closes a display, or inputs a file that may do so."""
         return self._of(name)[1]
 
     def _of(self, name: str) -> tuple[bool, bool]:
@@ -51,8 +51,8 @@ class MacroEffects:
             return self._known[name]
         macro = self._macros.definitions.get(name)
         if self._depth > _MAX_NESTED:
-            return True, True  # replaced step by step, as far as there are steps
-        self._known[name] = (False, False)  # where a macro stands in itself
+            return True, True  # expanded step by step, up to the limit of expansions
+        self._known[name] = (False, False)  # for recursive macros
         if macro is not None:
             self._depth += 1
             self._known[name] = self._of_macro(macro)
@@ -90,5 +90,5 @@ class MacroEffects:
         return is_environment(written, self._macros) and self.environment(written)
 
     def environment(self, name: str) -> bool:
-        """Whether the begin or the end of an environment of the paper opens or closes a display."""
+        """Whether the begin or end code of a user environment opens or closes a display."""
         return self.changes_display(f"\\{name}") or self.changes_display(f"\\end{name}")

@@ -1,10 +1,9 @@
-r"""Formulas without user macros, as TeX expands them, in bounded time.
+r"""Macro expansion of formulas as TeX does it, in bounded time.
 
-What a paper defines is expanded; what LaTeX defines is left alone. A few commands are understood without a definition,
-since they steer expansion: conditionals, choices between arguments, definitions, `\csname`, `\xspace`. A macro that a
-command of LaTeX takes as its argument is one argument, so what it becomes gets braces (The TeXbook, chapter 20:
-arguments are read before anything in them is expanded); primitives such as `^`, `\sqrt` and `\mathop`, and `\left`,
-expand first.
+User macros are expanded, commands of LaTeX are not. A few commands are evaluated without a definition, since they
+control expansion: conditionals, commands that select an argument, definitions, `\csname`, `\xspace`. A macro that is
+the argument of a LaTeX command is one argument, so its expansion gets braces (The TeXbook, chapter 20: arguments are
+read before their content is expanded). Primitives such as `^`, `\sqrt` and `\mathop`, and `\left`, expand first.
 """
 
 from collections.abc import Sequence
@@ -20,14 +19,14 @@ from im2latex.latex.parser.signatures import COMMANDS
 from im2latex.latex.tokens import split
 
 MAX_STEPS = 10_000
-"""Expansions in one formula; the largest real formulas need a few hundred."""
+"""Limit on the expansions in one formula; the largest real formulas need a few hundred."""
 MAX_TOKENS = 20_000
-"""Tokens of one expanded formula."""
+"""Limit on the tokens of one expanded formula."""
 _MAX_NESTED = 50
 _MAX_NAME = 60
-"""Tokens in the name of an environment."""
+"""Limit on the tokens in the name of an environment."""
 _MAX_DEFINITIONS = 200
-"""Definitions in one formula, each of which is read from what is left of it."""
+"""Limit on the definitions in one formula; each is parsed from the remaining source."""
 
 _EXPAND_FIRST = frozenset(
     split(
@@ -37,7 +36,7 @@ _EXPAND_FIRST = frozenset(
         """
     )
 )
-r"""Commands that end in one of TeX's primitives, which expands what follows; measured with pdfTeX and amsmath."""
+"""Commands that end in a TeX primitive, which expands the following tokens; measured with pdfTeX and amsmath."""
 _ARGUMENTS = {
     name: kinds for name, kinds in COMMANDS.items() if name not in _EXPAND_FIRST and set(kinds) <= set("*obmtr")
 }
@@ -45,7 +44,7 @@ _TEXT = frozenset(name for name, kinds in COMMANDS.items() if "t" in kinds)
 
 
 class _Expansion:
-    """One formula: what is still to read, and what is done."""
+    """Expansion of one formula: remaining tokens and output."""
 
     def __init__(self, macros: MacroTable, source: Sequence[str], steps: int = 0, nested: int = 0) -> None:
         self.steps = steps
@@ -58,7 +57,7 @@ class _Expansion:
         self._definitions = 0
 
     def run(self) -> list[str]:
-        """Expand to the end; raises `LatexError` where a macro lacks an argument, never ends or cannot be known."""
+        """Expand all tokens; raises `LatexError` for a missing argument, endless expansion or an unknown condition."""
         known, done = self._macros.definitions, self._done
         while rest := self._source.rest:
             token = rest.pop()
@@ -93,7 +92,7 @@ class _Expansion:
         self._source.push(replacement)
 
     def _read(self, token: str) -> None:
-        """Read a token that is no user macro."""
+        """Process a token that is no user macro."""
         if token == "{":
             self._open_brace("", "")
         elif token == "}":
@@ -130,7 +129,7 @@ class _Expansion:
             self._done.append(name)
 
     def _open_brace(self, command: str, kinds: str) -> None:
-        """Begin a group, behind which further arguments of a command may stand."""
+        """Open a group; further arguments of a command may follow it."""
         self._done.append("{")
         self._braces.append((command, kinds))
         self._macros.open_group()
@@ -143,7 +142,7 @@ class _Expansion:
             self._arguments(command, kinds)
 
     def _arguments(self, command: str, kinds: str) -> None:
-        """Read the arguments of a command of LaTeX up to the first group, behind which it goes on."""
+        """Process the arguments of a LaTeX command up to the first group; the rest follows when that group closes."""
         for position, kind in enumerate(kinds):
             while is_space(self._source.peek()):
                 self._done.append(self._source.pop())
@@ -162,7 +161,7 @@ class _Expansion:
                 return
 
     def _token_argument(self) -> bool:
-        """Read one token as an argument, in braces if it becomes more than a symbol; False where it steers."""
+        """Expand one token as an argument, in braces unless it is one symbol; False where it controls expansion."""
         token = self._source.peek()
         name = self._macros.primitive(token)
         if name == token and token in self._macros.definitions:
@@ -185,7 +184,7 @@ class _Expansion:
         self._done += ["[", *(["{", *expanded, "}"] if "]" in expanded and "]" not in inside else expanded), "]"]
 
     def _apart(self, source: Sequence[str]) -> list[str]:
-        """Expand tokens that see nothing of what follows."""
+        """Expand tokens independently of the following ones."""
         if self._nested > _MAX_NESTED:
             raise LatexError("macro_bomb", "macros stand in each other's arguments without end")
         self._count(source[0] if source else "")
@@ -196,7 +195,7 @@ class _Expansion:
         return expanded
 
     def _environment(self, command: str) -> None:
-        """`\\begin{name}`, where `name` may be an environment of the paper."""
+        r"""`\begin{name}` or `\end{name}`, where `name` may be a user environment."""
         read: list[str] = []
         while (token := self._source.peek()) and (len(read) < 2 or read[-1] != "}") and len(read) < _MAX_NAME:
             if token != "{" and "{" not in read and not is_space(token):
@@ -211,7 +210,7 @@ class _Expansion:
             self._done += [command, *read]
 
     def _define(self, command: str) -> None:
-        """A definition holds to the end of its group (The TeXbook, chapter 24)."""
+        """Process a definition, which is local to its group (The TeXbook, chapter 24)."""
         self._definitions += 1
         if self._definitions > _MAX_DEFINITIONS:
             raise LatexError("macro_bomb", f"more than {_MAX_DEFINITIONS} definitions in one formula")
@@ -242,7 +241,7 @@ class _Expansion:
         self._open += holds
 
     def _in_formula(self) -> bool:
-        """Whether mathematics is being read, rather than the text of a box in it."""
+        """Whether the output is in math mode, and not in the text of a box."""
         modes = [True]
         text = False
         for token in self._done:
@@ -267,7 +266,7 @@ class _Expansion:
             self._source.push([built])
 
     def _expand_after(self) -> None:
-        """Expand the token behind the next one first."""
+        r"""`\expandafter`: expand the token after the next one first."""
         if len(self._source.rest) < 2:
             return
         first, second = self._source.pop(), self._source.pop()
@@ -286,7 +285,7 @@ class _Expansion:
 
 
 _READ_APART = frozenset("\\{}^")
-"""First characters of tokens that are more than themselves."""
+"""First characters of tokens that need processing."""
 _OPTION = Macro((Parameter("optional", BRACKETS),), ())
 _BRANCHES = frozenset(["\\unless", "\\else", "\\or", "\\fi"])
 _PREFIXES = frozenset(["\\global", "\\long", "\\outer", "\\protected", "\\expandafter"])
@@ -294,24 +293,24 @@ _STEERING = _BRANCHES | DEFINITION_COMMANDS.keys() | {"\\begin", "\\end", "\\csn
 
 
 class MacroExpander(MacroTable):
-    """The definitions in force at one place of a paper, ready to expand formulas."""
+    """Macro table of one position in a paper that expands formulas."""
 
     def copy(self) -> "MacroExpander":
-        """The same definitions, outside of all groups, to which others can be added."""
+        """Copy the definitions, outside of all groups."""
         copied = MacroExpander()
         copied.definitions = dict(self.definitions)
         copied.undefined = self.undefined
         return copied
 
     def expand(self, formula: str) -> str:
-        """The formula without user macros; raises `LatexError` where one lacks an argument or never ends."""
+        """Expand all user macros; raises `LatexError` for a missing argument or unlimited expansion."""
         return untokenize(self.expand_tokens(tokens(formula)))
 
     def uses(self, formula: str) -> bool:
-        """Whether any user macro stands in the formula."""
+        """Whether the formula contains a user macro."""
         return not self.definitions.keys().isdisjoint(tokens(formula))
 
     def expand_tokens(self, source: Sequence[str]) -> list[str]:
-        """As `expand`, on tokens. Definitions in the formula hold in it alone."""
+        """Expand tokens; definitions in the formula are local to it."""
         with self.group():
             return _Expansion(self, source).run()

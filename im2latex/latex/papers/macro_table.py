@@ -1,7 +1,7 @@
-r"""User macros: what a control sequence means at one place of a paper, with TeX's groups.
+r"""Macro table: the user macros in force at one position of a paper, with the scopes of TeX's groups.
 
-A meaning that is only a name, as by `\let\old\vec`, is kept as one frozen token, so that later definitions of that
-name leave it alone (The TeXbook, chapter 20).
+A control sequence that is let to a LaTeX command, as by `\let\old\vec`, is stored as one frozen token, so that later
+definitions of that command do not change it (The TeXbook, chapter 20).
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ BRACKETS = ("[", "]")
 class Parameter:
     """How one argument is read.
 
-    plain: a token or a group. optional: between the two `marks`, else `default`. flag: TRUE where the mark stands, else
-    FALSE. until: all up to `marks`. literal: `marks` must stand there and are no argument.
+    plain: a token or a group. optional: between the two `marks`, else `default`. flag: TRUE if the mark follows, else
+    FALSE. until: everything up to `marks`. literal: `marks` must follow and are no argument.
     """
 
     kind: Literal["plain", "optional", "flag", "until", "literal"]
@@ -30,17 +30,19 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Macro:
-    """What a control sequence stands for: tokens, with `#1` for the first argument."""
+    """A macro: its parameters and its replacement tokens, with `#1` for the first argument."""
 
     parameters: tuple[Parameter, ...]
     body: tuple[str, ...]
 
     def replacement(self, arguments: Sequence[Sequence[str]]) -> list[str]:
-        """The body with its arguments in place; one that was not read is empty."""
+        """Return the body with the arguments substituted; a missing argument is empty."""
         replaced: list[str] = []
         for token in self.body:
             if token.startswith("##") and len(token) > 2:
-                replaced.append(token[len(token) // 2 :])  # half of the marks go (The TeXbook, chapter 20)
+                replaced.append(
+                    token[len(token) // 2 :]
+                )  # half of the # characters are removed (The TeXbook, chapter 20)
             elif token[0] == "#" and len(token) == 2 and token[1] in "123456789":
                 replaced += arguments[int(token[1]) - 1] if int(token[1]) <= len(arguments) else []
             else:
@@ -48,36 +50,36 @@ class Macro:
         return replaced
 
     def drops_an_argument(self) -> bool:
-        """Whether something that is read as an argument is never used."""
+        """Whether the body does not use one of the arguments."""
         count = sum(parameter.kind != "literal" for parameter in self.parameters)
         return any(f"#{number}" not in self.body for number in range(1, count + 1))
 
 
 def plain(count: int) -> tuple[Parameter, ...]:
-    """`count` ordinary arguments."""
+    """Return `count` undelimited parameters."""
     return (Parameter("plain"),) * count
 
 
 def frozen(name: str) -> Macro:
-    """The meaning that a control sequence has in LaTeX itself."""
+    """Return the macro that stands for a command of LaTeX itself."""
     return Macro((), (name + FROZEN,))
 
 
 class MacroTable:
-    """The definitions in force at one place of a paper, and what the ends of the open groups bring back."""
+    """Definitions in force at one position of a paper, and the definitions that closing groups restore."""
 
     def __init__(self) -> None:
         self.definitions: dict[str, Macro] = {}
         self.undefined: frozenset[str] = frozenset()
-        """Names that the paper only tests: no package defines them."""
+        """Names that the paper tests but never uses: no package defines them."""
         self.is_global = False
-        r"""Whether definitions are global, as behind `\global`."""
+        r"""Whether definitions are global, as after `\global`."""
         self.version = 0
-        """Changes with every definition."""
+        """Incremented by every definition."""
         self._saved: list[dict[str, Macro | None]] = []
 
     def define(self, name: str, macro: Macro) -> None:
-        """Set the meaning of a control sequence until the end of the group, or for good where `is_global` is set."""
+        """Define a control sequence in the present group, or globally where `is_global` is set."""
         self.version += 1
         if self.is_global:
             for level in self._saved:
@@ -87,11 +89,11 @@ class MacroTable:
         self.definitions[name] = macro
 
     def open_group(self) -> None:
-        """Begin a group."""
+        """Open a group."""
         self._saved.append({})
 
     def close_group(self) -> None:
-        """End a group: what was defined in it is undone."""
+        """Close a group and restore the previous definitions."""
         for name, macro in self._saved.pop().items():
             self.version += 1
             if macro is None:
@@ -101,7 +103,7 @@ class MacroTable:
 
     @contextmanager
     def group(self) -> Iterator[None]:
-        """A group around a block of code, with all groups that it leaves open."""
+        """Context manager of a group, which also closes groups left open inside it."""
         depth = len(self._saved)
         self.open_group()
         try:
@@ -111,14 +113,14 @@ class MacroTable:
                 self.close_group()
 
     def let(self, name: str, target: str) -> None:
-        """Give a control sequence the present meaning of another token."""
+        """Define a control sequence by the present meaning of another token."""
         if target in self.definitions:
             self.define(name, self.definitions[target])
         elif name != target:
             self.define(name, frozen(target.rstrip(FROZEN)) if target[0] == "\\" else Macro((), (target,)))
 
     def primitive(self, token: str) -> str:
-        """The name that a token has in LaTeX itself where it means that, else the token as it is."""
+        """Return the LaTeX command that a token is let to, else the token itself."""
         macro = self.definitions.get(token)
         if macro is not None and not macro.parameters and len(macro.body) == 1 and macro.body[0][-1] == FROZEN:
             return macro.body[0][:-1]
@@ -126,12 +128,12 @@ class MacroTable:
 
 
 def end_of(environment: str) -> tuple[str, ...]:
-    r"""The tokens of `\end{environment}`."""
+    r"""Return the tokens of `\end{environment}`."""
     return ("\\end", "{", *environment, "}")
 
 
 def is_environment(name: str, macros: MacroTable) -> bool:
-    """Whether a paper defines an environment of that name."""
+    """Whether the paper defines an environment of that name."""
     macro = macros.definitions.get(f"\\{name}")
     if macro is None:
         return False

@@ -1,7 +1,7 @@
-r"""Commands of mathtools that set delimiters around their argument: `\abs{x}`, `\abs*{x}` that grows, `\abs[\big]{x}`.
+r"""Paired delimiters of mathtools: `\abs{x}`, `\abs*{x}` with growing delimiters, `\abs[\big]{x}`.
 
-Source: the manual of mathtools, "Paired delimiters". In the body that `\DeclarePairedDelimiterX` takes, `\delimsize` is
-the size of the delimiters: nothing, what the option says, or `\middle` behind a star.
+Source: the manual of mathtools, "Paired delimiters". In the body of `\DeclarePairedDelimiterX`, `\delimsize` is the
+size of the delimiters: empty, the option, or `\middle` after a star.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from im2latex.latex.papers.parameters import OPTION, STAR, count_of, read_name
 def paired_delimiter(
     source: str, position: int, macros: MacroTable, with_body: bool = False, with_sides: bool = False
 ) -> int:
-    """Define `name` from its delimiters; `with_body` also reads a body, `with_sides` what stands around all."""
+    """Parse a definition; `with_body` reads a body, `with_sides` also the code before and after the delimiters."""
     name, position = read_name(source, position)
     count, position = read_optional(source, position) if with_body else ("1", position)
     fields = []
@@ -29,12 +29,12 @@ def paired_delimiter(
 
 
 def _moved(token: str) -> str:
-    """A token of the body, where the first argument stands behind a star and an option."""
+    """Shift a parameter of the body by two, for the star and the option."""
     return f"#{int(token[1]) + 2}" if token[0] == "#" and token[1:].isdecimal() else token
 
 
 def _sizes(opening: Sequence[str], body: Sequence[str], closing: Sequence[str]) -> list[str]:
-    """The delimiters around the body, in the three sizes that a call may ask for."""
+    """Write the delimiters around the body, in the three sizes that a call may select."""
     grown = ["\\mathopen", "{", "}", "\\mathclose", "{", "\\left", *opening, *_sized(body, "\\middle")]
     grown += ["\\right", *closing, "}"]
     sized = ["\\mathopen", "{", "#2", *opening, "}", *_sized(body, "#2"), "\\mathclose", "{", "#2", *closing, "}"]

@@ -1,8 +1,8 @@
-r"""Formulas of one paper, in the order of the text, macros expanded with the definitions in force where they stand.
+r"""Reader of one paper: its formulas in text order, expanded with the definitions in force at each position.
 
-The text is read once from its main files on: definitions are taken as they come, `\input` is followed inside the
-paper, and shorthands for displays (`\be ... \ee`, environments of the paper's own) are expanded where they stand, so
-that the displays themselves can be found. Whatever was found and cannot be kept has a reason.
+The text is read once from its main files on: definitions take effect in order, `\input` is followed inside the paper,
+and abbreviations of displays (`\be ... \ee`, user environments) are expanded in place, so that the displays are found.
+Every formula that is found but rejected has a reason.
 """
 
 import re
@@ -19,11 +19,11 @@ from im2latex.latex.tokens import split
 _MAX_FILES = 200
 _END_OF_INPUT = re.compile(r"\\endinput(?![A-Za-z@])")
 _MAX_INSIDE = 10
-"""Formulas that may input the same file: one that inputs itself would never end."""
+"""Limit on the formulas that input the same file: one that inputs itself would never end."""
 
 
 class PaperReader:
-    """One reading of a paper. `files` maps paths to sources; `reasons` counts what else went wrong."""
+    """Reads one paper; `files` maps paths to sources, `reasons` counts events that belong to no formula."""
 
     def __init__(self, files: Mapping[str, str], min_inline: int | None, macros: MacroExpander) -> None:
         self.files = files
@@ -41,7 +41,7 @@ class PaperReader:
         self.reasons: dict[str, int] = {}
 
     def paper(self) -> list[ExtractedFormula]:
-        """Read all main files, each document with definitions of its own; returns what was found."""
+        """Read all main files, each document with its own definitions; returns the formulas."""
         shared = self._macros.copy()
         for path in main_files(self.files):
             text = self._text(path)
@@ -59,7 +59,7 @@ class PaperReader:
         return self._visible[path]
 
     def _file(self, path: str, part: bool) -> str | None:
-        """Read one file; one that is being read already, or one too many, is skipped, with its reason."""
+        """Read one file; returns a reason where it is being read already or exceeds the limit."""
         self._read += 1
         if path in self._open or self._read > _MAX_FILES:
             return "input_cycle" if path in self._open else "too_many_files"
@@ -69,7 +69,7 @@ class PaperReader:
         return None
 
     def read_input(self, command: str, name: str, beside: str) -> str | None:
-        """Read the file that a command of another one means; the reason where that cannot be."""
+        """Read the file that a command of another file inputs; returns a reason where that fails."""
         if command in PACKAGES:
             target = resolve(name, beside, self.files, (".sty", ".cls"))
             return self._file(target, False) if target else None
@@ -81,7 +81,7 @@ class PaperReader:
         return self._file(target, is_document(self._text(target)))
 
     def load_text(self, name: str, beside: str) -> str | None:
-        """The text of a file that stands inside a formula; None where it is missing, being read or one too many."""
+        """Return the text of a file that is input inside a formula; None where it is missing or over the limit."""
         target = resolve(name, beside, self.files)
         self._inside[target] += 1
         if target is None or target in self._open or self._inside[target] > _MAX_INSIDE:
@@ -90,21 +90,19 @@ class PaperReader:
 
 
 def read_definitions(source: str) -> MacroExpander:
-    """The definitions in force at the end of a source; one that cannot be read defines nothing."""
+    """Return the definitions in force at the end of a source; invalid definitions are skipped."""
     macros = MacroExpander()
     FileReader("definitions.sty", source, FormulaCollector(None, macros), _NoFiles()).read()
     return macros.copy()
 
 
 class _NoFiles:
-    """A source that stands alone."""
+    """Files of a source without inputs."""
 
     def read_input(self, _command: str, _name: str, _beside: str) -> str | None:
-        """No other file is read."""
         return "missing_input"
 
     def load_text(self, _name: str, _beside: str) -> str | None:
-        """No other file is read."""
         return None
 
 
@@ -127,11 +125,15 @@ _OTHERS = frozenset(
         """
     )
 )
-"""Names that engines, classes and packages define and that papers are known to test for."""
+"""Names that engines, classes and packages define and that papers test for."""
 
 
 def switches(sources: Iterable[str]) -> frozenset[str]:
-    """The control sequences that these files of a paper only define and test."""
+    r"""Return the control sequences that a paper only tests or defines, such as `\draft` in `\ifdefined\draft`.
+
+    They are undefined where the paper does not define them. A name that the paper also uses may come from a package,
+    and so may one of the list above.
+    """
     text = STANDARD_COMMENTS.sub("", "\n".join(map(normalize_line_ends, sources)))
     tested = Counter(_names(_CONTROL, text))
     candidates = {*tested, *_names(_WRITTEN, text)} - _OTHERS

@@ -1,4 +1,4 @@
-r"""Names and parameter lists of definitions, as source writes them.
+"""Parsers of names and parameter lists in macro definitions.
 
 Sources: LaTeX's ltdefns for `[2][default]`, The TeXbook, chapter 20, for `#1...#2`, the manuals of xparse and xargs.
 """
@@ -21,7 +21,7 @@ OPTION = Parameter("optional", BRACKETS, (NO_VALUE,))
 
 
 def read_name(source: str, position: int) -> tuple[str, int]:
-    r"""The control sequence that is defined, bare, in braces or built by `\csname`, and the place behind it."""
+    r"""Read the defined control sequence, bare, in braces or built by `\csname`; returns it and the end position."""
     match = _DEFINED.match(source, position)
     if match is None:
         raise LatexError("bad_definition", "a name is due", position)
@@ -29,18 +29,18 @@ def read_name(source: str, position: int) -> tuple[str, int]:
 
 
 def skip_star(source: str, position: int) -> int:
-    """The position behind a star, if there is one."""
+    """Return the position after a star, if there is one."""
     here = skip_spaces(source, position)
     return here + 1 if source[here : here + 1] == "*" else position
 
 
 def count_of(text: str | None) -> int:
-    """A number of parameters; 0 where none is written."""
+    """Parse a number of parameters; 0 where there is none."""
     return int(text) if text and text.strip().isdecimal() else 0
 
 
 def latex_parameters(source: str, position: int) -> tuple[tuple[Parameter, ...], int]:
-    """`[2][default]`, and the place behind."""
+    """Parse `[2][default]`; returns the parameters and the end position."""
     count, position = read_optional(source, position)
     default, position = read_optional(source, position) if count is not None else (None, position)
     number = count_of(count)
@@ -50,7 +50,7 @@ def latex_parameters(source: str, position: int) -> tuple[tuple[Parameter, ...],
 
 
 def xargs_parameters(source: str, position: int) -> tuple[tuple[Parameter, ...], int]:
-    """`[3][1=default, 3=default]` of the package xargs."""
+    """Parse `[3][1=default, 3=default]` of the package xargs."""
     count, position = read_optional(source, position)
     defaults, position = read_optional(source, position) if count is not None else (None, position)
     found = list(plain(count_of(count)))
@@ -63,7 +63,7 @@ def xargs_parameters(source: str, position: int) -> tuple[tuple[Parameter, ...],
 
 
 def tex_parameters(text: str) -> tuple[Parameter, ...]:
-    """`[#1]#2;`: text in front, then arguments, each up to the text behind it."""
+    """Parse `[#1]#2;`: leading text, then arguments, each delimited by the text after it."""
     pieces = _PARAMETER.split(text)
     found: list[Parameter] = []
     if pieces[0].strip():
@@ -75,7 +75,7 @@ def tex_parameters(text: str) -> tuple[Parameter, ...]:
 
 
 def xparse_parameters(specification: str) -> tuple[Parameter, ...]:
-    """`s O{default} m`; raises `LatexError` for kinds that are not understood."""
+    """Parse `s O{default} m`; raises `LatexError` for unsupported argument types."""
     found: list[Parameter] = []
     position = skip_spaces(specification, 0)
     while position < len(specification):

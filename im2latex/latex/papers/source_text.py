@@ -1,10 +1,10 @@
-"""The text of one file, read from the front; what is replaced ahead keeps the line where it was written."""
+"""Source text of one file with in-place replacement that keeps line numbers."""
 
 from im2latex.latex.papers.lexer import JOIN
 
 
 class SourceText:
-    """`text` changes from `position` on only; `line_of` is asked for places in their order."""
+    """`text` changes only after `position`; calls of `line_of` must have increasing positions."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -12,11 +12,11 @@ class SourceText:
         self._counted = 0
         self._line = 1
         self._behind = -1
-        """Characters of `text` behind what was replaced last, or -1; all of the replacement has the line `_line`."""
+        """Number of characters after the last replacement, or -1; the whole replacement has the line `_line`."""
         self._line_behind = 1
 
     def line_of(self, position: int) -> int:
-        """The line, from 1, on which a position was written."""
+        """Return the line of the original file, from 1, of a position."""
         if self._behind >= 0:
             end = len(self.text) - self._behind
             if position < end:
@@ -28,7 +28,7 @@ class SourceText:
         return self._line
 
     def replace(self, start: int, end: int, replacement: str) -> None:
-        """Put other text in the place of `text[start:end]`; reading goes on at its start at the latest."""
+        """Replace `text[start:end]`; reading continues at `start` at the latest."""
         self.line_of(start)
         behind = len(self.text) - end
         if self._behind < 0:

@@ -1,4 +1,4 @@
-"""User macros in the text of a paper, replaced where they stand."""
+"""In-place expansion of user macros and conditionals in the text of a paper."""
 
 import re
 from collections import Counter
@@ -23,15 +23,15 @@ from im2latex.latex.papers.source_text import SourceText
 _FORMULA = re.compile(r"\$|\\[(\[]|\\begin\s*\{(?:" + "|".join(map(re.escape, DISPLAYS)) + r")\}")
 _END = re.compile(r"\\end(?![A-Za-z@])|\\\]|\$\$")
 _NAME_FROM_ARGUMENT = re.compile(r"[\s{]*\\csname[^\\]*#\d")
-r"""Behind a command that defines: such a macro defines what its user names, and is no store like `\author`."""
+r"""After a defining command: a macro that defines its argument's name, not one that stores text as `\author` does."""
 _MAX_CALLS = 500
-"""Calls of a macro that calls itself, in one file."""
+"""Limit on the calls of a recursive macro in one file."""
 _MAX_CHARACTERS = 200_000
-"""Characters that one macro may become."""
+"""Limit on the characters of one expansion."""
 
 
 class TextMacroExpander:
-    """Replaces macros in one file, in bounded number and size."""
+    """Expands macros in one file, in bounded number and size."""
 
     def __init__(self, text: SourceText, collector: FormulaCollector) -> None:
         self._text = text
@@ -39,7 +39,7 @@ class TextMacroExpander:
         self._calls: Counter[str] = Counter()
 
     def replace(self, name: str, start: int, end: int, before: str = "", behind: str = "") -> bool:
-        """Put the meaning of a macro, with its arguments, in its place; False where that cannot be done."""
+        """Replace a macro and its arguments by its expansion; returns False where that is impossible."""
         macro = self._collector.macros.definitions.get(name)
         if macro is None or (name in macro.body and not self._loops(name, macro)):
             return False
@@ -61,13 +61,13 @@ class TextMacroExpander:
         return True
 
     def _loops(self, name: str, macro: Macro) -> bool:
-        """Whether a macro that calls itself can end, and has not yet been called too often."""
+        """Whether a recursive macro can end and is below the limit of calls."""
         self._calls[name] += 1
         conditional = any(is_conditional(token, self._collector.macros) for token in macro.body)
         return conditional and self._calls[name] <= _MAX_CALLS
 
     def _stores(self, macro: Macro, arguments: list[str]) -> bool:
-        """Whether a formula would go into a definition, as that of `\\author`, and be printed who knows where."""
+        r"""Whether a formula would become part of a definition, as in `\author`, and be printed elsewhere."""
         stored = [number for number, argument in enumerate(arguments, 1) if _FORMULA.search(argument)]
         if not stored:
             return False
@@ -81,7 +81,7 @@ class TextMacroExpander:
         return False
 
     def select(self, name: str, start: int, end: int) -> bool:
-        """Put the argument that a choice leaves in its place, where one of them ends a display; False elsewhere."""
+        """Replace a command by the argument it selects, where one of them ends a display; returns False otherwise."""
         source = TextStream(self._text.text, end)
         try:
             chosen = select_argument(name, source, self._collector.macros)
@@ -93,7 +93,7 @@ class TextMacroExpander:
         return True
 
     def resolve(self, token: str, start: int, end: int) -> bool:
-        """Put the branch of a conditional that holds in its place, as in a formula; False where it is unknown."""
+        """Replace a conditional by the branch that holds, as in a formula; returns False where it is unknown."""
         macros = self._collector.macros
         source = TextStream(self._text.text, end)
         try:
@@ -116,7 +116,7 @@ class TextMacroExpander:
 
 
 class TextConditionals:
-    """The conditionals of one file; `counts` says whether an unknown one is noted."""
+    """Evaluates the conditionals in the text of one file; `counts` says whether unknown ones are counted."""
 
     def __init__(self, text: SourceText, collector: FormulaCollector, counts: bool) -> None:
         self._text = text
@@ -126,7 +126,7 @@ class TextConditionals:
         self._conditionals: list[bool] = []
 
     def may_begin(self, name: str) -> bool:
-        """Whether a command begins a conditional, as far as that can be seen."""
+        """Whether a command begins a conditional, as far as the paper shows."""
         if is_conditional(name, self._macros) or name == "\\unless":
             return True
         if not may_be_conditional(name, self._macros):
@@ -136,7 +136,7 @@ class TextConditionals:
         return behind.peek() != "{"
 
     def conditional(self, name: str) -> None:
-        """Go on in the branch that holds; where that cannot be known, both are read, which is counted."""
+        """Continue in the branch that holds; both branches of an unknown condition are read, which is counted."""
         source = TextStream(self._text.text, self._text.position, None)
         try:
             if name == "\\unless":
@@ -157,11 +157,11 @@ class TextConditionals:
             self._conditionals.append(True)
 
     def in_known_branch(self) -> bool:
-        """Whether the text is in a branch of a conditional that was resolved."""
+        """Whether the position is in a branch of an evaluated conditional."""
         return bool(self._conditionals) and self._conditionals[-1]
 
     def behind(self, name: str, position: int) -> int:
-        r"""Where to go on behind an `\else`, an `\or` or a `\fi`; of an unknown conditional both branches are read."""
+        r"""Return where to continue after `\else`, `\or` or `\fi`; of an unknown conditional both branches are read."""
         if name == "\\fi":
             if self._conditionals:
                 self._conditionals.pop()
@@ -177,11 +177,11 @@ class TextConditionals:
         return source.position
 
     def leave(self, name: str) -> None:
-        r"""Read an `\else`, an `\or` or a `\fi`."""
+        r"""Process an `\else`, an `\or` or a `\fi`."""
         self._text.position = self.behind(name, self._text.position)
 
     def choice(self, name: str, start: int) -> None:
-        """Put the argument that is chosen in the place of a command; of an unknown choice all arguments are read."""
+        """Replace a command by the argument it selects; of an unknown condition all arguments are read."""
         source = TextStream(self._text.text, self._text.position)
         try:
             chosen = select_argument(name, source, self._macros)

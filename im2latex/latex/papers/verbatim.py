@@ -1,7 +1,7 @@
-r"""Source without comments and verbatim text.
+r"""Removal of comments and verbatim text from TeX source.
 
 Sources: LaTeX's `\verb` and verbatim (The LaTeX2e sources, ltmiscen), and the manuals of url, hyperref, listings,
-minted, fancyvrb, comment and alltt. What a paper defines by their means is gathered from all its files.
+minted, fancyvrb, comment and alltt. Definitions by these packages are collected from all files of a paper.
 """
 
 import re
@@ -52,21 +52,20 @@ _SWITCH = (
     r"\\(?:MakeShortVerb\*?|DefineShortVerb|lstMakeShortInline|DeleteShortVerb|UndefineShortVerb|lstDeleteShortInline)"
     + _MARK.replace("([", "(?P<mark>[")
 )
-"""A command that makes a character stand for `\\verb` from there on, or no longer."""
+r"""A command that makes a character an abbreviation of `\verb`, or ends that."""
 _BEING_DEFINED = re.compile(r"\\(?:[a-zA-Z]*[cC]ommandx?\*?|[gex]?def|let|UrlCommand)\s*\{?\s*\Z")
 _BRACE = re.compile(r"\\[{}\\]|[{}]")
 _MAX_CHARACTERS = 2000
-"""Characters of one address or piece of code inside a line of text."""
+"""Longest address or inline code, in characters."""
 _PRINTED = re.compile(r"\\includecomment\s*\{([^{}\\]+)\}")
 
 
 @dataclass(frozen=True)
 class Verbatim:
-    """The environments and commands of one paper whose text TeX does not read, names without the backslash.
+    r"""Verbatim environments and commands of one paper, names without the backslash.
 
-    `plain` ones take `|...|` or a group behind an option, `language` ones a language in between, `urls` no option, and
-    `links` leave the text behind the address;
-    `short` holds the characters that stand for `\\verb`.
+    `plain` commands take `|...|` or a group after an option, `language` commands a language before it, `urls` no
+    option, and `links` keep the text after the address. `short` holds the characters that abbreviate `\verb`.
     """
 
     environments: frozenset[str] = frozenset(_ENVIRONMENTS)
@@ -77,7 +76,7 @@ class Verbatim:
     short: frozenset[str] = frozenset()
 
     def remove(self, source: str) -> str:
-        """The source without comments and verbatim text; line ends keep their number."""
+        """Return the source without comments and verbatim text; the number of line ends stays."""
         source = normalize_line_ends(source).replace(FROZEN, "").replace(JOIN, "")
         found: list[str] = []
         position = 0
@@ -108,7 +107,7 @@ class Verbatim:
         )
 
     def _replaced(self, source: str, match: re.Match[str]) -> tuple[str, int]:
-        """What stands for a match, and the place behind all that it covers."""
+        """Return the replacement of a match, and the end of what it covers."""
         if match["escape"] or match["switch"]:
             return match[0], match.end()
         if match["comment"]:
@@ -139,13 +138,13 @@ class Verbatim:
 
 
 def _is_code_of_environment(source: str, position: int) -> bool:
-    r"""Whether a `\begin` stands in the code of a `\newenvironment`, as behind `\VerbatimEnvironment`."""
+    r"""Whether a `\begin` is in the code of a `\newenvironment`, as after `\VerbatimEnvironment`."""
     start = source.rfind("newenvironment", max(0, position - 300), position)
     return start >= 0 and source.count("{", start, position) > source.count("}", start, position)
 
 
 def _delimited_end(source: str, position: int) -> int:
-    """The position behind a group, or behind the next of the character that stands at `position`, in the same line."""
+    """Return the end of a group, or of text between two equal characters in the same line."""
     while source[position : position + 1] in (" ", "\t"):
         position += 1
     mark = source[position : position + 1]
@@ -159,7 +158,7 @@ def _delimited_end(source: str, position: int) -> int:
 
 
 def _raw_group_end(source: str, position: int) -> int:
-    """The position behind a group that is closed within the characters allowed."""
+    """Return the end of a group within the character limit."""
     depth = 0
     for match in _BRACE.finditer(source, position, position + _MAX_CHARACTERS):
         depth += (match[0] == "{") - (match[0] == "}")
@@ -169,17 +168,17 @@ def _raw_group_end(source: str, position: int) -> int:
 
 
 def remove_comments(source: str) -> str:
-    """The source without comments and what LaTeX and its packages know as verbatim text."""
+    """Return the source without comments and the verbatim text of LaTeX and its packages."""
     return Verbatim().remove(source)
 
 
 def normalize_line_ends(source: str) -> str:
-    r"""The source with `\n` for every line end, also those of early Macintosh files."""
+    r"""Convert all line ends to `\n`, also the carriage returns of old Macintosh files."""
     return source.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def find_verbatim(sources: Iterable[str]) -> Verbatim:
-    """What is verbatim in a paper with these files."""
+    """Collect the verbatim environments and commands of a paper."""
     text = STANDARD_COMMENTS.sub("", "\n".join(map(normalize_line_ends, sources)))
     environments = set(_ENVIRONMENTS) | set(_NEW_ENVIRONMENT.findall(text)) | set(_WRAPPED.findall(text))
     environments |= {name or f"{language}code" for name, language in _MINTED.findall(text)}
@@ -195,11 +194,11 @@ def find_verbatim(sources: Iterable[str]) -> Verbatim:
     )
 
 
-STANDARD_COMMENTS = re.compile(r"%(?<!\\%)[^\n]*")  # a literal in front, which is searched faster
+STANDARD_COMMENTS = re.compile(r"%(?<!\\%)[^\n]*")  # the literal first, which is faster to search
 
 
 def _aliases(text: str, commands: Iterable[str]) -> set[str]:
-    r"""Names by `\let`, or by a definition that holds nothing but the command and its option."""
+    r"""Return names defined by `\let`, or by a definition of nothing but the command and its option."""
     names = "|".join(map(re.escape, commands))
     let = re.findall(rf"\\let\s*\\([A-Za-z@]+)\s*=?\s*\\(?:{names})(?![A-Za-z@])", text)
     new = re.findall(

@@ -1,1 +1,1 @@
-"""LaTeX source to a syntax tree."""
+"""Parser: LaTeX source to a syntax tree; and the lexer."""

@@ -1,7 +1,7 @@
-r"""Letters and marks outside ASCII that LaTeX prints in text, each as the commands that print it.
+"""Accents and letters outside ASCII, as the LaTeX commands that print them in text.
 
-They are those that the input encoding utf8 declares for the font encoding OT1 (ot1enc.dfu of LaTeX 2022); all others
-print nothing there, and no formula has any of them outside of text. An accent takes its letter in an argument.
+These are the characters that the input encoding utf8 declares for the font encoding OT1 (ot1enc.dfu of LaTeX 2022);
+LaTeX prints no other ones, and none of them outside of text. The letter is the argument of the accent.
 """
 
 import unicodedata
@@ -23,7 +23,7 @@ ACCENTS = {
     "\\c": "\u0327",
     "\\b": "\u0331",
 }
-"""LaTeX's accents of text, by the character that Unicode combines with a letter."""
+"""Accent commands of text, each with the combining character of Unicode."""
 _LETTERS = (
     "ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÕÖÙÚÛÜÝàáâãäåçèéêëìíîïñòóôõöùúûüýÿĀāĂăĆćĈĉĊċČčĎďĒēĔĕĖėĚěĜĝĞğĠġĢģĤĥĨĩĪīĬĭİĴĵĶķĹĺĻļĽľŃńŅņŇňŌōŎŏŐő"
     "ŔŕŖŗŘřŚśŜŝŞşŠšŢţŤťŨũŪūŬŭŮůŰűŴŵŶŷŸŹźŻżŽžǍǎǏǐǑǒǓǔǦǧǨǩǰǴǵȲȳḂḃḍḞḟḠḡḥḰḱḷṃṅṇṛṣṭẎẏẐẑỲỳ"
@@ -41,7 +41,7 @@ r"""Accents that OT1 sets on the dotless letter by itself: `\'i` is `\'\i` (ot1e
 
 @cache
 def unicode_commands() -> dict[str, tuple[str, ...]]:
-    """From a character to its characters and commands, an accent before its letter."""
+    """Map each character to its characters and commands, an accent before its letter."""
     commands = {mark: command for command, mark in ACCENTS.items()}
     found: dict[str, tuple[str, ...]] = {"\u00a0": ("~",), "\u00ad": ("\\-",)}
     for letter in _LETTERS:

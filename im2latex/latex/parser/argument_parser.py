@@ -33,7 +33,7 @@ r"""Kinds of commands such as `\label`; an argument without braces would be the 
 
 
 class ArgumentParser(Cursor):
-    """Reads arguments from the items of one group or cell; `commands` maps names to the kinds of their arguments."""
+    """Parses arguments from the items of one group or cell; `commands` maps names to the kinds of their arguments."""
 
     def __init__(
         self, source: str, inside: list[Item], commands: Mapping[str, str], table: str = "", depth: int = 0
@@ -41,9 +41,9 @@ class ArgumentParser(Cursor):
         super().__init__(source, inside)
         self.commands = commands
         self.table = table
-        r"""The innermost environment, or command with rows, around these items: it decides what `\\` reads."""
+        r"""The innermost environment or command with rows; it decides how `\\` is parsed."""
         self.spaced = True
-        r"""Whether LaTeX's `\@ifnextchar` passes over spaces here."""
+        r"""Whether LaTeX's `\@ifnextchar` skips spaces here."""
         self._depth = depth
         self._plain_codes = False
 
@@ -53,7 +53,7 @@ class ArgumentParser(Cursor):
 
     @abstractmethod
     def row(self, before: Row | None = None) -> Row:
-        r"""Parse all items, appended to the nodes `before`."""
+        """Parse all items and append the nodes to `before`."""
 
     @abstractmethod
     def environment(self, node: LatexEnvironmentNode) -> Environment:
@@ -68,7 +68,7 @@ class ArgumentParser(Cursor):
         return self.subparser(items(nodes)).row()
 
     def argument(self, kind: str, name: str) -> Row | None:
-        """Read one argument; None for an absent optional one."""
+        """Parse one argument; returns None for an optional one that is absent."""
         if kind == "o":
             inside = self.bracketed()
             return None if inside is None else self.subparser(inside).row()
@@ -89,7 +89,7 @@ class ArgumentParser(Cursor):
         return self._unread(kind, name)
 
     def _unread(self, kind: str, name: str) -> Row:
-        """Read an argument that is no mathematics: a text, a raw word, or a column specification."""
+        """Parse an argument that is not mathematics: text, a raw word, or a column specification."""
         item = self.items[self.index]
         self.index += 1
         word, node, position = item
@@ -115,7 +115,7 @@ class ArgumentParser(Cursor):
         return self.raw(item, kind, name)
 
     def _boxes(self, node: LatexNode | None, name: str, position: int) -> Row:
-        r"""Read a vertical list of `\hbox` alone: anything else would begin a paragraph as wide as the page."""
+        r"""Parse a vertical list that contains only `\hbox`; other content would start a paragraph of page width."""
         if not isinstance(node, LatexGroupNode):
             self.fail("forbidden_command", f"{name} without a group", position)
         boxes = [part for part in TextParser(node.nodelist, self).row() if part != Token(" ")]
@@ -124,7 +124,7 @@ class ArgumentParser(Cursor):
         return boxes
 
     def raw(self, item: Item, kind: str, name: str) -> Row:
-        """A length, or a raw word such as a colour."""
+        """Parse a length, or a raw word such as a color."""
         word, node, position = item
         if not isinstance(node, LatexGroupNode):
             if node is not None:
@@ -144,7 +144,7 @@ class ArgumentParser(Cursor):
         return [Token(word)] if word else []
 
     def _word(self, item: Item) -> str:
-        """An argument as it is written, without its spaces."""
+        """Return an argument as written, without its spaces."""
         word, node, position = item
         if node is not None:
             inside = COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1])
@@ -154,20 +154,20 @@ class ArgumentParser(Cursor):
         return word
 
     def check_text_command(self, name: str, position: int) -> None:
-        """Refuse a command that is none of text."""
+        """Reject a command that is not valid in text; raises `LatexError`."""
         listed = (self.commands, known_symbols(), NO_NUCLEUS, TEXT_ONLY, text_symbols())
         if not any(name in commands for commands in listed):
             raise refusal(name, position)
 
     def _plain_field(self) -> Row:
-        """Read an argument in which a quote, a star and their like are the characters themselves."""
+        """Parse an argument in which a quote, a star and similar characters print themselves."""
         around, self._plain_codes = self._plain_codes, True
         field = self._field()
         self._plain_codes = around
         return field
 
     def _field(self, table: str | None = None, hanging: bool = False) -> Row:
-        """Read a script or an argument: the inside of a group, or one node."""
+        """Parse a script or an argument: the inside of a group, or one node."""
         if self.at_end:
             self.fail("missing_argument", "the formula ends where an argument is due")
         inside = self.group()
@@ -184,13 +184,13 @@ class ArgumentParser(Cursor):
         return [node]
 
     def _skip_relax(self) -> None:
-        r"""Pass over `\relax` where TeX scans a math field: the next non-blank, non-relax token (tex.web, 404)."""
+        r"""Skip `\relax` where TeX scans a math field: the next non-blank, non-relax token (tex.web, 404)."""
         while self.peek() == "\\relax":
             self.index += 1
 
 
 def refusal(name: str, position: int) -> LatexError:
-    """Why a command without a signature is refused."""
+    """Build the error for a command without a signature."""
     if name in TEXT_ONLY or name in text_symbols():
         return LatexError("wrong_mode", f"{name} is for text", position)
     return LatexError("not_allowed", name, position)

@@ -1,7 +1,7 @@
-r"""The column specification of an array: the argument of `\begin{array}`, cut into columns.
+r"""Parser of column specifications, the argument of `\begin{array}`.
 
-What `@{...}` and, with the package array, `!{...}`, `>{...}` and `<{...}` insert is mathematics in text style: LaTeX
-sets it between dollar signs of its own (latex.ltx, \@arrayclassiv; array.sty, \d@llarbegin).
+The content of `@{...}` and, with the package array, of `!{...}`, `>{...}` and `<{...}` is mathematics in text style:
+LaTeX sets it between dollar signs (latex.ltx, \@arrayclassiv; array.sty, \d@llarbegin).
 """
 
 import re
@@ -13,13 +13,13 @@ from im2latex.latex.parser.tree import Argument, Command, Node, Row, Token
 
 _WORDS = dict.fromkeys("pmb", 1) | dict.fromkeys("wW", 2)
 _PARAGRAPH = re.compile(r"[pmb]\{")
-"""Columns whose cells are paragraphs of text."""
+"""Columns with paragraphs of text."""
 INSERTIONS = frozenset("@!><")
 _MAX_COLUMNS = 500
 
 
 def parse_columns(cursor: Cursor, mathematics: Callable[[list[Item]], Row], word: Callable[[Item], str]) -> Row:
-    r"""Cut a column specification: `l@{\,}*{2}{c}w{c}{2cm}` is `l`, `@{\,}`, `c`, `c`, `w{c}{2cm}`."""
+    r"""Split a column specification: `l@{\,}*{2}{c}w{c}{2cm}` is `l`, `@{\,}`, `c`, `c`, `w{c}{2cm}`."""
     found: list[Node] = []
     while not cursor.at_end:
         head, _, position = cursor.items[cursor.index]
@@ -44,7 +44,7 @@ def parse_columns(cursor: Cursor, mathematics: Callable[[list[Item]], Row], word
 
 
 def paragraph_columns(specification: Row) -> frozenset[int]:
-    """Numbers of the columns, from 0, whose cells LaTeX sets as text: those of p, m and b."""
+    """Return the indices of the columns whose cells are text: those of p, m and b."""
     cells = [node.text for node in specification if isinstance(node, Token) and node.text != "|"]
     return frozenset(number for number, text in enumerate(cells) if _PARAGRAPH.match(text))
 
@@ -57,6 +57,6 @@ def _due(cursor: Cursor, head: str) -> Item:
 
 
 def _group(cursor: Cursor, head: str) -> list[Item]:
-    """The items of the next argument: those of a group, or one."""
+    """Return the items of the next argument: those of a group, or one."""
     inside = cursor.group()
     return [_due(cursor, head)] if inside is None else inside

@@ -1,7 +1,7 @@
-"""A place in a list of items: look at the next one, take it, or say what is wrong there.
+"""Cursor over the items of a source: lookahead, consumption, and errors with positions.
 
 An item is one character, one control sequence, or a larger node of pylatexenc's walker (a group, an environment,
-mathematics between dollars). Spaces and comments are no items.
+mathematics between dollars). Spaces and comments are not items.
 """
 
 import re
@@ -23,29 +23,29 @@ from im2latex.latex.parser.quantities import QUANTITIES, REGISTERS, canonical_qu
 from im2latex.latex.parser.signatures import CONTROL_SPACE, DELIMITERS
 
 Item = tuple[str, LatexNode | None, int]
-"""What stands there (a character, a control sequence, or "" for a larger node), the larger node, its position."""
+"""Character or control sequence ("" for a larger node), the larger node, and its position."""
 
 COMMENT = re.compile(r"(?<!\\)%[^\n]*(?:\n[ \t]*|\Z)")
 _LONGEST_QUANTITY = 200
 _READ_AS = {"sb": "_", "sp": "^"}
-"""Plain TeX's names of the characters that begin scripts."""
+"""Plain TeX's control sequences for the script characters."""
 
 
 @cache
 def _plain_context() -> LatexContextDb:
-    """A context without macros: the reader takes all arguments."""
+    """Create a context without macros, since the parser reads all arguments itself."""
     return LatexContextDb()
 
 
 def walk(source: str, start: int = 0) -> list[LatexNode]:
-    """The nodes of the source from `start` on; raises `LatexWalkerParseError`."""
+    """Return the nodes of the source from `start` on; raises `LatexWalkerParseError`."""
     walker = LatexWalker(source, latex_context=_plain_context(), tolerant_parsing=False)
     nodes: list[LatexNode] = walker.get_latex_nodes(pos=start)[0]
     return nodes
 
 
 def items(nodes: list[LatexNode]) -> list[Item]:
-    """Characters, control sequences and larger nodes in order."""
+    """Convert nodes to items: characters, control sequences and larger nodes, in order."""
     found: list[Item] = []
     for node in nodes:
         if isinstance(node, LatexCharsNode):
@@ -69,35 +69,35 @@ class Cursor:
 
     @property
     def at_end(self) -> bool:
-        """Whether nothing is left."""
+        """Whether no items are left."""
         return self.index >= len(self.items)
 
     def peek(self) -> str | None:
-        """The next item's character or control sequence, "" for a larger node, None at the end."""
+        """Return the next item's character or control sequence; "" for a larger node, None at the end."""
         return self.items[self.index][0] if self.index < len(self.items) else None
 
     @property
     def position(self) -> int:
-        """Where the next item stands in the source; at the end, where the last one does."""
+        """Position of the next item in the source; at the end, of the last item."""
         return self.items[min(self.index, len(self.items) - 1)][2] if self.items else 0
 
     @property
     def end(self) -> int:
-        """Where the last item that was taken ends in the source."""
+        """End position of the last consumed item in the source."""
         item, node, position = self.items[self.index - 1]
         return position + (node.len if node is not None else len(item))
 
     def is_adjacent(self, end: int) -> bool:
-        """Whether the next item stands at `end` in the source, nothing but comments between."""
+        """Whether the next item is at `end` in the source, with only comments in between."""
         if self.at_end:
             return False
         between = self.source[end : self.items[self.index][2]]
         return not between or not COMMENT.sub("", between)
 
     def option(self) -> str | None:
-        """Take the source between brackets as TeX does, spaces kept and braces around all of it taken off.
+        """Consume brackets and return their source as TeX reads it: spaces stay, braces around all of it do not.
 
-        None, and nothing taken, where no bracket stands or none closes it.
+        Returns None and consumes nothing where there is no bracket or none closes it.
         """
         start = self.position + 1
         inside = self.bracketed()
@@ -108,7 +108,7 @@ class Cursor:
         return word[1:-1] if alone and word[:1] + word[-1:] == "{}" else word
 
     def group(self) -> list[Item] | None:
-        """Take the inside of a brace group; None, and nothing taken, where none stands."""
+        """Consume a brace group and return its items; None where there is none."""
         node = None if self.at_end else self.items[self.index][1]
         if not isinstance(node, LatexGroupNode):
             return None
@@ -116,7 +116,7 @@ class Cursor:
         return items(node.nodelist)
 
     def bracketed(self) -> list[Item] | None:
-        """Take what stands between brackets, the first closing one outside braces; None where there are none."""
+        """Consume brackets, up to the first closing one outside braces, and return their items, or None."""
         if self.peek() != "[":
             return None
         for close in range(self.index + 1, len(self.items)):
@@ -127,7 +127,7 @@ class Cursor:
         return None
 
     def quantity(self, kind: str, name: str) -> str:
-        """Take a number or lengths without braces; `kind` as in `quantities.QUANTITIES`."""
+        """Consume a number or lengths without braces; `kind` as in `quantities.QUANTITIES`."""
         given, ends = self._characters()
         pattern, reason, example = QUANTITIES[kind]
         match = pattern.match(given)
@@ -137,9 +137,9 @@ class Cursor:
         return canonical_quantity(kind, match[1])
 
     def _characters(self) -> tuple[str, list[int]]:
-        """The characters that follow, runs of spaces as one, and for each the place in the items behind it.
+        """Return the following characters, runs of spaces as one, and for each the index of the item after it.
 
-        The names of registers count, and a control sequence of one character behind the mark of a character's code.
+        Includes the names of registers, and a control sequence of one character after the mark of a character code.
         """
         text = ""
         ends: list[int] = []
@@ -157,7 +157,7 @@ class Cursor:
         return text, ends
 
     def delimiter(self) -> str:
-        r"""Take one delimiter, which may stand in braces after `\big`."""
+        r"""Consume one delimiter, which may be in braces after `\big`."""
         if self.at_end:
             self.fail("missing_argument", "a delimiter is due")
         item, node, position = self.items[self.index]
@@ -171,12 +171,12 @@ class Cursor:
         return item
 
     def fail(self, reason: str, detail: str, position: int | None = None) -> NoReturn:
-        """Refuse the formula at `position`, by default here."""
+        """Raise `LatexError` with `position`, by default the present one."""
         if position is None and self.items:
             position = self.items[min(self.index, len(self.items) - 1)][2]
         raise LatexError(reason, detail, position)
 
 
 def _holds_space(between: str) -> bool:
-    """Whether TeX sees a space there, and not only a comment with the line end that it swallows."""
+    """Whether TeX reads a space there, and not only a comment with the line end that it removes."""
     return bool(COMMENT.sub("", between))

@@ -1,8 +1,8 @@
-r"""How deep a formula may nest, and what becomes of a deeper one: the refusal `too_deep`.
+"""Limit on the nesting depth of formulas, with the reason `too_deep`.
 
-The depth counts braces, environments and fences in the source; `reader` adds the arguments that stand without braces,
-since they are written with them. So what is accepted is accepted again after normalizing. A caller that has left the
-interpreter little stack is told the same: `limit_recursion` turns Python's RecursionError into the refusal.
+The depth counts braces, environments and fences in the source; the parser adds arguments without braces, since they are
+written with braces. So a normalized formula passes the check again. `limit_recursion` converts Python's RecursionError,
+for callers that leave little stack, to the same error.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 from im2latex.errors import LatexError
 
 MAX_DEPTH = 40
-"""Deepest nesting of braces, environments, fences and arguments that is read."""
+"""Largest nesting depth of braces, environments, fences and arguments."""
 
 _NEST = re.compile(r"\\\\|\\(?:begin|left)(?![A-Za-z])|\\(?:end|right)(?![A-Za-z])|\\.|[{}]", re.DOTALL)
 _Given = ParamSpec("_Given")
@@ -21,12 +21,12 @@ _Result = TypeVar("_Result")
 
 
 def too_deep_error(position: int | None = None) -> LatexError:
-    """The refusal of a formula that nests too deeply."""
+    """Build the error for a formula that is nested too deeply."""
     return LatexError("too_deep", f"more than {MAX_DEPTH} levels", position)
 
 
 def check_depth(source: str) -> None:
-    """Refuse LaTeX, raw or normalized, with too many levels of braces, environments and fences."""
+    """Check the nesting depth of LaTeX source, raw or normalized; raises `LatexError`."""
     if source.count("{") + source.count("\\begin") + source.count("\\left") <= MAX_DEPTH:
         return
     depth = 0
@@ -40,7 +40,7 @@ def check_depth(source: str) -> None:
 
 
 def limit_recursion(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
-    """Let a function refuse what the stack of the interpreter has no room for."""
+    """Decorator that converts a RecursionError to the error `too_deep`."""
 
     @wraps(function)
     def run(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:

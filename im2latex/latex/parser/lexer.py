@@ -1,11 +1,11 @@
-r"""A lexer: LaTeX source to the tokens of `tokens`, without parsing it and without refusing anything.
+r"""Lexer: LaTeX source to the tokens of normalized formulas, without parsing and without errors.
 
-What TeX does not see is gone: spaces, comments, and whether an argument or a script stands in braces (`x^2`, `\frac12`;
-The TeXbook, chapter 20: an undelimited argument is the next token or group). So two ways to type one list of tokens
-give one result, and a normalized formula is its own result. What the normalizer's rules do is left as it is: synonyms,
-the order of scripts, braces that group nothing.
+It drops what TeX ignores: spaces, comments, and whether an argument or a script is in braces (`x^2`, `\frac12`; The
+TeXbook, chapter 20: an undelimited argument is the next token or group). So equivalent sources of one token list give
+equal tokens, and a normalized formula is a fixed point. What the normalizer's rules change stays: synonyms, the order
+of scripts, redundant braces.
 
-Every string has tokens. Where a brace or an argument is missing, the rest is cut as if it were there.
+Every string has tokens. A missing brace or argument does not stop the lexer.
 """
 
 import re
@@ -27,29 +27,29 @@ _GAP = re.compile(r"(\*?)\[\s*((?:[^][{}\\$&]|\\[A-Za-z]+)*?)\s*\]")
 _BRACE = re.compile(r"\\.|%[^\n]*|[{}]", re.DOTALL)
 _CONTROL_SPACE = re.compile(r"\\(?:\\|\s)")
 _ROOT_MOVED = re.compile(r"\[\s*(\\(?:leftroot|uproot)(?![A-Za-z])(?:[^][{}]|\{[^{}]*\})*)\]")
-r"""An option that the normalizer writes as part of the token before it, see `write`."""
+"""An option that the normalizer writes as part of the preceding token, see `serializer.write`."""
 _NO_ARGUMENT = frozenset(["}", "]", "&", "^", "_", "\\\\", "\\right", "\\end"])
 _SCRIPTS_AND_FENCES = {"^": "m", "_": "m", "\\left": "d", "\\right": "d"}
 _MATHEMATICS = frozenset("mohfu")
 _MAYBE_BARE = frozenset("fu")
-"""Kinds whose argument may be a lone symbol without braces, which braces would change."""
+"""Kinds whose argument may be a single symbol without braces; braces would change the image."""
 _WORDS = frozenset("rqw")
 
 
 def lex(source: str) -> list[str]:
-    """The tokens of LaTeX source; no string makes it raise. Where TeX sees nothing, the source cut at its spaces."""
+    """Return the tokens of LaTeX source; never raises. Where TeX sees nothing, the source split at its spaces."""
     shifts = _SHIFTS.fullmatch(source)
     return _Lexer(shifts[2] if shifts else source).run() or source.split()
 
 
 @dataclass(slots=True)
 class _Command:
-    """A command whose arguments are being read: the kinds still due, and what ends the argument at hand."""
+    """A command whose arguments are being read: the remaining kinds, and what ends the present argument."""
 
     kinds: str
     text: bool = False
     ends_with: str = ""
-    """`]` for an option, `}` for a bare argument around which braces were put, else nothing to look for."""
+    """`]` for an option, `}` for an argument that gets braces, else empty."""
 
 
 class _Lexer:
@@ -62,7 +62,7 @@ class _Lexer:
         self._environments: list[str] = []
 
     def run(self) -> list[str]:
-        """Cut the whole source."""
+        """Tokenize the whole source."""
         while (token := self._next()) is not None:
             if token == "{":
                 self._out.append(token)
@@ -81,7 +81,7 @@ class _Lexer:
         return self._out
 
     def _next(self) -> str | None:
-        """Take the next lexeme, or say that there is none."""
+        """Consume the next lexeme; None at the end."""
         self._skip()
         if self._at >= len(self._source):
             return None
@@ -93,7 +93,7 @@ class _Lexer:
     def _peek(self) -> str:
         self._skip()
         match = _LEXEME.match(self._source, self._at)
-        return match[0] if match else "}"  # the end closes what is open
+        return match[0] if match else "}"  # the end closes all open braces
 
     def _skip(self) -> None:
         match = _SKIPPED.match(self._source, self._at)
@@ -101,7 +101,7 @@ class _Lexer:
         self._at = match.end()
 
     def _command(self, token: str) -> None:
-        """Write a lexeme and begin with its arguments."""
+        """Write a lexeme and start reading its arguments."""
         kinds = COMMANDS.get(token) or _SCRIPTS_AND_FENCES.get(token, "")
         if token in ("\\begin", "\\end"):
             token, kinds = self._environment(token)
@@ -115,7 +115,7 @@ class _Lexer:
             self._finished()
 
     def _environment(self, token: str) -> tuple[str, str]:
-        """The begin or end of an environment as one token, with the kinds that it takes."""
+        """Return the begin or end of an environment as one token, with the kinds of its arguments."""
         match = _ENVIRONMENT.match(self._source, self._at - len(token))
         if match is None:
             return token, ""
@@ -125,7 +125,7 @@ class _Lexer:
             del self._environments[-1:]
             return token, ""
         self._environments.append(match[2])
-        kinds = ENVIRONMENTS.get(match[2], "").replace("r", "l")  # in braces of their own, unlike those of commands
+        kinds = ENVIRONMENTS.get(match[2], "").replace("r", "l")  # written in braces, unlike raw words of commands
         if match[2] in OPTION_AFTER_SPACE:
             self._skip()
         while kinds.startswith("p") and (placement := _PLACEMENT.match(self._source, self._at)):
@@ -134,7 +134,7 @@ class _Lexer:
         return token, kinds.removeprefix("p")
 
     def _row_break(self) -> str:
-        r"""A `\\` with its star and gap."""
+        r"""Read a `\\` with its star and gap."""
         if self._environments and self._environments[-1] in BRACKET_AFTER_SPACE:
             self._skip()
         gap = _GAP.match(self._source, self._at)
@@ -147,7 +147,7 @@ class _Lexer:
         return "\\\\"
 
     def _finished(self) -> None:
-        """Close the bare arguments that end with the last lexeme, and go on with the commands they belong to."""
+        """Close the arguments without braces that end with the last lexeme, and continue with their commands."""
         commands = self._levels[-1]
         while commands and commands[-1].ends_with != "]":
             if commands[-1].ends_with == "}":
@@ -158,13 +158,13 @@ class _Lexer:
             commands.pop()
 
     def _arguments(self) -> None:
-        """Go on with the innermost command."""
+        """Continue with the innermost command."""
         if not self._waits(self._levels[-1][-1]):
             self._levels[-1].pop()
             self._finished()
 
     def _waits(self, command: _Command) -> bool:
-        """Read arguments until one begins that is mathematics; False where all are read."""
+        """Read arguments up to one that is mathematics; returns False where all are read."""
         while command.kinds:
             kind, command.kinds = command.kinds[0], command.kinds[1:]
             if kind not in _MATHEMATICS:
@@ -187,7 +187,7 @@ class _Lexer:
         return False
 
     def _moved_root(self) -> bool:
-        """Read an option that is part of the name's token."""
+        """Read an option that is part of the preceding token."""
         option = _ROOT_MOVED.match(self._source, self._at)
         if option is None:
             return False
@@ -196,7 +196,7 @@ class _Lexer:
         return True
 
     def _raw(self, kind: str, text: bool) -> None:
-        """Read an argument that is no mathematics; those of a command with text are part of one token."""
+        """Read an argument that is not mathematics; for a command with text it becomes part of the token."""
         following = self._peek()
         if kind == "*" and following == "*":
             self._at += 1
@@ -217,7 +217,7 @@ class _Lexer:
             self._out.append(_squeezed(match[1]))
 
     def _braced(self, kind: str, text: bool) -> None:
-        """Read a brace group as it stands; one that is never closed is left for what follows."""
+        """Read a brace group verbatim; an unclosed one is left to the following lexemes."""
         inside = self._group()
         if inside is None:
             return
@@ -236,7 +236,7 @@ class _Lexer:
             ]
 
     def _group(self) -> str | None:
-        """Take a group's inside without its comments; None, and nothing taken, where it is never closed."""
+        """Consume a group and return its inside without comments; None where it is unclosed."""
         depth = 0
         for match in _BRACE.finditer(self._source, self._at):
             depth += (match[0] == "{") - (match[0] == "}")
@@ -248,7 +248,7 @@ class _Lexer:
 
 
 def _columns(specification: str) -> list[str]:
-    """One token a column, as far as braces tell where it ends."""
+    """Split a column specification into one token per column."""
     found: list[str] = []
     depth = 0
     for match in _LEXEME.finditer(specification):

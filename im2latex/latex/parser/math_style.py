@@ -1,8 +1,8 @@
-r"""TeX's math style inside arguments and cells, as data: it decides the size of text and the place of limits.
+"""Math styles of TeX (display, text, script) inside arguments and table cells.
 
-Sources: fontmath.ltx and latex.ltx of LaTeX, amsmath.sty, mathtools.sty, and the renderer's stand-ins for other
-packages (`rendering.document`). What is not listed is set in the style around it, as by `\mathpalette`, `\mathchoice`
-or in a plain group.
+The style decides the size of text and the position of limits. Sources: fontmath.ltx and latex.ltx of LaTeX,
+amsmath.sty, mathtools.sty, and the renderer's definitions for other packages (`rendering.document`). Commands that are
+not listed keep the surrounding style, as a plain group does.
 """
 
 from enum import IntEnum
@@ -19,7 +19,7 @@ class MathStyle(IntEnum):
 
     @property
     def in_fraction(self) -> "MathStyle":
-        """The style of a numerator or denominator."""
+        """Style of a numerator or denominator."""
         return MathStyle(min(self + 1, MathStyle.SCRIPT))
 
 
@@ -28,10 +28,10 @@ _D, _T, _S = MathStyle.DISPLAY, MathStyle.TEXT, MathStyle.SCRIPT
 SWITCHES = {"\\displaystyle": _D, "\\textstyle": _T, "\\scriptstyle": _S, "\\scriptscriptstyle": _S}
 
 NUMERATORS = frozenset(split(r"\frac \binom \genfrac"))
-"""Their arguments are one style smaller than what is around them."""
+"""Commands whose arguments are one style smaller."""
 
 GENFRAC = {"0": _T, "1": _S, "2": _S, "3": _S}
-r"""By the fourth argument of `\genfrac`, which is the style of the whole fraction (amsmath.sty, `\@mathstyle`)."""
+r"""Style of the whole fraction by the fourth argument of `\genfrac` (amsmath.sty, `\@mathstyle`)."""
 
 _ARGUMENTS: dict[tuple[MathStyle | None, ...], str] = {
     (_D,): r"""\overbrace \underbrace \overbracket \underbracket \boxed \lefteqn \smashoperator \LaTeXoverbrace
@@ -48,11 +48,11 @@ _ARGUMENTS: dict[tuple[MathStyle | None, ...], str] = {
     (_T,): r"\multicolumn \vdotswithin \shortvdotswithin",
 }
 ARGUMENTS = {name: styles for styles, names in _ARGUMENTS.items() for name in names.split()}
-r"""The styles of the arguments that are mathematics, None for the style around; the last argument by the last style.
+r"""Styles of the mathematical arguments; None for the surrounding style. The last entry belongs to the last argument.
 
 `\overbrace`: `$\hfil\displaystyle{#1}\hfil$` (mathtools.sty); `\boxed`: `\fbox{\m@th$\displaystyle#1$}`; `\cfrac`:
-`\displaystyle\frac`; `\splitfrac`: `\textstyle#1` (mathtools.sty); `\sideset`: `\@mathmeasure\z@\displaystyle`;
-arrows: `\ext@arrow`; `\stackrel`, `\overset`: `\mathop{#2}\limits^{#1}`; `\prescript`: `\MT_prescript_inner:`.
+`\displaystyle\frac`; `\splitfrac`: `\textstyle#1` (mathtools.sty); `\sideset`: `\@mathmeasure\z@\displaystyle`; arrows:
+`\ext@arrow`; `\stackrel`, `\overset`: `\mathop{#2}\limits^{#1}`; `\prescript`: `\MT_prescript_inner:`.
 """
 
 _CELLS = {
@@ -64,9 +64,9 @@ _CELLS = {
         bsmallmatrix* Bsmallmatrix* vsmallmatrix* Vsmallmatrix* subarray crampedsubarray""",
 }
 CELLS = {name: style for style, names in _CELLS.items() for name in names.split()}
-r"""The style of an environment's cells: `$##$` in an array, `\displaystyle##` and `\scriptstyle##` where written so."""
+r"""Style of an environment's cells: `$##$` in an array, `\displaystyle##` and `\scriptstyle##` elsewhere."""
 
 DISPLAYED_TEXTS = frozenset(
     split(r"""\text \textrm \textbf \textit \textsf \texttt \textnormal \textup \textmd \textsc \textsl \emph""")
 )
-r"""Texts whose `$` is in display style where the text is: `\text@` of amstext.sty sets `\everymath{\displaystyle}`."""
+r"""Text commands whose `$` inherits the display style: `\text@` of amstext.sty sets `\everymath{\displaystyle}`."""

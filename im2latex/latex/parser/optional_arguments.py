@@ -1,7 +1,7 @@
-r"""Options in brackets: how they are read, and where a bracket is no option at all.
+"""Parsers of optional arguments in brackets, and of brackets that are no optional argument.
 
-Macros compare some options letter by letter, so that a space counts, and some look for a bracket only right behind
-themselves. What each does was read from latex.ltx, amsmath.sty and mathtools.sty, as named below.
+Macros compare some options letter by letter, so that a space counts, and some accept a bracket only directly after the
+command. Sources: latex.ltx, amsmath.sty and mathtools.sty, as cited below.
 """
 
 import re
@@ -14,19 +14,20 @@ from im2latex.latex.tokens import split, squeeze
 _POSITIONS = re.compile(r"[tbc]")
 _COLUMNS = re.compile(r"[lcr|]+")
 _IGNORED = frozenset(split("array gathered lgathered rgathered"))
-r"""Environments that set anything but `[t]` and `[b]` as `[c]`, even `[ t ]` (`\@array`; mathtools' `gathered`)."""
+r"""Environments that treat every option but `[t]` and `[b]` as `[c]`, even `[ t ]` (`\@array`; mathtools' `gathered`).
+"""
 OPTION_AFTER_SPACE = frozenset(split("array alignedat"))
-"""Environments that find the option behind spaces; the bracket is mathematics in the others."""
+"""Environments that accept the option after spaces; in the others such a bracket is mathematics."""
 _WITH_COLUMNS = re.compile(r"[pbBvV]?(?:small)?matrix\*")
 _KEYWORD = re.compile(r"[A-Za-z]*")
 _BEGIN = re.compile(r"\\begin\s*\{[^{}]*\}")
 
 
 def read_keyword(cursor: Cursor, name: str) -> str | None:
-    r"""Take an option that is compared letter by letter: `\smash[b]`, `\cfrac[l]`, `\cramped[\scriptstyle]`.
+    r"""Read an option that is compared letter by letter: `\smash[b]`, `\cfrac[l]`, `\cramped[\scriptstyle]`.
 
-    A style may have a space behind it, which ends the control sequence. Other spaces make another keyword of it
-    (`\csname mb@#1\endcsname` and `\ifx l#1` in amsmath.sty), which is refused as `bad_option`.
+    A style may be followed by a space, which ends the control sequence. With any other space the option is another
+    keyword (`\csname mb@#1\endcsname` and `\ifx l#1` in amsmath.sty), and the error is `bad_option`.
     """
     position = cursor.position
     word = cursor.option()
@@ -40,18 +41,17 @@ def read_keyword(cursor: Cursor, name: str) -> str | None:
 
 
 def column_letter(cursor: Cursor, name: str, word: str) -> str:
-    r"""The column letter of `subarray`, which centres for `{c}` and for nothing else (`\ifx c#1` in amsmath.sty)."""
+    r"""Return the column letter of `subarray`, which is centered only for `{c}` (`\ifx c#1` in amsmath.sty)."""
     if word.startswith("c") and word != "c":
         cursor.fail("bad_option", f"{name} compares {{{word}}} letter by letter, spaces included")
     return "c" if word == "c" else "l"
 
 
 def read_placement(cursor: Cursor, name: str, begin: int, spaced: bool) -> str:
-    r"""Take the option of an environment that begins at `begin` in the source, as it is written; "" for none.
+    r"""Read the option of an environment that begins at `begin` in the source, as written; "" for none.
 
-    `spaced` says whether LaTeX's `\@ifnextchar` passes over spaces around the environment.
-
-    Aligned and alignedat set a bracket that holds no position as mathematics (`\ams@start@box` in amsmath.sty).
+    `spaced` says whether LaTeX's `\@ifnextchar` skips spaces around the environment. In aligned and alignedat, a
+    bracket without a position is mathematics (`\ams@start@box` in amsmath.sty).
     """
     opened = _BEGIN.match(cursor.source, begin)
     if not (spaced and name in OPTION_AFTER_SPACE) and (opened is None or not cursor.is_adjacent(opened.end())):
@@ -79,7 +79,7 @@ def read_placement(cursor: Cursor, name: str, begin: int, spaced: bool) -> str:
 
 
 def _dimensions(cursor: Cursor, words: list[str], position: int) -> str:
-    """A position and a width in either order, both optional (`multlined` in mathtools.sty)."""
+    """Read a position and a width in either order, both optional (`multlined` in mathtools.sty)."""
     option = ""
     for word in words:
         squeezed = squeeze(word)
@@ -90,12 +90,12 @@ def _dimensions(cursor: Cursor, words: list[str], position: int) -> str:
 
 
 def allows_space_before_gap(table: str) -> bool:
-    r"""Whether `\\` finds its `[length]` behind spaces; outside of all tables it is LaTeX's own and does."""
+    r"""Whether `\\` accepts its `[length]` after spaces; outside of tables it is LaTeX's own and does."""
     return not table or table in BRACKET_AFTER_SPACE
 
 
 def read_row_break(cursor: Cursor, after_space: bool, end: int) -> str:
-    r"""Take the star and the gap that may follow `\\`, which ends at `end` in the source."""
+    r"""Read the star and the gap that may follow `\\`, which ends at `end` in the source."""
     star = ""
     if cursor.peek() == "*" and cursor.is_adjacent(end):
         cursor.index += 1

@@ -1,7 +1,7 @@
-r"""LaTeX source to a tree, with a named reason for whatever is no formula.
+"""Entry point of the parser: LaTeX source to a tree, or an error with a reason.
 
 pylatexenc's walker finds control sequences, brace groups, environments, comments and mathematics in the source;
-`reader` reads arguments, scripts, fences and tables from its nodes.
+`RowParser` reads arguments, scripts, fences and tables from its nodes.
 """
 
 import re
@@ -25,7 +25,7 @@ _FOREIGN = re.compile(r"[^\x20-\x7e\t\n\r]")
 
 @limit_recursion
 def parse(source: str, commands: Mapping[str, str] = COMMANDS) -> Row:
-    """Read one formula; `commands` maps names to the kinds they take; raises `LatexError` and nothing else."""
+    """Parse one formula; `commands` maps names to argument kinds. Raises only `LatexError`."""
     _check_characters(source)
     allowed_commands.check(source, commands)
     if (len(source) - len(source.rstrip("\\"))) % 2:
@@ -39,7 +39,7 @@ def parse(source: str, commands: Mapping[str, str] = COMMANDS) -> Row:
 
 
 def _without_empty_formulas(source: str) -> str:
-    r"""`$$` in a text is an empty formula, as no display begins there (The TeXbook, chapter 25); `\@` does the same."""
+    r"""Replace `$$` in a text by `\@`: it is an empty formula there, as no display begins (The TeXbook, chapter 25)."""
     if "$$" not in source:
         return source
     pieces: list[str] = []
@@ -63,7 +63,7 @@ def _without_empty_formulas(source: str) -> str:
 
 
 def _with_environments(source: str) -> str:
-    r"""AmSTeX's pairs of commands, `\matrix ... \endmatrix`, as the environments that LaTeX has of the same names."""
+    r"""Replace AmSTeX's pairs of commands, `\matrix ... \endmatrix`, by LaTeX's environments of the same names."""
     for name in set(_END_COMMAND.findall(source)):
         source = re.sub(rf"\\end{name}(?![A-Za-z])", rf"\\end{{{name}}}", source)
         source = re.sub(rf"\\{name}(?![A-Za-z])", rf"\\begin{{{name}}}", source)
@@ -71,7 +71,7 @@ def _with_environments(source: str) -> str:
 
 
 def _without_shifts(inside: list[Item]) -> list[Item]:
-    r"""One `$`, `$$`, `\(` or `\[` around the whole formula is no part of it."""
+    r"""Remove one `$`, `$$`, `\(` or `\[` around the whole formula."""
     while len(inside) == 1 and isinstance(inside[0][1], LatexMathNode):
         inside = items(inside[0][1].nodelist)
     return inside
@@ -87,7 +87,7 @@ def _check_characters(source: str) -> None:
 
 
 def _translated(error: LatexWalkerParseError) -> LatexError:
-    """The parser's finding under the project's names."""
+    """Convert an error of the walker."""
     message = str(error.msg)
     lowered = message.lower()
     if "environment" in lowered or "expecting \\end" in lowered:

@@ -1,7 +1,7 @@
-r"""Numbers and lengths as TeX's primitives read them (The TeXbook, chapter 24, and tex.web, sections 440 to 461).
+"""Numbers, dimensions and glue as TeX's primitives read them (The TeXbook, chapter 24; tex.web, 440 to 461).
 
-A number is its digits and one space behind them; digits behind that space are other tokens. The patterns are for text
-in which every run of spaces is one space.
+A number is its digits and one following space; digits after that space are other tokens. The patterns expect text in
+which every run of spaces is one space.
 """
 
 import re
@@ -16,11 +16,11 @@ REGISTERS = frozenset(
     \belowdisplayshortskip \topskip \nulldelimiterspace \scriptspace \delimitershortfall \mathsurround
     \thinmuskip \medmuskip \thickmuskip""")
 )
-"""Lengths of TeX, LaTeX and amsmath that have names; they may stand for a unit, and take no plus and minus here."""
+"""Named lengths of TeX, LaTeX and amsmath; they may replace a unit, and have no plus and minus here."""
 UNITS = "pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|px|mu"
 UNIT = rf"(?:true ?)?(?:{UNITS})"
 WRITTEN_UNIT = rf"(?:true)?(?:{UNITS})"
-"""As `written` leaves it."""
+"""Units as `canonical_quantity` writes them."""
 _FACTOR = r"[-+ ]*(?:\d+[.,]?\d*|[.,]\d+)"
 _NAMED = "|".join(re.escape(name) for name in sorted(REGISTERS))
 _REGISTER = rf"(?:[-+ ]*|{_FACTOR} ?)(?:{_NAMED})(?![A-Za-z])(?! ?(?:plus|minus))"
@@ -32,7 +32,7 @@ _NUMBER = r"[-+ ]*(?:\"[0-9A-F]+|'[0-7]+|\d+|`\\?.)"
 
 
 class Quantity(NamedTuple):
-    """A kind of argument without braces: how it is found, and the name of the refusal where there is none."""
+    """A kind of argument without braces: its pattern, and the reason of the error where it is missing."""
 
     pattern: re.Pattern[str]
     reason: str
@@ -49,11 +49,11 @@ QUANTITIES = {
 """By their letter in `signatures.KINDS`."""
 
 LENGTH = re.compile(rf"(?:{_GLUE}|{_REGISTER})", re.IGNORECASE)
-"""A length as LaTeX's commands take it."""
+"""A length as an argument of LaTeX's commands."""
 
 
 def canonical_quantity(kind: str, found: str) -> str:
-    """A quantity without spaces; a character that stands for its code becomes the number."""
+    """Write a quantity without spaces; a character code becomes a number."""
     if kind == "i":
         before, mark, character = found.partition("`")
         return before.replace(" ", "") + (str(ord(character[-1])) if mark else character.replace(" ", ""))
@@ -61,7 +61,7 @@ def canonical_quantity(kind: str, found: str) -> str:
 
 
 def character_of_code(number: str) -> str:
-    """The letter or digit that has the code, or nothing."""
+    """Return the letter or digit with the character code, or the empty string."""
     if not number.isdecimal():
         return ""
     character = chr(min(int(number), 127))

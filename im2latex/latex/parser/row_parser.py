@@ -1,7 +1,6 @@
-r"""A row of mathematics: items in, nodes out, arguments read as TeX reads them.
+"""Parser of a row of mathematics: items to nodes, with scripts, fences, tables and commands.
 
-The argument of `\frac12` is the next token, that of `^` may be a command with arguments of its own, and an optional
-argument ends at the first bracket outside braces. What LaTeX does not know is refused, not guessed at.
+A command that is not known to LaTeX is an error.
 """
 
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexNode
@@ -39,15 +38,14 @@ from im2latex.latex.parser.tree import (
 )
 
 _WRITTEN_AS = {"h": "m", "x": "t"}
-"""Kinds that differ in how they are read only."""
+"""Kinds that differ only in parsing, not in writing."""
 _SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 
 
 class RowParser(ArgumentParser):
-    """Turns the items of one group, or of one cell, into a row; `commands` maps names to the kinds they take."""
+    """Parses the items of one group, or of one cell, to a row."""
 
     def subparser(self, inside: list[Item], table: str | None = None, deeper: int = 1) -> "RowParser":
-        """A parser for a part of the same formula."""
         around = self.table if table is None else table
         parser = RowParser(self.source, inside, self.commands, around, self._depth + deeper)
         parser._plain_codes = self._plain_codes
@@ -55,7 +53,7 @@ class RowParser(ArgumentParser):
         return parser
 
     def row(self, before: Row | None = None) -> Row:
-        r"""Read everything, behind the nodes `before`; a `\right` left over is an error."""
+        r"""Parse all items and append the nodes to `before`; a `\right` without `\left` is an error."""
         row, closer = self._until_right(before or [])
         if closer is not None:
             self.fail("unbalanced_left_right", "\\right without \\left")
@@ -82,7 +80,7 @@ class RowParser(ArgumentParser):
         return row, None
 
     def _node(self) -> Node:
-        """Read one node: a symbol, a group, an environment, or a command with its arguments."""
+        """Parse one node: a symbol, a group, an environment, or a command with its arguments."""
         item, node, position = self.items[self.index]
         if self._depth > MAX_DEPTH:
             raise too_deep_error(position)
@@ -107,7 +105,7 @@ class RowParser(ArgumentParser):
         if not isinstance(node, LatexGroupNode):
             self.fail("math_shift", "a formula holds no $", node.pos)
         body = self.mathematics(node.nodelist)
-        if self._plain_codes and body == [Token(".")]:  # a mark of punctuation there, and ordinary in braces
+        if self._plain_codes and body == [Token(".")]:  # punctuation there, but ordinary in braces
             return Command("\\mathord", [Argument("m", body)])
         return Group(body)
 
@@ -158,7 +156,7 @@ class RowParser(ArgumentParser):
         return Fence(left, body, right)
 
     def _primes(self, row: Row) -> None:
-        """Read a run of primes, which TeX merges with a superscript right behind it."""
+        """Parse a run of primes, which TeX merges with a following superscript."""
         primes: Row = []
         while self.peek() == "'":
             self.index += 1
@@ -180,7 +178,7 @@ class RowParser(ArgumentParser):
         setattr(last, slot, script)
 
     def _plain_command(self, name: str, position: int) -> Command:
-        r"""Read plain TeX's `\root n \of x`, which is `\sqrt[n]{x}`, or `\buildrel a \over =`."""
+        r"""Parse plain TeX's `\root n \of x`, which is `\sqrt[n]{x}`, or `\buildrel a \over =`."""
         end = UNDELIMITED_BY[name]
         ends = [index for index in range(self.index, len(self.items)) if self.items[index][0] == end]
         if not ends:
@@ -194,22 +192,21 @@ class RowParser(ArgumentParser):
         return Command("\\mathrel", [Argument("m", [stacked])])
 
     def environment(self, node: LatexEnvironmentNode) -> Environment:
-        """Read an environment."""
         return read_environment(self, node)
 
 
 def _is_bare(body: Row) -> bool:
-    """Whether the body of a math field is one symbol that TeX would not take out of braces (tex.web, section 1186)."""
+    """Whether the body of a math field is one symbol whose braces TeX keeps (tex.web, section 1186)."""
     return len(body) == 1 and isinstance(body[0], Token) and not is_ordinary_symbol(body[0].text)
 
 
 def _ends_in_colour(node: Node) -> bool:
-    """Whether a script of the node sets a colour, so that no other script can follow that one."""
+    """Whether a script of the node sets a color, so that no other script can follow it."""
     return isinstance(node, Scripts) and any(script and sets_colour(script) for script in (node.sub, node.sup))
 
 
 def _carries_scripts(node: Node) -> bool:
-    """Whether TeX hangs a script on this node; behind a space it makes an empty nucleus."""
+    """Whether TeX attaches a script to this node; after a space it creates an empty nucleus."""
     if isinstance(node, Token):
         return node.text not in NO_NUCLEUS
     return not (isinstance(node, Command) and node.name in SPACE_COMMANDS)

@@ -1,32 +1,33 @@
-r"""What each command and environment takes, as data.
+"""Argument signatures of commands and environments, as data.
 
-Sources: the LaTeX2e reference, amsmath's user guide, and the documentation of amssymb, mathtools, bm and xcolor. What
-is listed neither here nor in symbols.txt is no mathematics to the normalizer; `allowed` says what may be typeset.
+Sources: the LaTeX2e reference, amsmath's user guide, and the documentation of amssymb, mathtools, bm and xcolor.
+Commands neither here nor in symbols.txt are not mathematics for the normalizer; `allowed_commands` lists what may be
+typeset.
 """
 
 from im2latex.latex.tokens import split
 
 KINDS = {
-    "*": "a star, which joins the name",
+    "*": "a star, which becomes part of the name",
     "o": "optional mathematics in brackets",
     "b": "an optional raw word in brackets",
-    "y": "an optional keyword in brackets, which the macro compares letter by letter: a space counts",
+    "y": "an optional keyword in brackets, compared letter by letter, so that a space counts",
     "m": "mathematics",
-    "f": "a math field of TeX: a lone symbol that is not ordinary stands without braces, since they would be seen",
-    "h": "mathematics whose leading scripts hang on what the macro puts before it",
-    "u": "mathematics, a lone symbol without braces",
+    "f": "a math field of TeX; a single symbol that is not ordinary has no braces, since they would change the image",
+    "h": "mathematics whose leading scripts belong to a nucleus of the macro",
+    "u": "mathematics; a single symbol has no braces",
     "t": "text",
-    "v": "text that is set as a paragraph",
-    "x": r"boxes under each other, each an \hbox",
+    "v": "text set as a paragraph",
+    "x": r"vertically stacked boxes, each an \hbox",
     "l": "a length",
     "r": "a raw word: a colour, a label",
     "d": "one delimiter, without braces",
-    "n": "a length without braces, as TeX's primitives take it",
+    "n": "a length without braces, as for TeX's primitives",
     "g": "the same with plus and minus",
-    "k": "the lengths of a rule behind their keywords, or nothing",
+    "k": "the lengths of a rule after their keywords, or nothing",
     "i": "an integer without braces",
     "c": "a column specification",
-    "w": "a keyword in braces, as y; of an environment",
+    "w": "a keyword in braces, like y; of environments",
     "q": "vertical space or a rule between rows",
 }
 
@@ -104,7 +105,7 @@ _ENVIRONMENTS = {
     "l": "spreadlines",
 }
 ENVIRONMENTS = {name: kinds for kinds, names in _ENVIRONMENTS.items() for name in names.split()}
-"""As COMMANDS, with `p` for an optional placement such as `[t]`: see `options`."""
+"""Like COMMANDS, with `p` for an optional placement such as `[t]`: see `optional_arguments`."""
 
 TEXT_COLUMNS = {"cases*": "dcases", "dcases*": "dcases", "rcases*": "rcases", "drcases*": "drcases"}
 r"""Environments whose second column is text, and those that print the same with `\mbox` there.
@@ -117,25 +118,25 @@ r"""Plain TeX's commands whose first argument ends at a control sequence: `\root
 
 BORDERED = "\\bordermatrix"
 PLAIN_TABLES = {"\\matrix": "matrix", "\\pmatrix": "pmatrix", "\\cases": "cases", BORDERED: BORDERED}
-r"""Plain TeX's tables, whose rows stand in an argument and end in `\cr`; all but the last are amsmath environments."""
+r"""Plain TeX's tables, whose rows are in an argument and end in `\cr`; all but the last are amsmath environments."""
 
 PLAIN_CODES = frozenset(split(r"\operatorname \operatorname* \operatornamewithlimits"))
-r"""Commands in whose argument `'`, `*`, `-`, `.`, `/`, `:` are the characters themselves (amsopn.sty, \newmcodes@)."""
+r"""Commands in whose argument `'`, `*`, `-`, `.`, `/`, `:` print themselves (amsopn.sty, \newmcodes@)."""
 
 MATH_IN_TEXT = frozenset(split(r"\ensuremath \boxed"))
-"""Commands whose argument is mathematics in text too; all others take text there."""
+"""Commands whose argument is mathematics also in text; the arguments of all others are text there."""
 
 BRACKET_AFTER_SPACE = frozenset(split("array eqnarray eqnarray*"))
-r"""Environments whose `\\` finds its `[length]` behind spaces, as LaTeX's `\@ifnextchar` does.
+r"""Environments whose `\\` accepts its `[length]` after spaces, as LaTeX's `\@ifnextchar` does.
 
-`\\` of amsmath's and mathtools' asks `\new@ifnextchar`, which a space ends: `\math@cr@` in amsmath.sty; in the matrices
-and `cases`, which are arrays, `\env@matrix` and `\env@cases` put it in the place of the other. A star is found behind
-spaces by none: amsgen.sty defines `\@ifstar` by `\new@ifnextchar`.
+`\\` of amsmath and mathtools uses `\new@ifnextchar`, which a space ends: `\math@cr@` in amsmath.sty; in the matrices
+and `cases`, which are arrays, `\env@matrix` and `\env@cases` redefine `\@ifnextchar`. No `\\` accepts a star after
+spaces: amsgen.sty defines `\@ifstar` by `\new@ifnextchar`.
 """
 NO_SPACE_BEFORE_BRACKET = frozenset(
     split("matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix* cases")
 )
-r"""Environments that redefine `\@ifnextchar` so, for all that is inside them: no option stands behind a space there."""
+r"""Environments that redefine `\@ifnextchar` so for all of their content: no option follows a space there."""
 SUBARRAYS = frozenset(split(r"\substack \crampedsubstack"))
 r"""Commands in whose argument `\\` is amsmath's."""
 
@@ -154,14 +155,14 @@ TEXT_SWITCHES = frozenset(
     split(r"""\tiny \scriptsize \footnotesize \small \normalsize \large \Large \LARGE \huge \Huge \rmfamily \sffamily
     \ttfamily \bfseries \mdseries \itshape \slshape \scshape \upshape \em \sc \sl \normalfont \boldmath""")
 )
-"""Switches that do nothing to mathematics but change the text behind them."""
+"""Switches that do not change mathematics but the following text."""
 STYLE_SWITCHES = frozenset(split(r"\displaystyle \textstyle \scriptstyle \scriptscriptstyle"))
 SPACES = frozenset(
     split(r"""\, \: \; \! \> ~ \quad \qquad \enspace \enskip \thinspace \medspace \thickspace \negthinspace \negmedspace
     \negthickspace \space \nobreakspace \hfill \hfil""")
 )
 CONTROL_SPACE = "\\nobreakspace"
-r"""How `\ ` is written in a token: it prints the same, and holds no space."""
+r"""How `\ ` is written in a token: it prints the same and contains no space."""
 SPACE_COMMANDS = frozenset(split(r"\hspace \hspace* \mspace \hskip \kern \mkern \mskip \vspace \vspace*"))
 
 TEXT_ONLY = frozenset(
@@ -169,12 +170,12 @@ TEXT_ONLY = frozenset(
     \ij \IJ \j \l \o \oe \ss \th \copyright \bfseries \em \itshape \mdseries \rmfamily \scshape \sffamily \slshape
     \ttfamily \upshape""")
 )
-"""Accents, letters and switches that LaTeX knows in text and refuses in mathematics."""
+"""Accents, letters and switches that are valid in text and not in mathematics."""
 NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES | FONT_SWITCHES.keys() | {"\\\\"}
-"""What makes no atom, so that a script behind it hangs on nothing."""
+"""Commands that create no atom, so that a following script has an empty nucleus."""
 DELIMITERS = frozenset("()[]<>|/.") | frozenset(
     split(r"""\{ \} \| \lbrace \rbrace \lbrack \rbrack \langle \rangle \lvert \rvert \lVert \rVert \vert \Vert \lceil
     \rceil \lfloor \rfloor \lgroup \rgroup \lmoustache \rmoustache \ulcorner \urcorner \llcorner \lrcorner \uparrow
     \downarrow \updownarrow \Uparrow \Downarrow \Updownarrow \backslash \arrowvert \Arrowvert \bracevert""")
 )
-r"""What `\left` and `\big` take: whatever has a delimiter code (The TeXbook, appendix F; the manual of amssymb)."""
+r"""Delimiters of `\left` and `\big`: all symbols with a delimiter code (The TeXbook, appendix F; amssymb's manual)."""

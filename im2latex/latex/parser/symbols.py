@@ -1,4 +1,4 @@
-"""Commands that take no argument, by atom class; reads symbols.txt beside this file."""
+"""Commands without arguments, by atom class; reads symbols.txt beside this file."""
 
 from functools import cache
 from importlib.resources import files
@@ -8,7 +8,7 @@ _ORDINARY_CHARACTERS = frozenset("./|@")
 
 @cache
 def symbol_classes() -> dict[str, frozenset[str]]:
-    """From a class (ord, alpha, op, bin, rel, open, close, punct, function, other) to its commands."""
+    """Map a class (ord, alpha, op, bin, rel, open, close, punct, function, other) to its commands."""
     found: dict[str, set[str]] = {}
     members: set[str] = set()
     text = files("im2latex.latex.parser").joinpath("symbols.txt").read_text(encoding="ascii")
@@ -24,23 +24,23 @@ def symbol_classes() -> dict[str, frozenset[str]]:
 
 @cache
 def known_symbols() -> frozenset[str]:
-    """Every command that takes no argument."""
+    """Return all commands without arguments."""
     return frozenset().union(*symbol_classes().values())
 
 
 @cache
 def ordinary_symbols() -> frozenset[str]:
-    """Symbols that make one ordinary atom: letters, digits, and the commands of class `ord` or `alpha`."""
+    """Return the symbols that are one ordinary atom: letters, digits, and commands of class `ord` or `alpha`."""
     return symbol_classes()["ord"] | font_dependent()
 
 
 def is_ordinary_symbol(text: str) -> bool:
-    """Whether the character or command makes one ordinary atom."""
+    """Whether the character or command is one ordinary atom."""
     return text in ordinary_symbols() or text in _ORDINARY_CHARACTERS
 
 
 @cache
 def font_dependent() -> frozenset[str]:
-    r"""Symbols of TeX's class 7, the only ones that `\mathrm` and its kin change: letters, digits, capital Greek."""
+    r"""Return the symbols of TeX's class 7, which `\mathrm` and other fonts change: letters, digits, capital Greek."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     return symbol_classes()["alpha"] | frozenset(letters) | frozenset(letters.upper()) | frozenset("0123456789")

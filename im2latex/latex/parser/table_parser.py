@@ -1,6 +1,6 @@
-r"""Environments, and plain TeX's tables in an argument: options, arguments, rows and cells.
+r"""Parser of tables: environments, and plain TeX's tables in an argument.
 
-A row ends at `\\\\` or one of its other names. The second column of some environments is text.
+A row ends at `\\` or one of its other names. The second column of some environments is text.
 """
 
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ _BORDERED_ENDS = frozenset(["\\cr", "\\crcr"])
 
 
 def read_environment(outer: "RowParser", node: LatexEnvironmentNode) -> Environment:
-    """Read placement, arguments and cells; raises `LatexError` for one without a signature."""
+    """Parse placement, arguments and cells; raises `LatexError` for an environment without a signature."""
     name: str = node.environmentname
     if name not in ENVIRONMENTS:
         outer.fail("not_allowed", f"\\begin{{{name}}}", node.pos)
@@ -40,7 +40,7 @@ def read_environment(outer: "RowParser", node: LatexEnvironmentNode) -> Environm
 
 
 def read_plain_table(outer: "RowParser", name: str) -> Environment:
-    """Read the rows in the argument that is next."""
+    """Parse the rows in the next argument."""
     position = outer.position
     inside = outer.group()
     if inside is None:
@@ -50,9 +50,9 @@ def read_plain_table(outer: "RowParser", name: str) -> Environment:
 
 
 def _rows(parser: "RowParser", stop: int, texts: frozenset[int] = frozenset()) -> tuple[list[list[Row]], list[str]]:
-    """Cut what is left into rows of cells and the breaks between the rows; all of it ends at `stop` in the source.
+    """Split the remaining items into rows of cells, and the row breaks; the table ends at `stop` in the source.
 
-    A cell in one of the columns `texts` may be one symbol, which prints alike as mathematics and as text.
+    A cell in one of the columns `texts` may be one symbol, which prints the same as mathematics and as text.
     """
     rows: list[list[Row]] = [[]]
     breaks: list[str] = []
@@ -83,13 +83,13 @@ def _end_of_row(parser: "RowParser", item: str) -> str:
     if item in _BORDERED_ENDS:
         return "\\cr" if parser.table == BORDERED else "\\\\"
     end = parser.end
-    while item != "\\\\" and parser.source[end].isspace():  # which ends the name, and is gone
+    while item != "\\\\" and parser.source[end].isspace():  # it ends the control word and is not printed
         end += 1
     return read_row_break(parser, parser.spaced and allows_space_before_gap(parser.table), end)
 
 
 def _cell(parser: "RowParser", start: int, end: int, column: int, stop: int) -> Row:
-    """Read the items from `start` to `end`, which are text in some columns; the cell ends at `stop` in the source."""
+    """Parse the items from `start` to `end`, which are text in some columns; the cell ends at `stop` in the source."""
     inside = parser.items[start:end]
     if parser.table not in TEXT_COLUMNS or not inside:
         return parser.subparser(inside, deeper=0).row()

@@ -1,7 +1,7 @@
-r"""Text inside mathematics: the argument of `\text`, `\mbox` and their kin, where spaces count.
+r"""Parser of text inside mathematics: the argument of `\text`, `\mbox` and others, where spaces count.
 
 A text is typeset in restricted horizontal mode (The TeXbook, chapters 13 and 25): no paragraph begins, `$$` is an empty
-formula, and commands take their arguments as text.
+formula, and the arguments of commands are text.
 """
 
 from typing import TYPE_CHECKING
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 _WORD_SPACES = (Token(" "), Token("~"))
 _SENTENCE_GOES_ON = Token("\\@")
-"""Stands for an empty formula too: it prints nothing, parts what it stands between, and sets the space factor."""
+"""Also stands for an empty formula: it prints nothing, separates its neighbors, and sets the space factor."""
 
 
 def text_items(nodes: list[LatexNode]) -> list[Item]:
-    """As `cursor.items`, with every run of spaces as one item and letters outside ASCII as their commands."""
+    """Like `cursor.items`, with every run of spaces as one item and letters outside ASCII as their commands."""
     found: list[Item] = []
     before = ""
     for node in nodes:
@@ -41,7 +41,7 @@ def text_items(nodes: list[LatexNode]) -> list[Item]:
                 if not character.isspace() or character == "\u00a0":
                     parts = unicode_commands().get(character, (character,))
                     if parts[0] == "-" and found and found[-1][0] == "-" and not (before + character).isascii():
-                        found.append((_SENTENCE_GOES_ON.text, None, position))  # two dashes do not join
+                        found.append((_SENTENCE_GOES_ON.text, None, position))  # two dashes do not become a ligature
                     found += [(part, None, position) for part in parts]
                     before = character
                 elif not found or found[-1][0] != " ":
@@ -54,17 +54,17 @@ def text_items(nodes: list[LatexNode]) -> list[Item]:
 
 
 class TextParser(Cursor):
-    """Turns the nodes of one text into a row; `outer` reads the mathematics inside it."""
+    """Parses the nodes of one text to a row; `outer` parses the mathematics inside it."""
 
     def __init__(self, nodes: list[LatexNode], outer: "ArgumentParser") -> None:
         super().__init__(outer.source, text_items(nodes))
         self.outer = outer
 
     def row(self) -> Row:
-        """Read everything."""
+        """Parse all items."""
         row: Row = []
         while not self.at_end:
-            if self.peek() == "\\\\":  # it takes back a space before it; of two, one still prints
+            if self.peek() == "\\\\":  # it removes a space before it; of two, one still prints
                 if row and row[-1] in _WORD_SPACES and not (row[1:] and row[-2] in _WORD_SPACES):
                     row.pop()
                 row.append(self._line_break())
@@ -146,12 +146,12 @@ class TextParser(Cursor):
 
     def _quantity(self, kind: str, name: str, position: int) -> Row:
         found = self.quantity(kind, name)
-        if kind == "k" and found:  # nothing but a space can end the name before the keyword
+        if kind == "k" and found:  # only a space could separate the name from the keyword
             self.fail("forbidden_command", f"{name} {found} inside a text", position)
         return [Token(found)] if found else []
 
     def _argument(self, name: str) -> Row:
-        """The next group's inside, or the next node, spaces before it skipped."""
+        """Parse the inside of the next group, or the next node, after skipping spaces."""
         self._skip_spaces()
         if self.at_end:
             self.fail("missing_argument", name)
@@ -208,7 +208,7 @@ class TextParser(Cursor):
 
 
 def _without_idle_ends(row: Row) -> Row:
-    r"""Leave out each `\@` that does nothing but keep the space behind it narrow, which `~` is, or not even that."""
+    r"""Remove each `\@` that only keeps the following space narrow, which `~` is, or that has no effect."""
     kept: Row = []
     narrow = False
     for node, after in zip(row, [*row[1:], None], strict=False):

@@ -1,8 +1,8 @@
-r"""The formula as a tree: seven kinds of node, and how to visit every row of them.
+"""Syntax tree of a formula: seven kinds of node, and the traversal of its rows.
 
-A row is a list of nodes, as TeX's math list is: the formula itself, the inside of braces, an argument, a script, a
-table cell. Rules rewrite rows. The tree has no place for what does not show: how an argument was braced, which script
-came first, where the spaces were; so those spellings are gone before any rule runs.
+A row is a list of nodes, like TeX's math list: the formula itself, the inside of braces, an argument, a script, a table
+cell. Rules rewrite rows. The tree does not represent what does not print: braces around arguments, the order of
+scripts, spaces in mathematics; so those spellings are unified before any rule runs.
 """
 
 from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ class Scripts:
 
 @dataclass(slots=True)
 class Fence:
-    r"""`\left` and `\right` with what stands between."""
+    r"""`\left` and `\right` with the row between them."""
 
     left: str
     body: list["Node"]
@@ -84,16 +84,16 @@ Row = list[Node]
 MATHEMATICS = frozenset("mofu")
 """Kinds of argument that are rows of mathematics."""
 FINAL = "x"
-"""Kind of an argument in braces that the rules are done with."""
+"""Kind of an argument in braces that no rule rewrites."""
 Rewrite = Callable[[Row, MathStyle], Row]
 
 
 def rewrite(
     row: Row, rule: Rewrite, style: MathStyle = MathStyle.DISPLAY, skip_commands: frozenset[str] = frozenset()
 ) -> None:
-    """Apply `rule` in place to every row, the innermost first, but not inside the commands named by `skip_commands`.
+    """Apply `rule` in place to every row, the innermost first, except inside the commands in `skip_commands`.
 
-    A table's last row that the rule leaves empty gets `{}`: TeX makes no row of nothing behind the last row break.
+    A table's last row that the rule empties gets `{}`: TeX creates no row from nothing after the last row break.
     """
     for node, here in with_styles(row, style):
         if type(node) is not Token:
@@ -108,7 +108,7 @@ def rewrite(
 
 
 def _last_row(node: Node) -> Row | None:
-    """The last row of a table, or all rows of a command, as far as a rule might leave nothing behind the last break."""
+    """Return the last row of a table, or all rows of a command, if a rule might leave nothing after the last break."""
     head = node.nucleus if isinstance(node, Scripts) else node
     row: Row = []
     if isinstance(head, Environment) and len(head.rows[-1]) == 1:
@@ -123,15 +123,15 @@ def _ends_in_break(last: Row) -> bool:
 
 
 def sets_colour(row: Row) -> bool:
-    r"""Whether TeX puts the end of a colour behind the group that the row is in, where no script can follow it.
+    r"""Whether TeX restores a color after the group that contains the row, so that no script can follow it.
 
-    `\set@color` of color.sty calls for `\aftergroup\reset@color`, a whatsit; a script behind that has an empty nucleus.
+    `\set@color` of color.sty calls `\aftergroup\reset@color`, a whatsit; a script after it has an empty nucleus.
     """
     return any(isinstance(node, Command) and node.name == "\\color" for node in row)
 
 
 def with_styles(row: Row, style: MathStyle) -> Iterator[tuple[Node, MathStyle]]:
-    r"""Each node with the style in force there, `\displaystyle` and its kin respected."""
+    r"""Yield each node with its math style, following `\displaystyle` and the other switches."""
     for node in row:
         if type(node) is Token:
             style = math_style.SWITCHES.get(node.text, style)
@@ -141,7 +141,7 @@ def with_styles(row: Row, style: MathStyle) -> Iterator[tuple[Node, MathStyle]]:
 def child_rows(
     node: Node, style: MathStyle, skip_commands: frozenset[str] = frozenset()
 ) -> Iterator[tuple[Row, MathStyle]]:
-    """The rows directly inside a node, with the style of each; none in a command named by `skip_commands`."""
+    """Yield the rows directly inside a node, with the style of each; none in a command in `skip_commands`."""
     match node:
         case Token():
             return
@@ -182,9 +182,10 @@ def _rows_of_arguments(command: Command, style: MathStyle) -> Iterator[tuple[Row
 
 
 def _rows_of_text(text: Row, style: MathStyle, sets_style: bool) -> Iterator[tuple[Row, MathStyle]]:
-    r"""A text is no row of mathematics, but may hold some between dollar signs, in this style.
+    r"""Yield the rows of mathematics between dollar signs in a text, in the given style.
 
-    Where the text sets it by `\everymath`, an infix fraction has the switch in its numerator, and no rule may touch it.
+    Where the text sets the style by `\everymath`, the numerator of an infix fraction contains the switch, and no rule
+    may change it.
     """
     for node in text:
         if isinstance(node, Group):
@@ -199,13 +200,13 @@ def _rows_of_text(text: Row, style: MathStyle, sets_style: bool) -> Iterator[tup
 
 
 def _rows_of_columns(columns: Row) -> Iterator[tuple[Row, MathStyle]]:
-    """What `@{...}` and its like insert, in text style."""
+    """Yield the mathematics in `@{...}` and similar columns, in text style."""
     for column in columns:
         yield from child_rows(column, MathStyle.TEXT)
 
 
 def copy_row(row: Row) -> Row:
-    """A row of the same nodes that shares none of them."""
+    """Copy a row with all of its nodes."""
     return [_copy(node) for node in row]
 
 
@@ -234,13 +235,13 @@ def _arguments(arguments: list[Argument]) -> list[Argument]:
 
 
 def nuclei(row: Row) -> Iterator[Node]:
-    """The nodes of a row, a scripted one by its nucleus."""
+    """Yield the nodes of a row, scripted ones by their nucleus."""
     for node in row:
         yield node.nucleus if isinstance(node, Scripts) else node
 
 
 def _argument_style(command: Command, place: int, style: MathStyle) -> MathStyle:
-    """The style of an argument, counted from the last one, which is -1."""
+    """Return the style of an argument, counted from the last one, which is -1."""
     name = command.name
     if name in math_style.NUMERATORS:
         chosen = _text_of(command.arguments[3]) if name == "\\genfrac" else ""
@@ -254,6 +255,6 @@ def _argument_style(command: Command, place: int, style: MathStyle) -> MathStyle
 
 
 def _text_of(argument: Argument) -> str:
-    """The raw word that is an argument, or nothing."""
+    """Return the raw word that is an argument, or the empty string."""
     word = argument.body[0] if argument.body else None
     return word.text if isinstance(word, Token) else ""

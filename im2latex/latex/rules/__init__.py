@@ -1,1 +1,1 @@
-"""What the normalizer changes: one small function per rule, by theme, and the table that orders them."""
+"""Normalization rules: one function per rule, by topic, and the table that orders them."""

@@ -1,4 +1,4 @@
-"""What a node is to TeX's spacing: questions that several rules ask."""
+"""Properties of a node as an atom of TeX's math list, shared by the rules."""
 
 from im2latex.latex.parser.signatures import COMMANDS, SPACE_COMMANDS, SPACES
 from im2latex.latex.parser.symbols import is_ordinary_symbol
@@ -16,12 +16,12 @@ TRANSPARENT = frozenset(split(r"\boldsymbol \bm \pmb"))
 
 
 def is_ordinary(node: Node) -> bool:
-    """Whether the node makes exactly one ordinary atom without scripts, so that braces around it change nothing."""
+    """Whether the node is exactly one ordinary atom without scripts, so that braces around it change nothing."""
     if isinstance(node, Token):
         return is_ordinary_symbol(node.text)
     if not isinstance(node, Command):
         return False
-    if node.name in ACCENTS:  # amsmath sets accents on accents, and scripts on them, in its own way
+    if node.name in ACCENTS:  # amsmath handles accents on accents, and scripts on them, specially
         return not any(isinstance(inner, Command) and inner.name in ACCENTS for inner in node.arguments[0].body)
     if node.name in TRANSPARENT:
         return all(is_ordinary(inner) for inner in node.arguments[0].body)
@@ -29,7 +29,7 @@ def is_ordinary(node: Node) -> bool:
 
 
 def has_ordinary_nucleus(node: Node) -> bool:
-    """Whether the node is one ordinary atom, with scripts or without."""
+    """Whether the node is one ordinary atom, with or without scripts."""
     return is_ordinary(node.nucleus if isinstance(node, Scripts) else node)
 
 

@@ -1,15 +1,17 @@
-r"""A team's table of replacements: one sequence of tokens for another in every normalized formula.
+r"""User-defined replacements and rules: custom/replacements.txt and custom/rules.py.
 
-reads   a text file, one replacement a line; `%` begins a line of comment
+reads   a text file, one replacement per line; `%` begins a comment line
 
     \bm -> \boldsymbol
     \mathrm { d } -> d
     \quad ->
 
-Both sides are LaTeX, cut by `lexer`: `\mathrm{d}` is `\mathrm { d }`. Nothing on the right takes the left away. A
-synonym on the left stands for the name that the rules write. Left sides are looked for in the tokens that the rules
-leave, from left to right, the longest first, and what was put in is not looked at again; so chains (`a -> b`, `b -> c`)
-are followed when the table is read, and circles are refused.
+        a Python file with RULES, a tuple of `rules.table.Rule`
+
+Both sides of a replacement are LaTeX, split by the lexer: `\mathrm{d}` is `\mathrm { d }`. An empty right side drops
+the left one. A synonym on the left stands for its canonical name. Left sides are matched in the normalized tokens from
+left to right, the longest first, and replaced tokens are not matched again; so chains (`a -> b`, `b -> c`) are resolved
+when the file is read, and cycles are errors.
 """
 
 import importlib.util
@@ -27,17 +29,17 @@ Tokens = tuple[str, ...]
 
 _ARROW = "->"
 _MAX_STEPS = 100
-"""Longest chain of replacements; a longer one grows without end."""
+"""Longest chain of replacements; a longer one has no end."""
 
 
 @dataclass(frozen=True)
 class Replacements:
-    """Left sides with the right sides that take their places."""
+    """Table of left sides and their replacements."""
 
     table: Mapping[Tokens, Tokens]
 
     def apply(self, tokens: Sequence[str]) -> tuple[list[str], Counter[str]]:
-        """The tokens after all replacements, and how often each left side was replaced."""
+        """Apply all replacements; returns the tokens, and how often each left side was replaced."""
         longest = max(map(len, self.table), default=0)
         first = {left[0] for left in self.table}
         made: Counter[str] = Counter()
@@ -60,14 +62,14 @@ NONE = Replacements({})
 
 
 def load_replacements(path: str, named: Callable[[str], str | None]) -> Replacements:
-    """Read a table; raises `UsageError` with the line where it is no table or has a circle.
+    """Read a file of replacements; raises `UsageError` with the line for an invalid entry or a cycle.
 
-    `named` gives a token the name that it has in a normalized formula, None where it is never there.
+    `named` returns the canonical name of a token, or None where it never occurs in a normalized formula.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as a table of replacements: {error}") from None
+        raise UsageError(f"{path}: cannot be read as replacements: {error}") from None
     table: dict[Tokens, Tokens] = {}
     places: dict[Tokens, str] = {}
     for number, line in enumerate(lines, 1):
@@ -81,9 +83,9 @@ def load_replacements(path: str, named: Callable[[str], str | None]) -> Replacem
         given, right = (tuple(lex(" ".join(side))) for side in (fields[:cut], fields[cut + 1 :]))
         left = tuple(name for token in given if (name := named(token)) is not None)
         if len(left) != len(given) or not left:
-            raise UsageError(f"{place}: {join(given) or line.strip()} never stands in a normalized formula; remove it")
+            raise UsageError(f"{place}: {join(given) or line.strip()} never occurs in a normalized formula; remove it")
         if left in table:
-            raise UsageError(f"{place}: {join(left)} is replaced in {places[left]} too; keep one of the lines")
+            raise UsageError(f"{place}: {join(left)} is replaced in {places[left]}, too; keep one of the lines")
         table[left] = right
         places[left] = place
     table = {left: right for left, right in table.items() if left != right}
@@ -91,7 +93,7 @@ def load_replacements(path: str, named: Callable[[str], str | None]) -> Replacem
 
 
 def _followed(table: Mapping[Tokens, Tokens], left: Tokens, place: str) -> Tokens:
-    """What stands at last where chains are followed."""
+    """Resolve a chain of replacements."""
     right = list(table[left])
     step = Replacements(table)
     for _ in range(_MAX_STEPS):
@@ -100,24 +102,22 @@ def _followed(table: Mapping[Tokens, Tokens], left: Tokens, place: str) -> Token
             return tuple(right)
         if len(right) > _MAX_STEPS * max(map(len, table.values())):
             break
-    raise UsageError(
-        f"{place}: {join(left)} -> {join(table[left])} is replaced for ever; remove one line of the circle"
-    )
+    raise UsageError(f"{place}: {join(left)} -> {join(table[left])} has no end; remove one line of the cycle")
 
 
 def load_rules(path: str) -> tuple[Rule, ...]:
-    """Run the file and return its RULES; raises `UsageError` where it cannot be run or holds none.
+    """Execute the file and return its RULES; raises `UsageError` where it fails or holds none.
 
-    The file is code and runs with all rights of the caller, as the toolkit itself does.
+    The file is code and runs with all permissions of the caller.
     """
-    spec = importlib.util.spec_from_file_location(f"team_rules_{Path(path).stem}", path)
+    spec = importlib.util.spec_from_file_location(f"custom_rules_{Path(path).stem}", path)
     if spec is None or spec.loader is None or not Path(path).is_file():
-        raise UsageError(f"{path}: no such Python file of rules; mend normalize.normalizer.rules")
+        raise UsageError(f"{path}: no such Python file of rules; correct normalize.normalizer.rules")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be run: {type(error).__name__}: {error}") from error
+        raise UsageError(f"{path}: cannot be executed: {type(error).__name__}: {error}") from error
     rules = getattr(module, "RULES", None)
     if not isinstance(rules, tuple) or not all(isinstance(rule, Rule) for rule in rules):
         raise UsageError(f"{path}: RULES must be a tuple of im2latex.latex.rules.table.Rule")

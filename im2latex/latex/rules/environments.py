@@ -1,4 +1,4 @@
-r"""Rules for environments: displays, which no formula can hold, and tables."""
+"""Rules for environments: displays, which are invalid inside a formula, and tables."""
 
 from im2latex.latex.parser.tree import Argument, Environment, Group, MathStyle, Row, Scripts, Token, nuclei
 from im2latex.latex.rules.structure import holds_infix
@@ -27,7 +27,7 @@ _PLAIN_BREAKS = ("\\\\", "\\\\*")
 
 
 def display(row: Row, _: MathStyle) -> Row:
-    r"""A display, which is a paragraph of its own, becomes the table that prints its rows inside a formula.
+    r"""Replace a display, which is a paragraph of its own, by the table that prints its rows inside a formula.
 
     >>> \begin{align} a &= b \\ c &= d \end{align}
     \begin{aligned} a & = b \\ c & = d \end{aligned}
@@ -40,7 +40,7 @@ def display(row: Row, _: MathStyle) -> Row:
                 changed += head.rows[0][0]
                 continue
             if head.name in _DISPLAYS and head.rows[-1] == [[Group([])]] and head.breaks:
-                head.rows.pop()  # it held a label or nothing, and a display ends where its ink does
+                head.rows.pop()  # it held a label or nothing, and a display ends with its last printed row
                 head.breaks.pop()
             head.name = _INNER.get(head.name, head.name)
             if head.name in _EQNARRAY:
@@ -51,9 +51,9 @@ def display(row: Row, _: MathStyle) -> Row:
 
 
 def last_row(row: Row, _: MathStyle) -> Row:
-    r"""A row break behind the last row of a table prints nothing unless it opens a gap or that row is empty.
+    r"""Remove a row break after the last row of a table; it prints only if it has a gap or that row is empty.
 
-    In `multlined` the last line is then the empty one behind it (mathtools.sty, `\endmultlined`).
+    In `multlined` the last line is then the empty one after it (mathtools.sty, `\endmultlined`).
 
     >>> \begin{matrix} a \\ b \\ \end{matrix}
     \begin{matrix} a \\ b \end{matrix}
@@ -72,10 +72,10 @@ def _ends_in_idle_break(table: Environment) -> bool:
 
 
 def cell_braces(row: Row, _: MathStyle) -> Row:
-    r"""A table's cell is a formula of its own, and braces around all of it change nothing.
+    r"""Remove braces around a whole table cell, which is a formula of its own.
 
-    In `aligned` and its kin an empty atom stands before every second cell, and braces keep what follows from it; dots
-    look at what follows them, and a bracket behind a row break would be read as a gap.
+    In `aligned` and similar tables an empty atom precedes every second cell, and braces separate the content from it;
+    dots depend on what follows them, and a bracket after a row break would be its gap.
 
     >>> \begin{array}{cc} {a+b} & {-1} \end{array}
     \begin{array} { c c } a + b & - 1 \end{array}
@@ -93,7 +93,7 @@ def cell_braces(row: Row, _: MathStyle) -> Row:
 
 
 def _stands_alone(row: Row) -> bool:
-    """Whether nothing in the row acts on what is outside of it."""
+    """Whether nothing in the row affects what is outside of it."""
     tokens = [node.text for node in nuclei(row) if isinstance(node, Token)]
     if _FILLS.intersection(tokens) or holds_infix(row):
         return False

@@ -1,4 +1,4 @@
-r"""Rules for font switches and for text that mathematics sets alike."""
+"""Rules for font switches, and for text that mathematics sets with the same image."""
 
 from collections.abc import Iterable
 
@@ -29,7 +29,7 @@ OLD_NAMES = {
     "\\mathbold": "\\boldsymbol",
     "\\operatornamewithlimits": "\\operatorname*",
 }
-"""Names of one command; the bold ones are alike in the renderer's template."""
+"""Equivalent names of one command; the bold ones are equal in the renderer's template."""
 _TEXT_FONTS = {
     "\\text": "\\mathrm",
     "\\textrm": "\\mathrm",
@@ -45,11 +45,12 @@ _OPERATORS = frozenset(["\\mathop", "\\overset", "\\underset", "\\stackrel", "\\
 _UNSCALED = frozenset(["\\mbox", "\\hbox"])
 _LIFTS = frozenset(["\\raise", "\\lower"])
 _CORRECTED = frozenset("fgvwyVWY")
-"""Letters that Computer Modern's upright fonts give an italic correction, which only mathematics adds to the last."""
+"""Letters with an italic correction in Computer Modern's upright fonts, which only mathematics adds to the last letter.
+"""
 
 
 def accented_switch(row: Row, _: MathStyle) -> Row:
-    r"""A switch under two accents acts as in braces, where amsmath does not look for the symbol that takes the accents.
+    r"""Put braces around a switch under two accents, where amsmath does not look for the accented symbol.
 
     >>> \bar{\tilde{\cal H}} + \tilde{\cal H}
     \bar { \tilde { { \mathcal { H } } } } + \tilde { \mathcal { H } }
@@ -65,7 +66,7 @@ def accented_switch(row: Row, _: MathStyle) -> Row:
 
 
 def _accent_under(node: Node) -> Command | None:
-    """The accent that is all there is under the accent `node`."""
+    """Return the accent that is the whole argument of the accent `node`."""
     if not isinstance(node, Command) or node.name not in ACCENTS or len(node.arguments[0].body) != 1:
         return None
     (under,) = node.arguments[0].body
@@ -73,7 +74,7 @@ def _accent_under(node: Node) -> Command | None:
 
 
 def font_switch(row: Row, _: MathStyle) -> Row:
-    r"""A switch such as `\rm` holds to the end of its group, and becomes a command around what it changes.
+    r"""Replace a switch such as `\rm`, which holds to the end of its group, by a command around its scope.
 
     >>> {\bf x + y} = {\cal L} + {a \rm b .}
     \mathbf { x + y } = \mathcal { L } + { a \mathrm { b } . }
@@ -88,7 +89,7 @@ def font_switch(row: Row, _: MathStyle) -> Row:
         switch = row[start]
         assert isinstance(switch, Token)
         scope = _in_font(switch, row[start + 1 : end], isolated=start == 0 and end == len(row))
-        if scope[0] is switch:  # it stays, and must go on meeting the next one where its scope ends now
+        if scope[0] is switch:  # it stays, and must still meet the next one where its scope ends now
             return changed + row[start:]
         changed += scope
     return changed
@@ -103,7 +104,7 @@ def _ends_scope(node: Node | None) -> bool:
 
 
 def _in_font(switch: Token, scope: Row, isolated: bool) -> Row:
-    """The scope in the font's command, less the symbols at both ends without a font if it is no group of its own."""
+    """Put the scope into the font's command, without symbols that have no font at both ends unless it is a group."""
     start, end = 0, len(scope)
     while not isolated and start < end and _has_no_font(scope[start]):
         start += 1
@@ -119,7 +120,7 @@ def _in_font(switch: Token, scope: Row, isolated: bool) -> Row:
 
 
 def _reaches_on(node: Node) -> bool:
-    """Whether braces around the node would cut off what it does to its neighbours."""
+    """Whether braces around the node would stop its effect on the following nodes."""
     name: str = getattr(node, "text", getattr(node, "name", ""))
     return name == "\\color" or name in INFIX or name.startswith("\\\\")
 
@@ -131,13 +132,13 @@ def _has_no_font(node: Node) -> bool:
 
 
 def _keeps_spacing(node: Node) -> bool:
-    """Whether the atom is ordinary, so that a brace group in its place stands as far from its neighbours."""
+    """Whether the atom is ordinary, so that a brace group in its place has the same distance to its neighbors."""
     head = node.nucleus if isinstance(node, Scripts) else node
     return isinstance(head, Group) or has_ordinary_nucleus(head)
 
 
 def old_font_name(row: Row, _: MathStyle) -> Row:
-    r"""One name for each font command: the one that LaTeX and amsmath document.
+    r"""Use one name for each font command: the one that LaTeX and amsmath document.
 
     >>> \Bbb R \bm v
     \mathbb { R } \boldsymbol { v }
@@ -149,7 +150,7 @@ def old_font_name(row: Row, _: MathStyle) -> Row:
 
 
 def fontless(row: Row, _: MathStyle) -> Row:
-    r"""A font command around symbols that no font changes is a pair of braces.
+    r"""Replace a font command around symbols that have no font by braces.
 
     >>> \mathbf{\sigma} \mathrm{=}
     \sigma { = }
@@ -166,7 +167,7 @@ def fontless(row: Row, _: MathStyle) -> Row:
 
 
 def boxed_letter(row: Row, _: MathStyle) -> Row:
-    r"""A lone letter of text stays a box as an operator: TeX centres lone symbols there (The TeXbook, appendix G, 13).
+    r"""Keep a single letter of text as an operator in a box: TeX centers single symbols (The TeXbook, appendix G).
 
     >>> \mathop{\text{d}}_i + \mathop{\mathrm{d}}_i
     \mathop { \text{d} } _ { i } + \mathop { \mathrm { d } } _ { i }
@@ -191,11 +192,11 @@ def _is_letter_of_text(node: Command) -> bool:
 
 
 def text_letters(row: Row, style: MathStyle) -> Row:
-    r"""Text of letters, digits and spaces becomes `\mathrm` and its kin, one token a letter, if the image is equal.
+    r"""Replace text of letters, digits and spaces by `\mathrm` and others, one token per letter, if the image is equal.
 
-    A word keeps its text command as one token if its last letter has an italic correction, which mathematics would
-    add, and a whole text does if it has other characters, or spaces that would not shrink in a script. In `\boldsymbol`
-    text stays, as it is not bold there and letters of mathematics are.
+    A word stays one token with its text command if its last letter has an italic correction, which mathematics would
+    add. A whole text stays if it has other characters, or spaces that would not shrink in a script. In `\boldsymbol`
+    text stays, since it is not bold there and letters of mathematics are.
 
     >>> x_{\text{max}} \text{ for all } \textbf{any}
     x _ { \mathrm { m a x } } ~ \mathrm { f o r ~ a l l } ~ \textbf{any}
@@ -219,7 +220,7 @@ def text_letters(row: Row, style: MathStyle) -> Row:
 
 
 def _kerns(neighbour: Node) -> bool:
-    """Whether mathematics might kern or join a lone letter with this neighbour, as it does letters of one font."""
+    """Whether mathematics might kern or join a single letter with this neighbor, as with letters of one font."""
     head = neighbour.nucleus if isinstance(neighbour, Scripts) else neighbour
     if isinstance(head, Token):
         return head.text in font_dependent() and not (len(head.text) == 1 and head.text.isalpha())
@@ -227,12 +228,12 @@ def _kerns(neighbour: Node) -> bool:
 
 
 def _is_lifted(before: Row) -> bool:
-    r"""Whether the next node is what `\raise` lifts, which must stay a box."""
+    r"""Whether the next node is the argument of `\raise`, which must stay a box."""
     return bool(before) and isinstance(before[-1], Command) and before[-1].name in _LIFTS
 
 
 def _words(node: Node, style: MathStyle) -> list[str]:
-    """The words of a text, spaces as `~`; none if mathematics cannot set it with the same image."""
+    """Return the words of a text, spaces as `~`; none if mathematics cannot set it with the same image."""
     if not isinstance(node, Command) or node.name not in _TEXT_FONTS:
         return []
     characters = [part.text if isinstance(part, Token) else "" for part in node.arguments[-1].body]
@@ -260,12 +261,12 @@ def _is_safe(word: str, name: str) -> bool:
 
 
 def _is_long_safe_word(words: list[str]) -> bool:
-    """A lone letter takes its scripts at another height as mathematics than as text."""
+    """A single letter has its scripts at another height as mathematics than as text."""
     return len(words) == 1 and len(words[0]) > 1
 
 
 def _spelled(name: str, words: list[str]) -> Row:
-    """Runs of safe words, with the spaces between them, in one font command; other words as text."""
+    """Write runs of safe words, with the spaces between them, in one font command; other words as text."""
     if set(words) == {"~"}:
         return [Group(_tokens(words))]
     row: Row = []

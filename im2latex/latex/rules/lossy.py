@@ -16,7 +16,7 @@ THIN_SPACES = SPACES - QUADS - WORD_SPACES - FILLS
 
 
 def no_thin_space(row: Row, style: MathStyle) -> Row:
-    r"""Drop the spaces of a few mu, and the braces that then hold one atom.
+    r"""Drop thin, medium, thick and negative spaces, and the braces that then contain one atom.
 
     >>> a \, b \! c \; d
     a b c d
@@ -25,7 +25,7 @@ def no_thin_space(row: Row, style: MathStyle) -> Row:
 
 
 def no_quad(row: Row, style: MathStyle) -> Row:
-    r"""Drop the spaces of an em, its half and its double.
+    r"""Drop the spaces of an em, of half and of two.
 
     >>> a \quad b \enspace c
     a b c
@@ -68,7 +68,7 @@ def _without(row: Row, style: MathStyle, names: frozenset[str]) -> Row:
 
 
 def no_left_right(row: Row, _: MathStyle) -> Row:
-    r"""Let delimiters not grow with what they enclose, and drop those that are not seen.
+    r"""Use plain delimiters instead of growing ones, and drop the empty ones.
 
     >>> \left( x \middle| y \right)^2 + \left. z \right|_0
     ( x | y ) ^ { 2 } + z | _ { 0 }
@@ -77,7 +77,7 @@ def no_left_right(row: Row, _: MathStyle) -> Row:
 
 
 def no_delimiter_size(row: Row, _: MathStyle) -> Row:
-    r"""Drop the given sizes of delimiters.
+    r"""Drop the explicit sizes of delimiters.
 
     >>> \big[ x \bigr]^2
     [ x ] ^ { 2 }
@@ -86,7 +86,7 @@ def no_delimiter_size(row: Row, _: MathStyle) -> Row:
 
 
 def _unsized(row: Row, names: frozenset[str], fences: bool) -> Row:
-    """The row with plain delimiters in place of the commands of these names and, if asked, of fences."""
+    """Replace the commands of these names, and if requested fences, by plain delimiters."""
     changed: Row = []
     for node in row:
         head = node.nucleus if isinstance(node, Scripts) else node
@@ -104,7 +104,7 @@ def _unsized(row: Row, names: frozenset[str], fences: bool) -> Row:
 
 
 def _plain(node: Node) -> Row | None:
-    """The nodes that take the place of a sized delimiter or a fence; None for any other node."""
+    """Return the nodes that replace a sized delimiter or a fence; None for any other node."""
     if isinstance(node, Command):
         return [_visible(str(getattr(node.arguments[0].body[0], "text", ".")))]
     if isinstance(node, Fence):

@@ -1,4 +1,4 @@
-r"""Rules for symbols with several names: one glyph of one class, one name."""
+"""Rules for symbols with several names: one name for each glyph and class."""
 
 from im2latex.latex.parser.symbols import symbol_classes
 from im2latex.latex.parser.tree import Command, Fence, MathStyle, Node, Row, Scripts, Token, nuclei, with_styles
@@ -32,14 +32,14 @@ SYNONYMS = {
     "\\dasharrow": "\\dashrightarrow",
     "\\hdots": "\\ldots",
 }
-"""Pairs that LaTeX, amsmath and amssymb define as the same character, in fontmath.ltx, amsmath.sty and amssymb.sty."""
+"""Names that fontmath.ltx, amsmath.sty and amssymb.sty define as the same character."""
 
 _INTEGRALS = frozenset(split(r"\int \oint \iint \iiint \iiiint \idotsint \smallint"))
 _DELIMITERS = SYNONYMS | {"<": "\\langle", ">": "\\rangle", "\\lbrack": "["}
 
 
 def synonym(row: Row, _: MathStyle) -> Row:
-    r"""One name for each symbol.
+    r"""Use one name for each symbol.
 
     >>> a \leq b \rightarrow \lbrace c \vert d \rbrace
     a \le b \to \{ c | d \}
@@ -51,7 +51,7 @@ def synonym(row: Row, _: MathStyle) -> Row:
 
 
 def delimiter_name(row: Row, _: MathStyle) -> Row:
-    r"""One name for each delimiter that grows.
+    r"""Use one name for each growing delimiter.
 
     >>> \left< x \right> \big\lbrack y \big\rbrack
     \left \langle x \right \rangle \big [ y \big ]
@@ -73,7 +73,7 @@ def _delimiter(node: Node) -> str:
 
 
 def not_equal(row: Row, _: MathStyle) -> Row:
-    r"""`\ne` is defined as `\not=`.
+    r"""Replace `\not=` by `\ne`, which is defined so.
 
     >>> a \not= b
     a \ne b
@@ -98,7 +98,7 @@ _PLACINGS = (Token("\\limits"), Token("\\nolimits"))
 
 
 def function_name(row: Row, style: MathStyle) -> Row:
-    r"""Functions that LaTeX has a command for; the star counts where there are limits to place.
+    r"""Use LaTeX's commands for functions; the star matters where there are limits.
 
     >>> \operatorname{sin} x + \operatorname*{lim}_{x} y
     \sin x + \lim _ { x } y
@@ -127,7 +127,7 @@ def _function(node: Node) -> str:
 
 
 def usual_limits(row: Row, style: MathStyle) -> Row:
-    r"""`\limits` and `\nolimits` that say what TeX would do by itself say nothing.
+    r"""Remove `\limits` and `\nolimits` where they are TeX's default.
 
     >>> \sum\limits_{i} x + \int\limits_a y
     \sum _ { i } x + \int \limits _ { a } y
@@ -146,9 +146,9 @@ def usual_limits(row: Row, style: MathStyle) -> Row:
 
 
 def _places(operator: Node, style: MathStyle) -> Token | None:
-    """Where TeX puts the limits of an operator; None for what is no operator."""
+    """Return TeX's default position of an operator's limits; None for other nodes."""
     limits, beside = _PLACINGS
-    if isinstance(operator, Command) and operator.name == "\\sideset":  # which is a \mathop
+    if isinstance(operator, Command) and operator.name == "\\sideset":  # \sideset is a \mathop
         return limits if style == MathStyle.DISPLAY else beside
     if isinstance(operator, Token):
         if operator.text in _FUNCTIONS - _LIMIT_FUNCTIONS or operator.text in _INTEGRALS:

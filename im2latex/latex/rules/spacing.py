@@ -1,4 +1,4 @@
-r"""Rules for explicit spaces."""
+"""Rules for explicit spaces."""
 
 import re
 
@@ -18,7 +18,7 @@ _LENGTHS = {"\\hskip": "\\hspace", "\\kern": "\\hspace", "\\mkern": "\\mspace", 
 
 
 def space_name(row: Row, _: MathStyle) -> Row:
-    r"""One name for each width.
+    r"""Use one name for each width.
 
     >>> a \thinspace c \> d \space e
     a \, c \: d e
@@ -30,9 +30,9 @@ def space_name(row: Row, _: MathStyle) -> Row:
 
 
 def word_space(row: Row, _: MathStyle) -> Row:
-    r"""A word space is `~` where nothing sets it apart from the control space.
+    r"""Write a word space as `~` where it prints the same as a control space.
 
-    A `~` brings an empty ordinary atom, so that what follows keeps its distance from that; `\nobreakspace` does not.
+    A `~` adds an empty ordinary atom, which keeps its distance from the next atom; `\nobreakspace` does not.
 
     >>> a =\ b ,\ \left(c\right)
     a = ~ b , \nobreakspace \left ( c \right )
@@ -49,7 +49,7 @@ def word_space(row: Row, _: MathStyle) -> Row:
 
 
 def space_length(row: Row, _: MathStyle) -> Row:
-    r"""TeX's primitives for space become LaTeX's commands.
+    r"""Replace TeX's primitives for space by LaTeX's commands.
 
     >>> a \hskip 1.5 cm b \mkern-3mu c \hspace*{1em} d
     a \hspace { 1.5cm } b \mspace { -3mu } c \hspace { 1em } d
@@ -65,7 +65,7 @@ def space_length(row: Row, _: MathStyle) -> Row:
 
 
 def decimal(row: Row, _: MathStyle) -> Row:
-    r"""One spelling for each number in a length.
+    r"""Use one spelling for each number in a length.
 
     >>> a \hspace{01.50cm} b \hspace{.5em} c
     a \hspace { 1.5cm } b \hspace { 0.5em } c

@@ -1,4 +1,4 @@
-r"""Rules for fractions, braces and whatever prints nothing."""
+"""Rules for fractions, braces, and commands that print nothing."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}"
 
 
 def invisible(row: Row, _: MathStyle) -> Row:
-    r"""Labels, tags, numbering and TeX's empty commands print nothing inside a formula.
+    r"""Remove labels, tags, numbering and TeX's empty commands, which print nothing inside a formula.
 
     >>> x = y \label{eq:one} \nonumber
     x = y
@@ -42,7 +42,7 @@ def invisible(row: Row, _: MathStyle) -> Row:
 
 
 def ensured(row: Row, _: MathStyle) -> Row:
-    r"""Where there is mathematics already, `\ensuremath` does nothing and `\TextOrMath` takes its second argument.
+    r"""Replace `\ensuremath` by its argument and `\TextOrMath` by its second one, as in mathematics.
 
     >>> a + \ensuremath{b} + \TextOrMath{text}{c}
     a + b + c
@@ -57,7 +57,7 @@ def ensured(row: Row, _: MathStyle) -> Row:
 
 
 def open_fraction(row: Row, style: MathStyle) -> Row:
-    r"""A fraction that takes in the whole formula has the `\displaystyle` before it above its bar.
+    r"""Move `\displaystyle` above the bar of a fraction that spans the whole formula.
 
     >>> a \over b
     \tfrac { \displaystyle a } { b }
@@ -73,16 +73,16 @@ def open_fraction(row: Row, style: MathStyle) -> Row:
 
 
 def _infix(node: Node) -> str:
-    """The name of TeX's infix fraction that this node is, or nothing."""
+    """Return the name of the infix fraction that the node is, or the empty string."""
     name: str = getattr(node, "text", getattr(node, "name", ""))
     return name if name in INFIX else ""
 
 
 def infix_fraction(row: Row, _: MathStyle) -> Row:
-    r"""TeX's infix fractions become commands; a font or a colour switched on above the bar holds below it too.
+    r"""Replace TeX's infix fractions by commands; a font or color switch above the bar also applies below it.
 
-    A colour holds for all that is drawn behind it, the bar and the delimiters too. One that begins above the bar moves
-    before the fraction if it is the first thing there; where that would be wrong, the fraction stays as it is.
+    A color applies to all that is drawn after it, including the bar and the delimiters. A leading color above the bar
+    moves before the fraction; where that would change the image, the fraction stays.
 
     >>> {\rm a \over b} + {i \atop j} + {\color{red} x \over y}
     \frac { \mathrm { a } } { \mathrm { b } } + \genfrac{}{}{0pt}{} { i } { j } + { \color{red} \frac { x } { y } }
@@ -104,7 +104,7 @@ def infix_fraction(row: Row, _: MathStyle) -> Row:
 
 
 def coloured_infix(row: Row, _: MathStyle) -> Row:
-    r"""A fraction with delimiters that is all there is in a colour has the left one outside of it.
+    r"""Replace `\textcolor` around a fraction with delimiters by a group, which leaves the left delimiter uncolored.
 
     >>> \textcolor{red}{n \choose k}
     { \color{red} n \choose k }
@@ -120,7 +120,7 @@ def _opened(coloured: Command) -> Node:
 
 
 def holds_infix(row: Row) -> bool:
-    """Whether the row has a fraction that no rule turned into a command, so that braces around it must stay."""
+    """Whether the row contains an infix fraction that no rule replaced, so that braces around it must stay."""
     return any(map(_infix, row))
 
 
@@ -151,9 +151,9 @@ def _fraction(name: str, node: Node, numerator: Argument, denominator: Argument)
 
 
 def redundant_braces(row: Row, _: MathStyle) -> Row:
-    r"""Braces around one ordinary atom, and braces doubled, change nothing; `{=}` and `{a,}` stay.
+    r"""Remove braces around one ordinary atom, and doubled braces; `{=}` and `{a,}` stay.
 
-    TeX itself takes the braces off a lone ordinary atom (The TeXbook, appendix G; tex.web, section 1186).
+    TeX itself removes the braces of a single ordinary atom (The TeXbook, appendix G; tex.web, section 1186).
 
     >>> {{x}}^{{2}} {=} {\frac{a}{b}}
     x ^ { 2 } { = } \frac { a } { b }
@@ -170,7 +170,7 @@ def redundant_braces(row: Row, _: MathStyle) -> Row:
 
 
 def _undouble_colour(node: Node) -> None:
-    """Take off doubled braces around a colour that no script follows, so that its end may move out of the node."""
+    """Remove doubled braces around a color without a following script, so that its end may move out of the node."""
     match node:
         case Group(body):
             _undouble_if(body, lambda _: True)
@@ -179,7 +179,7 @@ def _undouble_colour(node: Node) -> None:
 
 
 def accent_braces(row: Row, _: MathStyle) -> Row:
-    r"""Braces doubled under one accent; under two, amsmath looks into them.
+    r"""Remove doubled braces under one accent; under two, amsmath examines them.
 
     >>> \tilde{{\mathbf{u}}} + \bar{\tilde{{\mathbf{u}}}}
     \tilde { \mathbf { u } } + \bar { \tilde { { \mathbf { u } } } }
@@ -200,12 +200,12 @@ def _has_no_accent(group: Group) -> bool:
 
 
 def _has_ordinary_edges(group: Group) -> bool:
-    """Whether amsmath finds the class of the bold symbol to be ordinary with the braces and without."""
+    """Whether amsmath classifies the bold symbol as ordinary both with the braces and without."""
     return bool(group.body) and has_ordinary_nucleus(group.body[0]) and has_ordinary_nucleus(group.body[-1])
 
 
 def _bare(node: Node) -> Node:
-    """The ordinary atom that stands alone in a group, or the node itself."""
+    """Return the ordinary atom that is the only node of a group, or the node itself."""
     if not isinstance(node, Group):
         return node
     _undouble(node.body)
@@ -215,7 +215,7 @@ def _bare(node: Node) -> Node:
 
 
 def _tidy_inside(node: Node) -> None:
-    """Take off braces that are all there is in one of the node's rows, which no rule sees from inside."""
+    """Remove braces around a whole row of the node, which rules on that row do not see."""
     match node:
         case Group():
             _undouble(node.body)
@@ -241,7 +241,7 @@ def _bare_alone(row: Row) -> Row:
 
 
 def _may_undouble(name: str, row: Row) -> bool:
-    """Amsmath looks into an accent's argument for another accent; only a lone symbol is safe there."""
+    """Amsmath looks for another accent in an accent's argument; only a single symbol is safe there."""
     if name not in ACCENTS or not row or not isinstance(row[0], Group):
         return True
     return len(row[0].body) == 1 and isinstance(row[0].body[0], Token)
@@ -253,12 +253,12 @@ def _undouble(row: Row | None) -> None:
 
 
 def _ends_here(row: Row) -> bool:
-    """Whether nothing in the row reaches to the end of the group around it, or behind it."""
+    """Whether nothing in the row has an effect up to the end of the surrounding group, or after it."""
     return not holds_infix(row) and not sets_colour(row)
 
 
 def outermost(row: Row, _: MathStyle) -> Row:
-    r"""Around the whole formula, braces, a leading `\displaystyle`, and space, breaks, switches behind print nothing.
+    r"""Remove what prints nothing around the formula: braces, a leading `\displaystyle`, trailing space and breaks.
 
     Space before the formula moves the image on its pixel grid, and stays.
 

@@ -1,4 +1,4 @@
-"""The rules in the order in which they run."""
+"""Table of the normalization rules, in the order in which they run."""
 
 from dataclasses import dataclass
 
@@ -29,20 +29,20 @@ _TEXTS = frozenset(name for name, kinds in COMMANDS.items() if kinds == "t")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rewriting; it runs on formulas whose source holds one of `triggers`, or on all where there are none."""
+    """One rule; it runs on formulas whose source contains one of `triggers`, or on all if there are none."""
 
     apply: Rewrite
     triggers: frozenset[str]
     recursive: bool = True
-    """False for a rule that looks at the whole formula only, not at the rows inside it."""
+    """False for a rule that sees only the whole formula, not the rows inside it."""
     skip_commands: frozenset[str] = frozenset()
-    """Commands whose arguments the rule leaves alone."""
+    """Commands whose arguments the rule does not change."""
     faithful: bool = True
-    """False for a rule that changes the image; it runs in the profile `compact`, or where `enable_rules` names it."""
+    """False for a rule that changes the image; it runs in the profile `compact`, or if `enable_rules` names it."""
 
     @property
     def name(self) -> str:
-        """The name of the function."""
+        """Name of the function."""
         return self.apply.__name__
 
 
@@ -61,7 +61,7 @@ RULES = (
     Rule(names.synonym, frozenset(names.SYNONYMS), skip_commands=PLAIN_CODES),
     Rule(names.delimiter_name, _SIZES),
     Rule(names.function_name, _words(r"\operatorname \operatornamewithlimits")),
-    # a wide accent measures what is under it without the style that is in force there
+    # a wide accent measures its argument without the style in force there
     Rule(names.usual_limits, _words(r"\limits \nolimits"), skip_commands=ACCENTS),
     Rule(spacing.space_name, SPACES),
     Rule(spacing.space_length, SPACE_COMMANDS),
@@ -81,7 +81,7 @@ RULES = (
     Rule(fonts.boxed_letter, _TEXTS),
     Rule(
         fonts.text_letters, _TEXTS | {"*"}, skip_commands=TRANSPARENT
-    ),  # the starred cases hold text without a command
+    ),  # the starred cases contain text without a command
     Rule(lossy.no_thin_space, lossy.THIN_SPACES, faithful=False),
     Rule(lossy.no_quad, lossy.QUADS, faithful=False),
     Rule(lossy.no_word_space, lossy.WORD_SPACES | _CONTROL_SPACES | _TEXTS, faithful=False),

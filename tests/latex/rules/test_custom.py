@@ -61,10 +61,10 @@ def test_the_profile_none_replaces_nothing(tmp_path: Path) -> None:
         (["a -> b -> c"], ":1: a replacement is"),
         (["a->b"], ":1: a replacement is"),
         (["x ^ 2 -> b", "", "x^{2} -> c"], ":3: x ^ { 2 } is replaced in "),
-        (["a -> b", "b -> c", "c -> a"], ":1: a -> b is replaced for ever; remove one line of the circle"),
-        (["a -> a a"], ":1: a -> a a is replaced for ever"),
+        (["a -> b", "b -> c", "c -> a"], ":1: a -> b has no end; remove one line of the cycle"),
+        (["a -> a a"], ":1: a -> a a has no end"),
         ([r"\leq -> <", r"\le -> x"], r":2: \le is replaced in "),
-        ([r"\label -> x"], ":1: \\label never stands in a normalized formula"),
+        ([r"\label -> x"], ":1: \\label never occurs in a normalized formula"),
     ],
 )
 def test_a_table_that_cannot_be_is_one_sentence(tmp_path: Path, lines: list[str], sentence: str) -> None:
@@ -113,8 +113,8 @@ def test_the_result_is_stable(tmp_path_factory: pytest.TempPathFactory, seed: in
     ("content", "sentence"),
     [
         (None, "no such Python file of rules"),
-        ("def (", "cannot be run: SyntaxError"),
-        ("import no_such_module", "cannot be run: ModuleNotFoundError"),
+        ("def (", "cannot be executed: SyntaxError"),
+        ("import no_such_module", "cannot be executed: ModuleNotFoundError"),
         ("RULES = [1]", "RULES must be a tuple"),
         ("", "RULES must be a tuple"),
     ],

@@ -85,9 +85,9 @@ def test_compact_is_all_of_them() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"enable_rules": ["no_space"]}, "no_space: no such rule; there are"),
-        ({"enable_rules": ["synonym"]}, "synonym: runs in every profile; lossy are no_style_switch, "),
-        ({"enable_rules": ["no_quad"], "disable_rules": ["no_quad"]}, "no_quad: is in disable_rules too"),
+        ({"enable_rules": ["no_space"]}, "no_space: no such rule; the rules are"),
+        ({"enable_rules": ["synonym"]}, "synonym: runs in every profile; the lossy rules are no_style_switch, "),
+        ({"enable_rules": ["no_quad"], "disable_rules": ["no_quad"]}, "no_quad: is in disable_rules, too"),
     ],
 )
 def test_a_wrong_choice_is_one_sentence(values: dict[str, list[str]], sentence: str) -> None:
