@@ -75,7 +75,7 @@ def test_a_table_that_cannot_be_is_one_sentence(tmp_path: Path, lines: list[str]
 
 
 def test_a_missing_table_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read as a table of replacements"):
+    with pytest.raises(UsageError, match="cannot be read as replacements"):
         load_replacements(str(tmp_path / "absent.txt"), str)
     (tmp_path / "latin.txt").write_bytes(b"\xe9 -> e")
     with pytest.raises(UsageError, match="cannot be read"):
