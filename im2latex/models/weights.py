@@ -1,9 +1,9 @@
-"""Weights in a file to a network; what the file's header does not bear out is refused before anything is allocated.
+"""Loading of weights from a file, checked against the model's parameters before any memory is allocated.
 
 reads  model.safetensors
 
-A description of a model is a few numbers, and one with a billion layers is as short as any. So the network is first
-built without memory (on the device `meta`), for as long as it has no more weights than the header of the file lists.
+The parameters of a model are a few numbers, even for a billion layers. So the network is first built without memory (on
+the device `meta`), and only while it has no more weights than the header of the file lists.
 """
 
 from collections.abc import Iterator
@@ -24,29 +24,29 @@ from torch.overrides import TorchFunctionMode
 from im2latex.errors import ArtifactError
 from im2latex.models.model import ModelParams, Network
 
-_TYPES = ("F64", "F32", "F16", "BF16", "I64")
-"""Types of numbers that weights, and counts beside them, are saved in."""
-_MOST_BUILT = 20
-"""Modules and parameters that are built for each tensor of a file, at most; those of all presets are below 4."""
+_DTYPES = ("F64", "F32", "F16", "BF16", "I64")
+"""Number types of saved weights and buffers."""
+_MAX_MODULES_PER_TENSOR = 20
+"""Most modules and parameters that are built per tensor of a file; those of all presets are below 4."""
 
 
 def load_network(params: ModelParams, vocabulary: int, path: Path) -> Network:
-    """The network that `params` describe, for `vocabulary` entries, with the weights of the file, on the CPU.
+    """Build the network of `params` for `vocabulary` entries and load the weights of the file, on the CPU.
 
     Raises `ArtifactError` where the file is damaged or of another model, or a weight is not finite.
     """
     if not path.is_file():
         raise FileNotFoundError(2, "No such file", str(path))
     try:
-        given = _header(path)
-        with _bounded(_MOST_BUILT * (len(given) + 1)):
-            described = shapes(params, vocabulary)
-        if given != described:
-            raise ArtifactError(f"{path}: {_difference(given, described)}; it is of another model than checkpoint.json")
+        header = _header(path)
+        with _bounded(_MAX_MODULES_PER_TENSOR * (len(header) + 1)):
+            expected = shapes(params, vocabulary)
+        if header != expected:
+            raise ArtifactError(f"{path}: {_difference(header, expected)}; it is of another model than checkpoint.json")
         network = Network(params, vocabulary)
         network.load_state_dict(load_file(path))
-    except _OverbuiltError:
-        raise ArtifactError(f"{path}: has {len(given):,} weights, the model of checkpoint.json has more") from None
+    except _TooManyModulesError:
+        raise ArtifactError(f"{path}: has {len(header):,} weights, the model of checkpoint.json has more") from None
     except (SafetensorError, OSError, RuntimeError, ValueError, TypeError, ArithmeticError, AssertionError) as error:
         reason = str(error).partition("\n")[0]  # torch adds a trace of its own
         raise ArtifactError(f"{path}: not the weights of checkpoint.json ({reason})") from None
@@ -55,13 +55,13 @@ def load_network(params: ModelParams, vocabulary: int, path: Path) -> Network:
 
 
 def shapes(params: ModelParams, vocabulary: int) -> dict[str, torch.Size]:
-    """Name and shape of each weight of the network that `params` describe; takes no memory for any."""
+    """Name and shape of each weight of the network of `params`, without allocating memory."""
     with torch.device("meta"), _NoInit():
         return {name: weight.shape for name, weight in Network(params, vocabulary).state_dict().items()}
 
 
 class _NoInit(TorchFunctionMode):
-    """Within, weights get no first values: on `meta` there are none, and torch takes seconds to get ready for them."""
+    """Context without initialization of weights: on `meta` there are none, and torch's first call takes seconds."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -82,34 +82,35 @@ def check_finite(weights: dict[str, Tensor], path: Path) -> None:
 def _header(path: Path) -> dict[str, torch.Size]:
     """Name and shape of each tensor in a file."""
     with safe_open(path, framework="pt") as file:
-        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 it is no mapping
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 not a mapping
         for name, one in slices.items():
-            if one.get_dtype() not in _TYPES:
-                raise ArtifactError(f"{path}: {name} is of the type {one.get_dtype()}; known are {', '.join(_TYPES)}")
+            if one.get_dtype() not in _DTYPES:
+                raise ArtifactError(f"{path}: {name} is of the type {one.get_dtype()}; known are {', '.join(_DTYPES)}")
         return {name: torch.Size(one.get_shape()) for name, one in slices.items()}
 
 
-def _difference(given: dict[str, torch.Size], described: dict[str, torch.Size]) -> str:
-    """The first weight in which two models differ, in words."""
-    name = min(given.items() ^ described.items())[0]
-    has, due = (list(sizes[name]) if name in sizes else "nothing" for sizes in (given, described))
-    return f"{name} is {has} where {due} is due"
+def _difference(header: dict[str, torch.Size], expected: dict[str, torch.Size]) -> str:
+    """One sentence on the first weight in which two models differ."""
+    name = min(header.items() ^ expected.items())[0]
+    if name not in header or name not in expected:
+        return f"{name} is {'unexpected' if name in header else 'missing'}"
+    return f"{name} has the shape {list(header[name])}, expected {list(expected[name])}"
 
 
-class _OverbuiltError(Exception):
-    """More was built than allowed."""
+class _TooManyModulesError(Exception):
+    """More modules and parameters were built than allowed."""
 
 
 @contextmanager
 def _bounded(most: int) -> Iterator[None]:
-    """Within, at most so many modules and parameters can be built."""
+    """Context in which at most so many modules and parameters can be built."""
     built = 0
 
     def count(_module: nn.Module, _name: str, _part: object) -> None:
         nonlocal built
         built += 1
         if built > most:
-            raise _OverbuiltError
+            raise _TooManyModulesError
 
     hooks = [register_module_parameter_registration_hook(count), register_module_module_registration_hook(count)]
     try:

@@ -172,7 +172,7 @@ def test_weights_of_another_model_are_refused(
     with pytest.raises(ArtifactError, match=r"ctc_head\.weight"):
         load_checkpoint(folder)
     save_file(weights | {"more": torch.zeros(1)}, folder / WEIGHTS)
-    with pytest.raises(ArtifactError, match=r"more is \[1\] where nothing is due"):
+    with pytest.raises(ArtifactError, match="more is unexpected"):
         load_checkpoint(folder)
 
 
