@@ -1,14 +1,14 @@
-"""The characters and rules on the pages of a DVI file, and where they stand.
+"""Characters and rules on the pages of a DVI file, with their positions.
 
-Takes the bytes that our own TeX run wrote and the metrics of fonts, gives marks in scaled points (65,536 to a TeX
-point), x to the right and y downwards. The format is section 14 of Fuchs and Knuth's "The DVItype processor" (1990).
-Colours and other specials are passed over.
+The file is one that our own TeX run wrote. Positions are in scaled points (65,536 to a TeX point), x to the right and y
+downwards. The format is section 14 of Fuchs and Knuth, "The DVItype processor" (1990). Colors and other specials are
+skipped.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from im2latex.rendering.glyph_boxes.tfm import FIX, Metrics
+from im2latex.rendering.glyph_boxes.tfm import FIX, FontMetrics
 
 _POST = 248
 RULE = ""
@@ -16,7 +16,7 @@ RULE = ""
 
 
 class Mark(NamedTuple):
-    """One character of `font`, or a rule; its reference point, and its extent around it, in scaled points."""
+    """A character of `font`, or a rule: its reference point and its extent around it, in scaled points."""
 
     font: str
     code: int
@@ -30,78 +30,78 @@ class Mark(NamedTuple):
 class _Font(NamedTuple):
     name: str
     size: int
-    metrics: Metrics
+    metrics: FontMetrics
 
 
-def pages(data: bytes, load: Callable[[str], Metrics], most: int) -> Iterator[list[Mark] | None]:
-    """The marks of each page in the order TeX set them; None for a page with more than `most`.
+def pages(data: bytes, load: Callable[[str], FontMetrics], max_marks: int) -> Iterator[list[Mark] | None]:
+    """The marks of each page in the order in which TeX set them; None for a page with more than `max_marks`.
 
-    Raises `ValueError` where the bytes are no whole DVI file.
+    Raises `ValueError` where the DVI file is incomplete.
     """
     try:
-        yield from _Reader(data, load, most).pages()
+        yield from _DviMachine(data, load, max_marks).pages()
     except (IndexError, KeyError) as error:
-        raise ValueError(f"not a whole DVI file: {error!r}") from None
+        raise ValueError(f"incomplete DVI file: {error!r}") from None
 
 
-def select(data: bytes, load: Callable[[str], Metrics], numbers: Sequence[int]) -> bytes:
-    """A file of only the pages `numbers`, counted from 1, in that order, for programs that follow no pointer in it.
+def select(data: bytes, load: Callable[[str], FontMetrics], numbers: Sequence[int]) -> bytes:
+    """A file of only the pages `numbers`, counted from 1, in that order, for programs that ignore its page pointers.
 
-    The fonts, which are defined on the page where TeX first uses them, are defined before all. Raises `ValueError`
-    where the bytes are no whole DVI file.
+    TeX defines a font on the page of its first use; here all are defined before the pages. Raises `ValueError` where
+    the DVI file is incomplete.
     """
-    reader = _Reader(data, load, 0)
+    reader = _DviMachine(data, load, 0)
     try:
         end = sum(1 for _ in reader.pages()) and reader.spans[-1][1]
         pages = [data[slice(*reader.spans[number - 1])] for number in numbers]
     except (IndexError, KeyError) as error:
-        raise ValueError(f"not a whole DVI file: {error!r}") from None
+        raise ValueError(f"incomplete DVI file: {error!r}") from None
     start = reader.spans[0][0] if end else 0
     return b"".join([data[:start], *reader.definitions.values(), *pages, data[end:]])
 
 
-class _Reader:
-    """A place in the bytes, and the registers of the machine that section 15 describes."""
+class _DviMachine:
+    """The interpreter of DVI operations that section 15 describes."""
 
-    def __init__(self, data: bytes, load: Callable[[str], Metrics], most: int) -> None:
+    def __init__(self, data: bytes, load: Callable[[str], FontMetrics], max_marks: int) -> None:
         self._data = data
-        self._at = 0
+        self._offset = 0
         self._load = load
-        self._most = most
+        self._max_marks = max_marks
         self._fonts: dict[int, _Font] = {}
         self.definitions: dict[int, bytes] = {}
         self.spans: list[tuple[int, int]] = []
 
     def pages(self) -> Iterator[list[Mark] | None]:
-        """Run the file from its preamble to its postamble."""
+        """Interpret the file from its preamble to its postamble."""
         while (operation := self._byte()) != _POST:
             if operation == 139:
-                start = self._at - 1
-                self._at += 44
+                start = self._offset - 1
+                self._offset += 44
                 marks = self._page()
-                self.spans.append((start, self._at))
-                yield marks if len(marks) <= self._most else None
+                self.spans.append((start, self._offset))
+                yield marks if len(marks) <= self._max_marks else None
             else:
-                self._between(operation)
+                self._outside_or_inside(operation)
 
     def _page(self) -> list[Mark]:
-        """One page, from after its begin to its end."""
+        """The marks of one page, from behind its `bop` operation to its `eop`."""
         marks: list[Mark] = []
         stack: list[tuple[int, ...]] = []
         x = y = w_step = x_step = y_step = z_step = 0
-        font = _Font(RULE, 0, Metrics({}))
+        font = _Font(RULE, 0, FontMetrics({}))
         while (operation := self._byte()) != 140:
             if operation < 132 or 133 <= operation <= 136:
                 code = operation if operation < 128 else self._number(operation - (127 if operation < 132 else 132))
                 box = font.metrics.boxes[code]
                 width, height, depth = (fix * font.size // FIX for fix in box)
-                if len(marks) <= self._most:
+                if len(marks) <= self._max_marks:
                     marks.append(Mark(font.name, code, x, y, width, height, depth))
                 if operation < 132:
                     x += width
             elif operation in (132, 137):
                 height, width = self._signed(4), self._signed(4)
-                if height > 0 and width > 0 and len(marks) <= self._most:
+                if height > 0 and width > 0 and len(marks) <= self._max_marks:
                     marks.append(Mark(RULE, 0, x, y, width, height, 0))
                 if operation == 132:
                     x += width
@@ -128,41 +128,41 @@ class _Reader:
             elif 171 <= operation <= 238:
                 font = self._fonts[operation - 171 if operation < 235 else self._number(operation - 234)]
             else:
-                self._between(operation)
+                self._outside_or_inside(operation)
         return marks
 
-    def _between(self, operation: int) -> None:
-        """What may stand inside and outside of pages: nothing, a special, the definition of a font, the preamble."""
+    def _outside_or_inside(self, operation: int) -> None:
+        """Operations that occur inside and outside of pages: special, font definition, preamble, no operation."""
         if 239 <= operation <= 242:
             length = self._number(operation - 238)
-            self._at += length
+            self._offset += length
         elif 243 <= operation <= 246:
-            start = self._at - 1
+            start = self._offset - 1
             number = self._number(operation - 242)
-            self._at += 4
+            self._offset += 4
             size = self._number(4)
-            self._at += 4
+            self._offset += 4
             length = self._byte() + self._byte()
-            name = self._data[self._at : self._at + length].decode("ascii", "replace")
-            self._at += length
+            name = self._data[self._offset : self._offset + length].decode("ascii", "replace")
+            self._offset += length
             if number not in self._fonts:
                 self._fonts[number] = _Font(name, size, self._load(name))
-                self.definitions[number] = self._data[start : self._at]
+                self.definitions[number] = self._data[start : self._offset]
         elif operation == 247:
-            self._at += 13
+            self._offset += 13
             length = self._byte()
-            self._at += length
+            self._offset += length
         elif operation != 138:
-            raise ValueError(f"not a whole DVI file: operation {operation} at byte {self._at - 1}")
+            raise ValueError(f"incomplete DVI file: operation {operation} at byte {self._offset - 1}")
 
     def _byte(self) -> int:
-        self._at += 1
-        return self._data[self._at - 1]
+        self._offset += 1
+        return self._data[self._offset - 1]
 
     def _number(self, size: int) -> int:
-        self._at += size
-        return int.from_bytes(self._data[self._at - size : self._at])
+        self._offset += size
+        return int.from_bytes(self._data[self._offset - size : self._offset])
 
     def _signed(self, size: int) -> int:
-        self._at += size
-        return int.from_bytes(self._data[self._at - size : self._at], signed=True)
+        self._offset += size
+        return int.from_bytes(self._data[self._offset - size : self._offset], signed=True)

@@ -1,8 +1,8 @@
-"""Marks of a page to symbols: what a reader would call one sign, with its box.
+"""Symbols of a page and their boxes, from its marks (`dvi`).
 
-Takes marks of `dvi`, returns `GlyphBoxes`. A symbol's label is a font family and a character of it, so that a letter is
-the same symbol in every size. Shapes of one delimiter, operator or accent in several sizes are one symbol too: TeX's
-own chains of larger characters say which, and pieces that are stacked to a delimiter are put together.
+The label of a symbol is a font family and a character of it, so that a letter has one label in every size. So have the
+shapes of one delimiter, operator or accent in several sizes: TeX's chains of larger characters relate them, and the
+stacked pieces of an extensible delimiter are one symbol.
 """
 
 import re
@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2latex.rendering.glyph_boxes.dvi import RULE, Mark
-from im2latex.rendering.glyph_boxes.tfm import Metrics
+from im2latex.rendering.glyph_boxes.tfm import FontMetrics
 
 DPI = 200
 """Boxes are in pixels at this resolution, that of the published CDM."""
 _SP_PER_PX = 65536 * 72.27 / DPI
 _DESIGN_SIZE = re.compile(r"\d+$")
-_TOUCH = 4  # scaled points by which rounding may part two pieces of one delimiter
+_TOLERANCE = 4  # scaled points by which rounding may separate two pieces of one delimiter
 
 # Where the smallest shape of a symbol is in another font than its larger ones: \DeclareMathDelimiter of LaTeX's
 # fontmath.ltx for delimiters, and the wide accents \widehat and \widetilde of the same file.
@@ -38,7 +38,7 @@ _LARGER: Mapping[tuple[str, int], int] = MappingProxyType(
 
 
 class GlyphBoxes(NamedTuple):
-    """The N symbols of one formula in the order TeX set them.
+    """The N symbols of one formula in the order in which TeX set them.
 
     `boxes` (N, 4) float: left, top, right, bottom in pixels at 200 dpi, y downwards, from the corner of all boxes.
     """
@@ -47,8 +47,8 @@ class GlyphBoxes(NamedTuple):
     boxes: NDArray[np.float64]
 
 
-def symbols(marks: Sequence[Mark], load: Callable[[str], Metrics]) -> GlyphBoxes:
-    """The symbols that marks make."""
+def glyph_boxes(marks: Sequence[Mark], load: Callable[[str], FontMetrics]) -> GlyphBoxes:
+    """Group marks to symbols; returns their labels and boxes."""
     labels: list[str] = []
     boxes: list[tuple[int, int, int, int]] = []
     for stack in _stacks(marks, load):
@@ -67,8 +67,8 @@ def symbols(marks: Sequence[Mark], load: Callable[[str], Metrics]) -> GlyphBoxes
     return GlyphBoxes(tuple(labels), array / _SP_PER_PX)
 
 
-def _stacks(marks: Sequence[Mark], load: Callable[[str], Metrics]) -> list[list[Mark]]:
-    """Marks one by one, but the pieces of one delimiter together: TeX sets them one under the other, in a row."""
+def _stacks(marks: Sequence[Mark], load: Callable[[str], FontMetrics]) -> list[list[Mark]]:
+    """Each mark alone, but the pieces of one delimiter together: TeX sets them consecutively, one below the other."""
     stacks: list[list[Mark]] = []
     for mark in marks:
         last = stacks[-1][-1] if stacks else None
@@ -76,8 +76,8 @@ def _stacks(marks: Sequence[Mark], load: Callable[[str], Metrics]) -> list[list[
             last is not None
             and mark.font == last.font != RULE
             and mark.x == last.x
-            and abs((mark.y - mark.height) - (last.y + last.depth)) <= _TOUCH
-            and any({mark.code, last.code} <= {*pieces} for pieces in load(mark.font).pieces.values())
+            and abs((mark.y - mark.height) - (last.y + last.depth)) <= _TOLERANCE
+            and any({mark.code, last.code} <= {*recipe} for recipe in load(mark.font).recipes.values())
         ):
             stacks[-1].append(mark)
         else:
@@ -85,8 +85,8 @@ def _stacks(marks: Sequence[Mark], load: Callable[[str], Metrics]) -> list[list[
     return stacks
 
 
-def _label(stack: Sequence[Mark], load: Callable[[str], Metrics]) -> str:
-    """Family and character, as the smallest of its chain has it; rules are bars or lines."""
+def _label(stack: Sequence[Mark], load: Callable[[str], FontMetrics]) -> str:
+    """Font family and code of the smallest character of its chain; `bar` or `line` for a rule."""
     first = stack[0]
     if first.font == RULE:
         return "bar" if first.width >= first.height else "line"
@@ -96,8 +96,8 @@ def _label(stack: Sequence[Mark], load: Callable[[str], Metrics]) -> str:
         codes = {mark.code for mark in stack}
         fitting = (
             owner
-            for owner, pieces in metrics.pieces.items()
-            if codes <= {*pieces} and codes - {pieces.repeated} == pieces.ends - {pieces.repeated}
+            for owner, recipe in metrics.recipes.items()
+            if codes <= {*recipe} and codes - {recipe.repeated} == recipe.ends - {recipe.repeated}
         )
         code = next(fitting, code)
     code = metrics.smallest.get(code, code)

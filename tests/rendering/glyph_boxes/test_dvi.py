@@ -9,9 +9,9 @@ import pytest
 
 from im2latex.rendering.glyph_boxes import dvi, tfm
 from im2latex.rendering.glyph_boxes.dvi import Mark
-from im2latex.rendering.glyph_boxes.tfm import FIX, Box, Metrics
+from im2latex.rendering.glyph_boxes.tfm import FIX, CharacterBox, FontMetrics
 
-FONT = Metrics({65: Box(FIX, FIX // 2, FIX // 4), 200: Box(FIX // 2, 0, 0)})
+FONT = FontMetrics({65: CharacterBox(FIX, FIX // 2, FIX // 4), 200: CharacterBox(FIX // 2, 0, 0)})
 SIZE = 1000
 PREAMBLE = bytes([247, 2]) + bytes(12) + bytes([3]) + b"abc"
 DEFINITION = bytes([243, 7]) + bytes(4) + SIZE.to_bytes(4) + bytes(4) + bytes([0, 2]) + b"cm"
@@ -24,7 +24,7 @@ def number(value: int, size: int) -> bytes:
 
 def page(*operations: bytes) -> list[Mark] | None:
     data = PREAMBLE + BEGIN + DEFINITION + bytes([171 + 7]) + b"".join(operations) + END + POST
-    (marks,) = dvi.pages(data, {"cm": FONT}.__getitem__, most=9)
+    (marks,) = dvi.pages(data, {"cm": FONT}.__getitem__, max_marks=9)
     return marks
 
 
@@ -66,19 +66,19 @@ def test_a_page_with_too_much_is_none_and_ends_where_it_ends() -> None:
     "data", [b"", PREAMBLE, PREAMBLE + BEGIN + bytes([65]), PREAMBLE + BEGIN + bytes([171, 65]), b"%PDF"]
 )
 def test_a_broken_file_is_a_value_error(data: bytes) -> None:
-    with pytest.raises(ValueError, match="not a whole DVI file"):
-        list(dvi.pages(data, {"cm": FONT}.__getitem__, most=9))
+    with pytest.raises(ValueError, match="incomplete DVI file"):
+        list(dvi.pages(data, {"cm": FONT}.__getitem__, max_marks=9))
 
 
 def test_selected_pages_are_the_same_in_a_file_of_their_own() -> None:
     load = {"cm": FONT}.__getitem__
     bodies = [DEFINITION + bytes([178, 65]), bytes([178, 128, 200]), bytes([178, 65, 65])]
     data = PREAMBLE + b"".join(BEGIN + body + END for body in bodies) + POST
-    every = list(dvi.pages(data, load, most=9))
+    every = list(dvi.pages(data, load, max_marks=9))
     for numbers in ([1], [2], [2, 3], [1, 2, 3], [3, 1]):
         selected = dvi.select(data, load, numbers)
-        assert list(dvi.pages(selected, load, most=9)) == [every[number - 1] for number in numbers]
-    with pytest.raises(ValueError, match="not a whole DVI file"):
+        assert list(dvi.pages(selected, load, max_marks=9)) == [every[number - 1] for number in numbers]
+    with pytest.raises(ValueError, match="incomplete DVI file"):
         dvi.select(data, load, [4])
 
 
@@ -104,7 +104,7 @@ def test_real_pages_are_read_as_dvitype_reads_them(tmp_path: Path) -> None:
             elif found := re.search(r": putrule \{137\} height (\d+), width (\d+)", line):
                 marks.append(("", 0, 0, int(found[1]), int(found[2])))
         pages.append(marks)
-    read = list(dvi.pages((tmp_path / "texput.dvi").read_bytes(), tfm.load, most=1000))
+    read = list(dvi.pages((tmp_path / "texput.dvi").read_bytes(), tfm.load, max_marks=1000))
     assert [len(marks) for marks in pages] == [0, 15, 1]
     for expected, found_marks in zip(pages, read, strict=True):
         assert found_marks is not None

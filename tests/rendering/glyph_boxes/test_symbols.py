@@ -4,16 +4,27 @@ import numpy as np
 import pytest
 
 from im2latex.rendering.glyph_boxes.dvi import Mark
-from im2latex.rendering.glyph_boxes.symbols import symbols
-from im2latex.rendering.glyph_boxes.tfm import Box, Metrics, Pieces
+from im2latex.rendering.glyph_boxes.symbols import glyph_boxes
+from im2latex.rendering.glyph_boxes.tfm import CharacterBox, ExtensibleRecipe, FontMetrics
 
 PX = 65536 * 72.27 / 200
-EXTENSION = Metrics(
-    {code: Box(1, 1, 1) for code in range(70)},
+EXTENSION = FontMetrics(
+    {code: CharacterBox(1, 1, 1) for code in range(70)},
     smallest={16: 0, 18: 0, 32: 0, 48: 0},
-    pieces={48: Pieces(48, 0, 64, 66), 49: Pieces(49, 0, 65, 67), 12: Pieces(0, 0, 0, 12), 52: Pieces(0, 0, 52, 54)},
+    recipes={
+        48: ExtensibleRecipe(48, 0, 64, 66),
+        49: ExtensibleRecipe(49, 0, 65, 67),
+        12: ExtensibleRecipe(0, 0, 0, 12),
+        52: ExtensibleRecipe(0, 0, 52, 54),
+    },
 )
-FONTS = {"cmex10": EXTENSION, "cmr12": Metrics({}), "cmr8": Metrics({}), "cmbx12": Metrics({}), "ptmr7t": Metrics({})}
+FONTS = {
+    "cmex10": EXTENSION,
+    "cmr12": FontMetrics({}),
+    "cmr8": FontMetrics({}),
+    "cmbx12": FontMetrics({}),
+    "ptmr7t": FontMetrics({}),
+}
 
 
 def mark(
@@ -23,11 +34,13 @@ def mark(
 
 
 def labels(*marks: Mark) -> tuple[str, ...]:
-    return symbols(marks, FONTS.__getitem__).labels
+    return glyph_boxes(marks, FONTS.__getitem__).labels
 
 
 def test_boxes_are_pixels_from_their_common_corner() -> None:
-    found = symbols([mark("cmr12", 97, x=100, y=50, depth=2), mark("", 0, x=104, y=60, width=30, height=1)], FONTS.get)  # type: ignore[arg-type]
+    found = glyph_boxes(
+        [mark("cmr12", 97, x=100, y=50, depth=2), mark("", 0, x=104, y=60, width=30, height=1)], FONTS.__getitem__
+    )
     assert found.boxes == pytest.approx(np.array([[0, 0, 8, 12], [4, 19, 34, 20]]), abs=0.01)
     assert found.labels == ("cmr/97", "bar")
 
@@ -65,7 +78,7 @@ def stack(*codes: int, x: float = 0, gap: float = 0) -> list[Mark]:
     ],
 )
 def test_pieces_of_a_delimiter_are_one_symbol(codes: tuple[int, ...], label: str) -> None:
-    found = symbols(stack(*codes), FONTS.__getitem__)
+    found = glyph_boxes(stack(*codes), FONTS.__getitem__)
     assert found.labels == (label,)
     assert found.boxes[0] == pytest.approx([0, 0, 8, 20 * len(codes)], abs=0.01)
 
@@ -77,5 +90,5 @@ def test_pieces_apart_or_beside_are_several() -> None:
 
 
 def test_nothing_is_no_symbol() -> None:
-    found = symbols([], FONTS.__getitem__)
+    found = glyph_boxes([], FONTS.__getitem__)
     assert (found.labels, found.boxes.shape) == ((), (0, 4))

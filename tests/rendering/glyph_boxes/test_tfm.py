@@ -10,7 +10,7 @@ import pytest
 
 from im2latex.errors import ToolError
 from im2latex.rendering.glyph_boxes import tfm
-from im2latex.rendering.glyph_boxes.tfm import Box, Pieces
+from im2latex.rendering.glyph_boxes.tfm import CharacterBox, ExtensibleRecipe
 
 needs_tftopl = pytest.mark.skipif(shutil.which("tftopl") is None, reason="tftopl not installed")
 
@@ -27,13 +27,13 @@ def font(characters: list[tuple[int, int, int, int]], recipes: bytes = b"") -> b
 
 def test_sizes_chains_and_pieces() -> None:
     found = tfm.parse(
-        font([(1, 0x12, 0, 0), (2, 0x20, 2, 2), (1, 0x10, 2, 3), (2, 0x11, 3, 0), (0, 0, 0, 0)], b"\5\0\6\7")
+        font([(1, 0x12, 0, 0), (2, 0x20, 2, 2), (1, 0x10, 2, 3), (2, 0x11, 3, 0), (0, 0, 0, 0)], b"\1\0\2\3")
     )
-    assert found.boxes[0] == Box(1 << 19, 1 << 19, 1 << 20)
+    assert found.boxes[0] == CharacterBox(1 << 19, 1 << 19, 1 << 20)
     assert sorted(found.boxes) == [0, 1, 2, 3], "a character without width is none"
     assert found.smallest == {2: 1, 3: 1}
-    assert found.pieces == {3: Pieces(5, 0, 6, 7)}
-    assert found.pieces[3].ends == {5, 6}
+    assert found.recipes == {3: ExtensibleRecipe(1, 0, 2, 3)}
+    assert found.recipes[3].ends == {1, 2}
 
 
 def test_a_chain_without_end_is_borne() -> None:
@@ -77,5 +77,5 @@ def test_all_characters_are_read_as_tftopl_reads_them(name: str) -> None:
 def test_an_unknown_font_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"nosuchfont9\.tfm: not found in this TeX installation"):
         tfm.load("nosuchfont9")
-    with pytest.raises(ToolError, match="no name of a TeX font"):
+    with pytest.raises(ToolError, match="not the name of a TeX font"):
         tfm.load("--version")
