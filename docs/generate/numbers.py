@@ -58,7 +58,8 @@ _SCORES = ("bleu", "image_exact", "exact", "edit", "cdm", "cdm_strict", "compile
 def sample_scores() -> str:
     """Scores of `make repro` on the test split, beside trivial predictions."""
     scores = _read("reports/metrics.json")
-    others = [scores["blank"], scores["baselines"]["most_frequent"], scores["baselines"]["one_changed"]]
+    beside = _read("reports/evaluation.json")
+    others = [beside["blank"], beside["baselines"]["most_frequent"], beside["baselines"]["one_changed"]]
     header = [
         "score",
         f"model (n = {scores['n']})",

@@ -268,7 +268,7 @@ def python_interface() -> str:
     names = [name for name in im2latex.__all__ if not name.startswith("__")]
     blocks = [
         f"::: {_origin(name)}\n    options:\n      heading_level: 2\n      heading: im2latex.{name}\n"
-        for name in sorted(names, key=str.swapcase)
+        for name in sorted(names, key=lambda name: (name.endswith("Error"), name[0].isupper(), name))
     ]
     return "\n".join(blocks)
 
