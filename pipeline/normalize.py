@@ -82,20 +82,29 @@ def jobs(params: NormalizeParams) -> Iterator[Job]:
     return (job for _, job in _jobs(params))
 
 
+def job(params: NormalizeParams, formulas: Sequence[str]) -> Job:
+    """The job of one part."""
+    return Job(formulas, NormalizePart(params.normalizer), _cache(params.normalizer))
+
+
+def _cache(params: NormalizerParams) -> PartCache:
+    """The cache of finished parts: a change of anything that decides them is another key."""
+    key = {
+        "params": params.model_dump(mode="json"),
+        "custom": _custom_files(params),
+        "tools": version("pylatexenc"),
+        "code": fingerprint("pipeline.normalize:NormalizePart", files=[Path(params.rules)] if params.rules else []),
+    }
+    return PartCache(cache_root(), "normalize", key)
+
+
 def _jobs(params: NormalizeParams) -> Iterator[tuple[list[Row], Job]]:
     """Each part with its rows, those that hold no formula included."""
     Normalizer(params.normalizer)  # a team's file that is missing or wrong is refused here, before any work
-    recipe = {
-        "params": params.normalizer.model_dump(mode="json"),
-        "custom": _custom_files(params.normalizer),
-        "tools": version("pylatexenc"),
-        "code": fingerprint("pipeline.normalize:NormalizePart"),
-    }
-    cache = PartCache(cache_root(), "normalize", recipe)
+    cache, work = _cache(params.normalizer), NormalizePart(params.normalizer)
     rows = read_raw_formulas(dataset_folder())
     while chunk := list(islice(rows, params.part_rows)):
-        formulas = [row.formula for row in chunk if isinstance(row, RawFormula)]
-        yield chunk, Job(formulas, NormalizePart(params.normalizer), cache)
+        yield chunk, Job([row.formula for row in chunk if isinstance(row, RawFormula)], work, cache)
 
 
 def work(run: StageRun[NormalizeParams]) -> None:

@@ -10,7 +10,7 @@ writes  data/render/part-NNNNN.parquet        records.IMAGES in the base style, 
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,12 @@ def jobs(params: RenderStageParams) -> Iterator[Job]:
     return (part.job for part in _parts(params))
 
 
+def job(params: RenderStageParams, part: Sequence[str], style: str) -> Job:
+    """The job of one part, whose images are of one style."""
+    work = _work(params)[style]
+    return Job(part, work, _cache(work), style)
+
+
 def work(run: StageRun[RenderStageParams]) -> None:
     """Render the dataset in parts; account for every image."""
     run.facts["tools"] = tool_versions(run.params.renderer)
@@ -78,28 +84,38 @@ def _styles(params: RenderStageParams) -> list[RenderStyle]:
     return all_styles(with_commands(params.renderer), params.styles)
 
 
+def _work(params: RenderStageParams) -> dict[str, DatasetRenderer | SourceImageConverter]:
+    """The work on a part for each style, and for images that the dataset brings."""
+    found: dict[str, DatasetRenderer | SourceImageConverter] = {
+        style.name: DatasetRenderer(style.renderer, style.image_params(params.image)) for style in _styles(params)
+    }
+    return found | {SOURCE_STYLE: SourceImageConverter(dataset_folder(), params.image)}
+
+
+def _cache(work: DatasetRenderer | SourceImageConverter) -> PartCache:
+    """The cache of finished parts: a change of anything that decides them is another key."""
+    kind = type(work)
+    code = {"code": fingerprint(f"{kind.__module__}:{kind.__name__}")}
+    return PartCache(cache_root(), "render", work.cache_key() | code)
+
+
 def _parts(params: RenderStageParams) -> Iterator[Part]:
     styles = _styles(params)
-    renderers = [DatasetRenderer(style.renderer, style.image_params(params.image)) for style in styles]
-    caches = [_cache(renderer) for renderer in renderers]
+    work = _work(params)
+    caches = {name: _cache(one) for name, one in work.items()}
     converter = SourceImageConverter(dataset_folder(), params.image)
     for path in part_paths(DATA / "normalize"):
         table = read_table(path, ["formula_id", "source_id", "split", "latex", "image"])
-        given = table.filter(pc.is_valid(table["image"]))
-        if given.num_rows:
-            yield Part(path, SOURCE_STYLE, given, converter.job(given["image"].to_pylist()))
-        drawn = table.filter(pc.is_null(table["image"]))
-        names = zip(drawn["formula_id"].to_pylist(), drawn["split"].to_pylist(), strict=True)
+        source = table.filter(pc.is_valid(table["image"]))
+        parts = [(SOURCE_STYLE, source, converter.named(source["image"].to_pylist()))] if source.num_rows else []
+        formulas = table.filter(pc.is_null(table["image"]))
+        names = zip(formulas["formula_id"].to_pylist(), formulas["split"].to_pylist(), strict=True)
         choices = [select_styles(name, split, styles, params.styles.per_formula) for name, split in names]
-        for style, renderer, cache in zip(styles, renderers, caches, strict=True):
-            formulas = drawn.filter(pa.array([style.name in choice for choice in choices], pa.bool_()))
-            yield Part(path, style.name, formulas, Job(formulas["latex"].to_pylist(), renderer, cache))
-
-
-def _cache(renderer: DatasetRenderer) -> PartCache:
-    """The cache of finished parts: a change of anything that decides them is another key."""
-    code = fingerprint("im2latex.rendering.dataset_images:DatasetRenderer")
-    return PartCache(cache_root(), "render", renderer.cache_key() | {"code": code})
+        for style in styles:
+            chosen = formulas.filter(pa.array([style.name in choice for choice in choices], pa.bool_()))
+            parts.append((style.name, chosen, chosen["latex"].to_pylist()))
+        for name, rows, strings in parts:
+            yield Part(path, name, rows, Job(strings, work[name], caches[name], name))
 
 
 def _account(run: StageRun[RenderStageParams], style: str, formulas: pa.Table, drawn: pa.Table) -> pa.Table:

@@ -1,54 +1,104 @@
-"""One part of a stage, computed into the part cache: what a cluster runs, python -m pipeline.run_part STAGE KEY.
+"""One part of a stage, computed into the part cache: what a job of the Snakefile runs.
 
-reads   params.yaml, and what the stage reads
-writes  <cache>/parts/<stage>/<key>.parquet      as the stage itself would
-The key of a part covers its content and all that decides the result, so a stage that finds the file there only
-gathers it. `keys` lists the keys of all parts; the Snakefile asks for one file each.
+python -m pipeline.run_part index STAGE         list the parts of the stage, and write the input of those without result
+python -m pipeline.run_part compute STAGE KEY   compute one part from its input
+
+reads, writes  <cache>/parts/<stage>/index.txt       the key of every part, a line each, in order
+               <cache>/parts/<stage>/<key>.json      the input of a part, removed once its result is written
+writes         <cache>/parts/<stage>/<key>.parquet   as the stage itself would
+
+A key covers all that decides a result. `compute` derives it anew, so a machine with other code, parameters or tools
+than the one that wrote the index refuses the part.
 """
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Literal
 
 import typer
 
 from im2latex.config import load_section
 from im2latex.errors import Im2LatexError, UsageError
+from im2latex.io.atomic_write import atomic_write
+from im2latex.io.json_files import read_json
 from im2latex.parallel.part_cache import Job
 from pipeline import normalize, render
+from pipeline.paths import cache_root
 from pipeline.project import NormalizeParams
 from pipeline.project_renderer import RenderStageParams
 
-Stage = Literal["normalize", "render"]
+StageName = Literal["normalize", "render"]
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 
-def jobs(stage: Stage) -> Iterator[Job]:
-    """All parts of a stage, in order."""
+def all_jobs(stage: StageName) -> Iterator[Job]:
+    """All parts of a stage, in order; reads its whole input."""
     if stage == "normalize":
         return normalize.jobs(load_section(stage, NormalizeParams))
     return render.jobs(load_section(stage, RenderStageParams))
 
 
-def files(stage: Stage) -> list[str]:
-    """The files that hold the results of a stage, or will."""
-    return [str(job.path) for job in jobs(stage)]
+def one_job(stage: StageName, part: Sequence[str], variant: str) -> Job:
+    """The job of one part whose strings are known."""
+    if stage == "normalize":
+        return normalize.job(load_section(stage, NormalizeParams), part)
+    return render.job(load_section(stage, RenderStageParams), part, variant)
 
 
-def main(
-    stage: Annotated[Stage, typer.Argument(help="normalize or render")],
-    key: Annotated[str, typer.Argument(help="name of the result's file in the cache, without .parquet")],
+def write_index(stage: StageName) -> list[str]:
+    """Write the index of a stage, and the inputs of the parts that have no result; returns the keys."""
+    keys = []
+    for job in all_jobs(stage):
+        keys.append(job.path.stem)
+        if not job.path.is_file():
+            text = json.dumps({"part": list(job.part), "variant": job.variant})
+            atomic_write(job.path.with_suffix(".json"), lambda draft, text=text: draft.write_text(text, "utf-8"))
+    index = cache_root() / "parts" / stage / "index.txt"
+    atomic_write(index, lambda draft: draft.write_text("".join(f"{key}\n" for key in keys), encoding="utf-8"))
+    return keys
+
+
+def compute_part(stage: StageName, key: str) -> None:
+    """Compute one part unless its result exists; raises `UsageError` where it would have another key here."""
+    source = cache_root() / "parts" / stage / f"{key}.json"
+    content = read_json(source, f"python -m pipeline.run_part index {stage}")
+    job = one_job(stage, content["part"], content["variant"])
+    if job.path.stem != key:
+        raise UsageError(
+            f"{key}: params.yaml, code or tools differ here from those of the index; run the workflow again, "
+            "with the same checkout and environment on every machine"
+        )
+    job.compute()
+    source.unlink(missing_ok=True)
+
+
+Stage = Annotated[StageName, typer.Argument(help="normalize or render")]
+
+
+@app.command()
+def index(stage: Stage) -> None:
+    """List the parts of STAGE."""
+    _guarded(stage, lambda: write_index(stage))
+
+
+@app.command()
+def compute(
+    stage: Stage,
+    key: Annotated[str, typer.Argument(help="a line of the index: name of the result's file, without .parquet")],
 ) -> None:
-    """Compute one part unless its result is there."""
+    """Compute one part of STAGE."""
+    _guarded(stage, lambda: compute_part(stage, key))
+
+
+def _guarded(stage: str, work: Callable[[], object]) -> None:
     try:
-        for job in jobs(stage):
-            if job.path.stem == key:
-                job.compute()
-                return
-        raise UsageError(f"{key}: no part of {stage} has this key now; were params.yaml, code or dataset changed?")
+        work()
     except Im2LatexError as error:
         typer.echo(f"{stage}: {error}", err=True)
         sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -12,10 +12,7 @@ from im2latex.dataset.source_images import crop_source_image, read_source_image
 from im2latex.errors import ImageError, InputError
 from im2latex.images.arrays import ImageParams, to_dataset_image
 from im2latex.images.decode import decode_images
-from im2latex.parallel.part_cache import Job, PartCache
 from im2latex.rendering.dataset_images import DATASET_IMAGES, image_row
-from pipeline.fingerprint import fingerprint
-from pipeline.paths import cache_root
 
 
 @dataclass(frozen=True)
@@ -49,17 +46,13 @@ class SourceImageConverter:
             raise InputError(f"{path}: changed while the dataset was being read; run the same command again")
         return data
 
-    def cache(self) -> PartCache:
-        """The cache of finished parts; the strings of a part contain the hashes of its files."""
-        key = {
-            "image": self.image.model_dump(mode="json"),
-            "code": fingerprint("pipeline.source_images:SourceImageConverter"),
-        }
-        return PartCache(cache_root(), "render", key | {"tools": version("pillow")})
+    def cache_key(self) -> dict[str, object]:
+        """Everything except files and code that decides the images; the strings of a part contain the files' hashes."""
+        return {"image": self.image.model_dump(mode="json"), "tools": version("pillow")}
 
-    def job(self, paths: Sequence[str]) -> Job:
-        """The work on the images at these paths; reads them all, so that a changed file makes another part."""
-        return Job([f"{_digest(self.dataset, path)} {path}" for path in paths], self, self.cache())
+    def named(self, paths: Sequence[str]) -> list[str]:
+        """The strings of a part for the images at these paths; reads them all: a changed file makes another part."""
+        return [f"{_digest(self.dataset, path)} {path}" for path in paths]
 
 
 def _digest(dataset: Path, path: str) -> str:

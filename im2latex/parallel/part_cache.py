@@ -50,6 +50,8 @@ class Job:
     part: Sequence[str]
     work: Work
     cache: PartCache
+    variant: str = ""
+    """Which of several kinds of work of the stage it is; not part of the key."""
 
     @property
     def path(self) -> Path:
