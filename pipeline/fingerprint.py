@@ -26,8 +26,8 @@ from pipeline.paths import ROOT, cache_root
 from pipeline.source_index import Statement, index_source
 
 PACKAGES = ("im2latex", "pipeline")
-LOADS_RULES = "im2latex.latex.rules.custom"
-"""The module that loads the rules of a team from the folder custom/."""
+LOADS_RULES = Path("latex/rules/custom.py")
+"""The end of the path of the module that loads the rules of a team from the folder custom/."""
 _NO_DATA = frozenset([".py", ".pyc"])
 
 
@@ -148,9 +148,9 @@ class Closure:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
             yield f"{digest}  {path.relative_to(self._sources.root).as_posix()}"
 
-    def imports(self, module: str) -> bool:
-        """Whether a module of the repository is imported."""
-        return module in self._imported
+    def imports(self, end: Path) -> bool:
+        """Whether a module whose path ends so is imported."""
+        return any(self._sources.paths[module].match(str(end)) for module in self._imported)
 
     def names(self, module: str) -> set[str]:
         """The names of the reached definitions of a module."""
@@ -240,7 +240,7 @@ class Closure:
         if inner in self._sources.paths:
             self._import(inner)
             self._resolve_target(inner, None, steps[1:])
-        elif not found:  # an attribute of the module that it makes when it is asked for
+        elif not found and not steps[0].startswith("__"):  # an attribute that the module makes when it is used
             self._resolve(module, "__getattr__")
 
     def _reach_whole(self, module: str) -> None:

@@ -14,6 +14,7 @@ than the one that wrote the index refuses the part.
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -53,11 +54,13 @@ def write_index(stage: StageName) -> list[str]:
     for job in all_jobs(stage):
         keys.append(job.path.stem)
         if not job.path.is_file():
-            text = json.dumps({"part": list(job.part), "variant": job.variant})
-            atomic_write(job.path.with_suffix(".json"), lambda draft, text=text: draft.write_text(text, "utf-8"))
-    index = cache_root() / "parts" / stage / "index.txt"
-    atomic_write(index, lambda draft: draft.write_text("".join(f"{key}\n" for key in keys), encoding="utf-8"))
+            _write_text(job.path.with_suffix(".json"), json.dumps({"part": list(job.part), "variant": job.variant}))
+    _write_text(cache_root() / "parts" / stage / "index.txt", "".join(f"{key}\n" for key in keys))
     return keys
+
+
+def _write_text(path: Path, text: str) -> None:
+    atomic_write(path, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def compute_part(stage: StageName, key: str) -> None:
