@@ -14,7 +14,7 @@ FORMULAS = (
     r"\frac{ \partial ^{2} \psi }{ \partial x _{i} ^{2} } = \sum _{n = 1} ^{\infty} a _{n} e ^{- i k _{n} \cdot x}",
     r"\int _{0} ^{\pi} \hat{f} ( \theta ) \, d \theta \leq \sqrt{ \alpha ^{2} + \beta _{1} ^{\prime 2} }",
 )
-NEUTRAL = {"contrast": 0.0, "light": 0.0, "noise": 0.0}
+NEUTRAL = {"contrast": 0.0, "brightness": 0.0, "noise": 0.0}
 ROWS: tuple[tuple[str, dict[str, float]], ...] = (
     ("as it is", {}),
     ("scale 0.25", {"scale": 0.25}),
@@ -26,7 +26,7 @@ ROWS: tuple[tuple[str, dict[str, float]], ...] = (
     ("blur 1", {"blur": 1}),
     ("gamma 0.5", {"gamma": 0.5}),
     ("contrast 0.2", {"contrast": 0.2}),
-    ("light 0.05", {"light": 0.05}),
+    ("light 0.05", {"brightness": 0.05}),
     ("noise 0.02", {"noise": 0.02}),
     ("slivers 1", {"slivers": 1}),
     ("rule 1", {"rule": 1}),
@@ -47,7 +47,7 @@ ROWS: tuple[tuple[str, dict[str, float]], ...] = (
             "blur": 0.5,
             "gamma": 0.3,
             "contrast": 0.2,
-            "light": 0.05,
+            "brightness": 0.05,
             "noise": 0.02,
         },
     ),

@@ -29,9 +29,9 @@ import typer
 import yaml
 
 from benchmarks.harness import save
+from im2latex.config import merge
 from im2latex.latex.grammar.generator import generate
 from pipeline.paths import ROOT
-from recipes.overrides import merged
 
 STAGES = ("normalize", "render", "tokenize", "filter", "bucket", "train")
 FORMULAS = 40
@@ -41,18 +41,16 @@ CHANGES: dict[str, dict[str, Any]] = {
     "tokenize": {"vocabulary": {"min_frequency": 1}},
     "filter": {"unknown_tokens": "keep", "max_width_px": 2000, "max_tokens": 34},
     "train": {
-        "changes": {
-            "model": {
-                "encoder": {"channels": [4, 4, 8], "features": 16, "heads": 2},
-                "decoder": {"features": 16, "heads": 2, "layers": 1},
-            }
+        "model": {
+            "encoder": {"channels": [4, 4, 8], "features": 16, "heads": 2},
+            "decoder": {"features": 16, "heads": 2, "layers": 1},
         },
         "budget": {"samples": 240},
         "validate_every_samples": 100,
         "validation_samples": 2,
-        "save_every_minutes": 0.01,
-        "logs": {"examples": 2},
+        "validation_examples": 2,
     },
+    "trainer": {"save_every_minutes": 0.01},
 }
 ENDED = "train: "
 """How the last line of the stage begins, before DVC records its outputs."""
@@ -173,7 +171,7 @@ def prepare(project: Path) -> bytes:
         shutil.copy(ROOT / name, project)
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: stages[name] for name in STAGES}}))
-    params = merged(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), CHANGES)
+    params = merge(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), CHANGES)
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     dataset = project / "data" / "raw" / "sample"
     dataset.mkdir(parents=True)

@@ -9,6 +9,7 @@ the settings of params.yaml, and scores what it reads in the split test.
 import json
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,8 +36,9 @@ from im2latex.rendering.parallel import ParallelRenderer
 from im2latex.rendering.renderer import TexRenderer
 from im2latex.schemas import SAMPLES, formula_id
 from im2latex.training.checkpoint import save_checkpoint
-from im2latex.training.config import TrainParams
-from im2latex.training.loop import train
+from im2latex.training.config import TrainerParams, TrainParams
+from im2latex.training.trainer import Callback, Row, Trainer
+from im2latex.training.validation import ValidationExample
 from pipeline.project import project_normalizer
 from pipeline.project_renderer import RenderStageParams
 
@@ -89,14 +91,14 @@ def scores(samples: int = 10_000, preset: Only = None) -> None:
 
 def _scores(name: str, samples: int) -> dict[str, object]:
     """Headline scores with their intervals, and seconds of training, validations included."""
-    changes = {"preset": name, "budget": {"samples": samples, "minutes": None}, "validate_every_samples": samples}
+    changes = {"preset": name, "budget": {"samples": samples}, "validate_every_samples": samples}
     recipe = check(load_yaml(Path("params.yaml"))["train"] | changes, TrainParams, "params.yaml: train")
     vocabulary = Vocabulary.load(Path("data/tokenize/vocabulary.json"))
     stage = load_section("render", RenderStageParams)
     renderer = ParallelRenderer(TexRenderer(stage.renderer))
     started, processor = time.monotonic(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint = train(recipe, SHARDS, vocabulary, "scores", Path(folder) / "state", lambda _: None)
+        checkpoint = Trainer(recipe, SHARDS, vocabulary, "scores", Path(folder) / "state").fit()
         seconds = {"seconds": time.monotonic() - started, "processor_seconds": time.process_time() - processor}
         save_checkpoint(checkpoint, Path(folder) / "model")
         out = Path(folder) / "predictions.parquet"
@@ -133,9 +135,9 @@ def _overfit(name: str, shards: Path, vocabulary: Vocabulary, count: int, sample
             raise LearntError
 
     started, processor = time.monotonic(), time.process_time()
-    recipe = _recipe(name, {"samples": samples, "minutes": 600.0}, 500, count)
+    recipe = _recipe(name, {"samples": samples}, 500, count)
     with tempfile.TemporaryDirectory() as state, suppress(LearntError):
-        train(recipe, shards, vocabulary, "overfit", Path(state), note)
+        _fit(recipe, shards, vocabulary, Path(state), note)
     last = rows[-1]
     scores = {key: round(last[key], 4) for key in ("val_exact", "val_token_error", "train_loss")}
     seconds = {"seconds": time.monotonic() - started, "processor_seconds": time.process_time() - processor}
@@ -146,15 +148,32 @@ def _overfit(name: str, shards: Path, vocabulary: Vocabulary, count: int, sample
 def _speed(name: str, shards: Path, vocabulary: Vocabulary, samples: int) -> float:
     """Samples a second of processor time, which a busy machine does not change, between two validations of one."""
     marks: list[tuple[float, float]] = []
-    recipe = _recipe(name, {"samples": 2 * samples, "minutes": 600.0}, samples, 1)
+    recipe = _recipe(name, {"samples": 2 * samples}, samples, 1)
 
     def note(row: dict[str, float]) -> None:
         marks.append((row["samples"], time.process_time()))
 
     with tempfile.TemporaryDirectory() as state:
-        train(recipe, shards, vocabulary, "speed", Path(state), note)
+        _fit(recipe, shards, vocabulary, Path(state), note)
     (before, started), *_, (after, ended) = marks
     return round((after - before) / (ended - started), 1)
+
+
+class _Note(Callback):
+    """Passes each row on."""
+
+    def __init__(self, note: Callable[[Row], None]) -> None:
+        self._note = note
+
+    def on_validation(self, row: Row, examples: Sequence[ValidationExample]) -> None:  # noqa: ARG002
+        """Pass the row on."""
+        self._note(row)
+
+
+def _fit(recipe: TrainParams, shards: Path, vocabulary: Vocabulary, state: Path, note: Callable[[Row], None]) -> None:
+    """Train on the processor."""
+    settings = TrainerParams(accelerator="cpu")
+    Trainer(recipe, shards, vocabulary, "benchmark", state, settings=settings, callback=_Note(note)).fit()
 
 
 def _recipe(name: str, budget: dict[str, float], validate_every: int, validated: int) -> TrainParams:
@@ -166,7 +185,6 @@ def _recipe(name: str, budget: dict[str, float], validate_every: int, validated:
         "ema_samples": 300,
         "validate_every_samples": validate_every,
         "validation_samples": validated,
-        "accelerator": "cpu",
     }
     return check(load_yaml(Path("params.yaml"))["train"] | changes, TrainParams, "params.yaml: train")
 

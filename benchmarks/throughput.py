@@ -18,7 +18,7 @@ from im2latex.training.collate import collate
 from im2latex.training.config import TrainParams
 from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.devices import Precision, choose_precision
-from im2latex.training.run import Run
+from im2latex.training.engine import TrainingEngine
 from im2latex.training.sampler import BatchParams, bucket_batches
 
 WARM_UP_STEPS = 5
@@ -85,27 +85,27 @@ def measure(
     """All figures of one arithmetic; shares are of the measured matrix product in the same one."""
     accelerator = "gpu" if machine.kind == "cuda" else "cpu"
     arithmetic = choose_precision(precision, accelerator)
-    chosen = params.model_copy(update={"precision": arithmetic, "accelerator": accelerator, "devices": 1})
+    chosen = params.model_copy(update={"precision": arithmetic})
     fabric = Fabric(accelerator=accelerator, devices=1, precision=arithmetic)
     peak = machine.matmul_peak(arithmetic)
     machine.forget()
-    run = Run(fabric, chosen, samples, vocabulary, dataset_hash="", folder=Path())  # nothing is saved
-    run.state.total = sys.maxsize
+    engine = TrainingEngine(fabric, chosen, samples, vocabulary, dataset_hash="", folder=Path())  # nothing is saved
+    engine.state.total = sys.maxsize
 
     def train() -> int:
-        before = run.state.seen
-        run.step()
-        return run.state.seen - before
+        before = engine.state.seen
+        engine.train_step()
+        return engine.state.seen - before
 
     for _ in range(WARM_UP_STEPS):
         train()
     trained = machine.rate(train, seconds)
-    flops = _flops_per_sample(run, samples, chosen)
+    flops = _flops_per_sample(engine, samples, chosen)
     memory = machine.peak_mb()
     with torch.inference_mode(), fabric.autocast():
-        read = {size: _reading(run.state.average, samples, machine, size, seconds / 2) for size in batch_sizes}
+        read = {size: _reading(engine.state.average, samples, machine, size, seconds / 2) for size in batch_sizes}
     return {
-        "parameters": sum(weight.numel() for weight in run.state.average.parameters()),
+        "parameters": sum(weight.numel() for weight in engine.state.average.parameters()),
         "trained_per_second": round(trained, 1),
         "gflop_per_sample": round(flops / 1e9, 3),
         "matmul_gflop_per_second": round(peak / 1e9, 1),
@@ -115,17 +115,17 @@ def measure(
     }
 
 
-def _flops_per_sample(run: Run, samples: InMemoryDataset, params: TrainParams) -> float:
+def _flops_per_sample(engine: TrainingEngine, samples: InMemoryDataset, params: TrainParams) -> float:
     """Matrix products and convolutions of forward and backward; those of optimizer and average are not counted."""
     batches = bucket_batches(samples, params.batches, [params.seed, 0])[:COUNTED_BATCHES]
     with FlopCounterMode(display=False) as counter:
         for place in range(len(batches)):
-            batch = run.source.batch(place, None)
+            batch = engine.batches.batch(place, None)
             scores: list[Tensor] = [
-                part for part in run.network(batch.images, batch.tokens[:, :-1])[:2] if part is not None
+                part for part in engine.network(batch.images, batch.tokens[:, :-1])[:2] if part is not None
             ]
-            run.fabric.backward(torch.stack([part.float().mean() for part in scores]).sum())
-    run.network.zero_grad(set_to_none=True)
+            engine.fabric.backward(torch.stack([part.float().mean() for part in scores]).sum())
+    engine.network.zero_grad(set_to_none=True)
     return float(counter.get_total_flops()) / sum(map(len, batches))
 
 

@@ -45,6 +45,20 @@ RENAMED_KEYS: dict[str, str] = {
     "predict.alpha": "predict.length_penalty",
     "predict.constrain": "predict.grammar",
     "train.batches.max_pictures": "train.batches.max_images",
+    "train.accelerator": "trainer.accelerator",
+    "train.accumulate": "train.gradient_accumulation",
+    "train.augmentation.light": "train.augmentation.brightness",
+    "train.augmentation.off_for_last": "train.augmentation.disable_for_last",
+    "train.changes": "train",
+    "train.device_memory_mb": "trainer.device_memory_mb",
+    "train.devices": "trainer.devices",
+    "train.early_stop": "train.early_stopping_patience",
+    "train.explode_factor": "train.loss_spike_factor",
+    "train.keep": "train.select_checkpoint",
+    "train.logs": "trainer.loggers",
+    "train.save_every_minutes": "trainer.save_every_minutes",
+    "train.score": "train.monitor",
+    "train.start": "train.init_from",
     "train.model.reading": "train.model.ctc_head",
     "train.model.encoder.page": "train.model.encoder.image_size",
     "train.model.encoder.timing": "train.model.encoder.positional_encoding",
@@ -137,6 +151,22 @@ def project_section(kind: type[P], *names: str, options: Mapping[str, object] | 
         values = values.get(name, {})
     given = {key: value for key, value in (options or {}).items() if value is not None}
     return check(values | given, kind, "options" if given else f"{path}: {'.'.join(names)}")
+
+
+def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the overrides put over it at any depth, key by key.
+
+    A mapping whose key `name` differs, such as another encoder, replaces the earlier one as a whole.
+    """
+    result = dict(base)
+    for key, value in overrides.items():
+        earlier = base.get(key)
+        if isinstance(value, Mapping) and isinstance(earlier, Mapping):
+            same = value.get("name") in (None, earlier.get("name"))
+            result[key] = merge(earlier, value) if same else value
+        else:
+            result[key] = value
+    return result
 
 
 def check(values: Any, kind: type[P], where: str) -> P:

@@ -1,19 +1,21 @@
 """Shards to a trained model.
 
-reads   data/bucket/                          shards, shapes, dataset hash
+reads   data/bucket/                          shards, shapes, data set hash
         data/tokenize/vocabulary.json
-        <train.start>/                        a checkpoint, where the training goes on from one
+        <train.init_from>/                    a checkpoint, where weights are initialized from one
 writes  data/train/model.safetensors, checkpoint.json
-        data/train/log.jsonl, samples.jsonl   losses and scores, and what was read in a few images, by samples seen
+        data/train/log.jsonl, samples.jsonl   losses and scores, and a few predictions, by samples seen
         reports/train/                        the learning curves, for `dvc plots`
         <state>/train/<key>/                  state of the run, and its checkpoints last/ and best/: training_state.py
-        <cache>/tensorboard/, <cache>/wandb/  where train.logs asks for them
+        <cache>/tensorboard/, <cache>/wandb/  where trainer.loggers asks for them
 
-DVC deletes outputs before a run and takes exit 0 for done. So outputs are written by a finished run only, a stopped
-one exits 1, and its state waits in IM2LATEX_STATE, else the cache, where the next `dvc repro` finds it. The state of a
+DVC deletes outputs before a run and takes exit 0 for success. So only a finished run writes outputs, a stopped one
+exits 1, and its state stays in IM2LATEX_STATE, else the cache, where the next `dvc repro` finds it. The state of a
 finished run stays there until DVC has recorded its outputs. `--as-it-is` writes the outputs of a stopped run, whose
-state stays, so that it may still go on; `make accept-stopped` has DVC record them. Of several
-processes, started by `devices` or by `torchrun -m pipeline.train`, only the first writes.
+state stays, so that it can be resumed; `make accept-stopped` lets DVC record them. Of several processes, started by
+`trainer.devices` or by `torchrun -m pipeline.train`, only that of rank 0 writes.
+
+The section `trainer` is no dependency of the stage: another machine, logger or interval of saving never trains again.
 """
 
 import hashlib
@@ -31,23 +33,23 @@ import typer
 from dvclive.live import Live
 from scmrepo.exceptions import SCMError
 
-from im2latex.config import load_section, load_yaml
+from im2latex.config import load_section, load_yaml, project_section
 from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
 from im2latex.training.checkpoint import save_checkpoint
-from im2latex.training.config import TrainParams
+from im2latex.training.config import TrainerParams, TrainParams, is_clock_bound, sample_limit
 from im2latex.training.devices import is_first_process
+from im2latex.training.engine import DivergedRunError
 from im2latex.training.finetune import Pretrained, open_pretrained
 from im2latex.training.loggers import Logger, open_loggers
-from im2latex.training.loop import in_words, quiet, train
 from im2latex.training.metrics_log import MetricsLog
-from im2latex.training.run import DivergedRunError
 from im2latex.training.state import FORMAT, InterruptedRunError
+from im2latex.training.trainer import Callback, Row, Trainer, format_row
 from im2latex.training.validation import ValidationExample
 from pipeline.paths import DATA, REPORTS, cache_root, state_root
 from pipeline.stage import Stage, StageRun
-from pipeline.training_state import locked, note_outputs, take_up
+from pipeline.training_state import locked, mark_finished, prepare
 
 SHARDS = DATA / "bucket"
 VOCABULARY = DATA / "tokenize" / "vocabulary.json"
@@ -55,35 +57,41 @@ CURVES = REPORTS / "train"
 
 AS_IT_IS = "--as-it-is"
 
-LogRow = dict[str, float]
 
+class StageCallback(Callback):
+    """Logs rows and predictions beside the state, so that a resumed run has one whole curve.
 
-class TrainingLog:
-    """The rows a run has logged, kept beside its state so that a resumed run has one whole curve.
-
-    Without `keep` new rows are in `rows` only: those of a run that is taken as it is, and may still go on.
+    Without `save` new rows are in memory only: those of a run that is accepted as it is, and may be resumed.
     """
 
-    def __init__(self, path: Path, sinks: Sequence[Logger] = (), keep: bool = True) -> None:
-        self._journal, self.sinks = MetricsLog(path), sinks
-        self._keep = keep
-        self._more: list[LogRow] = []
+    def __init__(self, state: Path, vocabulary: Vocabulary, save: bool = True) -> None:
+        self.metrics, self.examples = MetricsLog(state / "log.jsonl"), MetricsLog(state / "samples.jsonl")
+        self.loggers: Sequence[Logger] = ()
+        self._vocabulary, self._save = vocabulary, save
+        self._unsaved: list[Row] = []
 
     @property
-    def rows(self) -> list[LogRow]:
-        """All rows so far; rows of steps that are done again are replaced."""
-        first = self._more[0]["samples"] if self._more else float("inf")
-        return [*(row for row in self._journal.rows if row["samples"] < first), *self._more]
+    def rows(self) -> list[Row]:
+        """All rows so far; rows of steps that are repeated are replaced."""
+        first = self._unsaved[0]["samples"] if self._unsaved else float("inf")
+        return [*(row for row in self.metrics.rows if row["samples"] < first), *self._unsaved]
 
-    def __call__(self, row: LogRow) -> None:
-        """Add a row and tell every sink."""
-        if self._keep:
-            self._journal.add([row])
+    def on_validation(self, row: Row, examples: Sequence[ValidationExample]) -> None:
+        """Save the row and the predictions, and pass the row to every logger."""
+        if self._save:
+            self.metrics.add([row])
         else:
-            self._more.append(row)
-        for sink in self.sinks:
-            sink.row(row)
-        say(in_words(row))
+            self._unsaved.append(row)
+        for logger in self.loggers:
+            logger.log_metrics(row)
+        say(format_row(row))
+        if self._save:
+            seen = int(row["samples"])
+            self.examples.add([_example_row(seen, example, self._vocabulary) for example in examples])
+
+    def on_message(self, text: str) -> None:
+        """Print the line."""
+        say(text)
 
     def text(self) -> str:
         """All rows, one JSON object a line."""
@@ -91,36 +99,38 @@ class TrainingLog:
 
 
 def say(text: str) -> None:
-    """Print a line; a terminal or a pipe that has gone ends no training."""
+    """Print a line; a closed terminal or pipe ends no training."""
     with suppress(OSError):
         typer.echo(text)
 
 
-def state_folder(params: TrainParams, dataset: str, start: Pretrained | None = None) -> Path:
-    """Where the state of exactly this run lives: same data, same parameters, same first weights, same format.
+def state_folder(params: TrainParams, dataset: str, pretrained: Pretrained | None = None) -> Path:
+    """Folder of the state of runs with the same data, parameters, initial weights and format.
 
-    Code is not in the key: a run goes on with repaired code, and in another checkout.
+    The budget is not in the key: with a larger one a run continues. Nor is the code: a run continues with repaired
+    code, and in another checkout.
     """
-    first = start.weights if start else None
-    key = json.dumps([params.deciding(), dataset, first, FORMAT])
+    weights = pretrained.weights if pretrained else None
+    key = json.dumps([params.state_key(), dataset, weights, FORMAT])
     return state_root() / "train" / hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def work(run: StageRun[TrainParams], as_it_is: bool = False) -> None:
-    """Train to the end of the budget, go on with a run that was stopped, or take that one as it is."""
+    """Train to the end of the budget, resume a run that was stopped, or accept that one as it is."""
     dataset = read_dataset(SHARDS)
     vocabulary = Vocabulary.load(VOCABULARY)
-    start = open_pretrained(run.params.start) if run.params.start else None
-    if start:
-        typer.echo(start.in_words(vocabulary))
-    state = state_folder(run.params, dataset["hash"], start)
+    pretrained = _pretrained(run.params)
+    if pretrained:
+        typer.echo(pretrained.describe(vocabulary))
+    state = state_folder(run.params, dataset["hash"], pretrained)
+    budget = run.params.budget.model_dump(mode="json")
     with locked(state, say):
         if not as_it_is:
-            take_up(state, say)
-        shutil.rmtree(run.out, ignore_errors=True)  # what another training, now ended, has left of its outputs
-        _train(run, dataset, vocabulary, state, start, as_it_is)
+            prepare(state, budget, sample_limit(run.params.budget, dataset["samples"]["train"]), say)
+        shutil.rmtree(run.out, ignore_errors=True)  # outputs of another training, which has ended meanwhile
+        samples = _train(run, dataset, vocabulary, state, pretrained, as_it_is)
         if not as_it_is:
-            note_outputs(state)
+            mark_finished(state, budget, samples)
 
 
 def _train(
@@ -128,73 +138,94 @@ def _train(
     dataset: Mapping[str, Any],
     vocabulary: Vocabulary,
     state: Path,
-    start: Pretrained | None,
+    pretrained: Pretrained | None,
     as_it_is: bool,
-) -> None:
-    """Train in the folder `state` and write the outputs."""
-    log, readings = TrainingLog(state / "log.jsonl", keep=not as_it_is), MetricsLog(state / "samples.jsonl")
-    log.sinks = open_loggers(run.params.logs, cache_root(), state.name[:12], run.params.deciding(), log.rows)
-
-    def show(seen: int, found: list[ValidationExample]) -> None:
-        if not as_it_is:
-            readings.add([_readable(seen, reading, vocabulary) for reading in found])
-
+) -> int:
+    """Train in the folder `state` and write the outputs; returns the samples seen."""
+    settings = project_section(TrainerParams, "trainer")
+    callback = StageCallback(state, vocabulary, save=not as_it_is)
+    config = run.params.model_dump(mode="json")
+    callback.loggers = open_loggers(settings.loggers, cache_root(), state.name[:12], config, callback.rows)
+    trainer = Trainer(
+        run.params,
+        SHARDS,
+        vocabulary,
+        dataset["hash"],
+        state,
+        settings=settings,
+        pretrained=pretrained,
+        callback=callback,
+    )
     finished = None
     try:
-        checkpoint = train(
-            run.params, SHARDS, vocabulary, dataset["hash"], state, log, say, show, start, as_it_is=as_it_is
-        )
-        save_checkpoint(replace(checkpoint, images=_images()), run.out)
+        checkpoint = trainer.validate() if as_it_is else trainer.fit()
+        save_checkpoint(replace(checkpoint, images=_image_settings()), run.out)
         finished = run.out
     finally:
-        for sink in log.sinks:
-            sink.close(finished)
-    (run.out / "log.jsonl").write_text(log.text(), encoding="utf-8")
-    (run.out / "samples.jsonl").write_text(readings.text(), encoding="utf-8")
-    _draw_curves(log.rows)
+        for logger in callback.loggers:
+            logger.finalize(finished)
+    (run.out / "log.jsonl").write_text(callback.text(), encoding="utf-8")
+    (run.out / "samples.jsonl").write_text(callback.examples.text(), encoding="utf-8")
+    counts, size = checkpoint.counts, dataset["samples"]["train"]
+    clock_bound = is_clock_bound(run.params.budget, counts["sample_budget"], size)
+    _draw_curves(callback.rows, clock_bound)
     run.outputs.append(CURVES)
     run.facts["dataset"] = dataset["hash"]
-    run.facts["counts"] = checkpoint.counts
+    run.facts["counts"] = counts
     run.facts["started_from"] = [asdict(ancestor) for ancestor in checkpoint.started_from]
-    if checkpoint.counts["samples"] < checkpoint.counts["sample_budget"] and as_it_is:
+    if trainer.earlier_budgets:
+        run.facts["earlier_budgets"] = trainer.earlier_budgets
+    if clock_bound:
+        run.facts["clock_bound"] = True
+    if counts["samples"] < counts["sample_budget"] and as_it_is:
         run.facts["accepted_as_it_is"] = True
-    run.ledger.add_seen(dataset["samples"]["train"])
-    run.ledger.add_kept(dataset["samples"]["train"])
+    run.ledger.add_seen(size)
+    run.ledger.add_kept(size)
+    return counts["samples"]
 
 
 def follow() -> None:
-    """What every process but the first does: compute with it, and leave writing and speaking to it."""
+    """Run a process whose rank is not 0: it computes, and leaves files and messages to the first."""
     params = load_section("train", TrainParams)
     dataset = read_dataset(SHARDS)["hash"]
-    start = open_pretrained(params.start) if params.start else None
-    state = state_folder(params, dataset, start)
-    # All processes are stopped together; a failure of this one would have the first killed before it has spoken.
+    pretrained = _pretrained(params)
+    state = state_folder(params, dataset, pretrained)
+    settings = project_section(TrainerParams, "trainer")
+    # All processes stop together; a failure of this one would end the first before it has printed its message.
     with suppress(InterruptedRunError, DivergedRunError):
-        train(params, SHARDS, Vocabulary.load(VOCABULARY), dataset, state, quiet, start=start)
+        vocabulary = Vocabulary.load(VOCABULARY)
+        Trainer(params, SHARDS, vocabulary, dataset, state, settings=settings, pretrained=pretrained).fit()
 
 
-def _images() -> dict[str, int]:
-    """The settings that made the data set's images, as a checkpoint notes them; deps of the stage by name."""
+def _pretrained(params: TrainParams) -> Pretrained | None:
+    return open_pretrained(params.init_from) if params.init_from else None
+
+
+def _image_settings() -> dict[str, int]:
+    """Settings of the data set's images, for the checkpoint; parameters that the stage depends on by name."""
     render = load_yaml(Path("params.yaml"))["render"]
     return {"dpi": render["renderer"]["dpi"], **render["image"]}
 
 
-def _readable(seen: int, reading: ValidationExample, vocabulary: Vocabulary) -> dict[str, object]:
+def _example_row(seen: int, example: ValidationExample, vocabulary: Vocabulary) -> dict[str, object]:
     """A row of samples.jsonl."""
-    texts = {name: " ".join(vocabulary.decode(ids)) for name, ids in reading._asdict().items() if name != "formula_id"}
-    return {"samples": seen, "id": reading.formula_id, **texts}
+    texts = {name: " ".join(vocabulary.decode(ids)) for name, ids in example._asdict().items() if name != "formula_id"}
+    return {"samples": seen, "id": example.formula_id, **texts}
 
 
 class _Curves(Live):
-    """DVCLive's files alone; it also asks git for the last commit, and a new repository has none."""
+    """DVCLive without the last commit of git, which a new repository lacks."""
 
     def _init_dvc(self) -> None:
         with suppress(SCMError):
             super()._init_dvc()
 
 
-def _draw_curves(rows: list[LogRow]) -> None:
-    """Hand the log to DVCLive, whose files `dvc plots` and `dvc exp show` know."""
+def _draw_curves(rows: list[Row], clock_bound: bool = False) -> None:
+    """Write the rows with DVCLive, whose files `dvc plots` and `dvc exp show` read.
+
+    The summary metrics.json says where the clock decided the end of training.
+    """
     shutil.rmtree(CURVES, ignore_errors=True)
     with _Curves(str(CURVES), dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
         for row in rows:
@@ -202,15 +233,16 @@ def _draw_curves(rows: list[LogRow]) -> None:
             for name, value in row.items():
                 if name != "samples":
                     live.log_metric(name, value, timestamp=False)
+            if clock_bound:
+                live.summary["clock_bound"] = True
             live.make_summary()
 
 
 def check_saved(params: TrainParams) -> None:
-    """Raise `UsageError` where there is no saved run to take as it is."""
-    start = open_pretrained(params.start) if params.start else None
-    state = state_folder(params, read_dataset(SHARDS)["hash"], start)
+    """Raise `UsageError` where there is no saved run to accept as it is."""
+    state = state_folder(params, read_dataset(SHARDS)["hash"], _pretrained(params))
     if not (state / "state.pt").is_file():
-        raise UsageError(f"{state}: holds no stopped training of these data and params; run `dvc repro train`")
+        raise UsageError(f"{state}: no stopped training of these data and params; run `dvc repro train`")
 
 
 STAGE = Stage(

@@ -1,11 +1,11 @@
-"""State folders of trainings: one process at a time in each, kept until DVC has recorded what the training made.
+"""State folders of trainings: used by one process at a time, and stored until DVC has recorded the outputs.
 
-reads, writes  <state>/train/<key>/lock           locked by the process that trains, whose number it holds
-               <state>/train/<key>/outputs.json   of a finished training: its code, its metrics, what DVC knew before
+reads, writes  <state>/train/<key>/lock           locked by the process that trains, and holds its number
+               <state>/train/<key>/outputs.json   of a finished training: code, budget, metrics, DVC's record before it
 reads          dvc.lock
 
-DVC deletes the outputs of a stage before it runs and records them after it has ended, so both dvc and the disk can
-fail when the training is over. Its state outlasts that, and the next `dvc repro` writes the outputs from it.
+DVC deletes the outputs of a stage before it runs and records them after it has ended, so DVC and the disk can still
+fail when the training is finished. Its state remains, and the next `dvc repro` writes the outputs from it.
 """
 
 import fcntl
@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -26,21 +26,21 @@ from pipeline.fingerprint import fingerprint
 from pipeline.paths import REPORTS
 
 METRICS = REPORTS / "train" / "metrics.json"
-"""The recorded file that tells one training from another: losses and scores with all their digits."""
-TRAINING = "im2latex.training.loop"
-"""The module whose code decides the weights."""
+"""Recorded file that identifies a training: losses and scores with all their digits."""
+TRAINING = "im2latex.training.trainer"
+"""Module whose import closure decides the weights."""
 WAIT_SECONDS = 30.0
-"""How long a new training waits for another that is ending: one step, and the writing of its state."""
+"""How long a new training waits for another that is stopping: one step, and the saving of its state."""
 _LOCK, _OUTPUTS = "lock", "outputs.json"
 _POLL_SECONDS = 0.2
 
-Tell = Callable[[str], None]
+Print = Callable[[str], None]
 
 
 @contextmanager
-def locked(folder: Path, tell: Tell, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
-    """Hold the state folder, which is made if need be; raises `UsageError` naming the process that holds it."""
-    file = _lock(folder, tell, wait_seconds)
+def locked(folder: Path, say: Print, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+    """Create the state folder, if need be, and lock it; raises `UsageError` naming the process that has the lock."""
+    file = _lock(folder, say, wait_seconds)
     try:
         file.truncate(0)
         file.write(str(os.getpid()).encode())
@@ -50,47 +50,58 @@ def locked(folder: Path, tell: Tell, wait_seconds: float = WAIT_SECONDS) -> Iter
         file.close()
 
 
-def take_up(folder: Path, tell: Tell) -> None:
-    """Prepare a locked folder for a training: remove what must not be gone on with, here and beside it.
+def prepare(folder: Path, budget: Mapping[str, Any], limit: int, say: Print) -> None:
+    """Prepare a locked folder for a training: remove states that must not be resumed, here and in its siblings.
 
-    A finished training that DVC has recorded is done once more from the start, since that was asked for; so is one of
-    other code. Any other goes on where it was, a finished one at its end.
+    A stopped training is resumed. A finished one, of the same code, depends on its budget: with the same budget it
+    trains anew where DVC has recorded it, since a new run was requested, and writes its outputs again where it has not.
+    With another budget, which allows more than its samples (`limit`), the recorded one continues. Any other is the
+    result of another experiment, which must not depend on this one, and is trained anew.
     """
-    for draft in [path for path in folder.rglob(".*") if path.is_file()]:  # of a process that was killed as it wrote
+    for draft in [path for path in folder.rglob(".*") if path.is_file()]:  # of a process that was killed while it wrote
         draft.unlink()
     entry = _recorded()
     for other in folder.parent.glob(f"*/{_OUTPUTS}"):
-        if other.parent != folder and _has_recorded(entry, _noted(other.parent)):
-            with suppress(UsageError), locked(other.parent, tell, 0):
+        if other.parent != folder and _is_recorded(entry, _finished(other.parent)):
+            with suppress(UsageError), locked(other.parent, say, 0):
                 shutil.rmtree(other.parent)
-    noted = _noted(folder)
-    if not noted:
+    finished = _finished(folder)
+    if not finished:
         return
-    if _has_recorded(entry, noted):
+    recorded, same_budget = _is_recorded(entry, finished), finished["budget"] == budget
+    if finished["code"] != fingerprint(TRAINING):
+        say(f"{folder}: finished by other training code; training anew")
         _clear(folder)
-    elif noted["code"] != fingerprint(TRAINING):
-        tell(f"{folder}: finished by code that trains otherwise; training anew")
-        _clear(folder)
+    elif same_budget and not recorded:
+        say(f"{folder}: finished, and not recorded by DVC; writing its outputs again (to train anew, remove it)")
+    elif recorded and not same_budget and finished["samples"] < limit:
+        (folder / _OUTPUTS).unlink()
     else:
-        tell(f"{folder}: finished, and not recorded by DVC; writing its outputs again (to train anew, remove it)")
+        _clear(folder)
 
 
-def note_outputs(folder: Path) -> None:
-    """Remember that the training in `folder` is finished, and what DVC will record of it."""
+def mark_finished(folder: Path, budget: Mapping[str, Any], samples: int) -> None:
+    """Save that the training in `folder` is finished, and what DVC will record of it."""
     digest = hashlib.md5(METRICS.read_bytes(), usedforsecurity=False).hexdigest()
-    content = {"code": fingerprint(TRAINING), "metrics": digest, "before": _digest(_recorded())}
+    content = {
+        "code": fingerprint(TRAINING),
+        "budget": budget,
+        "samples": samples,
+        "metrics": digest,
+        "before": _digest(_recorded()),
+    }
     (folder / _OUTPUTS).write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
-def _lock(folder: Path, tell: Tell, wait_seconds: float) -> IO[bytes]:
+def _lock(folder: Path, say: Print, wait_seconds: float) -> IO[bytes]:
     until = time.monotonic() + wait_seconds
-    told = False
+    announced = False
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / _LOCK).open("a+b")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _same_file(file, folder / _LOCK):  # else its holder removed it with the folder
+            if _same_file(file, folder / _LOCK):  # else the other process removed it with the folder
                 return file
         except BlockingIOError:
             file.seek(0)
@@ -98,12 +109,12 @@ def _lock(folder: Path, tell: Tell, wait_seconds: float) -> IO[bytes]:
             if time.monotonic() >= until:
                 file.close()
                 raise UsageError(
-                    f"{folder}: process {holder} trains there; wait for its end, or have it save and stop: "
+                    f"{folder}: process {holder} trains there; wait for its end, or let it save and stop: "
                     f"kill -USR1 {holder}"
                 ) from None
-            if not told:
-                tell(f"{folder}: waiting for process {holder}, which trains there")
-                told = True
+            if not announced:
+                say(f"{folder}: waiting for process {holder}, which trains there")
+                announced = True
             time.sleep(_POLL_SECONDS)
         file.close()
 
@@ -123,17 +134,17 @@ def _clear(folder: Path) -> None:
             path.unlink()
 
 
-def _noted(folder: Path) -> dict[str, Any]:
-    """What `note_outputs` wrote; empty where it was not written, or not to its end."""
+def _finished(folder: Path) -> dict[str, Any]:
+    """What `mark_finished` wrote; empty where it is missing or incomplete."""
     try:
         content: dict[str, Any] = json.loads((folder / _OUTPUTS).read_text(encoding="utf-8"))
-        return content if {"code", "metrics", "before"} <= content.keys() else {}
+        return content if {"code", "budget", "samples", "metrics", "before"} <= content.keys() else {}
     except (FileNotFoundError, ValueError, AttributeError):
         return {}
 
 
 def _recorded() -> dict[str, Any]:
-    """What dvc.lock says of the stage `train`; empty where DVC has recorded none."""
+    """Entry of the stage `train` in dvc.lock; empty where DVC has recorded none."""
     try:
         entry = yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8"))["stages"]["train"]
     except (FileNotFoundError, yaml.YAMLError, KeyError, TypeError):
@@ -141,13 +152,17 @@ def _recorded() -> dict[str, Any]:
     return entry if isinstance(entry, dict) else {}
 
 
-def _has_recorded(entry: dict[str, Any], noted: dict[str, Any]) -> bool:
-    """Whether DVC's entry has the outputs that were noted, and is not the one that it had of an equal training before.
+def _is_recorded(entry: dict[str, Any], finished: dict[str, Any]) -> bool:
+    """Whether DVC's entry has the outputs of the finished training, and is newer than the training.
 
     DVC leaves an entry as it is when nothing in it changes: a training that was forced to run again is not seen here.
     """
     recorded = {out.get("path"): out.get("md5") for out in entry.get("outs") or ()}
-    return bool(noted) and recorded.get(METRICS.as_posix()) == noted["metrics"] and _digest(entry) != noted["before"]
+    return (
+        bool(finished)
+        and recorded.get(METRICS.as_posix()) == finished["metrics"]
+        and _digest(entry) != finished["before"]
+    )
 
 
 def _digest(entry: dict[str, Any]) -> str:

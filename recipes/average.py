@@ -1,6 +1,6 @@
 """Average of a fine-tuned checkpoint and the checkpoint it started from: python -m recipes.average START TUNED OUT
 
-reads   START, TUNED   checkpoint folders; TUNED was trained with `train.start` START
+reads   START, TUNED   checkpoint folders; TUNED was trained with `train.init_from` START
 writes  OUT            a checkpoint whose weights lie between both
 
 Wortsman et al. 2022 (arXiv 2109.01903, section 3): weights on the line between a model and its fine-tuned version keep
@@ -23,7 +23,7 @@ from im2latex.training.finetune import load_pretrained, open_pretrained
 
 
 def main(
-    start: Annotated[str, typer.Argument(help="checkpoint that the training started from, as `train.start` names it")],
+    start: Annotated[str, typer.Argument(help="value of `train.init_from` in the training")],
     tuned: Annotated[Path, typer.Argument(help="checkpoint of the training")],
     out: Annotated[Path, typer.Argument(help="folder of the new checkpoint")],
     share: Annotated[float, typer.Option(min=0, max=1, help="weight of the training's checkpoint")] = 0.5,

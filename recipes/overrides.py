@@ -1,6 +1,5 @@
 """Overrides of params.yaml by recipes."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -10,21 +9,9 @@ from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.filters import FilterParams
 from im2latex.errors import InputError
 from im2latex.inference.predict_split import PredictParams
-from im2latex.training.config import TrainParams
+from im2latex.training.config import TrainerParams, TrainParams
 from pipeline.project import NormalizeParams
 from pipeline.project_renderer import RenderStageParams
-
-
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the changes at any depth; a mapping of another `name`, such as an encoder, is replaced as a whole."""
-    result = dict(base)
-    for key, value in changes.items():
-        old = base.get(key)
-        if isinstance(value, dict) and isinstance(old, dict) and value.get("name") in (None, old.get("name")):
-            result[key] = merged(old, value)
-        else:
-            result[key] = value
-    return result
 
 
 def assignment(text: str) -> dict[str, Any]:
@@ -46,6 +33,7 @@ def checked(params: dict[str, Any]) -> dict[str, Any]:
         "filter": FilterParams,
         "bucket": BucketParams,
         "train": TrainParams,
+        "trainer": TrainerParams,
         "predict": PredictParams,
     }
     for section, kind in kinds.items():

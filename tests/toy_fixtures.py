@@ -69,6 +69,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory, vocabulary: Vocabulary) -> 
 def values() -> dict[str, object]:
     """A small valid recipe as plain values, for a test to change."""
     return {
+        "preset": None,
         "seed": 3,
         "model": {
             "encoder": {
@@ -83,8 +84,8 @@ def values() -> dict[str, object]:
             "decoder": {"name": "transformer", "features": 32, "heads": 2, "layers": 2, "dropout": 0.1},
         },
         "batches": {"max_images": 10, "max_pixels": 20_000, "max_tokens": 200},
-        "augmentation": {"contrast": 0.2, "light": 0.05, "noise": 0.02},
-        "budget": {"samples": 60, "minutes": 5},
+        "augmentation": {"contrast": 0.2, "brightness": 0.05, "noise": 0.02},
+        "budget": {"samples": 60},
         "optimizer": {
             "hidden": "muon",
             "hidden_learning_rate": 0.01,
@@ -105,19 +106,17 @@ def values() -> dict[str, object]:
             "drop_patience": 3,
             "drop_against": "best",
         },
-        "accumulate": 1,
+        "gradient_accumulation": 1,
         "label_smoothing": 0.05,
         "ctc_weight": 0.5,
         "clip_norm": 1.0,
-        "explode_factor": 0,
+        "loss_spike_factor": 0,
         "ema_samples": 20,
         "validate_every_samples": 30,
         "validation_samples": 5,
-        "score": "val_loss",
-        "early_stop": 0,
-        "keep": "last",
-        "accelerator": "cpu",
-        "devices": 1,
+        "monitor": "val_loss",
+        "early_stopping_patience": 0,
+        "select_checkpoint": "last",
         "precision": "32-true",
     }
 

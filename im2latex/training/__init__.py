@@ -1,7 +1,7 @@
-"""Where torch lives: batches, encoders, decoders, search, checkpoint, the loop.
+"""Training: data loading, augmentation, losses, optimizers, trainer, checkpoint.
 
-Threads of OpenMP that wait for each other sleep, unless the environment says otherwise: by default they spin, and on a
-busy machine take the processor from what they wait for. The libraries read this once, when torch is loaded.
+Waiting OpenMP threads sleep, unless the environment says otherwise: by default they spin, and on a busy machine use the
+processor that the others need. The libraries read this variable once, when torch is loaded.
 """
 
 import os

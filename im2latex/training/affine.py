@@ -1,34 +1,34 @@
-"""Ink resized, turned and moved on its page, and never off it."""
+"""Affine transform of images that leaves all ink inside."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def affine_transform(ink: Tensor, factors: Tensor, degrees: Tensor, moves: Tensor) -> Tensor:
-    """Resize, turn and move the ink of pages (B, 1, H, W), 0 paper and 1 ink, each about the middle of its ink.
+def affine_transform(ink: Tensor, factors: Tensor, degrees: Tensor, translations: Tensor) -> Tensor:
+    """Scale, rotate and translate images (B, 1, H, W), 0 paper and 1 ink, about the center of their ink.
 
-    `factors` and `degrees` (clockwise) are (B, 1, 1, 1), `moves` (2, B, 1, 1, 1) in pixels down and right. What does
-    not fit on the page is lessened: first the factor, then the angle, then the move, until all ink is on it.
+    `factors` and `degrees` (clockwise) are (B, 1, 1, 1), `translations` (2, B, 1, 1, 1) in pixels down and right. They
+    are reduced until all ink is inside the image: first the factor, then the angle, then the translation.
     """
     height, width = ink.shape[-2:]
     factor, angle = factors.flatten(), degrees.flatten().deg2rad()
     (top, bottom), (left, right) = (ink_extent(ink, 3), ink_extent(ink, 2))
     tall, wide = bottom - top, right - left
-    room = torch.minimum(height / (tall + 1), width / (wide + 1)).clamp(min=1)
-    factor = torch.minimum(factor, room)
+    largest = torch.minimum(height / (tall + 1), width / (wide + 1)).clamp(min=1)
+    factor = torch.minimum(factor, largest)
     tall, wide = factor * tall, factor * wide
     slope = torch.minimum((height - tall - factor) / wide, (width - wide - factor) / tall).clamp(0, 1)
     angle = angle.clamp(-slope.asin(), slope.asin())
-    # Between pixels, ink spreads by half a pixel of the original on each side.
+    # Interpolation spreads ink by half a pixel of the original on each side.
     spread = torch.where((factor == 1) & (angle == 0), 0.0, factor)
     sine, cosine = angle.sin(), angle.cos()
     box = (cosine * tall + sine.abs() * wide + spread, cosine * wide + sine.abs() * tall + spread)
-    middle = ((top + bottom) / 2, (left + right) / 2)
-    y, x = middle
-    to_y = _within(y + moves[0].flatten(), box[0] / 2, height)
-    to_x = _within(x + moves[1].flatten(), box[1] / 2, width)
-    # From a place on the new page to its place on the old one; in pixels first, then in half pages from the middle.
+    center = ((top + bottom) / 2, (left + right) / 2)
+    y, x = center
+    to_y = _clamp_center(y + translations[0].flatten(), box[0] / 2, height)
+    to_x = _clamp_center(x + translations[1].flatten(), box[1] / 2, width)
+    # From a position in the new image to the one in the old image: in pixels, then in half sizes from the center.
     across, down = width / 2 - to_x, height / 2 - to_y
     from_x = x + (cosine * across + sine * down) / factor
     from_y = y + (cosine * down - sine * across) / factor
@@ -41,11 +41,14 @@ def affine_transform(ink: Tensor, factors: Tensor, degrees: Tensor, moves: Tenso
 
 
 def ink_extent(ink: Tensor, along: int) -> tuple[Tensor, Tensor]:
-    """First and end place (B,) of any ink of pages (B, 1, H, W), seen along a dimension; all where there is none."""
-    seen = (ink > 0).any(dim=along).flatten(1).to(torch.uint8)
-    return seen.argmax(dim=1).float(), seen.shape[1] - seen.flip(1).argmax(dim=1).float()
+    """Index of the first ink and the end of the last ink (B,) of images (B, 1, H, W), reduced along a dimension.
+
+    An image without ink has the whole extent.
+    """
+    present = (ink > 0).any(dim=along).flatten(1).to(torch.uint8)
+    return present.argmax(dim=1).float(), present.shape[1] - present.flip(1).argmax(dim=1).float()
 
 
-def _within(middle: Tensor, half: Tensor, side: int) -> Tensor:
-    """The place nearest to `middle` at which so much on either side is on the page."""
-    return torch.maximum(torch.minimum(middle, side - half), half)
+def _clamp_center(center: Tensor, half: Tensor, size: int) -> Tensor:
+    """The center nearest to `center` with `half` pixels inside the image on either side."""
+    return torch.maximum(torch.minimum(center, size - half), half)

@@ -1,6 +1,6 @@
-"""Batch normalization over the images of all processes, and statistics estimated anew for averaged weights.
+"""Synchronized batch normalization, and statistics estimated anew for averaged weights.
 
-PyTorch's own SyncBatchNorm does the same, but on GPUs only; this one computes wherever the processes can talk.
+PyTorch's SyncBatchNorm supports GPUs only; this one runs with any backend of torch.distributed.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from im2latex.models.model import Network
 
 
 class SyncBatchNorm(nn.Module):
-    """Takes the weights, buffers and settings of `norm` over, under the same names; (B, C, ...) to the same shape."""
+    """Shares weights, buffers and settings of `norm` under the same names; (B, C, ...) to the same shape."""
 
     running_mean: Tensor
     running_var: Tensor
@@ -29,27 +29,27 @@ class SyncBatchNorm(nn.Module):
             self.register_buffer(name, buffer)
 
     def forward(self, x: Tensor) -> Tensor:
-        """As torch.nn.BatchNorm2d, in training with mean and variance over all processes."""
+        """Normalize as torch.nn.BatchNorm2d, in training with mean and variance over all processes."""
         if not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
         shape = [1, -1] + [1] * (x.dim() - 2)
         others = [0, *range(2, x.dim())]
         x32 = x.float()
-        count = total(x32.new_tensor(x.numel() / x.shape[1]))
-        mean = total(x32.sum(others)) / count
-        centred = x32 - mean.view(shape)
-        variance = total(centred.square().sum(others)) / count
+        count = all_reduce_sum(x32.new_tensor(x.numel() / x.shape[1]))
+        mean = all_reduce_sum(x32.sum(others)) / count
+        centered = x32 - mean.view(shape)
+        variance = all_reduce_sum(centered.square().sum(others)) / count
         self.num_batches_tracked += 1
         weight = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean.detach(), weight)
         self.running_var.lerp_(variance.detach() * count / (count - 1), weight)
         scale = (variance + self.eps).rsqrt() * self.weight
-        normed: Tensor = (centred * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
+        normed: Tensor = (centered * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
         return normed
 
 
-class _Total(torch.autograd.Function):
-    """The sum over all processes; whatever depends on it anywhere sends its gradient back to every part."""
+class _AllReduceSum(torch.autograd.Function):
+    """Sum over all processes; the gradient of each part is the sum of the gradients of all processes."""
 
     @staticmethod
     def forward(_context: Any, part: Tensor) -> Tensor:
@@ -64,14 +64,14 @@ class _Total(torch.autograd.Function):
         return whole
 
 
-def total(part: Tensor) -> Tensor:
-    """The sum of `part` over all processes."""
-    whole: Tensor = _Total.apply(part)  # type: ignore[no-untyped-call]
+def all_reduce_sum(part: Tensor) -> Tensor:
+    """Sum of `part` over all processes, differentiable."""
+    whole: Tensor = _AllReduceSum.apply(part)  # type: ignore[no-untyped-call]
     return whole
 
 
 def convert_sync_batch_norm(network: nn.Module) -> None:
-    """Put a `SyncBatchNorm` in the place of every batch norm, where there are several processes."""
+    """Replace every batch norm by a `SyncBatchNorm`, where there are several processes."""
     if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
         return
     for parent in list(network.modules()):
@@ -84,8 +84,8 @@ def convert_sync_batch_norm(network: nn.Module) -> None:
 def update_batch_norm(network: Network, batches: Sequence[Tensor]) -> None:
     """Replace the statistics of every batch norm by their mean over `batches` of images (B, 1, H, W).
 
-    As `torch.optim.swa_utils.update_bn` does, but a batch weighs as much as the images in it: small images come in
-    large batches. All other parts stay in the mode they are in.
+    Like `torch.optim.swa_utils.update_bn`, but each batch is weighted by its number of images: batches of small images
+    are larger. The mode of all other modules is unchanged.
     """
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]

@@ -1,8 +1,8 @@
-"""A trained model on disk, with all that is needed to use it and to say where it came from.
+"""Checkpoint: a trained model on disk, with all that is needed to use it and its provenance.
 
 reads, writes  <folder>/model.safetensors   the weights
-               <folder>/checkpoint.json     model params, vocabulary with its synonyms, images and shapes it reads,
-                                            dataset hash, recipe, counts, earlier trainings
+               <folder>/checkpoint.json     model parameters, vocabulary with its merges, image settings,
+                                            shapes, data set hash, recipe, counts, earlier trainings
 """
 
 import json
@@ -21,16 +21,16 @@ from im2latex.models.model import ModelParams, Network
 from im2latex.models.weights import load_network
 from im2latex.training.collate import Shape
 
-MOST_FILE_BYTES = 50_000_000
-"""The largest checkpoint.json that is read; one with 131,072 pieces has 10 MB."""
-MOST_PIXELS = 4_000_000
-"""The largest shape that a model reads: images are put on pages of these shapes."""
-MOST_TOKENS = 100_000
+MAX_FILE_BYTES = 50_000_000
+"""Largest checkpoint.json that is read; one with 131,072 tokens has 10 MB."""
+MAX_PIXELS = 4_000_000
+"""Largest shape of a checkpoint, to which images are padded."""
+MAX_TOKENS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Ancestor:
-    """A training whose weights a later one started from: their SHA-256, its data set and the samples it saw."""
+    """A training whose weights initialized a later one: their SHA-256, its data set and the samples it saw."""
 
     weights: str
     dataset_hash: str
@@ -39,11 +39,11 @@ class Ancestor:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A network in evaluation mode, what it reads and writes, and its history.
+    """A network in evaluation mode, its vocabulary and image settings, and its history.
 
-    `shapes` are those it was trained on; `recipe` the training params as plain values; `counts` the steps and
-    samples it saw and the sample budget it was given; `images` the settings that made its training images: dpi,
-    downsample, padding_px (before downsampling); `started_from` the trainings before this one, oldest first.
+    `shapes` are the buckets of its training; `recipe` its parameters as plain values; `counts` its steps, samples and
+    sample budget; `images` the settings of its training images: dpi, downsample, padding_px (before downsampling);
+    `started_from` the trainings before this one, oldest first.
     """
 
     network: Network
@@ -58,12 +58,12 @@ class Checkpoint:
 
     @property
     def max_tokens(self) -> int:
-        """The longest formula it was trained on, and the length at which a search stops."""
+        """Length of the longest formula in training, at which decoding stops."""
         return max(shape.tokens for shape in self.shapes)
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write both files, each whole or not at all; checkpoint.json comes last."""
+    """Write both files, each atomically; checkpoint.json last."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.detach().cpu().contiguous() for name, weight in checkpoint.network.state_dict().items()}
     atomic_write(folder / "model.safetensors", lambda path: save_file(weights, path))
@@ -83,7 +83,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
 
 
 def read_recipe(folder: Path) -> dict[str, Any]:
-    """The training params of a checkpoint as plain values; empty where there is none, or none that can be read."""
+    """The training parameters of a checkpoint as plain values; empty where there is no readable checkpoint."""
     try:
         recipe = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))["recipe"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -92,22 +92,19 @@ def read_recipe(folder: Path) -> dict[str, Any]:
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
-    """Read what `save_checkpoint` wrote, onto the CPU; raises `ArtifactError` where it is missing or damaged.
-
-    Checkpoints from before synonyms, images and ancestors were noted are read too.
-    """
+    """Read what `save_checkpoint` wrote, to the CPU; raises `ArtifactError` where it is missing or damaged."""
     path = folder / "checkpoint.json"
     try:
-        if path.stat().st_size > MOST_FILE_BYTES:
-            raise ArtifactError(f"{path}: has more than {MOST_FILE_BYTES:,} bytes, so it describes no checkpoint")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ArtifactError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes, so it is no checkpoint")
         content = check(json.loads(path.read_text(encoding="utf-8")), _Content, str(path))
-        words = content.vocabulary
-        vocabulary = Vocabulary(words.tokens, words.counts, words.merges)
+        known = content.vocabulary
+        vocabulary = Vocabulary(known.tokens, known.counts, known.merges)
         network = load_network(content.model, len(vocabulary), folder / "model.safetensors")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ArtifactError(f"{error.filename or folder}: no checkpoint here; run `dvc repro train`") from None
     except (ArtifactError, ParamsError, OSError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"{folder}: not a whole checkpoint ({error}); run `dvc repro train`") from None
+        raise ArtifactError(f"{folder}: damaged checkpoint ({error}); run `dvc repro train`") from None
     return Checkpoint(
         network.eval(),
         content.model,
@@ -121,26 +118,26 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     )
 
 
-class _Words(Params):
+class _VocabularyContent(Params):
     """A vocabulary."""
 
     tokens: list[str]
-    counts: dict[str, int] = Field({})
+    counts: dict[str, int] = Field(default={})
     merges: dict[str, str] | None = None
 
 
 class _Shape(Params):
-    """A shape that the model was trained on."""
+    """A bucket of the training."""
 
     height: int = Field(ge=1)
     width: int = Field(ge=1)
-    tokens: int = Field(ge=1, le=MOST_TOKENS)
+    tokens: int = Field(ge=1, le=MAX_TOKENS)
 
     @field_validator("width")
     @classmethod
-    def _is_no_larger(cls, width: int, values: Any) -> int:
-        if values.data.get("height", 1) * width > MOST_PIXELS:
-            raise ValueError(f"a shape has at most {MOST_PIXELS:,} pixels")
+    def _has_at_most_max_pixels(cls, width: int, values: Any) -> int:
+        if values.data.get("height", 1) * width > MAX_PIXELS:
+            raise ValueError(f"a shape has at most {MAX_PIXELS:,} pixels")
         return width
 
 
@@ -153,18 +150,18 @@ class _Ancestor(Params):
 
 
 class _Content(Params):
-    """What checkpoint.json holds; keys that a later version adds are passed over."""
+    """Content of checkpoint.json; keys that a later version adds are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
     model: ModelParams
-    vocabulary: _Words
-    images: dict[str, int] = Field({})
+    vocabulary: _VocabularyContent
+    images: dict[str, int] = Field(default={})
     shapes: list[_Shape] = Field(min_length=1)
     dataset_hash: str
     recipe: dict[str, Any]
     counts: dict[str, int]
-    started_from: list[_Ancestor] = Field([])
+    started_from: list[_Ancestor] = Field(default=[])
 
     @field_validator("images")
     @classmethod

@@ -1,4 +1,4 @@
-"""What there is to compute on, in words, and as one or several processes.
+"""Devices: description, precision, and the processes of a training.
 
 reads  the variables that torchrun sets: LOCAL_WORLD_SIZE, GROUP_WORLD_SIZE
 """
@@ -17,66 +17,65 @@ from im2latex.errors import ParamsError
 ResolvedPrecision = Literal["32-true", "bf16-mixed"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 
-FASTER = 1.5
-"""How much faster bfloat16 products must be for `auto` to take them: casts and what stays in float32 cost time too."""
+MIN_SPEEDUP = 1.5
+"""How much faster bfloat16 products must be for `auto` to choose them: casts and float32 operations cost time too."""
 _SIDE = 256
-_TIMED = 5
+_REPEATS = 5
 
 
 def describe_devices() -> str:
-    """PyTorch's version and each accelerator with its memory, or that there is none."""
+    """PyTorch version, and each accelerator with its memory."""
     found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
     names = [f"{device.name} with {device.total_memory / 2**30:.0f} GiB" for device in found]
     return f"torch {torch.__version__}, " + (", ".join(names) or "no GPU: training runs on the processor")
 
 
 def is_first_process() -> bool:
-    """Whether this process writes; the others of a training on several devices only compute."""
+    """Whether this process has rank 0, and writes; the others of a training on several devices only compute."""
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
-def choose_precision(asked: Precision, accelerator: str) -> ResolvedPrecision:
-    """The arithmetic of a run; a processor's products are timed, 20 ms where it has bfloat16, else under a second.
+def choose_precision(requested: Precision, accelerator: str) -> ResolvedPrecision:
+    """Resolve `auto`; on a processor, matrix products are timed, for 20 ms where it has bfloat16, else under a second.
 
-    A processor without instructions for bfloat16 emulates it, many times slower than float32. Raises `ParamsError`
-    with the measured rates where that is asked for.
+    A processor without bfloat16 instructions emulates it, many times slower than float32. Raises `ParamsError` with
+    the measured rates where bf16-mixed is requested there.
     """
-    if asked == "32-true":
-        return asked
+    if requested == "32-true":
+        return requested
     if accelerator != "cpu" and torch.cuda.is_available():
-        return "bf16-mixed" if asked == "bf16-mixed" or torch.cuda.is_bf16_supported() else "32-true"
-    single, half = (_products_per_second(kind) for kind in (torch.float32, torch.bfloat16))
-    if asked == "bf16-mixed" and half < single:
+        return "bf16-mixed" if requested == "bf16-mixed" or torch.cuda.is_bf16_supported() else "32-true"
+    single, half = (_matmul_flops(dtype) for dtype in (torch.float32, torch.bfloat16))
+    if requested == "bf16-mixed" and half < single:
         raise ParamsError(
             f"train.precision = bf16-mixed: this processor multiplies matrices at {half / 1e9:.1f} GFLOP/s in bfloat16 "
             f"and at {single / 1e9:.1f} in float32; set 32-true, or auto"
         )
-    return "bf16-mixed" if asked == "bf16-mixed" or half >= FASTER * single else "32-true"
+    return "bf16-mixed" if requested == "bf16-mixed" or half >= MIN_SPEEDUP * single else "32-true"
 
 
-def _products_per_second(kind: torch.dtype) -> float:
-    """Floating-point operations a second of a matrix product, the fastest of some."""
-    a, b = (torch.ones(_SIDE, _SIDE, dtype=kind) for _ in range(2))
+def _matmul_flops(dtype: torch.dtype) -> float:
+    """Floating-point operations per second of a matrix product, the fastest of some."""
+    a, b = (torch.ones(_SIDE, _SIDE, dtype=dtype) for _ in range(2))
     seconds = []
-    for _ in range(_TIMED + 1):  # the first prepares the kernel
+    for _ in range(_REPEATS + 1):  # the first prepares the kernel
         started = time.perf_counter()
         torch.mm(a, b)
         seconds.append(time.perf_counter() - started)
     return 2 * _SIDE**3 / min(seconds)
 
 
-def launch(accelerator: str, devices: int, precision: ResolvedPrecision, idle_weights: bool) -> Fabric:
-    """One process a device, each running this program; those that torchrun has started count instead of `devices`.
+def launch(accelerator: str, devices: int, precision: ResolvedPrecision, unused_weights: bool) -> Fabric:
+    """Start one process per device, each running this program; processes started by torchrun replace `devices`.
 
-    `idle_weights` says that some weights may get no gradient. With bf16-mixed, what a GPU still multiplies in float32
-    uses its TF32 units.
+    `unused_weights`: some weights may have no gradient. With bf16-mixed, float32 products on a GPU use TF32.
     """
     nodes = 1
     if torch.distributed.is_torchelastic_launched():
         devices, nodes = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["GROUP_WORLD_SIZE"])
     if precision == "bf16-mixed" and accelerator != "cpu" and torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")
-    strategy = "auto" if devices * nodes == 1 else DDPStrategy(find_unused_parameters=idle_weights)
+    strategy = "auto" if devices * nodes == 1 else DDPStrategy(find_unused_parameters=unused_weights)
     fabric = Fabric(accelerator=accelerator, strategy=strategy, devices=devices, num_nodes=nodes, precision=precision)
     fabric.launch()
     return fabric

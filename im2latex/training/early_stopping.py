@@ -1,46 +1,46 @@
-"""What the validations of a run have shown: which was the best, and whether there is still progress."""
+"""Early stopping and plateau detection on a monitored validation score."""
 
 import math
 from dataclasses import dataclass
 from typing import Literal
 
 Monitor = Literal["val_loss", "val_token_error", "val_exact"]
-"""The validation scores that a run can be steered by; the last is better when larger."""
+"""Validation scores that a training can monitor; of the last, larger is better."""
 
 
 @dataclass
 class EarlyStopping:
-    """`best` and `previous` are monitored values; the counts are of validations in a row that were no better.
+    """State of the monitored value, which is better when smaller.
 
-    `stale` counts since the best one; `waited` since the last drop of the learning rate, against what the schedule
-    compares with; `drops` are the drops that a plateau brought.
+    `bad_validations` counts validations in a row since the best one; `plateau_validations` those since the last drop
+    of the learning rate that were no better than what the schedule compares with; `drops` the drops so far.
     """
 
     best: float = math.inf
     previous: float = math.inf
-    stale: int = 0
-    waited: int = 0
+    bad_validations: int = 0
+    plateau_validations: int = 0
     drops: int = 0
 
-    def note(self, value: float, patience: int, against: Literal["best", "previous"]) -> bool:
-        """Take in the monitored value of one validation; returns whether it is the best so far.
+    def update(self, value: float, patience: int, against: Literal["best", "previous"]) -> bool:
+        """Add the monitored value of one validation; returns whether it is the best so far.
 
-        More than `patience` validations in a row without progress bring a drop, as in PyTorch's ReduceLROnPlateau;
-        with patience 0 against the previous one, the rate falls at every turn for the worse (Deng et al. 2017,
+        More than `patience` validations in a row without improvement cause a drop, as in PyTorch's ReduceLROnPlateau;
+        with patience 0 against the previous value, the rate drops at every increase (Deng et al. 2017,
         arXiv 1609.04938).
         """
-        goal = self.best if against == "best" else self.previous
+        reference = self.best if against == "best" else self.previous
         better = value < self.best
-        self.waited = 0 if value < goal else self.waited + 1
-        if self.waited > patience:
+        self.plateau_validations = 0 if value < reference else self.plateau_validations + 1
+        if self.plateau_validations > patience:
             self.drops += 1
-            self.waited = 0
-        self.stale = 0 if better else self.stale + 1
+            self.plateau_validations = 0
+        self.bad_validations = 0 if better else self.bad_validations + 1
         self.best = value if better else self.best
         self.previous = value
         return better
 
 
-def monitored_value(scores: dict[str, float], name: Monitor) -> float:
-    """The score of that name, turned so that smaller is better."""
-    return -scores[name] if name == "val_exact" else scores[name]
+def monitored_value(scores: dict[str, float], monitor: Monitor) -> float:
+    """The score of that name, negated where larger is better."""
+    return -scores[monitor] if monitor == "val_exact" else scores[monitor]

@@ -1,13 +1,13 @@
-"""A training that starts from the weights of an earlier one, on another dataset or vocabulary.
+"""Fine-tuning: initial weights from the checkpoint of an earlier training, on another data set or vocabulary.
 
-reads  <start>/model.safetensors, <start>/checkpoint.json
-       <start>/momentum.safetensors, where the earlier training left its momentum beside its weights
+reads  <init_from>/model.safetensors, <init_from>/checkpoint.json
+       <init_from>/momentum.safetensors, where the earlier training saved the state of its optimizers
 
-Rows of the vocabulary are matched by the text of their token or piece, so that ids may move; what the earlier
-vocabulary did not know keeps the fresh weights that a training from nothing would have begun with.
+Rows of the vocabulary are matched by the text of their token, so that ids may differ; tokens that the earlier
+vocabulary lacks have the random weights of a training from scratch.
 
-The new model may have more layers than the earlier one. Layers that were added return their input until they are
-trained, so that both models predict the same at first (Net2DeeperNet; Chen et al. 2016, arXiv 1511.05641, section 2.3).
+The new model may have more layers than the earlier one. Added layers are the identity at first, so that both models
+predict the same (Net2DeeperNet; Chen et al. 2016, arXiv 1511.05641, section 2.3).
 """
 
 import re
@@ -29,16 +29,16 @@ from im2latex.models.weights import check_finite, shapes
 from im2latex.training.checkpoint import Ancestor, Checkpoint, load_checkpoint
 from im2latex.training.optim import OPTIMIZER_STATE, restore_optimizer_state
 
-PIN = 8
-"""Fewest hexadecimal digits that name weights."""
+MIN_HASH_DIGITS = 8
+"""Fewest hexadecimal digits that identify weights."""
 
 _TRAINING_ONLY = ("dropout", "batch_norm_momentum")
-"""Settings of a model that decide how it is trained, and not what its weights mean."""
+"""Settings of a model that affect its training only, and not what its weights compute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pretrained:
-    """The checkpoint that a training starts from, and the SHA-256 of its model.safetensors."""
+    """A checkpoint that weights are initialized from, and the SHA-256 of its model.safetensors."""
 
     folder: Path
     weights: str
@@ -46,99 +46,99 @@ class Pretrained:
 
     @property
     def name(self) -> str:
-        """Folder and weights, as a parameter that names both."""
-        return f"{self.folder}@{self.weights[:PIN]}"
+        """Folder and hash, as `train.init_from` accepts them."""
+        return f"{self.folder}@{self.weights[:MIN_HASH_DIGITS]}"
 
-    def in_words(self, vocabulary: Vocabulary) -> str:
-        """What a training over `vocabulary` takes from it."""
+    def describe(self, vocabulary: Vocabulary) -> str:
+        """How many tokens of `vocabulary` have weights in the checkpoint, on one line."""
         before, now = set(self.checkpoint.vocabulary.tokens), set(vocabulary.tokens)
-        kept, new, gone = len(before & now), len(now - before), len(before - now)
-        return f"from train.start={self.name}: {kept:,} tokens kept, {new:,} new, {gone:,} gone"
+        shared, new, removed = len(before & now), len(now - before), len(before - now)
+        return f"train.init_from={self.name}: {shared:,} tokens shared, {new:,} new, {removed:,} removed"
 
     @property
     def history(self) -> tuple[Ancestor, ...]:
-        """The trainings behind the new one, oldest first."""
+        """The trainings before the new one, oldest first."""
         earlier = self.checkpoint
         last = Ancestor(self.weights, earlier.dataset_hash, earlier.counts.get("samples", 0))
         return (*earlier.started_from, last)
 
 
-def open_pretrained(start: str) -> Pretrained:
-    """Read FOLDER, or FOLDER@HASH with at least the first eight digits of the weights' SHA-256.
+def open_pretrained(init_from: str) -> Pretrained:
+    """Read FOLDER, or FOLDER@HASH with at least the first eight digits of the SHA-256 of its weights.
 
-    DVC sees the text of a parameter, not the files behind it: with the hash the text names the weights, and others
-    are refused. Raises `ParamsError` where there is no checkpoint or another.
+    DVC compares the text of a parameter, not the files that it names: with a hash the text identifies the weights.
+    Raises `ParamsError` where there is no checkpoint, or its weights have another hash.
     """
-    pinned = re.fullmatch(rf"(.+)@([0-9a-f]{{{PIN},64}})", start)
-    folder = Path(pinned[1] if pinned else start)
+    pinned = re.fullmatch(rf"(.+)@([0-9a-f]{{{MIN_HASH_DIGITS},64}})", init_from)
+    folder = Path(pinned[1] if pinned else init_from)
     if not (folder / "checkpoint.json").is_file():
         raise ParamsError(
-            f"train.start = {start}: holds no checkpoint.json; name the folder of a checkpoint, and not data/train, "
-            "which is emptied before a training: copy it first"
+            f"train.init_from = {init_from}: no checkpoint.json there; name the folder of a checkpoint, and not "
+            "data/train, which is emptied before a training: copy it first"
         )
     checkpoint = load_checkpoint(folder)
     weights = sha256_of(folder / "model.safetensors")
     if pinned and not weights.startswith(pinned[2]):
         raise ParamsError(
-            f"train.start = {start}: the weights there are {weights[:PIN]} now; bring back those it names, or write "
-            f"{folder}@{weights[:PIN]}"
+            f"train.init_from = {init_from}: the weights there have the hash {weights[:MIN_HASH_DIGITS]}; restore the "
+            f"others, or write {folder}@{weights[:MIN_HASH_DIGITS]}"
         )
     return Pretrained(folder, weights, checkpoint)
 
 
 @torch.no_grad()
-def load_pretrained(network: Network, params: ModelParams, vocabulary: Vocabulary, start: Pretrained) -> None:
-    """Put the weights of `start` into a fresh network over `vocabulary`.
+def load_pretrained(network: Network, params: ModelParams, vocabulary: Vocabulary, pretrained: Pretrained) -> None:
+    """Copy the weights of `pretrained` into a fresh network over `vocabulary`.
 
-    Raises `ParamsError` naming the first setting in which the two models differ; rates of dropout and batch norms may,
-    and so may a number of layers that is larger here.
+    Raises `ParamsError` naming the first setting in which the two models differ. Rates of dropout and batch norms may
+    differ, and the new model may have more layers.
     """
-    earlier = start.checkpoint
+    earlier = pretrained.checkpoint
     for key, there, here in _differences(earlier.model.model_dump(mode="json"), params.model_dump(mode="json")):
         if not _deeper(params, key, there, here):
             raise ParamsError(
-                f"train.model.{key} = {here}: the checkpoint {start.folder} that train.start names has {there}; "
-                "set it so, or start from another"
+                f"train.model.{key} = {here}: the checkpoint {pretrained.folder} of train.init_from has {there}; "
+                "set the same value, or choose another checkpoint"
             )
     ids = {token: index for index, token in enumerate(earlier.vocabulary.tokens)}
     shared = [(index, ids[token]) for index, token in enumerate(vocabulary.tokens) if token in ids]
     new, old = (torch.tensor(column) for column in zip(*shared, strict=True))
     rows = token_dimensions(params)
-    given = earlier.network.state_dict()
-    added = _added_layers(network, given)
+    weights = earlier.network.state_dict()
+    added = _added_layers(network, weights)
     for name, weight in network.state_dict().items():
         if name.startswith(added):
             continue
-        if name not in given:
-            raise ArtifactError(f"{start.folder}: has no weights {name}; it was made by other code, train it again")
+        if name not in weights:
+            raise ArtifactError(f"{pretrained.folder}: has no weights {name}; it is of other code, train it again")
         if name in rows:
-            weight.index_copy_(rows[name], new, given[name].index_select(rows[name], old))
+            weight.index_copy_(rows[name], new, weights[name].index_select(rows[name], old))
         else:
-            weight.copy_(given[name])
+            weight.copy_(weights[name])
 
 
 def load_optimizer_state(
-    network: Network, optimizers: Sequence[torch.optim.Optimizer], vocabulary: Vocabulary, start: Pretrained
+    network: Network, optimizers: Sequence[torch.optim.Optimizer], vocabulary: Vocabulary, pretrained: Pretrained
 ) -> int:
-    """Give the optimizers the momentum that lies beside the weights of `start`; returns how many weights had some.
+    """Load the state of the optimizers that is beside the weights; returns the number of weights that had one.
 
-    Nothing is taken where the ids of the vocabulary moved.
+    Nothing is loaded where the ids of the vocabulary differ.
     """
-    path = start.folder / OPTIMIZER_STATE
-    if not path.is_file() or vocabulary.tokens != start.checkpoint.vocabulary.tokens:
+    path = pretrained.folder / OPTIMIZER_STATE
+    if not path.is_file() or vocabulary.tokens != pretrained.checkpoint.vocabulary.tokens:
         return 0
     try:
         saved = load_file(path)
         check_finite(saved, path)
         return restore_optimizer_state(network, optimizers, saved)
     except (SafetensorError, OSError) as error:
-        raise ArtifactError(f"{path}: damaged ({error}); remove it, or bring it back") from None
+        raise ArtifactError(f"{path}: damaged ({error}); restore it, or remove it") from None
 
 
 def token_dimensions(params: ModelParams) -> dict[str, int]:
-    """The weights that have a place for each entry of the vocabulary, and in which dimension.
+    """Names of the weights that have an index per token of the vocabulary, and the dimension of that index.
 
-    Found by building the model, without memory, for two sizes of vocabulary: so it holds for every family.
+    Found by building the model on the meta device for two sizes of vocabulary, so that it holds for every family.
     """
     small, large = (shapes(params, size) for size in (10, 11))
     return {
@@ -149,7 +149,7 @@ def token_dimensions(params: ModelParams) -> dict[str, int]:
 
 
 def _deeper(params: ModelParams, key: str, there: Any, here: Any) -> bool:
-    """Whether a setting that differs adds layers behind the earlier ones, which can return their input at first."""
+    """Whether a setting that differs adds layers after the earlier ones, which can be the identity at first."""
     if key == "decoder.layers":
         return getattr(params.decoder, "norm", None) == "pre" and bool(here > there)
     if key == "encoder.layers":
@@ -157,19 +157,19 @@ def _deeper(params: ModelParams, key: str, there: Any, here: Any) -> bool:
     return key == "encoder.blocks" and here[:-1] == there[:-1] and here[-1] > there[-1]
 
 
-def _added_layers(network: Network, given: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """Set the layers that `given` has no weights of to identity; returns the prefixes of their names."""
+def _added_layers(network: Network, weights: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """Set layers without weights in `weights` to the identity; returns the prefixes of their names."""
     added = []
     for name, module in network.named_modules():
         reset = getattr(module, "reset_to_identity", None)
-        if reset is not None and not any(weight.startswith(f"{name}.") for weight in given):
+        if reset is not None and not any(weight.startswith(f"{name}.") for weight in weights):
             reset()
             added.append(f"{name}.")
     return tuple(added)
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Key, value there and value here of each setting that decides the weights and differs."""
+    """Key, earlier and new value of each setting that differs and affects what the weights compute."""
     for key in dict.fromkeys([*there, *here]):
         one, other = there.get(key), here.get(key)
         if isinstance(one, Mapping) and isinstance(other, Mapping):

@@ -1,9 +1,9 @@
-"""Where else a training tells how it goes: TensorBoard and Weights & Biases, each an extra, off by default.
+"""Loggers: TensorBoard and Weights & Biases, each an extra, off by default.
 
 writes  <cache>/tensorboard/<run>/   event files
-        <cache>/wandb/               runs of Weights & Biases; `wandb sync` sends those made offline
+        <cache>/wandb/               runs of Weights & Biases; `wandb sync` uploads those made offline
 
-Both lie outside the hashed outputs: they hold clocks, and what is logged decides no weight.
+Both are outside the hashed outputs, since they contain times, and what is logged decides no weight.
 """
 
 import importlib
@@ -24,71 +24,70 @@ CHECKPOINT_FILES = ("model.safetensors", "checkpoint.json")
 _RUN = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*){2}", re.ASCII)
 
 
-class LogParams(Params):
-    """What is told of a run while it goes on; none of it decides the weights."""
+class LoggerParams(Params):
+    """Loggers of a training; none of it decides the weights."""
 
-    examples: int = Field(default=6, ge=0, description="validation samples whose readings are kept at each validation")
     tensorboard: bool = Field(default=False, description="write event files for TensorBoard")
     wandb: Literal["offline", "online"] | None = Field(default=None, description="log to Weights & Biases")
-    wandb_project: str = Field(default="im2latex", min_length=1, description="its project there")
+    wandb_project: str = Field(default="im2latex", min_length=1, description="project there")
 
 
 class Logger(Protocol):
-    """Takes the rows of a run, then its checkpoint."""
+    """Receives the rows of metrics of a run, then its checkpoint."""
 
-    def row(self, row: Row) -> None:
-        """Take losses, learning rate and scores by `samples`."""
+    def log_metrics(self, row: Row) -> None:
+        """Log losses, learning rate and scores at step `samples`."""
 
-    def close(self, checkpoint: Path | None) -> None:
-        """The run has ended; `checkpoint` is its folder, None for a run that was stopped."""
+    def finalize(self, checkpoint: Path | None) -> None:
+        """End the run; `checkpoint` is its folder, None for a run that was stopped."""
 
 
 def open_loggers(
-    params: LogParams, cache: Path, name: str, config: Mapping[str, Any], past: Sequence[Row]
+    params: LoggerParams, cache: Path, name: str, config: Mapping[str, Any], past: Sequence[Row]
 ) -> list[Logger]:
-    """The sinks that `params` asks for, which begin with the rows a resumed run has told already.
+    """The loggers that `params` ask for; they start with the `past` rows of a resumed run.
 
     Raises `ToolError` where the extra for one is not installed. Nothing is written before the first row.
     """
-    sinks: list[Logger] = []
+    loggers: list[Logger] = []
     if params.tensorboard:
-        sinks.append(TensorBoard(cache / "tensorboard" / name, past))
+        loggers.append(TensorBoardRows(cache / "tensorboard" / name, past))
     if params.wandb:
-        sinks.append(WeightsAndBiases(params.wandb_project, params.wandb, cache, name, config, past))
-    return sinks
+        loggers.append(WandbLogger(params.wandb_project, params.wandb, cache, name, config, past))
+    return loggers
 
 
-class TensorBoard:
-    """One folder of event files a run, written anew by a run that is taken up."""
+class TensorBoardRows:
+    """Lightning's TensorBoardLogger, with one folder of event files per run: a resumed run writes it anew."""
 
     def __init__(self, folder: Path, past: Sequence[Row]) -> None:
         _extra("tensorboard")
-        self._folder, self._past, self._writer = folder, list(past), None
+        self._folder, self._past = folder, list(past)
+        self._logger: Any = None
 
-    def row(self, row: Row) -> None:
-        """Write a point of each curve."""
-        if self._writer is None:
+    def log_metrics(self, row: Row) -> None:
+        """Write the row to the event file."""
+        if self._logger is None:
+            from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+
             shutil.rmtree(self._folder, ignore_errors=True)
-            self._writer = _extra("torch.utils.tensorboard").SummaryWriter(str(self._folder))
+            self._logger = TensorBoardLogger(self._folder.parent, name="", version=self._folder.name)
             for earlier in self._past:
-                self._write(self._writer, earlier)
-        self._write(self._writer, row)
+                self._log(earlier)
+        self._log(row)
+        self._logger.save()
 
-    def close(self, checkpoint: Path | None) -> None:  # noqa: ARG002 checkpoints are not TensorBoard's
-        """Close the file."""
-        if self._writer is not None:
-            self._writer.close()
+    def finalize(self, checkpoint: Path | None) -> None:
+        """Close the event file."""
+        if self._logger is not None:
+            self._logger.finalize("success" if checkpoint else "stopped")
 
-    @staticmethod
-    def _write(writer: Any, row: Row) -> None:
-        for name, value in row.items():
-            if name != "samples":
-                writer.add_scalar(name, value, int(row["samples"]))
-        writer.flush()
+    def _log(self, row: Row) -> None:
+        self._logger.log_metrics(_metrics(row), step=int(row["samples"]))
 
 
-class WeightsAndBiases:
-    """One run there; its checkpoint becomes an artifact of the type `model`."""
+class WandbLogger:
+    """One run of Weights & Biases; its checkpoint becomes an artifact of type `model`."""
 
     def __init__(
         self, project: str, mode: str, cache: Path, name: str, config: Mapping[str, Any], past: Sequence[Row]
@@ -97,22 +96,22 @@ class WeightsAndBiases:
         self._settings = {"project": project, "mode": mode, "id": name, "config": dict(config)}
         self._folder, self._past, self._run = cache, list(past), None
 
-    def row(self, row: Row) -> None:
-        """Log a row; its step is the samples seen. A resumed run is told whole: the service drops what it knows."""
+    def log_metrics(self, row: Row) -> None:
+        """Log the row; its step are the samples seen."""
         if self._run is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             try:
                 self._run = self._library.init(resume="allow", dir=str(self._folder), **self._settings)
             except self._library.errors.Error as error:
                 raise ToolError(
-                    f"Weights & Biases: {error}; run `wandb login`, or set train.logs.wandb = offline"
+                    f"Weights & Biases: {error}; run `wandb login`, or set trainer.loggers.wandb = offline"
                 ) from None
-            for earlier in self._past:
-                self._write(self._run, earlier)
-        self._write(self._run, row)
+            for earlier in self._past:  # the service ignores rows that it has
+                self._log(self._run, earlier)
+        self._log(self._run, row)
 
-    def close(self, checkpoint: Path | None) -> None:
-        """Upload the checkpoint, or keep it for `wandb sync`, and end the run."""
+    def finalize(self, checkpoint: Path | None) -> None:
+        """Log the checkpoint, which is uploaded now or by `wandb sync`, and end the run."""
         if self._run is None:
             return
         if checkpoint is not None:
@@ -123,37 +122,42 @@ class WeightsAndBiases:
         self._run.finish(exit_code=0 if checkpoint else 1)
 
     @staticmethod
-    def _write(run: Any, row: Row) -> None:
-        run.log({name: value for name, value in row.items() if name != "samples"}, step=int(row["samples"]))
+    def _log(run: Any, row: Row) -> None:
+        run.log(_metrics(row), step=int(row["samples"]))
+
+
+def _metrics(row: Row) -> dict[str, float]:
+    """A row without `samples`, which are its step."""
+    return {name: value for name, value in row.items() if name != "samples"}
 
 
 def run_name(run: str) -> str:
-    """The last part of ENTITY/PROJECT/RUN, which names a folder; raises `UsageError` for anything else."""
+    """The last part of ENTITY/PROJECT/RUN, usable as the name of a folder; raises `UsageError` for anything else."""
     if not _RUN.fullmatch(run):
         raise UsageError(
-            f"wandb:{run}: it is wandb:ENTITY/PROJECT/RUN, of letters, digits and -_. and none beginning with a dot"
+            f"wandb:{run}: write wandb:ENTITY/PROJECT/RUN, of letters, digits and -_. where none begins with a dot"
         )
     return run.rpartition("/")[2]
 
 
 def download_checkpoint(run: str, into: Path) -> Path:
-    """Bring the last checkpoint of ENTITY/PROJECT/RUN from Weights & Biases; returns its folder `into`.
+    """Download the last checkpoint of ENTITY/PROJECT/RUN from Weights & Biases into the folder `into`, and return it.
 
-    Only the two files of a checkpoint are taken, whatever else an artifact holds.
+    Only the two files of a checkpoint are downloaded, whatever else the artifact has.
     """
     run_name(run)
     library = _extra("wandb")
     try:
         artifacts = [one for one in library.Api().run(run).logged_artifacts() if one.type == "model"]
         if not artifacts:
-            raise InputError(f"{run}: this run has no checkpoint; one that finished with train.logs.wandb on has")
+            raise InputError(f"{run}: this run has no checkpoint; it must finish with trainer.loggers.wandb set")
         into.mkdir(parents=True, exist_ok=True)
         for name in CHECKPOINT_FILES:
             artifacts[-1].get_entry(name).download(root=str(into))
     except library.errors.Error as error:
-        raise ToolError(f"Weights & Biases: {run}: {error}; it is ENTITY/PROJECT/RUN, after `wandb login`") from None
+        raise ToolError(f"Weights & Biases: {run}: {error}; write ENTITY/PROJECT/RUN, after `wandb login`") from None
     except KeyError as error:
-        raise InputError(f"{run}: its last artifact is no checkpoint: it has no file {error}") from None
+        raise InputError(f"{run}: its last artifact is no checkpoint: it lacks the file {error}") from None
     return into
 
 
@@ -163,4 +167,4 @@ def _extra(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         extra = "wandb" if module == "wandb" else "tensorboard"
-        raise ToolError(f"{error}; train.logs needs the extra: pip install 'im2latex[{extra}]'") from None
+        raise ToolError(f"{error}; trainer.loggers needs the extra: pip install 'im2latex[{extra}]'") from None

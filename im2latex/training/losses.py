@@ -1,4 +1,4 @@
-"""What training makes small."""
+"""Losses: cross-entropy, CTC of the encoder, and a penalty on attention."""
 
 import torch
 import torch.nn.functional as F
@@ -10,28 +10,30 @@ from im2latex.dataset.vocabulary import Vocabulary
 
 
 class AttentionPenaltyParams(Params):
-    """How much it costs when attention is spread over the image otherwise than usual."""
+    """Penalty on the unevenness of attention over the image."""
 
-    weight: float = Field(gt=0, description="its weight in the sum of losses")
-    target: float = Field(ge=0, le=100, description="the unevenness that costs nothing; Singh 2018 found 5.27")
+    weight: float = Field(default=0.001, gt=0, description="weight in the sum of losses")
+    target: float = Field(
+        default=5.27, ge=0, le=100, description="unevenness without penalty; the default is that of Singh 2018"
+    )
 
 
 def sequence_loss(logits: Tensor, tokens: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy a token (nats) of logits (B, T - 1, V) against the tokens (B, T) after the first."""
+    """Mean cross-entropy per token (nats) of logits (B, T - 1, V) against the tokens (B, T) after the first."""
     scores, targets = logits.float().flatten(0, 1), tokens[:, 1:].flatten()
     return F.cross_entropy(scores, targets, ignore_index=Vocabulary.pad, label_smoothing=smoothing)
 
 
 def ctc_loss(logits: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
-    """Mean CTC loss a token (nats) of the CTC head's logits (B, P, V) against tokens (B, T), begin mark and all.
+    """Mean CTC loss per token (nats) of the encoder's logits (B, P, V) against tokens (B, T) with begin mark.
 
-    `lengths` (B,) are those of the labels without marks, in the processor's memory: PyTorch reads them there, and
-    would wait for an accelerator at every step to fetch them.
+    `lengths` (B,) are those of the labels without marks, on the CPU: PyTorch reads them there, and would have to wait
+    for an accelerator at every step.
 
-    Joint training with connectionist temporal classification (Kim, Hori and Watanabe 2017, arXiv 1609.06773) gives
-    the encoder its symbols long before the decoder's attention has found them. Columns are read from the left,
-    which is only nearly the order of the tokens: where a formula has no path through the grid, it adds nothing.
-    The padding id is the blank.
+    Joint training with connectionist temporal classification (Kim, Hori and Watanabe 2017, arXiv 1609.06773) teaches
+    the encoder the symbols long before the decoder's attention is aligned. Grid positions run column by column from
+    the left, nearly in the order of the tokens; a formula without a path through the grid adds nothing. The padding
+    id is the blank.
     """
     scores = logits.float().log_softmax(dim=-1).transpose(0, 1)
     grid = torch.full_like(lengths, scores.shape[0])
@@ -42,10 +44,10 @@ def ctc_loss(logits: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
 
 
 def attention_penalty(attention: Tensor, tokens: Tensor, target: float) -> Tensor:
-    """How far the unevenness of attention (B, T - 1, P) is from `target`, as a mean over the images of a batch.
+    """Distance of the unevenness of attention (B, T - 1, P) from `target`, averaged over the images of a batch.
 
-    A position's sum over the C places that are tokens (B, T) after the first is C / P where attention is even. The
-    squared differences from that are scaled so that all attention on one position is 100 (Singh 2018, arXiv
+    The sum of a position over the C tokens (B, T) after the first is C / P where attention is even. The squared
+    differences from that are scaled so that all attention on one position is 100 (Singh 2018, arXiv
     1802.05415, and its code; after the doubly stochastic attention of Xu et al. 2015, arXiv 1502.03044).
     """
     scored = (tokens[:, 1:] != Vocabulary.pad).to(attention.dtype)

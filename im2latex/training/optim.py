@@ -1,6 +1,6 @@
-"""The optimizers of the loop, one for hidden matrices and kernels and one for all else; by default Muon and AdamW.
+"""Optimizers: one for hidden matrices and kernels and one for all other weights, by default Muon and AdamW.
 
-Muon follows the momentum of the gradient with all its singular values drawn towards one (Jordan et al. 2024,
+Muon orthogonalizes the momentum of the gradient (Jordan et al. 2024,
 kellerjordan.github.io/posts/muon), at a step size matched to that of AdamW (Liu et al. 2025, arXiv 2502.16982).
 """
 
@@ -20,28 +20,37 @@ _STATE_KEYS = ("momentum", "momentum_buffer", "exp_avg", "exp_avg_sq", "step")
 
 
 class OptimizerParams(Params):
-    """How weights follow their gradients: the hidden matrices and kernels one way, the others theirs."""
+    """Optimizers of the hidden matrices and kernels (`hidden`) and of all other weights (`others`)."""
 
-    hidden: Literal["muon", "adamw", "adam", "sgd"] = Field(description="the optimizer of hidden matrices and kernels")
-    hidden_learning_rate: float = Field(gt=0, description="its peak learning rate")
-    others: Literal["adamw", "adam", "sgd"] = Field("adamw", description="the optimizer of all other weights")
-    learning_rate: float = Field(gt=0, description="its peak learning rate")
-    momentum: float = Field(ge=0, lt=1, description="momentum of Muon and SGD")
-    betas: tuple[float, float] = Field((0.9, 0.98), description="what Adam and AdamW keep of mean and square")
+    hidden: Literal["muon", "adamw", "adam", "sgd"] = Field(
+        default="muon", description="optimizer of hidden matrices and kernels"
+    )
+    hidden_learning_rate: float = Field(default=0.006, gt=0, description="its peak learning rate")
+    others: Literal["adamw", "adam", "sgd"] = Field(default="adamw", description="optimizer of all other weights")
+    learning_rate: float = Field(default=0.002, gt=0, description="its peak learning rate")
+    momentum: float = Field(default=0.95, ge=0, lt=1, description="momentum of Muon and SGD")
+    betas: tuple[float, float] = Field(
+        default=(0.9, 0.98), description="decay rates of the moment estimates of Adam and AdamW"
+    )
     orthogonalize_in: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",
-        description="arithmetic of Muon's Newton-Schulz iteration; auto: bfloat16 where precision is bf16-mixed",
+        description="data type of Muon's Newton-Schulz iteration; auto: bfloat16 where precision is bf16-mixed",
     )
-    weight_decay: float = Field(ge=0, description="decay of hidden matrices and kernels; of Adam and SGD an L2 penalty")
-    others_weight_decay: float = Field(0.0, ge=0, description="decay of all other weights")
+    weight_decay: float = Field(
+        default=0.01, ge=0, description="weight decay of hidden matrices and kernels; an L2 penalty with Adam and SGD"
+    )
+    others_weight_decay: float = Field(default=0.0, ge=0, description="weight decay of all other weights")
 
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
-"""Coefficients of the odd polynomial whose iteration draws singular values in (0, 1] towards one (Jordan et al.)."""
+"""Coefficients of the odd polynomial whose iteration moves singular values in (0, 1] towards one (Jordan et al.)."""
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalized; for weights with two or more dimensions, kernels as (out, in * h * w)."""
+    """Orthogonalized Nesterov momentum for weights of two or more dimensions; kernels as (out, in * h * w).
+
+    torch.optim.Muon supports 2-D weights only and loops over them; here weights of one shape form one batch.
+    """
 
     def __init__(
         self,
@@ -51,7 +60,7 @@ class Muon(torch.optim.Optimizer):
         weight_decay: float,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """`dtype` is the arithmetic of `orthogonalize`."""
+        """`dtype` is the data type of `orthogonalize`."""
         super().__init__(list(weights), {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         self.dtype = dtype
 
@@ -63,12 +72,12 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Update all weights; those of one size are orthogonalized together."""
+        """Update all weights; those of one shape are orthogonalized together."""
         for group in self.param_groups:
-            alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
+            by_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
             for weight, direction in zip(group["params"], self._directions(group), strict=True):
-                alike.setdefault(direction.shape, []).append((weight, direction))
-            for shape, pairs in alike.items():
+                by_shape.setdefault(direction.shape, []).append((weight, direction))
+            for shape, pairs in by_shape.items():
                 update = orthogonalize(torch.stack([direction for _, direction in pairs]), self.dtype)
                 update *= 0.2 * max(shape) ** 0.5  # the root mean square of AdamW's steps: Liu et al., section 2.2
                 for (weight, _), change in zip(pairs, update, strict=True):
@@ -77,7 +86,7 @@ class Muon(torch.optim.Optimizer):
         return None if closure is None else closure()
 
     def _directions(self, group: dict[str, Any]) -> list[Tensor]:
-        """The Nesterov step of each weight as a matrix; a few kernels for all of them."""
+        """The Nesterov step of each weight as a matrix, by a few kernels for all weights."""
         weights: list[nn.Parameter] = group["params"]
         gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
         for weight in weights:
@@ -90,7 +99,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalize(matrices: Tensor, dtype: torch.dtype = torch.float32, iterations: int = 5) -> Tensor:
-    """Bring all singular values of (N, rows, columns) near one, by Newton-Schulz iteration in `dtype`.
+    """Move all singular values of (N, rows, columns) near one by Newton-Schulz iteration in `dtype`.
 
     bfloat16 is enough (Jordan et al.): the iteration stops at singular values between 0.7 and 1.2 in any case.
     """
@@ -108,10 +117,9 @@ def orthogonalize(matrices: Tensor, dtype: torch.dtype = torch.float32, iteratio
 def build_optimizers(
     network: Network, params: OptimizerParams, device: torch.device, half: bool = False
 ) -> list[torch.optim.Optimizer]:
-    """Two optimizers that share the weights out; the entry `peak` of each group holds its peak learning rate.
+    """The two optimizers of a network; the entry `peak` of each parameter group is its peak learning rate.
 
-    `device` is where the weights will be; on a GPU an update is one kernel. `half` says that the run computes in
-    bfloat16 where it may.
+    `device` is the device of the weights; on a GPU updates are fused. `half`: precision is bf16-mixed.
     """
     half = half if params.orthogonalize_in == "auto" else params.orthogonalize_in == "bfloat16"
     dtype = torch.bfloat16 if half else torch.float32
@@ -137,15 +145,15 @@ def _optimizer(
     device: torch.device,
     dtype: torch.dtype,
 ) -> torch.optim.Optimizer:
-    many: dict[str, bool] = {"fused": True} if device.type == "cuda" else {"foreach": True}
+    fused: dict[str, bool] = {"fused": True} if device.type == "cuda" else {"foreach": True}
     match name:
         case "muon":
             return Muon(weights, rate, params.momentum, decay, dtype)
         case "sgd":
-            return torch.optim.SGD(weights, rate, momentum=params.momentum, weight_decay=decay, **many)
+            return torch.optim.SGD(weights, rate, momentum=params.momentum, weight_decay=decay, **fused)
         case "adam":
-            return torch.optim.Adam(weights, rate, betas=params.betas, weight_decay=decay, **many)
-    return torch.optim.AdamW(weights, rate, betas=params.betas, weight_decay=decay, **many)
+            return torch.optim.Adam(weights, rate, betas=params.betas, weight_decay=decay, **fused)
+    return torch.optim.AdamW(weights, rate, betas=params.betas, weight_decay=decay, **fused)
 
 
 def optimizer_state(names: Mapping[Tensor, str], optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The learning rate over a run: warm-up, then one of six ways down."""
+"""Learning rate schedules: warm-up, then one of six decays."""
 
 import math
 from typing import Literal
@@ -9,36 +9,39 @@ from im2latex.config import Params
 
 
 class ScheduleParams(Params):
-    """The keys of a training run that decide its learning rate; `decay` says which of them are looked at."""
+    """Learning rate schedule; `decay` decides which of the keys apply."""
 
-    warmup_samples: int = Field(ge=0, description="samples over which the learning rate rises to its peak")
+    warmup_samples: int = Field(default=800, ge=0, description="samples over which the learning rate rises to its peak")
     decay: Literal["linear", "cosine", "wsd", "constant", "steps", "plateau"] = Field(
+        default="linear",
         description="linear, cosine: to zero over the budget; wsd (warm-up, stable, decay): to zero over its last "
-        "part; constant; steps: drops at given samples; plateau: drops where the validation score gets no better"
+        "part; constant; steps: drops at given samples; plateau: drops where the monitored score does not improve",
     )
-    decay_share: float = Field(0.2, gt=0, le=1, description="of wsd: the last part of the budget, as a share")
-    decay_samples: int | None = Field(None, ge=1, description="of wsd: the last part in samples, instead of a share")
-    drop_factor: float = Field(0.5, gt=0, lt=1, description="of steps and plateau: what a drop does to the rate")
-    drop_floor: float = Field(0.0, ge=0, le=1, description="of steps and plateau: least share of the peak")
-    drop_at_samples: list[int] = Field([], description="of steps: samples seen at each drop")
-    drop_patience: int = Field(3, ge=0, description="of plateau: validations in a row that may be no better")
-    drop_against: Literal["best", "previous"] = Field("best", description="of plateau: what is to be surpassed")
+    decay_share: float = Field(
+        default=0.2, gt=0, le=1, description="of wsd: share of the budget, at its end, that decays"
+    )
+    decay_samples: int | None = Field(default=None, ge=1, description="of wsd: samples that decay, instead of a share")
+    drop_factor: float = Field(default=0.5, gt=0, lt=1, description="of steps and plateau: factor of one drop")
+    drop_floor: float = Field(default=0.0, ge=0, le=1, description="of steps and plateau: smallest share of the peak")
+    drop_at_samples: list[int] = Field(default=[], description="of steps: samples seen at each drop")
+    drop_patience: int = Field(default=3, ge=0, description="of plateau: validations without improvement before a drop")
+    drop_against: Literal["best", "previous"] = Field(default="best", description="of plateau: the score to improve on")
 
 
 def learning_rate_factor(
-    params: ScheduleParams, seen: int, total: int, drops: int = 0, spent: float | None = None
+    params: ScheduleParams, seen: int, total: int, drops: int = 0, budget_used: float | None = None
 ) -> float:
-    """The share of the peak learning rate for the step after `seen` of `total` samples.
+    """Share of the peak learning rate for the step after `seen` of `total` samples.
 
-    `drops` counts those that a plateau has brought so far. `spent` is the share of the budget that is used up where
-    that is not `seen / total`, as before a deadline. The warm-up is a ceiling over the way down.
+    `drops` are the drops of a plateau so far. `budget_used` is the used share of the budget where that is not
+    `seen / total`, as with a deadline. The result is the smaller of warm-up and decay.
     """
-    used = seen / total if spent is None else spent
-    return min(_descent(params, seen, total, drops, used), (seen + 1) / max(1, params.warmup_samples))
+    used = seen / total if budget_used is None else budget_used
+    return min(_decay(params, seen, total, drops, used), (seen + 1) / max(1, params.warmup_samples))
 
 
-def _descent(params: ScheduleParams, seen: int, total: int, drops: int, spent: float) -> float:
-    left = max(0.0, 1 - spent)
+def _decay(params: ScheduleParams, seen: int, total: int, drops: int, budget_used: float) -> float:
+    left = max(0.0, 1 - budget_used)
     match params.decay:
         case "linear":
             return left

@@ -1,4 +1,4 @@
-"""How often a decoder reads its own tokens while it trains (Bengio et al. 2015, arXiv 1506.03099, section 2.4)."""
+"""Scheduled sampling of decoder inputs (Bengio et al. 2015, arXiv 1506.03099, section 2.4)."""
 
 import math
 from typing import Literal
@@ -11,21 +11,23 @@ from im2latex.config import Params
 
 
 class ScheduledSamplingParams(Params):
-    """The probability of reading the given token, which falls with the steps i that are done."""
+    """Probability of teacher forcing, which decreases with the steps i."""
 
-    decay: Literal["exponential", "inverse-sigmoid"] = Field(description="k^i, or k / (k + exp(i / k))")
-    k: float = Field(gt=0, description="below 1 for exponential, at least 1 for inverse-sigmoid")
-    step_samples: int = Field(ge=1, description="samples that count as one step")
+    decay: Literal["exponential", "inverse-sigmoid"] = Field(
+        default="inverse-sigmoid", description="k^i, or k / (k + exp(i / k))"
+    )
+    k: float = Field(default=150.0, gt=0, description="below 1 for exponential, at least 1 for inverse-sigmoid")
+    step_samples: int = Field(default=16, ge=1, description="samples that count as one step")
 
     @model_validator(mode="after")
-    def _k_makes_it_fall(self) -> "ScheduledSamplingParams":
+    def _k_fits_decay(self) -> "ScheduledSamplingParams":
         if (self.decay == "exponential") != (self.k < 1):
             raise ValueError(f"k = {self.k} does not fit {self.decay}: below 1 for exponential, else at least 1")
         return self
 
 
 def teacher_forcing_probability(params: ScheduledSamplingParams, seen: int) -> float:
-    """The probability of reading the given token after `seen` samples."""
+    """Probability that the decoder input is the token of the label, after `seen` samples."""
     step = seen / params.step_samples
     if params.decay == "exponential":
         return float(params.k**step)
@@ -33,7 +35,7 @@ def teacher_forcing_probability(params: ScheduledSamplingParams, seen: int) -> f
 
 
 def sampling_mask(tokens: Tensor, params: ScheduledSamplingParams | None, seen: int, seed: int) -> Tensor | None:
-    """Where, in tokens (B, T), the decoder reads its own; never the first. None where it always reads those given."""
+    """Mask over tokens (B, T) of inputs that are the decoder's predictions, never the first; None without params."""
     if params is None:
         return None
     drawn = torch.rand(tokens.shape, generator=torch.Generator().manual_seed(seed))

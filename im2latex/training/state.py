@@ -1,10 +1,10 @@
-"""A training run between two steps: kept in memory, saved and resumed.
+"""Training state: all that a run needs to be resumed after a step, in memory and on disk.
 
 reads, writes  <folder>/state.pt           weights, their average, the best average, the optimizers, losses and counts;
                                            its last 32 bytes are the SHA-256 of all before them
                <folder>/state-earlier.pt   the state that was saved before; read where state.pt is damaged
 
-Nothing else is needed to resume exactly: order, placing and dropout follow from the seed and the step.
+Nothing else is needed to resume exactly: batch order, image placement and dropout follow from the seed and the step.
 """
 
 import copy
@@ -13,7 +13,7 @@ import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -30,38 +30,48 @@ STATE, EARLIER = "state.pt", "state-earlier.pt"
 
 COUNTS = ("step", "seen", "total", "validations", "validated")
 
-FORMAT = 2
-"""Version of what is saved: a state of another version is never taken up, one of other code with this version is."""
+FORMAT = 3
+"""Version of the saved content. A state of another version is never resumed; one of other code with this version is."""
 
 
 class InterruptedRunError(Im2LatexError):
-    """The run was told to stop; its state is saved."""
+    """A signal stopped the run; its state is saved."""
+
+
+class EarlierBudget(TypedDict):
+    """A budget of the run before the present one, and the samples it had seen when the budget changed."""
+
+    samples: int
+    sample_budget: int
 
 
 class TrainingState:
     """`step` and `seen` count steps and samples done; `total` is the budget in samples, 0 until it is known.
 
     `validations` counts the multiples of the validation interval that were passed and validated at; `validated` are the
-    samples seen at the last validation. `best` is the average of the best validation with its counts, on the CPU.
+    samples seen at the last validation. `best` are the averaged weights of the best validation, on the CPU, with their
+    counts. `budget` are the parameters behind `total`.
     """
 
     def __init__(self, network: nn.Module, average: Network, optimizers: list[Any]) -> None:
         self.network = network
         self.average = average
         self.optimizers = optimizers
-        self.watch = LossMonitor()
-        self.progress = EarlyStopping()
+        self.loss_monitor = LossMonitor()
+        self.early_stopping = EarlyStopping()
         self.best: dict[str, Tensor] | None = None
         self.best_counts: dict[str, int] = {}
+        self.budget: dict[str, Any] = {}
+        self.earlier_budgets: list[EarlierBudget] = []
         self.step = self.seen = self.total = self.validations = self.validated = 0
 
     @property
     def counts(self) -> dict[str, int]:
-        """What a checkpoint tells of its training."""
+        """Counts that a checkpoint has."""
         return {"steps": self.step, "samples": self.seen, "sample_budget": self.total}
 
-    def keep_best(self) -> None:
-        """The average as it is now is the best one."""
+    def store_best(self) -> None:
+        """Store the present average as the best one."""
         self.best = {name: weight.cpu().clone() for name, weight in self.average.state_dict().items()}
         self.best_counts = self.counts
 
@@ -70,30 +80,33 @@ class TrainingState:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "watch": self.watch.state_dict(),
-            "progress": asdict(self.progress),
+            "loss_monitor": self.loss_monitor.state_dict(),
+            "early_stopping": asdict(self.early_stopping),
             "best": self.best,
             "best_counts": self.best_counts,
+            "budget": self.budget,
+            "earlier_budgets": self.earlier_budgets,
         } | {name: getattr(self, name) for name in COUNTS}
 
     def snapshot(self) -> dict[str, Any]:
-        """All of it as plain values, independent of later steps."""
+        """A copy of the content, independent of later steps."""
         return copy.deepcopy(self._content())
 
     def restore(self, snapshot: dict[str, Any]) -> None:
-        """Return to where `snapshot` was taken."""
+        """Restore the content that `snapshot` returned."""
         self.network.load_state_dict(snapshot["network"])
         self.average.load_state_dict(snapshot["average"])
-        for optimizer, kept in zip(self.optimizers, snapshot["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
-        self.watch.load_state_dict(snapshot["watch"])
-        self.progress = EarlyStopping(**snapshot["progress"])
+        for optimizer, content in zip(self.optimizers, snapshot["optimizers"], strict=True):
+            optimizer.load_state_dict(content)
+        self.loss_monitor.load_state_dict(snapshot["loss_monitor"])
+        self.early_stopping = EarlyStopping(**snapshot["early_stopping"])
+        self.budget, self.earlier_budgets = snapshot["budget"], snapshot["earlier_budgets"]
         self.best, self.best_counts = snapshot["best"], snapshot["best_counts"]
         for name in COUNTS:
             setattr(self, name, snapshot[name])
 
     def save(self, folder: Path, identity: str) -> None:
-        """Write state.pt, whole or not at all, and keep the one before; `identity` names the run it belongs to."""
+        """Write state.pt atomically and keep the one before; `identity` names the run it belongs to."""
         content = self._content() | {"identity": identity, "format": FORMAT}
 
         def write(path: Path) -> None:
@@ -103,9 +116,9 @@ class TrainingState:
         atomic_write(folder / STATE, write, folder / EARLIER)
 
     def resume(self, folder: Path, identity: str) -> bool:
-        """Take up the run saved in `folder`, if there is one: its state, or the earlier one where that is damaged.
+        """Resume the run saved in `folder`, if there is one: its state, or the earlier one where that is damaged.
 
-        Raises `ArtifactError` where neither is whole, or it is another run's.
+        Returns whether there was one. Raises `ArtifactError` where both are damaged, or belong to another run.
         """
         path = folder / STATE
         if not path.exists():
@@ -118,11 +131,11 @@ class TrainingState:
                 content = read_state(path)
             except ArtifactError:
                 raise ArtifactError(f"{error}; remove {folder} and train again") from None
-            tqdm.write(f"{error}; going on with {EARLIER}, after {content['seen']:,} samples", sys.stderr)
-        self._take_up(content, identity, path)
+            tqdm.write(f"{error}; resuming from {EARLIER}, after {content['seen']:,} samples", sys.stderr)
+        self._load(content, identity, path)
         return True
 
-    def _take_up(self, content: dict[str, Any], identity: str, path: Path) -> None:
+    def _load(self, content: dict[str, Any], identity: str, path: Path) -> None:
         try:
             if content["format"] != FORMAT or content["identity"] != identity:
                 raise ArtifactError(f"{path}: belongs to a run with other data or params; remove it and train again")
@@ -132,12 +145,12 @@ class TrainingState:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """What `TrainingState.save` wrote; raises `ArtifactError` where any byte of it is another."""
+    """Read what `TrainingState.save` wrote; raises `ArtifactError` where any byte of it differs."""
     if not path.is_file():
         raise ArtifactError(f"{path}: no such file")
     try:
         if not _is_whole(path):
-            raise ArtifactError(f"{path}: damaged, its checksum is another")
+            raise ArtifactError(f"{path}: damaged, its checksum differs")
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"{path}: damaged, or of other code ({error})") from None
@@ -145,7 +158,7 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a state is as it was written; those from before checksums end as a ZIP file does, and have its sums."""
+    """Whether a state is undamaged; one without a checksum at its end is a ZIP file, which has checksums inside."""
     if has_valid_checksum(path):
         return True
     with path.open("rb") as stream:

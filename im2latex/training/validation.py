@@ -1,6 +1,5 @@
-"""How good a network is on a fixed part of the split val: loss, token errors, exact formulas, and a few readings."""
+"""Validation on a fixed part of the split val: loss, token error rate, exact match, and a few predictions."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,14 +9,14 @@ from rapidfuzz.distance import Levenshtein
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.decoding.greedy import greedy
 from im2latex.models.model import Network
-from im2latex.training.collate import Batch, collate
+from im2latex.training.collate import collate
 from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.losses import sequence_loss
 from im2latex.training.sampler import BatchParams, bucket_batches
 
 
 class ValidationExample(NamedTuple):
-    """What a network reads in the image of one sample: ids of the label and of the hypothesis, without marks."""
+    """Prediction for one sample: token ids of the label and of the hypothesis, without marks."""
 
     formula_id: str
     reference: list[int]
@@ -25,28 +24,28 @@ class ValidationExample(NamedTuple):
 
 
 class Validation:
-    """A fixed, evenly spread choice of `count` samples, cut into batches once.
+    """Scores of a fixed, evenly spaced selection of `count` samples.
 
-    `readings` are those of `examples` of them, spread as evenly, at the last scoring. Without `search` nothing is read,
-    and the loss is the only score.
+    `examples` are the predictions for `example_count` of them at the last scoring. Without `search` nothing is
+    decoded, and the loss is the only score.
     """
 
     def __init__(
-        self, samples: InMemoryDataset, count: int, params: BatchParams, examples: int = 0, search: bool = True
+        self, dataset: InMemoryDataset, count: int, params: BatchParams, example_count: int = 0, search: bool = True
     ) -> None:
-        chosen = _spread(len(samples), count)
-        self.readings: list[ValidationExample] = []
-        self._shown = [samples.ids[chosen[place]] for place in _spread(len(chosen), examples)]
-        self._samples, self._search = samples, search
-        self._batches = bucket_batches(samples, params, indices=chosen)
-        self._max_tokens = max(shape.tokens for shape in samples.shapes)
+        selected = _evenly_spaced(len(dataset), count)
+        self.examples: list[ValidationExample] = []
+        self._example_ids = [dataset.ids[selected[place]] for place in _evenly_spaced(len(selected), example_count)]
+        self._dataset, self._search = dataset, search
+        self._batches = bucket_batches(dataset, params, indices=selected)
+        self._max_tokens = max(shape.tokens for shape in dataset.shapes)
 
     @torch.inference_mode()
     def score(self, network: Network, device: torch.device) -> dict[str, float]:
-        """Loss a token (nats), token errors (Levenshtein) a reference token, and share of exact formulas."""
-        readings: dict[str, ValidationExample] = {}
+        """Loss per token (nats), token edits (Levenshtein) per reference token, and share of exact formulas."""
+        predictions: dict[str, ValidationExample] = {}
         loss = tokens = edits = length = exact = count = 0.0
-        for batch in self._read():
+        for batch in (collate(self._dataset, indices) for indices in self._batches):
             images, references = batch.images.to(device), batch.tokens.to(device)
             logits = network(images, references[:, :-1]).logits
             scored = int((references[:, 1:] != Vocabulary.pad).sum())
@@ -61,17 +60,14 @@ class Validation:
                 length += len(wanted)
                 exact += wanted == found.tokens
                 count += 1
-                readings[name] = ValidationExample(name, wanted, found.tokens)
+                predictions[name] = ValidationExample(name, wanted, found.tokens)
         if not self._search:
             return {"val_loss": loss / tokens}
-        self.readings = [readings[name] for name in self._shown]
+        self.examples = [predictions[name] for name in self._example_ids]
         return {"val_loss": loss / tokens, "val_token_error": edits / length, "val_exact": exact / count}
 
-    def _read(self) -> Iterator[Batch]:
-        return (collate(self._samples, indices) for indices in self._batches)
 
-
-def _spread(size: int, count: int) -> list[int]:
-    """At most `count` places of `size`, evenly spread, both ends among them."""
-    places: list[int] = np.linspace(0, size - 1, min(count, size)).round().astype(int).tolist()
-    return places
+def _evenly_spaced(size: int, count: int) -> list[int]:
+    """At most `count` indices below `size`, evenly spaced, both ends included."""
+    indices: list[int] = np.linspace(0, size - 1, min(count, size)).round().astype(int).tolist()
+    return indices

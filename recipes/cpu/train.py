@@ -19,7 +19,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,21 +27,22 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from im2latex.config import check, load_yaml
+from im2latex.config import check, load_yaml, merge
 from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import Im2LatexError, InputError
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.training.config import TrainParams
+from im2latex.training.config import TrainerParams, TrainParams
 from im2latex.training.finetune import open_pretrained
-from im2latex.training.loop import in_words, train
 from im2latex.training.metrics_log import MetricsLog
 from im2latex.training.schedule import ScheduleParams
 from im2latex.training.state import FORMAT, InterruptedRunError, read_state
+from im2latex.training.trainer import Callback, Row, Trainer, format_row
+from im2latex.training.validation import ValidationExample
 from pipeline.paths import state_root
 from pipeline.training_state import locked
 from recipes.half_precision import halve
-from recipes.overrides import assignment, merged
+from recipes.overrides import assignment
 
 FINISHED = "finished.json"
 OVERRIDES = Path(__file__).parent / "overrides.yaml"
@@ -60,45 +61,72 @@ def main(
     if threads:
         torch.set_num_threads(threads)
     try:
-        content = merged(load_yaml(Path("params.yaml")), load_yaml(overrides))
+        content = merge(load_yaml(Path("params.yaml")), load_yaml(overrides))
         for text in set_value or []:
-            content = merged(content, assignment(text))
+            content = merge(content, assignment(text))
         params = check(content["train"], TrainParams, "train")
+        settings = check(content.get("trainer", {}), TrainerParams, "trainer")
         dataset = read_dataset(data / "bucket")["hash"]
         folder = (state or state_root()) / "train" / _key(params, dataset)
         if decay_samples:
             folder, params = last_stretch(folder, params, decay_samples)
         images = {"dpi": content["render"]["renderer"]["dpi"], **content["render"]["image"]}
         with locked(folder, typer.echo):
-            run(params, data, dataset, folder, images, minutes)
+            run(params, settings, data, dataset, folder, images, minutes)
     except Im2LatexError as error:
         typer.echo(f"train_cpu: {error}", err=True)
         sys.exit(error.exit_code)
 
 
+class _Exports(Callback):
+    """Logs rows with processor seconds, and exports the averaged weights after every validation."""
+
+    def __init__(self, folder: Path, images: dict[str, int]) -> None:
+        self._folder, self._images = folder, images
+        self._metrics = MetricsLog(folder / "curve.jsonl")
+
+    def on_validation(self, row: Row, examples: Sequence[ValidationExample]) -> None:  # noqa: ARG002
+        """Log the row."""
+        self._metrics.add([{**row, "processor_seconds": round(time.process_time(), 1)}])
+        typer.echo(format_row(row))
+
+    def on_message(self, text: str) -> None:
+        """Print the line."""
+        typer.echo(text)
+
+    def on_save(self) -> None:
+        """Export the weights in half precision."""
+        _save_half(load_checkpoint(self._folder / "last"), self._folder, self._images)
+
+
 def run(
-    params: TrainParams, data: Path, dataset: str, folder: Path, images: dict[str, int], minutes: float | None
+    params: TrainParams,
+    settings: TrainerParams,
+    data: Path,
+    dataset: str,
+    folder: Path,
+    images: dict[str, int],
+    minutes: float | None,
 ) -> None:
     """One stretch of training in `folder`; `images` are the settings of the images, as a checkpoint notes them."""
     vocabulary = Vocabulary.load(data / "tokenize" / "vocabulary.json")
-    journal = MetricsLog(folder / "curve.jsonl")
-    start = open_pretrained(params.start) if params.start else None
+    pretrained = open_pretrained(params.init_from) if params.init_from else None
     typer.echo(f"state in {folder}")
-
-    def log(row: Mapping[str, float]) -> None:
-        journal.add([{**row, "processor_seconds": round(time.process_time(), 1)}])
-        typer.echo(in_words(dict(row)))
-
-    def export() -> None:
-        _save_half(load_checkpoint(folder / "last"), folder, images)
-
+    trainer = Trainer(
+        params,
+        data / "bucket",
+        vocabulary,
+        dataset,
+        folder,
+        settings=settings,
+        pretrained=pretrained,
+        callback=_Exports(folder, images),
+    )
     ended, over = threading.Event(), threading.Event()
     if minutes:
         threading.Thread(target=_stop_after, args=(60 * minutes, ended, over), daemon=True).start()
     try:
-        checkpoint = train(
-            params, data / "bucket", vocabulary, dataset, folder, log, typer.echo, start=start, saved=export
-        )
+        checkpoint = trainer.fit()
     except InterruptedRunError as stopped:
         if not over.is_set():
             raise
@@ -146,7 +174,7 @@ def last_stretch(folder: Path, params: TrainParams, samples: int) -> tuple[Path,
 
 def _key(params: TrainParams, dataset: str) -> str:
     """Names the run: data, params without budget and schedule, and the version of the format; code is not in it."""
-    content = json.dumps([params.deciding() | {"budget": None, "schedule": None}, dataset, FORMAT])
+    content = json.dumps([params.state_key() | {"schedule": None}, dataset, FORMAT])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 

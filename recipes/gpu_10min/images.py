@@ -151,21 +151,21 @@ class ArrivingBatches:
         """The bucket of each sample to train on, -1 for all others."""
         return np.where(self._samples.labels.held_out, -1, np.array(self._samples.bucket, dtype=np.int64))
 
-    def indices(self, place: int) -> list[int]:
+    def indices(self, position: int) -> list[int]:
         """The samples of a batch; of those before the last one asked for, only the latest are remembered."""
-        while place >= self._first + len(self._batches):
+        while position >= self._first + len(self._batches):
             self.take()
             kept = self._batches[-REMEMBERED:]
             self._first += len(self._batches) - len(kept)
             self._batches = kept + self._cut()
             self._round += 1
-        return self._batches[place - self._first]
+        return self._batches[position - self._first]
 
-    def batch(self, place: int, placing: torch.Generator | None) -> Batch:
-        """The batch on the device; images lie at random corners from `placing`, centred without."""
-        indices = self.indices(place)
+    def batch(self, position: int, generator: torch.Generator | None) -> Batch:
+        """The batch on the device; images are placed at random by `generator`, centred without."""
+        indices = self.indices(position)
         shape = self._samples.shapes[self._samples.bucket[indices[0]]]
-        images = self._samples.gather(indices, image_offsets(self._samples, indices, placing), shape)
+        images = self._samples.gather(indices, image_offsets(self._samples, indices, generator), shape)
         tokens = to_device(pad_tokens(self._samples, indices, self._params.tokens_step), self._samples.device)
         return Batch(images, tokens, [self._samples.ids[index] for index in indices])
 

@@ -22,8 +22,8 @@ from safetensors.torch import save_file
 
 from im2latex.errors import ArtifactError
 from im2latex.training.checkpoint import save_checkpoint
+from im2latex.training.engine import TrainingEngine
 from im2latex.training.optim import OPTIMIZER_STATE
-from im2latex.training.run import Run
 from recipes.half_precision import halve
 
 STATE = "state"
@@ -49,18 +49,18 @@ class Output:
         beside = outside.stat().st_dev == out.stat().st_dev and os.access(outside, os.W_OK)
         self._draft = (outside if beside else out) / f".{out.name}.draft"
 
-    def write(self, run: Run) -> int:
-        """Put the averaged weights and the momentum of a run there; returns their bytes.
+    def write(self, engine: TrainingEngine) -> int:
+        """Put the averaged weights and the momentum of a training there; returns their bytes.
 
         Raises `ArtifactError` where they are more than what comes back; what was there stays.
         """
         shutil.rmtree(self._draft, ignore_errors=True)
         with tempfile.TemporaryDirectory() as name:
             whole = Path(name)
-            checkpoint = run.checkpoint("last")
+            checkpoint = engine.checkpoint("last")
             halve(checkpoint.network)
             save_checkpoint(replace(checkpoint, images=self._images), whole)
-            save_file(run.momentum(), whole / OPTIMIZER_STATE)
+            save_file(engine.optimizer_state(), whole / OPTIMIZER_STATE)
             split(whole, self._draft)
         return self._put()
 

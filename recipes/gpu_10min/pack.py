@@ -23,7 +23,7 @@ import typer
 import yaml
 from numpy.typing import NDArray
 
-from im2latex.config import check, load_yaml
+from im2latex.config import check, load_yaml, merge
 from im2latex.dataset.buckets import BucketParams, choose_shapes, save_shapes
 from im2latex.dataset.filters import FilterParams
 from im2latex.dataset.readers.files import read_file
@@ -41,7 +41,7 @@ from pipeline.paths import ROOT
 from pipeline.project_renderer import RenderStageParams
 from recipes.archive import plain, size_of, wheels
 from recipes.gpu_10min.labels import Labels
-from recipes.overrides import assignment, merged
+from recipes.overrides import assignment
 from recipes.portable_tex import collect
 
 CARRIED_BYTES = 64 * 2**20
@@ -76,9 +76,9 @@ def main(
     try:
         params = load_yaml(ROOT / "params.yaml")
         for path in overrides or OVERRIDES:
-            params = merged(params, load_yaml(path))
+            params = merge(params, load_yaml(path))
         for text in set_value or []:
-            params = merged(params, assignment(text))
+            params = merge(params, assignment(text))
         params = _with_pdfium(params)
         chosen = [text for path in train for text in islice(_formulas(path), count or None)]
         labels = packed(params, chosen, list(islice(_formulas(val), val_count)), _all(held_out or []), normalized)
@@ -167,7 +167,7 @@ def _with_pdfium(params: dict[str, Any]) -> dict[str, Any]:
     variants = [
         variant | ({"rasterizer": "pdfium"} if "rasterizer" in variant else {}) for variant in styles["variants"]
     ]
-    return merged(params, {"render": {"renderer": {"rasterizer": "pdfium"}, "styles": {"variants": variants}}})
+    return merge(params, {"render": {"renderer": {"rasterizer": "pdfium"}, "styles": {"variants": variants}}})
 
 
 def state_bytes(params: TrainParams, vocabulary: Vocabulary) -> int:

@@ -24,21 +24,21 @@ from typing import Annotated
 import torch
 import typer
 
-from im2latex.config import check, load_section, load_yaml
+from im2latex.config import check, load_section, load_yaml, merge, project_section
 from im2latex.dataset.buckets import BucketParams, load_shapes
 from im2latex.errors import Im2LatexError, InputError
 from im2latex.io.atomic_write import atomic_write
 from im2latex.parallel.process_guard import exit_with_parent
-from im2latex.training.config import BudgetParams, TrainParams
+from im2latex.training.config import BudgetParams, TrainerParams, TrainParams
 from im2latex.training.devices import choose_precision, describe_devices, launch
+from im2latex.training.engine import TrainingEngine
 from im2latex.training.finetune import open_pretrained
-from im2latex.training.run import Run
 from im2latex.training.signals import Requests, signal_requests
 from im2latex.training.validation import Validation
 from recipes.gpu_10min.images import ArrivingBatches, ArrivingSamples, HeldOut
 from recipes.gpu_10min.labels import Labels
 from recipes.gpu_10min.output import Output, join
-from recipes.overrides import assignment, merged
+from recipes.overrides import assignment
 
 DATA = Path("data")
 FIRST = 60_000
@@ -86,7 +86,7 @@ def main(
 def _params(assignments: list[str]) -> TrainParams:
     values = load_yaml(Path("params.yaml"))["train"]
     for text in assignments:
-        values = merged(values, assignment(text))
+        values = merge(values, assignment(text))
     return check(values, TrainParams, "train")
 
 
@@ -107,45 +107,48 @@ def _train(
     if start is not None:
         output.keep(start)  # so that a kill in the first seconds leaves what came
     with _rendering(work) as renderer:
-        run, batches, samples = _made_run(params, work, start)
-        size = output.write(run)
+        engine, batches, samples = _made_engine(params, work, start)
+        size = output.write(engine)
         record({"event": "ready", "devices": describe_devices(), "state_mb": round(size / 2**20, 2)})
         _wait(batches, renderer, first, time.time() + (until - time.time()) / 3, requests)
         record({"event": "first step", "images": samples.arrived})
         deadline = until - reserve
-        _set_deadline(run, deadline - time.time())
+        _set_deadline(engine, deadline - time.time())
         began, written = time.time(), time.time()
-        while not run.finished and not requests.stop:
-            run.step()
+        while not engine.finished and not requests.stop:
+            engine.train_step()
             if time.time() - written >= every:
                 written = time.time()
-                row = _row(run, samples, began)
-                output.write(run)
+                row = _row(engine, samples, began)
+                output.write(engine)
                 record(row)
-    run.check_losses()
-    run.estimate_batch_norms()
-    output.write(run)
-    trained = _row(run, samples, began) | {"event": "trained"}
+    engine.check_losses()
+    engine.update_batch_norm()
+    output.write(engine)
+    trained = _row(engine, samples, began) | {"event": "trained"}
     record(trained)
     results = trained | {"devices": describe_devices(), "peak_mb": _peak_mb(), "refused": samples.refused}
     _save_results(out, results)
     if not requests.stop:
         held_out = HeldOut(samples)
         if len(held_out):
-            params = run.params
+            params = engine.params
             # A search takes up to 224 steps a batch, most of which wait for Python: there is no time for it here.
             validation = Validation(held_out, params.validation_samples, params.batches, search=False)
-            scores: dict[str, float | int | str] = {**run.look(validation)}
+            scores: dict[str, float | int | str] = {**engine.evaluate(validation)}
             record(scores | {"event": "validated"})
             _save_results(out, results | scores)
 
 
-def _made_run(params: TrainParams, work: Path, start: Path | None) -> tuple[Run, ArrivingBatches, ArrivingSamples]:
-    """The run, with the weights and the momentum of `start`."""
+def _made_engine(
+    params: TrainParams, work: Path, start: Path | None
+) -> tuple[TrainingEngine, ArrivingBatches, ArrivingSamples]:
+    """The training, with the weights and the momentum of `start`."""
     labels = Labels.load(DATA)
-    precision = choose_precision(params.precision, params.accelerator)
+    accelerator = project_section(TrainerParams, "trainer").accelerator
+    precision = choose_precision(params.precision, accelerator)
     params = params.model_copy(update={"precision": precision})
-    fabric = launch(params.accelerator, 1, precision, idle_weights=False)
+    fabric = launch(accelerator, 1, precision, unused_weights=False)
     bucket = load_section("bucket", BucketParams)
     samples = ArrivingSamples(labels, load_shapes(DATA / "buckets.json"), bucket, work, fabric.device)
     batches = ArrivingBatches(samples, params.batches, params.seed)
@@ -154,14 +157,14 @@ def _made_run(params: TrainParams, work: Path, start: Path | None) -> tuple[Run,
         if start is not None:
             join(start, Path(name))
             loaded = open_pretrained(name)
-        run = Run(fabric, params, samples, labels.vocabulary, labels.digest, work, loaded, batches)
-    run.state.total = params.budget.samples or _ENDLESS
-    return run, batches, samples
+        engine = TrainingEngine(fabric, params, samples, labels.vocabulary, labels.digest, work, loaded, batches)
+    engine.state.total = params.budget.samples or _ENDLESS
+    return engine, batches, samples
 
 
-def _set_deadline(run: Run, seconds: float) -> None:
-    budget = BudgetParams(samples=run.params.budget.samples, deadline_seconds=max(1.0, seconds))
-    run.params = run.params.model_copy(update={"budget": budget})
+def _set_deadline(engine: TrainingEngine, seconds: float) -> None:
+    budget = BudgetParams(samples=engine.params.budget.samples, deadline_seconds=max(1.0, seconds))
+    engine.params = engine.params.model_copy(update={"budget": budget})
 
 
 def _wait(
@@ -191,9 +194,9 @@ def _rendering(work: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def _row(run: Run, samples: ArrivingSamples, began: float) -> dict[str, float | int | str]:
-    state = run.state
-    losses = state.watch.logged
+def _row(engine: TrainingEngine, samples: ArrivingSamples, began: float) -> dict[str, float | int | str]:
+    state = engine.state
+    losses = state.loss_monitor.losses
     queued = time.time()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
@@ -202,7 +205,7 @@ def _row(run: Run, samples: ArrivingSamples, began: float) -> dict[str, float | 
         "steps": state.step,
         "samples_per_second": round(state.seen / max(1e-9, time.time() - began), 1),
         "images": samples.arrived,
-        "spent": round(run.spent, 4),
+        "spent": round(engine.budget_used, 4),
         "queued_seconds": round(time.time() - queued, 3),  # work that the device still had: near 0, it waits for Python
     }
     if losses:

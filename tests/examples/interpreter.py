@@ -16,7 +16,8 @@ import yaml
 from typer.testing import CliRunner
 
 from im2latex.cli import app
-from recipes.overrides import assignment, merged
+from im2latex.config import merge
+from recipes.overrides import assignment
 from tests.pipeline.conftest import run
 from tests.pipeline.test_graph import STAGES
 
@@ -109,7 +110,7 @@ def set_value(text: str) -> None:
     values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     changes = assignment(text)
     assert _known(values, changes), f"{text}: params.yaml has no such key"
-    path.write_text(yaml.safe_dump(merged(values, changes)), encoding="utf-8")
+    path.write_text(yaml.safe_dump(merge(values, changes)), encoding="utf-8")
 
 
 def _known(values: Any, changes: Any) -> bool:

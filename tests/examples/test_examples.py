@@ -14,10 +14,11 @@ import pytest
 import yaml
 
 import im2latex
+from im2latex.config import merge
 from im2latex.latex.grammar.generator import generate
 from pipeline.paths import ROOT
 from tests.examples.interpreter import Interpreter, copied, set_value
-from tests.pipeline.conftest import TINY, merged
+from tests.pipeline.conftest import TINY
 
 EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.sh"))
@@ -32,8 +33,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copied(ROOT, tmp_path, "examples", "custom")
     (tmp_path / "data" / "raw").mkdir(parents=True)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params = merged(params, {name: TINY[name] for name in ("render", "bucket", "train")})
-    params = merged(params, {"render": {"renderer": {"rasterizer": "pdfium"}}, "filter": {"max_width_px": 2000}})
+    params = merge(params, {name: TINY[name] for name in ("render", "bucket", "train")})
+    params = merge(params, {"render": {"renderer": {"rasterizer": "pdfium"}}, "filter": {"max_width_px": 2000}})
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     return tmp_path
 

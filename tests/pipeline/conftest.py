@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from im2latex.config import merge
 from im2latex.latex.grammar.generator import generate
 from im2latex.models.presets import load_preset
 from pipeline.paths import ROOT
@@ -58,21 +59,13 @@ def _run(stages: Sequence[str]) -> None:
         runpy.run_module(f"pipeline.{stage}", run_name="__main__")
 
 
-def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with the values of `changes` put over it, level by level."""
-    result = dict(base)
-    for key, value in changes.items():
-        result[key] = merged(base.get(key) or {}, value) if isinstance(value, dict) else value
-    return result
-
-
 @pytest.fixture
 def set_params(tmp_path: Path) -> Callable[[dict[str, Any]], None]:
     """Write params.yaml: the repository's, made small, with changes."""
     repository = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
     def write(changes: dict[str, Any]) -> None:
-        values = merged(merged(repository, TINY), changes)
+        values = merge(merge(repository, TINY), changes)
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
 
     return write

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from im2latex.config import merge
 from im2latex.io.manifest import verify
 from im2latex.latex.grammar.generator import generate
 from pipeline.paths import ROOT
-from tests.pipeline.conftest import TINY, merged
+from tests.pipeline.conftest import TINY
 
 pytestmark = [
     pytest.mark.needs_tex,
@@ -55,7 +56,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / file, project)
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: stages[name] for name in STAGES}}))
-    params = merged(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), TINY)
+    params = merge(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), TINY)
     (project / "params.yaml").write_text(yaml.safe_dump(params | {"dataset": "sample"}))
     (project / "data" / "raw" / "sample").mkdir(parents=True)
     (project / "data" / "raw" / "sample" / "formulas.txt").write_text("\n".join(generate(60, 5)))

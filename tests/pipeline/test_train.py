@@ -1,6 +1,7 @@
 """A training run that is stopped leaves no outputs, exits 1, and is taken up where it was."""
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -8,20 +9,25 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from dvc.repo import Repo
 
 from im2latex.config import load_section
+from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.io.parquet import read_parts
-from im2latex.training.config import TrainParams
-from im2latex.training.run import Run
+from im2latex.training.config import BudgetParams, TrainParams
+from im2latex.training.engine import TrainingEngine
+from im2latex.training.trainer import Row
+from im2latex.training.validation import ValidationExample
 from pipeline import train
+from pipeline.paths import ROOT
 from pipeline.stage import Stage
-from pipeline.train import TrainingLog, state_folder
+from pipeline.train import StageCallback, state_folder
+from pipeline.training_state import METRICS
 from tests.pipeline.conftest import run
 from tests.pipeline.test_graph import STAGES
 
@@ -42,14 +48,14 @@ def test_a_stopped_run_is_taken_up(
     }
 
     shutil.rmtree(".cache/train")
-    original = TrainingLog.__call__
+    original = StageCallback.on_validation
 
-    def interrupt_after_first_row(self: TrainingLog, row: dict[str, float]) -> None:
-        original(self, row)
+    def interrupt_after_first_row(self: StageCallback, row: Row, examples: list[ValidationExample]) -> None:
+        original(self, row, examples)
         if len(self.rows) == 1:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(TrainingLog, "__call__", interrupt_after_first_row)
+    monkeypatch.setattr(StageCallback, "on_validation", interrupt_after_first_row)
     with pytest.raises(SystemExit) as stopped:
         Stage("train", TrainParams, train.work, ()).main([])
     assert stopped.value.code == 1
@@ -71,19 +77,19 @@ def test_a_stopped_run_is_taken_up(
 
 def stop_after_the_first_row(monkeypatch: pytest.MonkeyPatch, number: signal.Signals = signal.SIGUSR1) -> None:
     """Run the stage until its first validation has been logged."""
-    original = TrainingLog.__call__
+    original = StageCallback.on_validation
 
-    def interrupt(self: TrainingLog, row: dict[str, float]) -> None:
-        original(self, row)
+    def interrupt(self: StageCallback, row: Row, examples: list[ValidationExample]) -> None:
+        original(self, row, examples)
         signal.raise_signal(number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingLog, "__call__", interrupt)
+        patch.setattr(StageCallback, "on_validation", interrupt)
         with pytest.raises(SystemExit):
             Stage("train", TrainParams, train.work, ()).main([])
 
 
-def no_step(run: Run) -> None:
+def no_step(engine: TrainingEngine) -> None:
     raise AssertionError("trained again")
 
 
@@ -98,7 +104,7 @@ def test_a_failure_after_the_last_step_costs_no_training(project: Path, monkeypa
         with pytest.raises(SystemExit):
             Stage("train", TrainParams, train.work, ()).main([])
     shutil.rmtree("data/train")  # as DVC does
-    monkeypatch.setattr(Run, "step", no_step)
+    monkeypatch.setattr(TrainingEngine, "train_step", no_step)
     for _ in range(2):  # nor does a kill before DVC has recorded the outputs
         Stage("train", TrainParams, train.work, ()).main([])
     assert Path("data/train/checkpoint.json").exists()
@@ -115,7 +121,7 @@ def test_a_stopped_run_can_be_taken_as_it_is(
     with pytest.raises(SystemExit) as refused:
         run("train")
     assert refused.value.code == 2
-    assert "holds no stopped training" in capsys.readouterr().err
+    assert "no stopped training" in capsys.readouterr().err
     assert Path("data/train/model.safetensors").read_bytes() == whole, "nothing was touched"
 
     stop_after_the_first_row(monkeypatch)
@@ -148,12 +154,13 @@ def test_a_training_goes_on_from_a_checkpoint(
 ) -> None:
     run(*DATA_STAGES, "train")
     shutil.copytree("data/train", "models/first")
-    weights = sha256(Path("models/first/model.safetensors").read_bytes()).hexdigest()
-    budget = {"samples": None, "minutes": None, "epochs": 1}
-    set_params({"train": {"start": f"models/first@{weights[:8]}", "budget": budget, "logs": {"examples": 0}}})
+    weights = hashlib.sha256(Path("models/first/model.safetensors").read_bytes()).hexdigest()
+    budget = {"samples": None, "epochs": 1}
+    changes = {"init_from": f"models/first@{weights[:8]}", "budget": budget, "validation_examples": 0}
+    set_params({"train": changes})
     capsys.readouterr()
     run("train")
-    assert f"from train.start=models/first@{weights[:8]}: " in capsys.readouterr().out
+    assert f"train.init_from=models/first@{weights[:8]}: " in capsys.readouterr().out
     checkpoint = json.loads(Path("data/train/checkpoint.json").read_text())
     assert (
         checkpoint["counts"]["samples"] == json.loads(Path("data/bucket/dataset.json").read_text())["samples"]["train"]
@@ -163,7 +170,7 @@ def test_a_training_goes_on_from_a_checkpoint(
     assert json.loads(Path("reports/manifest/train.json").read_text())["started_from"] == [ancestor]
     assert Path("data/train/samples.jsonl").read_text() == ""
 
-    set_params({"train": {"start": "data/train"}})
+    set_params({"train": {"init_from": "data/train"}})
     with pytest.raises(SystemExit) as stopped:
         run("train")
     assert stopped.value.code == 2
@@ -179,16 +186,62 @@ def test_curves_are_drawn_in_a_repository_without_commits(tmp_path: Path, monkey
     assert json.loads(train.CURVES.joinpath("metrics.json").read_text()) == {"val_loss": 1.0, "step": 20}
 
 
-def test_rows_that_are_done_again_are_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "log.jsonl"
-    log = TrainingLog(path)
+def test_rows_that_are_repeated_are_replaced(tmp_path: Path) -> None:
+    vocabulary = Vocabulary([*SPECIALS, "a"])
+    callback = StageCallback(tmp_path, vocabulary)
     for samples, loss in [(10, 3.0), (20, 2.0), (30, 1.5), (20, 2.5)]:
-        log({"samples": samples, "loss": loss})
-    assert [row["loss"] for row in TrainingLog(path).rows] == [3.0, 2.5]
-    assert [json.loads(line)["samples"] for line in path.read_text().splitlines()] == [10, 20]
+        callback.on_validation({"samples": samples, "loss": loss}, [])
+    assert [row["loss"] for row in StageCallback(tmp_path, vocabulary).rows] == [3.0, 2.5]
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["samples"] for line in lines] == [10, 20]
 
 
-def test_another_run_has_another_state(project: Path) -> None:
+def test_another_run_has_another_state_and_a_larger_budget_the_same(project: Path) -> None:
     params = load_section("train", TrainParams)
     other = params.model_copy(update={"seed": 4})
     assert len({state_folder(params, "a"), state_folder(params, "b"), state_folder(other, "a")}) == 3
+    longer = params.model_copy(update={"budget": BudgetParams(samples=10**6)})
+    assert state_folder(longer, "a") == state_folder(params, "a")
+
+
+def test_a_larger_budget_continues_the_recorded_training(
+    project: Path, set_params: Callable[[dict[str, Any]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(*DATA_STAGES, "train")
+    first = json.loads(Path("data/train/checkpoint.json").read_text())["counts"]["samples"]
+    digest = hashlib.md5(METRICS.read_bytes()).hexdigest()
+    recorded = {"outs": [{"path": METRICS.as_posix(), "md5": digest}]}
+    Path("dvc.lock").write_text(yaml.safe_dump({"stages": {"train": recorded}}))
+    set_params({"train": {"budget": {"samples": 144}}})
+    capsys.readouterr()
+    run("train")
+    assert f"continues after {first} samples with another budget" in capsys.readouterr().out
+    facts = json.loads(Path("reports/manifest/train.json").read_text())
+    assert facts["earlier_budgets"] == [{"samples": first, "sample_budget": 96}]
+    assert facts["counts"]["samples"] >= 144
+
+
+def test_another_experiment_does_not_continue_the_first(
+    project: Path, set_params: Callable[[dict[str, Any]], None]
+) -> None:
+    run(*DATA_STAGES, "train")  # and DVC records it elsewhere
+    set_params({"train": {"budget": {"samples": 144}}})
+    run("train")
+    facts = json.loads(Path("reports/manifest/train.json").read_text())
+    assert "earlier_budgets" not in facts
+    assert "clock_bound" not in facts
+
+
+def test_a_budget_by_the_clock_is_recorded(project: Path, set_params: Callable[[dict[str, Any]], None]) -> None:
+    run(*DATA_STAGES)
+    set_params({"train": {"budget": {"samples": 96, "deadline_seconds": 1000}}})
+    run("train")
+    assert json.loads(Path("reports/manifest/train.json").read_text())["clock_bound"] is True
+    assert json.loads(METRICS.read_text())["clock_bound"] is True
+
+
+def test_no_key_of_the_trainer_is_a_dependency_of_a_stage() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    names = {name.partition(".")[0] for stage in stages.values() for name in stage.get("params", [])}
+    assert "train" in names
+    assert "trainer" not in names

@@ -12,7 +12,7 @@ import yaml
 from im2latex.errors import UsageError
 from pipeline import training_state
 from pipeline.paths import ROOT
-from pipeline.training_state import METRICS, locked, note_outputs, take_up
+from pipeline.training_state import METRICS, locked, mark_finished, prepare
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +20,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(training_state, "fingerprint", lambda module: "code")
     METRICS.parent.mkdir(parents=True)
+
+
+BUDGET = {"samples": 37}
 
 
 def quiet(text: str) -> None:
@@ -32,7 +35,7 @@ def finished(name: str, metrics: str) -> Path:
     (folder / "last" / "checkpoint.json").write_text("{}")
     (folder / "state.pt").write_text("x")
     METRICS.write_text(metrics)
-    note_outputs(folder)
+    mark_finished(folder, BUDGET, 37)
     return folder
 
 
@@ -62,23 +65,23 @@ def test_a_finished_training_is_kept_until_dvc_has_recorded_it() -> None:
     ):
         if lock is not None:
             Path("dvc.lock").write_text(lock)
-        take_up(folder, quiet)
+        prepare(folder, BUDGET, 37, quiet)
         assert kept(folder)
     record("2")
-    take_up(folder, quiet)
+    prepare(folder, BUDGET, 37, quiet)
     assert kept(folder), "another training is recorded"
     record("1")
-    take_up(folder, quiet)
+    prepare(folder, BUDGET, 37, quiet)
     assert not kept(folder)
 
 
 def test_an_equal_training_recorded_before_is_another() -> None:
     record("1", deps="a")
     folder = finished("a", "1")
-    take_up(folder, quiet)
+    prepare(folder, BUDGET, 37, quiet)
     assert kept(folder), "killed before DVC recorded it with its new deps"
     record("1", deps="b")
-    take_up(folder, quiet)
+    prepare(folder, BUDGET, 37, quiet)
     assert not kept(folder)
 
 
@@ -88,7 +91,7 @@ def test_the_states_of_other_trainings_go_when_they_are_recorded() -> None:
     stopped.mkdir()
     (stopped / "state.pt").touch()
     record("1")
-    take_up(own, quiet)
+    prepare(own, BUDGET, 37, quiet)
     assert not old.exists()
     assert kept(own)
     assert kept(unrecorded)
@@ -99,9 +102,21 @@ def test_a_finished_training_of_other_code_is_not_taken_for_this(monkeypatch: py
     folder = finished("a", "1")
     told: list[str] = []
     monkeypatch.setattr(training_state, "fingerprint", lambda module: "other code")
-    take_up(folder, told.append)
+    prepare(folder, BUDGET, 37, told.append)
     assert not kept(folder)
     assert "training anew" in told[0]
+
+
+@pytest.mark.parametrize(("recorded", "limit", "stays"), [(True, 90, True), (True, 20, False), (False, 90, False)])
+def test_only_the_recorded_training_continues_and_only_with_a_larger_budget(
+    recorded: bool, limit: int, stays: bool
+) -> None:
+    folder = finished("a", "1")
+    if recorded:
+        record("1")
+    prepare(folder, {"samples": limit}, limit, quiet)
+    assert kept(folder) == stays
+    assert not (folder / "outputs.json").exists()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"metrics": "x"}'])
@@ -109,7 +124,7 @@ def test_a_note_that_is_cut_off_says_nothing(content: str) -> None:
     folder = finished("a", "1")
     (folder / "outputs.json").write_text(content)
     record("1")
-    take_up(folder, quiet)
+    prepare(folder, BUDGET, 37, quiet)
     assert kept(folder)
 
 
@@ -118,7 +133,7 @@ def test_drafts_of_killed_processes_are_removed() -> None:
     drafts = [folder / ".state.pt.123", folder / "last" / ".model.safetensors.123"]
     for draft in drafts:
         draft.touch()
-    take_up(folder, quiet)
+    prepare(folder, BUDGET, 37, quiet)
     assert not any(draft.exists() for draft in drafts)
     assert kept(folder)
 

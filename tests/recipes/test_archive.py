@@ -5,7 +5,7 @@ from pathlib import Path
 import grimp
 import pytest
 
-from im2latex.config import load_yaml
+from im2latex.config import load_yaml, merge
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import InputError
 from im2latex.io.manifest import RELEASED
@@ -15,16 +15,16 @@ from im2latex.training.config import TrainParams
 from pipeline.paths import ROOT
 from recipes.gpu_10min import output
 from recipes.gpu_10min import pack as gpu_pack
-from recipes.overrides import assignment, checked, merged
+from recipes.overrides import assignment, checked
 
 
 def test_changes_go_over_the_params_at_any_depth() -> None:
     base = {"a": {"b": 1, "c": 2}, "d": [1]}
-    assert merged(base, {"a": {"c": 3}, "d": [2, 3]}) == {"a": {"b": 1, "c": 3}, "d": [2, 3]}
+    assert merge(base, {"a": {"c": 3}, "d": [2, 3]}) == {"a": {"b": 1, "c": 3}, "d": [2, 3]}
     assert base == {"a": {"b": 1, "c": 2}, "d": [1]}
     encoder = {"encoder": {"name": "conv", "channels": 3}, "width": 1}
-    assert merged(encoder, {"encoder": {"name": "conv", "blocks": 2}})["encoder"]["channels"] == 3
-    assert merged(encoder, {"encoder": {"name": "vit", "patch": 8}})["encoder"] == {"name": "vit", "patch": 8}
+    assert merge(encoder, {"encoder": {"name": "conv", "blocks": 2}})["encoder"]["channels"] == 3
+    assert merge(encoder, {"encoder": {"name": "vit", "patch": 8}})["encoder"] == {"name": "vit", "patch": 8}
 
 
 def test_a_value_is_set_by_its_path() -> None:
@@ -73,7 +73,7 @@ def test_a_sandboxed_worker_may_import_what_was_packed() -> None:
 @pytest.mark.parametrize("tokens", [500, 1000])
 def test_a_state_of_the_recipe_comes_back_and_goes_in_again(tokens: int) -> None:
     changes = load_yaml(ROOT / "recipes/gpu_10min/overrides.yaml")
-    params = merged(load_yaml(ROOT / "params.yaml"), changes)
+    params = merge(load_yaml(ROOT / "params.yaml"), changes)
     checked(params)
     assert params["tokenize"]["vocabulary"]["max_size"] <= 1000
     vocabulary = Vocabulary([*SPECIALS, *map(str, range(tokens - 4))])

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from im2latex.training.augmentation import PAGE_STEP_PX, AugmentationParams, augment
-from im2latex.training.distractors import jpeg
+from im2latex.training.augmentation import PADDING_STEP_PX, AugmentationParams, augment
+from im2latex.training.degradations import jpeg
 
 PAGES = torch.full((4, 1, 32, 64), 255, dtype=torch.uint8)
 PAGES[:, :, 10:20, 20:40] = torch.randint(0, 200, (4, 1, 10, 20), dtype=torch.uint8)
@@ -21,7 +21,7 @@ GRADED = (
     "blur",
     "gamma",
     "contrast",
-    "light",
+    "brightness",
     "noise",
 )
 SHARES = ("slivers", "rule", "box", "highlight")
@@ -35,7 +35,7 @@ every = pytest.mark.parametrize("name", NAMES)
 
 
 def params(**strengths: float) -> AugmentationParams:
-    return AugmentationParams.model_validate({"contrast": 0, "light": 0, "noise": 0} | strengths)
+    return AugmentationParams.model_validate({"contrast": 0, "brightness": 0, "noise": 0} | strengths)
 
 
 def draw(seed: int, pages: Tensor = PAGES, /, **strengths: float) -> Tensor:
@@ -107,7 +107,7 @@ def test_padding_adds_whole_steps_of_paper() -> None:
     sizes = {tuple(draw(seed, padding=16).shape[2:]) for seed in range(30)}
     assert len(sizes) > 5
     for height, width in sizes:
-        assert (height - 32) % PAGE_STEP_PX == (width - 64) % PAGE_STEP_PX == 0
+        assert (height - 32) % PADDING_STEP_PX == (width - 64) % PADDING_STEP_PX == 0
         assert 32 <= height <= 64
         assert 64 <= width <= 96
     padded = draw(4, padding=16)
@@ -115,7 +115,7 @@ def test_padding_adds_whole_steps_of_paper() -> None:
 
 
 def test_it_ends_before_the_last_share_of_the_budget() -> None:
-    chosen = params(scale=0.2, noise=0.1, off_for_last=0.1)
+    chosen = params(scale=0.2, noise=0.1, disable_for_last=0.1)
     assert chosen.at(0.0) == chosen.at(0.89) == chosen
     assert chosen.at(0.9) == params() == chosen.at(1.0)
     assert params(noise=0.1).at(0.9999) == params(noise=0.1)

@@ -34,12 +34,12 @@ LITTLE: Rates = {torch.float32: 8e10, torch.bfloat16: 9e10}
 def test_a_processor_gets_what_it_is_fast_with(
     asked: devices.Precision, rates: Rates, wanted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "_products_per_second", rates.__getitem__)
+    monkeypatch.setattr(devices, "_matmul_flops", rates.__getitem__)
     assert devices.choose_precision(asked, "cpu") == wanted
 
 
 def test_emulated_half_precision_is_refused_with_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "_products_per_second", EMULATED.__getitem__)
+    monkeypatch.setattr(devices, "_matmul_flops", EMULATED.__getitem__)
     with pytest.raises(ParamsError, match=r"0\.9 GFLOP/s in bfloat16 and at 80\.0 in float32"):
         devices.choose_precision("bf16-mixed", "cpu")
 

@@ -13,27 +13,27 @@ VALUES = st.lists(st.floats(0, 10) | st.just(math.nan), max_size=40)
 def test_drops_are_those_of_pytorch(values: list[float], patience: int) -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience, threshold=0, eps=0)
-    progress = EarlyStopping()
+    stopping = EarlyStopping()
     for value in values:
-        progress.note(value, patience, "best")
+        stopping.update(value, patience, "best")
         plateau.step(value)
-        assert optimizer.param_groups[0]["lr"] == 0.5**progress.drops
+        assert optimizer.param_groups[0]["lr"] == 0.5**stopping.drops
 
 
 @given(VALUES)
 def test_stale_counts_since_the_best(values: list[float]) -> None:
-    progress = EarlyStopping()
-    better = [progress.note(value, 0, "best") for value in values]
-    assert progress.stale == (better[::-1].index(True) if any(better) else len(values))
-    assert progress.best == min((value for value in values if not math.isnan(value)), default=math.inf)
+    stopping = EarlyStopping()
+    better = [stopping.update(value, 0, "best") for value in values]
+    assert stopping.bad_validations == (better[::-1].index(True) if any(better) else len(values))
+    assert stopping.best == min((value for value in values if not math.isnan(value)), default=math.inf)
 
 
 def test_against_the_previous_every_turn_for_the_worse_counts() -> None:
     drops = []
-    progress = EarlyStopping()
+    stopping = EarlyStopping()
     for value in [5.0, 6.0, 5.5, 5.6, 4.0]:
-        progress.note(value, 0, "previous")
-        drops.append(progress.drops)
+        stopping.update(value, 0, "previous")
+        drops.append(stopping.drops)
     assert drops == [0, 1, 1, 2, 2]
 
 

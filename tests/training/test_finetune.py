@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric import Fabric
+from safetensors.torch import save_file
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import ParamsError
@@ -9,9 +11,13 @@ from im2latex.models.model import ModelParams, Network
 from im2latex.training.checkpoint import Ancestor, Checkpoint, save_checkpoint
 from im2latex.training.collate import Shape
 from im2latex.training.config import TrainParams
-from im2latex.training.finetune import Pretrained, load_pretrained, open_pretrained, token_dimensions
-from im2latex.training.loop import train
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.engine import TrainingEngine
+from im2latex.training.finetune import load_pretrained, open_pretrained, token_dimensions
+from im2latex.training.optim import OPTIMIZER_STATE
+from im2latex.training.trainer import Trainer
 from tests.toy_fixtures import LETTERS
+from tests.training.helpers import CPU
 
 
 @pytest.fixture
@@ -110,20 +116,45 @@ def test_a_hash_in_the_parameter_refuses_other_weights(earlier: Path) -> None:
     assert open_pretrained(start.name).weights == start.weights
     assert open_pretrained(f"{earlier}@{start.weights}").folder == earlier
     other = f"{earlier}@{'0' * 8}"
-    with pytest.raises(ParamsError, match=f"the weights there are {start.weights[:8]} now"):
+    with pytest.raises(ParamsError, match=f"the weights there have the hash {start.weights[:8]}"):
         open_pretrained(other)
-    with pytest.raises(ParamsError, match="holds no checkpoint"):
+    with pytest.raises(ParamsError, match="no checkpoint.json there"):
         open_pretrained(str(earlier.parent))
 
 
 def test_three_more_epochs_and_the_history(
     values: dict[str, object], shards: Path, vocabulary: Vocabulary, earlier: Path, tmp_path: Path
 ) -> None:
-    params = TrainParams.model_validate({**values, "start": str(earlier), "budget": {"epochs": 3}})
-    start: Pretrained = open_pretrained(str(earlier))
-    rows: list[dict[str, float]] = []
-    checkpoint = train(params, shards, vocabulary, "d2", tmp_path / "state", rows.append, start=start)
+    params = TrainParams.model_validate({**values, "init_from": str(earlier), "budget": {"epochs": 3}})
+    start = open_pretrained(str(earlier))
+    trainer = Trainer(params, shards, vocabulary, "d2", tmp_path / "state", settings=CPU, pretrained=start)
+    checkpoint = trainer.fit()
     assert checkpoint.counts["samples"] == checkpoint.counts["sample_budget"] == 3 * 20
     assert checkpoint.started_from == (Ancestor("0f", "d0", 5), Ancestor(start.weights, "d1", 70))
     moved = start.checkpoint.network.state_dict()["ctc_head.bias"] - checkpoint.network.state_dict()["ctc_head.bias"]
     assert 0 < moved.abs().max() < 0.5, "few steps from where it started"
+
+
+def test_the_state_of_the_optimizers_is_loaded_with_the_weights(
+    recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    dataset = InMemoryDataset(shards, "train")
+    first = TrainingEngine(Fabric(accelerator="cpu"), recipe, dataset, vocabulary, "data", tmp_path)
+    first.state.total = 1000
+    for _ in range(3):
+        first.train_step()
+    folder = tmp_path / "start"
+    save_checkpoint(first.checkpoint("last"), folder)
+    saved = first.optimizer_state()
+    save_file(saved, folder / OPTIMIZER_STATE)
+    start = open_pretrained(str(folder))
+    second = TrainingEngine(Fabric(accelerator="cpu"), recipe, dataset, vocabulary, "data", tmp_path, start)
+    again = second.optimizer_state()
+    assert again.keys() == saved.keys()
+    for name, value in saved.items():
+        assert torch.equal(value, again[name]), name
+    second.state.total = 1000
+    second.train_step()
+    other = Vocabulary([*SPECIALS, *"fabcde"])
+    moved = TrainingEngine(Fabric(accelerator="cpu"), recipe, dataset, other, "data", tmp_path, start)
+    assert moved.optimizer_state() == {}, "the ids differ"

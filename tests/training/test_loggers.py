@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from im2latex.errors import InputError, ToolError, UsageError
-from im2latex.training.loggers import LogParams, download_checkpoint, open_loggers, run_name
+from im2latex.training.loggers import LoggerParams, download_checkpoint, open_loggers, run_name
 
 ROWS: list[dict[str, float]] = [{"samples": 10 * place, "val_loss": 3.0 - place} for place in (1, 2)]
-OFFLINE = LogParams(wandb="offline", wandb_project="formulas")
+OFFLINE = LoggerParams(wandb="offline", wandb_project="formulas")
 
 
 @pytest.fixture
@@ -82,10 +82,10 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> list[FakeRun]:
 
 
 def test_a_run_there_and_back(fake: list[FakeRun], checkpoint: Path, tmp_path: Path) -> None:
-    [sink] = open_loggers(OFFLINE, tmp_path / "cache", "abc", {"seed": 3}, ROWS[:1])
+    [logger] = open_loggers(OFFLINE, tmp_path / "cache", "abc", {"seed": 3}, ROWS[:1])
     assert fake == [], "nothing begins before the first row"
-    sink.row(ROWS[1])
-    sink.close(checkpoint)
+    logger.log_metrics(ROWS[1])
+    logger.finalize(checkpoint)
     [run] = fake
     assert run.settings["config"] == {"seed": 3}
     assert run.settings["dir"] == str(tmp_path / "cache")
@@ -96,17 +96,17 @@ def test_a_run_there_and_back(fake: list[FakeRun], checkpoint: Path, tmp_path: P
 
 
 def test_what_cannot_be_had_is_one_sentence(fake: list[FakeRun], tmp_path: Path) -> None:
-    [sink] = open_loggers(OFFLINE, tmp_path, "abc", {}, [])
-    sink.row(ROWS[0])
-    sink.close(None)
+    [logger] = open_loggers(OFFLINE, tmp_path, "abc", {}, [])
+    logger.log_metrics(ROWS[0])
+    logger.finalize(None)
     assert fake[0].exit_code == 1
     with pytest.raises(InputError, match="no checkpoint"):
         download_checkpoint("team/formulas/abc", tmp_path / "into")
     with pytest.raises(ToolError, match="could not find"):
         download_checkpoint("team/formulas/other", tmp_path / "into")
-    [sink] = open_loggers(LogParams(wandb="online"), tmp_path, "abc", {}, [])
+    [logger] = open_loggers(LoggerParams(wandb="online"), tmp_path, "abc", {}, [])
     with pytest.raises(ToolError, match=r"no API key; .*offline"):
-        sink.row(ROWS[0])
+        logger.log_metrics(ROWS[0])
 
 
 @pytest.mark.parametrize(
@@ -115,35 +115,35 @@ def test_what_cannot_be_had_is_one_sentence(fake: list[FakeRun], tmp_path: Path)
 )
 def test_a_run_is_named_in_three_parts(fake: list[FakeRun], tmp_path: Path, run: str) -> None:
     """Its last part names a folder."""
-    with pytest.raises(UsageError, match="it is wandb:ENTITY/PROJECT/RUN"):
+    with pytest.raises(UsageError, match="write wandb:ENTITY/PROJECT/RUN"):
         run_name(run)
-    with pytest.raises(UsageError, match="it is wandb:ENTITY/PROJECT/RUN"):
+    with pytest.raises(UsageError, match="write wandb:ENTITY/PROJECT/RUN"):
         download_checkpoint(run, tmp_path / "into")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_only_the_files_of_a_checkpoint_are_taken(fake: list[FakeRun], checkpoint: Path, tmp_path: Path) -> None:
-    [sink] = open_loggers(OFFLINE, tmp_path / "cache", "abc", {}, [])
-    sink.row(ROWS[0])
-    sink.close(checkpoint)
+    [logger] = open_loggers(OFFLINE, tmp_path / "cache", "abc", {}, [])
+    logger.log_metrics(ROWS[0])
+    logger.finalize(checkpoint)
     files = fake[0].artifacts[0].files
     files["../out.txt"] = files["log.jsonl"] = "more"
     into = download_checkpoint("team/formulas/abc", tmp_path / "into")
     assert sorted(path.name for path in into.iterdir()) == ["checkpoint.json", "model.safetensors"]
     assert not (tmp_path / "out.txt").exists()
     del files["checkpoint.json"]
-    with pytest.raises(InputError, match="is no checkpoint: it has no file 'checkpoint.json'"):
+    with pytest.raises(InputError, match="is no checkpoint: it lacks the file 'checkpoint.json'"):
         download_checkpoint("team/formulas/abc", tmp_path / "into")
 
 
-@pytest.mark.parametrize(("name", "params"), [("wandb", OFFLINE), ("tensorboard", LogParams(tensorboard=True))])
+@pytest.mark.parametrize(("name", "params"), [("wandb", OFFLINE), ("tensorboard", LoggerParams(tensorboard=True))])
 def test_a_missing_extra_is_named_before_the_training(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, params: LogParams
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, params: LoggerParams
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ToolError, match=rf"pip install 'im2latex\[{name}\]'"):
         open_loggers(params, tmp_path, "abc", {}, [])
-    assert open_loggers(LogParams(), tmp_path, "abc", {}, []) == []
+    assert open_loggers(LoggerParams(), tmp_path, "abc", {}, []) == []
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -152,10 +152,10 @@ def test_event_files_hold_one_whole_curve(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     for past, rest in (([], ROWS), (ROWS[:1], ROWS[1:])):
-        [sink] = open_loggers(LogParams(tensorboard=True), tmp_path, "abc", {}, past)
+        [logger] = open_loggers(LoggerParams(tensorboard=True), tmp_path, "abc", {}, past)
         for row in rest:
-            sink.row(row)
-        sink.close(None)
+            logger.log_metrics(row)
+        logger.finalize(None)
         events = EventAccumulator(str(tmp_path / "tensorboard" / "abc")).Reload()
         assert [(point.step, point.value) for point in events.Scalars("val_loss")] == [(10, 2.0), (20, 1.0)]
 
@@ -164,9 +164,9 @@ def test_event_files_hold_one_whole_curve(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_weights_and_biases_takes_a_run_offline(checkpoint: Path, tmp_path: Path) -> None:
     pytest.importorskip("wandb")
-    [sink] = open_loggers(OFFLINE, tmp_path / "cache", "abc", {"seed": 3}, [])
+    [logger] = open_loggers(OFFLINE, tmp_path / "cache", "abc", {"seed": 3}, [])
     for row in ROWS:
-        sink.row(row)
-    sink.close(checkpoint)
+        logger.log_metrics(row)
+    logger.finalize(checkpoint)
     [folder] = (tmp_path / "cache" / "wandb").glob("offline-run-*-abc")
     assert (folder / "run-abc.wandb").stat().st_size > 0

@@ -9,11 +9,11 @@ from im2latex.training.loss_monitor import MIN_LOSSES, LossMonitor
 
 
 @given(st.lists(st.floats(0.1, 30), max_size=60), st.lists(st.integers(1, 7), min_size=60, max_size=60))
-def test_what_is_found_does_not_depend_on_when_it_is_looked_for(losses: list[float], sizes: list[int]) -> None:
+def test_the_first_bad_loss_does_not_depend_on_when_it_is_checked(losses: list[float], sizes: list[int]) -> None:
     def first_bad(groups: list[list[float]]) -> int | None:
-        watch, before = LossMonitor(), 0
+        monitor, before = LossMonitor(), 0
         for group in groups:
-            bad = watch.judge([[loss, loss] for loss in group], 3.0)
+            bad = monitor.check([[loss, loss] for loss in group], 3.0)
             if bad is not None:
                 return before + bad[0]
             before += len(group)
@@ -26,21 +26,21 @@ def test_what_is_found_does_not_depend_on_when_it_is_looked_for(losses: list[flo
 
 def test_bad_is_not_finite_or_far_above_the_median() -> None:
     usual = [[2.0, 1.0]] * MIN_LOSSES
-    assert LossMonitor().judge([*usual, [19.0, 1.0]], 10) is None
-    assert LossMonitor().judge([*usual, [21.0, 1.0]], 10) == (
+    assert LossMonitor().check([*usual, [19.0, 1.0]], 10) is None
+    assert LossMonitor().check([*usual, [21.0, 1.0]], 10) == (
         MIN_LOSSES,
         "the loss is 21, more than 10 times the median 2",
     )
-    assert LossMonitor().judge([*usual, [1e30, 1.0]], 0) is None
-    assert LossMonitor().judge([[2.0, 1.0], [math.nan, 1.0]], 0) == (1, "the loss is nan")
+    assert LossMonitor().check([*usual, [1e30, 1.0]], 0) is None
+    assert LossMonitor().check([[2.0, 1.0], [math.nan, 1.0]], 0) == (1, "the loss is nan")
 
 
-def test_a_restored_watch_has_the_same_median_and_row() -> None:
-    watch, other = LossMonitor(), LossMonitor()
-    watch.judge([[2.0, float(place)] for place in range(150)], 0)
-    other.add(torch.tensor(1.0), torch.tensor(1.0))
-    other.load_state_dict(watch.state_dict())
+def test_a_restored_monitor_has_the_same_median_and_losses() -> None:
+    monitor, other = LossMonitor(), LossMonitor()
+    monitor.check([[2.0, float(place)] for place in range(150)], 0)
+    other.record(torch.tensor(1.0), torch.tensor(1.0))
+    other.load_state_dict(monitor.state_dict())
     assert other.pending == []
-    assert other.logged == watch.logged == list(range(150))
-    assert other.state_dict() == watch.state_dict()
-    assert other.judge([[7.0, 1.0]], 3) is not None
+    assert other.losses == monitor.losses == list(range(150))
+    assert other.state_dict() == monitor.state_dict()
+    assert other.check([[7.0, 1.0]], 3) is not None

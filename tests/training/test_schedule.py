@@ -60,5 +60,5 @@ def test_a_decay_in_samples_is_the_last_part_whatever_the_budget(left: int) -> N
 def test_before_a_deadline_the_clock_decides(decay: str) -> None:
     params = ScheduleParams.model_validate({"warmup_samples": 10, "decay": decay})
     by_samples = [learning_rate_factor(params, seen, 1000) for seen in range(0, 1001, 10)]
-    by_clock = [learning_rate_factor(params, seen, 10**15, spent=seen / 1000) for seen in range(0, 1001, 10)]
+    by_clock = [learning_rate_factor(params, seen, 10**15, budget_used=seen / 1000) for seen in range(0, 1001, 10)]
     assert by_clock == by_samples

@@ -17,14 +17,14 @@ def test_a_signal_leaves_a_request_which_is_taken_once(number: signal.Signals) -
         assert requests.take() is Request.NOTHING
 
 
-def test_a_second_sigint_takes_the_first_back(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_second_sigint_cancels_the_first(capfd: pytest.CaptureFixture[str]) -> None:
     with signal_requests() as requests:
         for number in (signal.SIGINT, signal.SIGINT):
             os.kill(os.getpid(), number)
         assert requests.take() is Request.NOTHING
     look, back = capfd.readouterr().err.splitlines()
     assert f"kill -TERM {os.getpid()}" in look
-    assert back == "SIGINT: taken back"
+    assert back == "SIGINT: cancelled"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])

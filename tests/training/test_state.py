@@ -17,23 +17,23 @@ def state(network: Network, model: ModelParams) -> TrainingState:
 def test_saved_state_is_restored(state: TrainingState, tmp_path: Path) -> None:
     assert not state.resume(tmp_path, "run")
     state.step, state.seen, state.total = 3, 40, 100
-    state.progress.note(1.5, 0, "best")
-    state.watch.judge([[2.0, 1.0]], 0)
-    state.keep_best()
+    state.early_stopping.update(1.5, 0, "best")
+    state.loss_monitor.check([[2.0, 1.0]], 0)
+    state.store_best()
     state.save(tmp_path, "run")
     kept = state.network.state_dict()["ctc_head.weight"].clone()
     with torch.no_grad():
         state.network.get_parameter("ctc_head.weight").zero_()
         state.average.get_parameter("ctc_head.weight").zero_()
     state.step = 9
-    state.progress.note(1.0, 0, "best")
-    state.watch.judge([[2.0, 1.0]], 0)
-    state.keep_best()
+    state.early_stopping.update(1.0, 0, "best")
+    state.loss_monitor.check([[2.0, 1.0]], 0)
+    state.store_best()
     assert state.resume(tmp_path, "run")
     assert (state.step, state.seen, state.total) == (3, 40, 100)
     assert torch.equal(state.network.state_dict()["ctc_head.weight"], kept)
-    assert state.progress.best == 1.5
-    assert state.watch.logged == [1.0]
+    assert state.early_stopping.best == 1.5
+    assert state.loss_monitor.losses == [1.0]
     assert state.best is not None
     assert state.best["ctc_head.weight"].any()
     assert state.best_counts == {"steps": 3, "samples": 40, "sample_budget": 100}
@@ -87,7 +87,7 @@ def test_the_earlier_state_takes_the_place_of_a_damaged_one(
     (tmp_path / "state.pt").write_bytes(b"cut")
     assert state.resume(tmp_path, "run")
     assert state.seen == 20
-    assert "going on with state-earlier.pt, after 20 samples" in capsys.readouterr().err
+    assert "resuming from state-earlier.pt, after 20 samples" in capsys.readouterr().err
     with pytest.raises(ArtifactError, match="other data or params"):
         state.resume(tmp_path, "another")
     (tmp_path / "state-earlier.pt").write_bytes(b"cut")

@@ -28,13 +28,13 @@ def test_without_a_search_the_loss_is_the_only_score(network: Network, shards: P
     assert Validation(samples, 6, params, search=False).score(network, CPU) == {"val_loss": whole["val_loss"]}
 
 
-def test_the_same_few_samples_are_read_each_time(network: Network, shards: Path) -> None:
+def test_the_same_few_samples_are_predicted_each_time(network: Network, shards: Path) -> None:
     samples = InMemoryDataset(shards, "val")
     params = BatchParams(max_images=4, max_pixels=20_000, max_tokens=200)
-    validation = Validation(samples, 6, params, examples=3)
+    validation = Validation(samples, 6, params, example_count=3)
     scores = [validation.score(network, CPU), validation.score(network, CPU)]
     assert scores[0] == scores[1]
-    assert [reading.formula_id for reading in validation.readings] == [samples.ids[place] for place in (0, 4, 9)]
-    for reading in validation.readings:
-        assert reading.reference == samples.tokens[samples.ids.index(reading.formula_id)]
-        assert reading.hypothesis != reading.reference, "fresh weights read nothing"
+    assert [example.formula_id for example in validation.examples] == [samples.ids[place] for place in (0, 4, 9)]
+    for example in validation.examples:
+        assert example.reference == samples.tokens[samples.ids.index(example.formula_id)]
+        assert example.hypothesis != example.reference, "random weights predict nothing"

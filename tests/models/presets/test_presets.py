@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from im2latex.config import Params, check
+from im2latex.config import check
 from im2latex.errors import ParamsError
 from im2latex.models.encoders.conv import ConvEncoder
 from im2latex.models.encoders.row_lstm import RowLstmEncoder
@@ -180,29 +180,30 @@ def test_an_unknown_preset_is_told_with_those_known() -> None:
         check(PARAMS | {"preset": "fats"}, TrainParams, "p")
 
 
-def test_a_key_stands_in_one_place() -> None:
-    optimizer = load_preset("wygiwys-small")["optimizer"] | {"learning_rate": 0.5}
-    with pytest.raises(ParamsError, match=r"^p: optimizer is set here and by the preset wygiwys-small; name what"):
-        check(PARAMS | {"preset": "wygiwys-small", "optimizer": optimizer}, TrainParams, "p")
-
-
-def test_changes_are_put_over_the_preset() -> None:
-    changes: dict[str, Any] = {"optimizer": {"learning_rate": 0.5}}
+def test_explicit_keys_override_the_preset() -> None:
     before = check(PARAMS | {"preset": "wygiwys-small"}, TrainParams, "p")
-    after = check(PARAMS | {"preset": "wygiwys-small", "changes": changes}, TrainParams, "p")
+    after = check(PARAMS | {"preset": "wygiwys-small", "optimizer": {"learning_rate": 0.5}}, TrainParams, "p")
     assert after.optimizer == before.optimizer.model_copy(update={"learning_rate": 0.5})
     assert check(after.model_dump(mode="json"), TrainParams, "saved") == after
     with pytest.raises(ParamsError, match=r"^p.optimizer.lerning_rate is not a known key"):
-        check(PARAMS | {"changes": {"optimizer": {"lerning_rate": 1}}}, TrainParams, "p")
-    with pytest.raises(ParamsError, match="^p: changes are made to a preset, and there is none"):
-        check(PARAMS | {"preset": None, "changes": changes}, TrainParams, "p")
+        check(PARAMS | {"optimizer": {"lerning_rate": 1}}, TrainParams, "p")
 
 
-def test_a_key_that_is_null_everywhere_has_its_default() -> None:
-    class Recipe(Params):
-        rate: float = 0.5
-        start: int | None
+def test_another_encoder_replaces_that_of_the_preset() -> None:
+    encoder = load_preset("wygiwys-small")["model"]["encoder"]
+    model = {"encoder": encoder, "ctc_head": False, "decoder": {"features": encoder.get("features", 128)}}
+    values = with_preset({"model": model}, "fast-tiny")
+    assert values["model"]["encoder"] == encoder
 
-    filled = with_preset({"preset": "fast-small", "rate": None, "start": None}, Recipe)
-    assert "rate" not in filled
-    assert filled["start"] is None
+
+def test_false_switches_off_what_the_preset_has() -> None:
+    name = next(name for name in NAMES if load_preset(name).get("scheduled_sampling"))
+    assert check({"preset": name}, TrainParams, "p").scheduled_sampling
+    off = check({"preset": name, "scheduled_sampling": False}, TrainParams, "p")
+    assert off.scheduled_sampling is False
+    assert check(off.model_dump(mode="json"), TrainParams, "saved") == off
+
+
+def test_null_is_not_explicit() -> None:
+    assert with_preset({"ctc_weight": None}, "fast-tiny") == load_preset("fast-tiny")
+    assert with_preset({"preset": None, "seed": None}, "fast-tiny") == {"preset": None}

@@ -10,13 +10,12 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from im2latex.config import check
+from im2latex.config import check, merge
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.config import TrainParams
 from pipeline.paths import ROOT, state_root
 from recipes.cpu import train as train_cpu
-from recipes.overrides import merged
 from tests.toy_fixtures import shards, values, vocabulary
 
 __all__ = ["shards", "values", "vocabulary"]
@@ -121,7 +120,7 @@ def test_minutes_end_a_call_and_not_the_run(data: Path) -> None:
 def test_other_params_or_data_are_another_run_and_another_budget_is_not(data: Path) -> None:
     keys = set()
     for change in ("seed: 5", "seed: 6", "budget: {samples: 9}", "save_every_minutes: 1"):
-        content = merged(yaml.safe_load(Path("params.yaml").read_text()), {"train": yaml.safe_load(f"{{{change}}}")})
+        content = merge(yaml.safe_load(Path("params.yaml").read_text()), {"train": yaml.safe_load(f"{{{change}}}")})
         params = check(content["train"], TrainParams, "train")
         keys.add(train_cpu._key(params, "data"))
         keys.add(train_cpu._key(params, "other"))

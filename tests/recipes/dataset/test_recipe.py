@@ -5,17 +5,17 @@ import json
 import pytest
 import yaml
 
-from im2latex.config import check, load_yaml
+from im2latex.config import check, load_yaml, merge
 from im2latex.dataset.vocabulary import VocabularyParams
 from recipes.dataset.config import load
-from recipes.overrides import checked, merged
+from recipes.overrides import checked
 from tests.recipes.dataset.conftest import ROOT
 
 FOLDER = ROOT / "recipes" / "dataset"
 
 
 def test_the_changes_fit_the_params() -> None:
-    params = merged(load_yaml(ROOT / "params.yaml"), load_yaml(FOLDER / "overrides.yaml"))
+    params = merge(load_yaml(ROOT / "params.yaml"), load_yaml(FOLDER / "overrides.yaml"))
     checked(params)
     check(params["tokenize"]["vocabulary"], VocabularyParams, "vocabulary")
 

@@ -6,20 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from im2latex.config import load_yaml
+from im2latex.config import load_yaml, merge
 from im2latex.rendering.renderer import RenderParams
 from im2latex.rendering.styles import RenderStyle
 from pipeline.paths import ROOT
 from recipes.gpu_10min import pack
-from recipes.overrides import merged
 
 
 @pytest.fixture
 def params() -> dict[str, Any]:
     whole = load_yaml(ROOT / "params.yaml")
     for path in pack.OVERRIDES:
-        whole = merged(whole, load_yaml(Path(path)))
-    return merged(
+        whole = merge(whole, load_yaml(Path(path)))
+    return merge(
         whole, {"normalize": {"normalizer": {"macros": None}}, "tokenize": {"vocabulary": {"min_frequency": 1}}}
     )
 

@@ -16,7 +16,7 @@ import pytest
 
 from im2latex.errors import ArtifactError, InputError
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
-from im2latex.training.run import Run
+from im2latex.training.engine import TrainingEngine
 from recipes.gpu_10min import output, render, train
 from recipes.gpu_10min.output import STATE, Output, join, swap
 
@@ -73,9 +73,9 @@ def test_a_run_goes_on_with_weights_and_momentum(drawn: Path, monkeypatch: pytes
     first: list[dict[str, Any]] = []
     write = Output.write
 
-    def noted(self: Output, run: Run) -> int:
-        first.append(run.momentum())
-        return write(self, run)
+    def noted(self: Output, engine: TrainingEngine) -> int:
+        first.append(engine.optimizer_state())
+        return write(self, engine)
 
     monkeypatch.setattr(Output, "write", noted)
     go(Path("earlier"))
@@ -98,15 +98,15 @@ def test_a_run_goes_on_from_a_checkpoint_folder(drawn: Path) -> None:
 def test_a_signal_to_stop_leaves_the_weights_of_that_moment(
     drawn: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    step = Run.step
+    step = TrainingEngine.train_step
 
-    def signalled(run: Run) -> None:
-        step(run)
-        if run.state.step == 4:
+    def signalled(engine: TrainingEngine) -> None:
+        step(engine)
+        if engine.state.step == 4:
             for _ in range(times):
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(Run, "step", signalled)
+    monkeypatch.setattr(TrainingEngine, "train_step", signalled)
     go()
     assert events()[-1] == "trained", "nothing is validated when time is short"
     assert joined(OUT / STATE).counts["steps"] == 4
@@ -174,7 +174,7 @@ def child(last: int | None, monkeypatch: pytest.MonkeyPatch, start: Path | None 
 
         try:
             for owner, names in (
-                (Run, ("step",)),
+                (TrainingEngine, ("train_step",)),
                 (output, ("save_file", "save_checkpoint", "_exchanged")),
                 (shutil, ("rmtree", "copytree")),
                 (Path, ("rename", "write_bytes")),

@@ -1,7 +1,7 @@
-"""What comes along when people crop or photograph a formula: other ink, a box, a tint, a shadow, JPEG.
+"""Degradations of cropped and photographed formulas: neighboring lines, frames, perspective, shadow, JPEG compression.
 
-On pages of ink (B, 1, H, W), 0 paper and 1 ink, on the device they are on. Each function takes draws (B, n) within 0
-and 1 of its own, so that an image depends on no other image of the batch.
+Functions of images (B, 1, H, W), 0 paper and 1 ink, on their device. Each has random numbers `draws` (B, n) between 0
+and 1 of its own, so that the result for an image depends on no other image of the batch.
 """
 
 from functools import cache
@@ -13,7 +13,7 @@ from torch import Tensor
 from im2latex.training.affine import ink_extent
 
 _GAP_PX = 2
-"""Least paper between the formula and what is put beside it."""
+"""Smallest distance between the formula and what is added beside it."""
 _SLIVER_PX = 6
 _BLOCK = 8
 _LUMINANCE = (
@@ -30,9 +30,9 @@ _LUMINANCE = (
 
 
 def slivers(ink: Tensor, share: float, draws: Tensor) -> Tensor:
-    """Put the edges of other lines at the upper and lower border of a share of the pages; draws (B, 4).
+    """Add edges of other lines at the upper and lower border of a share of the images; draws (B, 4).
 
-    The ink is the page's own: its lowest rows at the top, its highest at the bottom, moved sideways by half a page.
+    The edges are the image's own ink, shifted by half its width: the lowest rows at the top, the highest at the bottom.
     """
     height, width = ink.shape[-2:]
     top, bottom = (side.long() for side in ink_extent(ink, 3))
@@ -42,8 +42,8 @@ def slivers(ink: Tensor, share: float, draws: Tensor) -> Tensor:
     for place, above in ((0, True), (1, False)):
         chosen = draws[:, place] < share
         wanted = 1 + (draws[:, 2 + place] * _SLIVER_PX).long()
-        room = top - _GAP_PX if above else height - bottom - _GAP_PX
-        tall = torch.where(chosen, torch.minimum(wanted, room).clamp(min=0), 0)[:, None]
+        free = top - _GAP_PX if above else height - bottom - _GAP_PX
+        tall = torch.where(chosen, torch.minimum(wanted, free).clamp(min=0), 0)[:, None]
         source = row + bottom[:, None] - tall if above else row - (height - tall) + top[:, None]
         inside = (row < tall) if above else (row >= height - tall)
         rows = other.gather(2, source.clamp(0, height - 1)[:, None, :, None].expand_as(ink))
@@ -52,9 +52,9 @@ def slivers(ink: Tensor, share: float, draws: Tensor) -> Tensor:
 
 
 def frames(ink: Tensor, rule: float, box: float, tint: float, draws: Tensor) -> Tensor:
-    """A rule above or below, a box around and a tint behind the formula, each on a share of the pages; draws (B, 6).
+    """Add a rule above or below, a box around and a tint behind a share of the formulas; draws (B, 6).
 
-    Lines are one pixel thick and as dark as drawn; where there is no room between formula and border, none is.
+    Lines are one pixel thick and of random darkness; without space between formula and border none is added.
     """
     height, width = ink.shape[-2:]
     (top, bottom), (left, right) = (ink_extent(ink, 3), ink_extent(ink, 2))
@@ -63,7 +63,8 @@ def frames(ink: Tensor, rule: float, box: float, tint: float, draws: Tensor) -> 
     row = torch.arange(height, device=ink.device).view(1, -1, 1)
     column = torch.arange(width, device=ink.device).view(1, 1, -1)
     edges = [
-        (edge + way).view(-1, 1, 1) for edge, way in ((top, -gap), (bottom, gap - 1), (left, -gap), (right, gap - 1))
+        (edge + offset).view(-1, 1, 1)
+        for edge, offset in ((top, -gap), (bottom, gap - 1), (left, -gap), (right, gap - 1))
     ]
     first, last, begin, end = edges
     within = (row >= first) & (row <= last) & (column >= begin) & (column <= end)
@@ -71,60 +72,61 @@ def frames(ink: Tensor, rule: float, box: float, tint: float, draws: Tensor) -> 
     line = (
         torch.where((draws[:, 5] < 0.5).view(-1, 1, 1), row == first, row == last) & (column >= begin) & (column <= end)
     )
-    marks = (line & _drawn(draws[:, 0] < rule)) | (border & _drawn(draws[:, 1] < box))
+    marks = (line & _broadcast(draws[:, 0] < rule)) | (border & _broadcast(draws[:, 1] < box))
     lines = marks * dark.view(-1, 1, 1)
-    behind = within & _drawn(draws[:, 2] < tint)
+    behind = within & _broadcast(draws[:, 2] < tint)
     tinted = behind * (0.05 + 0.2 * draws[:, 4]).view(-1, 1, 1)
     return torch.maximum(torch.maximum(ink, lines[:, None]), tinted[:, None])
 
 
-def keystone(ink: Tensor, most: float, draws: Tensor) -> Tensor:
-    """A page seen at a slant: one side of each pair is up to a share `most` shorter; draws (B, 4). No ink leaves it."""
-    shrink = most * draws[:, :2]
-    way = torch.where(draws[:, 2:] < 0.5, -1.0, 1.0)
+def keystone(ink: Tensor, max_share: float, draws: Tensor) -> Tensor:
+    """Perspective: one of two opposite sides is up to `max_share` shorter; draws (B, 4). All ink stays inside."""
+    shrink = max_share * draws[:, :2]
+    side = torch.where(draws[:, 2:] < 0.5, -1.0, 1.0)
     height, width = ink.shape[-2:]
     y = (2 * torch.arange(height, device=ink.device) + 1) / height - 1
     x = (2 * torch.arange(width, device=ink.device) + 1) / width - 1
     y, x = y.view(1, -1, 1), x.view(1, 1, -1)
-    across = 1 + shrink[:, :1, None] * (1 + way[:, :1, None] * y) / 2
-    down = 1 + shrink[:, 1:, None] * (1 + way[:, 1:, None] * x) / 2
+    across = 1 + shrink[:, :1, None] * (1 + side[:, :1, None] * y) / 2
+    down = 1 + shrink[:, 1:, None] * (1 + side[:, 1:, None] * x) / 2
     grid = torch.stack([x * across, y * down], dim=-1)
     return F.grid_sample(ink, grid.to(ink.dtype), mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def shadow(ink: Tensor, most: float, draws: Tensor) -> Tensor:
-    """Paper that darkens from one side to the other, by up to a share `most` of full ink; draws (B, 2)."""
+def shadow(ink: Tensor, max_share: float, draws: Tensor) -> Tensor:
+    """Darken the paper linearly towards one side, by up to `max_share` of full ink; draws (B, 2)."""
     height, width = ink.shape[-2:]
     angle = 2 * torch.pi * draws[:, :1, None]
     y = torch.linspace(-0.5, 0.5, height, device=ink.device).view(1, -1, 1)
     x = torch.linspace(-0.5, 0.5, width, device=ink.device).view(1, 1, -1)
     ramp = (0.5 + (angle.cos() * x + angle.sin() * y) / 2**0.5).clamp(0, 1)
-    return ink + (1 - ink) * (most * draws[:, 1:, None] * ramp)[:, None]
+    return ink + (1 - ink) * (max_share * draws[:, 1:, None] * ramp)[:, None]
 
 
-def jpeg(ink: Tensor, most: float, draws: Tensor) -> Tensor:
-    """What JPEG leaves at qualities down to 90 (1 - most) + 5; draws (B, 1). Blocks lie on the page's own grid."""
+def jpeg(ink: Tensor, strength: float, draws: Tensor) -> Tensor:
+    """JPEG compression at qualities down to 95 - 90 `strength`; draws (B, 1). Blocks start at the top left corner."""
     height, width = ink.shape[-2:]
-    page = F.pad(ink, (0, -width % _BLOCK, 0, -height % _BLOCK), mode="replicate")
-    B, rows, columns = len(page), page.shape[2] // _BLOCK, page.shape[3] // _BLOCK
-    blocks = page.view(B, 1, rows, _BLOCK, columns, _BLOCK).transpose(3, 4)
+    padded = F.pad(ink, (0, -width % _BLOCK, 0, -height % _BLOCK), mode="replicate")
+    B, rows, columns = len(padded), padded.shape[2] // _BLOCK, padded.shape[3] // _BLOCK
+    blocks = padded.view(B, 1, rows, _BLOCK, columns, _BLOCK).transpose(3, 4)
     place = torch.arange(_BLOCK, device=ink.device, dtype=ink.dtype)
     waves = (torch.pi * (2 * place + 1) * place[:, None] / (2 * _BLOCK)).cos() * (2 / _BLOCK) ** 0.5
     waves[0] *= 0.5**0.5
-    quality = 95 - 90 * most * draws[:, 0]
-    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)  # of the Independent JPEG Group's library
+    quality = 95 - 90 * strength * draws[:, 0]
+    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)  # as in the library of the Independent JPEG Group
     steps = _luminance(ink.device, ink.dtype) * scale.view(-1, 1, 1, 1, 1, 1)
     steps = steps.clamp(min=1) / 255
-    kept = (waves @ (blocks - 0.5) @ waves.T / steps).round() * steps
-    back: Tensor = (waves.T @ kept @ waves + 0.5).transpose(3, 4).flatten(4, 5).flatten(2, 3)
-    return back[..., :height, :width].clamp(0, 1)
+    quantized = (waves @ (blocks - 0.5) @ waves.T / steps).round() * steps
+    restored: Tensor = (waves.T @ quantized @ waves + 0.5).transpose(3, 4).flatten(4, 5).flatten(2, 3)
+    return restored[..., :height, :width].clamp(0, 1)
 
 
 @cache
 def _luminance(device: torch.device, dtype: torch.dtype) -> Tensor:
-    """The table (8, 8), sent to the device once: to send it is to wait for the device."""
+    """The table (8, 8), sent to the device once, since sending waits for the device."""
     return torch.tensor(_LUMINANCE, device=device, dtype=dtype)
 
 
-def _drawn(chosen: Tensor) -> Tensor:
+def _broadcast(chosen: Tensor) -> Tensor:
+    """(B,) to (B, 1, 1)."""
     return chosen.view(-1, 1, 1)

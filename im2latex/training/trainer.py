@@ -1,0 +1,293 @@
+"""Trainer: a whole training, from the shards of a data set to a checkpoint, on Lightning Fabric.
+
+reads          shards and buckets.json (through dataset)
+reads, writes  <folder>/state.pt            so that a stopped run can be resumed
+writes         <folder>/last/, best/        checkpoints, usable while the run continues
+
+Validation, saving and signals wait for the end of a step. The state is saved every few minutes, before and after each
+validation, and when a signal asks for it.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import UsageError
+from im2latex.training.checkpoint import Checkpoint, read_recipe, save_checkpoint
+from im2latex.training.config import TrainerParams, TrainParams, clock_warning, sample_limit
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.devices import choose_precision, launch
+from im2latex.training.early_stopping import monitored_value
+from im2latex.training.engine import CHECK_STEPS, TrainingEngine
+from im2latex.training.finetune import Pretrained
+from im2latex.training.model_summary import training_summary
+from im2latex.training.signals import Request, Requests, commands, signal_requests
+from im2latex.training.state import EarlierBudget, InterruptedRunError
+from im2latex.training.validation import Validation, ValidationExample
+
+TIMED_STEPS = 40
+"""Most steps that measure the speed for a budget in minutes; the first quarter prepares kernels and is not counted."""
+
+PROGRESS_SECONDS = 20.0
+"""Shortest time between two lines of progress."""
+
+Row = dict[str, float]
+
+
+class Callback:
+    """Receives what happens in a training; called in the first process only."""
+
+    def on_validation(self, row: Row, examples: Sequence[ValidationExample]) -> None:
+        """A validation that counts: losses, learning rate and scores by samples seen, and a few predictions."""
+
+    def on_message(self, text: str) -> None:
+        """A line for people: summary, progress, what a signal asked for."""
+
+    def on_save(self) -> None:
+        """The state and the averaged weights of a validation have been saved."""
+
+
+class Trainer:
+    """Train `params` on the folder `shards`; `folder` has the state, `pretrained` what `params.init_from` names.
+
+    `dataset_hash` identifies the data set in the state and the checkpoint. `settings` decide no weight.
+    """
+
+    def __init__(
+        self,
+        params: TrainParams,
+        shards: Path,
+        vocabulary: Vocabulary,
+        dataset_hash: str,
+        folder: Path,
+        *,
+        settings: TrainerParams | None = None,
+        pretrained: Pretrained | None = None,
+        callback: Callback | None = None,
+    ) -> None:
+        self.params, self.shards, self.vocabulary, self.dataset_hash = params, shards, vocabulary, dataset_hash
+        self.folder, self.pretrained = folder, pretrained
+        self.settings, self.callback = settings or TrainerParams(), callback or Callback()
+        self._identity = run_identity(params, vocabulary, dataset_hash, pretrained)
+        self._last_save = time.monotonic()
+        self.engine: TrainingEngine
+        self._validation: Validation
+
+    @property
+    def earlier_budgets(self) -> list[EarlierBudget]:
+        """Budgets under which this run trained before the present one; empty for a run with a single budget."""
+        return self.engine.state.earlier_budgets
+
+    def fit(self) -> Checkpoint:
+        """Train until the budget is used up or early stopping ends the run; returns the averaged weights.
+
+        A run that is saved in the folder is resumed. Raises `InterruptedRunError` when a signal stops it,
+        `DivergedRunError` when the loss is not finite or spikes, and `UsageError` where a saved run has seen more
+        samples than the budget allows.
+        """
+        self._set_up(self.settings.devices)
+        self._resume()
+        engine = self.engine
+        self.callback.on_message(training_summary(engine))
+        if warning := clock_warning(self.params.budget, engine.state.total, len(engine.dataset)):
+            self.callback.on_message(warning)
+        self.callback.on_message(commands())
+        progress = ProgressMeter(engine)
+        with signal_requests(aloud=engine.fabric.is_global_zero) as requests:
+            while True:
+                validated = self._validation_due
+                if validated:
+                    self.save()
+                    self._validate()
+                    self.save()
+                    self.callback.on_save()
+                if engine.finished:
+                    break
+                self._handle(self._requested(requests), validated)
+                engine.train_step()
+                if line := progress.line():
+                    self.callback.on_message(line)
+        return engine.checkpoint(self.params.select_checkpoint)
+
+    def validate(self) -> Checkpoint:
+        """Validate the run that is saved in the folder, without another step; returns its averaged weights.
+
+        The saved state is left as it is. Raises `UsageError` where there is none.
+        """
+        self._set_up(devices=1)
+        if not self.engine.state.resume(self.folder, self._identity):
+            raise UsageError(f"{self.folder}: no stopped training of these data and params; run `dvc repro train`")
+        self.callback.on_message(training_summary(self.engine))
+        row = self.engine.evaluate(self._validation)
+        self.callback.on_validation(row, self._validation.examples)
+        return self.engine.checkpoint(self.params.select_checkpoint)
+
+    def save(self) -> None:
+        """Save the state and both checkpoints, in the first process; losses are checked before."""
+        self.engine.check_losses()
+        if self.engine.fabric.is_global_zero:
+            self.engine.state.save(self.folder, self._identity)
+            for name in ("last", "best") if self.engine.state.best else ("last",):
+                save_checkpoint(self.engine.checkpoint(name), self.folder / name)
+        self.engine.fabric.barrier()
+        self._last_save = time.monotonic()
+
+    def _set_up(self, devices: int) -> None:
+        """Start the processes, load the data and build the engine."""
+        settings, params = self.settings, self.params
+        # Measured anew, `auto` might choose otherwise in the middle of a run.
+        known = read_recipe(self.folder / "last").get("precision") if params.precision == "auto" else None
+        precision = known or choose_precision(params.precision, settings.accelerator)
+        params = params.model_copy(update={"precision": precision})
+        without_ctc = params.ctc_weight == 0 or params.ctc_until < 1
+        fabric = launch(settings.accelerator, devices, precision, unused_weights=without_ctc)
+        if not fabric.is_global_zero:
+            self.callback = Callback()
+        self.engine = TrainingEngine(
+            fabric,
+            params,
+            InMemoryDataset(self.shards, "train"),
+            self.vocabulary,
+            self.dataset_hash,
+            self.folder,
+            self.pretrained,
+            device_memory_mb=settings.device_memory_mb,
+        )
+        self._validation = Validation(
+            InMemoryDataset(self.shards, "val"), params.validation_samples, params.batches, params.validation_examples
+        )
+
+    def _resume(self) -> None:
+        """Resume the saved run, if there is one, and set the budget; its samples are measured once in a run."""
+        state, budget = self.engine.state, self.params.budget.model_dump()
+        if state.resume(self.folder, self._identity):
+            if state.budget == budget and self.params.budget.minutes is not None:
+                return
+            earlier = state.total
+            state.total = self._sample_budget()
+            if state.budget != budget:
+                if state.seen >= state.total:
+                    raise UsageError(
+                        f"{self.folder}: has a run of {state.seen:,} samples, and train.budget allows "
+                        f"{state.total:,}; set a larger budget, or remove the folder to train anew"
+                    )
+                state.earlier_budgets.append({"samples": state.seen, "sample_budget": earlier})
+                self.callback.on_message(
+                    f"{self.folder}: continues after {state.seen:,} samples with another budget; to train from the "
+                    "start, remove it"
+                )
+        else:
+            state.total = self._sample_budget()
+        state.budget = budget
+
+    def _sample_budget(self) -> int:
+        """The samples that the budget allows; minutes are converted at the speed of some steps, which are undone.
+
+        Divides samples by seconds over all timed steps, since batches of long labels have fewer samples. A GPU meets
+        new shapes for longer than that: use `deadline_seconds` there.
+        """
+        engine, budget = self.engine, self.params.budget
+        state = engine.state
+        limit = sample_limit(budget, len(engine.dataset))
+        if budget.minutes is None:
+            return limit
+        before = state.snapshot()
+        state.total = limit
+        seconds: list[float] = []
+        samples: list[int] = []
+        while len(seconds) < TIMED_STEPS and state.seen < limit:
+            seen, started = state.seen, time.perf_counter()
+            engine.train_step()
+            if engine.fabric.device.type == "cuda":
+                torch.cuda.synchronize(engine.fabric.device)
+            seconds.append(time.perf_counter() - started)
+            samples.append(state.seen - seen)
+        state.restore(before)
+        counted = slice(len(seconds) // 4, None)
+        speed = sum(samples[counted]) / sum(seconds[counted])
+        affordable = engine.fabric.broadcast(round(60 * budget.minutes * speed))
+        return max(1, min(limit, affordable))
+
+    @property
+    def _validation_due(self) -> bool:
+        """Whether the steps so far ended an interval, or the run, that has not been validated."""
+        state = self.engine.state
+        intervals = state.seen // self.params.validate_every_samples
+        return intervals > state.validations or (self.engine.budget_used >= 1 and state.validated < state.seen)
+
+    def _validate(self) -> None:
+        """Validate, and update early stopping, the schedule and the best weights by the monitored score."""
+        row = self.engine.evaluate(self._validation)
+        params, schedule, state = self.params, self.params.schedule, self.engine.state
+        state.loss_monitor.losses.clear()
+        state.validations, state.validated = state.seen // params.validate_every_samples, state.seen
+        value = monitored_value(row, params.monitor)
+        if state.early_stopping.update(value, schedule.drop_patience, schedule.drop_against):
+            state.store_best()
+        self.callback.on_validation(row, self._validation.examples)
+
+    def _handle(self, request: Request, validated: bool) -> None:
+        """Save, then validate, then stop, as far as the request asks for it and it has not just been done."""
+        if request and not validated:
+            self.save()
+        if request.validates and not validated:
+            self.callback.on_message(format_row(self.engine.evaluate(self._validation)))
+        if request.stops:
+            seen = self.engine.state.seen
+            raise InterruptedRunError(f"stopped by {request.signal} after {seen} samples; run again to resume")
+
+    def _requested(self, requests: Requests) -> Request:
+        """The greatest request of signals to any process, or of the time since the last save, for all processes."""
+        fabric = self.engine.fabric
+        due = time.monotonic() - self._last_save >= 60 * self.settings.save_every_minutes
+        by_time = Request.SAVE if due else Request.NOTHING
+        if fabric.world_size == 1:
+            return max(requests.take(), by_time)
+        if self.engine.state.step % CHECK_STEPS:
+            return Request.NOTHING
+        own = torch.tensor(int(max(requests.take(), by_time)), device=fabric.device)
+        greatest: torch.Tensor = fabric.all_reduce(own, reduce_op="max")  # type: ignore[assignment]
+        return Request(int(greatest))
+
+
+class ProgressMeter:
+    """Speed and remaining time, at most every `PROGRESS_SECONDS`, for terminals and log files alike."""
+
+    def __init__(self, engine: TrainingEngine) -> None:
+        self._engine = engine
+        self._first_used, self._seen = engine.budget_used, engine.state.seen
+        self._started = self._last = time.monotonic()
+
+    def line(self) -> str | None:
+        """A line where one is due: the speed since the last line, the remaining time at the mean speed so far."""
+        now, seen, used = time.monotonic(), self._engine.state.seen, self._engine.budget_used
+        if now - self._last < PROGRESS_SECONDS:
+            return None
+        speed = (seen - self._seen) / (now - self._last)
+        left = (now - self._started) * max(0.0, 1 - used) / max(used - self._first_used, 1e-9)
+        self._last, self._seen = now, seen
+        return (
+            f"{seen:,} samples, {used:.1%} of the budget, {speed:.1f} samples/s, {timedelta(seconds=round(left))} left"
+        )
+
+
+def format_row(row: Row) -> str:
+    """A row of metrics on one line."""
+    return "  ".join(f"{name} {value:,.6g}" for name, value in row.items())
+
+
+def run_identity(params: TrainParams, vocabulary: Vocabulary, dataset_hash: str, pretrained: Pretrained | None) -> str:
+    """A hash of all that must be equal for a saved state to be resumed.
+
+    The schedule is left out, as the budget is: a final decay of the learning rate continues from a state.
+    """
+    tokens = [vocabulary.tokens, vocabulary.merges]
+    weights = pretrained.weights if pretrained else None
+    content = json.dumps([params.state_key() | {"schedule": None}, tokens, dataset_hash, weights])
+    return hashlib.sha256(content.encode()).hexdigest()

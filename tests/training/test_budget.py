@@ -1,0 +1,97 @@
+"""When a training ends: by samples, or by a clock."""
+
+import itertools
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from im2latex.config import load_yaml
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import UsageError
+from im2latex.training.config import DEFAULT_SAMPLES, BudgetParams, TrainParams, clock_warning, is_clock_bound
+from im2latex.training.state import InterruptedRunError
+from im2latex.training.trainer import Row, Trainer
+from tests.training.helpers import CPU, Recorder, assert_same_weights, fit
+
+
+def test_minutes_become_samples_once(
+    values: dict[str, dict[str, object]],
+    shards: Path,
+    vocabulary: Vocabulary,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticks = itertools.count(step=0.1)  # a step takes a tenth of a second, however busy the machine is
+    monkeypatch.setattr("im2latex.training.trainer.time.perf_counter", lambda: next(ticks))
+    values["budget"] = {"samples": 10**6, "minutes": 0.05}
+    recipe = TrainParams.model_validate(values)
+    totals: list[int] = []
+
+    def stop(row: Row) -> None:
+        totals.append(int(row["samples"]))
+        if len(totals) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(InterruptedRunError):
+        fit(recipe, shards, vocabulary, tmp_path, Recorder(stop))
+    saved = torch.load(tmp_path / "state.pt", weights_only=True)["total"]
+    counts = fit(recipe, shards, vocabulary, tmp_path, Recorder(stop)).counts
+    assert counts["sample_budget"] == saved
+    assert saved == pytest.approx(30 * 20 / 3, rel=0.05), "thirty steps, of twenty samples in three batches"
+    assert counts["samples"] >= saved
+
+
+def test_a_larger_budget_continues_with_the_optimizers(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    values |= {"schedule": {"warmup_samples": 20, "decay": "constant"}, "validate_every_samples": 40}
+    whole, first, second = (
+        TrainParams.model_validate(values | {"budget": {"samples": samples}}) for samples in (120, 80, 120)
+    )
+    expected = fit(whole, shards, vocabulary, tmp_path / "whole")
+    fit(first, shards, vocabulary, tmp_path / "parts")
+    trainer = Trainer(second, shards, vocabulary, "data", tmp_path / "parts", settings=CPU)
+    found = trainer.fit()
+    assert found.counts == expected.counts
+    assert_same_weights(expected, found)
+    assert trainer.earlier_budgets == [{"samples": 80, "sample_budget": 80}]
+    with pytest.raises(UsageError, match="has a run of 120 samples, and train.budget allows 80; set a larger budget"):
+        fit(first, shards, vocabulary, tmp_path / "parts")
+
+
+def test_a_deadline_ends_the_run_at_a_rate_of_zero(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count()
+    monkeypatch.setattr("im2latex.training.engine.time.monotonic", lambda: float(next(seconds)))
+    values |= {"budget": {"deadline_seconds": 40}, "ctc_until": 0.3}
+    recorder = Recorder()
+    checkpoint = fit(TrainParams.model_validate(values), shards, vocabulary, tmp_path, recorder)
+    assert 10 <= checkpoint.counts["steps"] <= 40
+    assert recorder.rows[-1]["samples"] == checkpoint.counts["samples"]
+    assert recorder.rows[-1]["learning_rate"] == 0
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        ({"samples": 1234}, None),
+        ({"epochs": 2}, None),
+        ({"samples": 1234, "minutes": 3}, None),
+        ({"minutes": 3}, ("minutes = 3", "1,234 samples", "37,000", "train.budget.samples = 1234")),
+        ({"samples": 9, "deadline_seconds": 60}, ("deadline_seconds = 60", "37,000")),
+    ],
+)
+def test_a_budget_by_the_clock_warns_with_its_numbers(budget: dict[str, float], words: tuple[str, ...] | None) -> None:
+    params = BudgetParams.model_validate(budget)
+    warning = clock_warning(params, 1234, split_size=617)
+    assert is_clock_bound(params, 1234, split_size=617) == (words is not None)
+    assert all(word in (warning or "") for word in words) if words else warning is None
+
+
+def test_params_have_the_default_budget() -> None:
+    budget = load_yaml(Path(__file__).parents[2] / "params.yaml")["train"]["budget"]
+    assert {name: value for name, value in budget.items() if value} == {"samples": DEFAULT_SAMPLES}
