@@ -107,7 +107,7 @@ def test_a_model_of_every_preset_is_described_as_it_is_built(name: str, tmp_path
 )
 def test_a_description_that_the_weights_do_not_bear_out_is_refused(folder: Path, path: str, value: object) -> None:
     change(folder, path, value)
-    with pytest.raises(ArtifactError, match=r"not a whole checkpoint \(.+\); run `dvc repro train`"):
+    with pytest.raises(ArtifactError, match=r"damaged checkpoint \(.+\); run `dvc repro train`"):
         load_checkpoint(folder)
 
 
@@ -125,7 +125,7 @@ def test_a_billion_layers_take_no_memory(folder: Path) -> None:
 )
 def test_a_description_that_is_none_is_refused(folder: Path, content: bytes) -> None:
     (folder / CONTENT).write_bytes(content)
-    with pytest.raises(ArtifactError, match="not a whole checkpoint"):
+    with pytest.raises(ArtifactError, match="damaged checkpoint"):
         load_checkpoint(folder)
 
 
@@ -156,7 +156,7 @@ def header(content: bytes, size: int | None = None) -> bytes:
 )
 def test_weights_that_are_none_are_refused(folder: Path, content: bytes) -> None:
     (folder / WEIGHTS).write_bytes(content)
-    with pytest.raises(ArtifactError, match="not a whole checkpoint"):
+    with pytest.raises(ArtifactError, match="damaged checkpoint"):
         load_checkpoint(folder)
 
 

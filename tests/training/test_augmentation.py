@@ -74,13 +74,15 @@ def test_what_happens_to_a_image_does_not_depend_on_its_neighbours() -> None:
 
 def test_one_variation_does_not_move_the_draws_of_another() -> None:
     paper = torch.full_like(PAGES, 255)
-    assert torch.equal(draw(5, paper, light=0.2), draw(5, paper, light=0.2, scale=0.25, shift=4, gamma=0.5, stroke=0.4))
+    assert torch.equal(
+        draw(5, paper, brightness=0.2), draw(5, paper, brightness=0.2, scale=0.25, shift=4, gamma=0.5, stroke=0.4)
+    )
 
 
 def test_contrast_leaves_paper_and_light_darkens_it() -> None:
     paper = PAGES == 255
     assert (draw(1, contrast=0.5)[paper] == 255).all()
-    assert (draw(1, light=0.5)[paper] < 255).all()
+    assert (draw(1, brightness=0.5)[paper] < 255).all()
 
 
 def test_strokes_grow_and_shrink_and_never_vanish() -> None:

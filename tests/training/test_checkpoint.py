@@ -52,7 +52,7 @@ def test_a_missing_or_damaged_checkpoint_is_refused(checkpoint: Checkpoint, tmp_
         load_checkpoint(tmp_path)
     save_checkpoint(checkpoint, tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"cut")
-    with pytest.raises(ArtifactError, match="not a whole checkpoint"):
+    with pytest.raises(ArtifactError, match="damaged checkpoint"):
         load_checkpoint(tmp_path)
     save_checkpoint(checkpoint, tmp_path)
     content = json.loads((tmp_path / "checkpoint.json").read_text())
