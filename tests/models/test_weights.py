@@ -132,7 +132,7 @@ def test_a_description_that_is_none_is_refused(folder: Path, content: bytes) -> 
 def test_a_description_of_unreasonable_size_is_not_read(folder: Path) -> None:
     with (folder / CONTENT).open("ab") as file:
         file.truncate(checkpoints.MAX_FILE_BYTES + 1)
-    with pytest.raises(ArtifactError, match="bytes, so it describes no checkpoint"):
+    with pytest.raises(ArtifactError, match="bytes, so it is no checkpoint"):
         load_checkpoint(folder)
 
 

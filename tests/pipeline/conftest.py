@@ -43,9 +43,9 @@ TINY: dict[str, Any] = {
 }
 
 
-def run(*stages: str) -> None:
+def run(*stages: str, options: Sequence[str] = ()) -> None:
     """Run stages as `python -m pipeline.<stage>` does, in this process, so that the stand-ins hold."""
-    arguments, sys.argv = sys.argv, sys.argv[:1]
+    arguments, sys.argv = sys.argv, [sys.argv[0], *options]
     try:
         _run(stages)
     finally:

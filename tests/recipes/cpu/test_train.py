@@ -119,7 +119,7 @@ def test_minutes_end_a_call_and_not_the_run(data: Path) -> None:
 
 def test_other_params_or_data_are_another_run_and_another_budget_is_not(data: Path) -> None:
     keys = set()
-    for change in ("seed: 5", "seed: 6", "budget: {samples: 9}", "save_every_minutes: 1"):
+    for change in ("seed: 5", "seed: 6", "budget: {samples: 9}", "validation_examples: 1"):
         content = merge(yaml.safe_load(Path("params.yaml").read_text()), {"train": yaml.safe_load(f"{{{change}}}")})
         params = check(content["train"], TrainParams, "train")
         keys.add(train_cpu._key(params, "data"))
