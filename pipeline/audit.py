@@ -8,12 +8,17 @@ writes  data/audit/faults.parquet             what was changed, broken or is not
 import json
 
 import pyarrow as pa
-from pydantic import Field
 
-from im2latex.config import Params
 from im2latex.images.arrays import encode_png
 from im2latex.io.parquet import read_parts, write_table
-from im2latex.metrics.normalizer_audit import FAULTS, AuditCounts, AuditedFormula, audit_formulas, sample_formulas
+from im2latex.metrics.normalizer_audit import (
+    FAULTS,
+    AuditCounts,
+    AuditedFormula,
+    AuditParams,
+    audit_formulas,
+    sample_formulas,
+)
 from im2latex.rendering.renderer import Rendering
 from im2latex.schemas import formula_id
 from pipeline.paths import DATA, REPORTS
@@ -22,13 +27,6 @@ from pipeline.project_renderer import project_renderer
 from pipeline.stage import Stage, StageRun
 
 SUMMARY = REPORTS / "audit.json"
-
-
-class AuditParams(Params):
-    """Section `audit` of params.yaml."""
-
-    sample: int = Field(ge=0, description="formulas to audit; 0 for all")
-    seed: int = Field(ge=0, description="decides which")
 
 
 def work(run: StageRun[AuditParams]) -> None:

@@ -1,7 +1,7 @@
-"""The command line: one command per verb, each a few lines over the room that does the work.
+"""The command line: one command per verb, each a few lines that call the package that does the work.
 
 Exit codes: 0 ok, 1 the work failed, 2 wrong usage. Errors are one sentence on stderr, never a traceback. Commands
-import what they need when they run, so that each starts fast.
+import what they need when they run, so that `im2latex --help` imports none of the packages.
 """
 
 import sys
@@ -9,11 +9,13 @@ from io import TextIOWrapper
 
 import typer
 
-from im2latex.cli import compare, formulas, inspect, predict, render, score, serve, vocab
+from im2latex.cli import compare, formulas, inspect, params, predict, render, score, serve, vocab
+from im2latex.cli.renamed import Command, Group
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
 from im2latex.extras import install_hint
 
 app = typer.Typer(
+    cls=Group,
     help="Images of formulas to LaTeX: a reproducible data pipeline, models and honest scores.",
     no_args_is_help=True,
     add_completion=False,
@@ -38,16 +40,17 @@ for command in (
     inspect.inspect,
     inspect.verify,
     inspect.doctor,
+    params.params,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(vocab.app, name="vocab")
 
 
 def main() -> None:
-    """Run the command line; what `im2latex` calls."""
+    """Run the command line: the entry point of `im2latex`."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # A file name may hold bytes that are no text: `\\udce9` in JSON gives them back.
+            # A file name may have bytes that are no text: they are printed as `\\udce9`, and JSON restores them.
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
@@ -61,7 +64,7 @@ def main() -> None:
         typer.echo(f"im2latex: {hint}", err=True)
         sys.exit(2)
     except BrokenPipeError:
-        # The reader of our output went away, as `head` does; nothing more can be said to it.
+        # The reader of our output has closed it, as `head` does.
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:

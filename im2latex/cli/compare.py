@@ -30,7 +30,7 @@ def runs(
     commits: Annotated[int, typer.Option("-n", "--commits", min=1, help="number of last commits to read")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="print all scores as JSON")] = False,
 ) -> None:
-    """List runs: scores with their intervals, and only the parameters that differ."""
+    """List runs with their scores and the parameters that differ."""
     from im2latex.reporting import runs as run_table
 
     found = [run_table.read_folder(folder) for folder in folders or ()] or run_table.read_project(commits)
@@ -59,7 +59,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="write a page with images, as .html")] = None,
 ) -> None:
-    """Compare two runs on the same samples: scores, significance of each difference, and formulas that changed."""
+    """Compare two runs: scores, significance, changed formulas."""
     from im2latex.reporting import compare as comparison
     from im2latex.reporting import compare_output
     from im2latex.reporting.run_data import read_run_data
@@ -112,7 +112,10 @@ def gate(
         str | None, typer.Option("--markdown", metavar="FILE|-", help="write the table as Markdown")
     ] = None,
 ) -> None:
-    """Fail, with exit code 1, where a score of the current run is significantly worse than in BASE."""
+    """Fail where a score is significantly worse than in BASE.
+
+    Compares the run in the current folder with BASE; the exit code is 1 where it fails.
+    """
     from im2latex.reporting import gate as gates
     from im2latex.reporting.revisions import WORKSPACE
     from im2latex.reporting.run_data import read_run_data

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from im2latex.cli.options import Formulas, rows
-from im2latex.config import project_section
 from im2latex.errors import LatexError
 from im2latex.types import BadRow
 
@@ -19,7 +18,7 @@ def generate(
     seed: Annotated[int, typer.Option("--seed", min=0, help="the same seed, the same formulas")] = 0,
     classics: Annotated[bool, typer.Option("--classics", help="put the list of classic formulas in front")] = False,
 ) -> None:
-    """Write formulas from the grammar, one a line."""
+    """Generate formulas from the grammar, one per line."""
     from im2latex.latex.grammar.generator import generate as from_grammar
     from im2latex.latex.grammar.generator import load_classics
 
@@ -38,15 +37,15 @@ def download(
     ],
     into: Annotated[
         Path | None,
-        typer.Option("--into", help="folder; if not given data/raw/DATASET, or models/RUN for a checkpoint"),
+        typer.Option("--into", help="folder; default: data/raw/DATASET, or models/RUN for a checkpoint"),
     ] = None,
     url: Annotated[str | None, typer.Option("--url", help="folder of a mirror")] = None,
-    images: Annotated[bool, typer.Option("--images", help="the published images too")] = False,
+    images: Annotated[bool, typer.Option("--images", help="also download the published images")] = False,
 ) -> None:
-    """Download a public dataset, going on where a download broke. Or a trained checkpoint.
+    """Download a public dataset, or a trained checkpoint.
 
-    Checksums are checked. Where none was published, the SHA-256 of the first download is written to SHA256SUMS, said,
-    and checked from then on.
+    An interrupted download continues. Checksums are verified; where none was published, the SHA-256 of the first
+    download is written to SHA256SUMS, reported, and verified from then on.
     """
     if dataset.startswith("wandb:"):
         from im2latex.training.loggers import download_checkpoint, run_name
@@ -61,7 +60,10 @@ def download(
     for path in download_dataset(dataset, folder, url, images):
         typer.echo(path)
     if unsure := without_checksum(dataset, images):
-        typer.echo(f"no checksum was published of {', '.join(unsure)}; {folder / SUMS} has what came first", err=True)
+        typer.echo(
+            f"no checksum was published of {', '.join(unsure)}; {folder / SUMS} has those of the first download",
+            err=True,
+        )
 
 
 def extract(
@@ -72,7 +74,10 @@ def extract(
     rejects: Annotated[Path | None, typer.Option("--rejects", help="list what was not kept, with its reason")] = None,
     macros: Annotated[Path | None, typer.Option("--macros", help="TeX definitions known before each paper")] = None,
 ) -> None:
-    """Take the formulas out of papers, their macros expanded: paper, file, line and environment of each."""
+    """Extract the formulas of papers, with macros expanded.
+
+    Each row has the paper, file, line and environment of its formula.
+    """
     from im2latex.latex.papers.extract import extract as take
 
     account = take(papers, out, min_inline if inline else None, rejects, macros)
@@ -94,7 +99,11 @@ def normalize(
         bool, typer.Option("--explain", help="show each rule that changed a formula, with the tokens after it")
     ] = False,
 ) -> None:
-    """Normalize formulas line by line: as many lines out as in, blank where a formula is refused."""
+    """Normalize formulas, one per line.
+
+    There are as many lines of output as of input, blank where a formula is refused.
+    """
+    from im2latex.config import project_section
     from im2latex.latex.normalizer import Normalizer, NormalizerParams
 
     normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer", options={"profile": profile}))

@@ -1,4 +1,4 @@
-"""Commands that look at what is here: inspect an artifact, verify them all, doctor the tools."""
+"""Commands that check artifacts and tools: `im2latex inspect`, `verify` and `doctor`."""
 
 import json
 import sys
@@ -14,12 +14,15 @@ from im2latex.errors import InputError, UsageError
 def inspect(
     file: Annotated[Path, typer.Argument(help="a .parquet file of the project")],
     sample: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="formula_id of one sample, or the beginning of it")
+        str | None, typer.Argument(metavar="[ID]", help="formula_id of one sample, or its first characters")
     ] = None,
     rows: Annotated[int, typer.Option("-n", "--rows", min=0, help="first rows to show")] = 3,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="write the image of the sample to this file")] = None,
 ) -> None:
-    """Look at an artifact: its columns and first rows; or at one sample, with what other artifacts know of it."""
+    """Show an artifact: columns and first rows, or one sample.
+
+    A sample is shown with the values that other artifacts have of it.
+    """
     from im2latex.reporting import inspect as artifacts
 
     page = console()
@@ -43,9 +46,10 @@ def inspect(
 
 
 def verify() -> None:
-    """Re-hash every artifact against the manifests; exit 1 on any difference.
+    """Check the hash of every artifact against the manifests.
 
-    Artifacts are what the stages wrote, their ledgers, the raw dataset, and the checkpoint that comes with the package.
+    Artifacts are the outputs of the stages, their ledgers, the raw dataset, and the released checkpoint. The exit
+    code is 1 on any difference.
     """
     from im2latex.io.manifest import verify as check_artifacts
 
@@ -64,7 +68,10 @@ def doctor(
         Path | None, typer.Option("--against", help="name every tool that differs from this file")
     ] = None,
 ) -> None:
-    """Look for TeX, a sandbox, Ghostscript, ImageMagick, Poppler and a GPU: found, version, self-test, remedy."""
+    """Check TeX, the sandbox, the rasterizers and the GPU.
+
+    Prints version and self-test of each tool and, where it fails, how to install it.
+    """
     from im2latex.rendering import doctor as examination
 
     if lock:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from im2latex.config import project_section
 from im2latex.types import BadRow, RawFormula
 
 if TYPE_CHECKING:
@@ -53,6 +52,7 @@ def renderer_params() -> RenderParams:
 
     It also takes the commands of `normalize.normalizer.commands`.
     """
+    from im2latex.config import project_section
     from im2latex.latex.normalizer import NormalizerParams
     from im2latex.rendering.renderer import RenderParams
 
@@ -62,6 +62,7 @@ def renderer_params() -> RenderParams:
 
 def project_styles() -> list[RenderStyle]:
     """The styles of ./params.yaml, the base style first."""
+    from im2latex.config import project_section
     from im2latex.rendering.styles import StylesParams, all_styles
 
     return all_styles(renderer_params(), project_section(StylesParams, "render", "styles"))

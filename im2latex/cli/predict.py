@@ -1,4 +1,4 @@
-"""Commands that read images: predict.
+"""`im2latex predict`: the LaTeX of images of formulas.
 
 reads   images, a checkpoint folder
 """
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from im2latex.types import Prediction
 
 AT_ONCE = 64
-"""Images that are in memory at one time."""
+"""Images in memory at one time."""
 FEW = 4
-"""So few images are read by one thread: several wait for each other at every token, long where others compute too."""
+"""Up to so many images are predicted by one thread, since threads wait for each other at every token."""
 RERANKED = 5
-"""Candidates that are drawn where no other number was asked for."""
+"""Candidates that are rendered by default for reranking."""
 
 
 def predict(
@@ -39,29 +39,35 @@ def predict(
         ),
     ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", help="folder of a trained model; without, that of the package")
+        Path | None, typer.Option("--checkpoint", help="folder of a trained model; default: the released one")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="an object a line: image, latex or null, confidence, candidates, ...")
+        bool,
+        typer.Option(
+            "--json", help="print one JSON object per image: image, latex or null, confidence, candidates, ..."
+        ),
     ] = False,
-    candidates: Annotated[int, typer.Option("-n", "--candidates", min=1, help="formulas an image in the JSON")] = 1,
+    candidates: Annotated[int, typer.Option("-n", "--candidates", min=1, help="candidates per image in the JSON")] = 1,
     beam: Annotated[
-        int | None, typer.Option("--beam", min=1, help="hypotheses kept while searching; if not given, as candidates")
+        int | None, typer.Option("--beam", min=1, help="beam width; default: the number of candidates")
     ] = None,
     grammar: Annotated[bool, typer.Option("--grammar", help="restrict the search to formulas that parse")] = False,
     rerank: Annotated[
-        bool, typer.Option("--rerank", help="draw the hypotheses, prefer what looks like the image (needs TeX)")
+        bool, typer.Option("--rerank", help="render the hypotheses and prefer those that match the image (needs TeX)")
     ] = False,
-    page: Annotated[int | None, typer.Option("--page", min=1, help="the one page of each PDF to read")] = None,
-    clipboard: Annotated[bool, typer.Option("--clipboard", help="read the image that was copied last")] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
+    page: Annotated[int | None, typer.Option("--page", min=1, help="page of each PDF to read; default: all")] = None,
+    clipboard: Annotated[bool, typer.Option("--clipboard", help="read the image on the clipboard")] = False,
+    device: Annotated[str, typer.Option("--device", help="device: auto, cpu or cuda")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", help="show no progress bar")] = False,
 ) -> None:
-    """Read images of formulas: one line of LaTeX each, in order; blank, and exit 1, where one cannot be read."""
+    """Predict the LaTeX of images of formulas, one line per image.
+
+    Lines are in the order of the images. Where an image cannot be read, its line is blank and the exit code 1.
+    """
     from tqdm import tqdm
 
     if not images and not clipboard:
-        raise UsageError("predict: there is nothing to read; give images, - for standard input, or --clipboard")
+        raise UsageError("predict: no input; pass images, - for standard input, or --clipboard")
     from im2latex.images.decode import borrow_decoder
 
     with borrow_decoder() as decoder:

@@ -8,16 +8,20 @@ from typing import Annotated
 import typer
 
 from im2latex.cli.options import Formulas, project_styles, renderer_params, rows
-from im2latex.config import project_section
 from im2latex.types import RawFormula
 
 
 def render(
     out: Annotated[Path, typer.Option("-o", "--out", help="a .parquet file, or a folder for id.png and render.jsonl")],
     file: Formulas = "-",
-    style: Annotated[str, typer.Option("--style", help="a style of params.yaml: render.styles.variants")] = "base",
+    style: Annotated[
+        str, typer.Option("--style", help="name of a style in params.yaml: render.styles.variants")
+    ] = "base",
 ) -> None:
-    """Render formulas as given, with the renderer of params.yaml: one row a formula, in input order."""
+    """Render formulas as given, with the renderer of params.yaml.
+
+    The output has one row per formula, in the order of the input.
+    """
     from im2latex.rendering.export import render_rows, write_folder, write_parquet
     from im2latex.rendering.styles import find_style
 
@@ -28,9 +32,16 @@ def render(
 
 def audit(
     file: Formulas = "-",
-    count: Annotated[int, typer.Option("-n", "--count", min=0, help="formulas, drawn by hash; 0 for all")] = 0,
+    count: Annotated[
+        int, typer.Option("-n", "--count", min=0, help="number of formulas, selected by hash; 0 for all")
+    ] = 0,
 ) -> None:
-    """Render formulas as given and as normalized and compare the images; exit 1 where one changed. JSON on stdout."""
+    """Check that normalizing formulas leaves their images unchanged.
+
+    Renders each formula as given and as normalized and compares the images. Prints counts as JSON; exits with 1 where
+    an image changed.
+    """
+    from im2latex.config import project_section
     from im2latex.latex.normalizer import Normalizer, NormalizerParams
     from im2latex.metrics.normalizer_audit import AuditCounts, audit_formulas, sample_formulas
     from im2latex.rendering.parallel import ParallelRenderer

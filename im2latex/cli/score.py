@@ -7,37 +7,39 @@ from typing import Annotated
 import typer
 
 from im2latex.cli.options import renderer_params
-from im2latex.config import project_section
 from im2latex.types import Split, Tokenizer
 
 
 def score(
     references: Annotated[Path, typer.Argument(help="one formula per line")],
-    hypotheses: Annotated[Path, typer.Argument(help="as many lines; blank where there is no prediction")],
-    images: Annotated[bool, typer.Option("--images", help="typeset both sides, compare images and symbols")] = False,
-    baselines: Annotated[bool, typer.Option("--baselines", help="score trivial predictions too")] = False,
+    hypotheses: Annotated[
+        Path, typer.Argument(help="predicted formulas on the same lines, blank where there is no prediction")
+    ],
+    images: Annotated[bool, typer.Option("--images", help="also compare rendered images and glyph boxes")] = False,
+    baselines: Annotated[bool, typer.Option("--baselines", help="also score trivial predictions")] = False,
     tokenizer: Annotated[
         Tokenizer,
         typer.Option(
             "--tokenizer",
-            help="latex: tokens as TeX reads them, whatever the spaces and the braces of arguments; a file against "
-            "itself has bleu 1 at any length. whitespace: the published definitions (Moses, sacreBLEU), bleu 0 where "
-            "no formula has four tokens",
+            help="latex: tokens as TeX reads them, independent of spaces and of the braces of arguments; a file "
+            "against itself has bleu 1 at any length. whitespace: the published definitions (Moses, sacreBLEU), bleu 0 "
+            "where no formula has four tokens",
         ),
     ] = "latex",
     normalize: Annotated[
         bool,
         typer.Option(
             "--normalize",
-            help="normalize both sides (faithful) before the text scores; what is refused is scored as it is, counted",
+            help="normalize both sides (faithful) for the text metrics; refused formulas are scored as given",
         ),
     ] = False,
 ) -> None:
-    """Score one file of formulas against another; JSON on stdout.
+    """Score predicted formulas against references, as JSON.
 
-    The text scores (bleu, edit, token_error_rate, cer, exact) compare tokens; how they were cut is printed as
-    `tokenizer`.
+    The text metrics (bleu, edit, token_error_rate, cer, exact) compare tokens; the field `tokenizer` names how formulas
+    were split into them.
     """
+    from im2latex.config import project_section
     from im2latex.latex.normalizer import Normalizer, NormalizerParams
     from im2latex.metrics.formulas import score_files
     from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
@@ -64,18 +66,24 @@ def score(
 
 
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="folder of a trained model, as data/train")],
-    data: Annotated[Path, typer.Option("--data", help="folder of shards, as data/bucket; any vocabulary")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="all predictions, as .parquet; others found beside them")],
-    split: Annotated[Split, typer.Option("--split", help="which part of the shards")] = "test",
-    beam: Annotated[
-        int | None, typer.Option("--beam", min=1, help="hypotheses kept; params.yaml's if not given")
-    ] = None,
-    rerank: Annotated[bool, typer.Option("--rerank", help="take the hypothesis that looks like the image")] = False,
+    checkpoint: Annotated[Path, typer.Argument(help="folder of a trained model, such as data/train")],
+    data: Annotated[Path, typer.Option("--data", help="folder of shards, such as data/bucket; any vocabulary")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="predictions, as .parquet; all hypotheses are written beside it")
+    ],
+    split: Annotated[Split, typer.Option("--split", help="split to evaluate")] = "test",
+    beam: Annotated[int | None, typer.Option("--beam", min=1, help="beam width; default: that of params.yaml")] = None,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="choose the hypothesis whose rendering matches the image")
+    ] = False,
     grammar: Annotated[bool, typer.Option("--grammar", help="restrict the search to formulas that parse")] = False,
-    images: Annotated[bool, typer.Option("--images/--no-images", help="render both sides and compare them")] = True,
+    images: Annotated[bool, typer.Option("--images/--no-images", help="compute the image metrics")] = True,
 ) -> None:
-    """Read a split with any checkpoint: all predictions to a file, scores as JSON on stdout."""
+    """Predict a split with any checkpoint and score it.
+
+    Predictions are written to a file, scores printed as JSON.
+    """
+    from im2latex.config import project_section
     from im2latex.decoding.rerank import RenderReranker
     from im2latex.images.arrays import ImageParams
     from im2latex.inference.predict_split import PredictParams, evaluate_split

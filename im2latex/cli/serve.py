@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from im2latex.config import check
 from im2latex.errors import UsageError
 
 _FIRST_TIMEOUT_SECONDS = 0.25
@@ -56,6 +55,7 @@ def serve(
     import python_multipart  # noqa: F401
     import uvicorn  # noqa: F401
 
+    from im2latex.config import check
     from im2latex.sandbox import restrictions
     from im2latex.serving.hosts import AllowedHosts
     from im2latex.serving.limits import ServerLimits

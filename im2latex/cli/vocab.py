@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from im2latex.cli.options import note_format
-from im2latex.config import check, project_section
 from im2latex.errors import InputError, LatexError, UsageError
 from im2latex.types import RawFormula
 
@@ -57,6 +56,7 @@ def build(
 
     The pipeline does the same with the formulas of data/normalize that have an image: data/render.
     """
+    from im2latex.config import check
     from im2latex.dataset.hf_tokenizer import save_tokenizer, tokenizer_path
     from im2latex.dataset.token_merges import count_merges
     from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
@@ -158,6 +158,7 @@ def _pairs(merges: Iterable[str]) -> dict[str, str]:
 
 def _tokenized(path: Path) -> list[tuple[str, list[str]]]:
     """Return split and tokens of each formula that the normalizer accepts; `ALL` where no split is given."""
+    from im2latex.config import project_section
     from im2latex.dataset.labels import read_labels
     from im2latex.dataset.readers.layouts import read_raw_formulas
     from im2latex.latex.normalizer import Normalizer, NormalizerParams

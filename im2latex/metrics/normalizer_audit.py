@@ -12,12 +12,22 @@ from itertools import islice
 from typing import Literal
 
 import pyarrow as pa
+from pydantic import Field
 
+from im2latex.config import Params
 from im2latex.errors import LatexError
 from im2latex.images.compare import same_ink
 from im2latex.latex.normalizer import Normalizer
 from im2latex.rendering.renderer import Renderer, Rendering
 from im2latex.schemas import IMAGE
+
+
+class AuditParams(Params):
+    """Section `audit` of params.yaml."""
+
+    sample: int = Field(default=1500, ge=0, description="formulas to audit; 0 for all")
+    seed: int = Field(default=0, ge=0, description="seed of the selection of these formulas")
+
 
 Outcome = Literal["same", "changed", "broken", "mended", "unprintable", "refused", "refused_unprintable"]
 OUTCOMES: dict[Outcome, str] = {

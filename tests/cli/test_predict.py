@@ -76,7 +76,7 @@ def test_standard_input(command: Command, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ((), 2, "nothing to read"),
+        ((), 2, "no input"),
         (("--checkpoint", "nowhere", "a.png"), 1, "no checkpoint here"),
     ],
 )

@@ -1,0 +1,43 @@
+import subprocess
+import sys
+
+import pytest
+
+from im2latex.cli.renamed import RENAMED_COMMANDS, RENAMED_OPTIONS
+from tests.cli.test_cli import Command, command
+
+__all__ = ["command"]
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED_COMMANDS.items())
+def test_the_old_name_of_a_command_names_the_new_one(command: Command, old: str, new: str) -> None:
+    code, out, error = command(old, "--help")
+    assert (code, out) == (2, "")
+    assert error == f"im2latex: the command {old} is named {new} now; run: im2latex {new}\n"
+
+
+@pytest.mark.parametrize(
+    ("verb", "old", "new"),
+    [(verb, old, new) for verb, options in RENAMED_OPTIONS.items() for old, new in options.items()],
+)
+def test_the_old_name_of_an_option_names_the_new_one(command: Command, verb: str, old: str, new: str) -> None:
+    for arguments in ([old], [f"{old}=x"]):
+        code, out, error = command(verb, *arguments)
+        assert (code, out) == (2, "")
+        assert error == f"im2latex: the option {old} is named {new} now; use {new}\n"
+
+
+def test_after_two_dashes_an_old_name_is_an_argument(command: Command) -> None:
+    assert "is named" not in command("predict", "--", "--constrain")[2]
+
+
+def test_help_imports_none_of_the_heavy_packages() -> None:
+    code = (
+        "import sys; sys.argv = ['im2latex', '--help']\n"
+        "from im2latex.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'pyarrow', 'torch', 'pydantic', 'yaml', 'rich', 'PIL'} & sys.modules.keys()\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
