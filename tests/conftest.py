@@ -1,19 +1,25 @@
-"""Tests that run TeX are skipped, with the reason, where there is none; no property test is a stopwatch."""
+"""Markers of all tests: those that need TeX are skipped where it is missing, those that train are marked `trains`."""
 
 import shutil
 
 import pytest
 from hypothesis import settings
 
-settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
-settings.load_profile("untimed")
+settings.register_profile("no_deadline", deadline=None)  # on a busy machine, time proves nothing
+settings.load_profile("no_deadline")
+
+_TRAINING = ("Run", "Trainer", "train", "train_cpu")
+"""What a test module imports in order to train a model."""
+_STAGES = "project"
+"""The fixture of tests that run stages of the pipeline, the training among them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = [program for program in ("pdftex", "gs") if shutil.which(program) is None]
-    if not missing:
-        return
     skip = pytest.mark.skip(reason=f"{' and '.join(missing)} not installed")
     for item in items:
-        if item.get_closest_marker("needs_tex"):
+        if missing and item.get_closest_marker("needs_tex"):
             item.add_marker(skip)
+        module = getattr(item, "module", None)
+        if _STAGES in getattr(item, "fixturenames", ()) or any(hasattr(module, name) for name in _TRAINING):
+            item.add_marker("trains")
