@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from docs.generate import diagrams, numbers
+from docs.generate import diagrams, numbers, reference
 
 ROOT = Path(__file__).parents[2]
 _OUTSIDE = (
@@ -25,14 +25,18 @@ def pages() -> list[Path]:
     return [page for page in top if page.is_file()] + sorted((ROOT / "docs").rglob("*.md"))
 
 
+TABLES = {**numbers.TABLES, "renamed-keys": reference.renamed_keys}
+"""Name in a marker to the function that makes the content."""
+
+
 def filled(text: str) -> str:
     """Return the Markdown with every generated block replaced by its present content."""
-    return _BLOCK.sub(lambda match: f"{match[1]}\n{numbers.TABLES[match[2]]()}\n\n{match[4]}", text)
+    return _BLOCK.sub(lambda match: f"{match[1]}\n{TABLES[match[2]]()}\n\n{match[4]}", text)
 
 
 def outdated() -> dict[Path, str]:
     """Return the files that differ from what the generators make, with their new content."""
-    made = {page: filled(page.read_text(encoding="utf-8")) for page in pages()}
+    made = {page: filled(page.read_text(encoding="utf-8")) for page in [*pages(), ROOT / "CHANGELOG.md"]}
     made |= {ROOT / "docs" / "assets" / name: draw() for name, draw in diagrams.DIAGRAMS.items()}
     return {path: text for path, text in made.items() if not path.is_file() or path.read_text("utf-8") != text}
 
