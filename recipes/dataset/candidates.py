@@ -8,7 +8,7 @@ from functools import cache
 
 from im2latex.errors import LatexError
 from im2latex.latex.grammar.generator import random_formula as grammar_formula
-from im2latex.latex.grammar.subformulas import Run, by_length, choose
+from im2latex.latex.grammar.subformulas import Subformula, choose_subformula, group_by_length
 from im2latex.latex.grammar.symbol_sets import flat_symbols
 from im2latex.latex.grammar.symbol_substitution import SymbolSubstitution
 from im2latex.latex.grammar.tables import random_table
@@ -81,7 +81,7 @@ def from_formulas(rows: Sequence[RawFormula], job: Job) -> Batch:
         batch.whole.add(label)
         if label.count(" ") < LONGEST_BEFORE:
             batch.before.add(label)
-        runs = by_length(tree, longest)
+        runs = group_by_length(tree, longest)
         formulas.append(_Formula(label, tree, runs, row.source_id or row.place, row.group))
     cells = _cells(formulas, job) if any(source.kind == "tables" for source in job.sources.values()) else []
     for formula in formulas:
@@ -112,7 +112,7 @@ class _Formula:
 
     label: str
     tree: Row
-    runs: dict[int, list[Run]]
+    runs: dict[int, list[Subformula]]
     origin: str
     group: str | None
 
@@ -134,7 +134,7 @@ def _made(
         row: Row | None = formula.tree
         if source.kind in CUT:
             least, most, _ = generator.choices(source.ranges, list(source.shares.values()))[0]
-            row = choose(formula.runs, least, most, generator)
+            row = choose_subformula(formula.runs, least, most, generator)
         if row is not None:
             yield _written(row, source.kind != "subformulas", generator, normalizer)
 
@@ -159,7 +159,7 @@ def _cells(formulas: Sequence[_Formula], job: Job) -> list[str]:
     cells = []
     for formula in formulas:
         generator = _generator(job, "cells", formula.origin)
-        piece = choose(formula.runs, 1, _CELL_TOKENS, generator)
+        piece = choose_subformula(formula.runs, 1, _CELL_TOKENS, generator)
         if piece is not None:
             label = _written(piece, generator.random() < 0.5, generator, _normalizer(job.normalizer))
             cells += [label] if label else []

@@ -1,4 +1,4 @@
-"""Labels of the generators of `tests.latex.faults`, whole and spelled: read, and decoded exactly."""
+"""Labels of the generators of `tests.latex.regressions`, whole and spelled: read, and decoded exactly."""
 
 from collections.abc import Callable, Iterator
 from inspect import isfunction, signature
@@ -18,7 +18,7 @@ from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.spelling import join, spell
 from im2latex.latex.tokens import split
 from tests.decoding.test_grammar_constraint import refusal, walk
-from tests.latex.faults import (
+from tests.latex.regressions import (
     test_argument_styles,
     test_columns,
     test_documented,
@@ -27,7 +27,7 @@ from tests.latex.faults import (
     test_row_breaks,
     test_text,
 )
-from tests.latex.faults.siblings import Draw
+from tests.latex.regressions.variants import Draw
 
 SIBLINGS = 40
 NORMALIZER = Normalizer(NormalizerParams())

@@ -102,7 +102,7 @@ def _read_unknown(path: Path) -> Iterator[Row]:
     with _open(path) as stream:
         head = stream.peek(_SNIFFED)[:_SNIFFED]
         if b"\0" in head and not head.startswith(_UTF16):
-            raise InputError(f"{path}: is no text; formulas come as {', '.join(FORMATS)}")
+            raise InputError(f"{path}: is not text; formulas come as {', '.join(FORMATS)}")
         yield from read_lines(stream, printable(path.name))
 
 

@@ -38,7 +38,7 @@ _ALL_CLOSERS = frozenset([")", "]"]) | frozenset(_CLOSERS.values()) - {")]", "])
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Subformula:
     """Nodes `start` to `end` of a row, and their number of tokens."""
 
     row: Row
@@ -52,7 +52,7 @@ class Run:
         return self.row[self.start : self.end]
 
 
-def runs(row: Row, most: int) -> Iterator[Run]:
+def iter_subformulas(row: Row, most: int) -> Iterator[Subformula]:
     """Yield every run of at most `most` tokens that is valid alone, in this row and in all rows inside it."""
     lengths = [len(write([node])) for node in row]
     trimmed = [_is_trimmed(node) for node in row]
@@ -67,22 +67,24 @@ def runs(row: Row, most: int) -> Iterator[Run]:
             if total > most or _is_bound(row[end]) or not _pairs(brackets[end], due):
                 break
             if not due and not trimmed[end]:
-                yield Run(row, start, end + 1, total)
+                yield Subformula(row, start, end + 1, total)
     for node in row:
         if not _is_word(node):
             for inner, _ in child_rows(node, MathStyle.DISPLAY, _WORDS):
-                yield from runs(inner, most)
+                yield from iter_subformulas(inner, most)
 
 
-def by_length(row: Row, most: int) -> dict[int, list[Run]]:
+def group_by_length(row: Row, most: int) -> dict[int, list[Subformula]]:
     """Group the runs by their number of tokens."""
-    found: defaultdict[int, list[Run]] = defaultdict(list)
-    for run in runs(row, most):
+    found: defaultdict[int, list[Subformula]] = defaultdict(list)
+    for run in iter_subformulas(row, most):
         found[run.tokens].append(run)
     return dict(found)
 
 
-def choose(found: Mapping[int, Sequence[Run]], least: int, most: int, generator: random.Random) -> Row | None:
+def choose_subformula(
+    found: Mapping[int, Sequence[Subformula]], least: int, most: int, generator: random.Random
+) -> Row | None:
     """Draw a run of `least` to `most` tokens: first a length uniformly, then a run of it. None where there is none.
 
     The nodes belong to the formula and must not be modified.

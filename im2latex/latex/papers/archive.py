@@ -105,7 +105,7 @@ def _packed_source(stream: IO[bytes], stem: str, place: Path) -> Paper:
     """Read a compressed file that is no archive, as a paper of one source."""
     content = _limited(stream.read(MAX_FILE_BYTES + 1), place.name)
     if content.startswith(GZIP_MAGIC):
-        raise InputError(f"{place}: is packed twice; unpack it once")
+        raise InputError(f"{place}: is compressed twice; decompress it once")
     return Paper(stem, {f"{stem}.tex": _source(content, place)})
 
 
@@ -186,7 +186,7 @@ def _bytes_of(path: Path) -> bytes | None:
 def _papers(name: str, members: _Members) -> Iterator[Paper]:
     roots = _roots(members.sources)
     if not roots:
-        raise InputError(f"{name}: holds no .tex file")
+        raise InputError(f"{name}: contains no .tex file")
     top = posixpath.commonpath([posixpath.dirname(path) for path in members.sources])
     whole = [(posixpath.basename(top) or name, top)]
     places = [(posixpath.relpath(root, top or "."), root) for root in roots] if len(roots) > 1 else whole
@@ -228,7 +228,7 @@ def _limited(content: bytes, name: str) -> bytes:
 
 def _source(content: bytes, place: Path) -> str:
     if b"\0" in content:
-        raise InputError(f"{place}: holds NUL bytes, so it is no text")
+        raise InputError(f"{place}: contains NUL bytes, so it is not text")
     return _text(content)
 
 

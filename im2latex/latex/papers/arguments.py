@@ -131,7 +131,7 @@ def _read(name: str, parameter: Parameter, source: TokenStream) -> list[str] | N
             return _until(name, parameter.marks, source)
     for token in parameter.marks:
         if not source.accept(token):
-            raise LatexError("macro_argument", f"{name} is not used as it is defined")
+            raise LatexError("macro_argument", f"{name} is not used with the parameters of its definition")
     return None
 
 
@@ -139,7 +139,7 @@ def read_plain(name: str, source: TokenStream) -> list[str]:
     """Read an undelimited argument: the inside of the next group, or the next token."""
     source.skip_spaces()
     if source.peek() in ("", "}"):
-        raise LatexError("macro_argument", f"{name} lacks an argument")
+        raise LatexError("macro_argument", f"{name} needs an argument")
     token = source.pop()
     return [token] if token != "{" else _to_closing(name, "{", "}", source)
 
@@ -157,7 +157,7 @@ def _to_closing(name: str, opening: str, closing: str, source: TokenStream) -> l
             if depth == 0:
                 return found
         found.append(token)
-    raise LatexError("macro_argument", f"{name}: an argument is never closed")
+    raise LatexError("macro_argument", f"{name}: an argument is not closed")
 
 
 def _until(name: str, end: tuple[str, ...], source: TokenStream) -> list[str]:
@@ -184,7 +184,7 @@ def _until(name: str, end: tuple[str, ...], source: TokenStream) -> list[str]:
         token = source.pop()
         depth += (token == "{") - (token == "}")
         found.append(token)
-    raise LatexError("macro_argument", f"{name} is not used as it is defined")
+    raise LatexError("macro_argument", f"{name} is not used with the parameters of its definition")
 
 
 def _reads(marks: tuple[str, ...], source: TokenStream) -> bool:

@@ -84,7 +84,7 @@ def evaluate_unless(source: TokenStream, macros: MacroTable, in_formula: bool) -
     r"""Evaluate `\unless` and the conditional behind it; as `evaluate_condition`."""
     source.skip_spaces()
     if not source.peek():
-        raise LatexError("macro_argument", "\\unless stands alone")
+        raise LatexError("macro_argument", "\\unless without a conditional")
     holds = _holds(macros.primitive(source.pop()), source, macros, in_formula)
     if holds is None or not holds:
         return None if holds is None else True
@@ -104,7 +104,7 @@ def skip_branch(source: TokenStream, macros: MacroTable, stops: tuple[str, ...] 
         elif is_conditional(token, macros) or _seems_conditional(token, before, source, macros):
             depth += 1
         before = name
-    raise LatexError("unclosed_conditional", "a conditional is never closed")
+    raise LatexError("unclosed_conditional", "a conditional is not closed")
 
 
 def _seems_conditional(token: str, before: str, source: TokenStream, macros: MacroTable) -> bool:
@@ -180,7 +180,7 @@ def _ifcsname(source: TokenStream, macros: MacroTable) -> bool | None:
     while (token := source.peek()) and token != "\\endcsname":
         name += source.pop()
     if not token:
-        raise LatexError("macro_argument", "\\ifcsname is never closed")
+        raise LatexError("macro_argument", "\\ifcsname is not closed")
     source.pop()
     return is_defined(f"\\{name}", macros)
 
@@ -242,7 +242,7 @@ def _unexpandable(source: TokenStream, macros: MacroTable) -> str | None:
             return token
         else:
             source.push(macro.replacement(read_arguments(token, macro, source)))
-    raise LatexError("macro_bomb", "a condition never ends")
+    raise LatexError("macro_bomb", "the expansion of a condition does not end")
 
 
 def _number(source: TokenStream, macros: MacroTable) -> int | None:

@@ -96,7 +96,7 @@ def _expanded(body: list[str], macros: MacroTable) -> list[str]:
             found.append(token)
         else:
             source.push(macro.replacement(read_arguments(token, macro, source)))
-    raise LatexError("macro_bomb", "the body of a definition never ends")
+    raise LatexError("macro_bomb", "the expansion of a definition does not end")
 
 
 def _let(source: str, position: int, macros: MacroTable) -> int:

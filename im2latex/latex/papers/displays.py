@@ -91,7 +91,7 @@ def _behind_argument(parts: list[str], position: int) -> int:
         depth += (parts[index] == "{") - (parts[index] == "}")
         if depth == 0:
             return index + 1
-    raise LatexError("unbalanced_group", "a label is never closed")
+    raise LatexError("unbalanced_group", "a label is not closed")
 
 
 def _rows(parts: list[str]) -> str:
@@ -167,7 +167,7 @@ def _option(parts: list[str]) -> tuple[str, list[str]]:
         depth += (parts[index] == "{") - (parts[index] == "}")
         if parts[index] == "]" and depth == 0:
             return untokenize(parts[position + 1 : index]), parts[index + 1 :]
-    raise LatexError("unbalanced_group", "the option of a display is never closed")
+    raise LatexError("unbalanced_group", "the option of a display is not closed")
 
 
 def _columns(parts: list[str]) -> tuple[str, list[str]]:

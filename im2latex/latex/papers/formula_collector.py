@@ -97,10 +97,10 @@ class FormulaCollector:
 
 def _formula(expanded: list[str], env: str) -> str:
     if not INPUTS.isdisjoint(expanded):
-        raise LatexError("missing_input", "holds a file that is not there")
+        raise LatexError("missing_input", "contains an input that is missing")
     formula = display_to_formula(expanded, env)
     if not formula:
         raise LatexError("empty")
     if _NO_FORMULA.search(formula):
-        raise LatexError("no_formula", "holds a reference, a list or an image")
+        raise LatexError("no_formula", "contains a reference, a list or an image")
     return formula

@@ -27,7 +27,7 @@ def split_at_intertext(parts: list[str], env: str) -> list[tuple[str, list[str]]
             rows.append(token)
             continue
         if depth or env not in WITH_TEXTS:
-            raise LatexError("text_between_rows", f"{token} stands where no rows can be taken apart")
+            raise LatexError("text_between_rows", f"{token} is in a group or environment whose rows cannot be split")
         inside, position = _argument(parts, position)
         pieces += [(env, rows), *(("inline", formula) for formula in _inline(inside))]
         rows = list(columns)
@@ -52,7 +52,7 @@ def _argument(parts: list[str], position: int) -> tuple[list[str], int]:
         depth += (parts[index] == "{") - (parts[index] == "}")
         if depth <= 0:
             return parts[position + 1 : index] or parts[position : index + 1], index + 1
-    raise LatexError("macro_argument", "a text between rows is never closed")
+    raise LatexError("macro_argument", "a text between rows is not closed")
 
 
 def _inline(text: list[str]) -> list[list[str]]:

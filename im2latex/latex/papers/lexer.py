@@ -70,7 +70,7 @@ def group_end(source: str, start: int) -> int:
             depth -= 1
             if depth == 0:
                 return match.end()
-    raise LatexError("unbalanced_group", "a group is never closed", start)
+    raise LatexError("unbalanced_group", "a group is not closed", start)
 
 
 def skip_spaces(source: str, start: int) -> int:
@@ -88,7 +88,7 @@ def read_argument(source: str, start: int) -> tuple[str, int]:
         return source[start + 1 : end - 1], end
     match = TOKEN.match(source, start)
     if match is None:
-        raise LatexError("missing_argument", "the source ends where an argument is due", start)
+        raise LatexError("missing_argument", "the source ends before an argument", start)
     return match[0], match.end()
 
 
@@ -107,4 +107,4 @@ def read_optional(source: str, start: int) -> tuple[str | None, int]:
             brackets += (match[0] == "[") - (match[0] == "]")
             if not brackets:
                 return source[here + 1 : match.start()], match.end()
-    raise LatexError("unbalanced_group", "brackets are never closed", here)
+    raise LatexError("unbalanced_group", "brackets are not closed", here)

@@ -72,11 +72,11 @@ class _Expansion:
             else:
                 self._expand(token, macro)
             if len(self._done) > MAX_TOKENS or len(self._source.rest) > MAX_TOKENS:
-                raise LatexError("macro_bomb", f"{token} grows beyond {MAX_TOKENS:,} tokens")
+                raise LatexError("macro_bomb", f"{token} expands to more than {MAX_TOKENS:,} tokens")
         if len(done) > MAX_TOKENS:
             raise LatexError("macro_bomb", f"the formula has more than {MAX_TOKENS:,} tokens")
         if self._open:
-            raise LatexError("unclosed_conditional", "a conditional is never closed")
+            raise LatexError("unclosed_conditional", "a conditional is not closed")
         return self._done
 
     def _count(self, name: str) -> None:
@@ -88,7 +88,7 @@ class _Expansion:
         self._count(name)
         replacement = macro.replacement(read_arguments(name, macro, self._source))
         if len(replacement) > MAX_TOKENS:
-            raise LatexError("macro_bomb", f"{name} grows beyond {MAX_TOKENS:,} tokens")
+            raise LatexError("macro_bomb", f"{name} expands to more than {MAX_TOKENS:,} tokens")
         self._source.push(replacement)
 
     def _read(self, token: str) -> None:
@@ -186,7 +186,7 @@ class _Expansion:
     def _apart(self, source: Sequence[str]) -> list[str]:
         """Expand tokens independently of the following ones."""
         if self._nested > _MAX_NESTED:
-            raise LatexError("macro_bomb", "macros stand in each other's arguments without end")
+            raise LatexError("macro_bomb", "macros are nested in each other's arguments too deeply")
         self._count(source[0] if source else "")
         inner = _Expansion(self._macros, source, self.steps, self._nested + 1)
         with self._macros.group():
@@ -259,7 +259,7 @@ class _Expansion:
         while (token := self._source.peek()) and token != "\\endcsname":
             name.append(self._source.pop())
         if not token:
-            raise LatexError("macro_argument", "\\csname is never closed")
+            raise LatexError("macro_argument", "\\csname is not closed")
         self._source.pop()
         built = "\\" + "".join(self._apart(name))
         if built in self._macros.definitions or built[1:].isalpha():

@@ -24,7 +24,7 @@ def read_name(source: str, position: int) -> tuple[str, int]:
     r"""Read the defined control sequence, bare, in braces or built by `\csname`; returns it and the end position."""
     match = _DEFINED.match(source, position)
     if match is None:
-        raise LatexError("bad_definition", "a name is due", position)
+        raise LatexError("bad_definition", "a name is missing", position)
     return match["name"] or f"\\{match['built'].strip()}", match.end()
 
 

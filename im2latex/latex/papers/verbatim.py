@@ -153,7 +153,7 @@ def _delimited_end(source: str, position: int) -> int:
     delimits = mark and not mark.isspace() and not mark.isalpha() and mark not in "}([\\"
     end = source.find(mark, position + 1) if delimits else -1
     if end < 0 or "\n" in source[position:end]:
-        raise LatexError("unbalanced_group", "verbatim text is never closed", position)
+        raise LatexError("unbalanced_group", "verbatim text is not closed", position)
     return end + 1
 
 
@@ -164,7 +164,7 @@ def _raw_group_end(source: str, position: int) -> int:
         depth += (match[0] == "{") - (match[0] == "}")
         if depth == 0:
             return match.end()
-    raise LatexError("unbalanced_group", "verbatim text is never closed", position)
+    raise LatexError("unbalanced_group", "verbatim text is not closed", position)
 
 
 def remove_comments(source: str) -> str:

@@ -134,13 +134,13 @@ class ArgumentParser(Cursor):
             if word[0] == "\\" and not (kind == "l" and word in REGISTERS):
                 self.check_text_command(word, position)
             if kind == "l" and not word[1:].isalpha():
-                self.fail("bad_length", f"{name} takes a length such as 2pt", position)
+                self.fail("bad_length", f"{name} needs a length such as 2pt", position)
             return [Token(word)]
         word = self._word(item)
         if kind == "q" and not _VERTICAL.fullmatch(word):
             self.fail("forbidden_command", f"{name} {{{word}}} is neither space nor a rule", position)
         if kind == "l" and _NO_LENGTH.search(word):
-            self.fail("bad_length", f"{name} takes a length such as 2pt", position)
+            self.fail("bad_length", f"{name} needs a length such as 2pt", position)
         return [Token(word)] if word else []
 
     def _word(self, item: Item) -> str:
@@ -169,7 +169,7 @@ class ArgumentParser(Cursor):
     def _field(self, table: str | None = None, hanging: bool = False) -> Row:
         """Parse a script or an argument: the inside of a group, or one node."""
         if self.at_end:
-            self.fail("missing_argument", "the formula ends where an argument is due")
+            self.fail("missing_argument", "the formula ends before an argument")
         inside = self.group()
         if inside is not None:
             row = self.subparser(inside, table).row([Token("")] if hanging else None)
@@ -177,7 +177,7 @@ class ArgumentParser(Cursor):
         item, _, position = self.items[self.index]
         ends = item in _NO_FIELD and not (item == "'" and self._plain_codes)
         if ends or self.commands.get(item) in _PRINTS_NOTHING:
-            self.fail("missing_argument", f"{item} where an argument is due", position)
+            self.fail("missing_argument", f"{item} in place of an argument", position)
         self._depth += 1
         node = self._node()
         self._depth -= 1

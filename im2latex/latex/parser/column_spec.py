@@ -39,7 +39,7 @@ def parse_columns(cursor: Cursor, mathematics: Callable[[list[Item]], Row], word
         elif head and head in "lcr|":
             found.append(Token(head))
         else:
-            raise LatexError("bad_columns", f"{head or 'a group'} is no column", position)
+            raise LatexError("bad_columns", f"{head or 'a group'} is not a column type", position)
     return found
 
 
@@ -51,7 +51,7 @@ def paragraph_columns(specification: Row) -> frozenset[int]:
 
 def _due(cursor: Cursor, head: str) -> Item:
     if cursor.at_end:
-        cursor.fail("bad_columns", f"{head} lacks its argument")
+        cursor.fail("bad_columns", f"{head} needs an argument")
     cursor.index += 1
     return cursor.items[cursor.index - 1]
 

@@ -132,7 +132,7 @@ class Cursor:
         pattern, reason, example = QUANTITIES[kind]
         match = pattern.match(given)
         if match is None:
-            self.fail(reason, f"{name} takes {example}")
+            self.fail(reason, f"{name} needs {example}")
         self.index = ends[match.end() - 1] if match.end() else self.index
         return canonical_quantity(kind, match[1])
 
@@ -159,7 +159,7 @@ class Cursor:
     def delimiter(self) -> str:
         r"""Consume one delimiter, which may be in braces after `\big`."""
         if self.at_end:
-            self.fail("missing_argument", "a delimiter is due")
+            self.fail("missing_argument", "a delimiter is missing")
         item, node, position = self.items[self.index]
         inside = self.group()
         if inside is not None:
@@ -167,7 +167,7 @@ class Cursor:
         elif node is None:
             self.index += 1
         if item not in DELIMITERS:
-            self.fail("bad_delimiter", f"{item or 'this'} is no delimiter", position)
+            self.fail("bad_delimiter", f"{item or 'this'} is not a delimiter", position)
         return item
 
     def fail(self, reason: str, detail: str, position: int | None = None) -> NoReturn:

@@ -66,14 +66,14 @@ def read_placement(cursor: Cursor, name: str, begin: int, spaced: bool) -> str:
     if _WITH_COLUMNS.fullmatch(name):
         columns = squeeze(word)
         if _COLUMNS.fullmatch(columns) is None:
-            cursor.fail("bad_option", f"[{word}] of {name} is no column", position)
+            cursor.fail("bad_option", f"[{word}] of {name} is not a column type", position)
         return f"[{columns}]"
     if name in _IGNORED:
         return f"[{word}]" if _POSITIONS.fullmatch(word) else ""
     if _POSITIONS.fullmatch(word.lstrip()):
         return f"[{word.lstrip()}]"
     if name == "alignedat":
-        cursor.fail("bad_option", f"[{word}] of {name} is no position", position)
+        cursor.fail("bad_option", f"[{word}] of {name} is not a position", position)
     cursor.index = start
     return ""
 
@@ -107,7 +107,7 @@ def read_row_break(cursor: Cursor, after_space: bool, end: int) -> str:
     length = None if option is None else LENGTH.fullmatch(squeeze(option))
     if length is None:
         if option and any(register in option for register in REGISTERS):
-            cursor.fail("bad_length", f"[{option}] behind a row break")
+            cursor.fail("bad_length", f"[{option}] after a row break")
         cursor.index = start
         return "\\\\" + star
     return f"\\\\{star}[{length[0]}]"

@@ -92,7 +92,7 @@ class RowParser(ArgumentParser):
         if item == "&":
             self.fail("stray_alignment", "& outside a table", position)
         if item == "#":
-            self.fail("parameter_character", "# stands for an argument of a definition", position)
+            self.fail("parameter_character", "# is a parameter of a definition", position)
         if not item.isascii():
             if item == "\u00a0":
                 return Token(CONTROL_SPACE)
@@ -103,7 +103,7 @@ class RowParser(ArgumentParser):
         if isinstance(node, LatexEnvironmentNode):
             return self.environment(node)
         if not isinstance(node, LatexGroupNode):
-            self.fail("math_shift", "a formula holds no $", node.pos)
+            self.fail("math_shift", "$ inside a formula", node.pos)
         body = self.mathematics(node.nodelist)
         if self._plain_codes and body == [Token(".")]:  # punctuation there, but ordinary in braces
             return Command("\\mathord", [Argument("m", body)])

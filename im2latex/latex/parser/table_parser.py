@@ -44,7 +44,7 @@ def read_plain_table(outer: "RowParser", name: str) -> Environment:
     position = outer.position
     inside = outer.group()
     if inside is None:
-        outer.fail("missing_argument", f"{name} takes its rows in braces", position)
+        outer.fail("missing_argument", f"{name} needs its rows in braces", position)
     rows, breaks = _rows(outer.subparser(inside, name), len(outer.source))
     return Environment(name, "", [], rows, breaks)
 

@@ -81,11 +81,11 @@ class TextParser(Cursor):
             return self.outer.environment(node)
         if isinstance(node, LatexMathNode):
             if node.delimiters[0] == "\\[":
-                self.fail("math_shift", "a text holds no display", position)
+                self.fail("math_shift", "a display inside a text", position)
             body = self.outer.mathematics(node.nodelist)
             return Inline(body) if body else Token(_SENTENCE_GOES_ON.text)
         if item == "#":
-            self.fail("parameter_character", "# stands for an argument of a definition", position)
+            self.fail("parameter_character", "# is a parameter of a definition", position)
         if not item.isascii():
             self.fail("non_ascii", f"U+{ord(item[-1]):04X}", position)
         return self._command(item, position) if item[0] == "\\" else Token(item)
@@ -185,7 +185,7 @@ class TextParser(Cursor):
     def _delimiter(self) -> str:
         item = self.peek() or ""
         if item not in DELIMITERS:
-            self.fail("bad_delimiter", f"{item or 'this'} is no delimiter")
+            self.fail("bad_delimiter", f"{item or 'this'} is not a delimiter")
         self.index += 1
         return item
 

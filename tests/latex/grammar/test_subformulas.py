@@ -6,7 +6,7 @@ import pytest
 
 from im2latex.latex.automaton.transitions import accepts
 from im2latex.latex.grammar.generator import generate
-from im2latex.latex.grammar.subformulas import by_length, choose, delimiter, runs
+from im2latex.latex.grammar.subformulas import choose_subformula, delimiter, group_by_length, iter_subformulas
 from im2latex.latex.normalizer import NormalizerParams, normalize
 from im2latex.latex.parser.parse import parse
 from im2latex.latex.parser.tree import Token
@@ -29,14 +29,14 @@ BOUND = [
 
 
 def texts(formula: str, most: int = 12) -> set[str]:
-    return {" ".join(write(run.nodes)) for run in runs(parse(formula), most)}
+    return {" ".join(write(run.nodes)) for run in iter_subformulas(parse(formula), most)}
 
 
 @pytest.mark.parametrize("formula", [*BOUND, *generate(150, 5)])
 def test_runs_stand_alone(formula: str) -> None:
     row = parse(normalize(formula, NormalizerParams()))
     whole = "".join(write(row))
-    for run in runs(row, 12):
+    for run in iter_subformulas(row, 12):
         tokens = write(run.nodes)
         assert run.tokens == len(tokens) <= 12
         assert accepts(tokens)
@@ -62,15 +62,15 @@ def test_what_belongs_to_its_surroundings_is_left_out() -> None:
 
 
 def test_chosen_runs_have_all_lengths() -> None:
-    found = by_length(parse(r"a + b_{i} - \frac{x + y}{z} = c^{2} ( d - e ) + f"), 12)
-    chosen = [choose(found, 1, 12, Random(seed)) for seed in range(300)]
+    found = group_by_length(parse(r"a + b_{i} - \frac{x + y}{z} = c^{2} ( d - e ) + f"), 12)
+    chosen = [choose_subformula(found, 1, 12, Random(seed)) for seed in range(300)]
     lengths = [len(write(nodes)) for nodes in chosen if nodes is not None]
     shares = [lengths.count(length) for length in sorted(set(lengths))]
     assert len(lengths) == 300
     assert len(shares) >= 8
     assert min(shares) > 300 / len(shares) / 3
-    assert choose(found, 2, 9, Random(1)) == choose(found, 2, 9, Random(1))
-    assert choose(found, 90, 99, Random(1)) is None
+    assert choose_subformula(found, 2, 9, Random(1)) == choose_subformula(found, 2, 9, Random(1))
+    assert choose_subformula(found, 90, 99, Random(1)) is None
 
 
 def test_delimiters() -> None:

@@ -56,12 +56,12 @@ def test_nothing_leads_out(tmp_path: Path) -> None:
         tar.addfile(link)
         tar.add(path, "nested.tar.gz")
     assert [list(paper.files) for paper in read_papers(path)] == [["good.tex"]]
-    with pytest.raises(InputError, match=r"holds no \.tex file"):
+    with pytest.raises(InputError, match=r"contains no \.tex file"):
         list(read_papers(tmp_path / "b.tar"))
     (tmp_path / "folder").mkdir()
     (tmp_path / "secret.tex").write_text("$s$")
     (tmp_path / "folder" / "link.tex").symlink_to(tmp_path / "secret.tex")
-    with pytest.raises(InputError, match=r"holds no \.tex file"):
+    with pytest.raises(InputError, match=r"contains no \.tex file"):
         list(read_papers(tmp_path / "folder"))
 
 
@@ -93,7 +93,7 @@ def test_papers_in_folders_of_one_name_keep_their_whole_path(tmp_path: Path) -> 
 
 
 def test_styles_alone_are_no_paper_and_depth_is_no_limit(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"holds no \.tex file"):
+    with pytest.raises(InputError, match=r"contains no \.tex file"):
         list(read_papers(packed(tmp_path / "a.tar.gz", {"a/b.sty": b"1"})))
     [paper] = read_papers(packed(tmp_path / "b.tar.gz", {"d/" * 1200 + "a.tex": b"1"}))
     assert list(paper.files) == ["a.tex"]

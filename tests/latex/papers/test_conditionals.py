@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.latex.papers.reading import formulas, notes
+from tests.latex.papers.paper_formulas import formulas, notes
 
 TRUE = [
     ("", r"\iftrue"),

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.latex.papers.reading import formulas, notes
+from tests.latex.papers.paper_formulas import formulas, notes
 
 INNER = {"align": "aligned", "gather": "gathered", "multline": "multlined", "flalign": "aligned"}
 ENVIRONMENTS = [

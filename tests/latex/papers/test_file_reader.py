@@ -1,6 +1,6 @@
 """What the text of one file holds besides formulas between dollars."""
 
-from tests.latex.papers.reading import formulas, notes
+from tests.latex.papers.paper_formulas import formulas, notes
 
 
 def test_mathematics_that_is_ensured_in_text_is_an_inline_formula() -> None:

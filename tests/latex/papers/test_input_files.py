@@ -3,7 +3,7 @@ import random
 import pytest
 
 from im2latex.latex.papers.input_files import main_files, resolve
-from tests.latex.papers.reading import formulas, notes
+from tests.latex.papers.paper_formulas import formulas, notes
 
 
 def test_main_files() -> None:

@@ -2,7 +2,7 @@ r"""Text between the rows of a display: the rows around it are formulas of their
 
 import pytest
 
-from tests.latex.papers.reading import formulas
+from tests.latex.papers.paper_formulas import formulas
 
 INNER = {"align": "aligned", "gather": "gathered", "flalign": "aligned"}
 

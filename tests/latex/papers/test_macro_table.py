@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.latex.papers.reading import formulas
+from tests.latex.papers.paper_formulas import formulas
 
 GROUPS = [
     ("{", "}"),

@@ -2,7 +2,7 @@ r"""Delimiters of mathtools, in the three sizes that a call may ask for."""
 
 import pytest
 
-from tests.latex.papers.reading import formulas
+from tests.latex.papers.paper_formulas import formulas
 
 PAIR = r"\DeclarePairedDelimiter\abs{\lvert}{\rvert}"
 INNER = r"\DeclarePairedDelimiterX{\inner}[2]{\langle}{\rangle}{#1,#2}"

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from tests.latex.faults.same_image import assert_accepted
+from tests.latex.regressions.same_image import assert_accepted
 
 COLOURED = [
     r"\color{red}b",

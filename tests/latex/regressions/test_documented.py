@@ -6,7 +6,7 @@ import pytest
 
 from im2latex.errors import LatexError
 from im2latex.latex.normalizer import NormalizerParams, normalize
-from tests.latex.faults.siblings import Draw, assert_same
+from tests.latex.regressions.variants import Draw, assert_same
 
 pytestmark = pytest.mark.needs_tex
 _WORDS = ["if $x>0$", "else", "otherwise, $y_1$", "and ", r"\quad so", r"$\sum_i$ of it.", "for {any} $x$"]

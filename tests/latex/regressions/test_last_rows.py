@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
-from tests.latex.faults.same_image import assert_same_images
+from tests.latex.regressions.same_image import assert_same_images
 
 TABLES = [
     (r"\begin{array}{c}", r"\end{array}"),

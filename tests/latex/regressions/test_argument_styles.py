@@ -7,7 +7,7 @@ import pytest
 from im2latex.latex.parser import math_style
 from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS
 from im2latex.latex.tokens import split
-from tests.latex.faults.siblings import Draw, assert_same
+from tests.latex.regressions.variants import Draw, assert_same
 
 _PRINTED = sorted(
     name

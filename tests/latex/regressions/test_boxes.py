@@ -6,7 +6,7 @@ import pytest
 
 from im2latex.errors import LatexError
 from im2latex.latex.parser.parse import parse
-from tests.latex.faults.same_image import assert_accepted, assert_same_images
+from tests.latex.regressions.same_image import assert_accepted, assert_same_images
 
 BOXES = [r"\hbox", r"\vbox", r"\vtop", r"\vcenter"]
 SIZES = ["to 2cm", " to 1.5 em", "to2cm", " spread 2pt", "spread-1pt ", " TO 1cm"]

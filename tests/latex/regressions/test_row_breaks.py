@@ -6,7 +6,7 @@ import pytest
 
 from im2latex.latex.normalizer import NormalizerParams, normalize
 from im2latex.latex.parser.signatures import ENVIRONMENTS, TEXT_COLUMNS
-from tests.latex.faults.siblings import Draw, assert_same
+from tests.latex.regressions.variants import Draw, assert_same
 
 pytestmark = pytest.mark.needs_tex
 _DISPLAYS = {"align", "alignat", "flalign", "gather", "multline", "eqnarray", "equation", "displaymath", "math"}

@@ -7,7 +7,7 @@ import pytest
 
 from im2latex.latex.normalizer import NormalizerParams, normalize
 from im2latex.latex.parser.accents import ACCENTS, unicode_commands
-from tests.latex.faults.same_image import assert_accepted
+from tests.latex.regressions.same_image import assert_accepted
 
 TEXTS = [r"\text", r"\mbox", r"\textbf", r"\textrm", r"\textit", r"\hbox", r"\underbar"]
 PIECES = [

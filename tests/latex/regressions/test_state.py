@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from tests.latex.faults.same_image import assert_accepted
+from tests.latex.regressions.same_image import assert_accepted
 
 NUMBERS = [
     "65 7",
