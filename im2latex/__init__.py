@@ -12,7 +12,7 @@ and loads neither NumPy nor torch. A name whose packages are not installed raise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from im2latex.dataset.sharded_dataset import Sample, ShardedDataset, open_dataset
+    from im2latex.dataset.sharded_dataset import Sample, ShardedDataset, open_dataset, write_dataset
     from im2latex.errors import ArtifactError, Im2LatexError, ImageError, InputError, LatexError, ToolError
     from im2latex.inference.predictor import Predictor, load
     from im2latex.latex.normalizer import Normalizer, NormalizerParams, normalize
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _NAMES = {
-    "im2latex.dataset.sharded_dataset": ("Sample", "ShardedDataset", "open_dataset"),
+    "im2latex.dataset.sharded_dataset": ("Sample", "ShardedDataset", "open_dataset", "write_dataset"),
     "im2latex.errors": ("ArtifactError", "Im2LatexError", "ImageError", "InputError", "LatexError", "ToolError"),
     "im2latex.inference.predictor": ("Predictor", "load"),
     "im2latex.latex.normalizer": ("Normalizer", "NormalizerParams", "normalize"),
@@ -57,6 +57,7 @@ __all__ = [
     "open_dataset",
     "render",
     "score",
+    "write_dataset",
 ]
 
 

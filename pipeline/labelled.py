@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
-import numpy as np
 import pyarrow as pa
 
-from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, save_shapes
-from im2latex.dataset.shards import ShardWriter
+from im2latex.dataset.buckets import BucketParams
+from im2latex.dataset.sharded_dataset import write_rows
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import InputError
 from im2latex.parallel.process_guard import delayed
 from im2latex.parallel.workers import worker_count
 from im2latex.rendering.dataset_images import DatasetRenderer
-from im2latex.schemas import SAMPLES
 from im2latex.types import Split
 from pipeline.project_renderer import RenderStageParams
 
@@ -58,18 +56,11 @@ def write_labelled(
     kept = [number for number in range(len(labels)) if number not in refused]
     if not kept:
         raise InputError(f"none of {len(labels)} labels can be drawn: the first is refused as {refused.get(0)}")
-    tokens = [vocabulary.encode(labels[number].reference.split()) for number in kept]
-    sizes = np.array(
-        [[drawn[number]["height"], drawn[number]["width"], len(ids)] for number, ids in zip(kept, tokens, strict=True)]
-    )
-    shapes = choose_shapes(sizes, bucket)
     rows = [
-        {"formula_id": str(number), "latex": labels[number].reference, "tokens": ids, "bucket": shape}
+        {"formula_id": str(number), "latex": labels[number].reference}
+        | {"tokens": vocabulary.encode(labels[number].reference.split())}
         | {name: drawn[number][name] for name in _IMAGE}
-        for number, ids, shape in zip(kept, tokens, assign(sizes, shapes, bucket).tolist(), strict=True)
+        for number in kept
     ]
-    save_shapes(shapes, folder / "buckets.json")
-    writer = ShardWriter(folder, split, bucket.shard_rows)
-    writer.add(pa.Table.from_pylist(rows, schema=SAMPLES))
-    writer.close()
+    write_rows({split: rows}, folder, bucket)
     return refused

@@ -1,25 +1,32 @@
-"""Map-style dataset over the Parquet shards of one split, for notebooks and for training loops of your own.
+"""Map-style dataset over the Parquet shards of a split, and shards of samples in memory: for notebooks and scripts.
 
-reads  <folder>/<split>/shard-NNNNN.parquet   schemas.SAMPLES
+reads, writes  <folder>/<split>/shard-NNNNN.parquet   schemas.SAMPLES
+writes         <folder>/buckets.json                  shapes around all samples
 """
 
 from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from im2latex.dataset.shards import SHARDS
-from im2latex.errors import ArtifactError
+from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, save_shapes
+from im2latex.dataset.shards import SHARDS, ShardWriter
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import ArtifactError, InputError
+from im2latex.images.arrays import encode_png
 from im2latex.images.formats import decode_png
 from im2latex.io.parquet import part_paths, read_table
+from im2latex.schemas import SAMPLES
 from im2latex.types import SPLITS, Split
 
 _COLUMNS = ["formula_id", "latex", "image"]
@@ -86,3 +93,45 @@ def open_dataset(folder: str | os.PathLike[str] = "data/bucket", split: Split = 
     Raises `ArtifactError` where there are no shards of that split.
     """
     return ShardedDataset(Path(folder), split)
+
+
+def write_dataset(
+    splits: Mapping[Split, Sequence[Sample]],
+    vocabulary: Vocabulary,
+    folder: str | os.PathLike[str],
+    params: BucketParams | None = None,
+) -> None:
+    """Write samples in memory as the shards that training reads, without the stages' filters.
+
+    The images are those that a model shall see: dark ink on white, cropped and of one font size, as
+    `rendering.dataset_images` makes them. Raises `InputError` where there is no sample.
+    """
+    rows = {
+        split: [
+            {
+                "formula_id": sample.formula_id,
+                "latex": sample.latex,
+                "tokens": vocabulary.encode(sample.latex.split()),
+                "height": sample.image.shape[0],
+                "width": sample.image.shape[1],
+                "image": {"bytes": encode_png(sample.image), "path": None},
+            }
+            for sample in samples
+        ]
+        for split, samples in splits.items()
+    }
+    write_rows(rows, Path(folder), params or BucketParams())
+
+
+def write_rows(splits: Mapping[Split, Sequence[dict[str, Any]]], folder: Path, params: BucketParams) -> None:
+    """Assign rows of schemas.SAMPLES, all but `bucket`, to buckets around all of them, and write the shards."""
+    sizes = np.array([[row["height"], row["width"], len(row["tokens"])] for rows in splits.values() for row in rows])
+    if not len(sizes):
+        raise InputError(f"{folder}: there is no sample to write")
+    shapes = choose_shapes(sizes, params)
+    buckets = iter(assign(sizes, shapes, params).tolist())
+    save_shapes(shapes, folder / "buckets.json")
+    for split, rows in splits.items():
+        writer = ShardWriter(folder, split, params.shard_rows)
+        writer.add(pa.Table.from_pylist([row | {"bucket": next(buckets)} for row in rows], schema=SAMPLES))
+        writer.close()

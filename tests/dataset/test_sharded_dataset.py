@@ -3,9 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from im2latex.dataset.sharded_dataset import open_dataset
+from im2latex.dataset.sharded_dataset import Sample, open_dataset, write_dataset
 from im2latex.dataset.shards import ShardWriter, read_shards
-from im2latex.errors import ArtifactError
+from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
+from im2latex.errors import ArtifactError, InputError
+from im2latex.training.dataset import InMemoryDataset
 from tests.toy_fixtures import shards, vocabulary  # noqa: F401  fixtures
 
 
@@ -29,3 +31,16 @@ def test_samples_are_those_of_the_shards_in_order(shards: Path, tmp_path: Path) 
 def test_a_missing_split_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="no split 'test'"):
         open_dataset(tmp_path, "test")
+
+
+def test_samples_in_memory_become_shards_that_training_reads(tmp_path: Path) -> None:
+    letters = Vocabulary([*SPECIALS, "a", "b"])
+    images = np.random.default_rng(0).integers(0, 256, (3, 10, 20), dtype=np.uint8)
+    train = [Sample("1", "a b", images[0]), Sample("2", "b", images[1][:, :12])]
+    write_dataset({"train": train, "val": [Sample("3", "a a a", images[2])]}, letters, tmp_path)
+    assert list(open_dataset(tmp_path)) == train
+    np.testing.assert_array_equal(open_dataset(tmp_path)[1].image, train[1].image)
+    samples = InMemoryDataset(tmp_path, "val")
+    assert (samples.ids, samples.tokens) == (["3"], [[4, 4, 4]])
+    with pytest.raises(InputError):
+        write_dataset({"train": []}, letters, tmp_path)
