@@ -1,6 +1,6 @@
-"""Images as arrays: read, write, crop, pad, shrink.
+"""Images as arrays: encode, convert to grayscale, crop, pad, downsample.
 
-Everything here takes and gives uint8 arrays (H, W), 255 paper and 0 ink, and never changes its input.
+Images are uint8 arrays (H, W), 255 paper and 0 ink. No function changes its input.
 """
 
 import io
@@ -15,7 +15,7 @@ from im2latex.config import Params
 Pixels = NDArray[np.uint8]
 
 PAPER = 255
-# Files take more time to write than they save in size beyond this level; fixed, since it decides the bytes.
+# Higher levels cost more time than they save in size. Fixed, since it decides the bytes.
 _PNG_LEVEL = 6
 
 
@@ -29,40 +29,40 @@ class ImageParams(Params):
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """One image as a grey PNG without any metadata; the same pixels give the same bytes under one Pillow version."""
+    """Encode a grayscale PNG without metadata; equal pixels give equal bytes with one Pillow version."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", compress_level=_PNG_LEVEL)
     return file.getvalue()
 
 
 def to_grayscale(pixels: NDArray[np.uint8]) -> Pixels:
-    """Grey values (H, W) of a decoded image (H, W), (H, W, 3) or (H, W, 4)."""
+    """Gray values (H, W) of a decoded image (H, W), (H, W, 3) or (H, W, 4)."""
     if pixels.ndim == 2:
         return pixels
-    colours = np.rint(flatten_alpha(pixels)).astype(np.uint8) if pixels.shape[2] == 4 else pixels
-    return np.asarray(Image.fromarray(colours).convert("L"))
+    colors = np.rint(flatten_alpha(pixels)).astype(np.uint8) if pixels.shape[2] == 4 else pixels
+    return np.asarray(Image.fromarray(colors).convert("L"))
 
 
 def flatten_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Colours (H, W, C); what is transparent becomes white paper, and ink too light to show on it is inverted."""
+    """Colors (H, W, C) on white paper; ink that is too light for white paper is inverted."""
     if pixels.ndim == 2:
         return pixels[..., None].astype(np.float32)
-    colours = pixels[..., :3].astype(np.float32)
+    colors = pixels[..., :3].astype(np.float32)
     if pixels.shape[2] == 3:
-        return colours
-    cover = pixels[..., 3:].astype(np.float32) / np.float32(255)
-    light = _is_light(colours, cover)
-    shown: NDArray[np.float32] = (255 - colours if light else colours) * cover + PAPER * (1 - cover)
+        return colors
+    alpha = pixels[..., 3:].astype(np.float32) / np.float32(255)
+    light = _is_light(colors, alpha)
+    shown: NDArray[np.float32] = (255 - colors if light else colors) * alpha + PAPER * (1 - alpha)
     return shown.astype(np.float32)
 
 
-def _is_light(colours: NDArray[np.float32], cover: NDArray[np.float32]) -> bool:
-    """Whether light ink lies on transparent paper: what shows is light, and little or none of it is dark."""
-    visible = colours.mean(axis=2)[cover[..., 0] > 0]
-    if not len(visible) or cover.min() > 0:
+def _is_light(colors: NDArray[np.float32], alpha: NDArray[np.float32]) -> bool:
+    """Whether light ink is on transparent paper: the visible pixels are light, few or none are dark."""
+    visible = colors.mean(axis=2)[alpha[..., 0] > 0]
+    if not len(visible) or alpha.min() > 0:
         return False
-    mostly_paper = float(cover.mean()) < 0.5
-    return float(np.median(visible) if mostly_paper else visible.min()) >= 128
+    mostly_transparent = float(alpha.mean()) < 0.5
+    return float(np.median(visible) if mostly_transparent else visible.min()) >= 128
 
 
 def ink_box(pixels: Pixels, threshold: int = PAPER) -> tuple[int, int, int, int] | None:
@@ -90,10 +90,10 @@ def pad(pixels: Pixels, padding_px: int) -> Pixels:
 
 
 def downsample(pixels: Pixels, factor: int) -> Pixels:
-    """Shrink by a whole factor, by the mean of each factor x factor block, rounded half up.
+    """Downsample by a whole factor, by the mean of each factor x factor block, rounded half up.
 
-    The mean keeps the amount of ink and is the same on every machine, where a filter in floating point need not be.
-    Sides that are no multiple of the factor are filled up with paper at the bottom and the right.
+    The mean preserves the amount of ink and is the same on every machine, unlike a filter in floating point. Sides that
+    are no multiple of the factor are filled up with paper at the bottom and the right.
     """
     if factor == 1:
         return pixels.copy()
@@ -101,7 +101,7 @@ def downsample(pixels: Pixels, factor: int) -> Pixels:
     filled = np.pad(pixels, ((0, -height % factor), (0, -width % factor)), constant_values=PAPER)
     area = factor * factor
     sums = np.full((filled.shape[0] // factor, filled.shape[1] // factor), area // 2, np.uint32)
-    # Whole images are added, one for each place in a block: numpy sums over two short axes eighteen times slower.
+    # Adds whole images, one for each position in a block: eighteen times faster than numpy's sum over two short axes.
     for row in range(factor):
         for column in range(factor):
             sums += filled[row::factor, column::factor]

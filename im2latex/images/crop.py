@@ -1,8 +1,8 @@
-"""What of the ink on an image is the formula: specks and the edges of a scan are taken off, the rest is cropped.
+"""Crop to the formula: specks and the dark edges of a scan are removed first.
 
-Lengths are in units of the stroke's width, of which there are about seventeen in an em. A dot of i, a comma or a
-prime lies near other ink; a speck lies alone. The dark edge of a scan lies along a side of the image, from end to
-end, with paper between it and everything else.
+Lengths are in stroke widths, about seventeen to an em. A dot of i, a comma or a prime is near other ink; a speck is
+isolated. The dark edge of a scan extends along a side of the image, from end to end, with paper between it and
+everything else.
 """
 
 import numpy as np
@@ -13,20 +13,20 @@ from im2latex.images.font_size import stroke_width
 from im2latex.images.foreground import Ink
 
 INK = 0.3
-"""Pixels with more than this share of full ink tell where a formula is; less may be the noise of a camera."""
-FAR = 40.0
-"""A dot that has nothing within this distance is a speck."""
-NEAR = 8.0
+"""Pixels with more than this share of full ink locate a formula; less may be camera noise."""
+MAX_DISTANCE = 40.0
+"""A dot without other ink within this distance is a speck."""
+MAX_SPECK_DISTANCE = 8.0
 """The same distance for ink that is smaller than any dot."""
-EDGE_AWAY = 16.0
-"""Between the edge of a scan and a formula there is so much paper."""
+EDGE_DISTANCE = 16.0
+"""Paper between the edge of a scan and a formula."""
 _DOT_AREA = 3.0
 _SPECK_AREA = 0.8
 _EDGE_SHARE = 0.15
 _EDGE_INK = 0.7
 _PAPER_INK = 0.05
 
-Box = tuple[int, int, int, int]
+BoundingBox = tuple[int, int, int, int]
 """Top, bottom, left, right; ends excluded."""
 Boxes = NDArray[np.int64]
 """(N, 4), as above."""
@@ -34,7 +34,7 @@ Boxes = NDArray[np.int64]
 
 def crop_ink(ink: Ink) -> Ink | None:
     """The formula's ink (h, w) with the soft edges of its strokes, or None where there is none."""
-    ink = _without_edges(ink)
+    ink = _remove_edges(ink)
     unit = stroke_width(ink)
     parts, count = ndimage.label(ink > INK, np.ones((3, 3), np.uint8))
     if not count:
@@ -43,30 +43,30 @@ def crop_ink(ink: Ink) -> Ink | None:
     boxes = np.array([(box[0].start, box[0].stop, box[1].start, box[1].stop) for box in found])
     kept = _formula(boxes, np.bincount(parts.ravel(), minlength=count + 1)[1:] / unit**2, unit)
     if not kept.all():
-        # What goes takes its soft edge with it.
-        gone = ndimage.binary_dilation(np.concatenate([[False], ~kept])[parts], iterations=1 + round(unit / 2))
-        ink = np.where(gone & ~np.concatenate([[False], kept])[parts], np.float32(0), ink)
-    top, bottom, left, right = _around(boxes[kept])
+        # The soft edges of the specks are removed too.
+        removed = ndimage.binary_dilation(np.concatenate([[False], ~kept])[parts], iterations=1 + round(unit / 2))
+        ink = np.where(removed & ~np.concatenate([[False], kept])[parts], np.float32(0), ink)
+    top, bottom, left, right = _bounding_box(boxes[kept])
     soft = max(1, round(unit / 3))
-    return tight(ink[max(0, top - soft) : bottom + soft, max(0, left - soft) : right + soft])
+    return trim(ink[max(0, top - soft) : bottom + soft, max(0, left - soft) : right + soft])
 
 
-def tight(ink: Ink) -> Ink:
-    """Without the rows and columns at the sides in which there is nothing at all."""
+def trim(ink: Ink) -> Ink:
+    """Remove empty rows and columns at the sides."""
     rows, columns = (np.flatnonzero((ink > _PAPER_INK).any(axis=axis)) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _without_edges(ink: Ink) -> Ink:
-    """Paper in place of what is dark along a side, from end to end, with paper beside it."""
+def _remove_edges(ink: Ink) -> Ink:
+    """Replace by paper what is dark along a side, from end to end, with paper beside it."""
     widths = [_edge(view) for view in _sides(ink)]
     if not any(widths):
         return ink
     above, below, left, right = widths
-    # An edge is no stroke, and must not count when their width is measured.
+    # An edge is not a stroke, and must not influence the stroke width.
     unit = stroke_width(ink[above : ink.shape[0] - below, left : ink.shape[1] - right])
     ink = ink.copy()
-    away, soft = max(2, round(EDGE_AWAY * unit)), max(1, round(unit / 2))
+    away, soft = max(2, round(EDGE_DISTANCE * unit)), max(1, round(unit / 2))
     for view, width in zip(_sides(ink), widths, strict=True):
         beside = view[width + soft : width + soft + away].mean(axis=1)
         if width and len(beside) == away and beside.max() < _PAPER_INK:
@@ -75,7 +75,7 @@ def _without_edges(ink: Ink) -> Ink:
 
 
 def _sides(ink: Ink) -> tuple[Ink, Ink, Ink, Ink]:
-    """Views whose first rows lie along the top, the bottom, the left and the right."""
+    """Views whose first rows are the top, the bottom, the left and the right side."""
     return ink, ink[::-1], ink.T, ink.T[::-1]
 
 
@@ -86,25 +86,25 @@ def _edge(view: Ink) -> int:
 
 
 def _formula(boxes: Boxes, areas: NDArray[np.float64], unit: float) -> NDArray[np.bool_]:
-    """Which parts are no specks: the large ones, and the small ones that are near to those; at least the largest."""
+    """Which parts are not specks: the large ones, and the small ones near those; at least the largest."""
     kept = areas >= min(_DOT_AREA, float(areas.max()))
-    whole = _around(boxes[kept])
-    # From the largest on, each part that is near enough widens the whole for the smaller ones.
-    for place in np.argsort(-areas):
-        reach = (NEAR if areas[place] < _SPECK_AREA else FAR) * unit
-        if not kept[place] and _apart(boxes[place], whole) <= reach:
-            kept[place] = True
-            whole = _around(np.array([whole, boxes[place]]))
+    whole = _bounding_box(boxes[kept])
+    # From the largest on, each part that is near enough extends the box for the smaller ones.
+    for part in np.argsort(-areas):
+        reach = (MAX_SPECK_DISTANCE if areas[part] < _SPECK_AREA else MAX_DISTANCE) * unit
+        if not kept[part] and _distance(boxes[part], whole) <= reach:
+            kept[part] = True
+            whole = _bounding_box(np.array([whole, boxes[part]]))
     return kept
 
 
-def _around(boxes: Boxes) -> Box:
+def _bounding_box(boxes: Boxes) -> BoundingBox:
     top, _, left, _ = boxes.min(axis=0)
     _, bottom, _, right = boxes.max(axis=0)
     return int(top), int(bottom), int(left), int(right)
 
 
-def _apart(box: NDArray[np.int64], whole: Box) -> int:
-    """How far a box lies from the whole, along the side on which it is farther."""
+def _distance(box: NDArray[np.int64], whole: BoundingBox) -> int:
+    """The distance of a box from the bounding box, along the axis on which it is larger."""
     top, bottom, left, right = box
     return int(max(whole[0] - bottom, top - whole[1], whole[2] - right, left - whole[3], 0))

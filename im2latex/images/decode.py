@@ -1,12 +1,12 @@
-"""The decoder of untrusted images, for datasets, `predict` and the server alike.
+"""Decoder of untrusted images, the only one: for datasets, predictions and the server.
 
 >>> decode_image(Path("image.png").read_bytes()).shape
 (60, 400)
 
-Files are decoded in a worker process (`imaging.decoder_worker`) that reads the system's files only, has no network, and
-is limited in memory, and in processor time for each file. Where the kernel offers no sandbox the limits still hold. A
-file that ends the worker is refused like any other that cannot be decoded. A process has as many workers as it decodes
-with at the same time, each started at its first request, and ended with the process.
+Files are decoded in a worker process (`decoder_worker`) that reads only files of the system, has no network, and has
+limits on memory, and on processor time for each file. Where the kernel offers no sandbox, the limits still apply. A
+file that ends the worker is refused like any other that cannot be decoded. A process has as many workers as it uses at
+the same time; each starts at its first request and ends with the process.
 """
 
 import json
@@ -25,38 +25,38 @@ from im2latex.images.formats import DecodeLimits
 from im2latex.sandbox.worker import Deadline, PythonWorker, WorkerError, WorkerStalledError
 
 DecodedImage = NDArray[np.uint8]
-"""(H, W) where the image is grey, (H, W, 3) in colour, (H, W, 4) where parts are transparent; upright."""
+"""(H, W) where the image is grey, (H, W, 3) in colour, (H, W, 4) where parts are transparent."""
 Answer = DecodedImage | ImageError | int
 """Pixels, a refusal, or a number of pages."""
 
 IMAGES = DecodeLimits()
 PAGES = DecodeLimits(seconds=10)
 _MEMORY_MB = 2048
-_MOST_TEXT = 1 << 12
-_BATCH, _BATCH_BYTES = 64, 4_000_000
-"""Files of one request: so many, and as long as they have fewer bytes together."""
+_MAX_TEXT_BYTES = 1 << 12
+_BATCH_SIZE, _BATCH_BYTES = 64, 4_000_000
+"""Limits of one request: the number of its files, and their bytes in total."""
 _REMEDY = "`python -m im2latex.images.decoder_worker 0 1 < /dev/null` says why"
 _ANSWER_SECONDS = 60.0
-"""Clock time without an answer: far more than the processor time that a file may take."""
+"""Wall-clock time without an answer: far more than the processor time that a file may take."""
 
 
 class DecoderStoppedError(ToolError):
-    """The decoder was stopped by another thread while it worked."""
+    """Another thread stopped the decoder while it worked."""
 
 
 class ImageDecoder:
-    """One worker process, replaced where it died. Serves one thread at a time; see `borrowed`."""
+    """Client of a worker process, which it replaces after its end. Serves one thread at a time (`borrow_decoder`)."""
 
     def __init__(self) -> None:
         self._worker: PythonWorker | None = None
         self._ready = False
-        self._due = 0
+        self._pending = 0
         self._document: bytes | None = None
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Start the process now and do not wait for it, so that it is ready at the first request."""
-        self._living()
+        """Start the process without waiting for it, so that it is ready at the first request."""
+        self._running_worker()
 
     def decode(self, data: bytes, limits: DecodeLimits = IMAGES) -> DecodedImage:
         """Decode an image file.
@@ -70,7 +70,7 @@ class ImageDecoder:
     ) -> Iterator[DecodedImage | ImageError]:
         """Decode many image files, in order, with an error in place of each that is refused.
 
-        A `ImageError` in place of a file is passed on, so that files can be read while others are decoded.
+        An `ImageError` in place of a file is passed on, so that files can be read while others are decoded.
         """
         for batch in _batches(images):
             files = [one for one in batch if isinstance(one, bytes)]
@@ -99,18 +99,18 @@ class ImageDecoder:
             worker.kill()
 
     def reset(self) -> None:
-        """Serve again after `stop`."""
+        """Allow requests again after `stop`."""
         self._stopped.clear()
 
     def _answers(self, files: Sequence[bytes], limits: DecodeLimits, page: int | None) -> Generator[Answer, None, None]:
-        """What the worker says of each file; it is tried once more where its end is not explained."""
-        place, again = 0, False
-        while place < len(files):
+        """The answer for each file; a file is sent once more where the worker ended for an unknown reason."""
+        index, retried = 0, False
+        while index < len(files):
             try:
-                self._send(files[place:], limits, page)
-                while place < len(files):
+                self._send(files[index:], limits, page)
+                while index < len(files):
                     answer = self._receive(limits)
-                    place, again = place + 1, False
+                    index, retried = index + 1, False
                     yield answer
             except WorkerStalledError:
                 self._end()
@@ -124,45 +124,45 @@ class ImageDecoder:
                 if self._stopped.is_set():
                     raise DecoderStoppedError("the decoder was stopped") from None
                 if not ready:
-                    raise ToolError(f"the decoder of images does not start ({_how(ended)}); {_REMEDY}") from None
-                if ended != -signal.SIGPROF and not again:
-                    again = True  # may have been killed from outside, which says nothing about the file
+                    raise ToolError(f"the decoder of images does not start ({_status(ended)}); {_REMEDY}") from None
+                if ended != -signal.SIGPROF and not retried:
+                    retried = True  # a signal from outside may have killed it, and not the file
                     continue
-                place, again = place + 1, False
+                index, retried = index + 1, False
                 yield _refusal(ended)
 
     def _send(self, files: Sequence[bytes], limits: DecodeLimits, page: int | None) -> None:
-        worker = self._living()
+        worker = self._running_worker()
         if not self._ready:
-            worker.receive(len(READY), _limit(worker))
+            worker.receive(len(READY), _deadline(worker))
             self._ready = True
         sizes = [None if file is self._document else len(file) for file in files]
         self._document = files[0] if page is not None else None
         request = json.dumps({"sizes": sizes, "limits": asdict(limits), "page": page}).encode()
         sent = [file for file, size in zip(files, sizes, strict=True) if size is not None]
-        self._due = len(sizes)
-        worker.send(b"".join((HEADER.pack(len(request)), request, *sent)), _limit(worker))
+        self._pending = len(sizes)
+        worker.send(b"".join((HEADER.pack(len(request)), request, *sent)), _deadline(worker))
 
     def _receive(self, limits: DecodeLimits) -> Answer:
-        """The next answer; one that the worker of this project does not give is taken for its end."""
+        """The next answer; the worker is killed after an answer that does not fit the protocol."""
         worker = self._worker
         assert worker is not None
-        limit = _limit(worker)
-        length, height, width, channels = ANSWER.unpack(worker.receive(ANSWER.size, limit))
-        if length > _MOST_TEXT or height * width > limits.pixels or channels not in (0, 1, 3, 4):
+        deadline = _deadline(worker)
+        length, height, width, channels = ANSWER.unpack(worker.receive(ANSWER.size, deadline))
+        if length > _MAX_TEXT_BYTES or height * width > limits.pixels or channels not in (0, 1, 3, 4):
             worker.kill()
-            raise WorkerError("the answer is none to the request")
-        text = worker.receive(length, limit).decode("utf-8", "replace") if length else ""
-        pixels = np.frombuffer(worker.receive(height * width * channels, limit), np.uint8)
-        self._due -= 1
+            raise WorkerError("the answer does not fit the request")
+        text = worker.receive(length, deadline).decode("utf-8", "replace") if length else ""
+        pixels = np.frombuffer(worker.receive(height * width * channels, deadline), np.uint8)
+        self._pending -= 1
         if channels:
             return pixels.reshape((height, width) if channels == 1 else (height, width, channels))
         reason, _, detail = text.partition(":")
         return int(text) if text.isdecimal() else ImageError(reason, detail)
 
-    def _living(self) -> PythonWorker:
-        """The worker, a new one where there is none or answers of it were left unread."""
-        if self._worker is None or self._due or not self._worker.alive:
+    def _running_worker(self) -> PythonWorker:
+        """The worker; a new one where there is none, or where unread answers of it are left."""
+        if self._worker is None or self._pending or not self._worker.alive:
             self._end()
             self._worker = PythonWorker("im2latex.images.decoder_worker", _MEMORY_MB)
             if self._stopped.is_set():
@@ -170,9 +170,9 @@ class ImageDecoder:
         return self._worker
 
     def _end(self) -> int:
-        """End the worker and forget it; how it ended: the negative of a signal, or a status."""
+        """End the worker; returns its status, negative for a signal."""
         worker, self._worker = self._worker, None
-        self._ready, self._due, self._document = False, 0, None
+        self._ready, self._pending, self._document = False, 0, None
         if worker is None:
             return 0
         ended = worker.kill() if worker.own else 0
@@ -185,7 +185,7 @@ _idle: list[ImageDecoder] = []
 
 @contextmanager
 def borrow_decoder() -> Iterator[ImageDecoder]:
-    """Lend a decoder of this process that nobody uses, or a new one."""
+    """Yield an idle decoder of this process, or a new one."""
     try:
         decoder = _idle.pop()
     except IndexError:
@@ -198,7 +198,7 @@ def borrow_decoder() -> Iterator[ImageDecoder]:
 
 
 def decode_image(data: bytes, limits: DecodeLimits = IMAGES) -> DecodedImage:
-    """As `ImageDecoder.decode`, from any thread."""
+    """`ImageDecoder.decode`, from any thread."""
     with borrow_decoder() as decoder:
         return decoder.decode(data, limits)
 
@@ -206,30 +206,30 @@ def decode_image(data: bytes, limits: DecodeLimits = IMAGES) -> DecodedImage:
 def decode_images(
     images: Iterable[bytes | ImageError], limits: DecodeLimits = IMAGES
 ) -> Iterator[DecodedImage | ImageError]:
-    """As `ImageDecoder.decode_all`, from any thread."""
+    """`ImageDecoder.decode_all`, from any thread."""
     with borrow_decoder() as decoder:
         yield from decoder.decode_all(images, limits)
 
 
 def count_pages(pdf: bytes) -> int:
-    """As `ImageDecoder.count_pages`, from any thread."""
+    """`ImageDecoder.count_pages`, from any thread."""
     with borrow_decoder() as decoder:
         return decoder.count_pages(pdf)
 
 
 def draw_page(pdf: bytes, number: int) -> DecodedImage:
-    """As `ImageDecoder.draw_page`, from any thread."""
+    """`ImageDecoder.draw_page`, from any thread."""
     with borrow_decoder() as decoder:
         return decoder.draw_page(pdf, number)
 
 
 def _batches(images: Iterable[bytes | ImageError]) -> Iterator[list[bytes | ImageError]]:
-    """Lists of files that are sent together."""
+    """Group files to requests."""
     batch: list[bytes | ImageError] = []
     size = 0
     for image in images:
         length = len(image) if isinstance(image, bytes) else 0
-        if batch and (len(batch) == _BATCH or size + length > _BATCH_BYTES):
+        if batch and (len(batch) == _BATCH_SIZE or size + length > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(image)
@@ -250,12 +250,12 @@ def _refusal(ended: int) -> ImageError:
         return ImageError(
             "too_complex", "decoding takes too much processor time for an image of its size; save it as a plain PNG"
         )
-    return ImageError("not_an_image", f"the image is damaged: its decoder ended with {_how(ended)}")
+    return ImageError("not_an_image", f"the image is damaged: its decoder ended with {_status(ended)}")
 
 
-def _how(ended: int) -> str:
+def _status(ended: int) -> str:
     return f"signal {-ended}" if ended < 0 else f"status {ended}"
 
 
-def _limit(worker: PythonWorker) -> Deadline:
+def _deadline(worker: PythonWorker) -> Deadline:
     return Deadline(worker, _ANSWER_SECONDS)

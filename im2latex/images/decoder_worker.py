@@ -1,15 +1,15 @@
 """Worker process that decodes untrusted images and PDF pages: python -m im2latex.images.decoder_worker IN OUT.
 
-IN and OUT are file descriptors. `im2latex.images.decode` starts it in a sandbox, with limits, and is its only caller.
+IN and OUT are file descriptors. Its only client, `im2latex.images.decode`, starts it in a sandbox with limits.
 
 reads   a request: its length (4 bytes, big-endian), JSON {"sizes", "limits", "page"}, then files. `sizes` are the bytes
         of each file, `limits` a `DecodeLimits`. `page` is null for image files; for one PDF it is the page to draw
         from 1, or `COUNT_PAGES`. A PDF whose size is null is the one of the request before.
-writes  `READY`; then an answer a file: `ANSWER`, text, pixels. The text is empty, the number of pages, or the reason
-        and the sentence of a refusal, with a colon between.
+writes  `READY`; then an answer for each file: `ANSWER`, text, pixels. The text is empty, the number of pages, or
+        the reason and the sentence of a refusal, with a colon between.
 
-All files of a request are read before the first answer is written. A file that takes more processor time than it may
-ends the process by SIGPROF.
+All files of a request are read before the first answer is written. A file that exceeds its processor time ends
+the process by SIGPROF.
 """
 
 import json
@@ -24,10 +24,10 @@ from im2latex.images.formats import DecodeLimits, RawImage, decode
 HEADER = struct.Struct(">I")
 READY = b"ready"
 ANSWER = struct.Struct(">4I")
-"""Bytes of the text; height, width and channels of the pixels, 0 channels where there are none."""
+"""Length of the text in bytes; height, width and channels of the pixels, 0 channels for none."""
 COUNT_PAGES = -1
 _BUFFER = 1 << 16
-_NOTHING = RawImage((0, 0, 0), b"")
+_NO_IMAGE = RawImage((0, 0, 0), b"")
 
 
 def main(source: int, target: int) -> None:
@@ -43,32 +43,32 @@ def main(source: int, target: int) -> None:
             files = [document if size is None else requests.read(size) for size in request["sizes"]]
             document = files[-1] if page is not None else b""
             for data in files:
-                _allow(limits.seconds)
-                text, pixels = _answer(data, page, limits)
-                _allow(0)
+                _limit_time(limits.seconds)
+                text, pixels = _decode(data, page, limits)
+                _limit_time(0)
                 answers.write(ANSWER.pack(len(text), *pixels.shape) + text)
                 answers.write(pixels.content)
                 answers.flush()
 
 
-def _allow(seconds: float) -> None:
-    """End the process after so much processor time from now; never where it is 0."""
+def _limit_time(seconds: float) -> None:
+    """End the process after `seconds` of processor time from now; 0 removes the limit."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
-def _answer(data: bytes, page: int | None, limits: DecodeLimits) -> tuple[bytes, RawImage]:
+def _decode(data: bytes, page: int | None, limits: DecodeLimits) -> tuple[bytes, RawImage]:
     try:
         if page is None:
-            return b"", decode(data, limits, _allow)
+            return b"", decode(data, limits, _limit_time)
         from im2latex.images.pdf import count_pages, draw_page
 
         if page == COUNT_PAGES:
-            return str(count_pages(data)).encode(), _NOTHING
+            return str(count_pages(data)).encode(), _NO_IMAGE
         return b"", draw_page(data, page, limits)
     except ImageError as error:
-        return f"{error.reason}:{error.detail}".encode(), _NOTHING
+        return f"{error.reason}:{error.detail}".encode(), _NO_IMAGE
     except MemoryError:
-        return b"too_complex:decoding takes too much memory; give a smaller image", _NOTHING
+        return b"too_complex:decoding takes too much memory; give a smaller image", _NO_IMAGE
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How large the type of a formula is, from the image alone.
+"""Font size of a formula, estimated from its image.
 
-The unit of all lengths is the mean width of a stroke, ink over half the length of its edges, which no other formula
-of the same type changes much. What else is measured, in this unit, says what the type's size is: runs of ink and of
-paper, sizes of connected parts, the whole. A small network of two layers, fitted by `recipes.font_size`, weighs them.
+The unit of all lengths is the mean stroke width, ink over half the length of its edges, which hardly depends on the
+formula. The other features, in this unit, determine the font size: runs of ink and of paper, sizes of connected parts
+and of the whole. A small network of two layers, fitted by `recipes.font_size`, weighs them.
 
 reads  font_size.json, beside this file
 """
@@ -32,23 +32,23 @@ FEATURE_NAMES = (
     *(f"inked_height_{share}" for share in (10, 25, 50, 75, 90)),
 )
 STROKE_PX = 3.0
-"""Images are measured with strokes of this width, so that runs are told apart to a third of it."""
-MOST_PIXELS = 400_000
+"""Features are measured at this stroke width, so that lengths of runs are exact to a third of it."""
+MAX_PIXELS = 400_000
 _QUANTILES = np.array([10, 25, 50, 75, 90]) / 100
 
 
 @dataclass(frozen=True, slots=True)
 class FontSizeEstimate:
-    """The size of the type (its em) in pixels, and how unsure it is: the mean error of its logarithm."""
+    """The font size (em) in pixels, and its uncertainty: the mean error of its logarithm."""
 
     em: float
     spread: float
 
 
 def estimate_font_size(ink: Ink) -> FontSizeEstimate:
-    """The size of the type in ink (h, w), 0 paper and 1 ink, cropped."""
+    """Estimate the font size of cropped ink (h, w), 0 paper and 1 ink."""
     values, unit = extract_features(ink)
-    mean, spread, layers = _coefficients()
+    mean, spread, layers = _weights()
     hidden = (values - mean) / spread
     for number, (weights, bias) in enumerate(layers):
         hidden = weights @ hidden + bias
@@ -58,9 +58,9 @@ def estimate_font_size(ink: Ink) -> FontSizeEstimate:
 
 
 def extract_features(ink: Ink) -> tuple[NDArray[np.float32], float]:
-    """Values as named by FEATURE_NAMES, logarithms of lengths over the unit, and the unit in pixels."""
+    """The features `FEATURE_NAMES`, logarithms of lengths over the unit, and the unit in pixels."""
     unit = stroke_width(ink)
-    factor = min(STROKE_PX / unit, (MOST_PIXELS / ink.size) ** 0.5)
+    factor = min(STROKE_PX / unit, (MAX_PIXELS / ink.size) ** 0.5)
     size = max(1, round(factor * ink.shape[1])), max(1, round(factor * ink.shape[0]))
     large = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BILINEAR))
     black = np.pad(large > 0.45, 1)
@@ -79,7 +79,7 @@ def extract_features(ink: Ink) -> tuple[NDArray[np.float32], float]:
         *_quantiles(np.repeat(heights, np.minimum(inked, 1000))),
     ]
     scaled = np.log(np.array(lengths) / (factor * unit))
-    # Of images that were shrunk to the same width of stroke, the width that they had tells nothing more.
+    # Images of wider strokes are shrunk to the same width, so that their original width is no feature.
     whole = np.log(
         [min(unit, STROKE_PX), ink.shape[0] / unit, ink.shape[1] / unit, max(float(ink.mean()), 1e-3), count + 1]
     )
@@ -87,7 +87,7 @@ def extract_features(ink: Ink) -> tuple[NDArray[np.float32], float]:
 
 
 def stroke_width(ink: Ink) -> float:
-    """Ink over half the length of its edges, in pixels; edges as the sum of the steps between pixels."""
+    """Ink over half the length of its edges, in pixels; that length is the sum of the steps between pixels."""
     padded = np.pad(np.where(ink < 0.15, 0, ink), 1)
     down, right = np.diff(padded, axis=0)[:, :-1], np.diff(padded, axis=1)[:-1]
     edges = float(np.hypot(down, right).sum())
@@ -110,7 +110,7 @@ def _gaps(black: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _edges(black: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where runs of ink begin and end, in the flattened image; its first and last columns hold none."""
+    """Start and end of the runs of ink in the flattened image, whose first and last columns have no ink."""
     steps = np.diff(np.ascontiguousarray(black).ravel().view(np.int8))
     return np.flatnonzero(steps == 1) + 1, np.flatnonzero(steps == -1) + 1
 
@@ -120,7 +120,7 @@ def _quantiles(lengths: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 @cache
-def _coefficients() -> tuple[Ink, Ink, list[tuple[Ink, Ink]]]:
+def _weights() -> tuple[Ink, Ink, list[tuple[Ink, Ink]]]:
     content = json.loads(WEIGHTS_PATH.read_text(encoding="utf-8"))
     layers = [(np.array(one["weights"], np.float32), np.array(one["bias"], np.float32)) for one in content["layers"]]
     return np.array(content["mean"], np.float32), np.array(content["spread"], np.float32), layers

@@ -1,10 +1,10 @@
-"""Bytes of an image file to pixels, within limits: what the decoder process does (`im2latex.images.decode`).
+"""Bytes of an image file to pixels, within limits: the work of the decoder process (`decoder_worker`).
 
-Only formats that Pillow decodes by itself, and nothing that starts a program. Of several frames the first is taken; the
-orientation that a camera noted is applied. Untrusted bytes are decoded in the decoder process alone; `decode_png` is
-for images that this project has written.
+Only formats that Pillow decodes by itself, and none that starts a program. Of several frames it is the first; the EXIF
+orientation is applied. Untrusted bytes are decoded only in the decoder process; `decode_png` is for images that this
+project has written.
 
-The module loads Pillow and nothing else, since a decoder process is started for every command that reads an image.
+The module imports Pillow and nothing else, since a decoder process is started for every command that reads an image.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ SUFFIXES = frozenset(
 PDF_MARK = b"%PDF-"
 PDF_PAGE = re.compile(r"(?P<file>.+\.pdf)#(?P<page>\d+)", re.IGNORECASE)
 """Name of one page of a PDF, counted from 1."""
-MOST_PIXELS = 50_000_000
+MAX_PIXELS = 50_000_000
 """The largest image that is decoded; a page at 600 dpi has 35 million."""
-MOST_SCANS = 100
+MAX_SCANS = 100
 """Scans of a progressive JPEG; encoders write about ten, and each costs a pass over the whole image."""
 _START_OF_SCAN = b"\xff\xda"
 _SECONDS, _SECONDS_PER_PIXEL = 0.4, 6e-8
@@ -74,18 +74,18 @@ _TURNS = {
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """The largest image that is decoded, and what decoding it may take."""
+    """The largest image that is decoded, and the processor time for it."""
 
-    pixels: int = MOST_PIXELS
+    pixels: int = MAX_PIXELS
     side: int = 30_000
     """RawImage along the longer side."""
     seconds: float = 1.4
-    """Most processor time; small images have less, see `seconds_for`."""
+    """Largest processor time; small images have less, see `seconds_for`."""
     single: bool = False
     """Whether an image of several frames or pages is refused."""
 
     def seconds_for(self, pixels: int) -> float:
-        """Processor time for an image of so many pixels: some 5 times what images need on a processor of 2020."""
+        """Processor time for an image of so many pixels: about 5 times what images need on a processor of 2020."""
         return min(self.seconds, _SECONDS + _SECONDS_PER_PIXEL * pixels)
 
 
@@ -97,23 +97,23 @@ class RawImage:
     content: bytes
 
 
-def decode(data: bytes, limits: DecodeLimits, allow: Callable[[float], None] = lambda _: None) -> RawImage:
+def decode(data: bytes, limits: DecodeLimits, limit_time: Callable[[float], None] = lambda _: None) -> RawImage:
     """Decode a file.
 
-    `allow` is called with the processor seconds to open the file and, once its size is known, to decode it. Raises
+    `limit_time` is called with the processor seconds to open the file and, once its size is known, to decode it. Raises
     `ImageError`: not_an_image, too_many_pixels before they take memory, too_complex, animated.
     """
-    # Pillow refuses large images before their size can be asked; the limits here are the ones that hold.
+    # Pillow would refuse large images before their size is known; the limits here apply instead.
     Image.MAX_IMAGE_PIXELS = None
-    allow(limits.seconds_for(0))
+    limit_time(limits.seconds_for(0))
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             check_size(image.width, image.height, limits)
-            allow(limits.seconds_for(image.width * image.height))
+            limit_time(limits.seconds_for(image.width * image.height))
             if limits.single and getattr(image, "is_animated", False):
                 raise ImageError("animated", "the image moves, or has several pages; give a single one")
-            if image.format == "JPEG" and data.count(_START_OF_SCAN) > MOST_SCANS:
-                raise ImageError("too_complex", f"the JPEG has more than {MOST_SCANS} scans; save it as PNG")
+            if image.format == "JPEG" and data.count(_START_OF_SCAN) > MAX_SCANS:
+                raise ImageError("too_complex", f"the JPEG has more than {MAX_SCANS} scans; save it as PNG")
             return pillow_pixels(image)
     except UnidentifiedImageError:
         raise ImageError(
@@ -121,13 +121,13 @@ def decode(data: bytes, limits: DecodeLimits, allow: Callable[[float], None] = l
         ) from None
     except (ImageError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001 Pillow has no list of what its decoders raise for damaged files
-        said = " ".join(str(error).split())[:100] or type(error).__name__
-        raise ImageError("not_an_image", f"the image is damaged: {said}") from None
+    except Exception as error:  # noqa: BLE001 Pillow does not document what its decoders raise for damaged files
+        message = " ".join(str(error).split())[:100] or type(error).__name__
+        raise ImageError("not_an_image", f"the image is damaged: {message}") from None
 
 
 def decode_png(data: bytes) -> NDArray[np.uint8]:
-    """Grey pixels (H, W), 255 paper, of a PNG that this project has written; raises `ImageError` not_an_image."""
+    """Gray pixels (H, W), 255 paper, of a PNG that this project has written; raises `ImageError` not_an_image."""
     import numpy as np
 
     try:
@@ -148,7 +148,7 @@ def check_size(width: int, height: int, limits: DecodeLimits) -> None:
 
 
 def read_bytes(path: Path | str) -> bytes:
-    """What a file holds; raises `ImageError` unreadable."""
+    """The content of a file; raises `ImageError` unreadable."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -158,16 +158,16 @@ def read_bytes(path: Path | str) -> bytes:
 def pillow_pixels(image: Image.Image) -> RawImage:
     """Pixels of a PIL image of any mode, its EXIF orientation applied, as `decode` returns them."""
     image.load()  # a PNG's EXIF data may follow its pixels
-    image = _upright(image)
+    image = _apply_orientation(image)
     if image.mode == "F" or image.mode.startswith("I"):
-        return RawImage((image.height, image.width, 1), _eight_bits(image))
+        return RawImage((image.height, image.width, 1), _to_eight_bits(image))
     wanted = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
     converted = image if image.mode == wanted else image.convert(wanted)
     return RawImage((image.height, image.width, len(wanted)), converted.tobytes())
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The image as the camera was held; as it is stored where its EXIF data are damaged."""
+def _apply_orientation(image: Image.Image) -> Image.Image:
+    """The image with its EXIF orientation applied; unchanged where the EXIF data are damaged."""
     if not image.info.keys() & _METADATA:
         return image
     try:
@@ -177,8 +177,8 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _eight_bits(image: Image.Image) -> bytes:
-    """16 bits to 8, which Pillow would clip; deeper values by their own range."""
+def _to_eight_bits(image: Image.Image) -> bytes:
+    """16 bits to 8, which Pillow would clip; larger values are scaled by their own range."""
     deep = image if image.mode == "F" else image.convert("I")
     low, high = deep.getextrema()
     assert isinstance(low, int | float)
@@ -187,5 +187,5 @@ def _eight_bits(image: Image.Image) -> bytes:
     if not math.isfinite(most) or low < 0:
         raise ValueError("values of its pixels are out of range")
     scale = 255 / max(most, 1e-9)
-    # Pillow cuts off the fraction where it makes floats grey.
+    # Pillow truncates where it converts floats to grayscale.
     return deep.convert("F").point(lambda value: value * scale + 0.5).convert("L").tobytes()

@@ -1,4 +1,7 @@
-"""Pages of a PDF as pixels, drawn by pdfium, in the decoder process (`im2latex.images.decode`)."""
+"""Pages of a PDF to pixels, drawn by pdfium in the decoder process.
+
+A module of its own, since pdfium takes long to load and most decoder processes never need it.
+"""
 
 import pypdfium2
 
@@ -6,12 +9,12 @@ from im2latex.errors import ImageError
 from im2latex.images.formats import DecodeLimits, RawImage, check_size
 
 DPI = 300
-"""Type of 10 points is then 42 pixels high, twice and more of what models read."""
+"""Type of 10 points is then 42 pixels high, more than twice what models read."""
 _POINTS_PER_INCH = 72
 
 
 def count_pages(data: bytes) -> int:
-    """How many pages there are; raises `ImageError` not_an_image."""
+    """The number of pages; raises `ImageError` not_an_image."""
     with _opened(data) as document:
         return len(document)
 

@@ -1,8 +1,7 @@
-"""Any image of a formula to the kind that a model was trained on: what lies between a user's file and a checkpoint.
+"""Preprocessing: an image of a formula, of any kind, to the images that a model was trained on.
 
-In this order: how much ink is at each pixel (`background`); the formula without specks and edges (`cropping`) and
-upright (`skew`); the size of its type (`symbolsize`); the ink resized to the size that was trained on; dark ink on
-white, paper around it.
+The steps: estimate the ink of each pixel (`foreground`); remove specks and edges (`crop`); rotate upright (`deskew`);
+estimate the font size (`font_size`) and resize to that of the training images; draw dark ink on white paper.
 """
 
 from dataclasses import dataclass
@@ -20,20 +19,20 @@ from im2latex.images.foreground import Ink, estimate_ink
 
 POINTS_PER_INCH = 72.27
 
-AS_IT_IS = (0.85, 1.4)
-"""An image that is to be resize_ink by a factor between these is not: what enlarging blurs costs a model more than type
-of another size, and the estimate of the size may be wrong by as much."""
-MOST_SHRUNK = 1.6
-"""A formula that is too large for the largest page is drawn smaller by up to this, then it is refused."""
-_LARGE = 4_000_000
-"""Images of so many pixels, such as photographs, are halved before all else, as often as it takes."""
+UNCHANGED_FACTORS = (0.85, 1.4)
+"""Images are not resized by factors between these: blur costs a model more accuracy than another font size, and the
+estimate of the size may be wrong by as much."""
+MAX_SHRINK = 1.6
+"""A formula that is too large for the model is shrunk by up to this factor, then it is refused."""
+_MAX_PIXELS = 4_000_000
+"""Larger images, such as photographs, are first halved until they have fewer pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputImageSpec:
-    """The images that a model reads, in pixels: the em of its type, paper around the ink, largest height and width.
+    """The input images of a model, in pixels: em of the font, padding around the ink, largest height and width.
 
-    An em is the nominal size of a type, 12 points in the data set's images of 100 dots an inch.
+    An em is the nominal font size, 12 points at 100 dpi in the images of the data set.
     """
 
     em: float = 12 / POINTS_PER_INCH * 100
@@ -44,52 +43,52 @@ class InputImageSpec:
 
 @dataclass(frozen=True, slots=True)
 class PreprocessedImage:
-    """A grey image (h, w), 255 paper, and the factor by which the original was resize_ink."""
+    """A grayscale image (h, w), 255 paper, and the factor by which the original was resized."""
 
     pixels: Pixels
     factor: float
 
 
-def preprocess(pixels: NDArray[np.uint8], target: InputImageSpec) -> PreprocessedImage:
-    """An image (H, W), (H, W, 3) or (H, W, 4), of any background, as the model knows images.
+def preprocess(pixels: NDArray[np.uint8], spec: InputImageSpec) -> PreprocessedImage:
+    """Convert an image (H, W), (H, W, 3) or (H, W, 4), of any background, to an input image of a model.
 
     Raises `ImageError`: blank, or too_large.
     """
-    pixels, halved = _manageable(pixels)
+    pixels, halved = _halve_large(pixels)
     ink = crop_ink(estimate_ink(pixels)) if pixels.size else None
     if ink is None:
         raise ImageError("blank", "there is no ink on the image; give one that shows a formula")
     ink = deskew(ink)
-    drawn = resize_ink(ink, target.em / estimate_font_size(ink).em, target)
+    drawn = resize_ink(ink, spec.em / estimate_font_size(ink).em, spec)
     return PreprocessedImage(drawn.pixels, drawn.factor / halved)
 
 
-def resize_ink(ink: Ink, factor: float, target: InputImageSpec) -> PreprocessedImage:
-    """Cropped ink (h, w) drawn `factor` times as large on white paper; raises `ImageError`: too_large."""
-    if AS_IT_IS[0] < factor < AS_IT_IS[1]:
+def resize_ink(ink: Ink, factor: float, spec: InputImageSpec) -> PreprocessedImage:
+    """Draw cropped ink (h, w) `factor` times as large on white paper; raises `ImageError`: too_large."""
+    if UNCHANGED_FACTORS[0] < factor < UNCHANGED_FACTORS[1]:
         factor = 1.0
     height, width = ink.shape
-    most = min((target.height - 2 * target.padding) / height, (target.width - 2 * target.padding) / width)
-    if factor > MOST_SHRUNK * most:
+    most = min((spec.height - 2 * spec.padding) / height, (spec.width - 2 * spec.padding) / width)
+    if factor > MAX_SHRINK * most:
         raise ImageError(
             "too_large",
             f"at the size of type that the model reads the formula has {round(factor * width)} x "
-            f"{round(factor * height)} pixels, and the model reads {target.width} x {target.height}; "
+            f"{round(factor * height)} pixels, and the model reads {spec.width} x {spec.height}; "
             "give the formula in parts",
         )
     factor = min(factor, most)
     if factor != 1:
         size = max(1, round(factor * width)), max(1, round(factor * height))
-        # Both weigh every pixel of the original by how much of the new one it covers, so that no stroke is lost.
-        how = Image.Resampling.HAMMING if factor < 1 else Image.Resampling.BILINEAR
-        ink = np.asarray(Image.fromarray(ink).resize(size, how))
+        # Both filters weight every pixel of the original by how much of the new one it covers, so no stroke is lost.
+        resample = Image.Resampling.HAMMING if factor < 1 else Image.Resampling.BILINEAR
+        ink = np.asarray(Image.fromarray(ink).resize(size, resample))
     drawn = np.rint(PAPER * (1 - ink)).clip(0, PAPER).astype(np.uint8)
-    return PreprocessedImage(pad(drawn, target.padding), factor)
+    return PreprocessedImage(pad(drawn, spec.padding), factor)
 
 
-def _manageable(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
-    """The image at half, a quarter ... of its size until it is not large, and the divisor."""
+def _halve_large(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+    """The image, halved until it has at most `_MAX_PIXELS`, and the divisor of its sides."""
     divisor = 1
-    while pixels.shape[0] * pixels.shape[1] > _LARGE * divisor**2:
+    while pixels.shape[0] * pixels.shape[1] > _MAX_PIXELS * divisor**2:
         divisor *= 2
     return (pixels if divisor == 1 else np.asarray(Image.fromarray(pixels).reduce(divisor))), divisor

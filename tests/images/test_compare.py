@@ -5,12 +5,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
 
 from im2latex.images import compare
+from im2latex.images.arrays import Pixels
+from im2latex.images.compare import reference_spans
 from tests.images import published
+from tests.images.published import blocks
 
 
-def bars(*heights: int, rows: int = 20) -> compare.Pixels:
+def bars(*heights: int, rows: int = 20) -> Pixels:
     """An image whose columns are bars of these heights, standing at the top."""
     pixels = np.full((rows, len(heights)), 255, np.uint8)
     for column, height in enumerate(heights):
@@ -68,7 +72,7 @@ REFERENCE = bars(20, 10, 20, 10, 20, 10, 20, 10)
         (bars(20, 10, 20), REFERENCE, True),  # five columns too many: the published rule forgives any number
     ],
 )
-def test_match_is_the_published_rule(reference: compare.Pixels, other: compare.Pixels, expected: bool) -> None:
+def test_match_is_the_published_rule(reference: Pixels, other: Pixels, expected: bool) -> None:
     assert compare.ColumnComparison(reference, other).match is expected
 
 
@@ -91,7 +95,7 @@ def test_match_without_spaces_of_blank_images() -> None:
     assert not compare.ColumnComparison(bars(3), bars(0, 0)).match_nospace
 
 
-def inked(drawn: random.Random, width: int, height: int = 14) -> compare.Pixels:
+def inked(drawn: random.Random, width: int, height: int = 14) -> Pixels:
     """ColumnComparison out of few kinds, so that many are alike or nearly so, with blank ones between."""
     palette = [[drawn.random() < 0.4 for _ in range(height)] for _ in range(3)]
     pixels = np.full((height, width), 255, np.uint8)
@@ -104,7 +108,7 @@ def inked(drawn: random.Random, width: int, height: int = 14) -> compare.Pixels:
     return pixels
 
 
-def changed(pixels: compare.Pixels, drawn: random.Random) -> compare.Pixels:
+def changed(pixels: Pixels, drawn: random.Random) -> Pixels:
     """The image with a few runs of columns lost, added or replaced."""
     for _ in range(drawn.randrange(4)):
         start, size = drawn.randrange(pixels.shape[1] + 1), drawn.randrange(8)
@@ -127,3 +131,38 @@ def test_thousands_of_images_are_judged_as_published() -> None:
         assert found == expected
         seen[found[1:]] += 1
     assert len(seen) == 4, "every combination of verdicts occurs"
+
+
+SEQUENCE = st.lists(st.integers(0, 3), max_size=25)
+
+
+@given(SEQUENCE, SEQUENCE)
+def test_blocks_are_those_of_the_published_library(first: list[int], second: list[int]) -> None:
+    assert reference_spans(first, second) == [span for _, span in blocks(first, second)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "spans"),
+    [
+        ([], [], []),
+        ([1, 2, 3], [1, 2, 3], []),
+        ([1, 2, 3], [], [3]),
+        ([], [1, 2], [0]),
+        ([1, 2, 3, 4], [1, 9, 9, 4], [2]),
+        ([1, 2, 3, 4], [1, 4], [2]),
+        ([1, 5, 2, 6, 3], [1, 2, 3], [1, 1]),
+    ],
+)
+def test_spans_from_the_end(first: list[int], second: list[int], spans: list[int]) -> None:
+    assert reference_spans(first, second) == spans
+
+
+def test_other_libraries_choose_other_blocks() -> None:
+    drawn = random.Random(0)
+    longest = []
+    for _ in range(200):
+        first, second = ([drawn.randrange(3) for _ in range(drawn.randrange(40))] for _ in range(2))
+        steps = Levenshtein.opcodes(first, second)
+        theirs = max((step.src_end - step.src_start for step in steps if step.tag != "equal"), default=0)
+        longest.append((max(reference_spans(first, second), default=0), theirs))
+    assert any((ours < 5) != (theirs < 5) for ours, theirs in longest), "else rapidfuzz would do, and faster"

@@ -168,7 +168,7 @@ def test_a_stopped_call_ends_at_once_and_its_process_with_it(decoder: ImageDecod
 
     thread = threading.Thread(target=call)
     thread.start()
-    while not decoder._due:
+    while not decoder._pending:
         time.sleep(0.001)
     decoder.stop()
     thread.join(10)

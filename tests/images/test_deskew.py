@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from im2latex.images.deskew import NARROWEST, deskew, skew_degrees
+from im2latex.images.deskew import MIN_WIDTH, deskew, skew_degrees
 from im2latex.images.foreground import Ink
 
 
@@ -50,7 +50,7 @@ def test_few_symbols_are_not_touched_whatever_they_look_like() -> None:
     rising = np.zeros((60, 60), np.float32)
     for place in range(40):
         rising[10 + place // 4 : 13 + place // 4, 10 + place] = 1
-    assert rising.shape[1] < NARROWEST * 3
+    assert rising.shape[1] < MIN_WIDTH * 3
     assert skew_degrees(rising) == 0.0
 
 

@@ -106,7 +106,7 @@ def test_decoding_ends_when_nobody_waits_for_it_any_more(monkeypatch: pytest.Mon
 
     async def scene() -> float:
         work = asyncio.create_task(decode_cancellable(SLOW, MOST))
-        while not decoder._due:
+        while not decoder._pending:
             await asyncio.sleep(0.001)
         began = time.process_time()
         work.cancel()

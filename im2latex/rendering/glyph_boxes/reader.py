@@ -44,7 +44,7 @@ class GlyphReader(Protocol):
         """One result for each formula, in order; no formula raises an exception."""
 
 
-class TexGlyphReader:
+class TexGlyphReader(GlyphReader):
     """Typesets with pdfTeX in DVI mode; raises `ToolError` where it is missing."""
 
     def __init__(self, params: RenderParams | None = None, cache: Path | None = None) -> None:
