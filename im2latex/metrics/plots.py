@@ -1,7 +1,7 @@
 """Parts of metrics.json as small tables that `dvc plots show` and `dvc plots diff` draw.
 
-writes  <folder>/by_length.tsv    one line a class of length: its scores
-        <folder>/by_feature.tsv   one line a feature: its scores
+writes  <folder>/by_length.tsv    one line a class of length: its scores, and the interval of one
+        <folder>/by_feature.tsv   one line a feature: the same
         <folder>/kinds.tsv        one line a kind of prediction: how many are of it
         <folder>/edits.tsv        one line a kind of token edit: how many
         <folder>/confusions.tsv   one line a pair of tokens: how often the one was read for the other
@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+BARS = "image_exact"
+"""The metric that the bars show; `low` and `high` are the ends of its interval."""
 CONFUSIONS = 20
 """Bars of a chart that are still told apart."""
 
@@ -22,8 +24,11 @@ def write_plots(metrics: Mapping[str, Any], folder: Path) -> None:
     for name, first in (("by_length", "tokens"), ("by_feature", "feature")):
         blocks: Mapping[str, Mapping[str, Any]] = metrics[name]
         titles = [title for title in metrics["intervals"] if title in metrics]
-        rows = ([key, block["n"], *(block[title] for title in titles)] for key, block in blocks.items())
-        _write(folder / f"{name}.tsv", [first, "samples", *titles], rows)
+        rows = (
+            [key, block["n"], *(block[title] for title in titles), *block["intervals"].get(BARS, ["", ""])]
+            for key, block in blocks.items()
+        )
+        _write(folder / f"{name}.tsv", [first, "samples", *titles, "low", "high"], rows)
     errors = metrics["errors"]
     _write(folder / "kinds.tsv", ["kind", "predictions"], errors["kinds"].items())
     _write(folder / "edits.tsv", ["edit", "times"], errors["edits"].items())

@@ -6,7 +6,7 @@ import yaml
 from im2latex.metrics.plots import write_plots
 from pipeline.paths import ROOT
 
-BLOCK = {"n": 3, "exact": 0.5, "image_exact": 0.25, "intervals": {}}
+BLOCK = {"n": 3, "exact": 0.5, "image_exact": 0.25, "intervals": {"image_exact": [0.2, 0.3]}}
 METRICS = {
     **BLOCK,
     "intervals": {"exact": [0.4, 0.6], "image_exact": [0.2, 0.3]},
@@ -37,9 +37,10 @@ def test_dvc_draws_columns_that_are_written(tmp_path: Path) -> None:
     plots = [next(iter(plot.values())) for plot in yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]]
     drawn = set()
     for plot in plots:
-        if plot["template"] == "bars":
+        if plot["template"].startswith("bars"):
+            assert (ROOT / ".dvc" / "plots" / f"{plot['template']}.json").is_file()
             ((path, column),) = plot["y"].items()
-            assert {column, plot["x"]} <= set(rows(tmp_path / Path(path).name)[0])
+            columns = {column, plot["x"]} | ({"low", "high"} if plot["template"] != "bars" else set())
+            assert columns <= set(rows(tmp_path / Path(path).name)[0])
             drawn.add(Path(path).name)
     assert drawn == {path.name for path in tmp_path.iterdir()}
-    assert (ROOT / ".dvc" / "plots" / "bars.json").is_file()
