@@ -2,7 +2,7 @@
 # The published benchmark, from its formula lists to a trained model and its report.
 #
 # Arguments go to DVC, so that every number of params.yaml can be another:
-#     examples/rebuild_im2latex_100k.sh -S train.preset=wygiwys-paper -S train.accelerator=gpu
+#     examples/rebuild_im2latex_100k.sh -S train.preset=wygiwys-paper -S trainer.accelerator=gpu
 set -eu
 cd "$(dirname "$0")/.."
 make setup

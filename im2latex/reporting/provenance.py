@@ -52,8 +52,10 @@ def training_budget(manifest: Mapping[str, Any]) -> str | None:
         words.append(f"budget by the clock: deadline_seconds = {budget['deadline_seconds']:g}")
     elif budget.get("minutes") is not None and counts["sample_budget"] != budget.get("samples"):
         words.append(f"budget by the clock: minutes = {budget['minutes']:g} became {counts['sample_budget']:,} samples")
+    for earlier in manifest.get("earlier_budgets", ()):
+        words.append(f"continued after {earlier['samples']:,} samples with a budget of {earlier['sample_budget']:,}")
     if manifest.get("accepted_as_it_is"):
         words.append(f"stopped before its budget of {counts['sample_budget']:,}")
     elif not by_deadline and counts["samples"] < counts.get("sample_budget", 0):
-        words.append(f"ended by early_stop before its budget of {counts['sample_budget']:,}")
+        words.append(f"ended by early stopping before its budget of {counts['sample_budget']:,}")
     return "; ".join(words)

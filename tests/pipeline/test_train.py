@@ -130,8 +130,8 @@ def test_a_stopped_run_can_be_accepted_as_it_is(
     assert [row["samples"] for row in rows] == [counts["samples"]], "that of the validation before, made again"
     assert json.loads(Path("reports/manifest/train.json").read_text())["accepted_as_it_is"] is True
     run("predict", "evaluate", "report")
-    assert "accepted as it was" in Path("reports/report.md").read_text()
-    assert b"accepted as it was" in Path("reports/report.html").read_bytes()
+    assert "stopped before its budget" in Path("reports/report.md").read_text()
+    assert b"stopped before its budget" in Path("reports/report.html").read_bytes()
 
     run("train")
     assert Path("data/train/model.safetensors").read_bytes() == whole, "it can still be resumed"
