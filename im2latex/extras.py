@@ -25,7 +25,7 @@ def install_hint(error: ModuleNotFoundError) -> str | None:
 
 def extra_of(package: str) -> str | None:
     """The first extra, in the order of pyproject.toml, that installs an importable package."""
-    wanted = distribution_of(package)
+    distribution = distribution_of(package)
     try:
         requirements = metadata.requires("im2latex") or []
     except metadata.PackageNotFoundError:  # run from a source tree that is not installed
@@ -33,7 +33,7 @@ def extra_of(package: str) -> str | None:
     for requirement in requirements:
         name, _, marker = requirement.partition(";")
         extra = re.search(r"""extra\s*==\s*['"]([^'"]+)['"]""", marker)
-        if extra and normalized(re.split(r"[^A-Za-z0-9._-]", name, maxsplit=1)[0]) == wanted:
+        if extra and normalized(re.split(r"[^A-Za-z0-9._-]", name, maxsplit=1)[0]) == distribution:
             return extra[1]
     return None
 

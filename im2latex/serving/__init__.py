@@ -1,1 +1,1 @@
-"""The REST API and the web page: images in, LaTeX and its rendering out, over HTTP."""
+"""REST API and web page: images of formulas to LaTeX, and LaTeX to images, over HTTP."""

@@ -72,7 +72,7 @@ class LimitMiddleware:
             await sender.reject(rejection)
 
     async def _receive(self, scope: Scope, receive: Receive, sender: "_ResponseSender", client: str) -> bytes | None:
-        """The whole body; None where it cannot be had: the client was told why, or has disconnected."""
+        """The whole body; None after an error response, or where the client has disconnected."""
         limits = self._limits
         with self._admission.receiving(client) as request:
             try:

@@ -38,7 +38,7 @@ def _connect(port: int, address: str = "127.0.0.1") -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(address, 0))
 
 
-def test_one_client_has_no_more_requests_at_work_than_allowed(port: int, predictor: FakePredictor) -> None:
+def test_requests_in_progress_of_one_client_are_limited(port: int, predictor: FakePredictor) -> None:
     predictor.may_go.clear()
     held = [_connect(port) for _ in range(2)]
     for client in held:
@@ -55,7 +55,7 @@ def test_one_client_has_no_more_requests_at_work_than_allowed(port: int, predict
         client.close()
 
 
-def test_one_client_sends_no_more_requests_a_second_than_allowed(predictor: FakePredictor) -> None:
+def test_the_rate_of_one_client_is_limited(predictor: FakePredictor) -> None:
     limits = LIMITS.model_copy(update={"max_rate": 1})
     with listening(create_app(Backend(predictor, FakeRenderer()), limits), limits) as port:
         found = []
@@ -70,7 +70,7 @@ def test_one_client_sends_no_more_requests_a_second_than_allowed(predictor: Fake
             assert answer_of(other)[0] == 200
 
 
-def test_slow_bodies_keep_nobody_out(port: int) -> None:
+def test_slow_bodies_do_not_block_other_clients(port: int) -> None:
     slow = [_connect(port) for _ in range(10)]  # more than may be at work at once
     for client in slow:
         client.sendall(post() + b"1\r\nx\r\n")
@@ -80,7 +80,7 @@ def test_slow_bodies_keep_nobody_out(port: int) -> None:
 
 
 @pytest.mark.parametrize("begun", [b"", b"POST /pre", post() + b"1\r\nx\r\n"])
-def test_connections_without_a_request_give_way_to_others(port: int, begun: bytes) -> None:
+def test_idle_connections_are_closed_for_new_ones(port: int, begun: bytes) -> None:
     held = []
     for _ in range(30):
         held.append(_connect(port))
@@ -90,7 +90,7 @@ def test_connections_without_a_request_give_way_to_others(port: int, begun: byte
         client.close()
 
 
-def test_large_bodies_on_their_way_are_limited_together() -> None:
+def test_incomplete_bodies_are_limited_together() -> None:
     async def scene() -> list[object]:
         admission = AdmissionController(ServerLimits(max_requests=2, max_body_mb=1))
         release = asyncio.Event()
@@ -113,14 +113,14 @@ def test_large_bodies_on_their_way_are_limited_together() -> None:
     assert others == ["greedy", "other"]
 
 
-def test_what_a_client_is() -> None:
+def test_client_of_an_address() -> None:
     assert client_of({"client": ("192.0.2.1", 80)}) != client_of({"client": ("192.0.2.2", 80)})
     assert client_of({"client": ("2001:db8::1", 80)}) == client_of({"client": ("2001:db8::2", 80)})
     assert client_of({"client": ("2001:db8::1", 80)}) != client_of({"client": ("2001:db8:0:1::1", 80)})
     assert client_of({"client": None}) == ""
 
 
-def test_clients_are_forgotten_and_the_rate_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_of_rates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     admission = AdmissionController(ServerLimits(max_rate=2))
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])

@@ -21,7 +21,7 @@ from tests.serving.test_uploads import HOSTILE
 IMAGE = images.encoded(images.ink())
 
 
-def test_a_image_as_the_body(client: TestClient) -> None:
+def test_an_image_as_the_body(client: TestClient) -> None:
     answer = client.post("/predict?candidates=2", content=IMAGE, headers={"content-type": "image/png"})
     assert answer.status_code == 200
     found = answer.json()
@@ -37,7 +37,7 @@ def test_a_image_as_the_body(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("field", ["file", "image"])
-def test_a_image_in_a_form(client: TestClient, field: str) -> None:
+def test_an_image_in_a_form(client: TestClient, field: str) -> None:
     answer = client.post("/predict", files={field: ("a.png", IMAGE, "image/png")})
     assert answer.json()["latex"] == f"{LATEX} 60"
     assert len(answer.json()["candidates"]) == 3  # of five that were asked for
@@ -50,7 +50,7 @@ def test_attention_is_a_map_of_thousandths_for_each_token(client: TestClient) ->
     assert (maps.sum(axis=(1, 2)) == 1000).all()
 
 
-def test_render_answers_a_image_or_a_reason(client: TestClient) -> None:
+def test_render_returns_an_image_or_a_reason(client: TestClient) -> None:
     answer = client.post("/render", json={"latex": "a + b"})
     assert answer.headers["content-type"] == "image/png"
     assert Image.open(io.BytesIO(answer.content)).mode == "L"
@@ -72,7 +72,7 @@ def test_health(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/", "/docs", "/openapi.json", "/page/app.js"])
-def test_head_is_answered_as_get_without_a_body(client: TestClient, path: str) -> None:
+def test_head_is_get_without_a_body(client: TestClient, path: str) -> None:
     answer = client.head(path)
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["content-length"]) > 0
@@ -83,7 +83,7 @@ def test_only_the_page_is_served_as_files(client: TestClient) -> None:
     assert kinds == {".html", ".js", ".css", ".svg"}
 
 
-def test_a_formula_that_takes_long_is_drawn_by_the_second_renderer(predictor: FakePredictor) -> None:
+def test_a_slow_formula_is_rendered_by_the_slow_renderer(predictor: FakePredictor) -> None:
     class Quick(FakeRenderer):
         def render(self, formulas: Sequence[str]) -> list[Rendering]:
             slow = [Rendering(None, "timeout") for _ in formulas]
@@ -101,7 +101,7 @@ def test_a_formula_that_takes_long_is_drawn_by_the_second_renderer(predictor: Fa
     assert drawn == ["slow"]
 
 
-def test_without_tex_all_but_drawing_works(predictor: FakePredictor) -> None:
+def test_without_tex_everything_except_rendering_works(predictor: FakePredictor) -> None:
     class NoTex(FakeRenderer):
         def render(self, formulas: object) -> list[Rendering]:
             raise ToolError("pdftex is not installed")
@@ -114,7 +114,7 @@ def test_without_tex_all_but_drawing_works(predictor: FakePredictor) -> None:
 
 
 @pytest.mark.parametrize("form", [False, True])
-def test_hostile_images_are_refused_and_the_next_is_read(client: TestClient, form: bool) -> None:
+def test_hostile_images_are_rejected_and_the_next_is_predicted(client: TestClient, form: bool) -> None:
     for name, (data, _) in HOSTILE.items():
         answer = client.post("/predict", **({"files": {"file": data}} if form else {"content": data}))
         assert answer.status_code == (422 if data else 400), (name, answer.text)
@@ -135,7 +135,7 @@ def test_hostile_images_are_refused_and_the_next_is_read(client: TestClient, for
         (("POST", "/predict", {"content": images.encoded(Image.new("L", (50, 50), 255))}), 422, "no ink"),
     ],
 )
-def test_every_refusal_is_one_sentence(
+def test_every_error_is_one_sentence(
     client: TestClient, request_: tuple[str, str, dict[str, object]], status: int, words: str
 ) -> None:
     method, path, options = request_
@@ -144,7 +144,7 @@ def test_every_refusal_is_one_sentence(
     assert words in answer.json()["error"]
 
 
-def test_a_fault_of_ours_is_no_traceback_for_the_user(client: TestClient, predictor: FakePredictor) -> None:
+def test_an_internal_error_shows_no_traceback(client: TestClient, predictor: FakePredictor) -> None:
     predictor.error = ArithmeticError("secret")
     answer = client.post("/predict", content=IMAGE)
     assert answer.status_code == 500
@@ -154,7 +154,7 @@ def test_a_fault_of_ours_is_no_traceback_for_the_user(client: TestClient, predic
     assert client.post("/predict", content=IMAGE).status_code == 200
 
 
-def test_the_page_and_all_that_it_needs_come_from_here(client: TestClient) -> None:
+def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
     page = client.get("/")
     assert page.headers["content-security-policy"].startswith("default-src 'self';")
     for name in ("style.css", "app.js", "api.js", "attention.js", "crop.js", "image.js", "candidates.js", "icon.svg"):

@@ -36,7 +36,7 @@ async def _submitted(batcher: "DynamicBatcher[int, int]", items: Sequence[int]) 
     return tasks
 
 
-def test_every_caller_gets_its_own_result_and_those_who_wait_share_batches() -> None:
+def test_waiting_items_share_batches_and_every_caller_gets_its_result() -> None:
     async def scene() -> None:
         work = Doubling()
         async with DynamicBatcher(work, max_batch_size=4, max_queue_size=100) as batcher:
@@ -50,7 +50,7 @@ def test_every_caller_gets_its_own_result_and_those_who_wait_share_batches() -> 
     asyncio.run(scene())
 
 
-def test_only_equal_kinds_are_joined_and_the_oldest_goes_first() -> None:
+def test_only_items_of_equal_keys_share_a_batch_oldest_first() -> None:
     async def scene() -> None:
         work = Doubling()
         async with DynamicBatcher(work, max_batch_size=10, max_queue_size=100, key=lambda item: item % 2) as batcher:
@@ -79,7 +79,7 @@ def test_the_queue_is_bounded() -> None:
     asyncio.run(scene())
 
 
-def test_who_gives_up_while_waiting_costs_nothing() -> None:
+def test_cancelled_items_in_the_queue_are_not_computed() -> None:
     async def scene() -> None:
         work = Doubling()
         async with DynamicBatcher(work, max_batch_size=1, max_queue_size=10) as batcher:
@@ -94,7 +94,7 @@ def test_who_gives_up_while_waiting_costs_nothing() -> None:
     asyncio.run(scene())
 
 
-def test_of_a_batch_that_fails_only_the_culprit_does() -> None:
+def test_in_a_failing_batch_only_the_culprit_fails() -> None:
     async def scene() -> None:
         work = Doubling()
         async with DynamicBatcher(work, max_batch_size=10, max_queue_size=10) as batcher:
@@ -109,7 +109,7 @@ def test_of_a_batch_that_fails_only_the_culprit_does() -> None:
     asyncio.run(scene())
 
 
-def test_a_batch_is_cancelled_once_all_its_callers_have_given_up() -> None:
+def test_a_batch_is_cancelled_once_all_its_callers_have_gone() -> None:
     class Endless(Doubling):
         def __call__(self, items: Sequence[int]) -> list[int]:
             self.batches.append(list(items))
@@ -155,7 +155,7 @@ def test_several_threads_work_at_once() -> None:
     asyncio.run(scene())
 
 
-def test_the_end_cancels_what_every_thread_works_at() -> None:
+def test_closing_cancels_the_batches_of_all_threads() -> None:
     def wait(items: Sequence[int]) -> list[int]:
         while True:
             cancellation.check()
@@ -170,7 +170,7 @@ def test_the_end_cancels_what_every_thread_works_at() -> None:
     assert time.monotonic() - began < 5
 
 
-def test_at_the_end_work_is_finished_and_the_waiting_are_given_up() -> None:
+def test_closing_finishes_the_running_batch_and_cancels_the_queue() -> None:
     async def scene() -> None:
         work = Doubling()
         before = threading.active_count()

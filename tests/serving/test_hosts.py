@@ -27,18 +27,18 @@ def test_names_of_loopback_are_always_accepted(host: str, address: str) -> None:
     "host",
     ["evil.example:8000", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "127.1", "0x7f000001"],
 )
-def test_other_names_are_refused(host: str, address: str) -> None:
+def test_other_names_are_rejected(host: str, address: str) -> None:
     assert _status(host, address) == 421
 
 
 @pytest.mark.parametrize(
     "host", ["", "a@localhost", "localhost:80:80", "localhost/", "lo calhost", "[::1", "localhost:x"]
 )
-def test_what_is_no_host_is_refused(host: str) -> None:
+def test_invalid_host_headers_are_rejected(host: str) -> None:
     assert _status(host) == 400
 
 
-def test_the_address_listened_on_is_accepted_and_any_address_where_it_is_all() -> None:
+def test_the_own_address_is_accepted_and_any_address_on_all_interfaces() -> None:
     assert _status("192.0.2.7:8000", "192.0.2.7") == 200
     assert _status("192.0.2.8:8000", "192.0.2.7") == 421
     assert _status("[2001:db8:0::1]:8000", "2001:db8::1") == 200

@@ -68,7 +68,7 @@ def read_one(port: int) -> tuple[int, str, str]:
         return answer_of(client)
 
 
-def test_bytes_are_counted_as_they_come(port: int) -> None:
+def test_received_bytes_are_counted(port: int) -> None:
     with _connected(port) as client:  # no length is declared, and more comes than may
         client.sendall(post())
         for _ in range(40):
@@ -79,19 +79,19 @@ def test_bytes_are_counted_as_they_come(port: int) -> None:
     assert read_one(port)[0] == 200
 
 
-def test_a_huge_form_is_heard_out_up_to_a_point_and_refused(client: TestClient) -> None:
+def test_a_huge_form_is_discarded_and_rejected(client: TestClient) -> None:
     answer = client.post("/predict", files={"file": bytes(100 << 20)})
     assert answer.status_code == 413
     assert client.post("/predict", content=IMAGE).status_code == 200
 
 
-def test_who_asks_before_sending_is_told_at_once(port: int) -> None:
+def test_expect_100_continue_is_rejected_at_once(port: int) -> None:
     with _connected(port) as client:
         client.sendall(post(100 << 20, "expect: 100-continue\r\n"))
         assert answer_of(client)[0] == 413
 
 
-def test_slow_bodies_are_given_up(port: int) -> None:
+def test_slow_bodies_time_out(port: int) -> None:
     with _connected(port) as client:
         client.sendall(post(len(IMAGE)) + IMAGE[:20])
         status, _, error = answer_of(client)
@@ -100,7 +100,7 @@ def test_slow_bodies_are_given_up(port: int) -> None:
 
 
 @pytest.mark.parametrize("earlier", [False, True])
-def test_slow_headers_are_given_up(port: int, earlier: bool) -> None:
+def test_slow_headers_time_out(port: int, earlier: bool) -> None:
     with _connected(port) as client:
         if earlier:
             client.sendall(post(len(IMAGE)) + IMAGE)
@@ -115,7 +115,7 @@ def test_slow_headers_are_given_up(port: int, earlier: bool) -> None:
         assert client.recv(10) == b""
 
 
-def test_slow_answers_are_given_up(port: int, predictor: FakePredictor) -> None:
+def test_slow_responses_time_out(port: int, predictor: FakePredictor) -> None:
     predictor.may_go.clear()
     status, head, error = read_one(port)
     predictor.may_go.set()
@@ -123,7 +123,7 @@ def test_slow_answers_are_given_up(port: int, predictor: FakePredictor) -> None:
     assert "retry-after: 1" in head
 
 
-def test_more_requests_than_allowed_are_sent_away_and_come_back(port: int, predictor: FakePredictor) -> None:
+def test_requests_beyond_the_limit_are_rejected_and_can_retry(port: int, predictor: FakePredictor) -> None:
     predictor.may_go.clear()
     found: list[int] = []
     others = [threading.Thread(target=lambda: found.append(read_one(port)[0])) for _ in range(2)]
@@ -140,7 +140,7 @@ def test_more_requests_than_allowed_are_sent_away_and_come_back(port: int, predi
     assert read_one(port)[0] == 200
 
 
-def test_the_work_of_a_client_that_hangs_up_is_not_begun(port: int, predictor: FakePredictor) -> None:
+def test_the_request_of_a_disconnected_client_is_not_computed(port: int, predictor: FakePredictor) -> None:
     predictor.batches.clear()
     predictor.may_go.clear()
     with _connected(port) as first:
@@ -156,13 +156,13 @@ def test_the_work_of_a_client_that_hangs_up_is_not_begun(port: int, predictor: F
     assert predictor.batches == [1, 1]
 
 
-def test_every_answer_carries_the_headers_that_protect_the_page(client: TestClient) -> None:
+def test_every_response_has_the_security_headers(client: TestClient) -> None:
     for answer in (client.get("/"), client.get("/nothing"), client.post("/predict"), client.get("/healthz")):
         assert "default-src 'self'" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_lifespan_messages_pass(predictor: FakePredictor) -> None:
+def test_lifespan_messages_pass_through(predictor: FakePredictor) -> None:
     async def scene() -> list[str]:
         given = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
         sent: list[str] = []

@@ -94,7 +94,7 @@ def _wait_until(condition: Callable[[], object]) -> None:
 
 @pytest.mark.needs_tex
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_when_stopped_it_finishes_what_runs_and_leaves_no_process(
+def test_shutdown_finishes_requests_and_leaves_no_process(
     server: subprocess.Popen[bytes], port: int, number: signal.Signals
 ) -> None:
     url = f"http://127.0.0.1:{port}"
@@ -116,7 +116,7 @@ def test_when_stopped_it_finishes_what_runs_and_leaves_no_process(
 
 
 @pytest.mark.needs_tex
-def test_under_load_it_stops_in_time_and_every_client_gets_a_sentence(
+def test_shutdown_under_load_is_in_time_and_every_client_gets_a_response(
     server: subprocess.Popen[bytes], port: int
 ) -> None:
     url = f"http://127.0.0.1:{port}"
@@ -151,7 +151,7 @@ def test_under_load_it_stops_in_time_and_every_client_gets_a_sentence(
 
 
 @pytest.mark.needs_tex
-def test_the_tex_of_a_client_that_hangs_up_is_killed_at_once(url: str) -> None:
+def test_the_tex_process_of_a_disconnected_client_is_killed(url: str) -> None:
     server, port = _RUNNING[url], int(url.rpartition(":")[2])
     body = json.dumps({"latex": NESTED}).encode()
     head = "POST /render HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
@@ -166,7 +166,7 @@ def test_the_tex_of_a_client_that_hangs_up_is_killed_at_once(url: str) -> None:
 
 
 @pytest.mark.needs_tex
-def test_what_a_killed_server_left_is_removed_at_the_next_start(port: int) -> None:
+def test_folders_of_a_killed_server_are_removed_at_the_next_start(port: int) -> None:
     first = _started(port)
     left = _scratch_folders(first)
     assert left
@@ -182,7 +182,7 @@ def test_what_a_killed_server_left_is_removed_at_the_next_start(port: int) -> No
 
 
 @pytest.mark.needs_tex
-def test_other_hosts_get_no_answer(server: subprocess.Popen[bytes], port: int) -> None:
+def test_other_hosts_are_rejected(server: subprocess.Popen[bytes], port: int) -> None:
     for host, status in (("evil.example:8000", 421), (f"localhost:{port}", 200)):
         answer = httpx2.post(f"http://127.0.0.1:{port}/render", json={"latex": "x"}, headers={"host": host}, timeout=60)
         assert answer.status_code == status
@@ -201,7 +201,7 @@ def test_without_a_sandbox_it_listens_on_loopback_only(host: str, monkeypatch: p
 
 
 @pytest.mark.needs_tex
-def test_formulas_that_attack_meet_the_sandbox(url: str) -> None:
+def test_malicious_formulas_are_rejected(url: str) -> None:
     url += "/render"
     attacks = {
         r"\input{/etc/passwd}": "not_allowed",
@@ -217,7 +217,7 @@ def test_formulas_that_attack_meet_the_sandbox(url: str) -> None:
     assert httpx2.post(url, json={"latex": "x"}, timeout=60).status_code == 200
 
 
-def test_an_address_that_is_in_use_or_not_ours_is_one_sentence() -> None:
+def test_an_unusable_address_is_a_usage_error() -> None:
     with open_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"127.0.0.1, port {port}: address already in use; use another"):

@@ -19,7 +19,7 @@ SLOW = b"P2\n2 2\n255\n" + b"#\n" * 4_000_000
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_all_kinds_are_decoded(kind: str) -> None:
+def test_all_formats_are_decoded(kind: str) -> None:
     pixels = decode(images.encoded(images.ink().convert("RGB"), kind), MOST)
     assert pixels.shape[:2] == (40, 60)
     assert pixels[0, 0].min() > 240
@@ -30,7 +30,7 @@ def test_all_kinds_are_decoded(kind: str) -> None:
     ("mode", "shape"),
     [("L", (40, 60)), ("1", (40, 60)), ("RGB", (40, 60, 3)), ("RGBA", (40, 60, 4)), ("LA", (40, 60, 4))],
 )
-def test_kinds_of_pixels(mode: str, shape: tuple[int, ...]) -> None:
+def test_shapes_of_pixels(mode: str, shape: tuple[int, ...]) -> None:
     pixels = decode(images.encoded(images.ink().convert(mode)), MOST)
     assert pixels.shape == shape
     assert pixels.dtype == np.uint8
@@ -40,11 +40,11 @@ def test_sixteen_bits_are_scaled() -> None:
     assert decode(images.deep(), MOST)[0, 0] == 40_000 >> 8
 
 
-def test_photos_are_turned_upright() -> None:
+def test_photos_are_rotated_upright() -> None:
     assert decode(images.turned(), MOST).shape[:2] == (40, 60)
 
 
-def test_large_images_are_read_small() -> None:
+def test_large_images_are_reduced() -> None:
     pixels = decode(images.encoded(images.ink(4000, 3000)), 25_000_000)
     assert 3_900_000 < pixels.size < 4_100_000
     assert pixels[0, 0] == 255
@@ -72,7 +72,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_images_are_refused_with_a_sentence(name: str) -> None:
+def test_hostile_images_are_rejected_with_a_sentence(name: str) -> None:
     data, words = HOSTILE[name]
     with pytest.raises(InputError, match=words) as refused:
         decode(data, MOST)
@@ -93,13 +93,13 @@ def test_damaged_images_never_raise_anything_else(kind: str, data: st.DataObject
     assert pixels.ndim in (2, 3)
 
 
-def test_a_image_that_is_slow_to_decode_is_refused() -> None:
+def test_an_image_that_is_slow_to_decode_is_rejected() -> None:
     with pytest.raises(ImageError, match="processor time") as refused:
         decode(SLOW, MOST)
     assert refused.value.reason == "too_complex"
 
 
-def test_decoding_ends_when_nobody_waits_for_it_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelled_decoding_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "_DECODE_CPU_SECONDS", 600)
     decoder = ImageDecoder()
     _idle.append(decoder)
