@@ -53,9 +53,9 @@ def resolve(content: Mapping[str, Any], preset: str | None = None) -> dict[str, 
     from im2latex.config import check
     from im2latex.models.presets import load_preset
 
-    content = _with_preset(content, preset)
-    train = content.get("train") or {}
-    name = train.get("preset")
+    if preset:
+        content = {**content, "train": {**(content.get("train") or {}), "preset": preset}}
+    name = _at(content, "train.preset")
     from_preset = {"train": load_preset(name)} if name else {}
     settings = {key: Setting(value, FILE.name) for key, value in _leaves(content, _sections()) if value is not None}
     for section, kind in _sections().items():
@@ -68,16 +68,6 @@ def resolve(content: Mapping[str, Any], preset: str | None = None) -> dict[str, 
     if preset:
         settings["train.preset"] = Setting(preset, "command line")
     return settings
-
-
-def _with_preset(content: Mapping[str, Any], preset: str | None) -> Mapping[str, Any]:
-    """The content with another training preset; settings of the preset in the file do not apply beside it."""
-    if preset is None:
-        return content
-    from im2latex.models.presets import load_preset
-
-    train = {key: value for key, value in (content.get("train") or {}).items() if key not in load_preset(preset)}
-    return {**content, "train": {**train, "preset": preset}}
 
 
 def _sections() -> dict[str, type[Params]]:
@@ -94,7 +84,7 @@ def _sections() -> dict[str, type[Params]]:
     from im2latex.rendering.renderer import RenderParams
     from im2latex.rendering.styles import StylesParams
     from im2latex.reporting.build import ReportParams
-    from im2latex.training.config import TrainParams
+    from im2latex.training.config import TrainerParams, TrainParams
 
     return {
         "normalize.normalizer": NormalizerParams,
@@ -107,6 +97,7 @@ def _sections() -> dict[str, type[Params]]:
         "filter": FilterParams,
         "bucket": BucketParams,
         "train": TrainParams,
+        "trainer": TrainerParams,
         "predict": PredictParams,
         "evaluate": EvaluateParams,
         "report": ReportParams,
