@@ -96,7 +96,7 @@ def _setting(setting: str) -> str | None:
 
 OPTIONS = {option for command in COMMANDS.values() for part in command.params for option in part.opts}
 OPTIONS |= {option for command in COMMANDS.values() for part in command.params for option in part.secondary_opts}
-FOREIGN = {"--strict", "--check", "--name", "--normalized", "--count", "--start"}
+FOREIGN = {"--config", "--strict", "--check", "--name", "--normalized", "--count", "--start"}
 """Options of other programs and of the modules of recipes."""
 
 
@@ -119,7 +119,7 @@ def test_parameter_keys_exist(page: Path) -> None:
         if not match or text[match.end() :][:1] not in ("", ":", "=", " ") or key.endswith(suffixes):
             continue
         if key not in KEYS and not free.match(key) and not _is_file(text):
-            new = RENAMED_KEYS.get(key)
+            new = next((RENAMED_KEYS[old] for old in RENAMED_KEYS if key == old or key.startswith(f"{old}.")), None)
             faults.append(f"{page.name}:{line}: {key}" + (f" is now {new}" if new else ""))
     assert faults == []
 
