@@ -1,4 +1,4 @@
-"""The search finds what a trial of all boxes finds, where there are few."""
+"""The search finds the optimum of an exhaustive search in small cases."""
 
 from itertools import combinations_with_replacement, product
 

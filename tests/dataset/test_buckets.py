@@ -1,4 +1,4 @@
-"""Shapes hold every sample and waste little."""
+"""Bucket shapes hold every sample and pad little."""
 
 from pathlib import Path
 from random import Random

@@ -1,4 +1,4 @@
-"""Downloads against a real server on loopback."""
+"""Downloads from a real server on loopback."""
 
 import hashlib
 import threading

@@ -1,4 +1,4 @@
-"""Odd answers to a download: each is one sentence, and no file that is not whole takes its place."""
+"""Unusual responses to a download: each is one sentence, and no incomplete file is accepted."""
 
 import gzip
 import hashlib

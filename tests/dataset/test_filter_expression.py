@@ -1,4 +1,4 @@
-"""Filter expressions over columns are evaluated; everything else is refused in a sentence."""
+"""Filter expressions over columns are evaluated; everything else is rejected with a sentence."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""Every rule drops what it names, and nothing else."""
+"""Every filter drops what it names, and nothing else."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""`tokenizers` alone, given tokenizer.json, says what our vocabulary says."""
+"""`tokenizers` with tokenizer.json encodes and decodes like the vocabulary."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Images of unusual kinds: a dataset, `predict` and the server see the same pixels in them."""
+"""Unusual image modes: a dataset, `predict` and the server decode the same pixels."""
 
 from pathlib import Path
 

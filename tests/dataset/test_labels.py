@@ -1,4 +1,4 @@
-"""Labels of artifacts as the pipeline writes them."""
+"""Labels of pipeline artifacts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

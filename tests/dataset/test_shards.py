@@ -1,4 +1,4 @@
-"""Shards hold the rows in order, a fixed number each, whatever pieces they came in."""
+"""Shards hold the rows in order and a fixed number each, for any sizes of the input tables."""
 
 from pathlib import Path
 

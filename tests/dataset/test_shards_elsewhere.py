@@ -1,7 +1,4 @@
-"""Other tools read the shards as they stand: every image, every label, and what is an image, without code of ours.
-
-DuckDB and `datasets` come with the extra `interop`; their tests skip where it is not installed.
-"""
+"""Other tools read every image and label of the shards without code of this project."""
 
 from collections.abc import Iterator
 from pathlib import Path

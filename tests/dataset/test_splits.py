@@ -1,4 +1,4 @@
-"""The split hangs on the key and the seed alone."""
+"""The split depends on the key and the seed only."""
 
 from collections import Counter
 

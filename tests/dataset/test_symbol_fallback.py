@@ -1,4 +1,4 @@
-"""Labels of the generators of `tests.latex.regressions`, whole and spelled: read, and decoded exactly."""
+"""Labels of the generators of `tests.latex.regressions` decode exactly, with and without symbol fallback."""
 
 from collections.abc import Callable, Iterator
 from inspect import isfunction, signature

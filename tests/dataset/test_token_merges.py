@@ -1,4 +1,4 @@
-r"""Merges end, end at once, and are counted."""
+"""Token merges are resolved, applied once and counted."""
 
 import pytest
 from hypothesis import assume, given

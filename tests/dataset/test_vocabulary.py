@@ -1,4 +1,4 @@
-"""Fitted in one order, read back the same, and never silent about an unknown token."""
+"""Vocabularies are fitted in one order, saved and loaded unchanged, and encode unknown tokens as `<unk>`."""
 
 import json
 from pathlib import Path

@@ -1,9 +1,4 @@
-r"""The answers to 93 inputs on which normalizers of formulas are known to fail.
-
-`probe_answers.txt` holds, line by line, what LaTeX means by each input of the development data's
-`normalizer_probes.txt`: the canonical spelling, or `! reason`. It was written by hand, and is no snapshot:
-change a line only where LaTeX is on the other side.
-"""
+"""The results for 93 inputs on which formula normalizers are known to fail."""
 
 from pathlib import Path
 

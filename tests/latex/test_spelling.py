@@ -1,4 +1,4 @@
-"""Any word is spelled in symbols that recur, and comes back exactly."""
+"""Every token is spelled in recurring symbols and restored exactly."""
 
 import string
 

@@ -1,4 +1,4 @@
-"""Damaged and hostile files of formulas: a counted reject or one sentence, and the rest goes on."""
+"""Damaged and hostile files of formulas: a counted reject or one sentence, and the other rows are read."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Every format, every kind of damage; every line of a file is accounted for."""
+"""Every format and every kind of damage; every line of a file is accounted for."""
 
 import gzip
 import json
@@ -176,7 +176,7 @@ def test_a_known_suffix_needs_no_note(tmp_path: Path, name: str) -> None:
 
 
 def test_what_is_no_text_is_refused_unless_its_name_says_text(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"f\.png: is no text"):
+    with pytest.raises(InputError, match=r"f\.png: is not text"):
         formulas(write(tmp_path / "f.png", b"\x89PNG\r\n\0\0"))
     with pytest.raises(InputError, match="is UTF-16"):
         formulas(write(tmp_path / "f.lst", "x\n".encode("utf-16")))

@@ -1,4 +1,4 @@
-"""Folders laid out as earlier projects published them, with what is missing or does not match."""
+"""Dataset layouts of earlier projects, complete, incomplete and inconsistent."""
 
 from collections.abc import Callable
 from pathlib import Path

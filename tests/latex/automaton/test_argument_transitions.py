@@ -1,4 +1,4 @@
-"""Symbols of spelled tokens, as the automaton reads them: only what may stand in a text, a raw word or a length."""
+"""The automaton on the symbols of spelled tokens: text, raw words and lengths accept only what is valid in them."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Seeded, varied, and of a length that two cores can learn in minutes."""
+"""Random formulas are determined by the seed, varied, and of limited length."""
 
 from collections import Counter
 from random import Random

@@ -1,4 +1,4 @@
-r"""Every run stands alone: it normalizes, is balanced, and its tokens stand side by side in the formula."""
+"""Every sub-formula is valid alone and balanced, and its tokens are adjacent in the formula."""
 
 from random import Random
 

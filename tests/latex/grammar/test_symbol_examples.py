@@ -1,4 +1,4 @@
-"""A use of a symbol holds it and is a formula."""
+"""The example of a symbol contains it and is a valid formula."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""Other symbols, the same structure; never more bold than before."""
+"""Symbol substitution keeps the structure and adds no bold."""
 
 from random import Random
 

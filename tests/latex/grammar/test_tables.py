@@ -1,4 +1,4 @@
-"""Tables of given cells are formulas, whatever the cells are."""
+"""Random tables are valid formulas for any cells."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""Read a paper that a test writes, and compare what is found with what it was written from."""
+"""Helpers that extract the formulas of a paper given as a string."""
 
 from im2latex.latex.papers.macro_expander import MacroExpander
 from im2latex.latex.papers.paper_reader import PaperReader

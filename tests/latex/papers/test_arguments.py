@@ -1,7 +1,4 @@
-r"""A user macro as an unbraced argument: TeX takes the token as the argument and expands it later; primitives first.
-
-The truth is TeX: the formula with the definitions in the preamble and the expanded formula print alike.
-"""
+"""User macros as unbraced arguments: TeX reads the token and expands it later; primitives expand first."""
 
 import random
 

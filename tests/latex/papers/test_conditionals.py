@@ -1,4 +1,4 @@
-r"""Conditionals in text, displays and macros: what never prints is not kept, what cannot be known is counted."""
+"""Conditionals in text, displays and macros: unprinted branches are dropped, unknown conditions are counted."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-r"""Every form of definition, with what a use of it becomes."""
+"""Every form of macro definition, with the expansion of a use."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-r"""Displays behind shorthands and environments of the paper, in all the ways in which papers define them."""
+"""Displays in user macros and user environments, in all the ways in which papers define them."""
 
 import random
 

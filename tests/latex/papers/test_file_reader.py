@@ -1,4 +1,4 @@
-"""What the text of one file holds besides formulas between dollars."""
+"""Formulas in the text of one file that are not between dollars."""
 
 from tests.latex.papers.paper_formulas import formulas, notes
 

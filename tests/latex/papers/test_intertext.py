@@ -1,4 +1,4 @@
-r"""Text between the rows of a display: the rows around it are formulas of their own, or the display is refused."""
+"""Text between the rows of a display: the rows become separate formulas, or the display is rejected."""
 
 import pytest
 

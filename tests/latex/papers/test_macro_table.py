@@ -1,4 +1,4 @@
-r"""Where a definition holds: from its place to the end of its group, whatever the name of the command that defines."""
+"""Scope of definitions: up to the end of the group, for every defining command."""
 
 import random
 

@@ -1,4 +1,4 @@
-r"""Delimiters of mathtools, in the three sizes that a call may ask for."""
+"""Paired delimiters of mathtools, in the three sizes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Text that TeX does not read, and what looks like it."""
+"""Verbatim text, and text that only looks like it."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The lexer on raw LaTeX, on normalized formulas, and on what is no formula."""
+"""The lexer on raw LaTeX, on normalized formulas, and on invalid input."""
 
 import gzip
 import json

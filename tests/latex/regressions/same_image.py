@@ -1,4 +1,4 @@
-"""What holds for any formula: its normalized form prints the same image and is left alone, or there is a reason."""
+"""Assertion for any formula: the normalized form prints the same image and is a fixed point, or there is a reason."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-r"""What is accepted is accepted again, and stays as it is."""
+"""Accepted formulas are accepted again after normalization and do not change."""
 
 import pytest
 

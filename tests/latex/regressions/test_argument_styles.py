@@ -1,4 +1,4 @@
-"""Arguments and cells that set a style of their own: text shrinks there or not, and limits go beside or above."""
+"""Math styles of arguments and cells: the size of text, and the position of limits."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-r"""TeX's boxes, rules and glue with their keywords: kept, or refused by name; never printed as text."""
+"""TeX's boxes, rules and glue with their keywords: kept, or rejected with a reason; never printed as text."""
 
 from itertools import product
 

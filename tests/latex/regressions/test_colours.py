@@ -1,4 +1,4 @@
-r"""Colours beside scripts: the end of a colour stands behind its group, and no script is moved across it."""
+"""Colors next to scripts: a color ends after its group, and no script moves across that end."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-r"""What `@{...}` inserts between columns, with spaces and keywords in it."""
+"""Content of `@{...}` between columns, with spaces and keywords."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-r"""Deep formulas: accepted and accepted again, or refused by name, however little stack there is."""
+"""Deep nesting: accepted twice, or rejected with a reason, for any remaining stack."""
 
 import sys
 import threading

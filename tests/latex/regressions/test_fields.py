@@ -1,4 +1,4 @@
-r"""Math fields without braces, and scripts that hang on what a macro puts before them."""
+"""Math fields without braces, and scripts that belong to a nucleus of the macro."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-r"""The last row of a table: nothing behind the last `\\` is no row, and an empty row is one, whatever left it empty."""
+r"""Last rows of tables: nothing after the last `\\` is no row, and an empty row is one."""
 
 from random import Random
 from typing import Literal

@@ -1,4 +1,4 @@
-r"""Stars and brackets behind `\\`, and gaps that are named lengths."""
+r"""Stars and brackets after `\\`, and gaps that are named lengths."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-r"""Numbers, the codes that `\operatorname` resets, and colours that outlast the part of a fraction they begin in."""
+r"""Numbers, character codes in `\operatorname`, and colors that outlast a part of a fraction."""
 
 from itertools import product
 

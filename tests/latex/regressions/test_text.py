@@ -1,4 +1,4 @@
-r"""Text: accents, lengths, spaces, the width of a space behind a sentence, line breaks, empty formulas, switches."""
+"""Text: accents, lengths, spaces, the space after a sentence, line breaks, empty formulas, switches."""
 
 from itertools import product
 from random import Random

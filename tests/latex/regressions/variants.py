@@ -1,8 +1,4 @@
-r"""Formulas of one kind, drawn at random, and the assertion that normalizing keeps the image of each.
-
-A generator draws the part under test; `Draw` puts it into rows, scripts, fractions, tables and texts, and spells it
-with other spaces where TeX ignores them.
-"""
+"""Random variants of formulas of one kind, and the assertion that normalization keeps their images."""
 
 from collections.abc import Callable
 from random import Random
