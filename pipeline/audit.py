@@ -33,29 +33,29 @@ def work(run: StageRun[AuditParams]) -> None:
     """Render, compare, count; a fault is kept with its images and stops nothing."""
     formulas = read_parts(DATA / "normalize", ["raw"])["raw"].to_pylist()
     chosen = sample_formulas(formulas, run.params.sample, run.params.seed)
-    tally, faults = AuditCounts(), []
+    counts, faults = AuditCounts(), []
     run.ledger.add_seen(len(chosen))
-    for finding in audit_formulas(chosen, project_normalizer(), project_renderer()):
-        tally.add(finding)
-        if finding.is_fault:
-            faults.append(_row(finding))
-            run.ledger.drop(formula_id(finding.raw), None, finding.outcome, " ".join(finding.rules))
+    for audited in audit_formulas(chosen, project_normalizer(), project_renderer()):
+        counts.add(audited)
+        if audited.is_fault:
+            faults.append(_row(audited))
+            run.ledger.drop(formula_id(audited.raw), None, audited.outcome, " ".join(audited.rules))
         else:
             run.ledger.add_kept()
     write_table(pa.Table.from_pylist(faults, schema=FAULTS), run.out / "faults.parquet")
-    SUMMARY.write_text(json.dumps(tally.summary(), indent=1) + "\n", encoding="utf-8")
+    SUMMARY.write_text(json.dumps(counts.summary(), indent=1) + "\n", encoding="utf-8")
     run.outputs.append(SUMMARY)
 
 
-def _row(finding: AuditedFormula) -> dict[str, object]:
+def _row(audited: AuditedFormula) -> dict[str, object]:
     return {
-        "formula_id": formula_id(finding.raw),
-        "outcome": finding.outcome if finding.idempotent else "not_idempotent",
-        "rules": " ".join(finding.rules),
-        "raw": finding.raw,
-        "latex": finding.latex,
-        "before": _image(finding.before),
-        "after": _image(finding.after),
+        "formula_id": formula_id(audited.raw),
+        "outcome": audited.outcome if audited.idempotent else "not_idempotent",
+        "rules": " ".join(audited.rules),
+        "raw": audited.raw,
+        "latex": audited.latex,
+        "before": _image(audited.before),
+        "after": _image(audited.after),
     }
 
 

@@ -1,7 +1,7 @@
-"""What `predict` is given: files, folders, patterns, pages of PDFs, standard input, the clipboard.
+"""Image sources of `im2latex predict`: files, folders, patterns, pages of PDFs, standard input, the clipboard.
 
-An argument that stands for several images gives them in the order of their names, a PDF in the order of its pages.
-What cannot be read is a source too, which says so when it is loaded: every image has its place in the answer.
+An argument for several images yields them in the order of their names, a PDF in the order of its pages. What cannot be
+read is a source too, which raises an error when it is loaded: every image has its place in the output.
 """
 
 import glob
@@ -21,7 +21,7 @@ from im2latex.images.formats import PDF_MARK, PDF_PAGE, SUFFIXES, read_bytes
 
 
 class Load(Protocol):
-    """Gives an image, or raises `ImageError`."""
+    """Returns an image, or raises `ImageError`."""
 
     def __call__(self) -> NDArray[np.uint8]:
         """Pixels (H, W), (H, W, 3) or (H, W, 4)."""

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from im2latex.inference.predictor import Predictor
     from im2latex.types import Prediction
 
-AT_ONCE = 64
+CHUNK_SIZE = 64
 """Images in memory at one time."""
-FEW = 4
+SINGLE_THREAD_IMAGES = 4
 """Up to so many images are predicted by one thread, since threads wait for each other at every token."""
-RERANKED = 5
+RERANK_CANDIDATES = 5
 """Candidates that are rendered by default for reranking."""
 
 
@@ -77,14 +77,14 @@ def predict(
 
     from im2latex.inference.predictor import load
 
-    if len(waiting) <= FEW:
+    if len(waiting) <= SINGLE_THREAD_IMAGES:
         torch.set_num_threads(1)
     predictor = load(checkpoint, device=device)
-    width = max(candidates, beam or (RERANKED if rerank else 1))
+    width = max(candidates, beam or (RERANK_CANDIDATES if rerank else 1))
     failed = False
     with tqdm(total=len(waiting), desc="read", unit="image", disable=True if quiet else None, delay=2) as bar:
         remaining = iter(waiting)
-        while sources := [*islice(remaining, AT_ONCE)]:
+        while sources := [*islice(remaining, CHUNK_SIZE)]:
             for source, prediction in zip(sources, _predict(predictor, sources, width, grammar, rerank), strict=True):
                 failed = failed or prediction.error is not None
                 if prediction.error is not None:

@@ -6,23 +6,31 @@ from typer.core import TyperCommand, TyperGroup
 
 from im2latex.errors import UsageError
 
-RENAMED_COMMANDS = {"fetch": "download"}
-"""Old name of a command -> present name."""
+RENAMED_COMMANDS = {"fetch": "download", "vocab coverage": "vocab stats"}
+"""Old name of a command -> present name, as typed after `im2latex`."""
 
 RENAMED_OPTIONS = {
     "render": {"--look": "--style"},
     "predict": {"--constrain": "--grammar"},
     "evaluate": {"--constrain": "--grammar"},
+    "build": {
+        "--kind": "--type",
+        "--min-count": "--min-frequency",
+        "--spell": "--symbol-fallback",
+        "--no-spell": "--no-symbol-fallback",
+        "--start": "--init-from",
+    },
 }
 """Command -> old name of an option -> present name."""
 
 
 class Group(TyperGroup):
-    """The commands of `im2latex`; refuses the old name of a command."""
+    """The commands of `im2latex` or of `im2latex vocab`; refuses the old name of a command."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and (new := RENAMED_COMMANDS.get(args[0])):
-            raise UsageError(f"the command {args[0]} is named {new} now; run: im2latex {new}")
+        old = " ".join([self.name, *args[:1]] if self.name == "vocab" else args[:1])
+        if new := RENAMED_COMMANDS.get(old):
+            raise UsageError(f"the command {old} is named {new} now; run: im2latex {new}")
         return super().resolve_command(ctx, args)
 
 

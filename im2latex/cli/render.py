@@ -49,11 +49,11 @@ def audit(
 
     formulas = sample_formulas([row.formula for row in rows(file) if isinstance(row, RawFormula)], count, 0)
     normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer"))
-    tally, faults = AuditCounts(), 0
-    for finding in audit_formulas(formulas, normalizer, ParallelRenderer(TexRenderer(renderer_params()))):
-        tally.add(finding)
-        if finding.is_fault:
+    counts, faults = AuditCounts(), 0
+    for audited in audit_formulas(formulas, normalizer, ParallelRenderer(TexRenderer(renderer_params()))):
+        counts.add(audited)
+        if audited.is_fault:
             faults += 1
-            typer.echo(f"{finding.outcome}: {finding.raw}", err=True)
-    typer.echo(json.dumps(tally.summary(), indent=1))
+            typer.echo(f"{audited.outcome}: {audited.raw}", err=True)
+    typer.echo(json.dumps(counts.summary(), indent=1))
     sys.exit(1 if faults else 0)

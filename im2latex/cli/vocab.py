@@ -11,13 +11,14 @@ from typing import Annotated
 import typer
 
 from im2latex.cli.options import note_format
+from im2latex.cli.renamed import Command, Group
 from im2latex.errors import InputError, LatexError, UsageError
 from im2latex.types import RawFormula
 
 ALL = "all"
 """The split of formulas whose source gives none."""
 
-app = typer.Typer(help="Build, show and compare vocabularies.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(cls=Group, help="Build, show and compare vocabularies.", no_args_is_help=True, rich_markup_mode=None)
 Formulas = Annotated[
     Path,
     typer.Argument(
@@ -35,7 +36,7 @@ Merges = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=Command)
 def build(
     formulas: Formulas,
     out: Annotated[Path, typer.Option("-o", "--out", help="vocabulary.json")],
@@ -89,7 +90,7 @@ def build(
     typer.echo(f"{out}: {tokens:,} tokens{subwords} from {len(training):,} formulas{where}{counted}", err=True)
 
 
-@app.command()
+@app.command(cls=Command)
 def show(vocabulary: VocabularyPath) -> None:
     """Print id, count and token, symbol or subword, one per line; token merges go to standard error.
 
@@ -104,7 +105,7 @@ def show(vocabulary: VocabularyPath) -> None:
         typer.echo(f"merge {token} -> {written}", err=True)
 
 
-@app.command()
+@app.command(cls=Command)
 def diff(old: VocabularyPath, new: VocabularyPath) -> None:
     """Print added and removed tokens, symbols, subwords and token merges, and entries whose id changed."""
     from im2latex.dataset.vocab_stats import vocabulary_diff
@@ -121,7 +122,7 @@ def diff(old: VocabularyPath, new: VocabularyPath) -> None:
                 typer.echo(f"merge {what}: {token} -> {written}")
 
 
-@app.command()
+@app.command(cls=Command)
 def stats(vocabulary: VocabularyPath, formulas: Formulas) -> None:
     """Print out-of-vocabulary rates, rare tokens, and the effect of another `min_frequency`.
 

@@ -1,10 +1,10 @@
-"""Parts of metrics.json as small tables that `dvc plots show` and `dvc plots diff` draw.
+"""Tables of the breakdowns that `dvc plots show` and `dvc plots diff` draw.
 
-writes  <folder>/by_length.tsv    one line a class of length: its scores, and the interval of one
-        <folder>/by_feature.tsv   one line a feature: the same
-        <folder>/kinds.tsv        one line a kind of prediction: how many are of it
-        <folder>/edits.tsv        one line a kind of token edit: how many
-        <folder>/confusions.tsv   one line a pair of tokens: how often the one was read for the other
+writes  <folder>/by_length.tsv    per class of length: the scores, and the interval of one of them
+        <folder>/by_feature.tsv   per feature: the same
+        <folder>/kinds.tsv        per kind of prediction: the number of predictions
+        <folder>/edits.tsv        per kind of token edit: the number of edits
+        <folder>/confusions.tsv   per pair of tokens: how often the second was predicted for the first
 """
 
 import csv
@@ -15,11 +15,11 @@ from typing import Any
 BARS = "image_exact"
 """The metric that the bars show; `low` and `high` are the ends of its interval."""
 CONFUSIONS = 20
-"""Bars of a chart that are still told apart."""
+"""Most bars of a chart."""
 
 
 def write_plots(metrics: Mapping[str, Any], folder: Path) -> None:
-    """Write all tables, over those of an earlier run."""
+    """Write all tables and replace those of an earlier run; `metrics` is a summary of `metrics.summary`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, first in (("by_length", "tokens"), ("by_feature", "feature")):
         blocks: Mapping[str, Mapping[str, Any]] = metrics[name]
@@ -32,7 +32,7 @@ def write_plots(metrics: Mapping[str, Any], folder: Path) -> None:
     errors = metrics["errors"]
     _write(folder / "kinds.tsv", ["kind", "predictions"], errors["kinds"].items())
     _write(folder / "edits.tsv", ["edit", "times"], errors["edits"].items())
-    pairs = ([f"{printed} → {read}", times] for printed, read, times in errors["replaced"][:CONFUSIONS])
+    pairs = ([f"{reference} → {predicted}", times] for reference, predicted, times in errors["replaced"][:CONFUSIONS])
     _write(folder / "confusions.tsv", ["confusion", "times"], pairs)
 
 
