@@ -25,6 +25,7 @@ class Params(BaseModel):
 P = TypeVar("P", bound=Params)
 
 RENAMED_KEYS: dict[str, str] = {
+    "render.renderer.template.room_px": "render.renderer.template.max_margin_px",
     "corpus": "dataset",
     "bucket.max_shapes": "bucket.max_buckets",
     "bucket.token_pixels": "bucket.token_cost_px",

@@ -38,7 +38,7 @@ class Typeset:
 class Mathtext:
     """A font set of matplotlib's mathtext, at 12 pt and 150 dpi."""
 
-    fonts: mathtext.FontSet
+    fonts: mathtext.MathtextFonts
 
     def draw(self, formulas: Sequence[str]) -> list[Rendering]:
         """Images with paper around the ink, in order; raises `ToolError` without matplotlib."""

@@ -1,16 +1,16 @@
-r"""The TeX document that holds many formulas, one a page, each on the pixel grid.
+r"""The TeX document of a batch of formulas: one formula on each page, on the pixel grid.
 
-Strings in, strings out. The preamble is compiled once into a format (see `texformat`); the body of a batch then
-holds nothing but the formulas between two commands of the preamble.
+The preamble is compiled once to a format (`tex_format`); the body of a batch is only the formulas, between commands of
+the preamble (`tex_macros`).
 
-Every page is laid out alike: the formula's reference point lies a whole number of pixels from the left and the
-bottom of a fixed sheet, and the page's crop box, in whole pixels, is moved around the formula. So no glyph moves
-against the pixel grid when a package changes the paper size, or when an invisible part makes the box deeper.
+Every page has the same layout: the reference point of the formula is a whole number of pixels from the left and the
+bottom of a fixed sheet, and the crop box of the page, in whole pixels, is placed around the formula. So no glyph moves
+relative to the pixel grid when a package changes the paper size, or when an invisible part makes the box deeper.
 
-What TeX says of each formula is told apart by markers that carry a hash of the batch, which no formula of the
-batch can contain. A formula that leaves a group or a box open ends the run: what it would do to its neighbours
-cannot be known. Each formula stands in a group of its own, around its box: one that TeX's error recovery takes out of
-the box assigns in that group only, and ends the run where it leaves that too.
+Markers with a hash of the batch, which no formula of the batch can contain, separate the messages about each formula.
+A formula that leaves a group or a box open ends the run, since its effect on later formulas is unknown. Each formula is
+in a group of its own, around its box: one that error recovery of TeX moves out of the box assigns in that group only,
+and ends the run where it leaves that too.
 """
 
 import hashlib
@@ -21,50 +21,17 @@ from pydantic import Field
 
 from im2latex.config import Params
 from im2latex.errors import ParamsError
-from im2latex.rendering import kernel
+from im2latex.rendering import tex_macros
 from im2latex.rendering.fonts import FONTS, FontSet
+from im2latex.rendering.tex_macros import TexOutput
 
 MathStyle = Literal["displaystyle", "textstyle", "scriptstyle"]
 SymbolSizes = Literal["amsmath", "kernel"]
-TexOutput = Literal["pdf", "dvi"]
 LINE_WIDTH = r"^[1-9][0-9]*pt$"
 POINTS_PER_INCH = 72.27
 SP_PER_INCH = round(POINTS_PER_INCH * 65536)
 _BP_PER_INCH = 72
 _LONGEST_POINTS = 16383
-
-# Commands that raw formulas use often and that the default packages lack, most of all where their own package is
-# not in Debian's recommended TeX Live; a package that is loaded all the same has precedence. The exception is \bm,
-# always \boldsymbol, since nested uses under the package bm exhaust TeX's memory.
-DEFINITIONS = r"""
-\let\bm\boldsymbol
-\let\mathbold\boldsymbol
-\providecommand\norm[1]{\lVert#1\rVert}
-\providecommand\abs[1]{\lvert#1\rvert}
-\providecommand\set[1]{\{#1\}}
-\providecommand\bra[1]{\langle#1\rvert}
-\providecommand\ket[1]{\lvert#1\rangle}
-\providecommand\braket[1]{\langle#1\rangle}
-\providecommand\Bra[1]{\left\langle#1\right\rvert}
-\providecommand\Ket[1]{\left\lvert#1\right\rangle}
-\providecommand\Braket[1]{\left\langle#1\right\rangle}
-\providecommand\llbracket{\mathopen{[\mkern-3mu[}}
-\providecommand\rrbracket{\mathclose{]\mkern-3mu]}}
-\makeatletter
-\providecommand\mathbbm[1]{%
-  \ifnum\pdfstrcmp{\expandafter\zap@space\detokenize{#1} \@empty}{1}=0 \mathrm{1\mkern-4.5mul}\else\mathbb{#1}\fi}
-\makeatother
-\let\mathds\mathbbm
-\let\varmathbb\mathbb
-\let\EuFrak\mathfrak
-\DeclareMathAlphabet\mathpzc{OT1}{pzc}{m}{it}
-\providecommand\slashed[1]{\mathrlap{\,/}#1}
-\providecommand\nicefrac[2]{{}^{#1}\mkern-2mu/\mkern-1mu{}_{#2}}
-\providecommand\dd{\mathrm{d}}
-\providecommand\argmax{\operatorname*{arg\,max}}
-\providecommand\argmin{\operatorname*{arg\,min}}
-\let\split\aligned \let\endsplit\endaligned
-"""
 
 
 class TemplateParams(Params):
@@ -90,7 +57,7 @@ class TemplateParams(Params):
         description="wider formulas are squeezed to it, as TeX squeezes displays to the line; null for none",
     )
     equation_number: bool = Field(default=False, description="set a number in parentheses to the right of the formula")
-    margin_px: int = Field(default=24, ge=2, le=400, description="paper around the box, for ink that leaves it")
+    margin_px: int = Field(default=24, ge=2, le=400, description="margin around the box, for ink that leaves it")
     max_margin_px: int = Field(
         default=1000, ge=2, le=4000, description="the same for formulas whose ink leaves that paper"
     )
@@ -105,23 +72,23 @@ class PageParams(Params):
 
 
 def packages(template: TemplateParams) -> tuple[str, ...]:
-    """All that is loaded, in order: the packages of the template and those of its font set."""
+    """All packages that are loaded, in order: those of the template and those of its font set."""
     return template.packages + FONTS[template.fonts].packages
 
 
 def preamble(template: TemplateParams, page: PageParams, output: TexOutput = "pdf") -> str:
     """The part of the document that is the same for all batches, up to and with \\begin{document}."""
     fonts = FONTS[template.fonts]
-    loaded = _loading(template.packages)
+    loaded = _use_packages(template.packages)
     if template.sizes == "kernel":
-        loaded = f"{kernel.KEEP}{loaded}{kernel.RESTORE}"
-    loaded += f"{_loading(fonts.packages)}{fonts.code}"
+        loaded = f"{tex_macros.SAVE_KERNEL}{loaded}{tex_macros.RESTORE_KERNEL}"
+    loaded += f"{_use_packages(fonts.packages)}{fonts.code}"
     return (
-        # Nothing in the PDF may tell when, where or under which name it was made.
+        # The PDF must not contain when, where or under which name it was made.
         f"\\pdfoutput={int(output == 'pdf')} \\pdfinfoomitdate=1 \\pdftrailerid{{}} \\pdfsuppressptexinfo=-1\n"
         "\\pdfcompresslevel=0 \\pdfobjcompresslevel=0 \\pdfdecimaldigits=4 \\pdfminorversion=5\n"
         f"\\documentclass[{template.class_options}]{{{template.document_class}}}\n"
-        f"{loaded}{DEFINITIONS if template.definitions else ''}{template.extra_preamble}\n"
+        f"{loaded}{tex_macros.DEFINITIONS if template.definitions else ''}{template.extra_preamble}\n"
         "\\nofiles\n\\begin{document}\n"
         f"{_page_setup(template, page, output)}"
     )
@@ -130,9 +97,9 @@ def preamble(template: TemplateParams, page: PageParams, output: TexOutput = "pd
 def body(formulas: Sequence[str], template: TemplateParams, margin_px: int) -> tuple[str, str]:
     """TeX source of a batch, and the mark that opens each of its messages; the margin is `max_margin_px` at most."""
     mark = "@" + hashlib.sha256("\0".join(formulas).encode("utf-8")).hexdigest()[:20]
-    lines = [f"\\def\\formulamark{{{mark}}}\\formulamargin={margin_px} {_GROUP}"]
+    lines = [f"\\def\\formulamark{{{mark}}}\\formulamargin={margin_px} {tex_macros.GROUP}"]
     for number, formula in enumerate(formulas):
-        # The formula is never a macro's argument: TeX would then read on through its neighbours for a missing brace.
+        # The formula is never the argument of a macro: TeX would then search later formulas for a missing brace.
         lines.append(f"\\startformula{{{number}}}\\openformula\\setbox\\formulabox\\hbox{{$\\{template.math_style}")
         lines.append(formula)
         lines.append("$}\\stopformula\\endgroup")
@@ -140,39 +107,39 @@ def body(formulas: Sequence[str], template: TemplateParams, margin_px: int) -> t
     return "\n".join(lines) + "\n", mark
 
 
-def _loading(names: Sequence[str]) -> str:
-    """The lines that load packages."""
+def _use_packages(names: Sequence[str]) -> str:
+    """TeX code that loads packages."""
     return "".join(f"\\usepackage{name if name.startswith('[') else f'{{{name}}}'}\n" for name in names)
 
 
 def _page_setup(template: TemplateParams, page: PageParams, output: TexOutput) -> str:
-    """Sheet, counters and the commands around each formula; raises `ParamsError` for a sheet too large for TeX."""
-    room = template.max_margin_px
-    longest_px = 2 * room + max(page.max_width_px, 2 * page.max_height_px)
+    """TeX code of sheet, counters and the commands around each formula; raises `ParamsError` for too large a sheet."""
+    margin = template.max_margin_px
+    longest_px = 2 * margin + max(page.max_width_px, 2 * page.max_height_px)
     if longest_px * POINTS_PER_INCH / page.dpi > _LONGEST_POINTS:
         most = int(_LONGEST_POINTS * page.dpi / POINTS_PER_INCH)
         raise ParamsError(
             f"2 * max_margin_px + max_width_px and 2 * max_margin_px + 2 * max_height_px may be {most} at {page.dpi} "
             f"dpi, the longest that TeX can measure; found {longest_px}: lower one of them"
         )
-    bottom_px = page.max_height_px + room
-    above_px = page.max_height_px + room
+    bottom_px = page.max_height_px + margin
+    above_px = page.max_height_px + margin
     names = {
-        "@ROOM@": str(room),
+        "@ROOM@": str(margin),
         "@BOTTOM@": str(bottom_px),
         "@RISE@": _length(above_px, page.dpi),
         "@HEIGHT@": _length(bottom_px + above_px, page.dpi),
-        "@WIDTH@": _length(page.max_width_px + 2 * room, page.dpi),
-        "@LEFT@": _length(room, page.dpi),
+        "@WIDTH@": _length(page.max_width_px + 2 * margin, page.dpi),
+        "@LEFT@": _length(margin, page.dpi),
         "@MAXWIDTH@": str(page.max_width_px),
         "@MAXHEIGHT@": str(page.max_height_px),
         "@DPI@": str(page.dpi),
         "@INCH@": str(SP_PER_INCH),
         "@BP@": str(_BP_PER_INCH * 10_000),
-        "@NUMBER@": _NUMBER if template.equation_number else "",
-        "@SQUEEZE@": _SQUEEZE.replace("@LINE@", template.line_width) if template.line_width else "",
+        "@NUMBER@": tex_macros.NUMBER if template.equation_number else "",
+        "@SQUEEZE@": tex_macros.SQUEEZE.replace("@LINE@", template.line_width) if template.line_width else "",
     }
-    text = _PAGE_SETUP.replace("@SHIP@", _SHIP[output].removeprefix("\n"))
+    text = tex_macros.PAGE_SETUP.replace("@SHIP@", tex_macros.SHIP[output].removeprefix("\n"))
     for name, value in names.items():
         text = text.replace(name, value)
     return text
@@ -181,87 +148,3 @@ def _page_setup(template: TemplateParams, page: PageParams, output: TexOutput) -
 def _length(pixels: int, dpi: int) -> str:
     """A length of whole pixels in TeX's smallest unit."""
     return f"{round(pixels * SP_PER_INCH / dpi)}sp"
-
-
-# TeX packs a display that is wider than the line into a box of its width (The TeXbook, page 189); its glue shrinks.
-_SQUEEZE = r"""  \ifdim\wd\formulabox>@LINE@ \setbox\formulabox\hbox to@LINE@{\unhbox\formulabox}\fi
-"""
-
-# The number, in one part or two, and its distance follow from the formula's width, so that no other formula matters.
-_NUMBER = r"""  \def\im@part##1{\the\numexpr\wd\formulabox-##1*((\wd\formulabox-##1/2)/##1)\relax}%
-  \setbox\formulabox\hbox{\unhcopy\formulabox\hskip\numexpr1+\im@part5\relax em
-    (\ifodd\im@part7 \im@part9.\fi\im@part{43})}%
-"""
-
-# In PDF, a page has a crop box, and a colour that an earlier formula failed to close is closed. In DVI, what draws a
-# page finds the ink, and colours begin anew.
-_SHIP: dict[TexOutput, str] = {
-    "pdf": r"""
-  \edef\im@crop{\pdfpageattr{/CropBox [\im@tobp{@ROOM@-\formulamargin} \im@tobp{@BOTTOM@-\im@dp-\formulamargin}
-    \im@tobp{@ROOM@+\im@wd+\formulamargin} \im@tobp{@BOTTOM@+\im@ht+\formulamargin}]}}\im@crop
-  \ht\formulabox=@RISE@ \dp\formulabox=0sp
-  % A colour that an earlier formula failed to close is closed here.
-  \setbox\formulabox\hbox{\pdfcolorstack0 set{0 g 0 G}\box\formulabox}%
-""",
-    "dvi": r"""
-  \ht\formulabox=@RISE@ \dp\formulabox=0sp
-""",
-}
-
-# The group around a formula. \stopformula is itself in this very group only, and elsewhere ends the run. TeX closes a
-# group of \begingroup for no brace, and a formula holds no \endgroup (The TeXbook, chapter 23, and tex.web, 1064).
-_GROUP = (
-    r"\catcode`\@=11 \let\im@stop\stopformula\let\stopformula\im@lost"
-    r"\def\openformula{\begingroup\advance\im@level 1 \let\stopformula\im@stop}\catcode`\@=12 "
-)
-
-# Names that the body of a batch needs are letters only, and screening refuses them in formulas; the others have an @,
-# which is no letter there. The primitives come by \pdfprimitive, as LaTeX hangs hooks of its own on the plain names.
-_PAGE_SETUP = r"""
-\makeatletter
-\pdfhorigin=@LEFT@ \pdfvorigin=0sp \hoffset=0sp \voffset=0sp
-\pdfpageheight=@HEIGHT@ \pdfpagewidth=@WIDTH@
-\hbadness=10000 \vbadness=10000 \hfuzz=\maxdimen \vfuzz=\maxdimen
-\parindent=0pt \showboxbreadth=-1 \errorcontextlines=-1 \tracinglostchars=3
-\time=0 \day=1 \month=1 \year=2000
-% Math alphabets are numbered as they are first used, and the seventeenth is refused. The common ones get their numbers
-% here, the same in every run; what is left is numbered anew by each formula. LaTeX forgets such a number at the end of
-% mathematics inside a formula, as in \text and \boldsymbol, and sets in the wrong font: no common one may.
-\@for\im@alphabet:=mathnormal,mathbf,mathsf,mathit,mathtt,mathfrak,mathscr\do{%
-  \@ifundefined{\im@alphabet}{}{\setbox\z@\hbox{$\csname\im@alphabet\endcsname{X}$}}}%
-\@ifundefined{c@localmathalphabets}{}{\c@localmathalphabets=16 }
-\newbox\formulabox \newcount\formulamargin
-\newcount\im@level \im@level=\currentgrouplevel
-\newcount\im@wd \newcount\im@ht \newcount\im@dp
-\def\formulamark{}
-\def\im@say#1{\message{^^J\formulamark\space #1^^J}}
-% Executed where it finds itself, inside whatever was left open; a fatal error is the one way out from everywhere.
-\def\im@lost{\im@say{lost}\batchmode\read\m@ne to\im@never}
-\def\im@guard{\ifnum\currentgrouplevel=\im@level \ifvmode\else\im@lost\fi \else\im@lost\fi}
-\def\im@resetcounter#1{\@ifundefined{c@#1}{}{\global\csname c@#1\endcsname=0 }}
-\def\startformula#1{%
-  \im@guard
-  % The end of a paragraph resets the number of errors, of which TeX bears a hundred.
-  \setbox\z@=\vbox{\everypar{}\pdfprimitive\noindent\pdfprimitive\par}%
-  \im@resetcounter{equation}\im@resetcounter{footnote}\im@resetcounter{mpfootnote}%
-  \im@resetcounter{enumi}\im@resetcounter{parentequation}%
-  \im@say{start #1}}
-\def\stopformula{%
-  \im@guard
-@SQUEEZE@@NUMBER@  \im@wd=\numexpr\im@clip{\wd\formulabox}*@DPI@/@INCH@+1\relax
-  \im@ht=\numexpr\im@clip{\ht\formulabox}*@DPI@/@INCH@+1\relax
-  \im@dp=\numexpr\im@clip{\dp\formulabox}*@DPI@/@INCH@+1\relax
-  \ifnum\im@wd>@MAXWIDTH@ \im@say{wide \the\im@wd}%
-  \else\ifnum\numexpr\im@ht+\im@dp>@MAXHEIGHT@ \im@say{tall \the\numexpr\im@ht+\im@dp}%
-  \else \im@ship \fi\fi}
-\def\im@clip#1{\ifdim#1<\z@ 0\else\number#1\fi}
-\def\im@ship{%
-@SHIP@  \im@say{page \the\numexpr\im@wd+2*\formulamargin\relax\space \the\numexpr\im@ht+\im@dp+2*\formulamargin\relax}%
-  \pdfprimitive\shipout\box\formulabox}
-% Whole pixels as PostScript points with four decimals; \numexpr rounds where TeX's \divide would cut.
-\def\im@tobp#1{\im@decimal{\numexpr(#1)*@BP@/@DPI@\relax}}
-\def\im@decimal#1{\the\numexpr(#1-4999)/10000\relax.\expandafter\@gobble
-  \number\numexpr 10000+#1-10000*((#1-4999)/10000)\relax}
-\def\finishformulas{\im@guard\im@say{finish}\csname @@end\endcsname}
-\makeatother
-"""

@@ -1,8 +1,8 @@
-"""Images of formulas as given, for people and for other programs: what `im2latex render` writes.
+"""Output of `im2latex render`: images of formulas, for people and for other programs.
 
 writes  OUT.parquet                    one row a formula, in input order
         OUT/<id>.png, OUT/render.jsonl  the same as files
-A row that has no image keeps its place, with `image` null and a reason.
+A formula without an image has a row too, with `image` null and a reason.
 """
 
 import json
@@ -43,15 +43,15 @@ Row = dict[str, object]
 
 
 def render_rows(rows: Iterable[RawFormula | BadRow], params: RendererParams) -> Iterator[Row]:
-    """Render row by row, in order, on all cores; RENDERED as plain values, cropped to the ink at the params' dpi."""
+    """Render rows in order, on all cores; yields rows of RENDERED, with images cropped to the ink."""
     pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="2*n_jobs")
     source = iter(rows)
     parts = iter(lambda: list(islice(source, PART_ROWS)), [])
-    for drawn in pool(delayed(_draw)(part, params) for part in parts):
+    for drawn in pool(delayed(_render)(part, params) for part in parts):
         yield from drawn
 
 
-def _draw(rows: Sequence[RawFormula | BadRow], params: RendererParams) -> list[Row]:
+def _render(rows: Sequence[RawFormula | BadRow], params: RendererParams) -> list[Row]:
     formulas = [row.formula for row in rows if isinstance(row, RawFormula)]
     drawn = iter(create_renderer(params).render(formulas))
     return [_bad_row(row) if isinstance(row, BadRow) else _row(row, *_image(next(drawn))) for row in rows]
@@ -110,7 +110,7 @@ def write_folder(rows: Iterator[Row], out: Path) -> tuple[int, int]:
         raise InputError(f"{out}: {out.suffix} is not written; name a folder, or a file that ends in .parquet")
     out.mkdir(parents=True, exist_ok=True)
     listing, draft = out / "render.jsonl", out / "render.jsonl.partial"
-    ours = _listed(listing) | _listed(draft)
+    ours = _listed_files(listing) | _listed_files(draft)
     uses: Counter[str] = Counter()
     total = failed = 0
     with draft.open("w", encoding="utf-8") as stream:
@@ -135,7 +135,7 @@ def write_folder(rows: Iterator[Row], out: Path) -> tuple[int, int]:
 _OTHER_KINDS = (".png", ".jpg", ".jpeg", ".svg", ".pdf", ".json", ".jsonl", ".csv", ".txt", ".zip", ".gz", ".tar")
 
 
-def _listed(path: Path) -> set[str]:
+def _listed_files(path: Path) -> set[str]:
     """The images of an earlier rendering; none where its listing cannot be read."""
     lines = path.read_bytes().splitlines() if path.is_file() else []
     found: set[str] = set()
@@ -147,13 +147,13 @@ def _listed(path: Path) -> set[str]:
 
 def _file_name(name: str, uses: Counter[str]) -> str:
     """The file of an id, or of its hash where it cannot name one; a number behind it where that is in use."""
-    stem = formula_id(name) if _is_awkward(name) else name
+    stem = formula_id(name) if _is_unsafe_name(name) else name
     uses[stem.casefold()] += 1  # some file systems know no case
     again = uses[stem.casefold()]
     return f"{stem}~{again}.png" if again > 1 else f"{stem}.png"  # an id with ~ goes by its hash
 
 
-def _is_awkward(name: str) -> bool:
-    """Whether an id of the user's cannot be a file name as it stands; most file systems take 255 bytes."""
+def _is_unsafe_name(name: str) -> bool:
+    """Whether an id cannot be a file name; most file systems allow 255 bytes."""
     plain = all(letter.isalnum() or letter in "-_." for letter in name)
     return len(name.encode("utf-8", "replace")) > 200 or not plain or name.startswith(".")

@@ -1,7 +1,7 @@
-r"""Sets of fonts for formulas: the packages that bring them, and TeX code after these.
+r"""Font sets for formulas: the packages that load them, and TeX code after these.
 
-Every set but `times` keeps bold letters and symbols (`\mathbf`, `\boldsymbol`) apart from regular ones, and none needs
-a font that is there as bitmaps only. The package of `times` has no bold mathematics; `mathptmx` is the same with it.
+Every set but `times` distinguishes bold letters and symbols (`\mathbf`, `\boldsymbol`) from regular ones, and
+none needs a font that exists only as bitmaps. The package of `times` has no bold mathematics; `mathptmx` adds it.
 The sets of `RECOMMENDED` come with the Debian packages of `make setup`, the others with those of `make styles`.
 """
 
@@ -35,8 +35,8 @@ FontSet = Literal[
 
 
 @dataclass(frozen=True)
-class Fonts:
-    """How a set is chosen: `packages` in order of loading, then `code`."""
+class FontPackages:
+    """The TeX code of a font set: `packages` in order of loading, then `code`."""
 
     packages: tuple[str, ...] = ()
     code: str = ""
@@ -63,29 +63,29 @@ _LATIN = "\\renewcommand\\sfdefault{lmss}\\renewcommand\\ttdefault{lmtt}\n"
 # Where the fonts have no bold Greek capitals or nabla, bold symbols are printed several times, slightly apart.
 _POOR = "\\let\\boldsymbol\\pmb\n"
 
-FONTS: dict[FontSet, Fonts] = {
-    "computer-modern": Fonts(),
-    "times": Fonts(("mathptmx",)),
-    "mathptmx": Fonts(("mathptmx",), _POOR),
-    "txfonts": Fonts(("txfonts",)),
-    "palatino": Fonts(("mathpazo",)),
-    "pxfonts": Fonts(("pxfonts",)),
-    "euler": Fonts(("euler",)),
-    "sans": Fonts((), _SLIDES + _POOR),
-    "helvetica": Fonts(("helvet",), _SLIDES + _POOR),
-    "mlmodern": Fonts(("mlmodern",)),
-    "newtx": Fonts(("newtxtext", "newtxmath")),
-    "stix2": Fonts(("stix2",), _LATIN),
-    "libertine": Fonts(("libertine", "libertinust1math")),
-    "kpfonts": Fonts(("kpfonts",)),
-    "charter": Fonts(("[charter]{mathdesign}",), _LATIN),
-    "utopia": Fonts(("[utopia]{mathdesign}",), _LATIN),
-    "fourier": Fonts(("fourier",), _LATIN + _POOR),
-    "new-century": Fonts(("fouriernc",), _LATIN + _POOR),
-    "antykwa": Fonts(("[math]{anttor}",)),
-    "euler-virtual": Fonts(("eulervm",)),
-    "bright": Fonts(("cmbright",), _POOR),
-    "arev": Fonts(("arev",), _POOR),
+FONTS: dict[FontSet, FontPackages] = {
+    "computer-modern": FontPackages(),
+    "times": FontPackages(("mathptmx",)),
+    "mathptmx": FontPackages(("mathptmx",), _POOR),
+    "txfonts": FontPackages(("txfonts",)),
+    "palatino": FontPackages(("mathpazo",)),
+    "pxfonts": FontPackages(("pxfonts",)),
+    "euler": FontPackages(("euler",)),
+    "sans": FontPackages((), _SLIDES + _POOR),
+    "helvetica": FontPackages(("helvet",), _SLIDES + _POOR),
+    "mlmodern": FontPackages(("mlmodern",)),
+    "newtx": FontPackages(("newtxtext", "newtxmath")),
+    "stix2": FontPackages(("stix2",), _LATIN),
+    "libertine": FontPackages(("libertine", "libertinust1math")),
+    "kpfonts": FontPackages(("kpfonts",)),
+    "charter": FontPackages(("[charter]{mathdesign}",), _LATIN),
+    "utopia": FontPackages(("[utopia]{mathdesign}",), _LATIN),
+    "fourier": FontPackages(("fourier",), _LATIN + _POOR),
+    "new-century": FontPackages(("fouriernc",), _LATIN + _POOR),
+    "antykwa": FontPackages(("[math]{anttor}",)),
+    "euler-virtual": FontPackages(("eulervm",)),
+    "bright": FontPackages(("cmbright",), _POOR),
+    "arev": FontPackages(("arev",), _POOR),
 }
 RECOMMENDED: tuple[FontSet, ...] = (
     "computer-modern",

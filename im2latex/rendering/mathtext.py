@@ -1,7 +1,7 @@
-"""A renderer for styles: formulas drawn by matplotlib's mathtext, which knows a part of LaTeX.
+"""Renderer for styles: mathtext of matplotlib, which supports a part of LaTeX.
 
-What mathtext does not know is refused as `not_understood`. Only spelling is adapted: the formula drawn is the same.
-Needs matplotlib, from the extra `styles`.
+Formulas that mathtext does not support are refused as `not_understood`. Only the spelling is adapted. Requires
+matplotlib, from the extra `styles`.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ from pydantic import Field
 from im2latex.config import Params
 from im2latex.errors import ToolError
 from im2latex.images.arrays import PAPER
-from im2latex.rendering.renderer import Rendering
+from im2latex.rendering.renderer import Renderer, Rendering
 
-FontSet = Literal["cm", "stix", "stixsans", "dejavusans", "dejavuserif"]
+MathtextFonts = Literal["cm", "stix", "stixsans", "dejavusans", "dejavuserif"]
 
 # Tokens of normalized formulas that mathtext spells otherwise.
 _SPELLING: Mapping[str, str] = MappingProxyType(
@@ -47,20 +47,20 @@ _SPELLING: Mapping[str, str] = MappingProxyType(
 )
 
 _FAULTS = (ValueError, RuntimeError, TypeError, AttributeError, LookupError, ArithmeticError)
-"""What mathtext raises for a formula: a refusal, or a fault of its own. A file that cannot be read is no formula's."""
+"""What mathtext raises for a formula, whether it refuses it or has a bug; not what it raises for files."""
 _NAME_AT_END = re.compile(r"\\[a-zA-Z]+$")
 
 
 class MathtextParams(Params):
     """How mathtext draws formulas."""
 
-    fonts: FontSet = Field(default="cm", description="font set of mathtext")
+    fonts: MathtextFonts = Field(default="cm", description="font set of mathtext")
     points: int = Field(default=12, ge=5, le=40, description="type size")
     dpi: int = Field(default=200, ge=20, le=1200, description="pixels per inch")
 
 
-class MathtextRenderer:
-    """Draws with mathtext; raises `ToolError` where matplotlib is missing."""
+class MathtextRenderer(Renderer):
+    """Renders with mathtext; raises `ToolError` where matplotlib is missing."""
 
     def __init__(self, params: MathtextParams) -> None:
         if find_spec("matplotlib") is None:
@@ -69,12 +69,11 @@ class MathtextRenderer:
 
     @property
     def identity(self) -> str:
-        """A hash over the settings, the spelling and the version of matplotlib, which brings its fonts."""
+        """A hash of the settings, the spelling and the version of matplotlib, which brings its fonts."""
         parts = [self.params.model_dump(mode="json"), dict(_SPELLING), version("matplotlib")]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
-        """One rendering a formula, in order."""
         from matplotlib.font_manager import FontProperties
         from matplotlib.mathtext import MathTextParser
 
@@ -84,29 +83,28 @@ class MathtextRenderer:
         def one(formula: str) -> Rendering:
             try:
                 with _no_substitutes():
-                    cover = np.asarray(parser.parse(f"${respelled(formula)}$", self.params.dpi, font).image)
+                    coverage = np.asarray(parser.parse(f"${to_mathtext(formula)}$", self.params.dpi, font).image)
             except _FAULTS as error:
                 return Rendering(None, "not_understood", " ".join(str(error).split())[-200:])
-            if not cover.size or not cover.any():
+            if not coverage.size or not coverage.any():
                 return Rendering(None, "blank")
-            rows, columns = np.flatnonzero(cover.any(axis=1)), np.flatnonzero(cover.any(axis=0))
-            ink = cover[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            rows, columns = np.flatnonzero(coverage.any(axis=1)), np.flatnonzero(coverage.any(axis=0))
+            ink = coverage[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
             return Rendering((PAPER - ink).astype(np.uint8))
 
         return [one(formula) for formula in formulas]
 
 
 class _Refusing(logging.Handler):
-    """Takes a warning for a fault."""
+    """Raises warnings as errors."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Raise the message as `ValueError`."""
         raise ValueError(record.getMessage())
 
 
 @contextmanager
 def _no_substitutes() -> Iterator[None]:
-    """Symbols that a font lacks are faults here: mathtext draws others in their place, and only warns."""
+    """Make symbols that a font lacks an error: mathtext draws others in their place, and only warns."""
     logger, handler = logging.getLogger("matplotlib.mathtext"), _Refusing(logging.WARNING)
     logger.addHandler(handler)
     try:
@@ -115,10 +113,10 @@ def _no_substitutes() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def respelled(formula: str) -> str:
-    """A normalized formula, its tokens between spaces, as mathtext spells it.
+def to_mathtext(formula: str) -> str:
+    """Convert a normalized formula, tokens separated by spaces, to the spelling of mathtext.
 
-    Without the spaces, since mathtext reads `x _ {1}` as three things side by side; but a name ends at a letter.
+    The spaces are removed, since mathtext reads `x _ {1}` as three separate items, except between a name and a letter.
     """
     text = ""
     for token in (_SPELLING.get(token, token) for token in formula.split()):

@@ -1,4 +1,4 @@
-"""A renderer on all cores, and a reader of symbols: formulas are spread over processes, each with its own copy."""
+"""Parallel rendering and reading of glyph boxes: formulas are distributed to processes, each with its own copy."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -11,39 +11,36 @@ from im2latex.rendering.glyph_boxes.reader import GlyphReader, GlyphResult
 from im2latex.rendering.renderer import Renderer, Rendering
 
 CHUNK = 250
-"""Formulas handed to a process at a time. Without influence on the images."""
+"""Formulas in one task of a process; has no influence on the images."""
 
 T = TypeVar("T")
 
 
-class ParallelRenderer:
-    """Draws what `renderer` draws, in the same order."""
+class ParallelRenderer(Renderer):
+    """Renders with copies of `renderer` on all cores."""
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
 
     @property
     def identity(self) -> str:
-        """That of the renderer."""
         return self._renderer.identity
 
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
-        """One rendering a formula, in order."""
-        return _spread(self._renderer.render, formulas)
+        return _distribute(self._renderer.render, formulas)
 
 
-class ParallelGlyphReader:
-    """Reads what `reader` reads, in the same order."""
+class ParallelGlyphReader(GlyphReader):
+    """Reads with copies of `reader` on all cores."""
 
     def __init__(self, reader: GlyphReader) -> None:
         self._reader = reader
 
     def read(self, formulas: Sequence[str]) -> list[GlyphResult]:
-        """One setting a formula, in order."""
-        return _spread(self._reader.read, formulas)
+        return _distribute(self._reader.read, formulas)
 
 
-def _spread(work: Callable[[Sequence[str]], list[T]], formulas: Sequence[str]) -> list[T]:
+def _distribute(work: Callable[[Sequence[str]], list[T]], formulas: Sequence[str]) -> list[T]:
     """The results of `work` on all chunks, in the order of the formulas."""
     chunks = [formulas[start : start + CHUNK] for start in range(0, len(formulas), CHUNK)]
     workers = min(worker_count(), len(chunks)) or 1

@@ -1,6 +1,6 @@
-r"""Refuse, before TeX sees it, a formula that could hurt its neighbours, the machine or the clock.
+r"""Checks of formulas before TeX: refuses those that could affect other formulas, the machine or the run time.
 
-Strings in, a `LatexError` or nothing out; no TeX is run. Two questions are asked of each formula.
+No TeX is run. Two questions are asked of each formula.
 
 *Is it mathematics?* Every control sequence and environment must be on the list of `im2latex.latex.allowed_commands`, or
 be named by the user: a command of `normalizer.commands`, of a package that the template loads, or of its
@@ -20,8 +20,8 @@ from im2latex.latex import allowed_commands
 from im2latex.latex.papers.paper_reader import read_definitions
 from im2latex.rendering import document
 
-# One thing that matters in a formula. A comment runs to the end of its line; a control word is letters only.
-_THING = re.compile(r"\\(?P<word>[A-Za-z]+)|\\(?P<symbol>.)|(?P<comment>%[^\n]*)|(?P<mark>[{}$])", re.DOTALL)
+# A token that matters for the check. A comment runs to the end of its line; a control word is letters only.
+_TOKEN = re.compile(r"\\(?P<word>[A-Za-z]+)|\\(?P<symbol>.)|(?P<comment>%[^\n]*)|(?P<mark>[{}$])", re.DOTALL)
 _ENVIRONMENT = re.compile(r"(?:\s|%[^\n]*\n)*\{\s*([^{}\\\s]*)\s*\}")
 _PACKAGE = re.compile(r"(?:\[.*\])?\{?([^{}]*)\}?", re.DOTALL)
 _DECLARED = re.compile(r"\\(?:Declare[A-Za-z]+|mathchardef)\s*\{?\s*(\\[A-Za-z]+)")
@@ -29,24 +29,24 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]|\r(?!\n)")
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 
 
-def screen(formula: str, further: Collection[str] = frozenset()) -> None:
-    """Pass a formula that may be typeset beside others; raises `LatexError` with reason, detail and position.
+def check_formula(formula: str, further: Collection[str] = frozenset()) -> None:
+    """Accept a formula that may be typeset with others; raises `LatexError` with reason, detail and position.
 
-    `further` is as in `allowed.check`.
+    `further` are more commands that it may use, as in `allowed_commands.check`.
     """
-    _screen_characters(formula)
+    _check_characters(formula)
     allowed_commands.check(formula, further)
     groups: list[str] = []  # "{", or the name of the environment, from the outside in
-    for found in _THING.finditer(formula):
+    for found in _TOKEN.finditer(formula):
         at = found.start()
         if (word := found["word"]) in ("begin", "end"):
-            _screen_environment(word, formula, found.end(), groups, at)
+            _check_environment(word, formula, found.end(), groups, at)
         elif (symbol := found["symbol"]) and symbol in "()[]" and not groups:
             raise LatexError("stray_math_shift", rf"\{symbol} outside braces", at)
         elif mark := found["mark"]:
-            _screen_mark(mark, groups, at)
+            _check_mark(mark, groups, at)
     if groups:
-        raise LatexError("unbalanced", f"{_shown(groups[-1])} is never closed", len(formula))
+        raise LatexError("unbalanced", f"{_group_name(groups[-1])} is never closed", len(formula))
 
 
 @cache
@@ -67,12 +67,12 @@ def template_commands(template: document.TemplateParams) -> frozenset[str]:
 def partition(
     formulas: Sequence[str], further: Collection[str] = frozenset()
 ) -> tuple[dict[int, str], dict[int, LatexError]]:
-    """The formulas that may be typeset, as TeX is given them, and why the others may not, both by their number."""
+    """Split formulas, by their number, into those to typeset, as passed to TeX, and the errors of the others."""
     accepted: dict[int, str] = {}
     refused: dict[int, LatexError] = {}
     for number, formula in enumerate(formulas):
         try:
-            screen(formula, further)
+            check_formula(formula, further)
         except LatexError as error:
             refused[number] = error
         else:
@@ -81,12 +81,12 @@ def partition(
 
 
 def clean(formula: str) -> str:
-    """The formula as TeX is given it: lines end in \\n and none is blank at either end."""
+    """The formula as passed to TeX: lines end in \\n and none is blank at either end."""
     return formula.replace("\r\n", "\n").strip(" \t\n")
 
 
-def _screen_characters(formula: str) -> None:
-    """Refuse what is no text for TeX."""
+def _check_characters(formula: str) -> None:
+    """Refuse characters that are not text for TeX."""
     if not formula.strip():
         raise LatexError("empty", "", 0)
     if found := _CONTROL.search(formula):
@@ -95,19 +95,19 @@ def _screen_characters(formula: str) -> None:
         raise LatexError("blank_line", "", found.start())
 
 
-def _screen_environment(word: str, formula: str, end: int, groups: list[str], at: int) -> None:
+def _check_environment(word: str, formula: str, end: int, groups: list[str], at: int) -> None:
     r"""Follow `\begin` and `\end`, whose name `allowed.check` has passed."""
     found = _ENVIRONMENT.match(formula, end)
     name = found[1] if found else ""
     if word == "begin":
         groups.append(name)
     elif not groups or groups[-1] != name:
-        raise LatexError("unbalanced", f"\\end{{{name}}} closes {_shown(groups[-1]) if groups else 'nothing'}", at)
+        raise LatexError("unbalanced", f"\\end{{{name}}} closes {_group_name(groups[-1]) if groups else 'nothing'}", at)
     else:
         groups.pop()
 
 
-def _screen_mark(mark: str, groups: list[str], at: int) -> None:
+def _check_mark(mark: str, groups: list[str], at: int) -> None:
     """Follow braces, and refuse a dollar that would end the formula's own math."""
     if mark == "{":
         groups.append("{")
@@ -115,10 +115,10 @@ def _screen_mark(mark: str, groups: list[str], at: int) -> None:
         if not groups:
             raise LatexError("stray_math_shift", "$ outside braces", at)
     elif not groups or groups[-1] != "{":
-        raise LatexError("unbalanced", f"}} closes {_shown(groups[-1]) if groups else 'nothing'}", at)
+        raise LatexError("unbalanced", f"}} closes {_group_name(groups[-1]) if groups else 'nothing'}", at)
     else:
         groups.pop()
 
 
-def _shown(group: str) -> str:
+def _group_name(group: str) -> str:
     return group if group == "{" else f"\\begin{{{group}}}"

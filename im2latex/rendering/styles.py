@@ -1,9 +1,8 @@
-"""Several styles of one formula: which fonts, type size, resolution, style of mathematics and rasterizer draw it.
+"""Styles: the fonts, font size, resolution, math style and rasterizer with which a formula is rendered.
 
-Params and formula ids in, renderer params out; draws nothing. The base style is the renderer of params.yaml as it
-stands, and the only one of validation and test, so that scores compare. A training formula is drawn in the base style
-or in variants of it, chosen by its id and their shares: the choice depends on no other formula, and another variant
-moves no formula between the old ones.
+The base style is the renderer of params.yaml, and the only one of validation and test, so that scores are comparable.
+A training formula is rendered in the base style or in variants of it, selected by its id and their shares: the
+selection depends on no other formula, and a new variant moves no formula between the old ones.
 """
 
 import hashlib
@@ -20,24 +19,23 @@ from im2latex.errors import UsageError
 from im2latex.images.arrays import ImageParams
 from im2latex.rendering.document import LINE_WIDTH, MathStyle, SymbolSizes
 from im2latex.rendering.fonts import FontSet
-from im2latex.rendering.mathtext import FontSet as MathtextFontSet
-from im2latex.rendering.mathtext import MathtextParams, MathtextRenderer
+from im2latex.rendering.mathtext import MathtextFonts, MathtextParams, MathtextRenderer
 from im2latex.rendering.rasterizers.registry import RasterizerName
 from im2latex.rendering.renderer import Renderer, RenderParams, TexRenderer
 
 BASE_STYLE = "base"
 SOURCE_STYLE = "given"
-"""The style of images that a dataset brings; the project draws none of them."""
+"""The style of the images in the dataset, which the project does not render."""
 FontSize = Literal["8pt", "9pt", "10pt", "11pt", "12pt", "14pt", "17pt", "20pt"]
-_OF_ARTICLE = ("10pt", "11pt", "12pt")
+_ARTICLE_SIZES = ("10pt", "11pt", "12pt")
 _SIZE = re.compile(r"\b\d+pt\b")
-_OF_TEX = ("fonts", "math_style", "sizes", "line_width", "equation_number", "rasterizer")
-"""Keys of a variant that only TeX has a meaning for."""
+_TEX_KEYS = ("fonts", "math_style", "sizes", "line_width", "equation_number", "rasterizer")
+"""Keys of a variant that apply to TeX only."""
 RendererParams = RenderParams | MathtextParams
 
 
 class VariantParams(Params):
-    """What a style changes; null keeps what the renderer has."""
+    """What a style changes; null means the value of the renderer."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", description="name of the style, in file names and the column `style`")
     fonts: FontSet | None = Field(default=None, description="letters and symbols")
@@ -55,7 +53,7 @@ class VariantParams(Params):
     renderer: Literal["tex", "mathtext"] = Field(
         default="tex", description="what sets the formula; mathtext is matplotlib's, from the extra `styles`"
     )
-    mathtext_fonts: MathtextFontSet | None = Field(default=None, description="letters and symbols of mathtext")
+    mathtext_fonts: MathtextFonts | None = Field(default=None, description="letters and symbols of mathtext")
     downsample: int | None = Field(
         default=None, ge=1, le=8, description="pixels at dpi that make one pixel of the image, a side"
     )
@@ -63,9 +61,9 @@ class VariantParams(Params):
 
     @model_validator(mode="after")
     def _keys_of_the_renderer(self) -> "VariantParams":
-        others = _OF_TEX if self.renderer == "mathtext" else ("mathtext_fonts",)
-        if given := [name for name in others if getattr(self, name) is not None]:
-            raise ValueError(f"{given[0]} has no meaning in style {self.name!r}, whose renderer is {self.renderer}")
+        others = _TEX_KEYS if self.renderer == "mathtext" else ("mathtext_fonts",)
+        if present := [name for name in others if getattr(self, name) is not None]:
+            raise ValueError(f"{present[0]} has no meaning in style {self.name!r}, whose renderer is {self.renderer}")
         return self
 
 
@@ -94,7 +92,7 @@ class StylesParams(Params):
 
 @dataclass(frozen=True)
 class RenderStyle:
-    """A name, the renderer that draws it, and its weight among all."""
+    """A style: its name, the parameters of its renderer, and its weight among all."""
 
     name: str
     renderer: RendererParams
@@ -102,7 +100,7 @@ class RenderStyle:
     downsample: int | None = None
 
     def image_params(self, base: ImageParams) -> ImageParams:
-        """How the renderer's pixels become images; the paper around the ink is as wide as in the base style's."""
+        """How renderings become images; the padding is as wide as that of the base style."""
         if self.downsample is None:
             return base
         padding_px = _scaled(base.padding_px, self.downsample, base.downsample)
@@ -115,14 +113,15 @@ def create_renderer(params: RendererParams) -> Renderer:
 
 
 def tex_render_params(styles: Sequence[RenderStyle]) -> list[RenderParams]:
-    """The parameters of those styles that TeX draws."""
+    """The parameters of those styles that TeX renders."""
     return [style.renderer for style in styles if isinstance(style.renderer, RenderParams)]
 
 
 def all_styles(base: RenderParams, params: StylesParams) -> list[RenderStyle]:
     """The base style and every variant of it."""
     variants = [
-        RenderStyle(style.name, _changed(base, style), style.share, style.downsample) for style in params.variants
+        RenderStyle(style.name, _variant_params(base, style), style.share, style.downsample)
+        for style in params.variants
     ]
     return [RenderStyle(BASE_STYLE, base, params.base_share), *variants]
 
@@ -138,26 +137,27 @@ def find_style(name: str, styles: Sequence[RenderStyle]) -> RenderStyle:
 
 
 def select_styles(formula_id: str, split: str, styles: Sequence[RenderStyle], per_formula: int) -> set[str]:
-    """Names of the styles that a formula is drawn in.
+    """Select the styles in which a formula is rendered; returns their names.
 
-    Each style draws a lot from the formula's id, and the smallest win (rendezvous hashing, Thaler, Ravishankar 1998).
-    A lot is the time to an event whose rate is the share, so that the style wins as often as its share says (weighted
-    sampling without replacement, Efraimidis and Spirakis 2006); equal shares leave the order of the hashes.
+    Each style has a key that is computed from the id of the formula, and the smallest keys are selected (rendezvous
+    hashing, Thaler and Ravishankar 1998). A key is exponentially distributed with the share as rate, so that a style is
+    selected in proportion to its share (weighted sampling without replacement, Efraimidis and Spirakis 2006); equal
+    shares preserve the order of the hashes.
     """
     if split != "train":
         return {BASE_STYLE}
-    lots = sorted(_lot(style, formula_id) for style in styles if style.share)
-    return {name for _, _, name in lots[:per_formula]}
+    keys = sorted(_key(style, formula_id) for style in styles if style.share)
+    return {name for _, _, name in keys[:per_formula]}
 
 
-def _lot(style: RenderStyle, formula_id: str) -> tuple[float, bytes, str]:
+def _key(style: RenderStyle, formula_id: str) -> tuple[float, bytes, str]:
     digest = hashlib.sha256(f"{style.name}\0{formula_id}".encode()).digest()
     part = (int.from_bytes(digest[:8]) >> 11) / 2**53  # in [0, 1)
     return -math.log1p(-part) / style.share, digest, style.name
 
 
-def _changed(base: RenderParams, variant: VariantParams) -> RendererParams:
-    """The base with other letters, size and resolution; the limits in pixels keep their length on paper."""
+def _variant_params(base: RenderParams, variant: VariantParams) -> RendererParams:
+    """The parameters of a variant; limits in pixels are scaled with the resolution."""
     dpi = variant.dpi or base.dpi
     if variant.renderer == "mathtext":
         points = int((variant.size or _size_of(base.template.class_options)).removesuffix("pt"))
@@ -169,7 +169,7 @@ def _changed(base: RenderParams, variant: VariantParams) -> RendererParams:
         template[name] = _scaled(template[name], dpi, base.dpi)
     if variant.size:
         template["class_options"] = _with_size(base.template.class_options, variant.size)
-        if base.template.document_class == "article" and variant.size not in _OF_ARTICLE:
+        if base.template.document_class == "article" and variant.size not in _ARTICLE_SIZES:
             template["document_class"] = "extarticle"
     limits = {name: _scaled(getattr(base, name), dpi, base.dpi) for name in ("max_width_px", "max_height_px")}
     changes = limits | {"dpi": dpi, "template": template, "rasterizer": variant.rasterizer or base.rasterizer}
@@ -188,5 +188,5 @@ def _with_size(options: str, size: str) -> str:
 
 
 def _scaled(pixels: int, to: int, base: int) -> int:
-    """So many pixels at another resolution, rounded up."""
+    """A number of pixels, converted to another resolution and rounded up."""
     return -(-pixels * to // base)

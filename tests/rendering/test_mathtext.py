@@ -2,7 +2,7 @@
 
 import pytest
 
-from im2latex.rendering.mathtext import MathtextParams, MathtextRenderer, respelled
+from im2latex.rendering.mathtext import MathtextParams, MathtextRenderer, to_mathtext
 from im2latex.rendering.renderer import RenderParams
 from im2latex.rendering.styles import StylesParams, VariantParams, all_styles, create_renderer
 
@@ -56,8 +56,8 @@ def test_a_subscript_stands_below() -> None:
 
 
 def test_spelling_is_adapted_by_whole_tokens() -> None:
-    assert respelled(r"a _ { 2 } \le \left ( b \lesssim \alpha c") == r"a_{2}\leq\left(b\lesssim\alpha c"
-    assert respelled(r"x ~ \text{if~y}") == r"x\ \text{if y}"
+    assert to_mathtext(r"a _ { 2 } \le \left ( b \lesssim \alpha c") == r"a_{2}\leq\left(b\lesssim\alpha c"
+    assert to_mathtext(r"x ~ \text{if~y}") == r"x\ \text{if y}"
 
 
 def test_a_style_names_fonts_size_and_resolution_and_they_decide_the_identity() -> None:

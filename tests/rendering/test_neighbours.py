@@ -136,7 +136,7 @@ PRIMITIVES = [
 def test_no_formula_reaches_a_primitive_that_reads_files(way: str, primitive: str) -> None:
     formula = way.replace("%s", primitive)
     with pytest.raises(LatexError) as refused:
-        sanitize.screen(formula)
+        sanitize.check_formula(formula)
     assert refused.value.reason == "not_allowed"
     with pytest.raises(LatexError):
         normalize(formula, NormalizerParams())

@@ -35,7 +35,7 @@ HOSTILE = r"""
     ],
 )
 def test_formulas_that_only_typeset_pass(formula: str) -> None:
-    sanitize.screen(formula)
+    sanitize.check_formula(formula)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_formulas_that_only_typeset_pass(formula: str) -> None:
 )
 def test_what_is_left_open_or_is_no_text_is_refused(formula: str, reason: str, position: int) -> None:
     with pytest.raises(LatexError) as caught:
-        sanitize.screen(formula)
+        sanitize.check_formula(formula)
     assert (caught.value.reason, caught.value.position) == (reason, position)
 
 
@@ -93,7 +93,7 @@ def test_what_is_left_open_or_is_no_text_is_refused(formula: str, reason: str, p
 def test_what_is_not_on_the_list_is_refused_wherever_it_stands(command: str, place: str) -> None:
     source = place % command
     with pytest.raises(LatexError) as caught:
-        sanitize.screen(source)
+        sanitize.check_formula(source)
     assert caught.value.reason == "not_allowed"
     assert caught.value.position == place.index("%s")
     assert command.startswith(caught.value.detail)
@@ -101,7 +101,7 @@ def test_what_is_not_on_the_list_is_refused_wherever_it_stands(command: str, pla
 
 def test_a_refusal_tells_the_word_and_its_place() -> None:
     with pytest.raises(LatexError, match=r"not_allowed at character 2: \\def$"):
-        sanitize.screen(r"a \def\x{}")
+        sanitize.check_formula(r"a \def\x{}")
 
 
 def test_a_template_adds_its_packages_and_definitions() -> None:
@@ -113,7 +113,7 @@ def test_a_template_adds_its_packages_and_definitions() -> None:
     words = sanitize.template_commands(template)
     assert words >= {r"\llceil", r"\cancelto", r"\sfrac", r"\R", r"\tr", r"\shown", r"\mathzapf", "steps"}
     assert not words & {r"\ifshown", r"\newcommand", r"\def", r"\fint"}
-    sanitize.screen(r"\begin{steps} \R \end{steps}", words)
+    sanitize.check_formula(r"\begin{steps} \R \end{steps}", words)
     assert r"\qty" in RenderParams(commands=(r"\qty",)).extra_commands
 
 

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from im2latex.errors import ToolError
 from im2latex.images.arrays import PAPER, Pixels
-from im2latex.rendering.document import TexOutput
 from im2latex.rendering.rasterizers import pdfium_client, pgm
+from im2latex.rendering.tex_macros import TexOutput
 from im2latex.sandbox import process, system_packages
 from im2latex.sandbox.limits import ProcessLimits
 from im2latex.sandbox.process import CompletedProcess, stalled_message

@@ -1,0 +1,166 @@
+r"""TeX code of the document: common definitions, the sizes of the kernel, page setup, commands around each formula.
+
+Comments inside the TeX code are part of the preamble, whose hash identifies the images: to change one is to change the
+identity of every image.
+
+Kernel sizes are those of a document that does not load amsmath. Normalized formulas use commands of amsmath, so that
+the package is always loaded, but such a document looks different: large symbols stay at 10 points at every font size
+(`omxcmex.fd`), `\big` to `\Bigg` are 8.5, 11.5, 14.5 and 17.5 points (`latex.ltx`), dots have no space before a closing
+delimiter, accents on accents are not moved, and matrices have the spacing of plain TeX (The TeXbook, page 361). The
+definitions are saved before the packages are loaded and restored afterwards, so that none is copied here.
+"""
+
+from typing import Literal
+
+TexOutput = Literal["pdf", "dvi"]
+
+# Commands that raw formulas use often and that the default packages lack, mostly of packages that are not in Debian's
+# recommended TeX Live; a package that is loaded has precedence. The exception is \bm, always \boldsymbol, since nested
+# uses under the package bm exhaust the memory of TeX.
+DEFINITIONS = r"""
+\let\bm\boldsymbol
+\let\mathbold\boldsymbol
+\providecommand\norm[1]{\lVert#1\rVert}
+\providecommand\abs[1]{\lvert#1\rvert}
+\providecommand\set[1]{\{#1\}}
+\providecommand\bra[1]{\langle#1\rvert}
+\providecommand\ket[1]{\lvert#1\rangle}
+\providecommand\braket[1]{\langle#1\rangle}
+\providecommand\Bra[1]{\left\langle#1\right\rvert}
+\providecommand\Ket[1]{\left\lvert#1\right\rangle}
+\providecommand\Braket[1]{\left\langle#1\right\rangle}
+\providecommand\llbracket{\mathopen{[\mkern-3mu[}}
+\providecommand\rrbracket{\mathclose{]\mkern-3mu]}}
+\makeatletter
+\providecommand\mathbbm[1]{%
+  \ifnum\pdfstrcmp{\expandafter\zap@space\detokenize{#1} \@empty}{1}=0 \mathrm{1\mkern-4.5mul}\else\mathbb{#1}\fi}
+\makeatother
+\let\mathds\mathbbm
+\let\varmathbb\mathbb
+\let\EuFrak\mathfrak
+\DeclareMathAlphabet\mathpzc{OT1}{pzc}{m}{it}
+\providecommand\slashed[1]{\mathrlap{\,/}#1}
+\providecommand\nicefrac[2]{{}^{#1}\mkern-2mu/\mkern-1mu{}_{#2}}
+\providecommand\dd{\mathrm{d}}
+\providecommand\argmax{\operatorname*{arg\,max}}
+\providecommand\argmin{\operatorname*{arg\,min}}
+\let\split\aligned \let\endsplit\endaligned
+"""
+
+_KERNEL_COMMANDS = (
+    *("big", "Big", "bigg", "Bigg"),
+    *("cdots", "dots", "colon", "bmod", "pmod"),
+    *("acute", "bar", "breve", "check", "ddot", "dot", "grave", "hat", "mathring", "tilde", "vec"),
+    *("widehat", "widetilde", "overbrace", "underbrace", "overleftarrow", "overrightarrow"),
+    *("root", "r@@t", "hbar", "angle", "doteq", "rightleftharpoons"),
+)
+
+# A robust command is saved as its definition, since amsmath makes some robust once more at \begin{document}.
+SAVE_KERNEL = rf"""\makeatletter
+\def\im@kernel{{{",".join(_KERNEL_COMMANDS)}}}
+\@for\im@name:=\im@kernel\do{{%
+  \ifcsname\im@name\space\endcsname\edef\im@robust{{\im@name\space}}\else\let\im@robust\im@name\fi
+  \expandafter\let\csname im@\im@name\expandafter\endcsname\csname\im@robust\endcsname}}
+\makeatother
+"""
+"""TeX code before the packages are loaded: saves the definitions of the kernel."""
+
+RESTORE_KERNEL = r"""\makeatletter
+\@for\im@name:=\im@kernel\do{%
+  \expandafter\let\csname\im@name\expandafter\endcsname\csname im@\im@name\endcsname}
+\let\ldots\dots % as in latex.ltx
+\DeclareFontShape{OMX}{cmex}{m}{n}{<->sfixed*cmex10}{}
+% What \multicolumn needs, as in \array.
+\def\im@columns{\let\@acol\@arrayacol\let\@classz\@arrayclassz\let\@classiv\@arrayclassiv\setbox\@arstrutbox\hbox{}}
+\def\env@matrix{\null\,\vcenter\bgroup\normalbaselines\m@th\Let@\restore@math@cr\default@tag
+  \im@columns\ialign\bgroup\hfil$##$\hfil&&\quad\hfil$##$\hfil\crcr\mathstrut\crcr\noalign{\kern-\baselineskip}}
+\def\endmatrix{\crcr\mathstrut\crcr\noalign{\kern-\baselineskip}\egroup\egroup\,}
+\def\env@cases{\left\lbrace\,\vcenter\bgroup\normalbaselines\m@th\Let@\restore@math@cr\default@tag
+  \im@columns\ialign\bgroup$##\hfil$&&\quad$##\hfil$\crcr}
+\def\endcases{\crcr\egroup\egroup\right.}
+\makeatother
+"""
+"""TeX code after amsmath and amsfonts, and before packages of fonts: restores them."""
+
+# TeX packs a display that is wider than the line into a box of its width (The TeXbook, page 189); its glue shrinks.
+SQUEEZE = r"""  \ifdim\wd\formulabox>@LINE@ \setbox\formulabox\hbox to@LINE@{\unhbox\formulabox}\fi
+"""
+
+# The number, of one part or two, and its distance depend on the width of the formula, and so on no other formula.
+NUMBER = r"""  \def\im@part##1{\the\numexpr\wd\formulabox-##1*((\wd\formulabox-##1/2)/##1)\relax}%
+  \setbox\formulabox\hbox{\unhcopy\formulabox\hskip\numexpr1+\im@part5\relax em
+    (\ifodd\im@part7 \im@part9.\fi\im@part{43})}%
+"""
+
+# In PDF, a page has a crop box, and a color that an earlier formula left open is closed. In DVI, the rasterizer finds
+# the ink, and colors start again on each page.
+SHIP: dict[TexOutput, str] = {
+    "pdf": r"""
+  \edef\im@crop{\pdfpageattr{/CropBox [\im@tobp{@ROOM@-\formulamargin} \im@tobp{@BOTTOM@-\im@dp-\formulamargin}
+    \im@tobp{@ROOM@+\im@wd+\formulamargin} \im@tobp{@BOTTOM@+\im@ht+\formulamargin}]}}\im@crop
+  \ht\formulabox=@RISE@ \dp\formulabox=0sp
+  % A colour that an earlier formula failed to close is closed here.
+  \setbox\formulabox\hbox{\pdfcolorstack0 set{0 g 0 G}\box\formulabox}%
+""",
+    "dvi": r"""
+  \ht\formulabox=@RISE@ \dp\formulabox=0sp
+""",
+}
+
+# The group around a formula. \stopformula has its meaning in this group only, and elsewhere ends the run. No brace
+# closes a group of \begingroup, and a formula has no \endgroup (The TeXbook, chapter 23, and tex.web, 1064).
+GROUP = (
+    r"\catcode`\@=11 \let\im@stop\stopformula\let\stopformula\im@lost"
+    r"\def\openformula{\begingroup\advance\im@level 1 \let\stopformula\im@stop}\catcode`\@=12 "
+)
+
+# Names that the body of a batch needs are letters only, and `sanitize` refuses them in formulas; the others have an @,
+# which is not a letter there. \pdfprimitive gives the primitives, since LaTeX redefines the plain names with hooks.
+PAGE_SETUP = r"""
+\makeatletter
+\pdfhorigin=@LEFT@ \pdfvorigin=0sp \hoffset=0sp \voffset=0sp
+\pdfpageheight=@HEIGHT@ \pdfpagewidth=@WIDTH@
+\hbadness=10000 \vbadness=10000 \hfuzz=\maxdimen \vfuzz=\maxdimen
+\parindent=0pt \showboxbreadth=-1 \errorcontextlines=-1 \tracinglostchars=3
+\time=0 \day=1 \month=1 \year=2000
+% Math alphabets are numbered as they are first used, and the seventeenth is refused. The common ones get their numbers
+% here, the same in every run; what is left is numbered anew by each formula. LaTeX forgets such a number at the end of
+% mathematics inside a formula, as in \text and \boldsymbol, and sets in the wrong font: no common one may.
+\@for\im@alphabet:=mathnormal,mathbf,mathsf,mathit,mathtt,mathfrak,mathscr\do{%
+  \@ifundefined{\im@alphabet}{}{\setbox\z@\hbox{$\csname\im@alphabet\endcsname{X}$}}}%
+\@ifundefined{c@localmathalphabets}{}{\c@localmathalphabets=16 }
+\newbox\formulabox \newcount\formulamargin
+\newcount\im@level \im@level=\currentgrouplevel
+\newcount\im@wd \newcount\im@ht \newcount\im@dp
+\def\formulamark{}
+\def\im@say#1{\message{^^J\formulamark\space #1^^J}}
+% Executed where it finds itself, inside whatever was left open; a fatal error is the one way out from everywhere.
+\def\im@lost{\im@say{lost}\batchmode\read\m@ne to\im@never}
+\def\im@guard{\ifnum\currentgrouplevel=\im@level \ifvmode\else\im@lost\fi \else\im@lost\fi}
+\def\im@resetcounter#1{\@ifundefined{c@#1}{}{\global\csname c@#1\endcsname=0 }}
+\def\startformula#1{%
+  \im@guard
+  % The end of a paragraph resets the number of errors, of which TeX bears a hundred.
+  \setbox\z@=\vbox{\everypar{}\pdfprimitive\noindent\pdfprimitive\par}%
+  \im@resetcounter{equation}\im@resetcounter{footnote}\im@resetcounter{mpfootnote}%
+  \im@resetcounter{enumi}\im@resetcounter{parentequation}%
+  \im@say{start #1}}
+\def\stopformula{%
+  \im@guard
+@SQUEEZE@@NUMBER@  \im@wd=\numexpr\im@clip{\wd\formulabox}*@DPI@/@INCH@+1\relax
+  \im@ht=\numexpr\im@clip{\ht\formulabox}*@DPI@/@INCH@+1\relax
+  \im@dp=\numexpr\im@clip{\dp\formulabox}*@DPI@/@INCH@+1\relax
+  \ifnum\im@wd>@MAXWIDTH@ \im@say{wide \the\im@wd}%
+  \else\ifnum\numexpr\im@ht+\im@dp>@MAXHEIGHT@ \im@say{tall \the\numexpr\im@ht+\im@dp}%
+  \else \im@ship \fi\fi}
+\def\im@clip#1{\ifdim#1<\z@ 0\else\number#1\fi}
+\def\im@ship{%
+@SHIP@  \im@say{page \the\numexpr\im@wd+2*\formulamargin\relax\space \the\numexpr\im@ht+\im@dp+2*\formulamargin\relax}%
+  \pdfprimitive\shipout\box\formulabox}
+% Whole pixels as PostScript points with four decimals; \numexpr rounds where TeX's \divide would cut.
+\def\im@tobp#1{\im@decimal{\numexpr(#1)*@BP@/@DPI@\relax}}
+\def\im@decimal#1{\the\numexpr(#1-4999)/10000\relax.\expandafter\@gobble
+  \number\numexpr 10000+#1-10000*((#1-4999)/10000)\relax}
+\def\finishformulas{\im@guard\im@say{finish}\csname @@end\endcsname}
+\makeatother
+"""
