@@ -93,7 +93,7 @@ class Requests:
         """Whether a request to stop is pending; it stays so."""
         return any(request.stops for request in self._pending)
 
-    def take(self) -> Request:
+    def pop(self) -> Request:
         """Return the greatest pending request, and clear all."""
         greatest = max(self._pending, default=Request.NOTHING)
         self._pending.clear()

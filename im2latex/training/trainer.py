@@ -248,10 +248,10 @@ class Trainer:
         due = time.monotonic() - self._last_save >= 60 * self.settings.save_every_minutes
         by_time = Request.SAVE if due else Request.NOTHING
         if fabric.world_size == 1:
-            return max(requests.take(), by_time)
+            return max(requests.pop(), by_time)
         if self.engine.state.step % CHECK_STEPS:
             return Request.NOTHING
-        own = torch.tensor(int(max(requests.take(), by_time)), device=fabric.device)
+        own = torch.tensor(int(max(requests.pop(), by_time)), device=fabric.device)
         greatest: torch.Tensor = fabric.all_reduce(own, reduce_op="max")  # type: ignore[assignment]
         return Request(int(greatest))
 

@@ -12,19 +12,19 @@ PARAMS = BatchParams(max_images=4, max_pixels=5000, max_tokens=1000)
 HERE = torch.device("cpu")
 
 
-def build(samples: InMemoryDataset, way: Placement | None) -> BatchLoader:
-    return BatchLoader(samples, BucketBatchSampler(samples, PARAMS, seed=1), HERE, 1, way)
+def build(samples: InMemoryDataset, placement: Placement | None) -> BatchLoader:
+    return BatchLoader(samples, BucketBatchSampler(samples, PARAMS, seed=1), HERE, 1, placement)
 
 
 def place_of(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("way", get_args(Placement))
-def test_every_way_gives_the_same_tensors(shards: Path, way: Placement, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("placement", get_args(Placement))
+def test_placements_give_equal_tensors(shards: Path, placement: Placement, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = InMemoryDataset(shards, "train")
-    plain, feed = build(samples, "host"), build(samples, way)
-    monkeypatch.setattr(feed, "_segment_bytes", 4000)  # a few batches a part
+    plain, feed = build(samples, "host"), build(samples, placement)
+    monkeypatch.setattr(feed, "_segment_bytes", 4000)  # a few batches per segment
     places = range(1, 3 * len(bucket_batches(samples, PARAMS)))
     for place in [*places, 1, places[-1]]:  # twice over epoch ends, then back as a run that undoes its steps
         expected, found = plain.batch(place, place_of(place)), feed.batch(place, place_of(place))
@@ -36,7 +36,7 @@ def test_every_way_gives_the_same_tensors(shards: Path, way: Placement, monkeypa
     assert torch.equal(found.images, expected.images)
 
 
-def test_a_part_holds_what_its_memory_holds(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_segment_fits_its_memory(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = InMemoryDataset(shards, "train")
     loaded: list[int] = []
 

@@ -11,17 +11,17 @@ from im2latex.training.signals import REQUESTS, Request, commands, signal_reques
 def test_a_signal_leaves_a_request_which_is_taken_once(number: signal.Signals) -> None:
     with signal_requests() as requests:
         os.kill(os.getpid(), number)
-        request = requests.take()
+        request = requests.pop()
         assert request is REQUESTS[number]
         assert request.signal == number.name
-        assert requests.take() is Request.NOTHING
+        assert requests.pop() is Request.NOTHING
 
 
 def test_a_second_sigint_cancels_the_first(capfd: pytest.CaptureFixture[str]) -> None:
     with signal_requests() as requests:
         for number in (signal.SIGINT, signal.SIGINT):
             os.kill(os.getpid(), number)
-        assert requests.take() is Request.NOTHING
+        assert requests.pop() is Request.NOTHING
     look, back = capfd.readouterr().err.splitlines()
     assert f"kill -TERM {os.getpid()}" in look
     assert back == "SIGINT: cancelled"
@@ -34,15 +34,15 @@ def test_a_request_to_stop_stands_however_often_it_comes(number: signal.Signals,
         for _ in range(times):
             os.kill(os.getpid(), number)
         assert requests.stop
-        assert requests.take() is REQUESTS[number]
+        assert requests.pop() is REQUESTS[number]
 
 
 def test_stopping_goes_before_going_on() -> None:
     with signal_requests(aloud=False) as requests:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             os.kill(os.getpid(), number)
-        assert requests.take() is Request.VALIDATE_AND_STOP
-        assert requests.take() is Request.NOTHING
+        assert requests.pop() is Request.VALIDATE_AND_STOP
+        assert requests.pop() is Request.NOTHING
 
 
 def test_handlers_return() -> None:
@@ -57,7 +57,7 @@ def test_a_hang_up_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch
     try:
         with signal_requests(aloud=False) as requests:
             os.kill(os.getpid(), signal.SIGHUP)
-            assert requests.take() is Request.NOTHING
+            assert requests.pop() is Request.NOTHING
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -70,7 +70,7 @@ def test_an_answer_to_a_terminal_that_has_gone_is_left_out(monkeypatch: pytest.M
     monkeypatch.setattr("im2latex.training.signals.os.write", gone)
     with signal_requests() as requests:
         os.kill(os.getpid(), signal.SIGHUP)
-        assert requests.take().stops
+        assert requests.pop().stops
 
 
 def test_the_commands_name_this_process() -> None:
