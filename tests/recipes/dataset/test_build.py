@@ -99,7 +99,7 @@ def test_validation_shares_no_paper_and_no_label_with_training(dataset: Path) ->
 def test_rare_symbols_get_labels(dataset: Path, monkeypatch: pytest.MonkeyPatch, build: Build) -> None:
     assert rows(dataset / "coverage.jsonl.gz") == []
     rare = frozenset([r"\succnsim", r"\daleth", r"\bigsqcup", r"\lgroup", r"\leq"])
-    monkeypatch.setattr("recipes.dataset.coverage.known", lambda: rare)
+    monkeypatch.setattr("recipes.dataset.coverage.known_symbols", lambda: rare)
     folder = build("rare", coverage={"least": 4, "min_frequency": 1000})
     counts = Counter(token for row in labels(folder) for token in set(row["formula"].split()))
     assert all(counts[symbol] >= 4 for symbol in rare - {r"\leq"})
