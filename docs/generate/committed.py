@@ -25,7 +25,7 @@ def pages() -> list[Path]:
     return [page for page in top if page.is_file()] + sorted((ROOT / "docs").rglob("*.md"))
 
 
-TABLES = {**numbers.TABLES, "renamed-keys": reference.renamed_keys}
+TABLES = {**numbers.TABLES, "renamed-keys": reference.renamed_keys, "renamed-commands": reference.renamed_commands}
 """Name in a marker to the function that makes the content."""
 
 

@@ -248,6 +248,18 @@ def renamed_keys() -> str:
 
 
 @_reference
+def renamed_commands() -> str:
+    """Old commands and options and their present names."""
+    from im2latex.cli.renamed import RENAMED_COMMANDS, RENAMED_OPTIONS
+
+    full = {name.split()[-1]: name for name, _ in commands()}
+    rows = [f"| `im2latex {old}` | `im2latex {new}` |" for old, new in RENAMED_COMMANDS.items()]
+    for command, options in RENAMED_OPTIONS.items():
+        rows += [f"| `{full[command]} {old}` | `{full[command]} {new}` |" for old, new in options.items()]
+    return "\n".join(["| before 0.2.0 | now |", "|:--|:--|", *rows])
+
+
+@_reference
 def metrics() -> str:
     """The registry of metrics."""
     from im2latex.metrics.registry import METRICS

@@ -192,3 +192,11 @@ def test_every_insert_line_names_a_reference() -> None:
     names = [name for page in PAGES for name in re.findall(r"<!-- insert: ([\w-]+) -->", page.read_text("utf-8"))]
     assert set(names) == set(REFERENCES)
     assert all(REFERENCES[name]() for name in names)
+
+
+def test_paths_of_the_server_exist() -> None:
+    page = ROOT / "docs" / "how-to" / "serve.md"
+    app = (ROOT / "im2latex" / "serving" / "app.py").read_text(encoding="utf-8")
+    paths = [text for _, text in spans(page) if re.fullmatch(r"/[a-z]*", text)]
+    assert len(paths) == 5
+    assert [path for path in paths if f'"{path}"' not in app] == []
