@@ -170,9 +170,10 @@ def prepare(project: Path) -> bytes:
     for name in ("tools.lock", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, project)
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: stages[name] for name in STAGES}}))
+    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: stages[name] for name in ["code", *STAGES]}}))
     params = merge(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), CHANGES)
-    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    sections = {name: params[name] for name in ["dataset", "trainer", *STAGES]}
+    (project / "params.yaml").write_text(yaml.safe_dump(sections))
     dataset = project / "data" / "raw" / "sample"
     dataset.mkdir(parents=True)
     (dataset / "formulas.txt").write_text("\n".join(generate(FORMULAS, 5)))

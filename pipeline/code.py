@@ -59,11 +59,12 @@ def params_faults(stages: Iterable[str]) -> Iterator[str]:
     """A sentence for each section of params.yaml that is wrong, unknown or missing."""
     from im2latex.config import check_sections, load_section  # slow; not needed where params.yaml is as it was
     from im2latex.errors import Im2LatexError
-    from im2latex.training.config import TrainerParams
     from pipeline.project import dataset_folder
 
-    kinds = {name: importlib.import_module(f"pipeline.{name}").STAGE.params for name in stages}
-    kinds["trainer"] = TrainerParams
+    found = [importlib.import_module(f"pipeline.{name}").STAGE for name in stages]
+    kinds = {stage.name: stage.params for stage in found}
+    for stage in found:
+        kinds |= stage.settings
     checks: list[Callable[[], object]] = [partial(check_sections, PARAMS, ["dataset", *kinds]), dataset_folder]
     checks += [partial(load_section, name, kind) for name, kind in kinds.items()]
     for check in checks:

@@ -51,7 +51,8 @@ class Stage(Generic[P]):
     """A stage of dvc.yaml, which `python -m pipeline.NAME` runs, and a notebook by `run`.
 
     `packages` are named with their versions in the manifest; `options` are arguments of the command line and their
-    help; `check` may refuse the parameters before anything is touched.
+    help; `settings` are further sections of params.yaml, which decide no result; `check` may refuse the parameters
+    before anything is touched.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Stage(Generic[P]):
     work: Callable[[StageRun[P]], None]
     packages: tuple[str, ...] = ("pyarrow",)
     options: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, type[Params]] = field(default_factory=dict)
     check: Callable[[P], None] | None = None
 
     def run(self, root: Path | str = ".", params: P | None = None) -> Ledger:
@@ -92,7 +94,8 @@ class Stage(Generic[P]):
         """Usage, options, and the keys of the section in params.yaml: type, default, description."""
         head = " ".join(["usage: python -m", f"pipeline.{self.name}", *(f"[{name}]" for name in self.options)])
         options = [f"  {name}  {text}" for name, text in self.options.items()]
-        keys = describe_keys(self.params, self.name)
+        sections = {self.name: self.params, **self.settings}
+        keys = [line for name, kind in sections.items() for line in describe_keys(kind, name)]
         return "\n".join([head, *options, "", "Keys of params.yaml, or `dvc exp run -S KEY=VALUE`:", *keys])
 
     def _is_help(self, arguments: Sequence[str]) -> bool:

@@ -251,6 +251,7 @@ STAGE = Stage(
     work,
     ("torch", "numpy", "lightning-fabric"),
     options={AS_IT_IS: "write the outputs of the stopped training as it is; its state stays"},
+    settings={"trainer": TrainerParams},
 )
 
 if __name__ == "__main__":

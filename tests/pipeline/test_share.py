@@ -55,9 +55,10 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in ("tools.lock", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / file, project)
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: stages[name] for name in STAGES}}))
+    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: stages[name] for name in ["code", *STAGES]}}))
     params = merge(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), TINY)
-    (project / "params.yaml").write_text(yaml.safe_dump(params | {"dataset": "sample"}))
+    sections = {name: params[name] for name in STAGES} | {"dataset": "sample"}
+    (project / "params.yaml").write_text(yaml.safe_dump(sections))
     (project / "data" / "raw" / "sample").mkdir(parents=True)
     (project / "data" / "raw" / "sample" / "formulas.txt").write_text("\n".join(generate(60, 5)))
 
@@ -95,6 +96,33 @@ def test_a_clone_has_every_artifact_without_computing_any(origin: Path, clone: P
     assert all(f"Stage '{name}' didn't change, skipping" in output for name in STAGES)
     assert not Path("reports/run.json").exists(), "every stage that runs notes its cost here"
     assert call(clone, "git", "status", "--porcelain") == ""
+
+
+def rerun(project: Path) -> set[str]:
+    """The stages that `dvc repro` runs now."""
+    return set(re.findall(r"Running stage '(\w+)'", dvc(project, "repro")))
+
+
+def test_a_docstring_runs_no_stage_and_a_function_those_that_reach_it(clone: Path) -> None:
+    reader = clone / "im2latex" / "dataset" / "readers" / "files.py"
+    text = reader.read_text()
+    reader.write_text(text.replace('"""', '"""Reworded. ', 1))
+    assert rerun(clone) == {"code"}
+    assert call(clone, "git", "diff", "--name-only", "reports/code") == ""
+    reader.write_text(text.replace("def read_file(path: Path)", "def read_file(path: Path, _unused: int = 0)", 1))
+    assert rerun(clone) == {"code", "normalize"}, "its outputs stay as they are"
+    assert "im2latex.dataset.readers.files" in call(clone, "git", "diff", "reports/code/normalize.txt")
+
+
+def test_a_typo_in_any_section_is_found_before_a_stage_runs(clone: Path) -> None:
+    params = clone / "params.yaml"
+    params.write_text(params.read_text().replace("max_aspect:", "max_aspct:"))
+    command = [sys.executable, "-m", "dvc", "repro", "normalize"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(command, cwd=clone, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "filter.max_aspct is not a known key" in done.stderr
+    assert "Running stage 'normalize'" not in done.stdout
 
 
 def flip(path: Path) -> None:
