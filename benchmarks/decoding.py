@@ -37,8 +37,8 @@ from im2latex.training.collate import collate
 from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.sampler import bucket_batches
 from im2latex.types import Split
-from pipeline.labelled import Label, write_labelled
 from pipeline.project_renderer import RenderStageParams
+from pipeline.rendered_shards import Label, write_rendered_shards
 
 app = typer.Typer(add_completion=False)
 
@@ -102,7 +102,7 @@ def rerank(checkpoint: Path, formulas: Path, count: int = 10_000, beam: int = 5,
     found = folder / "hypotheses.parquet"
     if not found.is_file():
         labels = [Label(formula, formula) for formula in chosen]
-        write_labelled(labels, loaded.vocabulary, folder, "test", render, load_section("bucket", BucketParams))
+        write_rendered_shards(labels, loaded.vocabulary, folder, "test", render, load_section("bucket", BucketParams))
         write_table(predict_split(checkpoint, folder, "test", PredictParams(beam=beam)).hypotheses, found)
     samples = InMemoryDataset(folder, "test")
     several: dict[str, list[str]] = {}

@@ -34,8 +34,8 @@ from im2latex.training.dataloader import BatchLoader, Placement
 from im2latex.training.dataset import InMemoryDataset, decode_png
 from im2latex.training.devices import Precision, describe_devices
 from im2latex.training.sampler import BucketBatchSampler, bucket_batches
-from pipeline.labelled import Label, write_labelled
 from pipeline.project_renderer import RenderStageParams
+from pipeline.rendered_shards import Label, write_rendered_shards
 
 MOST_TOKENS = 150
 _PARTS_MB = 8
@@ -144,7 +144,7 @@ def _shards(file: Path, count: int) -> Iterator[tuple[Path, Vocabulary]]:
     with tempfile.TemporaryDirectory() as folder:
         labels = [Label(formula, formula) for formula in formulas]
         changed = render.model_copy(update={"renderer": fast})
-        write_labelled(labels, vocabulary, Path(folder), "train", changed, load_section("bucket", BucketParams))
+        write_rendered_shards(labels, vocabulary, Path(folder), "train", changed, load_section("bucket", BucketParams))
         yield Path(folder), vocabulary
 
 

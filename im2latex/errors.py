@@ -1,16 +1,16 @@
-"""Every error the toolkit raises on purpose, drawn as a tree.
+"""Hierarchy of the errors that the toolkit raises.
 
     Im2LatexError            one sentence: the value, the rule and the next step
     ├─ UsageError            the request cannot be carried out as asked          exit 2
     │  └─ ParamsError        a key or value in params.yaml
     ├─ InputError            a file or record that cannot be read                exit 1
-    │  └─ ImageError       one image cannot be read: reason, detail
+    │  └─ ImageError         one image cannot be read: reason, detail
     ├─ ToolError             a program is missing, too old, or failed            exit 1
     ├─ ArtifactError         an artifact is missing, damaged or of another run   exit 1
     └─ LatexError            one formula is refused: reason, detail, position
 
-The command line prints the sentence and no traceback. A `LatexError` never ends a run: whoever works
-through many formulas catches it and counts its reason in the ledger.
+The command line prints the sentence and no traceback. A `LatexError` never ends a run: code that processes many
+formulas catches it and counts its reason in the ledger.
 """
 
 import errno
@@ -24,7 +24,7 @@ def is_full(error: OSError) -> bool:
 
 
 class Im2LatexError(Exception):
-    """Base of all errors that are told to the user as one sentence."""
+    """Base of all errors that the user sees as one sentence."""
 
     exit_code = 1
 

@@ -31,7 +31,7 @@ FORMULAS = pa.schema(
         ("image", pa.string()),
     ]
 )
-"""`latex` is the normalized formula: tokens separated by one space. `image` is the place, inside the dataset, of the
+"""`latex` is the normalized formula: tokens separated by one space. `image` is the path, inside the dataset, of the
 image that the dataset brings; null where it is to be drawn."""
 
 IMAGES = pa.schema(
@@ -45,7 +45,7 @@ IMAGES = pa.schema(
         ("image", IMAGE),
     ]
 )
-"""A formula has one row for each `style` it was drawn in. `image_id` names what was asked for (text and renderer);
+"""A formula has one row for each `style` it was rendered in. `image_id` names what was asked for (text and renderer);
 `pixel_hash` what came out. Sizes in pixels."""
 
 LABELS = pa.schema(
@@ -127,8 +127,8 @@ ATTENTION = pa.schema(
         ("page", IMAGE),
     ]
 )
-"""Where a model looked. `tokens` are the T entries of the vocabulary that it wrote; `maps` the T * rows * columns
-shares of attention, token by token and row by row, that fell on equal parts of `page`: the paper as it was read."""
+"""Attention maps. `tokens` are the T vocabulary entries of the prediction; `maps` the T * rows * columns
+shares of attention, token by token and row by row, that fell on equal parts of `page`: the preprocessed image."""
 
 SCORES = pa.schema(
     [
@@ -153,10 +153,10 @@ SCORES = pa.schema(
         ("reference_failure", pa.string()),
     ]
 )
-"""One prediction judged; `edits` in tokens, `image_edits` of `image_columns` in pixel columns.
+"""One scored prediction; `edits` in tokens, `image_edits` of `image_columns` in pixel columns.
 
 `input` as in PREDICTIONS, or the name of a trivial baseline. The columns from `compiles` on are null where images
-were not judged, those of `cdm` also where symbols were not; `failure` and `reference_failure` name why a side
+were not scored, those of `cdm` also where symbols were not; `failure` and `reference_failure` name why a side
 has no image.
 """
 

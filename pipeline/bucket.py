@@ -2,8 +2,8 @@
 
 reads   data/normalize/, data/render/         texts and images, a part at a time
         data/tokenize/labels.parquet          token ids
-        data/filter/kept.parquet              records.KEPT
-writes  data/bucket/<split>/shard-NNNNN.parquet   records.SAMPLES, in input order
+        data/filter/kept.parquet              schemas.KEPT
+writes  data/bucket/<split>/shard-NNNNN.parquet   schemas.SAMPLES, in input order
         data/bucket/buckets.json              the shapes
         data/bucket/dataset.json              logical dataset hash, counts, padding efficiency
 """

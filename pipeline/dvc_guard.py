@@ -1,4 +1,4 @@
-"""The dvc that started a stage: the stage ends when it does, however it ends.
+"""Guard of the dvc process: a stage ends when the dvc that started it ends, however that happens.
 
 Linux leaves the children of a killed process running. A stage that goes on without its dvc would write its outputs
 while the next `dvc repro` writes them too.
@@ -22,12 +22,12 @@ def end_with_dvc() -> None:
     A stage that is run by hand is left alone.
     """
     if "DVC_STAGE" in os.environ:
-        threading.Thread(target=_end_with, args=(_starters(),), daemon=True).start()
+        threading.Thread(target=_end_with, args=(_ancestors(),), daemon=True).start()
 
 
-def _end_with(starters: list[int]) -> None:
-    """Wait until one of `starters`, each the parent of the one before, ends, and its child gets another parent."""
-    chain = [os.getpid(), *starters]
+def _end_with(ancestors: list[int]) -> None:
+    """Wait until one of `ancestors`, each the parent of the one before, ends, and its child gets another parent."""
+    chain = [os.getpid(), *ancestors]
     while all(_parent(child) == parent for child, parent in pairwise(chain)):
         time.sleep(_POLL_SECONDS)
     with suppress(OSError):  # the terminal may be gone too
@@ -35,8 +35,8 @@ def _end_with(starters: list[int]) -> None:
     os.kill(os.getpid(), signal.SIGUSR1)
 
 
-def _starters() -> list[int]:
-    """The processes from this one's parent up to dvc; the shell that dvc starts a stage by may stay between.
+def _ancestors() -> list[int]:
+    """The processes from this one's parent up to dvc; the shell that dvc starts a stage with may be between.
 
     Where none is named so, as when a program uses DVC as a library: up to the first that is no shell.
     """
@@ -63,7 +63,7 @@ def _kind(pid: int) -> str:
 
 
 def _parent(pid: int) -> int:
-    """The parent of a process; 0 where that cannot be told."""
+    """The parent of a process; 0 where it is unknown."""
     if pid == os.getpid():
         return os.getppid()
     try:

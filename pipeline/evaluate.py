@@ -1,8 +1,8 @@
 """Predictions to scores, beside those of trivial baselines.
 
-reads   data/predict/predictions.parquet      records.PREDICTIONS
+reads   data/predict/predictions.parquet      schemas.PREDICTIONS
         data/bucket/                          the most frequent training formula; the group of each formula
-writes  data/evaluate/scores.parquet          records.SCORES
+writes  data/evaluate/scores.parquet          schemas.SCORES
         reports/metrics.json                  the metrics of one split, for `dvc metrics diff` and the gate
         reports/evaluation.json               all breakdowns: splits, baselines, lengths, features, errors
         reports/plots/                        tables for `dvc plots`

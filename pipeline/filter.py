@@ -2,8 +2,8 @@
 
 reads   data/normalize/part-NNNNN.parquet     texts
         data/render/part-NNNNN.parquet        sizes and pixel hashes
-        data/tokenize/labels.parquet          records.LABELS
-writes  data/filter/kept.parquet              records.KEPT, in input order
+        data/tokenize/labels.parquet          schemas.LABELS
+writes  data/filter/kept.parquet              schemas.KEPT, in input order
 """
 
 import pandas as pd

@@ -1,7 +1,7 @@
 """Raw formulas to normalized formulas, each in its split.
 
 reads   data/raw/<dataset>/                    see im2latex.dataset.readers.files
-writes  data/normalize/part-NNNNN.parquet     records.FORMULAS, in input order
+writes  data/normalize/part-NNNNN.parquet     schemas.FORMULAS, in input order
 """
 
 import hashlib

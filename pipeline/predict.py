@@ -3,9 +3,9 @@
 reads   data/train/                           the checkpoint
         data/bucket/<split>/                  held-out shards
         params.yaml: render                   how to draw, where hypotheses are compared by their images
-writes  data/predict/predictions.parquet      records.PREDICTIONS
-        data/predict/hypotheses.parquet       records.HYPOTHESES, where more than one is found
-        data/predict/attention.parquet        records.ATTENTION, of a few samples
+writes  data/predict/predictions.parquet      schemas.PREDICTIONS
+        data/predict/hypotheses.parquet       schemas.HYPOTHESES, where more than one is found
+        data/predict/attention.parquet        schemas.ATTENTION, of a few samples
 """
 
 import random

@@ -2,9 +2,9 @@
 
 A formula whose dataset brings an image is not drawn: its image is cropped, padded and made smaller as a drawn one.
 
-reads   data/normalize/part-NNNNN.parquet     records.FORMULAS
+reads   data/normalize/part-NNNNN.parquet     schemas.FORMULAS
         data/raw/<dataset>/                    the images it brings
-writes  data/render/part-NNNNN.parquet        records.IMAGES in the base style, the same parts in the same order
+writes  data/render/part-NNNNN.parquet        schemas.IMAGES in the base style, the same parts in the same order
         data/render/part-NNNNN.STYLE.parquet   the same in each other style of params.yaml, of what is drawn in it,
                                               and in the style "given", of what the dataset brings
 """

@@ -1,10 +1,10 @@
 """Normalized formulas that rendered to token ids; the vocabulary comes from the training split.
 
-reads   data/normalize/part-NNNNN.parquet     records.FORMULAS
+reads   data/normalize/part-NNNNN.parquet     schemas.FORMULAS
         data/render/part-NNNNN.parquet        which of them have an image
 writes  data/tokenize/vocabulary.json
         data/tokenize/tokenizer.json          the same for Hugging Face's tokenizers
-        data/tokenize/labels.parquet          records.LABELS
+        data/tokenize/labels.parquet          schemas.LABELS
 """
 
 import sys

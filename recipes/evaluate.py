@@ -30,10 +30,10 @@ from im2latex.metrics.formulas import score_files
 from im2latex.rendering.renderer import Renderer
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.devices import describe_devices
-from pipeline.labelled import Label, write_labelled
 from pipeline.paths import DATA
 from pipeline.project import NormalizeParams
 from pipeline.project_renderer import RenderStageParams, project_renderer
+from pipeline.rendered_shards import Label, write_rendered_shards
 
 CHECKPOINT = DATA / "train"
 LENGTHS = ((1, 3), (4, 12), (13, 45), (46, 100), (101, None))
@@ -75,7 +75,7 @@ def _examined(
     normal = _normal_forms(labels)
     pairs = [Label(label, reference) for label, reference in zip(labels, normal, strict=True)]
     shards = DATA / "sets" / path.stem
-    refused = write_labelled(
+    refused = write_rendered_shards(
         pairs,
         vocabulary,
         shards,

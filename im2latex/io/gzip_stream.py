@@ -1,4 +1,4 @@
-"""Gzip files read as a stream, with a bound on what they unpack to.
+"""Streaming gzip reader with a limit on the decompressed size.
 
 Deflate packs equal bytes to a thousandth, so a small file may unpack to more than a machine holds. Text and images
 pack to a tenth at best: a file that unpacks to much more than that is refused while it is read.
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 GZIP_MAGIC = b"\x1f\x8b"
-MOST_RATIO = 250
-"""Unpacked bytes for each packed one, once more than `FREE_BYTES` were unpacked."""
-FREE_BYTES = 4_000_000
-MOST_BYTES = 8_000_000_000
+MAX_RATIO = 250
+"""Unpacked bytes for each packed one, once more than `UNLIMITED_BYTES` were unpacked."""
+UNLIMITED_BYTES = 4_000_000
+MAX_BYTES = 8_000_000_000
 """Unpacked bytes of one file."""
 UNPACK_ERRORS = (OSError, EOFError, zlib.error)
 """What reading a damaged gzip file raises."""
@@ -47,7 +47,7 @@ class _Bounded(io.RawIOBase):
         """Fill the buffer as far as one read goes; returns the number of bytes, 0 at the end."""
         count = self._stream.readinto(buffer)
         self._unpacked += count
-        most = min(MOST_BYTES, max(FREE_BYTES, MOST_RATIO * self._packed.tell()))
+        most = min(MAX_BYTES, max(UNLIMITED_BYTES, MAX_RATIO * self._packed.tell()))
         if self._unpacked > most:
             raise InputError(
                 f"{self._name}: unpacks to more than {most:,} bytes, far more than it has; if it is right, unpack it"

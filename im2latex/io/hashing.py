@@ -1,4 +1,4 @@
-"""SHA-256 of files: in a list, or as the last bytes of the file itself.
+"""SHA-256 checksums of files, in a list or at the end of the file itself.
 
 reads, writes  SHA256SUMS, <file>.sha256   a line `SHA-256  name` for each file, as `sha256sum` writes and checks them
                <file>                      whose last 32 bytes are the SHA-256 of all before them

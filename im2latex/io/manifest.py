@@ -1,4 +1,4 @@
-"""The SHA-256, rows and schema of every artifact a stage wrote, and the check of them.
+"""Manifest of a stage: SHA-256, rows and schema of every artifact that it wrote; verification of all manifests.
 
 writes  reports/manifest/<stage>.json   tracked by git, so that a clone can prove what it pulled
 reads   also im2latex/pretrained/SHA256SUMS, of the checkpoint that comes with the package
@@ -19,7 +19,7 @@ RELEASED = Path(str(files("im2latex") / "pretrained"))
 """The checkpoint that comes with the package: model.safetensors in half precision, checkpoint.json, README.md."""
 SUMS = "SHA256SUMS"
 _RAW = Path("data/raw")
-"""Where datasets lie: one that is a single file has others beside it that are not its parts."""
+"""The folder of raw datasets; one that is a single file has others beside it that are not its parts."""
 
 
 def describe(path: Path) -> dict[str, object]:
@@ -35,7 +35,7 @@ def describe(path: Path) -> dict[str, object]:
 
 
 def write_manifest(path: Path, outputs: Iterable[Path], facts: Mapping[str, object]) -> None:
-    """Describe every file under `outputs`; `facts` (tool versions, parameters, code) stand beside them."""
+    """Describe every file under `outputs`; `facts` (tool versions, parameters, code) are stored beside them."""
     artifacts = {file.as_posix(): describe(file) for output in outputs for file in _files(output)}
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {**facts, "artifacts": artifacts}
@@ -73,7 +73,7 @@ def describe_as_a_whole(path: Path) -> dict[str, object]:
 
 
 def verify(manifests: Path) -> tuple[int, list[str]]:
-    """How many artifacts were checked, and one sentence for each that differs from its manifest.
+    """Verify all artifacts; returns their number, and one sentence for each that differs from its manifest.
 
     They are what the stages wrote, their ledgers included, the raw dataset, and the checkpoint of the package.
     """
@@ -90,7 +90,7 @@ def verify(manifests: Path) -> tuple[int, list[str]]:
     folders = {folder for name in listed if (folder := Path(name).parent).parts[:1] == ("data",)}
     present = {file.as_posix() for folder in folders if folder.is_dir() for file in _own_files(folder)}
     foreign = sorted(present - set(listed))
-    faults += [f"{name}: stands among the artifacts and is in no manifest; remove it" for name in foreign]
+    faults += [f"{name}: is in no manifest; remove it" for name in foreign]
     dataset = {name: entry for path in paths for name, entry in _entries(contents[path], path, "raw_dataset").items()}
     faults += _dataset_faults(dataset)
     released = read_sums(RELEASED / SUMS)
@@ -134,7 +134,7 @@ def _fault(path: Path, entry: Mapping[str, Any]) -> str | None:
 
 
 def _remedy(path: Path, stage: str) -> str:
-    """What mends a file.
+    """The command that restores a file.
 
     DVC takes one of known size, time and inode for unchanged, so a damaged one must go first; and all of them before
     any stage runs, since a stage would read what another made.
@@ -148,5 +148,5 @@ def _files(output: Path) -> list[Path]:
 
 
 def _own_files(folder: Path) -> list[Path]:
-    """Artifacts in a stage's folder; what DVC or git keep there is not ours."""
+    """Artifacts in the folder of a stage, without the files of DVC and git."""
     return [file for file in folder.iterdir() if file.is_file() and file.name != ".gitignore"]

@@ -134,7 +134,7 @@ def test_an_endless_body_is_given_up(server: Server, tmp_path: Path, monkeypatch
 def test_an_archive_that_unpacks_to_far_more_is_discarded(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gzip_stream, "FREE_BYTES", 10_000)
+    monkeypatch.setattr(gzip_stream, "UNLIMITED_BYTES", 10_000)
     body = gzip.compress(bytes(3_000_000))
     server.answer = response(body, Content_Length=len(body))
     with pytest.raises(InputError, match="unpacks to more than"):

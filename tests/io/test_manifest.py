@@ -63,7 +63,7 @@ def test_a_missing_file() -> None:
 
 def test_a_foreign_file() -> None:
     Path("data/filter/extra.txt").touch()
-    assert faults() == ["data/filter/extra.txt: stands among the artifacts and is in no manifest; remove it"]
+    assert faults() == ["data/filter/extra.txt: is in no manifest; remove it"]
 
 
 def test_no_manifest(tmp_path: Path) -> None:

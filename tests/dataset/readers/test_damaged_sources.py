@@ -52,7 +52,7 @@ def test_a_corrupt_gzip_stream_ends_in_one_sentence(tmp_path: Path, name: str, c
 
 
 def test_what_unpacks_to_far_more_than_text_does_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gzip_stream, "FREE_BYTES", 200_000)
+    monkeypatch.setattr(gzip_stream, "UNLIMITED_BYTES", 200_000)
     for name, line in (("a.txt.gz", b"\n"), ("b.txt.gz", b"\0"), ("c.csv.gz", b'formula\n"'), ("d.jsonl.gz", b"{")):
         (tmp_path / name).write_bytes(gzip.compress(line + line[-1:] * 1_000_000))
         with pytest.raises(InputError, match=r"unpacks to more than 2"):

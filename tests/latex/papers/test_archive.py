@@ -138,7 +138,7 @@ GOOD = ("good.tex", 3, FILE, b"$x$")
 def test_members_that_unpack_to_far_more_are_refused_while_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gzip_stream, "FREE_BYTES", 1_000_000)
+    monkeypatch.setattr(gzip_stream, "UNLIMITED_BYTES", 1_000_000)
     for suffix in ("tex", "png"):
         bomb = tar(tmp_path / "a.tar.gz", *[(f"{name}.{suffix}", 10**6, FILE, bytes(10**6)) for name in range(5)])
         with pytest.raises(InputError, match="unpacks to more than"):

@@ -7,9 +7,9 @@ from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import InputError
 from im2latex.training.dataset import InMemoryDataset
-from pipeline.labelled import PART_ROWS, Label, write_labelled
 from pipeline.paths import ROOT
 from pipeline.project_renderer import RenderStageParams
+from pipeline.rendered_shards import PART_ROWS, Label, write_rendered_shards
 from tests.fakes import FakeRenderer
 
 VOCABULARY = Vocabulary([*SPECIALS, "a", "b"])
@@ -24,7 +24,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
 def write(labels: list[Label], folder: Path) -> dict[int, str]:
     render = load_section("render", RenderStageParams, ROOT / "params.yaml")
     bucket = load_section("bucket", BucketParams, ROOT / "params.yaml")
-    return write_labelled(labels, VOCABULARY, folder, "test", render, bucket)
+    return write_rendered_shards(labels, VOCABULARY, folder, "test", render, bucket)
 
 
 def test_every_label_is_a_sample_or_refused(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
-"""Labels to a folder of shards in one go: for benchmarks, and for held-out sets that are no part of the dataset.
+"""Rendered shards: labels to a folder of shards in one call, for benchmarks and held-out sets outside of the dataset.
 
-writes  <folder>/<split>/shard-NNNNN.parquet   records.SAMPLES, in order of the labels that were drawn
-        <folder>/buckets.json                  shapes of their own, around all of them
+writes  <folder>/<split>/shard-NNNNN.parquet   schemas.SAMPLES, in order of the labels that were rendered
+        <folder>/buckets.json                  bucket shapes chosen for all of them
 
-Nothing is filtered but labels that cannot be drawn: those come back, so that a score can count them as wrong.
+No label is filtered but those that cannot be rendered; they are returned, so that a score can count them as wrong.
 """
 
 from collections.abc import Sequence
@@ -29,13 +29,13 @@ _IMAGE = ("width", "height", "image")
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What is drawn, and the tokens, separated by one space, that a reader of the image should write."""
+    """The formula that is rendered, and the tokens, separated by one space, that a prediction should have."""
 
     drawn: str
     reference: str
 
 
-def write_labelled(
+def write_rendered_shards(
     labels: Sequence[Label],
     vocabulary: Vocabulary,
     folder: Path,
@@ -43,10 +43,10 @@ def write_labelled(
     render: RenderStageParams,
     bucket: BucketParams,
 ) -> dict[int, str]:
-    """Draw every label on all cores and write the shards; returns the reason for each number that has no image.
+    """Render every label on all cores and write the shards; returns the reason for each label without an image.
 
-    The column `formula_id` holds the number of the label, so that a label may stand in a set twice. Raises
-    `InputError` where none can be drawn.
+    The column `formula_id` holds the number of the label, so that a set may contain a label twice. Raises
+    `InputError` where no label can be rendered.
     """
     work = DatasetRenderer(render.renderer, render.image)
     starts = range(0, len(labels), PART_ROWS)
