@@ -94,7 +94,7 @@ class Stage(Generic[P]):
         """Usage, options, and the keys of the section in params.yaml: type, default, description."""
         head = " ".join(["usage: python -m", f"pipeline.{self.name}", *(f"[{name}]" for name in self.options)])
         options = [f"  {name}  {text}" for name, text in self.options.items()]
-        sections = {self.name: self.params, **self.settings}
+        sections: dict[str, type[Params]] = {self.name: self.params, **self.settings}
         keys = [line for name, kind in sections.items() for line in describe_keys(kind, name)]
         return "\n".join([head, *options, "", "Keys of params.yaml, or `dvc exp run -S KEY=VALUE`:", *keys])
 
