@@ -17,6 +17,6 @@ im2latex vocab build data/raw/mine/formulas.csv -o data/raw/mine/vocabulary.json
 im2latex vocab stats data/raw/mine/vocabulary.json data/raw/mine/formulas.csv
 
 # So few formulas are learned by heart at best. With thousands of them, leave the last two options out.
-dvc exp run -S dataset=mine -S tokenize.vocabulary.start=data/raw/mine/vocabulary.json \
+dvc exp run -S dataset=mine -S tokenize.vocabulary.init_from=data/raw/mine/vocabulary.json \
     -S train.budget.samples=4000 -S train.validate_every_samples=1000 "$@"
 im2latex vocab diff data/raw/mine/vocabulary.json data/tokenize/vocabulary.json
