@@ -91,7 +91,7 @@ def load_section(section: str, kind: type[P], path: Path = Path("params.yaml")) 
 
 def check_sections(path: Path, known: Iterable[str]) -> None:
     """Raise `ParamsError` where the file has a section that is not known."""
-    for name in load_yaml(path).keys() - set(known):
+    for name in sorted(load_yaml(path).keys() - set(known)):
         if renamed := renamed_key(str(name)):
             raise ParamsError(f"{path}: {name} is named {renamed} now; rename it")
         raise ParamsError(f"{path}: {name} is not a known section; known are {', '.join(known)}")
