@@ -19,7 +19,7 @@ import struct
 import sys
 
 from im2latex.errors import ImageError
-from im2latex.images.formats import DecodeLimits, RawImage, decode
+from im2latex.images.formats import DecodeLimits, RawImage, count_pages, decode, draw_page
 
 HEADER = struct.Struct(">I")
 READY = b"ready"
@@ -60,8 +60,6 @@ def _decode(data: bytes, page: int | None, limits: DecodeLimits) -> tuple[bytes,
     try:
         if page is None:
             return b"", decode(data, limits, _limit_time)
-        from im2latex.images.pdf import count_pages, draw_page
-
         if page == COUNT_PAGES:
             return str(count_pages(data)).encode(), _NO_IMAGE
         return b"", draw_page(data, page, limits)

@@ -1,8 +1,8 @@
 """Font size of a formula, estimated from its image.
 
-The unit of all lengths is the mean stroke width, ink over half the length of its edges, which hardly depends on the
-formula. The other features, in this unit, determine the font size: runs of ink and of paper, sizes of connected parts
-and of the whole. A small network of two layers, fitted by `recipes.font_size`, weighs them.
+The unit of all lengths is the mean stroke width, which hardly depends on the formula. The other features, in this unit,
+determine the font size: runs of ink and of paper, sizes of connected parts and of the whole. A small network of two
+layers, fitted by `recipes.font_size`, weighs them.
 
 reads  font_size.json, beside this file
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from im2latex.images.foreground import Ink
+from im2latex.images.foreground import Ink, stroke_width
 
 WEIGHTS_PATH = Path(str(files("im2latex.images") / "font_size.json"))
 FEATURE_NAMES = (
@@ -84,14 +84,6 @@ def extract_features(ink: Ink) -> tuple[NDArray[np.float32], float]:
         [min(unit, STROKE_PX), ink.shape[0] / unit, ink.shape[1] / unit, max(float(ink.mean()), 1e-3), count + 1]
     )
     return np.concatenate([whole, scaled]).astype(np.float32), unit
-
-
-def stroke_width(ink: Ink) -> float:
-    """Ink over half the length of its edges, in pixels; that length is the sum of the steps between pixels."""
-    padded = np.pad(np.where(ink < 0.15, 0, ink), 1)
-    down, right = np.diff(padded, axis=0)[:, :-1], np.diff(padded, axis=1)[:-1]
-    edges = float(np.hypot(down, right).sum())
-    return max(0.5, 2 * float(padded.sum()) / max(edges, 1e-6))
 
 
 def _runs(black: NDArray[np.bool_]) -> NDArray[np.int64]:

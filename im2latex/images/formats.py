@@ -1,10 +1,11 @@
-"""Bytes of an image file to pixels, within limits: the work of the decoder process (`decoder_worker`).
+"""Bytes of an image or PDF file to pixels, within limits: the work of the decoder process (`decoder_worker`).
 
 Only formats that Pillow decodes by itself, and none that starts a program. Of several frames it is the first; the EXIF
 orientation is applied. Untrusted bytes are decoded only in the decoder process; `decode_png` is for images that this
 project has written.
 
-The module imports Pillow and nothing else, since a decoder process is started for every command that reads an image.
+Pages of a PDF are drawn by pdfium. The module imports Pillow and nothing else, since a decoder process is started for
+every command that reads an image, and pdfium takes long to load.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from im2latex.errors import ImageError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from pypdfium2 import PdfDocument
 
 _PLUGINS = (
     PngImagePlugin.PngImageFile,
@@ -52,6 +54,9 @@ SUFFIXES = frozenset(
 PDF_MARK = b"%PDF-"
 PDF_PAGE = re.compile(r"(?P<file>.+\.pdf)#(?P<page>\d+)", re.IGNORECASE)
 """Name of one page of a PDF, counted from 1."""
+PDF_DPI = 300
+"""Type of 10 points is then 42 pixels high, more than twice what models read."""
+_POINTS_PER_INCH = 72  # of PDF
 MAX_PIXELS = 50_000_000
 """The largest image that is decoded; a page at 600 dpi has 35 million."""
 MAX_SCANS = 100
@@ -124,6 +129,38 @@ def decode(data: bytes, limits: DecodeLimits, limit_time: Callable[[float], None
     except Exception as error:  # noqa: BLE001 Pillow does not document what its decoders raise for damaged files
         message = " ".join(str(error).split())[:100] or type(error).__name__
         raise ImageError("not_an_image", f"the image is damaged: {message}") from None
+
+
+def count_pages(pdf: bytes) -> int:
+    """The number of pages of a PDF; raises `ImageError` not_an_image."""
+    with _open_pdf(pdf) as document:
+        return len(document)
+
+
+def draw_page(pdf: bytes, number: int, limits: DecodeLimits) -> RawImage:
+    """Page `number` (from 1), of shape (H, W, 3); raises `ImageError`: not_an_image, no_such_page, ..."""
+    from pypdfium2 import PdfiumError
+
+    with _open_pdf(pdf) as document:
+        if not 1 <= number <= len(document):
+            raise ImageError("no_such_page", f"there is no page {number}; the file has {len(document)}")
+        try:
+            page = document[number - 1]
+            width, height = (round(side * PDF_DPI / _POINTS_PER_INCH) for side in page.get_size())
+            check_size(width, height, limits)
+            pixels = page.render(scale=PDF_DPI / _POINTS_PER_INCH, rev_byteorder=True).to_numpy()[..., :3]
+            return RawImage(pixels.shape, pixels.tobytes())
+        except PdfiumError as error:
+            raise ImageError("not_an_image", f"page {number} cannot be drawn: {error}") from None
+
+
+def _open_pdf(pdf: bytes) -> PdfDocument:
+    from pypdfium2 import PdfDocument, PdfiumError
+
+    try:
+        return PdfDocument(pdf)
+    except PdfiumError as error:
+        raise ImageError("not_an_image", f"not a PDF that can be read: {error}") from None
 
 
 def decode_png(data: bytes) -> NDArray[np.uint8]:

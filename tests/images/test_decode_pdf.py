@@ -6,15 +6,14 @@ from PIL import Image
 
 from im2latex.errors import ImageError
 from im2latex.images.decode import borrow_decoder, count_pages, draw_page
-from im2latex.images.formats import DecodeLimits
-from im2latex.images.pdf import DPI
+from im2latex.images.formats import PDF_DPI, DecodeLimits
 from tests.images.typed import typed
 
 
 def two_pages() -> bytes:
     first, second = (Image.fromarray(typed(text)) for text in ("x = 1", "y"))
     file = io.BytesIO()
-    first.save(file, "PDF", save_all=True, append_images=[second], resolution=DPI)
+    first.save(file, "PDF", save_all=True, append_images=[second], resolution=PDF_DPI)
     return file.getvalue()
 
 
