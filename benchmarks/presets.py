@@ -37,7 +37,7 @@ from im2latex.rendering.renderer import TexRenderer
 from im2latex.schemas import SAMPLES, formula_id
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams
-from im2latex.training.trainer import Callback, Row, Trainer
+from im2latex.training.trainer import Callback, MetricsRow, Trainer
 from im2latex.training.validation import ValidationExample
 from pipeline.project import project_normalizer
 from pipeline.project_renderer import RenderStageParams
@@ -162,15 +162,17 @@ def _speed(name: str, shards: Path, vocabulary: Vocabulary, samples: int) -> flo
 class _Note(Callback):
     """Passes each row on."""
 
-    def __init__(self, note: Callable[[Row], None]) -> None:
+    def __init__(self, note: Callable[[MetricsRow], None]) -> None:
         self._note = note
 
-    def on_validation(self, row: Row, examples: Sequence[ValidationExample]) -> None:  # noqa: ARG002
+    def on_validation(self, row: MetricsRow, examples: Sequence[ValidationExample]) -> None:  # noqa: ARG002
         """Pass the row on."""
         self._note(row)
 
 
-def _fit(recipe: TrainParams, shards: Path, vocabulary: Vocabulary, state: Path, note: Callable[[Row], None]) -> None:
+def _fit(
+    recipe: TrainParams, shards: Path, vocabulary: Vocabulary, state: Path, note: Callable[[MetricsRow], None]
+) -> None:
     """Train on the processor."""
     settings = TrainerParams(accelerator="cpu")
     Trainer(recipe, shards, vocabulary, "benchmark", state, settings=settings, callback=_Note(note)).fit()

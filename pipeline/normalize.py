@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import typer
 
-from im2latex.dataset.readers.files import Row, read_as_lines
+from im2latex.dataset.readers.files import FormulaRow, read_as_lines
 from im2latex.dataset.readers.layouts import read_raw_formulas
 from im2latex.dataset.splits import precedence, split_of
 from im2latex.errors import InputError, LatexError
@@ -61,7 +61,7 @@ def _verdict(formula: str, normalizer: Normalizer) -> dict[str, str | list[str]]
         return {"reason": error.reason, "detail": error.sentence}
 
 
-def owners(rows: Iterator[Row]) -> dict[str, int]:
+def owners(rows: Iterator[FormulaRow]) -> dict[str, int]:
     """For each formula the number of the row that keeps it.
 
     A row in a given held-out split goes first, so that a published test set stays whole; then the group first by
@@ -98,7 +98,7 @@ def _cache(params: NormalizerParams) -> PartCache:
     return PartCache(cache_root(), "normalize", key)
 
 
-def _jobs(params: NormalizeParams) -> Iterator[tuple[list[Row], Job]]:
+def _jobs(params: NormalizeParams) -> Iterator[tuple[list[FormulaRow], Job]]:
     """Each part with its rows, those that hold no formula included."""
     Normalizer(params.normalizer)  # a team's file that is missing or wrong is refused here, before any work
     cache, work = _cache(params.normalizer), NormalizePart(params.normalizer)
@@ -115,7 +115,7 @@ def work(run: StageRun[NormalizeParams]) -> None:
     kept_by = owners(read_raw_formulas(dataset))
     if not kept_by:
         raise InputError(f"{dataset}: holds no formula; put one a line into a .txt file there")
-    waiting: deque[list[Row]] = deque()
+    waiting: deque[list[FormulaRow]] = deque()
 
     def waited() -> Iterator[Job]:
         for chunk, job in _jobs(run.params):
@@ -146,7 +146,7 @@ def _custom_files(params: NormalizerParams) -> dict[str, str]:
 
 def _account(
     run: StageRun[NormalizeParams],
-    chunk: list[Row],
+    chunk: list[FormulaRow],
     verdicts: pa.Table,
     kept_by: dict[str, int],
     first: int,

@@ -45,7 +45,7 @@ from im2latex.training.finetune import Pretrained, open_pretrained
 from im2latex.training.loggers import Logger, open_loggers
 from im2latex.training.metrics_log import MetricsLog
 from im2latex.training.state import FORMAT, InterruptedRunError
-from im2latex.training.trainer import Callback, Row, Trainer, format_row
+from im2latex.training.trainer import Callback, MetricsRow, Trainer, format_row
 from im2latex.training.validation import ValidationExample
 from pipeline.paths import DATA, REPORTS, cache_root, state_root
 from pipeline.stage import Stage, StageRun
@@ -68,15 +68,15 @@ class StageCallback(Callback):
         self.metrics, self.examples = MetricsLog(state / "log.jsonl"), MetricsLog(state / "samples.jsonl")
         self.loggers: Sequence[Logger] = ()
         self._vocabulary, self._save = vocabulary, save
-        self._unsaved: list[Row] = []
+        self._unsaved: list[MetricsRow] = []
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[MetricsRow]:
         """All rows so far; rows of steps that are repeated are replaced."""
         first = self._unsaved[0]["samples"] if self._unsaved else float("inf")
         return [*(row for row in self.metrics.rows if row["samples"] < first), *self._unsaved]
 
-    def on_validation(self, row: Row, examples: Sequence[ValidationExample]) -> None:
+    def on_validation(self, row: MetricsRow, examples: Sequence[ValidationExample]) -> None:
         """Save the row and the predictions, and pass the row to every logger."""
         if self._save:
             self.metrics.add([row])
@@ -221,7 +221,7 @@ class _Curves(Live):
             super()._init_dvc()
 
 
-def _draw_curves(rows: list[Row], clock_bound: bool = False) -> None:
+def _draw_curves(rows: list[MetricsRow], clock_bound: bool = False) -> None:
     """Write the rows with DVCLive, whose files `dvc plots` and `dvc exp show` read.
 
     The summary metrics.json says where the clock decided the end of training.

@@ -19,7 +19,7 @@ ALL = "all"
 """The split of formulas whose source gives none."""
 
 app = typer.Typer(cls=Group, help="Build, show and compare vocabularies.", no_args_is_help=True, rich_markup_mode=None)
-Formulas = Annotated[
+FormulaSource = Annotated[
     Path,
     typer.Argument(
         help="formulas (.txt .jsonl .csv .parquet, .gz, `split` optional), a folder of these, or an artifact: "
@@ -27,7 +27,7 @@ Formulas = Annotated[
     ),
 ]
 VocabularyPath = Annotated[Path, typer.Argument(help="vocabulary.json; that of the pipeline is in data/tokenize")]
-Tokens = Annotated[list[str] | None, typer.Option(help="a token; may be repeated")]
+TokenOption = Annotated[list[str] | None, typer.Option(help="a token; may be repeated")]
 Type = Annotated[
     str, typer.Option("--type", help="word_level: one id per token; bpe: also ids for frequent token sequences")
 ]
@@ -38,7 +38,7 @@ Merges = Annotated[
 
 @app.command(cls=Command)
 def build(
-    formulas: Formulas,
+    formulas: FormulaSource,
     out: Annotated[Path, typer.Option("-o", "--out", help="vocabulary.json")],
     type_: Type = "word_level",
     min_frequency: Annotated[int, typer.Option(min=1, help="least occurrences in the training split")] = 2,
@@ -49,8 +49,8 @@ def build(
         bool, typer.Option(help="encode text boxes and lengths symbol by symbol; or each is one entry")
     ] = True,
     merges: Merges = None,
-    include: Tokens = None,
-    exclude: Tokens = None,
+    include: TokenOption = None,
+    exclude: TokenOption = None,
     init_from: Annotated[Path | None, typer.Option(help="vocabulary.json whose tokens keep their ids")] = None,
 ) -> None:
     """Fit a vocabulary on the formulas of the split `train`, or on all where no split is given.
@@ -123,7 +123,7 @@ def diff(old: VocabularyPath, new: VocabularyPath) -> None:
 
 
 @app.command(cls=Command)
-def stats(vocabulary: VocabularyPath, formulas: Formulas) -> None:
+def stats(vocabulary: VocabularyPath, formulas: FormulaSource) -> None:
     """Print out-of-vocabulary rates, rare tokens, and the effect of another `min_frequency`.
 
     Each symbol of a spelled token counts as a token.

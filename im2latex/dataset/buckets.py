@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from im2latex.config import Params
-from im2latex.dataset.bucket_search import search
+from im2latex.dataset.bucket_search import Ints, search
 from im2latex.errors import ArtifactError
-
-Ints = NDArray[np.int64]
 
 PUBLISHED_SIZES = (
     *((240, 100), (320, 80), (400, 80), (400, 100), (480, 80), (480, 100), (560, 80), (560, 100), (640, 80)),

@@ -43,7 +43,7 @@ from im2latex.types import Tokenizer
 
 DECIMALS = 6
 
-Mask = NDArray[np.bool_]
+RowMask = NDArray[np.bool_]
 
 
 class EvaluateParams(Params):
@@ -133,11 +133,11 @@ class _ScoredRows:
         """Names of the splits that have predictions from images."""
         return sorted(set(self._splits[self._inputs == IMAGE]))
 
-    def mask(self, kind: str, split: str) -> Mask:
+    def mask(self, kind: str, split: str) -> RowMask:
         """The rows of one kind of input and one split."""
         return np.asarray((self._inputs == kind) & (self._splits == split), bool)
 
-    def block(self, mask: Mask) -> dict[str, Any]:
+    def block(self, mask: RowMask) -> dict[str, Any]:
         """Scores, n and intervals of some rows."""
         columns: Columns = {name: column[mask] for name, column in self._columns.items()}
         sums = sum_columns(columns)
@@ -147,7 +147,7 @@ class _ScoredRows:
             "intervals": {name: [round(low, DECIMALS), round(high, DECIMALS)] for name, (low, high) in bounds.items()},
         }
 
-    def summary(self, mask: Mask) -> dict[str, Any]:
+    def summary(self, mask: RowMask) -> dict[str, Any]:
         """The block of some rows with their failures and errors, and the blocks of subsets of these rows."""
         failures = {name: _counts(reasons, mask) for name, reasons in self._failures.items()}
         lengths = length_classes(self._columns["ref_tokens"], self._params.length_edges)
@@ -160,7 +160,7 @@ class _ScoredRows:
             del blocks["by_group"]
         return {"tokenizer": self._tokenizer} | self.block(mask) | failures | {"errors": self._errors(mask)} | blocks
 
-    def _errors(self, mask: Mask) -> dict[str, Any]:
+    def _errors(self, mask: RowMask) -> dict[str, Any]:
         """The number of predictions of each kind, and the confused tokens."""
         rows = [int(row) for row in np.flatnonzero(mask)]
         pairs = [(self._references[row], self._hypotheses[row]) for row in rows]
@@ -172,18 +172,18 @@ class _ScoredRows:
         counts = {name: kinds[name] for name in ERROR_KINDS if kinds[name]}
         return {"kinds": counts} | confusions(pairs, self._params.top_k)
 
-    def _features(self, mask: Mask) -> dict[str, Mask]:
+    def _features(self, mask: RowMask) -> dict[str, RowMask]:
         found = [features(text) if chosen else () for text, chosen in zip(self._references, mask, strict=True)]
         return {name: np.array([name in row for row in found], bool) for name in FEATURES}
 
-    def _largest_groups(self, mask: Mask) -> dict[str, Mask]:
+    def _largest_groups(self, mask: RowMask) -> dict[str, RowMask]:
         """The largest groups; those of equal size in order of name."""
         counts = Counter(self._groups[mask & (self._groups != "")])
         largest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: self._params.top_k]
         return {name: np.asarray(self._groups == name, bool) for name, _ in largest}
 
 
-def _counts(reasons: list[str | None], mask: Mask) -> dict[str, int]:
+def _counts(reasons: list[str | None], mask: RowMask) -> dict[str, int]:
     """The number of rows with each reason, the most frequent first."""
     counts = Counter(reason for reason, chosen in zip(reasons, mask, strict=True) if chosen and reason is not None)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -39,10 +39,10 @@ RENDERED = image_schema(
 )
 PART_ROWS = 500
 
-Row = dict[str, object]
+RenderedRow = dict[str, object]
 
 
-def render_rows(rows: Iterable[RawFormula | BadRow], params: RendererParams) -> Iterator[Row]:
+def render_rows(rows: Iterable[RawFormula | BadRow], params: RendererParams) -> Iterator[RenderedRow]:
     """Render rows in order, on all cores; yields rows of RENDERED, with images cropped to the ink."""
     pool = joblib.Parallel(n_jobs=worker_count(), return_as="generator", pre_dispatch="2*n_jobs")
     source = iter(rows)
@@ -51,7 +51,7 @@ def render_rows(rows: Iterable[RawFormula | BadRow], params: RendererParams) -> 
         yield from drawn
 
 
-def _render(rows: Sequence[RawFormula | BadRow], params: RendererParams) -> list[Row]:
+def _render(rows: Sequence[RawFormula | BadRow], params: RendererParams) -> list[RenderedRow]:
     formulas = [row.formula for row in rows if isinstance(row, RawFormula)]
     drawn = iter(create_renderer(params).render(formulas))
     return [_bad_row(row) if isinstance(row, BadRow) else _row(row, *_image(next(drawn))) for row in rows]
@@ -64,7 +64,7 @@ def _image(rendering: Rendering) -> tuple[bytes | None, int | None, int | None, 
     return encode_png(rendering.pixels), width, height, None
 
 
-def _row(row: RawFormula, png: bytes | None, width: int | None, height: int | None, reason: str | None) -> Row:
+def _row(row: RawFormula, png: bytes | None, width: int | None, height: int | None, reason: str | None) -> RenderedRow:
     return {
         "id": row.source_id or formula_id(row.formula),
         "formula": row.formula,
@@ -75,11 +75,11 @@ def _row(row: RawFormula, png: bytes | None, width: int | None, height: int | No
     }
 
 
-def _bad_row(row: BadRow) -> Row:
+def _bad_row(row: BadRow) -> RenderedRow:
     return {"id": row.source_id or row.place, "reason": f"{row.reason}: {row.detail}"}
 
 
-def write_parquet(rows: Iterator[Row], out: Path) -> tuple[int, int]:
+def write_parquet(rows: Iterator[RenderedRow], out: Path) -> tuple[int, int]:
     """Write RENDERED; returns how many rows there are and how many of them have no image."""
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.is_dir():
@@ -98,7 +98,7 @@ def write_parquet(rows: Iterator[Row], out: Path) -> tuple[int, int]:
     return total, failed
 
 
-def write_folder(rows: Iterator[Row], out: Path) -> tuple[int, int]:
+def write_folder(rows: Iterator[RenderedRow], out: Path) -> tuple[int, int]:
     """Write one PNG a row and render.jsonl, whose `image` is then the file's name; counts as `write_parquet`.
 
     Rows of one id get files of their own. Files of an earlier rendering, which render.jsonl lists, are written anew;

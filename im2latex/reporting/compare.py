@@ -8,7 +8,7 @@ from im2latex.errors import UsageError
 from im2latex.metrics.pairing import RowPairs, pair_rows
 from im2latex.metrics.registry import in_order, lower_is_better
 from im2latex.metrics.significance import PairedTest, paired_bootstrap
-from im2latex.reporting.gallery import Row, error_share, is_correct
+from im2latex.reporting.gallery import ScoredRow, error_share, is_correct
 from im2latex.reporting.run_data import RunData
 from im2latex.reporting.runs import differing_params
 
@@ -54,8 +54,8 @@ class ScorePair:
 class SamplePair:
     """One formula as both runs predicted it (rows of `schemas.SCORES`). `gain` is above 0 where B is better."""
 
-    a: Row
-    b: Row
+    a: ScoredRow
+    b: ScoredRow
     gain: float
 
 
@@ -151,7 +151,7 @@ def _sample_pairs(a: RunData, b: RunData, pairs: RowPairs) -> list[SamplePair]:
     return [SamplePair(one, other, _gain(one, other)) for one, other in zip(left, right, strict=True)]
 
 
-def _gain(a: Row, b: Row) -> float:
+def _gain(a: ScoredRow, b: ScoredRow) -> float:
     """How much better B is: 1 for a formula that is now correct, and the decrease of the share of wrong tokens."""
     if a["image_exact"] is None or b["image_exact"] is None:
         a, b = ({**row, "image_exact": None} for row in (a, b))

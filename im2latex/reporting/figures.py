@@ -18,7 +18,7 @@ from im2latex.images.arrays import Pixels, crop
 from im2latex.images.formats import decode_png
 from im2latex.reporting.report_model import InlineImage
 
-Ink = NDArray[np.bool_]
+InkMask = NDArray[np.bool_]
 
 INK = 128
 """Darker than this is ink."""
@@ -94,7 +94,7 @@ def overlay(reference: Pixels, hypothesis: Pixels) -> NDArray[np.uint8]:
     return np.hstack(blocks) if blocks else np.zeros((1, 1), np.uint8)
 
 
-def _shift(a: Ink, b: Ink) -> int:
+def _shift(a: InkMask, b: InkMask) -> int:
     """Rows by which `b` must move down to cover `a`; every column shape found in both votes with its height."""
     tops: dict[bytes, Counter[int]] = defaultdict(Counter)
     for column in a.T[a.any(axis=0)]:
@@ -108,12 +108,12 @@ def _shift(a: Ink, b: Ink) -> int:
     return min(votes, key=lambda shift: (-votes[shift], abs(shift), shift), default=0)
 
 
-def _shape(column: Ink) -> tuple[bytes, int]:
+def _shape(column: InkMask) -> tuple[bytes, int]:
     rows = np.flatnonzero(column)
     return column[rows[0] : rows[-1] + 1].tobytes(), int(rows[0])
 
 
-def _level(a: Ink, b: Ink, shift: int) -> tuple[Ink, Ink]:
+def _level(a: InkMask, b: InkMask, shift: int) -> tuple[InkMask, InkMask]:
     """Pad both to one height, `b` moved down by `shift` rows."""
     above_a, above_b = max(0, -shift), max(0, shift)
     height = max(above_a + len(a), above_b + len(b))
@@ -121,13 +121,13 @@ def _level(a: Ink, b: Ink, shift: int) -> tuple[Ink, Ink]:
     return padded[0], padded[1]
 
 
-def _same_width(a: Ink, b: Ink) -> tuple[Ink, Ink]:
+def _same_width(a: InkMask, b: InkMask) -> tuple[InkMask, InkMask]:
     width = max(a.shape[1], b.shape[1])
     padded = [np.pad(ink, ((0, 0), (0, width - ink.shape[1]))) for ink in (a, b)]
     return padded[0], padded[1]
 
 
-def _blend(reference: Ink, hypothesis: Ink) -> NDArray[np.uint8]:
+def _blend(reference: InkMask, hypothesis: InkMask) -> NDArray[np.uint8]:
     colours = np.full(reference.shape, OverlayPixel.PAPER, np.uint8)
     colours[reference & hypothesis] = OverlayPixel.BOTH
     colours[reference & ~hypothesis] = OverlayPixel.MISSED

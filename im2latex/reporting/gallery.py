@@ -15,7 +15,7 @@ from im2latex.rendering.renderer import Renderer, Rendering
 from im2latex.reporting.figures import grey_image, overlay, overlay_image, stored_image
 from im2latex.reporting.report_model import Example, Gallery, InlineImage
 
-Row = Mapping[str, Any]
+ScoredRow = Mapping[str, Any]
 """A row of schemas.SCORES."""
 
 
@@ -28,13 +28,13 @@ class GalleryParams(Params):
     render_density: float = Field(default=2.0, gt=0, description="rendered image pixels in one CSS pixel")
 
 
-def choose_examples(rows: Sequence[Row], params: GalleryParams) -> dict[str, tuple[str, list[Row]]]:
+def choose_examples(rows: Sequence[ScoredRow], params: GalleryParams) -> dict[str, tuple[str, list[ScoredRow]]]:
     """Select groups of rows by title, each with its rule in words; no sample is in two groups."""
     left = sorted(rows, key=lambda row: row["formula_id"])
     middle = sorted(map(error_share, left))[len(left) // 2] if left else 0.0
-    groups: dict[str, tuple[str, list[Row]]] = {}
+    groups: dict[str, tuple[str, list[ScoredRow]]] = {}
 
-    def select(title: str, rule: str, order: Callable[[Row], Any]) -> None:
+    def select(title: str, rule: str, order: Callable[[ScoredRow], Any]) -> None:
         nonlocal left
         sort_runs = sorted(left, key=order)
         groups[title] = (rule, sort_runs[: params.examples])
@@ -60,7 +60,7 @@ def choose_examples(rows: Sequence[Row], params: GalleryParams) -> dict[str, tup
 
 
 def draw_examples(
-    groups: Mapping[str, tuple[str, Sequence[Row]]],
+    groups: Mapping[str, tuple[str, Sequence[ScoredRow]]],
     inputs: Mapping[str, bytes],
     renderer: Renderer | None,
     params: GalleryParams,
@@ -75,7 +75,7 @@ def draw_examples(
     )
 
 
-def example(row: Row, png: bytes | None, rendered: Mapping[str, Rendering], params: GalleryParams) -> Example:
+def example(row: ScoredRow, png: bytes | None, rendered: Mapping[str, Rendering], params: GalleryParams) -> Example:
     """One selected row; `png` is the input image, `rendered` has both formulas where they typeset."""
     reference, hypothesis = rendered.get(row["reference"]), rendered.get(row["hypothesis"])
     prediction: InlineImage | None = None
@@ -97,21 +97,21 @@ def example(row: Row, png: bytes | None, rendered: Mapping[str, Rendering], para
     )
 
 
-def formula_ids(groups: Mapping[str, tuple[str, Iterable[Row]]]) -> set[str]:
+def formula_ids(groups: Mapping[str, tuple[str, Iterable[ScoredRow]]]) -> set[str]:
     """The formula_ids of all selected rows."""
     return {row["formula_id"] for _, rows in groups.values() for row in rows}
 
 
-def _length(row: Row) -> int:
+def _length(row: ScoredRow) -> int:
     return len(row["reference"].split())
 
 
-def error_share(row: Row) -> float:
+def error_share(row: ScoredRow) -> float:
     """Wrong tokens of one sample as a share of the longer formula; 0 is perfect."""
     return float(row["edits"]) / max(_length(row), len(row["hypothesis"].split()), 1)
 
 
-def is_correct(row: Row) -> bool:
+def is_correct(row: ScoredRow) -> bool:
     """Whether the image equals that of the reference or, without image metrics, the string does."""
     return bool(row["exact"] if row["image_exact"] is None else row["image_exact"])
 

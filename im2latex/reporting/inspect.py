@@ -32,7 +32,7 @@ IMAGE_COLUMNS = ("image", "before", "after")
 MIN_PREFIX = 6
 """Fewest characters of a formula_id that may stand for the whole; pages and messages show twelve."""
 
-Row = dict[str, Any]
+ArtifactRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,21 @@ class Artifact:
         """The column that identifies samples; None without one."""
         return next((name for name in ID_COLUMNS if name in self.columns), None)
 
-    def name_of(self, row: Row) -> str:
+    def name_of(self, row: ArtifactRow) -> str:
         """The id of the sample in a row; empty where the file has no ids."""
         return str(row[self.key]) if self.key else ""
 
-    def first(self, count: int) -> list[Row]:
+    def first(self, count: int) -> list[ArtifactRow]:
         """Its first rows."""
         try:
             with pq.ParquetFile(self.path) as file:
                 batch = next(file.iter_batches(max(1, count)), None)
-            rows: list[Row] = batch.to_pylist()[:count] if batch is not None else []
+            rows: list[ArtifactRow] = batch.to_pylist()[:count] if batch is not None else []
         except PARQUET_ERRORS as error:
             raise InputError(f"{self.path}: damaged ({error})") from None
         return rows
 
-    def rows_of(self, name: str) -> list[Row]:
+    def rows_of(self, name: str) -> list[ArtifactRow]:
         """All rows of the sample whose id is or begins with `name`; raises `InputError` unless there is exactly one."""
         if self.key is None:
             raise InputError(
@@ -95,14 +95,14 @@ class Artifact:
         whole = name if name in found else next(iter(found))
         return [row for row in self.matching(whole) if row[self.key] == whole]
 
-    def matching(self, name: str, columns: list[str] | None = None) -> Iterator[Row]:
+    def matching(self, name: str, columns: list[str] | None = None) -> Iterator[ArtifactRow]:
         """Rows whose id begins with `name`; a row group's other columns are read only where it holds one."""
         try:
             yield from self._matching(name, columns)
         except PARQUET_ERRORS as error:
             raise InputError(f"{self.path}: damaged ({error})") from None
 
-    def _matching(self, name: str, columns: list[str] | None) -> Iterator[Row]:
+    def _matching(self, name: str, columns: list[str] | None) -> Iterator[ArtifactRow]:
         with pq.ParquetFile(self.path) as file:
             for group in range(file.num_row_groups):
                 ids = file.read_row_group(group, columns=[self.key])[self.key].cast(pa.string())
@@ -111,10 +111,10 @@ class Artifact:
                     yield from file.read_row_group(group, columns=columns).filter(chosen).to_pylist()
 
 
-def rows_in_other_artifacts(path: Path, name: str) -> dict[str, list[Row]]:
+def rows_in_other_artifacts(path: Path, name: str) -> dict[str, list[ArtifactRow]]:
     """The rows of a sample in the other artifacts of the file's project, by stage in the order of the graph."""
     data = next((folder for folder in path.resolve().parents if folder.name == "data"), None)
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[ArtifactRow]] = {}
     for stage in STAGES if data else ():
         assert data
         for file in sorted((data / stage).rglob("*.parquet")):
@@ -127,7 +127,7 @@ def rows_in_other_artifacts(path: Path, name: str) -> dict[str, list[Row]]:
     return found
 
 
-def image(row: Row) -> bytes | None:
+def image(row: ArtifactRow) -> bytes | None:
     """The first encoded image in a row."""
     found = (row[name]["bytes"] for name in IMAGE_COLUMNS if isinstance(row.get(name), dict) and row[name].get("bytes"))
     data: bytes | None = next(found, None)
@@ -146,7 +146,7 @@ KEY_COLUMNS = ("input", "style", "rank")
 """Columns that distinguish the rows of one sample, and are therefore shown of each."""
 
 
-def overview(artifact: Artifact, rows: Iterable[Row], columns: int | None) -> Group:
+def overview(artifact: Artifact, rows: Iterable[ArtifactRow], columns: int | None) -> Group:
     """Columns and first rows, a value a line; `columns` is the width of images, None for their sizes alone."""
     title = f"{artifact.path}: {artifact.rows:,} rows in {artifact.groups:,} row groups, {artifact.size:,} bytes"
     schema = _listing(max(map(len, artifact.columns), default=0))
@@ -158,7 +158,9 @@ def overview(artifact: Artifact, rows: Iterable[Row], columns: int | None) -> Gr
     return Group(*parts)
 
 
-def sample(artifact: Artifact, rows: list[Row], others: Mapping[str, list[Row]], columns: int | None) -> Group:
+def sample(
+    artifact: Artifact, rows: list[ArtifactRow], others: Mapping[str, list[ArtifactRow]], columns: int | None
+) -> Group:
     """One sample: its rows here, after the first only what differs from it; of other artifacts the new values."""
     parts: list[RenderableType] = []
     shown = {(name, repr(value)) for row in rows for name, value in row.items()}
@@ -176,7 +178,7 @@ def sample(artifact: Artifact, rows: list[Row], others: Mapping[str, list[Row]],
     return Group(*parts[:-1])
 
 
-def _row(row: Row, columns: int | None, overflow: Any = "fold") -> list[RenderableType]:
+def _row(row: ArtifactRow, columns: int | None, overflow: Any = "fold") -> list[RenderableType]:
     table = _listing(max(map(len, row)), overflow)
     for name, value in row.items():
         table.add_row(name, Text(_value(name, value)))

@@ -13,17 +13,15 @@ from types import TracebackType
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from im2latex.errors import ToolError
+from im2latex.images.arrays import Pixels
 from im2latex.rendering.renderer import Renderer, Rendering
 from im2latex.rendering.typesetter import TIMEOUT
 from im2latex.serving.batching import DynamicBatcher
 from im2latex.types import Prediction
 
 MAX_BATCH_SIZE = 8
-
-Pixels = NDArray[np.uint8]
 
 
 class BatchPredictor(Protocol):

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from im2latex.errors import Im2LatexError
 from im2latex.parallel.cancellation import Cancellation
 
-Item = TypeVar("Item")
+Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
@@ -22,16 +22,16 @@ class QueueFullError(Im2LatexError):
     """The queue is full, or closed."""
 
 
-class DynamicBatcher(Generic[Item, Result]):
+class DynamicBatcher(Generic[Task, Result]):
     """Computes items of many callers in batches, on threads that exist while the context is open."""
 
     def __init__(
         self,
-        function: Callable[[Sequence[Item]], Sequence[Result]],
+        function: Callable[[Sequence[Task]], Sequence[Result]],
         *,
         max_batch_size: int,
         max_queue_size: int,
-        key: Callable[[Item], Hashable] = lambda _: None,
+        key: Callable[[Task], Hashable] = lambda _: None,
         num_threads: int = 1,
     ) -> None:
         """Batch calls of `function`.
@@ -49,12 +49,12 @@ class DynamicBatcher(Generic[Item, Result]):
         self._max_queue_size = max_queue_size
         self._key = key
         self._num_threads = num_threads
-        self._queue: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._queue: deque[tuple[Task, asyncio.Future[Result]]] = deque()
         self._not_empty = asyncio.Event()
         self._is_open = False
         self._running: set[Cancellation] = set()
 
-    async def __aenter__(self) -> "DynamicBatcher[Item, Result]":
+    async def __aenter__(self) -> "DynamicBatcher[Task, Result]":
         """Start the threads."""
         self._pool = ThreadPoolExecutor(max_workers=self._num_threads)
         self._loops = [asyncio.create_task(self._process_queue()) for _ in range(self._num_threads)]
@@ -79,7 +79,7 @@ class DynamicBatcher(Generic[Item, Result]):
         """Items in the queue, without those of running batches."""
         return len(self._queue)
 
-    async def submit(self, item: Item) -> Result:
+    async def submit(self, item: Task) -> Result:
         """Return the result for one item; raises `QueueFullError`, and whatever the function raises for the item."""
         if not self._is_open or len(self._queue) >= self._max_queue_size:
             raise QueueFullError(f"{len(self._queue)} other requests are in the queue; try again in a moment")
@@ -97,7 +97,7 @@ class DynamicBatcher(Generic[Item, Result]):
             else:
                 self._not_empty.clear()
 
-    def _next_batch(self) -> list[tuple[Item, "asyncio.Future[Result]"]]:
+    def _next_batch(self) -> list[tuple[Task, "asyncio.Future[Result]"]]:
         """Remove the oldest item and others of its key from the queue, in the order of arrival."""
         pending = [entry for entry in self._queue if not entry[1].done()]
         batch = [entry for entry in pending if self._key(entry[0]) == self._key(pending[0][0])][: self._max_batch_size]
@@ -105,7 +105,7 @@ class DynamicBatcher(Generic[Item, Result]):
         self._queue = deque(entry for entry in pending if id(entry[1]) not in selected)
         return batch
 
-    async def _compute(self, batch: list[tuple[Item, "asyncio.Future[Result]"]]) -> None:
+    async def _compute(self, batch: list[tuple[Task, "asyncio.Future[Result]"]]) -> None:
         """Set the result of each item; if the batch fails, compute each item alone, so that only the culprit fails."""
         batch = [entry for entry in batch if not entry[1].done()]
         if not batch:
@@ -137,6 +137,6 @@ class DynamicBatcher(Generic[Item, Result]):
             else:
                 future.set_result(call.result()[index])
 
-    def _call(self, cancellation: Cancellation, items: Sequence[Item]) -> Sequence[Result]:
+    def _call(self, cancellation: Cancellation, items: Sequence[Task]) -> Sequence[Result]:
         with cancellation.active():
             return self._function(items)

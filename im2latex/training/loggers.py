@@ -18,8 +18,6 @@ from pydantic import Field
 from im2latex.config import Params
 from im2latex.errors import InputError, ToolError, UsageError
 
-Row = Mapping[str, float]
-
 CHECKPOINT_FILES = ("model.safetensors", "checkpoint.json")
 _RUN = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*){2}", re.ASCII)
 
@@ -35,7 +33,7 @@ class LoggerParams(Params):
 class Logger(Protocol):
     """Receives the rows of metrics of a run, then its checkpoint."""
 
-    def log_metrics(self, row: Row) -> None:
+    def log_metrics(self, row: Mapping[str, float]) -> None:
         """Log losses, learning rate and scores at step `samples`."""
 
     def finalize(self, checkpoint: Path | None) -> None:
@@ -43,7 +41,7 @@ class Logger(Protocol):
 
 
 def open_loggers(
-    params: LoggerParams, cache: Path, name: str, config: Mapping[str, Any], past: Sequence[Row]
+    params: LoggerParams, cache: Path, name: str, config: Mapping[str, Any], past: Sequence[Mapping[str, float]]
 ) -> list[Logger]:
     """The loggers that `params` ask for; they start with the `past` rows of a resumed run.
 
@@ -60,12 +58,12 @@ def open_loggers(
 class TensorBoardRows:
     """Lightning's TensorBoardLogger, with one folder of event files per run: a resumed run writes it anew."""
 
-    def __init__(self, folder: Path, past: Sequence[Row]) -> None:
+    def __init__(self, folder: Path, past: Sequence[Mapping[str, float]]) -> None:
         _extra("tensorboard")
         self._folder, self._past = folder, list(past)
         self._logger: Any = None
 
-    def log_metrics(self, row: Row) -> None:
+    def log_metrics(self, row: Mapping[str, float]) -> None:
         """Write the row to the event file."""
         if self._logger is None:
             from lightning_fabric.loggers.tensorboard import TensorBoardLogger
@@ -82,7 +80,7 @@ class TensorBoardRows:
         if self._logger is not None:
             self._logger.finalize("success" if checkpoint else "stopped")
 
-    def _log(self, row: Row) -> None:
+    def _log(self, row: Mapping[str, float]) -> None:
         self._logger.log_metrics(_metrics(row), step=int(row["samples"]))
 
 
@@ -90,13 +88,19 @@ class WandbLogger:
     """One run of Weights & Biases; its checkpoint becomes an artifact of type `model`."""
 
     def __init__(
-        self, project: str, mode: str, cache: Path, name: str, config: Mapping[str, Any], past: Sequence[Row]
+        self,
+        project: str,
+        mode: str,
+        cache: Path,
+        name: str,
+        config: Mapping[str, Any],
+        past: Sequence[Mapping[str, float]],
     ) -> None:
         self._library = _extra("wandb")
         self._settings = {"project": project, "mode": mode, "id": name, "config": dict(config)}
         self._folder, self._past, self._run = cache, list(past), None
 
-    def log_metrics(self, row: Row) -> None:
+    def log_metrics(self, row: Mapping[str, float]) -> None:
         """Log the row; its step are the samples seen."""
         if self._run is None:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -122,11 +126,11 @@ class WandbLogger:
         self._run.finish(exit_code=0 if checkpoint else 1)
 
     @staticmethod
-    def _log(run: Any, row: Row) -> None:
+    def _log(run: Any, row: Mapping[str, float]) -> None:
         run.log(_metrics(row), step=int(row["samples"]))
 
 
-def _metrics(row: Row) -> dict[str, float]:
+def _metrics(row: Mapping[str, float]) -> dict[str, float]:
     """A row without `samples`, which are its step."""
     return {name: value for name, value in row.items() if name != "samples"}
 

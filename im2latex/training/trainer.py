@@ -37,13 +37,13 @@ TIMED_STEPS = 40
 PROGRESS_SECONDS = 20.0
 """Shortest time between two lines of progress."""
 
-Row = dict[str, float]
+MetricsRow = dict[str, float]
 
 
 class Callback:
     """Receives what happens in a training; called in the first process only."""
 
-    def on_validation(self, row: Row, examples: Sequence[ValidationExample]) -> None:
+    def on_validation(self, row: MetricsRow, examples: Sequence[ValidationExample]) -> None:
         """A validation that counts: losses, learning rate and scores by samples seen, and a few predictions."""
 
     def on_message(self, text: str) -> None:
@@ -277,7 +277,7 @@ class ProgressMeter:
         )
 
 
-def format_row(row: Row) -> str:
+def format_row(row: MetricsRow) -> str:
     """A row of metrics on one line."""
     return "  ".join(f"{name} {value:,.6g}" for name, value in row.items())
 

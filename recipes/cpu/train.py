@@ -37,7 +37,7 @@ from im2latex.training.finetune import open_pretrained
 from im2latex.training.metrics_log import MetricsLog
 from im2latex.training.schedule import ScheduleParams
 from im2latex.training.state import FORMAT, InterruptedRunError, read_state
-from im2latex.training.trainer import Callback, Row, Trainer, format_row
+from im2latex.training.trainer import Callback, MetricsRow, Trainer, format_row
 from im2latex.training.validation import ValidationExample
 from pipeline.paths import state_root
 from pipeline.training_state import locked
@@ -85,7 +85,7 @@ class _Exports(Callback):
         self._folder, self._images = folder, images
         self._metrics = MetricsLog(folder / "curve.jsonl")
 
-    def on_validation(self, row: Row, examples: Sequence[ValidationExample]) -> None:  # noqa: ARG002
+    def on_validation(self, row: MetricsRow, examples: Sequence[ValidationExample]) -> None:  # noqa: ARG002
         """Log the row."""
         self._metrics.add([{**row, "processor_seconds": round(time.process_time(), 1)}])
         typer.echo(format_row(row))

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.buckets import agglomerate
+from im2latex.dataset.bucket_search import Ints
 from im2latex.dataset.buckets import (
     PUBLISHED_SIZES,
     TOKEN_BINS,
     BucketParams,
-    Ints,
     assign,
     choose_shapes,
     efficiency,

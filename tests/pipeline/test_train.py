@@ -20,7 +20,7 @@ from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.io.parquet import read_parts
 from im2latex.training.config import BudgetParams, TrainParams
 from im2latex.training.engine import TrainingEngine
-from im2latex.training.trainer import Row
+from im2latex.training.trainer import MetricsRow
 from im2latex.training.validation import ValidationExample
 from pipeline import train
 from pipeline.paths import ROOT
@@ -49,7 +49,7 @@ def test_a_stopped_run_is_taken_up(
     shutil.rmtree(".cache/train")
     original = StageCallback.on_validation
 
-    def interrupt_after_first_row(self: StageCallback, row: Row, examples: list[ValidationExample]) -> None:
+    def interrupt_after_first_row(self: StageCallback, row: MetricsRow, examples: list[ValidationExample]) -> None:
         original(self, row, examples)
         if len(self.rows) == 1:
             signal.raise_signal(signal.SIGTERM)
@@ -78,7 +78,7 @@ def stop_after_the_first_row(monkeypatch: pytest.MonkeyPatch, number: signal.Sig
     """Run the stage until its first validation has been logged."""
     original = StageCallback.on_validation
 
-    def interrupt(self: StageCallback, row: Row, examples: list[ValidationExample]) -> None:
+    def interrupt(self: StageCallback, row: MetricsRow, examples: list[ValidationExample]) -> None:
         original(self, row, examples)
         signal.raise_signal(number)
 

@@ -8,7 +8,7 @@ import torch
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.training.checkpoint import Checkpoint
 from im2latex.training.config import TrainerParams, TrainParams
-from im2latex.training.trainer import Callback, Row, Trainer
+from im2latex.training.trainer import Callback, MetricsRow, Trainer
 from im2latex.training.validation import ValidationExample
 
 CPU = TrainerParams(accelerator="cpu")
@@ -17,12 +17,12 @@ CPU = TrainerParams(accelerator="cpu")
 class Recorder(Callback):
     """Rows and messages of a training; `on_row` is called with each row."""
 
-    def __init__(self, on_row: Callable[[Row], None] = lambda row: None) -> None:
-        self.rows: list[Row] = []
+    def __init__(self, on_row: Callable[[MetricsRow], None] = lambda row: None) -> None:
+        self.rows: list[MetricsRow] = []
         self.messages: list[str] = []
         self._on_row = on_row
 
-    def on_validation(self, row: Row, examples: Sequence[ValidationExample]) -> None:
+    def on_validation(self, row: MetricsRow, examples: Sequence[ValidationExample]) -> None:
         self.rows.append(row)
         self._on_row(row)
 

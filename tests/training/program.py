@@ -14,14 +14,14 @@ from im2latex.errors import Im2LatexError
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams
 from im2latex.training.devices import is_first_process
-from im2latex.training.trainer import Callback, Row, Trainer
+from im2latex.training.trainer import Callback, MetricsRow, Trainer
 from im2latex.training.validation import ValidationExample
 
 LETTERS = "abcdef"
 
 
 class Printer(Callback):
-    def on_validation(self, row: Row, examples: Sequence[ValidationExample]) -> None:
+    def on_validation(self, row: MetricsRow, examples: Sequence[ValidationExample]) -> None:
         self.on_message(json.dumps(row))
         sys.stdin.readline()
 

@@ -13,7 +13,7 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
 from im2latex.training.config import DEFAULT_SAMPLES, BudgetParams, TrainParams, clock_warning, is_clock_bound
 from im2latex.training.state import InterruptedRunError
-from im2latex.training.trainer import Row, Trainer
+from im2latex.training.trainer import MetricsRow, Trainer
 from tests.training.helpers import CPU, Recorder, assert_same_weights, fit
 
 
@@ -30,7 +30,7 @@ def test_minutes_become_samples_once(
     recipe = TrainParams.model_validate(values)
     totals: list[int] = []
 
-    def stop(row: Row) -> None:
+    def stop(row: MetricsRow) -> None:
         totals.append(int(row["samples"]))
         if len(totals) == 1:
             os.kill(os.getpid(), signal.SIGTERM)

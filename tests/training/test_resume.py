@@ -15,7 +15,7 @@ from im2latex.training.checkpoint import Checkpoint, load_checkpoint
 from im2latex.training.config import TrainParams
 from im2latex.training.engine import TrainingEngine
 from im2latex.training.state import InterruptedRunError
-from im2latex.training.trainer import Row
+from im2latex.training.trainer import MetricsRow
 from im2latex.training.validation import Validation
 from tests.training.helpers import Recorder, assert_same_weights, fit
 
@@ -61,7 +61,7 @@ def test_a_run_stopped_anywhere_resumes_to_the_same_weights(
 
     monkeypatch.setattr(TrainingEngine, "train_step", interrupted)
 
-    def finish(name: str, stops: set[int]) -> tuple[Checkpoint, list[Row]]:
+    def finish(name: str, stops: set[int]) -> tuple[Checkpoint, list[MetricsRow]]:
         """Start it again until it ends by itself; rows that are repeated replace the older."""
         plan.update(stops)
         recorder = Recorder()

@@ -26,7 +26,7 @@ from im2latex.io.gzip_stream import UNPACK_ERRORS, open_gzip
 from im2latex.io.parquet import PARQUET_ERRORS
 from im2latex.types import BadRow, RawFormula, Split
 
-Row = RawFormula | BadRow
+FormulaRow = RawFormula | BadRow
 
 MAX_LINE_BYTES = 1_000_000
 """Longest line; a longer one is a `BadRow` and is not held in memory."""
@@ -52,7 +52,7 @@ SPLIT_NAMES: Mapping[str, Split] = {
 }
 
 
-def read_file(path: Path) -> Iterator[Row]:
+def read_file(path: Path) -> Iterator[FormulaRow]:
     """Yield all formulas of one file; the extension gives the format, and `.gz` may follow it.
 
     A file of another extension is read as lines, see `read_as_lines`. Raises `InputError` where the file cannot be read
@@ -82,7 +82,7 @@ def file_format(path: Path) -> str:
     return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
 
 
-def read_lines(stream: IO[bytes], name: str, line_end: re.Pattern[bytes] = _ANY_LINE_END) -> Iterator[Row]:
+def read_lines(stream: IO[bytes], name: str, line_end: re.Pattern[bytes] = _ANY_LINE_END) -> Iterator[FormulaRow]:
     """Yield one formula per line; an empty line is an empty formula. `line_end` defaults to that of any system."""
     for place, line in numbered_lines(stream, name, line_end):
         yield line if isinstance(line, BadRow) else RawFormula(line, place)
@@ -92,12 +92,12 @@ def _open(path: Path) -> AbstractContextManager[BufferedReader]:
     return open_gzip(path) if path.suffix == ".gz" else path.open("rb")
 
 
-def _read_txt(path: Path) -> Iterator[Row]:
+def _read_txt(path: Path) -> Iterator[FormulaRow]:
     with _open(path) as stream:
         yield from read_lines(stream, printable(path.name))
 
 
-def _read_unknown(path: Path) -> Iterator[Row]:
+def _read_unknown(path: Path) -> Iterator[FormulaRow]:
     """Read lines of a file of unknown format; raises `InputError` where it is binary."""
     with _open(path) as stream:
         head = stream.peek(_SNIFFED)[:_SNIFFED]
@@ -106,13 +106,13 @@ def _read_unknown(path: Path) -> Iterator[Row]:
         yield from read_lines(stream, printable(path.name))
 
 
-def _read_jsonl(path: Path) -> Iterator[Row]:
+def _read_jsonl(path: Path) -> Iterator[FormulaRow]:
     with _open(path) as stream:
         for place, line in numbered_lines(stream, printable(path.name)):
             yield line if isinstance(line, BadRow) else _json_row(line, place)
 
 
-def _json_row(line: str, place: str) -> Row:
+def _json_row(line: str, place: str) -> FormulaRow:
     try:
         values = json.loads(line)
         if isinstance(values, dict):
@@ -122,12 +122,12 @@ def _json_row(line: str, place: str) -> Row:
     return BadRow(place, "malformed_json", f"expected an object, found {type(values).__name__}")
 
 
-def _read_csv(path: Path) -> Iterator[Row]:
+def _read_csv(path: Path) -> Iterator[FormulaRow]:
     with _open(path) as stream:
         yield from _csv_rows(stream, printable(path.name))
 
 
-def _csv_rows(stream: IO[bytes], name: str) -> Iterator[Row]:
+def _csv_rows(stream: IO[bytes], name: str) -> Iterator[FormulaRow]:
     """Yield the rows of a CSV file with a header.
 
     Quoted fields may span lines, so an unbalanced quote is an error of the whole file. So is a line that is too long,
@@ -169,7 +169,7 @@ def _csv_rows(stream: IO[bytes], name: str) -> Iterator[Row]:
         raise InputError(f"{name}:{reader.line_num}: {error}; check the quotes") from None
 
 
-def _read_parquet(path: Path) -> Iterator[Row]:
+def _read_parquet(path: Path) -> Iterator[FormulaRow]:
     try:
         with path.open("rb") as stream, pq.ParquetFile(stream) as file:
             names = file.schema_arrow.names
@@ -206,7 +206,7 @@ def _cell(value: object, place: str) -> object:
     return place if isinstance(value, bytes) else value
 
 
-def table_row(values: Mapping[str, object], place: str) -> Row:
+def table_row(values: Mapping[str, object], place: str) -> FormulaRow:
     """Build a row from the columns of a table, and validate the optional ones."""
     source_id = _text(values.get("id"))
     formula = values.get("formula")
@@ -289,7 +289,7 @@ def _broken_text(text: str) -> str | None:
     return None
 
 
-READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
+READERS: Mapping[str, Callable[[Path], Iterator[FormulaRow]]] = {
     ".txt": _read_txt,
     ".jsonl": _read_jsonl,
     ".csv": _read_csv,

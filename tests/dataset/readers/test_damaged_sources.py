@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from im2latex.dataset.readers.files import MAX_LINE_BYTES, Row, read_file
+from im2latex.dataset.readers.files import MAX_LINE_BYTES, FormulaRow, read_file
 from im2latex.dataset.readers.layouts import read_raw_formulas
 from im2latex.errors import InputError
 from im2latex.io import gzip_stream
@@ -20,7 +20,7 @@ DEEP = "[" * 100_000
 NOT_UTF8 = b"\xe9"
 
 
-def outcome(rows: list[Row]) -> list[str]:
+def outcome(rows: list[FormulaRow]) -> list[str]:
     """The formula of each row, or the reason that there is none."""
     return [row.formula if isinstance(row, RawFormula) else row.reason for row in rows]
 
@@ -44,7 +44,7 @@ def test_a_corrupt_gzip_stream_ends_in_one_sentence(tmp_path: Path, name: str, c
     else:
         packed[-5000 if damage == "flipped" else -6] ^= 0xFF
     (tmp_path / name).write_bytes(packed)
-    found: list[Row] = []
+    found: list[FormulaRow] = []
     with pytest.raises(InputError, match=r"cannot be read"):
         found.extend(read_file(tmp_path / name))
     assert len(found) > 10_000, "what comes before the damage is read"
