@@ -23,8 +23,7 @@ from im2latex.errors import InputError
 from im2latex.images.arrays import PAPER, ink_box
 from im2latex.inference.predictor import Predictor
 from im2latex.io.parquet import read_table
-from im2latex.metrics.aggregation import Aggregate, Column, Columns, mean, ratio, sum_columns
-from im2latex.metrics.bootstrap import bootstrap_intervals
+from im2latex.metrics.bootstrap import Aggregate, Column, Columns, bootstrap_intervals, mean, ratio, sum_columns
 from im2latex.metrics.image import compare_renderings
 from im2latex.metrics.registry import aggregates
 from im2latex.metrics.text import text_columns

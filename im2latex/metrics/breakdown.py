@@ -2,12 +2,21 @@ r"""Breakdowns of a test set: by formula length and features, by kind of error, 
 
 Strings in, names and counts out. A formula has any number of features: `fraction_depth_2` is a fraction in a fraction,
 a binomial counts as a fraction, and `plain` is a formula with none of the other features. Errors are found by aligning
-tokens by their edit distance, by one of the shortest alignments.
+tokens by their edit distance, by one of the shortest alignments. `write_plots` writes the summary of a test set as the
+tables that `dvc plots show` and `dvc plots diff` draw.
+
+writes  <folder>/by_length.tsv    per class of length: the scores, and the interval of one of them
+        <folder>/by_feature.tsv   per feature: the same
+        <folder>/kinds.tsv        per kind of prediction: the number of predictions
+        <folder>/edits.tsv        per kind of token edit: the number of edits
+        <folder>/confusions.tsv   per pair of tokens: how often the second was predicted for the first
 """
 
+import csv
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +30,12 @@ from im2latex.latex.tokens import split
 
 DEEPEST = 3
 """Fractions nested deeper than this count as this deep."""
+
+BARS = "image_exact"
+"""The metric that the bars show; `low` and `high` are the ends of its interval."""
+
+CONFUSIONS = 20
+"""Most bars of a chart."""
 
 _BEGIN = "\\begin{"
 _FRACTIONS = frozenset(
@@ -169,3 +184,28 @@ def _most_frequent(counts: Counter[Any], top_k: int) -> list[list[Any]]:
     """The most frequent entries; equal counts in order of characters."""
     order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [[*key, number] for key, number in order[:top_k]]
+
+
+def write_plots(metrics: Mapping[str, Any], folder: Path) -> None:
+    """Write all tables and replace those of an earlier run; `metrics` is a summary of `metrics.summary`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, first in (("by_length", "tokens"), ("by_feature", "feature")):
+        blocks: Mapping[str, Mapping[str, Any]] = metrics[name]
+        titles = [title for title in metrics["intervals"] if title in metrics]
+        rows = (
+            [key, block["n"], *(block[title] for title in titles), *block["intervals"].get(BARS, ["", ""])]
+            for key, block in blocks.items()
+        )
+        _write(folder / f"{name}.tsv", [first, "samples", *titles, "low", "high"], rows)
+    errors = metrics["errors"]
+    _write(folder / "kinds.tsv", ["kind", "predictions"], errors["kinds"].items())
+    _write(folder / "edits.tsv", ["edit", "times"], errors["edits"].items())
+    pairs = ([f"{reference} → {predicted}", times] for reference, predicted, times in errors["replaced"][:CONFUSIONS])
+    _write(folder / "confusions.tsv", ["confusion", "times"], pairs)
+
+
+def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        writer.writerow(head)
+        writer.writerows(rows)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from im2latex.metrics.aggregation import Aggregate, mean, sum_columns
+from im2latex.metrics.bootstrap import Aggregate, mean, sum_columns
 from im2latex.metrics.cdm import symbol_counts
 from im2latex.metrics.image import image_counts, image_edit_similarity
 from im2latex.metrics.text import (

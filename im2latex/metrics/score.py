@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from im2latex.metrics.aggregation import Aggregate, Column
+from im2latex.metrics.bootstrap import Aggregate, Column
 from im2latex.metrics.cdm import compare_glyphs
 from im2latex.metrics.image import compare_renderings
 from im2latex.metrics.registry import METRICS, sample_functions

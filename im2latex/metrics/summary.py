@@ -33,9 +33,8 @@ from pydantic import Field, field_validator
 
 from im2latex.config import Params
 from im2latex.errors import InputError
-from im2latex.metrics.aggregation import Columns, sum_columns
 from im2latex.metrics.baselines import BASELINES, BLANK, IMAGE, SEARCH_ALONE
-from im2latex.metrics.bootstrap import bootstrap_intervals
+from im2latex.metrics.bootstrap import Columns, bootstrap_intervals, sum_columns
 from im2latex.metrics.breakdown import ERROR_KINDS, FEATURES, confusions, error_kind, features, length_classes
 from im2latex.metrics.registry import METRICS
 from im2latex.metrics.score import metric_columns

@@ -15,7 +15,7 @@ from rapidfuzz.distance import Levenshtein
 from sacrebleu.metrics.bleu import BLEU
 
 from im2latex.latex.tokens import join
-from im2latex.metrics.aggregation import COUNT, Column, Columns, ratio
+from im2latex.metrics.bootstrap import COUNT, Column, Columns, ratio
 from im2latex.types import Tokenizer
 
 ORDERS = (1, 2, 3, 4)

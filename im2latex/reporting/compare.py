@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from im2latex.errors import UsageError
-from im2latex.metrics.pairing import RowPairs, pair_rows
 from im2latex.metrics.registry import in_order, lower_is_better
-from im2latex.metrics.significance import PairedTest, paired_bootstrap
+from im2latex.metrics.significance import PairedTest, RowPairs, pair_rows, paired_bootstrap
 from im2latex.reporting.gallery import ScoredRow, error_share, is_correct
 from im2latex.reporting.run_data import RunData
 from im2latex.reporting.runs import differing_params

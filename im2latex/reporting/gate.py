@@ -13,8 +13,8 @@ from rich.text import Text
 
 from im2latex.errors import UsageError
 from im2latex.metrics.bootstrap import CONFIDENCE
-from im2latex.metrics.pairing import RowPairs, pair_rows
 from im2latex.metrics.registry import HEADLINE, lower_is_better
+from im2latex.metrics.significance import RowPairs, pair_rows
 from im2latex.reporting.compare import ScorePair, paired_scores, published_scores, sample_differences
 from im2latex.reporting.markdown import table
 from im2latex.reporting.revisions import RevisionFiles

@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 from im2latex.errors import InputError
 from im2latex.io.json_files import parse_json
 from im2latex.io.parquet import PARQUET_ERRORS
-from im2latex.metrics.aggregation import Aggregate, Column, sum_columns
-from im2latex.metrics.pairing import rows_of_split
+from im2latex.metrics.bootstrap import Aggregate, Column, sum_columns
 from im2latex.metrics.score import metric_columns
+from im2latex.metrics.significance import rows_of_split
 from im2latex.reporting.provenance import training_budget
 from im2latex.reporting.revisions import RunFiles, open_run_files
 from im2latex.reporting.runs import RunSummary, read_run

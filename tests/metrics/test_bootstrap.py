@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from im2latex.metrics.aggregation import mean, sum_columns
-from im2latex.metrics.bootstrap import bootstrap_intervals, resample_sums
+from im2latex.metrics.bootstrap import bootstrap_intervals, mean, ratio, resample_sums, sum_columns
 from im2latex.metrics.registry import aggregates
 from im2latex.metrics.text import text_columns
 
@@ -42,3 +41,16 @@ def test_the_score_of_the_set_lies_inside() -> None:
 
 def test_one_sample_has_no_spread() -> None:
     assert bootstrap_intervals(columns(1, 1), {"exact": mean("exact")}, 10, seed=0) == {"exact": (1.0, 1.0)}
+
+
+def test_ratio_takes_the_given_value_over_nothing() -> None:
+    assert ratio(np.array([1.0, 0.0]), np.array([4.0, 0.0]), empty=1.0).tolist() == [0.25, 1.0]
+
+
+def test_share_is_the_mean_over_all_samples() -> None:
+    sums = sum_columns({"count": np.ones(4), "exact": np.array([1.0, 0, 0, 0])})
+    assert mean("exact")(sums).tolist() == [0.25]
+
+
+def test_total_of_no_samples_is_zero() -> None:
+    assert sum_columns({"count": np.zeros(0)})["count"].tolist() == [0.0]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from im2latex.images.arrays import Pixels
-from im2latex.metrics.aggregation import sum_columns
+from im2latex.metrics.bootstrap import sum_columns
 from im2latex.metrics.image import ImageComparison, compare_renderings, image_edit_similarity
 from im2latex.rendering.renderer import RENDER_BATCH_SIZE, TexRenderer
 from tests.metrics.drawings import DrawnRenderer, drawing

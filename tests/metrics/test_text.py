@@ -7,7 +7,7 @@ import sacrebleu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2latex.metrics.aggregation import sum_columns
+from im2latex.metrics.bootstrap import sum_columns
 from im2latex.metrics.registry import text_scores
 from im2latex.metrics.text import bleu, bleu_any_length, text_columns
 
