@@ -250,7 +250,7 @@ def renamed_keys() -> str:
 @_reference
 def renamed_commands() -> str:
     """Old commands and options and their present names."""
-    from im2latex.cli.renamed import RENAMED_COMMANDS, RENAMED_OPTIONS
+    from im2latex.cli.options import RENAMED_COMMANDS, RENAMED_OPTIONS
 
     full = {name.split()[-1]: name for name, _ in commands()}
     rows = [f"| `im2latex {old}` | `im2latex {new}` |" for old, new in RENAMED_COMMANDS.items()]

@@ -9,13 +9,13 @@ from io import TextIOWrapper
 
 import typer
 
-from im2latex.cli import compare, formulas, inspect, params, predict, render, score, serve, vocab
-from im2latex.cli.renamed import Command, Group
+from im2latex.cli import compare, formulas, inspect, predict, serve, vocab
+from im2latex.cli.options import CommandWithRenames, GroupWithRenames
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
 from im2latex.extras import install_hint
 
 app = typer.Typer(
-    cls=Group,
+    cls=GroupWithRenames,
     help="Images of formulas to LaTeX: a reproducible data pipeline, models and honest scores.",
     no_args_is_help=True,
     add_completion=False,
@@ -28,11 +28,11 @@ for command in (
     formulas.download,
     formulas.extract,
     formulas.normalize,
-    render.render,
-    render.audit,
+    formulas.render,
+    formulas.audit,
     predict.predict,
-    score.score,
-    score.evaluate,
+    compare.score,
+    compare.evaluate,
     compare.runs,
     compare.compare,
     compare.gate,
@@ -40,9 +40,9 @@ for command in (
     inspect.inspect,
     inspect.verify,
     inspect.doctor,
-    params.params,
+    inspect.params,
 ):
-    app.command(cls=Command)(command)
+    app.command(cls=CommandWithRenames)(command)
 app.add_typer(vocab.app, name="vocab")
 
 

@@ -1,6 +1,9 @@
-"""Commands that compare runs: `runs` in one table, `compare` two of them, and the `gate` of a branch.
+"""Commands that compute and compare scores.
 
-read   folders, commits and DVC experiments of the project, predictions.parquet and scores.parquet
+`score` two files, `evaluate` a checkpoint, list `runs` in one table, `compare` two of them, `gate` a branch.
+
+read   files of formulas; a checkpoint and shards; folders, commits and DVC experiments of the project,
+       predictions.parquet and scores.parquet
 """
 
 from __future__ import annotations
@@ -14,12 +17,100 @@ import typer
 
 from im2latex.cli.options import console, renderer_params
 from im2latex.errors import InputError, UsageError
-from im2latex.types import Split
+from im2latex.types import Split, Tokenizer
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 RUN = "a commit, an experiment, a folder, or a file of `im2latex evaluate`"
+
+
+def score(
+    references: Annotated[Path, typer.Argument(help="one formula per line")],
+    hypotheses: Annotated[
+        Path, typer.Argument(help="predicted formulas on the same lines, blank where there is no prediction")
+    ],
+    images: Annotated[bool, typer.Option("--images", help="also compare rendered images and glyph boxes")] = False,
+    baselines: Annotated[bool, typer.Option("--baselines", help="also score trivial predictions")] = False,
+    tokenizer: Annotated[
+        Tokenizer,
+        typer.Option(
+            "--tokenizer",
+            help="latex: tokens as TeX reads them, independent of spaces and of the braces of arguments; a file "
+            "against itself has bleu 1 at any length. whitespace: the published definitions (Moses, sacreBLEU), bleu 0 "
+            "where no formula has four tokens",
+        ),
+    ] = "latex",
+    normalize: Annotated[
+        bool,
+        typer.Option(
+            "--normalize",
+            help="normalize both sides (faithful) for the text metrics; refused formulas are scored as given",
+        ),
+    ] = False,
+) -> None:
+    """Score predicted formulas against references, as JSON.
+
+    The text metrics (bleu, edit, token_error_rate, cer, exact) compare tokens; the field `tokenizer` names how formulas
+    were split into them.
+    """
+    from im2latex.config import project_section
+    from im2latex.latex.normalizer import Normalizer, NormalizerParams
+    from im2latex.metrics.formulas import score_files
+    from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
+    from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
+    from im2latex.rendering.renderer import TexRenderer
+
+    renderer = ParallelRenderer(TexRenderer(renderer_params())) if images else None
+    glyph_reader = ParallelGlyphReader(TexGlyphReader(renderer_params())) if images else None
+    options = {"profile": "faithful"}
+    normalizer = (
+        Normalizer(project_section(NormalizerParams, "normalize", "normalizer", options=options)) if normalize else None
+    )
+    found = score_files(
+        references,
+        hypotheses,
+        renderer=renderer,
+        glyph_reader=glyph_reader,
+        baselines=baselines,
+        progress=True,
+        tokenizer=tokenizer,
+        normalizer=normalizer,
+    )
+    typer.echo(json.dumps(found, indent=1))
+
+
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="folder of a trained model, such as data/train")],
+    data: Annotated[Path, typer.Option("--data", help="folder of shards, such as data/bucket; any vocabulary")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="predictions, as .parquet; all hypotheses are written beside it")
+    ],
+    split: Annotated[Split, typer.Option("--split", help="split to evaluate")] = "test",
+    beam: Annotated[int | None, typer.Option("--beam", min=1, help="beam width; default: that of params.yaml")] = None,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="choose the hypothesis whose rendering matches the image")
+    ] = False,
+    grammar: Annotated[bool, typer.Option("--grammar", help="restrict the search to formulas that parse")] = False,
+    images: Annotated[bool, typer.Option("--images/--no-images", help="compute the image metrics")] = True,
+) -> None:
+    """Predict a split with any checkpoint and score it.
+
+    Predictions are written to a file, scores printed as JSON.
+    """
+    from im2latex.config import project_section
+    from im2latex.decoding.rerank import RenderReranker
+    from im2latex.images.arrays import ImageParams
+    from im2latex.inference.predict_split import PredictParams, evaluate_split
+    from im2latex.rendering.parallel import ParallelRenderer
+    from im2latex.rendering.renderer import TexRenderer
+
+    options = {"beam": beam, "rerank": "render" if rerank else None, "grammar": grammar or None}
+    params = project_section(PredictParams, "predict", options=options)
+    renderer = ParallelRenderer(TexRenderer(renderer_params()))
+    reranker = RenderReranker(renderer, project_section(ImageParams, "render", "image"), progress=True)
+    scores = evaluate_split(checkpoint, data, split, out, params, reranker, renderer if images else None)
+    typer.echo(json.dumps(scores, indent=1))
 
 
 def runs(
@@ -64,7 +155,7 @@ def compare(
     from im2latex.reporting import compare_output
     from im2latex.reporting.run_data import read_run_data
 
-    first, second = (read_run_data(name, split, lambda table: _score(table, images)) for name in (a, b))
+    first, second = (read_run_data(name, split, lambda table: _score_run(table, images)) for name in (a, b))
     found = comparison.compare(first, second, resamples, seed)
     shown = comparison.select_scores(found, score or ())
     if out:
@@ -80,7 +171,7 @@ def compare(
         console().print(compare_output.as_text(found, shown, count))
 
 
-def _score(predictions: pa.Table, images: bool = True) -> pa.Table:
+def _score_run(predictions: pa.Table, images: bool = True) -> pa.Table:
     """Score predictions with the renderer of this project."""
     from im2latex.metrics.score import score_predictions
     from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
@@ -121,10 +212,10 @@ def gate(
     from im2latex.reporting.run_data import read_run_data
 
     try:
-        first = read_run_data(base or gates.default_base(), split, _score)
+        first = read_run_data(base or gates.default_base(), split, _score_run)
     except InputError as error:
         raise UsageError(f"no base to compare with: {error}") from None
-    found = gates.gate(first, read_run_data(WORKSPACE, split, _score), score or (), ledger, resamples, seed)
+    found = gates.gate(first, read_run_data(WORKSPACE, split, _score_run), score or (), ledger, resamples, seed)
     if markdown == "-":
         typer.echo(gates.as_markdown(found), nl=False)
     else:

@@ -4,7 +4,10 @@ An argument for several images yields them in the order of their names, a PDF in
 read is a source too, which raises an error when it is loaded: every image has its place in the output.
 """
 
+import binascii
 import glob
+import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,9 +18,26 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex.errors import ImageError
-from im2latex.images.decode import count_pages, decode_image, draw_page
+from im2latex.errors import ImageError, ToolError
+from im2latex.images.decode import DecodedImage, count_pages, decode_image, draw_page
 from im2latex.images.formats import PDF_MARK, PDF_PAGE, SUFFIXES, read_bytes
+from im2latex.sandbox import process, scratch
+
+_PNG_OF_MACOS = ["osascript", "-e", "get the clipboard as «class PNGf»"]
+_WAYLAND = ["wl-paste", "-t", "image"]
+_X11 = ["xclip", "-selection", "clipboard", "-t", "image/png", "-o"]
+_NO_IMAGE_MESSAGES = (
+    b"Nothing is copied",
+    b"No selection",
+    b"No suitable type",
+    b" not available",
+    b"cannot convert",
+    b"no owner",
+)
+"""Messages of these programs where the clipboard is empty or has no image."""
+_SESSION_VARIABLES = ("WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "DISPLAY", "XAUTHORITY")
+_CLIPBOARD_SECONDS = 10
+_MAX_CLIPBOARD_MB = 256
 
 
 class Load(Protocol):
@@ -35,8 +55,8 @@ class Source:
     load: Load
 
 
-def find(arguments: Sequence[str], page: int | None = None) -> Iterator[Source]:
-    """The images that the arguments stand for; of each PDF only one page where `page` is given."""
+def find_sources(arguments: Sequence[str], page: int | None = None) -> Iterator[Source]:
+    """The images that the arguments name; of each PDF only one page where `page` is given."""
     for argument in arguments:
         named = PDF_PAGE.fullmatch(argument)
         if argument == "-":
@@ -91,3 +111,44 @@ def _bytes(name: str, data: bytes, page: int | None) -> Iterator[Source]:
 
 def _refuse(reason: str, detail: str) -> NDArray[np.uint8]:
     raise ImageError(reason, detail)
+
+
+def from_clipboard() -> DecodedImage:
+    """The pixels of the image on the clipboard, by wl-paste or xclip on Linux, by osascript on macOS.
+
+    Raises `ToolError` where the clipboard cannot be read, `ImageError` no_image where it has no image.
+    """
+    command = _PNG_OF_MACOS if sys.platform == "darwin" else _clipboard_command()
+    session = {name: os.environ[name] for name in _SESSION_VARIABLES if name in os.environ}
+    with scratch.temporary_folder() as folder:
+        done = process.run_process(
+            command,
+            cwd=folder,
+            timeout_seconds=_CLIPBOARD_SECONDS,
+            memory_mb=4096,
+            file_mb=_MAX_CLIPBOARD_MB,
+            access=None,
+            env={"XAUTHORITY": str(Path.home() / ".Xauthority")} | session,
+        )
+    if not done.ok and sys.platform != "darwin" and not any(said in done.stderr for said in _NO_IMAGE_MESSAGES):
+        said = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
+        raise _clipboard_error(f"{command[0]}: {said or 'no answer'}")
+    if not done.ok or not done.stdout:
+        raise ImageError("no_image", "there is no image on the clipboard; copy one first")
+    return decode_image(binascii.unhexlify(done.stdout[11:-3]) if command is _PNG_OF_MACOS else done.stdout)
+
+
+def _clipboard_command() -> list[str]:
+    """The program for the display server of the session; for an unknown one, the first that is installed."""
+    wayland, x11 = "WAYLAND_DISPLAY" in os.environ, "DISPLAY" in os.environ
+    for command, fits in ((_WAYLAND, wayland or not x11), (_X11, x11 or not wayland)):
+        if fits and shutil.which(command[0]):
+            return command
+    raise _clipboard_error("neither wl-paste nor xclip is installed")
+
+
+def _clipboard_error(why: str) -> ToolError:
+    return ToolError(
+        f"the clipboard cannot be read ({why}); install wl-clipboard or xclip and run in a desktop session, or give "
+        "the image as a file"
+    )

@@ -1,14 +1,19 @@
-"""Arguments, parameters and output that several commands share."""
+"""Arguments, parameters and output that several commands share; earlier names of commands and options.
+
+Using an earlier name is an error that names the present one.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
+from im2latex.errors import UsageError
 from im2latex.types import BadRow, RawFormula
 
 if TYPE_CHECKING:
@@ -27,6 +32,23 @@ Formulas = Annotated[
         help="formulas (.txt .jsonl .csv .parquet, .gz; another suffix is read as lines); - reads lines from stdin",
     ),
 ]
+
+RENAMED_COMMANDS = {"fetch": "download", "vocab coverage": "vocab stats"}
+"""Old name of a command -> present name, as typed after `im2latex`."""
+
+RENAMED_OPTIONS = {
+    "render": {"--look": "--style"},
+    "predict": {"--constrain": "--grammar"},
+    "evaluate": {"--constrain": "--grammar"},
+    "build": {
+        "--kind": "--type",
+        "--min-count": "--min-frequency",
+        "--spell": "--symbol-fallback",
+        "--no-spell": "--no-symbol-fallback",
+        "--start": "--init-from",
+    },
+}
+"""Command -> old name of an option -> present name."""
 
 
 def rows(file: str) -> Iterator[RawFormula | BadRow]:
@@ -73,3 +95,25 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, width=None if sys.stdout.isatty() else NO_WRAP)
+
+
+class GroupWithRenames(TyperGroup):
+    """The commands of `im2latex` or of `im2latex vocab`; refuses the old name of a command."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        old = " ".join([self.name, *args[:1]] if self.name == "vocab" else args[:1])
+        if new := RENAMED_COMMANDS.get(old):
+            raise UsageError(f"the command {old} is named {new} now; run: im2latex {new}")
+        return super().resolve_command(ctx, args)
+
+
+class CommandWithRenames(TyperCommand):
+    """One command; refuses the old name of an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        renamed = RENAMED_OPTIONS.get(self.name or "", {})
+        for argument in args[: args.index("--")] if "--" in args else args:
+            option = argument.partition("=")[0]
+            if option in renamed:
+                raise UsageError(f"the option {option} is named {renamed[option]} now; use {renamed[option]}")
+        return super().parse_args(ctx, args)

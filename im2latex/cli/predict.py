@@ -99,13 +99,11 @@ def predict(
 
 
 def _sources(images: list[str], clipboard: bool, page: int | None) -> Iterator[Source]:
-    from im2latex.cli.image_sources import Source, find
+    from im2latex.cli.image_sources import Source, find_sources, from_clipboard
 
     if clipboard:
-        from im2latex.cli.clipboard import from_clipboard
-
         yield Source("clipboard", from_clipboard)
-    yield from find(images, page)
+    yield from find_sources(images, page)
 
 
 def _predict(predictor: Predictor, sources: list[Source], width: int, grammar: bool, rerank: bool) -> list[Prediction]:

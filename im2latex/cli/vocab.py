@@ -10,15 +10,16 @@ from typing import Annotated
 
 import typer
 
-from im2latex.cli.options import note_format
-from im2latex.cli.renamed import Command, Group
+from im2latex.cli.options import CommandWithRenames, GroupWithRenames, note_format
 from im2latex.errors import InputError, LatexError, UsageError
 from im2latex.types import RawFormula
 
 ALL = "all"
 """The split of formulas whose source gives none."""
 
-app = typer.Typer(cls=Group, help="Build, show and compare vocabularies.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    cls=GroupWithRenames, help="Build, show and compare vocabularies.", no_args_is_help=True, rich_markup_mode=None
+)
 FormulaSource = Annotated[
     Path,
     typer.Argument(
@@ -36,7 +37,7 @@ Merges = Annotated[
 ]
 
 
-@app.command(cls=Command)
+@app.command(cls=CommandWithRenames)
 def build(
     formulas: FormulaSource,
     out: Annotated[Path, typer.Option("-o", "--out", help="vocabulary.json")],
@@ -90,7 +91,7 @@ def build(
     typer.echo(f"{out}: {tokens:,} tokens{subwords} from {len(training):,} formulas{where}{counted}", err=True)
 
 
-@app.command(cls=Command)
+@app.command(cls=CommandWithRenames)
 def show(vocabulary: VocabularyPath) -> None:
     """Print id, count and token, symbol or subword, one per line; token merges go to standard error.
 
@@ -105,7 +106,7 @@ def show(vocabulary: VocabularyPath) -> None:
         typer.echo(f"merge {token} -> {written}", err=True)
 
 
-@app.command(cls=Command)
+@app.command(cls=CommandWithRenames)
 def diff(old: VocabularyPath, new: VocabularyPath) -> None:
     """Print added and removed tokens, symbols, subwords and token merges, and entries whose id changed."""
     from im2latex.dataset.vocab_stats import vocabulary_diff
@@ -122,7 +123,7 @@ def diff(old: VocabularyPath, new: VocabularyPath) -> None:
                 typer.echo(f"merge {what}: {token} -> {written}")
 
 
-@app.command(cls=Command)
+@app.command(cls=CommandWithRenames)
 def stats(vocabulary: VocabularyPath, formulas: FormulaSource) -> None:
     """Print out-of-vocabulary rates, rare tokens, and the effect of another `min_frequency`.
 

@@ -1,8 +1,8 @@
 """Aggregates over samples, and bootstrap intervals: samples are drawn again with replacement.
 
 A metric is a function of sums over samples, so that a resample adds numbers and compares no string twice. `Columns`
-hold one number a sample, shape (samples,), or, once summed, one number a resample. The same `Aggregate` turns the sums over
-the whole test set into the published value and the sums of a thousand resamples into its interval.
+hold one number a sample, shape (samples,), or, once summed, one number a resample. The same `Aggregate` turns the sums
+over the whole test set into the published value and the sums of a thousand resamples into its interval.
 
 The percentile bootstrap (Efron 1979). One seed draws the same samples for every metric, so that the metrics of one test
 set vary together.

@@ -8,7 +8,7 @@ from PIL import Image
 from PIL.Image import Transpose
 
 from benchmarks.hostile_images import drawing, encoded
-from im2latex.cli.image_sources import find
+from im2latex.cli.image_sources import find_sources
 from im2latex.dataset.source_images import crop_source_image, read_source_image
 from im2latex.images.arrays import crop, to_grayscale
 from im2latex.images.decode import DecodedImage, decode_images
@@ -81,7 +81,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[DecodedIma
         crop_source_image(one, name)
         for one, name in zip(decode_images(read_source_image(folder, name) for name in names), names, strict=True)
     ]
-    predict = [source.load() for name in names for source in find([str(folder / name)])]
+    predict = [source.load() for name in names for source in find_sources([str(folder / name)])]
     server = [uploads.decode(data, 1_000_000) for data in FILES.values()]
     return dict(zip(FILES, zip(dataset, predict, server, strict=True), strict=True))
 

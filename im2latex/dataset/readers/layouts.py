@@ -25,7 +25,7 @@ from im2latex.dataset.readers.files import (
     FORMATS,
     LISTED_LINE_END,
     SPLIT_NAMES,
-    Row,
+    FormulaRow,
     file_format,
     numbered_lines,
     printable,
@@ -61,7 +61,7 @@ class _Index:
     image_first: bool
 
 
-def read_raw_formulas(path: Path) -> Iterator[Row]:
+def read_raw_formulas(path: Path) -> Iterator[FormulaRow]:
     """Yield all formulas of a file or folder; raises `InputError` where it cannot be read."""
     try:
         yield from _read_dataset(path)
@@ -69,7 +69,7 @@ def read_raw_formulas(path: Path) -> Iterator[Row]:
         raise InputError(f"{path}: cannot be read ({error})") from None
 
 
-def _read_dataset(path: Path) -> Iterator[Row]:
+def _read_dataset(path: Path) -> Iterator[FormulaRow]:
     if not path.exists():
         raise InputError(f"{path}: no such dataset; put your formulas there, or see `im2latex download --help`")
     if path.is_file():
@@ -80,22 +80,26 @@ def _read_dataset(path: Path) -> Iterator[Row]:
     raise InputError(f"{path}: holds no {', '.join(FORMATS)} file; put one formula per line into formulas.txt")
 
 
-def _read_index_lists(folder: Path) -> Iterator[Row] | None:
+def _read_index_lists(folder: Path) -> Iterator[FormulaRow] | None:
     indices = list(_indices(folder))
     return _indexed(indices) if indices else None
 
 
-def _read_id_maps(folder: Path) -> Iterator[Row] | None:
+def _read_id_maps(folder: Path) -> Iterator[FormulaRow] | None:
     has_maps = (folder / NAME_TO_ID).is_file() and (folder / ID_TO_FORMULA).is_file()
     return _pairs(folder) if has_maps else None
 
 
-def _read_formula_files(folder: Path) -> Iterator[Row] | None:
+def _read_formula_files(folder: Path) -> Iterator[FormulaRow] | None:
     files = sorted(file for file in folder.iterdir() if file.is_file() and file_format(file) in FORMATS)
     return chain.from_iterable(map(read_file, files)) if files else None
 
 
-LAYOUTS: tuple[Callable[[Path], Iterator[Row] | None], ...] = (_read_index_lists, _read_id_maps, _read_formula_files)
+LAYOUTS: tuple[Callable[[Path], Iterator[FormulaRow] | None], ...] = (
+    _read_index_lists,
+    _read_id_maps,
+    _read_formula_files,
+)
 """Readers of folders in the order in which they are tried; each returns None for a folder of another layout."""
 
 
@@ -133,7 +137,7 @@ def _lists(folder: Path, filtered: bool) -> dict[Path, Split]:
     return {found[split]: split for split in ("train", "val", "test") if split in found}
 
 
-def _indexed(indices: list[_Index]) -> Iterator[Row]:
+def _indexed(indices: list[_Index]) -> Iterator[FormulaRow]:
     """Yield the listed formulas, list by list, then the unlisted lines."""
     files = {index.formulas: _formulas(index.formulas) for index in indices}
     listed = {path: [False] * len(rows) for path, rows in files.items()}
@@ -163,7 +167,7 @@ def _entries(index: _Index, count: int) -> Iterator[tuple[int, str | None]]:
             yield _entry(line, place, index, count)
 
 
-def _formulas(path: Path) -> list[Row]:
+def _formulas(path: Path) -> list[FormulaRow]:
     with path.open("rb") as stream:
         return list(read_lines(stream, printable(path.name), LISTED_LINE_END))
 
@@ -186,7 +190,7 @@ def _entry(line: str | BadRow, place: str, index: _Index, count: int) -> tuple[i
     return int(number), image
 
 
-def _pairs(folder: Path) -> Iterator[Row]:
+def _pairs(folder: Path) -> Iterator[FormulaRow]:
     """Yield the formulas of two JSON objects: image name to number, and number to formula."""
     names, formulas = (_json_object(folder / name) for name in (NAME_TO_ID, ID_TO_FORMULA))
     images = _image_folder(folder, IMAGE_FOLDERS)

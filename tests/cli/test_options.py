@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from im2latex.cli.renamed import RENAMED_COMMANDS, RENAMED_OPTIONS
+from im2latex.cli.options import RENAMED_COMMANDS, RENAMED_OPTIONS
 from tests.cli.test_cli import Command, command
 
 __all__ = ["command"]

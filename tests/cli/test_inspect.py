@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from im2latex.cli.params import Setting, resolve
+from im2latex.cli.inspect import Setting, resolve
 from im2latex.config import load_yaml
 from im2latex.errors import ParamsError
 from pipeline.paths import ROOT
