@@ -22,7 +22,7 @@ from pathlib import Path
 from im2latex.errors import ToolError
 from im2latex.rendering import document, tex_format
 from im2latex.rendering.renderer import RenderParams
-from im2latex.sandbox import process, system_packages
+from im2latex.sandbox import process
 from im2latex.sandbox.restrictions import FileAccess
 
 _PROGRAMS = ("pdftex", "kpsewhich")
@@ -165,7 +165,7 @@ def _programs(folder: Path) -> None:
         shutil.copyfile(path, folder / f"web2c/{number}/texmf.cnf")
     places = ":".join(f"$IM2LATEX_TEX/web2c/{number}" for number in range(len(settings) + 1))
     for name in _PROGRAMS:
-        program = system_packages.find_program(name).resolve()
+        program = process.find_program(name).resolve()
         shutil.copy(program, folder / "lib" / name)
         for library in _libraries(program):
             shutil.copy(library, folder / "lib" / library.name)

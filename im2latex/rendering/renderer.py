@@ -27,7 +27,7 @@ from im2latex.rendering.rasterizers.registry import RasterizerName, create_raste
 from im2latex.rendering.tex_log import PageResult
 from im2latex.rendering.typesetter import Typesetter, cpu_seconds
 from im2latex.sandbox import process
-from im2latex.sandbox.limits import ProcessLimits
+from im2latex.sandbox.restrictions import ProcessLimits
 
 _PIXELS_PER_MB = 1 << 20
 _FAULT_DETAILS = {

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from im2latex.errors import ToolError
-from im2latex.sandbox import process, system_packages
+from im2latex.sandbox import process
 
 BUILD_SECONDS = 60
 # No program may be started, no file read or written outside the working folder, no font made at run time; lines of
@@ -70,7 +70,7 @@ def cache_folder() -> Path:
 
 def tex_trees() -> tuple[Path, ...]:
     """The folders of the files of this TeX installation, as kpathsea names them (kpathsea manual, 4.1)."""
-    return _trees(system_packages.find_program("kpsewhich"))
+    return _trees(process.find_program("kpsewhich"))
 
 
 @cache

@@ -1,1 +1,1 @@
-"""ChildProcess processes with limits on time, memory, files and system calls."""
+"""Child processes with limits on time, memory, files and system calls."""

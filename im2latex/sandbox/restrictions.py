@@ -1,25 +1,44 @@
-r"""File and system call restrictions for child processes: Landlock and seccomp on Linux, else bubblewrap.
+r"""Restrictions of child processes: resource limits, and a sandbox of Landlock and seccomp, or of bubblewrap.
 
-A restricted process, and every process that it starts, can read only the files and folders of its `FileAccess`, write
-only in the folders of its `FileAccess`, and has no sockets, no tracing, no signals to others, no shared memory, no
-io_uring and no way to change the attributes of files. The restrictions hold even when an attacker controls the program:
-`openin_any=p` of TeX, for example, does not stop `\pdfobj stream file{...}`. They need no privilege and cannot be
-lifted. They do not hide names, sizes and attributes of files (`stat`), or the time.
+Every child process has limits on processor time, address space and file size.
+
+A process in the sandbox, and every process that it starts, can read only the files and folders of its `FileAccess`,
+write only in the folders of its `FileAccess`, and has no sockets, no tracing, no signals to others, no shared memory,
+no io_uring and no way to change the attributes of files. The sandbox holds even when an attacker controls the program:
+`openin_any=p` of TeX, for example, does not stop `\pdfobj stream file{...}`. It needs no privilege and cannot be
+lifted. It does not hide names, sizes and attributes of files (`stat`), or the time.
 """
 
+import contextlib
+import math
 import os
 import platform
+import resource
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from im2latex.sandbox import landlock, seccomp
-from im2latex.sandbox.libc import checked, libc
-from im2latex.sandbox.seccomp import SeccompFilter, filter_program
+from pydantic import Field
+
+from im2latex.config import Params
+from im2latex.parallel.process_guard import exit_with_parent
+from im2latex.sandbox import kernel_restrictions
+from im2latex.sandbox.kernel_restrictions import SeccompFilter, checked, filter_program, libc
+
+
+class ProcessLimits(Params):
+    """What one run of TeX or of a rasterizer may use."""
+
+    timeout_seconds: float = Field(
+        default=3, gt=0, description="processor time for a formula set alone; above one, whole seconds"
+    )
+    memory_mb: int = Field(default=2048, ge=256, description="address space")
+    file_mb: int = Field(default=128, ge=8, description="size of a file it writes, of its output too")
 
 
 @dataclass(frozen=True)
@@ -66,15 +85,63 @@ UNRESTRICTED = "TeX and the rasterizers run without a sandbox: a formula may rea
 REMEDY = "use Linux 5.13 or newer with Landlock and seccomp (in a container, that of its host), or install bubblewrap"
 _DEVICES = (Path("/dev/null"), Path("/dev/zero"), Path("/dev/urandom"), Path("/dev/random"))
 _PR_SET_NO_NEW_PRIVS = 38
+_BACKGROUND_NICE = 19
+
+
+def limit_setter(cpu_seconds: float, memory_bytes: int, file_bytes: int, background: bool) -> Callable[[], None]:
+    """The function that a child calls between fork and exec to limit itself and to end with its parent.
+
+    All that is slow, or unsafe between fork and exec, is done here.
+    """
+    bind_to_parent = exit_with_parent(os.getpid())
+    whole_seconds = math.ceil(cpu_seconds)
+    limits = [
+        (resource.RLIMIT_CPU, whole_seconds, whole_seconds + 1),
+        (resource.RLIMIT_AS, memory_bytes, memory_bytes),
+        (resource.RLIMIT_FSIZE, file_bytes, file_bytes),
+        (resource.RLIMIT_CORE, 0, 0),
+    ]
+    # An ordinary user can only lower a hard limit.
+    limits = [(what, *_within(resource.getrlimit(what)[1], soft, hard)) for what, soft, hard in limits]
+
+    def set_limits() -> None:
+        bind_to_parent()
+        for what, soft, hard in limits:
+            resource.setrlimit(what, (soft, hard))
+        if cpu_seconds < whole_seconds:
+            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+        if background:
+            os.nice(_BACKGROUND_NICE)
+            # Where each session is scheduled as a group (sched(7), autogroup), the group's nice value counts.
+            with contextlib.suppress(OSError):
+                Path("/proc/self/autogroup").write_text(str(_BACKGROUND_NICE))
+
+    return set_limits
+
+
+def killed_at_cpu_limit(cpu_seconds: float) -> bool:
+    """Whether the kernel sends SIGKILL rather than SIGXCPU to a child that uses up `cpu_seconds`.
+
+    It does where the hard limit in force is as low.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    return hard != resource.RLIM_INFINITY and hard <= cpu_seconds
+
+
+def _within(ceiling: int, soft: int, hard: int) -> tuple[int, int]:
+    """The limits, lowered to the hard limit in force."""
+    if ceiling == resource.RLIM_INFINITY:
+        return soft, hard
+    return min(soft, ceiling), min(hard, ceiling)
 
 
 @cache
 def support() -> Support:
     """The restrictions that this kernel offers."""
-    if platform.system() != "Linux" or platform.machine() not in seccomp.ARCHITECTURES:
+    if platform.system() != "Linux" or platform.machine() not in kernel_restrictions.ARCHITECTURES:
         return Support(0, seccomp=False, bubblewrap=None)
-    abi = landlock.abi_version()
-    return Support(abi, seccomp.supported(), None if abi else _usable_bubblewrap())
+    abi = kernel_restrictions.landlock_abi()
+    return Support(abi, kernel_restrictions.seccomp_supported(), None if abi else _usable_bubblewrap())
 
 
 class Sandbox:
@@ -87,7 +154,9 @@ class Sandbox:
         self._ruleset: int | None = None
         if found.landlock:
             read = (*SYSTEM, *access.read)
-            self._ruleset = landlock.create_ruleset(read, access.write, access.listed, _DEVICES, found.landlock)
+            self._ruleset = kernel_restrictions.create_ruleset(
+                read, access.write, access.listed, _DEVICES, found.landlock
+            )
         self._bubblewrap = found.bubblewrap
         self._program_file: int | None = None
 
@@ -116,7 +185,7 @@ class Sandbox:
             return
         checked(libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         if self._ruleset is not None:
-            landlock.enter(self._ruleset)
+            kernel_restrictions.enter_ruleset(self._ruleset)
         if self._filter is not None:
             self._filter.enter()
 
@@ -129,9 +198,12 @@ class Sandbox:
 
 
 @contextmanager
-def sandbox(access: FileAccess) -> Iterator[Sandbox]:
-    """Yield restrictions for a process that is started inside the context."""
-    prepared = Sandbox(access)
+def sandbox(access: FileAccess | None, folder: Path) -> Iterator[Sandbox | None]:
+    """Yield restrictions for a process started inside the context that writes in `folder`; None without `access`."""
+    if access is None:
+        yield None
+        return
+    prepared = Sandbox(replace(access, write=(*access.write, folder)))
     try:
         yield prepared
     finally:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from im2latex.rendering.renderer import RenderParams, TexRenderer
-from im2latex.sandbox import process, system_packages
+from im2latex.sandbox import process
 from recipes.portable_tex import _map_of, collect
 
 PARAMS = RenderParams(rasterizer="pdfium")
@@ -24,7 +24,7 @@ def test_it_draws_the_same_where_there_is_no_tex(tmp_path: Path, monkeypatch: py
     bare = tmp_path / "bin"
     bare.mkdir()
     for name in ("sh", "dirname", "readlink"):
-        (bare / name).symlink_to(system_packages.find_program(name))
+        (bare / name).symlink_to(process.find_program(name))
     monkeypatch.setenv("PATH", f"{moved / 'bin'}:{bare}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(moved / "cache"))
     process.output_lines.cache_clear()

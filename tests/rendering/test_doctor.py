@@ -8,7 +8,7 @@ from im2latex.rendering.document import TemplateParams
 from im2latex.rendering.rasterizers import imagemagick
 from im2latex.rendering.renderer import RenderParams
 from im2latex.sandbox import process, restrictions
-from im2latex.sandbox.limits import ProcessLimits
+from im2latex.sandbox.restrictions import ProcessLimits
 
 
 @pytest.mark.needs_tex

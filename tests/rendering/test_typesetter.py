@@ -10,8 +10,8 @@ from im2latex.rendering import document, tex_format
 from im2latex.rendering.tex_log import PageResult
 from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.limits import ProcessLimits
 from im2latex.sandbox.process import CompletedProcess
+from im2latex.sandbox.restrictions import ProcessLimits
 
 MARGIN = 24
 

@@ -12,7 +12,7 @@ import pytest
 
 from im2latex.errors import ToolError
 from im2latex.parallel.cancellation import CallCancelledError, Cancellation
-from im2latex.sandbox import process, system_packages
+from im2latex.sandbox import process
 from im2latex.sandbox.process import ChildProcess, CompletedProcess
 
 Start = Callable[..., CompletedProcess]
@@ -147,7 +147,7 @@ def test_the_program_dies_with_its_parent(tmp_path: Path) -> None:
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(ToolError, match=r"gs is not installed.*apt-get install ghostscript"):
-        system_packages.find_program("gs")
+        process.find_program("gs")
 
 
 def test_first_line_of_a_program() -> None:

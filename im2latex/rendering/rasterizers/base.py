@@ -15,10 +15,9 @@ from im2latex.errors import ToolError
 from im2latex.images.arrays import PAPER, Pixels
 from im2latex.rendering.rasterizers import pdfium_client, pgm
 from im2latex.rendering.tex_macros import TexOutput
-from im2latex.sandbox import process, system_packages
-from im2latex.sandbox.limits import ProcessLimits
+from im2latex.sandbox import process
 from im2latex.sandbox.process import CompletedProcess, stalled_message
-from im2latex.sandbox.restrictions import FileAccess
+from im2latex.sandbox.restrictions import FileAccess, ProcessLimits
 
 _SECONDS_PER_PAGE = 0.1  # over six times what the slowest of them takes for a formula
 
@@ -74,7 +73,7 @@ class Rasterizer(ABC):
     def remedy(cls) -> str:
         """The command that installs it."""
         if cls.programs:
-            return system_packages.install_command(*system_packages.packages_of(*cls.programs))
+            return process.install_command(*process.packages_of(*cls.programs))
         return f"reinstall the Python package {' '.join(cls.wheels)}"
 
 

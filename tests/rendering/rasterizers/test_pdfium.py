@@ -9,7 +9,7 @@ from im2latex.rendering.rasterizers import pdfium_client
 from im2latex.rendering.rasterizers.pdfium_client import PdfiumClient
 from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.limits import ProcessLimits
+from im2latex.sandbox.restrictions import ProcessLimits
 from im2latex.sandbox.worker import Deadline, PythonWorker
 
 RULES = r"\hbox to 1pt{{\leaders\hbox to {step}pt{{\rule{{9pt}}{{9pt}}\hss}}\hfill}}"
