@@ -30,7 +30,7 @@ from im2latex.parallel.part_cache import Job, PartCache, run_jobs
 from im2latex.parallel.workers import worker_count
 from im2latex.rendering import document, sanitize, tex_format
 from im2latex.rendering.dataset_images import DatasetRenderer
-from im2latex.rendering.rasterizers import imagemagick_worker, pdfium_client
+from im2latex.rendering.rasterizers import pdfium, pgm_worker
 from im2latex.rendering.rasterizers.registry import RASTERIZERS, create_rasterizer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.rendering.tex_process import TexLauncher
@@ -209,7 +209,7 @@ def _steps(formulas: Sequence[str], params: RenderStageParams) -> dict[str, floa
             lap("tex")
             pages = [result.page for result in printed.results.values() if result.page is not None]
             if printed.pdf is not None and pages:
-                pdfium_client.thread_client().inspect(printed.pdf, pages)
+                pdfium.thread_client().inspect(printed.pdf, pages)
                 lap("inspection")
                 pixels = list(rasterizer.pages(printed.pdf, renderer.dpi, pages))
                 lap("rasterizer")
@@ -239,7 +239,7 @@ def _one_by_the_usual_way(formula: str, tool: str, dpi: int) -> None:
     )
     with temporary_folder() as folder:
         (folder / "a.tex").write_text(source, encoding="utf-8")
-        settings = imagemagick_worker.allow_pdf(folder)
+        settings = pgm_worker.allow_pdf(folder)
         tex = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "a.tex"]
         for command in (tex, [word.format(dpi=dpi) for word in _USUAL_TOOLS[tool]]):
             done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, env=os.environ | settings)

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from im2latex.rendering.glyph_boxes.reader import GlyphResult
-from im2latex.rendering.glyph_boxes.symbols import GlyphBoxes
+from im2latex.rendering.glyph_boxes.reader import GlyphBoxes, GlyphResult
 from im2latex.rendering.renderer import Rendering
 
 

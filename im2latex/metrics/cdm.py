@@ -44,8 +44,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from tqdm import tqdm
 
-from im2latex.rendering.glyph_boxes.reader import GlyphReader
-from im2latex.rendering.glyph_boxes.symbols import GlyphBoxes
+from im2latex.rendering.glyph_boxes.reader import GlyphBoxes, GlyphReader
 
 Array = NDArray[np.float64]
 

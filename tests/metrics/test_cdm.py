@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2latex.metrics.cdm import MOST_SYMBOLS, TOLERANCE_PX, compare_glyphs, match, placed_pairs
-from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
-from im2latex.rendering.glyph_boxes.symbols import GlyphBoxes
+from im2latex.rendering.glyph_boxes.reader import GlyphBoxes, TexGlyphReader
 from tests.fakes import FakeGlyphs
 
 

@@ -1,18 +1,66 @@
-"""Characters and rules on the pages of a DVI file, with their positions.
+"""Characters and rules on the pages of a DVI file, with their positions, and the metrics of their fonts.
 
 The file is one that our own TeX run wrote. Positions are in scaled points (65,536 to a TeX point), x to the right and y
 downwards. The format is section 14 of Fuchs and Knuth, "The DVItype processor" (1990). Colors and other specials are
 skipped.
+
+Sizes of characters are those of the TFM files that TeX itself reads, which fontTools parses, in fix words: a font of
+`size` scaled points multiplies them by `size / 2**20`. Beside the sizes there are the two tables that make one symbol
+of many shapes: the next larger character, and the extensible recipe of a delimiter of any height (Knuth, "The TFtoPL
+processor", 1989, section 10).
 """
 
+import io
+import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
-from im2latex.rendering.glyph_boxes.tfm import FIX, FontMetrics
+from im2latex.errors import ToolError
+from im2latex.rendering.tex_format import TEX_ENVIRONMENT
+from im2latex.sandbox import process
 
+FIX = 1 << 20
+_NAME = re.compile(r"\w[\w.+-]*")
 _POST = 248
 RULE = ""
 """The `font` of a rule."""
+
+
+class CharacterBox(NamedTuple):
+    """Width, height above and depth below the baseline of a character, in fix words."""
+
+    width: int
+    height: int
+    depth: int
+
+
+class ExtensibleRecipe(NamedTuple):
+    """The characters that build a delimiter of any height; 0 where there is none, but `repeated` is always one."""
+
+    top: int
+    middle: int
+    bottom: int
+    repeated: int
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The characters that distinguish it from other delimiters with the same repeated one."""
+        return frozenset((self.top, self.middle, self.bottom)) - {0}
+
+
+@dataclass(frozen=True)
+class FontMetrics:
+    """The metrics of one font.
+
+    `smallest` maps a character to the first of its chain of larger ones, `recipes` a delimiter to its parts.
+    """
+
+    boxes: dict[int, CharacterBox]
+    smallest: dict[int, int] = field(default_factory=dict)
+    recipes: dict[int, ExtensibleRecipe] = field(default_factory=dict)
 
 
 class Mark(NamedTuple):
@@ -25,12 +73,6 @@ class Mark(NamedTuple):
     width: int
     height: int
     depth: int
-
-
-class _Font(NamedTuple):
-    name: str
-    size: int
-    metrics: FontMetrics
 
 
 def pages(data: bytes, load: Callable[[str], FontMetrics], max_marks: int) -> Iterator[list[Mark] | None]:
@@ -58,6 +100,61 @@ def select(data: bytes, load: Callable[[str], FontMetrics], numbers: Sequence[in
         raise ValueError(f"incomplete DVI file: {error!r}") from None
     start = reader.spans[0][0] if end else 0
     return b"".join([data[:start], *reader.definitions.values(), *pages, data[end:]])
+
+
+@cache
+def load_metrics(font: str) -> FontMetrics:
+    """The metrics of a font of this TeX installation; raises `ToolError` where it has none of that name."""
+    if not _NAME.fullmatch(font):
+        raise ToolError(f"{font!r}: not the name of a TeX font")
+    done = process.query_program("kpsewhich", f"{font}.tfm", env=TEX_ENVIRONMENT)
+    path = done.stdout.decode("utf-8", "replace").strip()
+    if not done.ok or not path:
+        raise ToolError(f"{font}.tfm: not found in this TeX installation; reinstall its fonts")
+    return parse_tfm(Path(path).read_bytes())
+
+
+def parse_tfm(data: bytes) -> FontMetrics:
+    """Parse a TFM file; raises `ValueError` where it is not one."""
+    # Imported here, since it takes 0.1 s and only glyph boxes need it.
+    from fontTools.misc.sstruct import Error
+    from fontTools.tfmLib import TFM, TFMException
+
+    try:
+        characters = TFM(io.BytesIO(data)).chars
+    except (TFMException, Error, IndexError, KeyError, NameError):
+        raise ValueError("not a TFM file") from None
+    boxes: dict[int, CharacterBox] = {}
+    larger: dict[int, int] = {}
+    recipes: dict[int, ExtensibleRecipe] = {}
+    for code, metrics in characters.items():
+        boxes[code] = CharacterBox(*(round(metrics.get(name, 0) * FIX) for name in ("width", "height", "depth")))
+        if "nextlarger" in metrics:
+            larger[code] = metrics["nextlarger"]
+        if "varchar" in metrics:
+            recipes[code] = ExtensibleRecipe(
+                *(metrics["varchar"].get(name, 0) for name in ("top", "mid", "bot", "rep"))
+            )
+    return FontMetrics(boxes, _smallest(larger), recipes)
+
+
+def _smallest(larger: dict[int, int]) -> dict[int, int]:
+    """The first character of the chain for each one that is the next larger of another."""
+    smaller = {code: before for before, code in reversed(larger.items())}
+    found: dict[int, int] = {}
+    for code in smaller:
+        start, seen = code, {code}
+        while start in smaller and smaller[start] not in seen:
+            start = smaller[start]
+            seen.add(start)
+        found[code] = start
+    return found
+
+
+class _Font(NamedTuple):
+    name: str
+    size: int
+    metrics: FontMetrics
 
 
 class _DviMachine:

@@ -13,8 +13,7 @@ from typing import ClassVar
 
 from im2latex.errors import ToolError
 from im2latex.images.arrays import PAPER, Pixels
-from im2latex.rendering.rasterizers import pdfium_client, pgm
-from im2latex.rendering.tex_macros import TexOutput
+from im2latex.rendering.document import TexOutput
 from im2latex.sandbox import process
 from im2latex.sandbox.process import CompletedProcess, stalled_message
 from im2latex.sandbox.restrictions import FileAccess, ProcessLimits
@@ -75,31 +74,6 @@ class Rasterizer(ABC):
         if cls.programs:
             return process.install_command(*process.packages_of(*cls.programs))
         return f"reinstall the Python package {' '.join(cls.wheels)}"
-
-
-class PdfRasterizer(Rasterizer):
-    """A rasterizer that reads PDF, whose pages pdfium inspects before they are drawn."""
-
-    def page_faults(
-        self,
-        path: Path,
-        numbers: Sequence[int],
-        max_size: tuple[int, int],  # noqa: ARG002
-    ) -> dict[int, str]:
-        return pdfium_client.thread_client().inspect(path, numbers)
-
-    def draw_pgm(
-        self, command: list[str], path: Path, count: int, access: FileAccess, env: Mapping[str, str]
-    ) -> Iterator[Pixels]:
-        """Run a program in the folder of the PDF, and read `count` PGM images from its standard output."""
-        done = run_program(command, path, count, self.limits, access, env)
-        try:
-            images = list(pgm.decode(done.stdout))
-        except ValueError as error:
-            raise RasterizerError(f"{command[0]}: {error}") from None
-        if len(images) != count:
-            raise RasterizerError(f"{command[0]} drew {len(images)} pages of {count}")
-        yield from images
 
 
 def run_program(

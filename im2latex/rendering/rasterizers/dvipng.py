@@ -9,7 +9,7 @@ from pathlib import Path
 
 from im2latex.images.arrays import Pixels
 from im2latex.images.formats import decode_png
-from im2latex.rendering.glyph_boxes import dvi, tfm
+from im2latex.rendering.glyph_boxes import dvi
 from im2latex.rendering.rasterizers.base import Rasterizer, RasterizerError, run_program, stderr_tail
 from im2latex.rendering.rasterizers.pdfium_worker import MAX_COVERAGE, MAX_OBJECTS
 from im2latex.rendering.tex_format import TEX_ENVIRONMENT, tex_trees
@@ -36,7 +36,7 @@ class Dvipng(Rasterizer):
         # The pages get a file of their own: an error on a page that dvipng skips costs the next one that it draws.
         selection = path.with_name("selection.dvi")
         try:
-            selection.write_bytes(dvi.select(path.read_bytes(), tfm.load, numbers))
+            selection.write_bytes(dvi.select(path.read_bytes(), dvi.load_metrics, numbers))
         except ValueError as error:
             raise RasterizerError(f"{path}: {error}") from None
         files = [path.parent / f"{position:09d}.png" for position, _ in enumerate(numbers, 1)]
@@ -51,7 +51,7 @@ class Dvipng(Rasterizer):
 
     def page_faults(self, path: Path, numbers: Sequence[int], max_size: tuple[int, int]) -> dict[int, str]:
         """Compare the ink, as the boxes of characters bound it, with `max_size`: a DVI page has no edges."""
-        pages = list(dvi.pages(path.read_bytes(), tfm.load, MAX_OBJECTS))
+        pages = list(dvi.pages(path.read_bytes(), dvi.load_metrics, MAX_OBJECTS))
         faults = {number: _page_fault(pages[number - 1], *max_size) for number in numbers}
         return {number: fault for number, fault in faults.items() if fault is not None}
 

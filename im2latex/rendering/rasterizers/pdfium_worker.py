@@ -1,7 +1,7 @@
 """Worker process that inspects and draws PDF pages with pdfium: python -m MODULE IN OUT.
 
 TeX ran on untrusted input, so its pages are untrusted too: they are opened here, in a sandbox without files, and never
-in the process of the caller (`pdfium_client`). IN and OUT are file descriptors.
+in the process of the caller (`pdfium`). IN and OUT are file descriptors.
 
 reads   a request: its length (4 bytes, big-endian), JSON {"pdf": bytes of a new document or 0, "pages": numbers from 1,
         "dpi": pixels per inch, or null to inspect}, then the bytes of the document

@@ -1,6 +1,6 @@
 """The list of rasterizers, which doctor, parameters, command line and tests read.
 
-A new rasterizer is a module with one class, an entry here, and a line for each program that it starts in
+A new rasterizer is a class, an entry here, and a line for each program that it starts in
 `im2latex/sandbox/system_packages.txt`.
 """
 
@@ -10,10 +10,8 @@ from typing import Literal
 
 from im2latex.rendering.rasterizers.base import Rasterizer
 from im2latex.rendering.rasterizers.dvipng import Dvipng
-from im2latex.rendering.rasterizers.ghostscript import Ghostscript
-from im2latex.rendering.rasterizers.imagemagick import ImageMagick
 from im2latex.rendering.rasterizers.pdfium import Pdfium
-from im2latex.rendering.rasterizers.poppler import Poppler
+from im2latex.rendering.rasterizers.programs import Ghostscript, ImageMagick, Poppler
 from im2latex.sandbox.restrictions import ProcessLimits
 
 RasterizerName = Literal["ghostscript", "pdfium", "poppler", "imagemagick", "dvipng"]

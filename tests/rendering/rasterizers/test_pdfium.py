@@ -5,8 +5,8 @@ import pytest
 
 from im2latex.errors import ToolError
 from im2latex.rendering import document, tex_format
-from im2latex.rendering.rasterizers import pdfium_client
-from im2latex.rendering.rasterizers.pdfium_client import PdfiumClient
+from im2latex.rendering.rasterizers import pdfium
+from im2latex.rendering.rasterizers.pdfium import PdfiumClient
 from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
 from im2latex.sandbox.restrictions import ProcessLimits
@@ -35,18 +35,18 @@ def test_ink_outside_the_page_and_too_much_of_it_are_seen() -> None:
     for printed in Typesetter(template, TexLauncher(preamble, ProcessLimits()), 3).typeset(list(FORMULAS), 24):
         assert printed.pdf is not None
         expected = {number: fault for number, fault in enumerate(FORMULAS.values(), 1) if fault}
-        assert pdfium_client.thread_client().inspect(printed.pdf, range(1, len(FORMULAS) + 1)) == expected
+        assert pdfium.thread_client().inspect(printed.pdf, range(1, len(FORMULAS) + 1)) == expected
 
 
 def test_a_page_that_takes_long_holds_up_no_other_thread() -> None:
     with ThreadPoolExecutor(1) as other:
-        assert other.submit(pdfium_client.thread_client).result() is not pdfium_client.thread_client()
-    assert pdfium_client.thread_client() is pdfium_client.thread_client()
+        assert other.submit(pdfium.thread_client).result() is not pdfium.thread_client()
+    assert pdfium.thread_client() is pdfium.thread_client()
 
 
 def test_a_library_that_does_not_work_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "page.pdf"
-    page.write_bytes(pdfium_client._BLANK_PDF)
+    page.write_bytes(pdfium._BLANK_PDF)
     assert PdfiumClient().inspect(page, [1]) == {}
     monkeypatch.setattr("im2latex.sandbox.worker.sys.executable", "/bin/false")
     with pytest.raises(ToolError, match=r"ended.*pypdfium2"):
@@ -55,7 +55,7 @@ def test_a_library_that_does_not_work_is_no_verdict(tmp_path: Path, monkeypatch:
 
 def test_a_worker_that_somebody_else_killed_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "page.pdf"
-    page.write_bytes(pdfium_client._BLANK_PDF)
+    page.write_bytes(pdfium._BLANK_PDF)
     library = PdfiumClient()
 
     def killed(worker: PythonWorker, length: int, limit: Deadline) -> bytearray:

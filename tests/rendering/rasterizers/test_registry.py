@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from im2latex.rendering.rasterizers import imagemagick_worker
+from im2latex.rendering.rasterizers import pgm_worker
 from im2latex.rendering.rasterizers.registry import RASTERIZERS, RasterizerName
 from im2latex.sandbox.process import packages_of
 
@@ -26,4 +26,4 @@ def test_every_program_has_its_packages(name: RasterizerName) -> None:
 
 
 def test_the_policy_of_imagemagick_allows_pdf_and_nothing_that_is_not_needed() -> None:
-    assert "{PDF,GRAY}" in imagemagick_worker._POLICY
+    assert "{PDF,GRAY}" in pgm_worker._POLICY
