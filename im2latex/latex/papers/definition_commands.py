@@ -5,24 +5,27 @@ and etoolbox.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.arguments import TokenListStream, read_arguments
-from im2latex.latex.papers.conditional_commands import toggle_name
-from im2latex.latex.papers.lexer import FROZEN, read_argument, read_optional, skip_spaces, tokens
-from im2latex.latex.papers.macro_table import Macro, MacroTable, Parameter, end_of, frozen
-from im2latex.latex.papers.paired_delimiters import paired_delimiter
-from im2latex.latex.papers.parameters import (
+from im2latex.latex.papers.arguments import (
+    OPTION,
+    STAR,
+    TokenListStream,
+    count_of,
     latex_parameters,
+    read_arguments,
     read_name,
     skip_star,
     tex_parameters,
     xargs_parameters,
     xparse_parameters,
 )
+from im2latex.latex.papers.conditional_commands import toggle_name
+from im2latex.latex.papers.lexer import FROZEN, read_argument, read_optional, skip_spaces, tokens
+from im2latex.latex.papers.macro_table import Macro, MacroTable, Parameter, end_of, frozen, plain
 
 DefinitionReader = Callable[[str, int, MacroTable], int]
 """Parses a definition after its command, adds it to the macro table and returns the end position."""
@@ -162,6 +165,46 @@ def _operator(source: str, position: int, macros: MacroTable) -> int:
     return position
 
 
+def _paired_delimiter(
+    source: str, position: int, macros: MacroTable, with_body: bool = False, with_sides: bool = False
+) -> int:
+    r"""mathtools: `\abs{x}`, `\abs*{x}` with growing delimiters, `\abs[\big]{x}` (manual, "Paired delimiters").
+
+    `with_body` reads a body, in which `\delimsize` is the size of the delimiters: empty, the option, or `\middle` after
+    a star. `with_sides` also reads the code before and after the delimiters.
+    """
+    name, position = read_name(source, position)
+    count, position = read_optional(source, position) if with_body else ("1", position)
+    fields = []
+    for _ in range(2 + 2 * with_sides + with_body):
+        field, position = read_argument(source, position)
+        fields.append(tokens(field))
+    body = [_moved(token) for token in fields.pop()] if with_body else ["#3"]
+    before, opening, closing, behind = (map(_moved, field) for field in (fields if with_sides else ((), *fields, ())))
+    replacement = [*before, *_sizes(list(opening), body, list(closing)), *behind]
+    macros.define(name, Macro((STAR, OPTION, *plain(count_of(count))), tuple(replacement)))
+    return position
+
+
+def _moved(token: str) -> str:
+    """Shift a parameter of the body by two, for the star and the option."""
+    return f"#{int(token[1]) + 2}" if token[0] == "#" and token[1:].isdecimal() else token
+
+
+def _sizes(opening: Sequence[str], body: Sequence[str], closing: Sequence[str]) -> list[str]:
+    """Write the delimiters around the body, in the three sizes that a call may select."""
+    grown = ["\\mathopen", "{", "}", "\\mathclose", "{", "\\left", *opening, *_sized(body, "\\middle")]
+    grown += ["\\right", *closing, "}"]
+    sized = ["\\mathopen", "{", "#2", *opening, "}", *_sized(body, "#2"), "\\mathclose", "{", "#2", *closing, "}"]
+    fixed = [*opening, *_sized(body, ""), *closing]
+    choice = ["\\IfNoValueTF", "{", "#2", "}", "{", *fixed, "}", "{", *sized, "}"]
+    return ["\\IfBooleanTF", "{", "#1", "}", "{", *grown, "}", "{", *choice, "}"]
+
+
+def _sized(body: Sequence[str], size: str) -> list[str]:
+    return [size if token == "\\delimsize" else token for token in body if size or token != "\\delimsize"]
+
+
 def _document_command(source: str, position: int, macros: MacroTable, overwrite: bool = True) -> int:
     name, position = read_name(source, position)
     specification, position = read_argument(source, position)
@@ -237,9 +280,9 @@ DEFINITION_COMMANDS: dict[str, DefinitionReader] = {
     "\\toggletrue": partial(_set_boolean, toggle=True, value="true"),
     "\\togglefalse": partial(_set_boolean, toggle=True, value="false"),
     "\\DeclareMathOperator": _operator,
-    "\\DeclarePairedDelimiter": paired_delimiter,
-    "\\DeclarePairedDelimiterX": partial(paired_delimiter, with_body=True),
-    "\\DeclarePairedDelimiterXPP": partial(paired_delimiter, with_body=True, with_sides=True),
+    "\\DeclarePairedDelimiter": _paired_delimiter,
+    "\\DeclarePairedDelimiterX": partial(_paired_delimiter, with_body=True),
+    "\\DeclarePairedDelimiterXPP": partial(_paired_delimiter, with_body=True, with_sides=True),
     **dict.fromkeys(["\\NewDocumentCommand", "\\RenewDocumentCommand", "\\DeclareDocumentCommand"], _document_command),
     "\\ProvideDocumentCommand": partial(_document_command, overwrite=False),
     **dict.fromkeys(["\\newenvironment", "\\renewenvironment"], _environment),

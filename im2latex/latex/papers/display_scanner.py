@@ -6,13 +6,10 @@ from im2latex.latex.papers.conditional_commands import CONDITIONAL_COMMANDS
 from im2latex.latex.papers.conditionals import is_conditional
 from im2latex.latex.papers.definition_commands import DEFINITION_COMMANDS, read_definition
 from im2latex.latex.papers.formula_collector import FormulaCollector
-from im2latex.latex.papers.input_commands import InputCommands
-from im2latex.latex.papers.input_files import INPUTS
-from im2latex.latex.papers.lexer import CONTROL, FROZEN, skip_spaces
-from im2latex.latex.papers.macro_effects import MacroEffects
+from im2latex.latex.papers.input_files import INPUTS, InputCommands
+from im2latex.latex.papers.lexer import CONTROL, FROZEN, SourceText, skip_spaces
 from im2latex.latex.papers.macro_table import MacroTable, is_environment
-from im2latex.latex.papers.source_text import SourceText
-from im2latex.latex.papers.text_expansion import TextConditionals, TextMacroExpander
+from im2latex.latex.papers.text_expansion import MacroEffects, TextConditionals, TextMacroExpander
 
 _EVENT = re.compile(rf"{CONTROL}|\$\$?|[{{}}]", re.DOTALL)
 _CONTROL = re.compile(CONTROL, re.DOTALL)

@@ -1,4 +1,9 @@
-"""Conversion of display environments to formulas with the same rows: `align` to `aligned`, `gather` to `gathered`."""
+r"""Conversion of display environments to formulas with the same rows: `align` to `aligned`, `gather` to `gathered`.
+
+A display is first split at the text between its rows (`\intertext` of amsmath, `\shortintertext` of mathtools). The
+text is outside of the formulas (amsmath's manual, "The \intertext command"): the rows before and after it are separate
+formulas, and so are the inline formulas in it.
+"""
 
 import re
 
@@ -22,11 +27,11 @@ _ARRAYS = ("eqnarray", "IEEEeqnarray")
 _CASES = ("numcases", "subnumcases")
 DISPLAYS = frozenset(name + star for name in (*_INNER, *_BARE, *_ARRAYS, *_CASES, "empheq") for star in ("", "*"))
 """Display environments; `equation` and its variants hold one formula, the others rows."""
+INTERTEXT_COMMANDS = frozenset(["\\intertext", "\\shortintertext"])
 _EMPHEQ_SIDE = re.compile(r"(left|right)\s*=\s*(\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|[^,]*)")
 _EMPHEQ_BRACES = {"\\empheqlbrace": "\\left\\{", "\\empheqrbrace": "\\right\\}"}
-
-_SILENT_WITH_ARGUMENT = frozenset(["\\label", "\\tag"])
-_SILENT = frozenset(
+_UNPRINTED_WITH_ARGUMENT = frozenset(["\\label", "\\tag"])
+_UNPRINTED = frozenset(
     split(
         r"""
         \nonumber \notag \displaybreak \allowdisplaybreaks \qedhere
@@ -35,13 +40,76 @@ _SILENT = frozenset(
     )
 )
 _LAST = frozenset(["\\eqno", "\\leqno"])
-_NUMBERING = _SILENT_WITH_ARGUMENT | _SILENT | _LAST
+_NUMBERING = _UNPRINTED_WITH_ARGUMENT | _UNPRINTED | _LAST
 _INFIX = frozenset(["\\over", "\\atop", "\\choose", "\\brack", "\\brace", "\\above"])
+
+
+def split_at_intertext(parts: list[str], env: str) -> list[tuple[str, list[str]]]:
+    """Return the rows between the texts and the inline formulas in the texts, each with its environment, in order.
+
+    Raises `LatexError` where a text is in a nested environment or group, whose rows cannot be split.
+    """
+    pieces: list[tuple[str, list[str]]] = []
+    rows: list[str] = []
+    columns = _column_count(parts) if "alignat" in env else []
+    depth = position = 0
+    while position < len(parts):
+        token = parts[position]
+        position += 1
+        depth += (token in ("{", "\\begin")) - (token in ("}", "\\end"))
+        if token not in INTERTEXT_COMMANDS:
+            rows.append(token)
+            continue
+        if depth or env not in WITH_TEXTS:
+            raise LatexError("text_between_rows", f"{token} is in a group or environment whose rows cannot be split")
+        inside, position = _read_group(parts, position)
+        pieces += [(env, rows), *(("inline", formula) for formula in _inline_formulas(inside))]
+        rows = list(columns)
+    pieces.append((env, rows))
+    if len(pieces) == 1:
+        return pieces
+    return [piece for piece in pieces if set(piece[1]) - {" ", "\\\\"} and piece[1] != columns]
+
+
+def _column_count(parts: list[str]) -> list[str]:
+    """Return the number of columns of an `alignat`, with its braces."""
+    start = next((index for index, token in enumerate(parts) if token != " "), len(parts))
+    return parts[start : _read_group(parts, start)[1]]
+
+
+def _read_group(parts: list[str], position: int) -> tuple[list[str], int]:
+    """Return the inside of the next group, and its end position."""
+    while parts[position : position + 1] == [" "]:
+        position += 1
+    depth = 0
+    for index in range(position, len(parts)):
+        depth += (parts[index] == "{") - (parts[index] == "}")
+        if depth <= 0:
+            return parts[position + 1 : index] or parts[position : index + 1], index + 1
+    raise LatexError("macro_argument", "a text between rows is not closed")
+
+
+def _inline_formulas(text: list[str]) -> list[list[str]]:
+    """Return the inline formulas of a text."""
+    found: list[list[str]] = []
+    inside: list[str] | None = None
+    depth = 0
+    for token in text:
+        depth += (token == "{") - (token == "}")
+        if inside is None:
+            if token in ("$", "\\("):
+                inside, opened = [], depth
+        elif token in ("$", "\\)") and depth == opened:
+            found.append(inside)
+            inside = None
+        else:
+            inside.append(token)
+    return found
 
 
 def display_to_formula(parts: list[str], env: str) -> str:
     r"""Convert the expanded tokens of a display to one formula that prints the same inside `$\displaystyle ...$`."""
-    parts = _audible(parts)
+    parts = _without_numbering(parts)
     name = env.rstrip("*")
     if name == "empheq":
         return _empheq(parts)
@@ -63,7 +131,7 @@ def display_to_formula(parts: list[str], env: str) -> str:
     return f"{{{formula}}}" if _has_open_fraction(parts) else formula
 
 
-def _audible(parts: list[str]) -> list[str]:
+def _without_numbering(parts: list[str]) -> list[str]:
     r"""Remove numbering, labels and everything after `\eqno`."""
     if _NUMBERING.isdisjoint(parts):
         return parts
@@ -74,9 +142,9 @@ def _audible(parts: list[str]) -> list[str]:
         position += 1
         if token in _LAST:
             break
-        if token in _SILENT_WITH_ARGUMENT:
+        if token in _UNPRINTED_WITH_ARGUMENT:
             position = _behind_argument(parts, position)
-        elif token not in _SILENT:
+        elif token not in _UNPRINTED:
             kept.append(token)
     return kept
 

@@ -114,8 +114,8 @@ def _all_papers(places: Iterable[Path], report: ExtractionReport) -> Iterator[Pa
 def _read(
     paper: Paper, min_inline: int | None, known: MacroExpander
 ) -> tuple[str, list[ExtractedFormula], dict[str, int]]:
-    walk = PaperReader(paper.files, min_inline, known.copy())
-    return paper.name, walk.paper(), walk.reasons
+    reader = PaperReader(paper.files, min_inline, known.copy())
+    return paper.name, reader.paper(), reader.reasons
 
 
 def _line(paper: str, item: ExtractedFormula, rest: dict[str, str], name: str | None = None) -> str:

@@ -14,13 +14,17 @@ from im2latex.latex.papers.definition_commands import DEFINITION_COMMANDS, read_
 from im2latex.latex.papers.display_scanner import DisplayScanner, environment_at
 from im2latex.latex.papers.displays import DISPLAYS
 from im2latex.latex.papers.formula_collector import FormulaCollector
-from im2latex.latex.papers.input_commands import MAX_FORMULA_CHARACTERS, InputCommands, PaperFiles
-from im2latex.latex.papers.input_files import IMPORTS, INPUTS, PACKAGES
-from im2latex.latex.papers.lexer import CONTROL, read_argument
-from im2latex.latex.papers.macro_effects import MacroEffects
+from im2latex.latex.papers.input_files import (
+    IMPORTS,
+    INPUTS,
+    MAX_FORMULA_CHARACTERS,
+    PACKAGES,
+    InputCommands,
+    PaperFiles,
+)
+from im2latex.latex.papers.lexer import CONTROL, SourceText, read_argument
 from im2latex.latex.papers.macro_table import end_of, is_environment
-from im2latex.latex.papers.source_text import SourceText
-from im2latex.latex.papers.text_expansion import TextConditionals, TextMacroExpander
+from im2latex.latex.papers.text_expansion import MacroEffects, TextConditionals, TextMacroExpander
 from im2latex.latex.tokens import split
 
 _EVENT = re.compile(rf"{CONTROL}|\$\$?|[{{}}]", re.DOTALL)
@@ -58,7 +62,7 @@ class FileReader:
         self._effects = MacroEffects(collector.macros)
         self._macro_expander = TextMacroExpander(self.text, collector)
         self._text_conditionals = TextConditionals(self.text, collector, self._prints)
-        self._input_commands = InputCommands(path, self.text, collector, files)
+        self._input_commands = InputCommands(path, self.text, files, collector.count)
         self._failures: Counter[str] = Counter()
         self._global = False
         self._ended = False
@@ -214,7 +218,7 @@ class FileReader:
             self.text.position = inside
             return
         self.text.position = end[1]
-        self.collector.keep(self.path, line, env, self.text.text[inside : end[0]])
+        self.collector.add(self.path, line, env, self.text.text[inside : end[0]])
 
     def _inline(self, start: int, opener: str) -> None:
         if not self._prints:
@@ -225,7 +229,7 @@ class FileReader:
             self.collector.count("unclosed_inline")
             return
         self.text.position = end + (1 if opener == "$" else 2)
-        self._keep_inline(start, self.text.text[inside:end])
+        self._add_inline(start, self.text.text[inside:end])
 
     def _ensured(self, start: int) -> None:
         r"""`\ensuremath` in text, which makes an inline formula of its argument."""
@@ -236,12 +240,12 @@ class FileReader:
         except LatexError:
             self.collector.count("unclosed_inline")
             return
-        self._keep_inline(start, body)
+        self._add_inline(start, body)
 
-    def _keep_inline(self, start: int, body: str) -> None:
+    def _add_inline(self, start: int, body: str) -> None:
         least = self.collector.min_inline
         if least is not None and len(" ".join(body.split())) >= least:
-            self.collector.keep(self.path, self.text.line_of(start), "inline", body)
+            self.collector.add(self.path, self.text.line_of(start), "inline", body)
 
     def _inline_end(self, closer: str) -> int | None:
         """Find the closing `$` outside of braces, in the same paragraph."""

@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass, field
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.displays import display_to_formula
+from im2latex.latex.papers.displays import INTERTEXT_COMMANDS, display_to_formula, split_at_intertext
 from im2latex.latex.papers.input_files import INPUTS
-from im2latex.latex.papers.intertext import INTERTEXT_COMMANDS, split_at_intertext
 from im2latex.latex.papers.lexer import FROZEN, JOIN, tokens, untokenize
 from im2latex.latex.papers.macro_expander import MacroExpander
 
@@ -75,7 +74,7 @@ class FormulaCollector:
             if last == kind or kind == "{":
                 return True
 
-    def keep(self, file: str, line: int, env: str, body: str) -> None:
+    def add(self, file: str, line: int, env: str, body: str) -> None:
         """Add one formula, expanded, or the reason why it is rejected."""
         written = " ".join(body.replace(JOIN, "").split())
         raw = written.replace(FROZEN, "")

@@ -1,9 +1,15 @@
-"""Main files of a paper, and resolution of input names among its files; no name resolves to a file outside of it."""
+"""Input files of a paper: its main files, resolution of input names, and the commands that input a file.
+
+No name resolves to a file outside of the paper. A file is read in place, or inserted into the surrounding formula.
+"""
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
+from im2latex.errors import LatexError
+from im2latex.latex.papers.lexer import SourceText, group_end, read_argument
 from im2latex.latex.papers.verbatim import STANDARD_COMMENTS, normalize_line_ends
 
 INPUTS = frozenset(["\\input", "\\include", "\\subfile", "\\subfileinclude", "\\includestandalone", "\\@input"])
@@ -11,7 +17,8 @@ IMPORTS = frozenset(["\\import", "\\subimport", "\\inputfrom", "\\includefrom", 
 PACKAGES = frozenset(
     ["\\usepackage", "\\RequirePackage", "\\documentclass", "\\LoadClass", "\\RequirePackageWithOptions"]
 )
-
+MAX_FORMULA_CHARACTERS = 20_000
+"""Longest formula; a longer one counts as unclosed."""
 FILE = re.compile(
     r"""[\s\1]*(?:\[[^]]*\])?[\s\1]*(?:\{(?P<braced>[^{}]*)\}|"(?P<quoted>[^"\n]*)"|(?P<bare>[^\s{}\\\1]+))"""
 )
@@ -66,3 +73,71 @@ def resolve(name: str, beside: str, files: Mapping[str, str], endings: tuple[str
             if path + ending in files:
                 return path + ending
     return None
+
+
+class PaperFiles(Protocol):
+    """The other files of the paper."""
+
+    def read_input(self, command: str, name: str, beside: str, /) -> str | None:
+        """Read the file that a command in the file `beside` inputs; returns a reason where that fails."""
+
+    def load_text(self, name: str, beside: str, /) -> str | None:
+        """Return the text of a file that is input inside a formula."""
+
+
+class InputCommands:
+    """Processes the input commands of one file; `count` counts the inputs that fail, by reason."""
+
+    def __init__(self, path: str, text: SourceText, files: PaperFiles, count: Callable[[str], None]) -> None:
+        self._path = path
+        self._text = text
+        self._files = files
+        self._count = count
+
+    def input(self, command: str) -> None:
+        r"""`\input` and its variants."""
+        match = FILE.match(self._text.text, self._text.position)
+        if match is not None:
+            self._text.position = match.end()
+            self._follow(command, file_name(match))
+
+    def input_text(self, position: int) -> tuple[str, int] | None:
+        """Return the text of an input inside a formula, and the end position of its name."""
+        match = FILE.match(self._text.text, position)
+        text = self._files.load_text(file_name(match), self._path) if match else None
+        return (text, match.end()) if match and text is not None and len(text) <= MAX_FORMULA_CHARACTERS else None
+
+    def import_(self, command: str) -> None:
+        r"""`\import{folder/}{file}` of the package import."""
+        try:
+            folder, here = read_argument(self._text.text, self._text.position)
+            name, self._text.position = read_argument(self._text.text, here)
+        except LatexError:
+            return
+        self._follow(command, posixpath.join(folder.strip(), name.strip()))
+
+    def _follow(self, command: str, name: str) -> None:
+        if reason := self._files.read_input(command, name, self._path):
+            self._count(reason)
+
+    def input_if_exists(self, start: int) -> None:
+        r"""`\InputIfFileExists`: read the file and select the argument for whether it exists."""
+        try:
+            name, position = read_argument(self._text.text, self._text.position)
+            ends = [position]
+            for _ in range(2):
+                ends.append(group_end(self._text.text, self._text.text.index("{", ends[-1])))
+        except (LatexError, ValueError):
+            return
+        found = self._files.read_input("\\InputIfFileExists", name, self._path) is None
+        chosen = self._text.text[ends[0] : ends[1]] if found else self._text.text[ends[1] : ends[2]]
+        self._text.replace(start, ends[2], chosen.strip()[1:-1])
+
+    def packages(self, command: str) -> None:
+        """Read packages and classes that are files of the paper."""
+        match = FILE.match(self._text.text, self._text.position)
+        if match is None:
+            return
+        self._text.position = match.end()
+        for package in file_name(match).split(","):
+            self._files.read_input(command, package, self._path)

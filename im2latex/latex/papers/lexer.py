@@ -1,4 +1,4 @@
-r"""Lexer for the definitions and macros of papers: TeX source to tokens, groups and optional arguments.
+r"""Lexer of paper sources: tokens, groups, optional arguments, and the source text with its line numbers.
 
 A token is a string: a control sequence `\alpha`, one character, `#1` for a parameter, or " " for any run of spaces that
 TeX keeps. A control sequence that ends in FROZEN is not expanded again, and is written without the mark.
@@ -14,7 +14,6 @@ JOIN = "\1"
 """Placeholder of a line end that a comment removed: it counts as a line and prints nothing."""
 MAX_GROUP_CHARACTERS = 20_000
 """Longest group or option; a longer one counts as unclosed, which bounds the time for many of them."""
-
 CONTROL = r"\\(?:[A-Za-z@]+|.)\0?"
 """Pattern of a control sequence, frozen or not."""
 TOKEN = re.compile(rf"{CONTROL}|#+\d|[\s\1]+|.", re.DOTALL)
@@ -108,3 +107,48 @@ def read_optional(source: str, start: int) -> tuple[str | None, int]:
             if not brackets:
                 return source[here + 1 : match.start()], match.end()
     raise LatexError("unbalanced_group", "brackets are not closed", here)
+
+
+class SourceText:
+    """Source text of one file with in-place replacement that keeps line numbers.
+
+    `text` changes only after `position`; calls of `line_of` must have increasing positions.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.position = 0
+        self._counted = 0
+        self._line = 1
+        self._behind = -1
+        """Number of characters after the last replacement, or -1; the whole replacement has the line `_line`."""
+        self._line_behind = 1
+
+    def line_of(self, position: int) -> int:
+        """Return the line of the original file, from 1, of a position."""
+        if self._behind >= 0:
+            end = len(self.text) - self._behind
+            if position < end:
+                return self._line
+            self._counted, self._line, self._behind = end, self._line_behind, -1
+        if position > self._counted:
+            self._line += self._lines(self._counted, position)
+            self._counted = position
+        return self._line
+
+    def replace(self, start: int, end: int, replacement: str) -> None:
+        """Replace `text[start:end]`; reading continues at `start` at the latest."""
+        self.line_of(start)
+        behind = len(self.text) - end
+        if self._behind < 0:
+            self._line_behind = self._line + self._lines(start, end)
+            self._behind = behind
+        elif behind < self._behind:
+            self._line_behind += self._lines(len(self.text) - self._behind, end)
+            self._behind = behind
+        self.text = f"{self.text[:start]}{replacement}{self.text[end:]}"
+        self._counted = start
+        self.position = min(self.position, start)
+
+    def _lines(self, start: int, end: int) -> int:
+        return self.text.count("\n", start, end) + self.text.count(JOIN, start, end)

@@ -63,7 +63,7 @@ class _Expansion:
             token = rest.pop()
             macro = known.get(token)
             if macro is None:
-                if token[0] not in _READ_APART:
+                if token[0] not in _PROCESSED:
                     done.append(token)
                     continue
                 self._read(token)
@@ -171,7 +171,7 @@ class _Expansion:
             self._done += expanded if symbol else ["{", *expanded, "}"]
             return True
         if name[0] == "\\" and (
-            name in _STEERING or name in CONDITIONAL_COMMANDS or is_conditional(token, self._macros)
+            name in _CONTROLS_EXPANSION or name in CONDITIONAL_COMMANDS or is_conditional(token, self._macros)
         ):
             return False
         self._source.pop()
@@ -284,12 +284,12 @@ class _Expansion:
         self._source.push([first])
 
 
-_READ_APART = frozenset("\\{}^")
+_PROCESSED = frozenset("\\{}^")
 """First characters of tokens that need processing."""
 _OPTION = Macro((Parameter("optional", BRACKETS),), ())
 _BRANCHES = frozenset(["\\unless", "\\else", "\\or", "\\fi"])
 _PREFIXES = frozenset(["\\global", "\\long", "\\outer", "\\protected", "\\expandafter"])
-_STEERING = _BRANCHES | DEFINITION_COMMANDS.keys() | {"\\begin", "\\end", "\\csname", "\\expandafter"}
+_CONTROLS_EXPANSION = _BRANCHES | DEFINITION_COMMANDS.keys() | {"\\begin", "\\end", "\\csname", "\\expandafter"}
 
 
 class MacroExpander(MacroTable):
