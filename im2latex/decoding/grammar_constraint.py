@@ -16,7 +16,7 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
 from im2latex.latex.automaton.alphabet import StackSymbol, TokenClass, classify
 from im2latex.latex.automaton.transitions import END, START, transition
-from im2latex.latex.parser.depth import MAX_DEPTH
+from im2latex.latex.parser.tree import MAX_DEPTH
 from im2latex.models.decoders.base import State
 
 Word = tuple[TokenClass, ...]

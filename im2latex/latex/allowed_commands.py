@@ -12,7 +12,6 @@ from functools import cache
 from importlib.resources import files
 
 from im2latex.errors import LatexError
-from im2latex.latex.parser.accents import ACCENTS
 from im2latex.latex.parser.quantities import REGISTERS
 from im2latex.latex.parser.signatures import (
     COMMANDS,
@@ -24,7 +23,7 @@ from im2latex.latex.parser.signatures import (
     TEXT_SWITCHES,
     UNDELIMITED_BY,
 )
-from im2latex.latex.parser.symbols import known_symbols
+from im2latex.latex.parser.symbols import TEXT_ACCENTS, known_symbols
 
 _PACKAGE = "package "
 _SPACES = " \t\n\r\xa0"
@@ -60,7 +59,7 @@ def words() -> frozenset[str]:
         NO_NUCLEUS,
         TEXT_ONLY,
         TEXT_SWITCHES,
-        ACCENTS,
+        TEXT_ACCENTS,
         DELIMITERS,
         PLAIN_TABLES,
         UNDELIMITED_BY,

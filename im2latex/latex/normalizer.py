@@ -17,11 +17,10 @@ from im2latex.errors import LatexError, UsageError
 from im2latex.latex.papers.macro_expander import MacroExpander
 from im2latex.latex.papers.paper_reader import read_definitions
 from im2latex.latex.papers.verbatim import remove_comments
-from im2latex.latex.parser.depth import check_depth, limit_recursion
 from im2latex.latex.parser.lexer import lex
 from im2latex.latex.parser.parse import parse
 from im2latex.latex.parser.signatures import COMMANDS, KINDS
-from im2latex.latex.parser.tree import MathStyle, Row, rewrite
+from im2latex.latex.parser.tree import MathStyle, Row, check_depth, limit_recursion, rewrite
 from im2latex.latex.rules.custom import NONE, load_replacements, load_rules
 from im2latex.latex.rules.table import RULES, Rule
 from im2latex.latex.serializer import write

@@ -5,7 +5,6 @@ Every argument and script is in braces, the subscript before the superscript (un
 """
 
 from im2latex.errors import LatexError
-from im2latex.latex.parser.depth import limit_recursion
 from im2latex.latex.parser.quantities import QUANTITIES
 from im2latex.latex.parser.signatures import BORDERED, BRACKET_AFTER_SPACE, SUBARRAYS
 from im2latex.latex.parser.tree import (
@@ -19,6 +18,7 @@ from im2latex.latex.parser.tree import (
     Row,
     Scripts,
     Token,
+    limit_recursion,
     sets_colour,
 )
 from im2latex.latex.text_serializer import TextWriter

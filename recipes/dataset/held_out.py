@@ -17,7 +17,7 @@ RESERVED_PERCENT = 5
 """Papers that are kept for scoring and never used: those with SHA-1(name) % 100 in the last so many."""
 
 _SIZES = frozenset(name for name, kinds in COMMANDS.items() if kinds == "d") | {"\\left", "\\right"}
-_SILENT = SPACES | _SIZES | STYLE_SWITCHES | {"{", "}"}
+_SILENT = SPACES | _SIZES | STYLE_SWITCHES.keys() | {"{", "}"}
 _LENGTH = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:pt|mm|cm|in|ex|em|bp|pc|mu)")
 _AT_THE_END = frozenset(".,;:")
 

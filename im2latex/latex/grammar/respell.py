@@ -9,10 +9,20 @@ from collections.abc import Iterator
 from functools import cache
 from random import Random
 
-from im2latex.latex.parser.depth import limit_recursion
 from im2latex.latex.parser.parse import parse
 from im2latex.latex.parser.signatures import FONT_SWITCHES
-from im2latex.latex.parser.tree import Argument, Command, Environment, Fence, Group, Node, Row, Scripts, Token
+from im2latex.latex.parser.tree import (
+    Argument,
+    Command,
+    Environment,
+    Fence,
+    Group,
+    Node,
+    Row,
+    Scripts,
+    Token,
+    limit_recursion,
+)
 from im2latex.latex.rules.atoms import ACCENTS, is_ordinary
 from im2latex.latex.rules.names import SYNONYMS
 from im2latex.latex.rules.spacing import NAMES

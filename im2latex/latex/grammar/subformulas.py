@@ -24,7 +24,7 @@ _BOUND = frozenset(
 )
 """Commands that depend on their context, or affect everything after them."""
 _BOUND_TOKENS = frozenset(split(r"\hline \limits \nolimits \displaylimits & \right \not \vline \cr \crcr"))
-_NOT_AT_AN_END = STYLE_SWITCHES | frozenset(split(r"\, \: \; \! \> ~ \quad \qquad"))
+_NOT_AT_AN_END = STYLE_SWITCHES.keys() | frozenset(split(r"\, \: \; \! \> ~ \quad \qquad"))
 _CLOSERS = {
     "(": ")]",
     "[": "])",

@@ -12,12 +12,11 @@ from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexNo
 
 from im2latex.errors import LatexError
 from im2latex.latex.allowed_commands import text_symbols
-from im2latex.latex.parser.column_spec import paragraph_columns, parse_columns
-from im2latex.latex.parser.cursor import COMMENT, Cursor, Item, items
-from im2latex.latex.parser.optional_arguments import column_letter, read_keyword
+from im2latex.latex.parser.cursor import COMMENT, Cursor, Item, column_letter, items, read_keyword
 from im2latex.latex.parser.quantities import LENGTH, QUANTITIES, REGISTERS
 from im2latex.latex.parser.signatures import NO_NUCLEUS, PLAIN_CODES, SUBARRAYS, TEXT_ONLY
 from im2latex.latex.parser.symbols import known_symbols
+from im2latex.latex.parser.table_parser import paragraph_columns, parse_columns
 from im2latex.latex.parser.text_parser import TextParser
 from im2latex.latex.parser.tree import Command, Environment, Node, Row, Token
 from im2latex.latex.tokens import squeeze

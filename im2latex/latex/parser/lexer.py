@@ -11,11 +11,10 @@ Every string has tokens. A missing brace or argument does not stop the lexer.
 import re
 from dataclasses import dataclass
 
-from im2latex.latex.parser.column_spec import INSERTIONS
-from im2latex.latex.parser.cursor import COMMENT
-from im2latex.latex.parser.optional_arguments import OPTION_AFTER_SPACE
+from im2latex.latex.parser.cursor import COMMENT, OPTION_AFTER_SPACE
 from im2latex.latex.parser.quantities import LENGTH, QUANTITIES
 from im2latex.latex.parser.signatures import BRACKET_AFTER_SPACE, COMMANDS, CONTROL_SPACE, ENVIRONMENTS
+from im2latex.latex.parser.table_parser import INSERTIONS
 from im2latex.latex.tokens import join, squeeze
 
 _SKIPPED = re.compile(r"(?:\s|%[^\n]*\n?)*")

@@ -1,26 +1,62 @@
-"""Entry point of the parser: LaTeX source to a tree, or an error with a reason.
+"""Parser of formulas: LaTeX source to a tree, or an error with a reason.
 
 pylatexenc's walker finds control sequences, brace groups, environments, comments and mathematics in the source;
-`RowParser` reads arguments, scripts, fences and tables from its nodes.
+`RowParser` reads arguments, scripts, fences and tables from its nodes. A command unknown to LaTeX is an error.
 """
 
 import re
 from collections.abc import Mapping
 
-from pylatexenc.latexwalker import LatexMathNode, LatexWalkerParseError
+from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexMathNode, LatexNode, LatexWalkerParseError
 
 from im2latex.errors import LatexError
 from im2latex.latex import allowed_commands
-from im2latex.latex.parser.accents import unicode_commands
-from im2latex.latex.parser.cursor import COMMENT, Item, items, walk
-from im2latex.latex.parser.depth import check_depth, limit_recursion
-from im2latex.latex.parser.row_parser import RowParser
-from im2latex.latex.parser.signatures import COMMANDS
-from im2latex.latex.parser.tree import Row
+from im2latex.latex.parser.argument_parser import ArgumentParser, refusal
+from im2latex.latex.parser.cursor import (
+    COMMENT,
+    Item,
+    allows_space_before_gap,
+    items,
+    read_row_break,
+    walk,
+)
+from im2latex.latex.parser.quantities import character_of_code
+from im2latex.latex.parser.signatures import (
+    COMMANDS,
+    CONTROL_SPACE,
+    INFIX,
+    NO_NUCLEUS,
+    NO_SPACE_BEFORE_BRACKET,
+    PLAIN_TABLES,
+    SPACE_COMMANDS,
+    UNDELIMITED_BY,
+)
+from im2latex.latex.parser.symbols import is_ordinary_symbol, known_symbols, unicode_commands
+from im2latex.latex.parser.table_parser import read_environment, read_plain_table
+from im2latex.latex.parser.tree import (
+    MAX_DEPTH,
+    Argument,
+    Command,
+    Environment,
+    Fence,
+    Group,
+    Node,
+    Row,
+    Scripts,
+    Token,
+    check_depth,
+    limit_recursion,
+    sets_colour,
+    too_deep_error,
+)
 
 _END_COMMAND = re.compile(r"\\end((?:[pbBvV]|small)?matrix|cases|aligned|gathered|split|array)(?![A-Za-z])")
 _SHIFT = re.compile(r"\\.|%[^\n]*|[{}$]", re.DOTALL)
 _FOREIGN = re.compile(r"[^\x20-\x7e\t\n\r]")
+
+_WRITTEN_AS = {"h": "m", "x": "t"}
+"""Kinds that differ only in parsing, not in writing."""
+_SCRIPT_SLOTS = {"^": "sup", "_": "sub"}
 
 
 @limit_recursion
@@ -97,3 +133,173 @@ def _translated(error: LatexWalkerParseError) -> LatexError:
     else:
         reason = "unbalanced_group"
     return LatexError(reason, " ".join(message.split()), error.pos)
+
+
+class RowParser(ArgumentParser):
+    """Parses the items of one group, or of one cell, to a row: nodes with scripts, fences, tables and commands."""
+
+    def subparser(self, inside: list[Item], table: str | None = None, deeper: int = 1) -> "RowParser":
+        around = self.table if table is None else table
+        parser = RowParser(self.source, inside, self.commands, around, self._depth + deeper)
+        parser._plain_codes = self._plain_codes
+        parser.spaced = self.spaced and around not in NO_SPACE_BEFORE_BRACKET
+        return parser
+
+    def row(self, before: Row | None = None) -> Row:
+        r"""Parse all items and append the nodes to `before`; a `\right` without `\left` is an error."""
+        row, closer = self._until_right(before or [])
+        if closer is not None:
+            self.fail("unbalanced_left_right", "\\right without \\left")
+        return row
+
+    def _until_right(self, row: Row) -> tuple[Row, str | None]:
+        infix = ""
+        while (item := self.peek()) is not None:
+            if item in INFIX:
+                if infix:
+                    self.fail("double_infix", f"{item} in one group with {infix}")
+                infix = item
+            if item == "^" or item == "_":
+                self.index += 1
+                self._skip_relax()
+                self._attach(row, _SCRIPT_SLOTS[item], self._field())
+            elif item == "'" and not self._plain_codes:
+                self._primes(row)
+            elif item == "\\right":
+                self.index += 1
+                return row, self.delimiter()
+            else:
+                row.append(self._node())
+        return row, None
+
+    def _node(self) -> Node:
+        """Parse one node: a symbol, a group, an environment, or a command with its arguments."""
+        item, node, position = self.items[self.index]
+        if self._depth > MAX_DEPTH:
+            raise too_deep_error(position)
+        self.index += 1
+        if node is not None:
+            return self._nested(node)
+        if item[0] == "\\":
+            return self._command(item, position)
+        if item == "&":
+            self.fail("stray_alignment", "& outside a table", position)
+        if item == "#":
+            self.fail("parameter_character", "# is a parameter of a definition", position)
+        if not item.isascii():
+            if item == "\u00a0":
+                return Token(CONTROL_SPACE)
+            self.fail("non_ascii", f"U+{ord(item):04X}", position)
+        return Token(item)
+
+    def _nested(self, node: LatexNode) -> Node:
+        if isinstance(node, LatexEnvironmentNode):
+            return self.environment(node)
+        if not isinstance(node, LatexGroupNode):
+            self.fail("math_shift", "$ inside a formula", node.pos)
+        body = self.mathematics(node.nodelist)
+        if self._plain_codes and body == [Token(".")]:  # punctuation there, but ordinary in braces
+            return Command("\\mathord", [Argument("m", body)])
+        return Group(body)
+
+    def _command(self, name: str, position: int) -> Node:
+        if name == "\\left":
+            return self._fence(position)
+        if name == "\\\\":
+            return Token(read_row_break(self, self.spaced and allows_space_before_gap(self.table), position + 2))
+        if name in PLAIN_TABLES and not self.at_end:
+            return read_plain_table(self, PLAIN_TABLES[name])
+        if name in UNDELIMITED_BY:
+            return self._plain_command(name, position)
+        kinds = self.commands.get(name)
+        if kinds is not None:
+            return self._arguments(name, kinds)
+        if name in known_symbols() or name in NO_NUCLEUS:
+            return Token(name)
+        raise refusal(name, position)
+
+    def _arguments(self, name: str, kinds: str) -> Node:
+        arguments: list[Argument] = []
+        for kind in kinds:
+            if kind == "*":
+                if self.peek() == "*":
+                    self.index += 1
+                    name += "*"
+                continue
+            if kind == "f":
+                self._skip_relax()
+            if kind in "by" and arguments and not self.spaced and not self.is_adjacent(self.end):
+                continue
+            braced = not self.at_end and isinstance(self.items[self.index][1], LatexGroupNode)
+            body = self.argument(kind, name)
+            if body is not None:
+                written = _WRITTEN_AS.get(kind, kind)
+                arguments.append(Argument("m" if kind == "f" and (braced or not _is_bare(body)) else written, body))
+        if name == "\\char" and (character := character_of_code(str(getattr(arguments[0].body[0], "text", "")))):
+            return Token(character)
+        return Command(name, arguments)
+
+    def _fence(self, position: int) -> Fence:
+        left = self.delimiter()
+        self._depth += 1
+        body, right = self._until_right([])
+        self._depth -= 1
+        if right is None:
+            self.fail("unbalanced_left_right", "\\left without \\right", position)
+        return Fence(left, body, right)
+
+    def _primes(self, row: Row) -> None:
+        """Parse a run of primes, which TeX merges with a following superscript."""
+        primes: Row = []
+        while self.peek() == "'":
+            self.index += 1
+            primes.append(Token("\\prime"))
+        if self.peek() == "^":
+            self.index += 1
+            primes += self._field()
+        self._attach(row, "sup", primes)
+
+    def _attach(self, row: Row, slot: str, script: Row) -> None:
+        if not row or not _carries_scripts(row[-1]) or _ends_in_colour(row[-1]):
+            row.append(Group([]))
+        last = row[-1]
+        if not isinstance(last, Scripts):
+            last = Scripts(last)
+            row[-1] = last
+        if getattr(last, slot) is not None:
+            self.fail("double_script", "two superscripts or two subscripts on one symbol")
+        setattr(last, slot, script)
+
+    def _plain_command(self, name: str, position: int) -> Command:
+        r"""Parse plain TeX's `\root n \of x`, which is `\sqrt[n]{x}`, or `\buildrel a \over =`."""
+        end = UNDELIMITED_BY[name]
+        ends = [index for index in range(self.index, len(self.items)) if self.items[index][0] == end]
+        if not ends:
+            self.fail("missing_argument", f"{name} needs a {end}", position)
+        first = self.subparser(self.items[self.index : ends[0]]).row()
+        self.index = ends[0] + 1
+        second = self._field()
+        if name == "\\root":
+            return Command("\\sqrt", [Argument("o", first), Argument("m", second)])
+        stacked = Command("\\overset", [Argument("m", first), Argument("m", second)])
+        return Command("\\mathrel", [Argument("m", [stacked])])
+
+    def environment(self, node: LatexEnvironmentNode) -> Environment:
+        return read_environment(self, node)
+
+
+def _is_bare(body: Row) -> bool:
+    """Whether the body of a math field is one symbol whose braces TeX keeps (tex.web, section 1186)."""
+    return len(body) == 1 and isinstance(body[0], Token) and not is_ordinary_symbol(body[0].text)
+
+
+def _ends_in_colour(node: Node) -> bool:
+    """Whether a script of the node sets a color, so that no other script can follow it."""
+    return isinstance(node, Scripts) and any(script and sets_colour(script) for script in (node.sub, node.sup))
+
+
+def _carries_scripts(node: Node) -> bool:
+    """Whether TeX attaches a script to this node; after a space it creates an empty nucleus."""
+    if isinstance(node, Token):
+        return node.text not in NO_NUCLEUS
+    return not (isinstance(node, Command) and node.name in SPACE_COMMANDS)

@@ -1,9 +1,15 @@
-"""Argument signatures of commands and environments, as data.
+"""Argument signatures and math styles of commands and environments, as data.
 
-Sources: the LaTeX2e reference, amsmath's user guide, and the documentation of amssymb, mathtools, bm and xcolor.
-Commands neither here nor in symbols.txt are not mathematics for the normalizer; `allowed_commands` lists what may be
-typeset.
+Sources of the signatures: the LaTeX2e reference, amsmath's user guide, and the documentation of amssymb, mathtools, bm
+and xcolor. Commands neither here nor in symbols.txt are not mathematics for the normalizer; `allowed_commands` lists
+what may be typeset.
+
+The math style (display, text, script) of an argument or a cell decides the size of text and the position of limits.
+Sources: fontmath.ltx and latex.ltx of LaTeX, amsmath.sty, mathtools.sty, and the renderer's definitions for other
+packages (`rendering.document`). Commands that are not listed keep the surrounding style, as a plain group does.
 """
+
+from enum import IntEnum
 
 from im2latex.latex.tokens import split
 
@@ -105,7 +111,7 @@ _ENVIRONMENTS = {
     "l": "spreadlines",
 }
 ENVIRONMENTS = {name: kinds for kinds, names in _ENVIRONMENTS.items() for name in names.split()}
-"""Like COMMANDS, with `p` for an optional placement such as `[t]`: see `optional_arguments`."""
+"""Like COMMANDS, with `p` for an optional placement such as `[t]`: see `cursor.read_placement`."""
 
 TEXT_COLUMNS = {"cases*": "dcases", "dcases*": "dcases", "rcases*": "rcases", "drcases*": "drcases"}
 r"""Environments whose second column is text, and those that print the same with `\mbox` there.
@@ -156,7 +162,23 @@ TEXT_SWITCHES = frozenset(
     \ttfamily \bfseries \mdseries \itshape \slshape \scshape \upshape \em \sc \sl \normalfont \boldmath""")
 )
 """Switches that do not change mathematics but the following text."""
-STYLE_SWITCHES = frozenset(split(r"\displaystyle \textstyle \scriptstyle \scriptscriptstyle"))
+
+
+class MathStyle(IntEnum):
+    """TeX's math styles, as far as the size of text depends on them."""
+
+    DISPLAY = 0
+    TEXT = 1
+    SCRIPT = 2
+
+    @property
+    def in_fraction(self) -> "MathStyle":
+        """Style of a numerator or denominator."""
+        return MathStyle(min(self + 1, MathStyle.SCRIPT))
+
+
+_D, _T, _S = MathStyle.DISPLAY, MathStyle.TEXT, MathStyle.SCRIPT
+STYLE_SWITCHES = {"\\displaystyle": _D, "\\textstyle": _T, "\\scriptstyle": _S, "\\scriptscriptstyle": _S}
 SPACES = frozenset(
     split(r"""\, \: \; \! \> ~ \quad \qquad \enspace \enskip \thinspace \medspace \thickspace \negthinspace \negmedspace
     \negthickspace \space \nobreakspace \hfill \hfil""")
@@ -171,7 +193,7 @@ TEXT_ONLY = frozenset(
     \ttfamily \upshape""")
 )
 """Accents, letters and switches that are valid in text and not in mathematics."""
-NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES | FONT_SWITCHES.keys() | {"\\\\"}
+NO_NUCLEUS = SPACES | INFIX | STYLE_SWITCHES.keys() | FONT_SWITCHES.keys() | {"\\\\"}
 """Commands that create no atom, so that a following script has an empty nucleus."""
 DELIMITERS = frozenset("()[]<>|/.") | frozenset(
     split(r"""\{ \} \| \lbrace \rbrace \lbrack \rbrack \langle \rangle \lvert \rvert \lVert \rVert \vert \Vert \lceil
@@ -179,3 +201,47 @@ DELIMITERS = frozenset("()[]<>|/.") | frozenset(
     \downarrow \updownarrow \Uparrow \Downarrow \Updownarrow \backslash \arrowvert \Arrowvert \bracevert""")
 )
 r"""Delimiters of `\left` and `\big`: all symbols with a delimiter code (The TeXbook, appendix F; amssymb's manual)."""
+
+SMALLER_ARGUMENTS = frozenset(split(r"\frac \binom \genfrac"))
+"""Commands whose arguments are one style smaller."""
+
+GENFRAC_STYLES = {"0": _T, "1": _S, "2": _S, "3": _S}
+r"""Style of the whole fraction by the fourth argument of `\genfrac` (amsmath.sty, `\@mathstyle`)."""
+
+_ARGUMENT_STYLES: dict[tuple[MathStyle | None, ...], str] = {
+    (_D,): r"""\overbrace \underbrace \overbracket \underbracket \boxed \lefteqn \smashoperator \LaTeXoverbrace
+        \LaTeXunderbrace""",
+    (_D, _D, _D): r"\sideset",
+    (_T, _T): r"\dfrac \dbinom \cfrac \splitfrac \splitdfrac",
+    (_S, _S): r"""\tfrac \tbinom \nicefrac \xrightarrow \xleftarrow \xleftrightarrow \xRightarrow \xLeftarrow
+        \xLeftrightarrow \xmapsto \xhookrightarrow \xhookleftarrow \xrightharpoonup \xrightharpoondown \xleftharpoonup
+        \xleftharpoondown \xrightleftharpoons \xleftrightharpoons \xlongrightarrow \xlongleftarrow""",
+    (_S,): r"\substack \crampedsubstack",
+    (_S, None): r"\overset \underset \stackrel \underaccent \sqrt",
+    (_S, _S, None): r"\overunderset \prescript",
+    (_D, _T, _S, _S): r"\mathchoice",
+    (_T,): r"\multicolumn \vdotswithin \shortvdotswithin",
+}
+ARGUMENT_STYLES = {name: styles for styles, names in _ARGUMENT_STYLES.items() for name in names.split()}
+r"""Styles of the mathematical arguments; None for the surrounding style. The last entry belongs to the last argument.
+
+`\overbrace`: `$\hfil\displaystyle{#1}\hfil$` (mathtools.sty); `\boxed`: `\fbox{\m@th$\displaystyle#1$}`; `\cfrac`:
+`\displaystyle\frac`; `\splitfrac`: `\textstyle#1` (mathtools.sty); `\sideset`: `\@mathmeasure\z@\displaystyle`; arrows:
+`\ext@arrow`; `\stackrel`, `\overset`: `\mathop{#2}\limits^{#1}`; `\prescript`: `\MT_prescript_inner:`.
+"""
+
+_CELL_STYLES = {
+    _D: """dcases drcases aligned alignedat gathered multlined lgathered rgathered split align align* alignat alignat*
+        flalign flalign* gather gather* multline multline* equation equation* displaymath""",
+    _T: r"""array matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix*
+        cases rcases math eqnarray eqnarray* \bordermatrix""",
+    _S: """smallmatrix psmallmatrix bsmallmatrix Bsmallmatrix vsmallmatrix Vsmallmatrix smallmatrix* psmallmatrix*
+        bsmallmatrix* Bsmallmatrix* vsmallmatrix* Vsmallmatrix* subarray crampedsubarray""",
+}
+CELL_STYLES = {name: style for style, names in _CELL_STYLES.items() for name in names.split()}
+r"""Style of an environment's cells: `$##$` in an array, `\displaystyle##` and `\scriptstyle##` elsewhere."""
+
+DISPLAYED_TEXTS = frozenset(
+    split(r"""\text \textrm \textbf \textit \textsf \texttt \textnormal \textup \textmd \textsc \textsl \emph""")
+)
+r"""Text commands whose `$` inherits the display style: `\text@` of amstext.sty sets `\everymath{\displaystyle}`."""

@@ -1,24 +1,40 @@
-r"""Parser of tables: environments, and plain TeX's tables in an argument.
+r"""Parser of tables: environments, plain TeX's tables in an argument, and column specifications.
 
-A row ends at `\\` or one of its other names. The second column of some environments is text.
+A row ends at `\\` or one of its other names. The second column of some environments is text. The content of `@{...}`
+and, with the package array, of `!{...}`, `>{...}` and `<{...}` is mathematics in text style: LaTeX sets it between
+dollar signs (latex.ltx, \@arrayclassiv; array.sty, \d@llarbegin).
 """
 
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pylatexenc.latexwalker import LatexEnvironmentNode
 
-from im2latex.latex.parser.column_spec import paragraph_columns
-from im2latex.latex.parser.cursor import items, walk
-from im2latex.latex.parser.optional_arguments import allows_space_before_gap, read_placement, read_row_break
+from im2latex.errors import LatexError
+from im2latex.latex.parser.cursor import (
+    Cursor,
+    Item,
+    allows_space_before_gap,
+    items,
+    read_placement,
+    read_row_break,
+    walk,
+)
 from im2latex.latex.parser.signatures import BORDERED, ENVIRONMENTS, TEXT_COLUMNS
 from im2latex.latex.parser.text_parser import TextParser
-from im2latex.latex.parser.tree import Argument, Command, Environment, Row, Token
+from im2latex.latex.parser.tree import Argument, Command, Environment, Node, Row, Token
 
 if TYPE_CHECKING:
-    from im2latex.latex.parser.row_parser import RowParser
+    from im2latex.latex.parser.parse import RowParser
 
 _ROW_ENDS = frozenset(["\\\\", "\\cr", "\\tabularnewline"])
 _BORDERED_ENDS = frozenset(["\\cr", "\\crcr"])
+_COLUMN_ARGUMENTS = dict.fromkeys("pmb", 1) | dict.fromkeys("wW", 2)
+_PARAGRAPH_COLUMN = re.compile(r"[pmb]\{")
+"""Columns with paragraphs of text."""
+INSERTIONS = frozenset("@!><")
+_MAX_COLUMNS = 500
 
 
 def read_environment(outer: "RowParser", node: LatexEnvironmentNode) -> Environment:
@@ -98,3 +114,51 @@ def _cell(parser: "RowParser", start: int, end: int, column: int, stop: int) -> 
         return style + parser.subparser(inside, deeper=0).row()
     text = TextParser(walk(parser.source[:stop], inside[0][2]), parser).row()
     return [Command("\\mbox", [Argument("t", text)])]
+
+
+def parse_columns(cursor: Cursor, mathematics: Callable[[list[Item]], Row], word: Callable[[Item], str]) -> Row:
+    r"""Split a column specification: `l@{\,}*{2}{c}w{c}{2cm}` is `l`, `@{\,}`, `c`, `c`, `w{c}{2cm}`."""
+    found: list[Node] = []
+    while not cursor.at_end:
+        head, _, position = cursor.items[cursor.index]
+        cursor.index += 1
+        if head == "*":
+            count = word(_next_argument(cursor, head))
+            repeats = int(count) if count.isdecimal() and len(count) < 5 else 1
+            once = parse_columns(Cursor(cursor.source, _argument_items(cursor, head)), mathematics, word)
+            if len(found) + repeats * len(once) > _MAX_COLUMNS:
+                raise LatexError("bad_columns", f"more than {_MAX_COLUMNS} columns", position)
+            for _ in range(repeats):
+                found += once
+        elif head in INSERTIONS:
+            found.append(Command(head, [Argument("m", mathematics(_argument_items(cursor, head)))]))
+        elif head in _COLUMN_ARGUMENTS:
+            found.append(
+                Token(
+                    head + "".join(f"{{{word(_next_argument(cursor, head))}}}" for _ in range(_COLUMN_ARGUMENTS[head]))
+                )
+            )
+        elif head and head in "lcr|":
+            found.append(Token(head))
+        else:
+            raise LatexError("bad_columns", f"{head or 'a group'} is not a column type", position)
+    return found
+
+
+def paragraph_columns(specification: Row) -> frozenset[int]:
+    """Return the indices of the columns whose cells are text: those of p, m and b."""
+    cells = [node.text for node in specification if isinstance(node, Token) and node.text != "|"]
+    return frozenset(number for number, text in enumerate(cells) if _PARAGRAPH_COLUMN.match(text))
+
+
+def _next_argument(cursor: Cursor, head: str) -> Item:
+    if cursor.at_end:
+        cursor.fail("bad_columns", f"{head} needs an argument")
+    cursor.index += 1
+    return cursor.items[cursor.index - 1]
+
+
+def _argument_items(cursor: Cursor, head: str) -> list[Item]:
+    """Return the items of the next argument: those of a group, or one."""
+    inside = cursor.group()
+    return [_next_argument(cursor, head)] if inside is None else inside

@@ -16,11 +16,10 @@ from pylatexenc.latexwalker import (
     LatexNode,
 )
 
-from im2latex.latex.parser.accents import ACCENTS, COMPOSED_WITH_I, DOTLESS, unicode_commands
-from im2latex.latex.parser.cursor import Cursor, Item
-from im2latex.latex.parser.optional_arguments import read_keyword
+from im2latex.latex.parser.cursor import Cursor, Item, read_keyword
 from im2latex.latex.parser.quantities import QUANTITIES, character_of_code
 from im2latex.latex.parser.signatures import DELIMITERS, MATH_IN_TEXT
+from im2latex.latex.parser.symbols import COMPOSED_WITH_I, DOTLESS, TEXT_ACCENTS, unicode_commands
 from im2latex.latex.parser.tree import Argument, Command, Group, Inline, Node, Row, Token
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class TextParser(Cursor):
         return self._command(item, position) if item[0] == "\\" else Token(item)
 
     def _command(self, name: str, position: int) -> Node:
-        if name in ACCENTS:
+        if name in TEXT_ACCENTS:
             letters = self._argument(name)
             if name in COMPOSED_WITH_I and letters == [Token("i")]:
                 letters = [Token(DOTLESS["i"])]

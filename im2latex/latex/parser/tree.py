@@ -1,16 +1,34 @@
-"""Syntax tree of a formula: seven kinds of node, and the traversal of its rows.
+"""Syntax tree of a formula: seven kinds of node, the traversal of its rows, and the limit on its depth.
 
 A row is a list of nodes, like TeX's math list: the formula itself, the inside of braces, an argument, a script, a table
 cell. Rules rewrite rows. The tree does not represent what does not print: braces around arguments, the order of
 scripts, spaces in mathematics; so those spellings are unified before any rule runs.
+
+The depth (reason `too_deep`) counts braces, environments and fences in the source; the parser adds arguments without
+braces, since they are written with braces. So a normalized formula passes the check again. `limit_recursion` converts
+Python's RecursionError, for callers that leave little stack, to the same error.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
-from im2latex.latex.parser import math_style
-from im2latex.latex.parser.math_style import MathStyle as MathStyle
-from im2latex.latex.parser.signatures import INFIX, SUBARRAYS
+from im2latex.errors import LatexError
+from im2latex.latex.parser.signatures import (
+    ARGUMENT_STYLES,
+    CELL_STYLES,
+    DISPLAYED_TEXTS,
+    GENFRAC_STYLES,
+    INFIX,
+    SMALLER_ARGUMENTS,
+    STYLE_SWITCHES,
+    SUBARRAYS,
+)
+from im2latex.latex.parser.signatures import (
+    MathStyle as MathStyle,
+)
 
 
 @dataclass(slots=True)
@@ -134,7 +152,7 @@ def with_styles(row: Row, style: MathStyle) -> Iterator[tuple[Node, MathStyle]]:
     r"""Yield each node with its math style, following `\displaystyle` and the other switches."""
     for node in row:
         if type(node) is Token:
-            style = math_style.SWITCHES.get(node.text, style)
+            style = STYLE_SWITCHES.get(node.text, style)
         yield node, style
 
 
@@ -161,7 +179,7 @@ def child_rows(
             for argument in node.arguments:
                 if argument.kind == "c":
                     yield from _rows_of_columns(argument.body)
-            cell_style = math_style.CELLS.get(node.name, MathStyle.DISPLAY)
+            cell_style = CELL_STYLES.get(node.name, MathStyle.DISPLAY)
             for row in node.rows:
                 for cell in row:
                     yield cell, cell_style
@@ -174,11 +192,31 @@ def _rows_of_arguments(command: Command, style: MathStyle) -> Iterator[tuple[Row
             yield argument.body, _argument_style(command, place, style)
     for argument in command.arguments:
         if argument.kind in "tv":
-            is_displayed = style == MathStyle.DISPLAY and command.name in math_style.DISPLAYED_TEXTS
-            sets_style = command.name in math_style.DISPLAYED_TEXTS
+            is_displayed = style == MathStyle.DISPLAY and command.name in DISPLAYED_TEXTS
+            sets_style = command.name in DISPLAYED_TEXTS
             yield from _rows_of_text(argument.body, MathStyle.DISPLAY if is_displayed else MathStyle.TEXT, sets_style)
         elif argument.kind == "c":
             yield from _rows_of_columns(argument.body)
+
+
+def _argument_style(command: Command, place: int, style: MathStyle) -> MathStyle:
+    """Return the style of an argument, counted from the last one, which is -1."""
+    name = command.name
+    if name in SMALLER_ARGUMENTS:
+        chosen = _text_of(command.arguments[3]) if name == "\\genfrac" else ""
+        return GENFRAC_STYLES.get(chosen, style.in_fraction)
+    known = ARGUMENT_STYLES.get(name)
+    if known is not None:
+        found = known[place]
+        return style if found is None else found
+    option = command.arguments[0]
+    return STYLE_SWITCHES.get(_text_of(option), style) if option.kind == "y" else style
+
+
+def _text_of(argument: Argument) -> str:
+    """Return the raw word that is an argument, or the empty string."""
+    word = argument.body[0] if argument.body else None
+    return word.text if isinstance(word, Token) else ""
 
 
 def _rows_of_text(text: Row, style: MathStyle, sets_style: bool) -> Iterator[tuple[Row, MathStyle]]:
@@ -203,6 +241,12 @@ def _rows_of_columns(columns: Row) -> Iterator[tuple[Row, MathStyle]]:
     """Yield the mathematics in `@{...}` and similar columns, in text style."""
     for column in columns:
         yield from child_rows(column, MathStyle.TEXT)
+
+
+def nuclei(row: Row) -> Iterator[Node]:
+    """Yield the nodes of a row, scripted ones by their nucleus."""
+    for node in row:
+        yield node.nucleus if isinstance(node, Scripts) else node
 
 
 def copy_row(row: Row) -> Row:
@@ -234,27 +278,41 @@ def _arguments(arguments: list[Argument]) -> list[Argument]:
     return [Argument(argument.kind, copy_row(argument.body)) for argument in arguments]
 
 
-def nuclei(row: Row) -> Iterator[Node]:
-    """Yield the nodes of a row, scripted ones by their nucleus."""
-    for node in row:
-        yield node.nucleus if isinstance(node, Scripts) else node
+MAX_DEPTH = 40
+"""Largest nesting depth of braces, environments, fences and arguments."""
+
+_NEST = re.compile(r"\\\\|\\(?:begin|left)(?![A-Za-z])|\\(?:end|right)(?![A-Za-z])|\\.|[{}]", re.DOTALL)
+_Params = ParamSpec("_Params")
+_Result = TypeVar("_Result")
 
 
-def _argument_style(command: Command, place: int, style: MathStyle) -> MathStyle:
-    """Return the style of an argument, counted from the last one, which is -1."""
-    name = command.name
-    if name in math_style.NUMERATORS:
-        chosen = _text_of(command.arguments[3]) if name == "\\genfrac" else ""
-        return math_style.GENFRAC.get(chosen, style.in_fraction)
-    known = math_style.ARGUMENTS.get(name)
-    if known is not None:
-        found = known[place]
-        return style if found is None else found
-    option = command.arguments[0]
-    return math_style.SWITCHES.get(_text_of(option), style) if option.kind == "y" else style
+def too_deep_error(position: int | None = None) -> LatexError:
+    """Build the error for a formula that is nested too deeply."""
+    return LatexError("too_deep", f"more than {MAX_DEPTH} levels", position)
 
 
-def _text_of(argument: Argument) -> str:
-    """Return the raw word that is an argument, or the empty string."""
-    word = argument.body[0] if argument.body else None
-    return word.text if isinstance(word, Token) else ""
+def check_depth(source: str) -> None:
+    """Check the nesting depth of LaTeX source, raw or normalized; raises `LatexError`."""
+    if source.count("{") + source.count("\\begin") + source.count("\\left") <= MAX_DEPTH:
+        return
+    depth = 0
+    for match in _NEST.finditer(source):
+        if match[0] in ("{", "\\begin", "\\left"):
+            depth += 1
+        elif match[0] in ("}", "\\end", "\\right"):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise too_deep_error(match.start())
+
+
+def limit_recursion(function: Callable[_Params, _Result]) -> Callable[_Params, _Result]:
+    """Decorator that converts a RecursionError to the error `too_deep`."""
+
+    @wraps(function)
+    def run(*args: _Params.args, **kwargs: _Params.kwargs) -> _Result:
+        try:
+            return function(*args, **kwargs)
+        except RecursionError:
+            raise too_deep_error() from None
+
+    return run

@@ -26,7 +26,7 @@ INVISIBLE = frozenset(
     \allowdisplaybreaks \nopagebreak \smallskip \medskip \bigskip""")
 )
 ENSURED = frozenset(["\\ensuremath", "\\TextOrMath"])
-_SWITCHES = STYLE_SWITCHES | FONT_SWITCHES.keys()
+_SWITCHES = STYLE_SWITCHES.keys() | FONT_SWITCHES.keys()
 _IN_TEXT_STYLE = {"\\frac": "\\tfrac", "\\binom": "\\tbinom"}
 _WITHOUT_DELIMITERS = frozenset(["\\over", "\\atop", "\\above"])
 _INFIX_DELIMITERS = {"\\choose": "()", "\\brack": "[]", "\\brace": ("\\{", "\\}")}

@@ -66,7 +66,7 @@ RULES = (
     Rule(spacing.space_name, SPACES),
     Rule(spacing.space_length, SPACE_COMMANDS),
     Rule(spacing.decimal, SPACE_COMMANDS | _words(r"\rule \raisebox \\ \above")),
-    Rule(lossy.no_style_switch, STYLE_SWITCHES, faithful=False),
+    Rule(lossy.no_style_switch, frozenset(STYLE_SWITCHES), faithful=False),
     Rule(lossy.no_fraction_style, frozenset(lossy.FRACTIONS), faithful=False),
     Rule(lossy.no_left_right, _words(r"\left \middle"), faithful=False),
     Rule(lossy.no_delimiter_size, lossy.SIZES, faithful=False),
@@ -88,5 +88,5 @@ RULES = (
     Rule(lossy.no_length, SPACE_COMMANDS | {"\\hspace", "\\vspace"}, faithful=False),
     Rule(lossy.no_fill, lossy.FILLS, faithful=False),
     Rule(spacing.word_space, _CONTROL_SPACES),
-    Rule(structure.outermost, _FONTS | STYLE_SWITCHES | _SPACES | _TEXTS | {"{", "\\\\"}, recursive=False),
+    Rule(structure.outermost, _FONTS | STYLE_SWITCHES.keys() | _SPACES | _TEXTS | {"{", "\\\\"}, recursive=False),
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from im2latex.latex.parser import math_style
+from im2latex.latex.parser import signatures
 from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS
 from im2latex.latex.tokens import split
 from tests.latex.regressions.variants import Draw, assert_same
@@ -58,7 +58,7 @@ def _with_style(draw: Draw) -> str:
     name = draw.choice(
         [r"\cramped", r"\mathclap", r"\mathllap", r"\mathrlap", r"\crampedclap", r"\crampedllap", r"\crampedrlap"]
     )
-    style = draw.choice(sorted(math_style.SWITCHES))
+    style = draw.choice(sorted(signatures.STYLE_SWITCHES))
     return draw.place(f"a {name}[{style}]{{{draw.choice(_PROBES)}}} b", _AROUND)
 
 
@@ -70,7 +70,7 @@ def _generalized(draw: Draw) -> str:
 
 
 def _cell(draw: Draw) -> str:
-    name = draw.choice(sorted(set(math_style.CELLS) & set(ENVIRONMENTS) - _OUTER))
+    name = draw.choice(sorted(set(signatures.CELL_STYLES) & set(ENVIRONMENTS) - _OUTER))
     argument = {"array": "{c}", "alignedat": "{1}", "subarray": "{c}", "crampedsubarray": "{c}"}.get(name, "")
     table = rf"\begin{{{name}}}{argument} {draw.choice(_PROBES)} \\ {draw.choice(_PROBES)} \end{{{name}}}"
     return draw.place(table, ["a {}", "x_{{ {} }}", r"\frac{{ {} }}{{2}}"])
@@ -83,7 +83,7 @@ _OUTER = set(
 
 
 def _in_text(draw: Draw) -> str:
-    name = draw.choice([*sorted(math_style.DISPLAYED_TEXTS), r"\mbox", r"\hbox", r"\fbox"])
+    name = draw.choice([*sorted(signatures.DISPLAYED_TEXTS), r"\mbox", r"\hbox", r"\fbox"])
     inside = f"${draw.choice(_PROBES[3:])}$"
     return draw.place(f"a {name}{{if {draw.choice([inside, f'{{{inside}}}'])}}}", _AROUND)
 
@@ -103,12 +103,18 @@ def test_text_and_limits_stay_as_they_are_set(kind: Callable[[Draw], str]) -> No
 
 
 def test_every_environment_has_a_style() -> None:
-    assert ENVIRONMENTS.keys() - math_style.CELLS.keys() <= {"cases*", "dcases*", "rcases*", "drcases*", "spreadlines"}
-    assert math_style.CELLS.keys() <= ENVIRONMENTS.keys() | {r"\bordermatrix"}
+    assert ENVIRONMENTS.keys() - signatures.CELL_STYLES.keys() <= {
+        "cases*",
+        "dcases*",
+        "rcases*",
+        "drcases*",
+        "spreadlines",
+    }
+    assert signatures.CELL_STYLES.keys() <= ENVIRONMENTS.keys() | {r"\bordermatrix"}
 
 
 def test_styles_are_of_commands_with_as_many_arguments() -> None:
-    for name, found in math_style.ARGUMENTS.items():
+    for name, found in signatures.ARGUMENT_STYLES.items():
         assert len(found) >= sum(kind in "mohfu" for kind in COMMANDS[name]), name
 
 

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from im2latex.latex.normalizer import NormalizerParams, normalize
-from im2latex.latex.parser.accents import ACCENTS, unicode_commands
+from im2latex.latex.parser.symbols import TEXT_ACCENTS, unicode_commands
 from tests.latex.regressions.same_image import assert_accepted
 
 TEXTS = [r"\text", r"\mbox", r"\textbf", r"\textrm", r"\textit", r"\hbox", r"\underbar"]
@@ -120,7 +120,7 @@ def test_texts_keep_their_spaces() -> None:
 def test_accents_take_their_letter_however_it_is_written() -> None:
     letters = ["a", "o", "i", r"\i", "S", "{e}", r"{\i}", r"{\o}", "j", r"\j"]
     written = []
-    for number, (accent, letter) in enumerate(product(ACCENTS, letters)):
+    for number, (accent, letter) in enumerate(product(TEXT_ACCENTS, letters)):
         space = ["", " ", "  "][number % 3] if not accent[1].isalpha() else " "
         written.append(rf"\text{{x{accent}{space}{letter} y\textbf{{{accent}{space}{letter}}}}}")
     assert_accepted([*written, r"\text{\t{oo} \t oo}", r"\text{Erd\H os, \v Cech, \c c}", r"\text{\'{}x \c{} y}"])
