@@ -16,8 +16,7 @@ import typer
 
 from benchmarks.harness import load, save
 from im2latex.config import load_section
-from im2latex.dataset.bucket_search import Ints
-from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, efficiency
+from im2latex.dataset.buckets import BucketParams, Ints, assign, choose_shapes, efficiency
 from im2latex.dataset.filters import FilterParams
 from im2latex.errors import LatexError
 from im2latex.latex.normalizer import Normalizer

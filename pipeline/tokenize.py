@@ -13,8 +13,7 @@ import pyarrow as pa
 
 from im2latex.config import Params
 from im2latex.dataset.hf_tokenizer import save_tokenizer, tokenizer_path
-from im2latex.dataset.token_merges import count_merges
-from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
+from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams, count_merges
 from im2latex.errors import InputError
 from im2latex.io.parquet import read_parts, write_table
 from im2latex.latex.tokens import split as split_tokens

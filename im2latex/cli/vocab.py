@@ -60,8 +60,7 @@ def build(
     """
     from im2latex.config import check
     from im2latex.dataset.hf_tokenizer import save_tokenizer, tokenizer_path
-    from im2latex.dataset.token_merges import count_merges
-    from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
+    from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams, count_merges
 
     values = {
         "type": type_,

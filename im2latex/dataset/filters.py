@@ -1,9 +1,14 @@
 """Filters of labelled images. A new filter is one entry of `FILTERS`: a reason and a predicate.
 
-Works on the columns of `SAMPLE_COLUMNS`; pixels are not read.
+Works on the columns of `SAMPLE_COLUMNS`; pixels are not read. The parameter `expression` is a condition over the
+columns of a sample, such as `length < 100 and width < 4 * height`. pandas evaluates it. The whitelist of syntax is our
+own, because pandas' `eval` and `query` also run attribute access and method calls, and numexpr has no text columns.
+Allowed are columns, numbers, quoted names of splits, comparisons, arithmetic, `and`, `or` and `not`; so an expression
+can neither call code nor run for long.
 """
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,12 +16,21 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from im2latex.config import Params
-from im2latex.dataset.filter_expression import evaluate_expression, validate_expression
 
 Mask = pd.Series
 
 SAMPLE_COLUMNS = ("formula_id", "split", "latex", "length", "unknown", "width", "height", "pixel_hash")
 """Columns that the filters read: label length and unknown tokens in ids, image size in pixels."""
+
+EXPRESSION_COLUMNS = ("length", "unknown", "width", "height", "split")
+"""Columns of an expression: label length and unknown tokens in ids, image size in pixels, and the split."""
+
+_LOGIC = (ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.BinOp, ast.Compare)
+_ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Name, ast.Load, ast.Constant)
+_ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
+_ALLOWED_SYNTAX = _LOGIC + _ARITHMETIC + _ORDER
+_LARGEST_CONSTANT = 10**9
+"""Limit on constants: products of larger ones overflow the 64-bit columns."""
 
 
 class FilterParams(Params):
@@ -37,7 +51,8 @@ class FilterParams(Params):
         default="drop", description="samples whose image and label are already in the same split"
     )
     expression: str | None = Field(
-        default=None, description="condition that samples must meet, over the columns of `filter_expression`; or null"
+        default=None,
+        description="condition that samples must meet, over length, unknown, width, height, split; or null",
     )
 
     @field_validator("expression")
@@ -105,3 +120,64 @@ FILTERS = (
     ),
 )
 """All filters, in the order in which they run."""
+
+
+def validate_expression(expression: str, columns: Collection[str] = EXPRESSION_COLUMNS) -> str:
+    """Return the expression; raises `ValueError` with one sentence where it is no condition over `columns`.
+
+    Needs no samples, so that a wrong column is an error when params.yaml is loaded.
+    """
+    try:
+        tree = ast.parse(expression.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError("is not an expression; write one such as `length < 100 and width < 4 * height`") from None
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED_SYNTAX):
+            raise ValueError(
+                f"holds {type(node).__name__}; allowed are columns, numbers, comparisons, arithmetic, and, or, not"
+            )
+        if isinstance(node, ast.Name) and node.id not in columns:
+            raise ValueError(f"names {node.id}; the columns are {', '.join(columns)}")
+        if isinstance(node, ast.Constant) and not isinstance(node.value, int | float | str):
+            raise ValueError(f"holds {node.value!r}; constants are numbers and names of splits in quotes")
+        if isinstance(node, ast.Constant) and isinstance(node.value, int) and node.value > _LARGEST_CONSTANT:
+            raise ValueError(f"holds {node.value}; numbers go up to {_LARGEST_CONSTANT}")
+        if isinstance(node, ast.BinOp | ast.Compare) and not any(isinstance(part, ast.Name) for part in ast.walk(node)):
+            raise ValueError(f"combines constants only: {ast.unparse(node)}; name a column, or write the result")
+    if (kind := _expression_type(tree.body)) != "truth":
+        raise ValueError(f"gives a {kind}; a condition is a comparison, or several joined by and, or, not")
+    return expression
+
+
+def evaluate_expression(samples: pd.DataFrame, expression: str) -> pd.Series:
+    """Evaluate a valid expression for each sample; a division by zero gives infinity or NaN, as in pandas."""
+    found = samples[list(EXPRESSION_COLUMNS)].eval(expression.strip(), engine="python")
+    return pd.Series(found, index=samples.index, dtype=bool)
+
+
+def _expression_type(node: ast.expr) -> str:
+    """Infer the type of an expression: number, text or truth; raises `ValueError` where types are mixed."""
+    match node:
+        case ast.Name(id=name):
+            return "text" if name == "split" else "number"
+        case ast.Constant(value=value):
+            return "truth value" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
+        case ast.BinOp(left=left, right=right):
+            return _check_types([left, right], "number", "number")
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return _check_types([operand], "truth", "truth")
+        case ast.UnaryOp(operand=operand):
+            return _check_types([operand], "number", "number")
+        case ast.BoolOp(values=values):
+            return _check_types(values, "truth", "truth")
+        case ast.Compare(left=left, comparators=others):
+            return _check_types([left, *others], _expression_type(left), "truth")
+    raise ValueError(f"holds {type(node).__name__}")
+
+
+def _check_types(parts: list[ast.expr], wanted: str, result: str) -> str:
+    """Return `result` if all parts have the type `wanted`."""
+    for part in parts:
+        if (found := _expression_type(part)) != wanted or wanted == "truth value":
+            raise ValueError(f"has a {found} where a {wanted} belongs: {ast.unparse(part)}")
+    return result

@@ -1,13 +1,17 @@
-"""Vocabulary: LaTeX tokens to ids and back, fitted on the training split.
+r"""Vocabulary: LaTeX tokens to ids and back, fitted on the training split.
 
 reads, writes  vocabulary.json: {"tokens": [...], "counts": {...}}; the index of an entry is its id. An entry is a
                token, a symbol of a spelled token (im2latex.latex.spelling) or, for the type `bpe`, a subword: tokens
                and symbols with one space between them. "merges" holds the token merges, if there are any
+
+A token merge writes one token as one or more others before tokens are counted, such as `\geqslant` as `\ge`. Merges may
+be lossy: `\varepsilon` as `\epsilon` is another image. So they are counted, and the references that predictions are
+scored against stay as they are. They are not the merges of byte-pair encoding (`bpe`).
 """
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -16,7 +20,6 @@ from pydantic import Field, field_validator
 
 from im2latex.config import Params
 from im2latex.dataset.bpe import MAX_IDS, SubwordSegmenter, train_bpe
-from im2latex.dataset.token_merges import apply_merges, resolve_merges
 from im2latex.errors import ArtifactError, ParamsError
 from im2latex.latex.spelling import is_first, is_last, join, joined, spell
 
@@ -212,3 +215,43 @@ class Vocabulary:
 def _spell_unknown(tokens: list[str], whole: Container[str]) -> list[str]:
     """Spell the tokens that are not in `whole`."""
     return [symbol for token in tokens for symbol in ((token,) if token in whole else spell(token))]
+
+
+def resolve_merges(merges: Mapping[str, str]) -> dict[str, str]:
+    r"""Follow chains of merges to their end, so that applying the merges twice changes nothing more.
+
+    `{"a": "b", "b": "c"}` becomes `{"a": "c", "b": "c"}`. Raises `ParamsError` where merges form a cycle, or where a
+    merge does not map one token to at least one.
+    """
+    for token, replacement in merges.items():
+        parts = replacement.split()
+        valid = token.split() == [token] and bool(parts) and replacement == " ".join(parts)
+        if not valid or not (token + replacement).isprintable():
+            raise ParamsError(
+                f"merges: {token!r} -> {replacement!r} must map one token to one or more, with a space between them; "
+                "in YAML omit the quotes or use single ones, since double ones change backslashes"
+            )
+    return {token: " ".join(_resolve(token, merges, ())) for token in merges}
+
+
+def _resolve(token: str, merges: Mapping[str, str], path: tuple[str, ...]) -> list[str]:
+    """Return the final replacement of `token`; `path` are the merges that led to it."""
+    if token in path:
+        cycle = " -> ".join([*path[path.index(token) :], token])
+        raise ParamsError(f"merges: {cycle} is a cycle and would never end; remove one of these merges")
+    if token not in merges:
+        return [token]
+    return [final for part in merges[token].split() for final in _resolve(part, merges, (*path, token))]
+
+
+def apply_merges(tokens: Iterable[str], merges: Mapping[str, str]) -> list[str]:
+    """Replace tokens by resolved merges."""
+    if not merges:
+        return list(tokens)
+    return [final for token in tokens for final in merges.get(token, token).split()]
+
+
+def count_merges(formulas: Iterable[Sequence[str]], merges: Mapping[str, str]) -> dict[str, int]:
+    """Count how often each merge applies, in the order of the merges."""
+    counts = Counter(token for tokens in formulas for token in tokens if token in merges)
+    return {token: counts[token] for token in merges}

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from im2latex.errors import LatexError
+from im2latex.latex.grammar.expressions import flat_symbols
 from im2latex.latex.grammar.generator import random_formula as grammar_formula
+from im2latex.latex.grammar.generator import random_table
 from im2latex.latex.grammar.subformulas import Subformula, choose_subformula, group_by_length
-from im2latex.latex.grammar.symbol_sets import flat_symbols
 from im2latex.latex.grammar.symbol_substitution import SymbolSubstitution
-from im2latex.latex.grammar.tables import random_table
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.parser.tree import Row, copy_row
 from im2latex.latex.serializer import write

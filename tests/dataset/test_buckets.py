@@ -1,5 +1,6 @@
 """Bucket shapes hold every sample and pad little."""
 
+from itertools import combinations_with_replacement, product
 from pathlib import Path
 from random import Random
 
@@ -9,16 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.buckets import agglomerate
-from im2latex.dataset.bucket_search import Ints
 from im2latex.dataset.buckets import (
     PUBLISHED_SIZES,
     TOKEN_BINS,
+    UNCOVERED_COST,
     BucketParams,
+    Floats,
+    Ints,
     assign,
     choose_shapes,
     efficiency,
     load_shapes,
     save_shapes,
+    search_shapes,
 )
 from im2latex.errors import ArtifactError
 
@@ -136,3 +140,43 @@ def test_round_trip_and_damage(tmp_path: Path) -> None:
 def test_foreign_shapes_are_refused() -> None:
     with pytest.raises(AssertionError, match="fits no shape"):
         assign(np.array([[100, 100, 10]]), np.array([[16, 32, 8]]), params())
+
+
+CASES = 150
+
+
+def price(boxes: Ints) -> Floats:
+    return (boxes[..., 0] * boxes[..., 1] + 2 * boxes[..., 2]).astype(np.float64)
+
+
+def cost_of_boxes(points: Ints, counts: Ints, boxes: Ints) -> float:
+    held = (points[:, None] <= boxes[None]).all(axis=2)
+    return float(counts @ np.where(held, price(boxes), UNCOVERED_COST).min(axis=1))
+
+
+def test_two_boxes_are_near_the_best_two() -> None:
+    """The search takes the box that helps most, one after the other: it has no bound, so many cases are looked at."""
+    boxes = [np.array(box) for box in product(*[range(1, 4)] * 3)]
+    pairs = [np.array(pair) for pair in combinations_with_replacement(boxes, 2)]
+    ratios = []
+    for seed in range(CASES):
+        generator = np.random.default_rng(seed)
+        points = np.unique(generator.integers(1, 4, (generator.integers(2, 9), 3)), axis=0)
+        counts = generator.integers(1, 9, len(points))
+        best = min(cost_of_boxes(points, counts, pair) for pair in pairs)
+        ratios.append(cost_of_boxes(points, counts, search_shapes(points, counts, 2, price)) / best)
+    assert min(ratios) >= 1
+    assert np.mean(ratios) < 1.03
+    assert np.quantile(ratios, 0.75) == 1, "three of four are the best there are"
+    assert max(ratios) < 1.5
+
+
+def test_no_more_boxes_than_help() -> None:
+    points = np.array([[1, 1, 1], [9, 9, 9]])
+    assert len(search_shapes(points, np.array([5, 1]), 7, price)) == 2
+
+
+def test_weight_decides() -> None:
+    points = np.array([[1, 1, 1], [1, 2, 1], [1, 3, 1]])
+    assert [1, 1, 1] in search_shapes(points, np.array([9, 1, 1]), 2, price).tolist()
+    assert [1, 2, 1] in search_shapes(points, np.array([2, 9, 1]), 2, price).tolist()

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from im2latex.dataset.hf_tokenizer import save_tokenizer, tokenizer_path
-from im2latex.dataset.token_merges import apply_merges, count_merges
-from im2latex.dataset.vocabulary import SPECIALS, UNK, Vocabulary, VocabularyParams
+from im2latex.dataset.vocabulary import SPECIALS, UNK, Vocabulary, VocabularyParams, apply_merges, count_merges
 from im2latex.latex.grammar.generator import generate
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.spelling import join

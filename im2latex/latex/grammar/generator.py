@@ -2,7 +2,7 @@
 
 The formulas are the embedded dataset and inputs of property tests. A formula is a statement (an equation, a limit, a
 case distinction) over expressions of bounded depth. Equivalent spellings occur, so that the normalizer has work to do.
-With `symbol_sets.flat_symbols` the productions use every symbol of symbols.txt with equal frequency, so that the
+With `expressions.flat_symbols` the productions use every symbol of symbols.txt with equal frequency, so that the
 content of a formula cannot be guessed.
 
 Pure functions of a `random.Random`: a seed gives the same formulas on every machine.
@@ -10,20 +10,30 @@ Pure functions of a `random.Random`: a seed gives the same formulas on every mac
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 
-from im2latex.latex.grammar.expressions import ExpressionGrammar
-from im2latex.latex.grammar.symbol_sets import Symbols
+from im2latex.latex.grammar.expressions import ExpressionGrammar, Symbols
+from im2latex.latex.tokens import split
 
 _LEXEME = re.compile(r"\\(?:begin|end)\{\w+\}|\\(?:[A-Za-z]+|.)|\S", re.DOTALL)
-
 
 MIN_TOKENS, MAX_TOKENS = 8, 36
 """Shortest and longest formula, in lexemes of its source; normalization adds a few braces."""
 
 SHORT_TOKENS, SHORT_KEPT = 12, 0.7
 """Formulas shorter than this are kept with this probability."""
+
+ARROWS = r"\Rightarrow \Leftrightarrow"
+QUANTIFIERS = r"\forall \exists"
+MATRICES = ("pmatrix", "bmatrix", "vmatrix", "array")
+LEQ, TO, SUBSET, MID, CAP, TEXT_IF = r"\leq", r"\to", r"\subset", r"\mid", r"\cap", r"\text{if } "
+THIN_SPACES = (r"\:", r"\;")
+
+_TABLE_MATRICES = split("matrix pmatrix bmatrix vmatrix Bmatrix Vmatrix smallmatrix")
+_TABLE_ALIGNED = split("aligned aligned aligned gathered split")
+_TABLE_CASES = split("cases cases cases dcases rcases")
+MAX_ROWS, MAX_COLUMNS = 5, 5
 
 
 def generate(count: int, seed: int, symbols: Symbols | None = None) -> list[str]:
@@ -44,16 +54,19 @@ def random_formula(generator: random.Random, symbols: Symbols | None = None) -> 
             return text
 
 
-ARROWS = r"\Rightarrow \Leftrightarrow"
-QUANTIFIERS = r"\forall \exists"
-MATRICES = ("pmatrix", "bmatrix", "vmatrix", "array")
-LEQ, TO, SUBSET, MID, CAP, TEXT_IF = r"\leq", r"\to", r"\subset", r"\mid", r"\cap", r"\text{if } "
-THIN_SPACES = (r"\:", r"\;")
-
-
 def load_classics() -> list[str]:
     """Return classic formulas of mathematics and physics, in the order of classics.txt beside this file."""
     return (files("im2latex.latex.grammar") / "classics.txt").read_text(encoding="utf-8").splitlines()
+
+
+def random_table(cells: Sequence[str], generator: random.Random) -> str:
+    """Return LaTeX source of a random table of `cells`, two rows or more: a matrix, array, case distinction or lines.
+
+    Cells that start with a bracket or a star are excluded: a row break would read them.
+    """
+    cells = [cell for cell in cells if not cell.startswith(("[", "*"))] or ["0", "1"]
+    make = generator.choices([_random_matrix, _random_array, _random_aligned, _random_cases], [40, 20, 25, 15])[0]
+    return make(lambda: generator.choice(cells), generator)
 
 
 class FormulaGrammar(ExpressionGrammar):
@@ -211,3 +224,34 @@ class FormulaGrammar(ExpressionGrammar):
 
     def _membership(self) -> str:
         return rf"{self._letter()} \in {self._choice([self._capital(), self._font()])}"
+
+
+def _random_matrix(cell: Callable[[], str], generator: random.Random) -> str:
+    name = generator.choice(_TABLE_MATRICES)
+    return _written(name, "", cell, generator.randint(2, MAX_ROWS), generator.randint(1, MAX_COLUMNS))
+
+
+def _random_array(cell: Callable[[], str], generator: random.Random) -> str:
+    columns = generator.randint(1, MAX_COLUMNS)
+    bar = generator.random() < 0.2
+    kinds = [generator.choice("lcr") for _ in range(columns)]
+    given = "|".join(kinds) if bar else "".join(kinds)
+    inside = _written("array", f"{{{given}}}", cell, generator.randint(2, MAX_ROWS), columns)
+    left, right = generator.choice([("(", ")"), ("[", "]"), (r"\{", "."), ("|", "|"), ("", "")])
+    return rf"\left{left} {inside} \right{right}" if left else inside
+
+
+def _random_aligned(cell: Callable[[], str], generator: random.Random) -> str:
+    name = generator.choice(_TABLE_ALIGNED)
+    columns = 1 if name == "gathered" else 2
+    return _written(name, "", cell, generator.randint(2, MAX_ROWS), columns)
+
+
+def _random_cases(cell: Callable[[], str], generator: random.Random) -> str:
+    name = generator.choice(_TABLE_CASES)
+    return _written(name, "", cell, generator.randint(2, 4), generator.choice([1, 2, 2, 2]))
+
+
+def _written(name: str, given: str, cell: Callable[[], str], rows: int, columns: int) -> str:
+    lines = (" & ".join(cell() for _ in range(columns)) for _ in range(rows))
+    return rf"\begin{{{name}}}{given} " + r" \\ ".join(lines) + rf" \end{{{name}}}"

@@ -6,8 +6,8 @@ They let a dataset contain every symbol of a vocabulary with a minimum frequency
 import random
 import re
 
+from im2latex.latex.grammar.expressions import NEVER_ALONE, flat_symbols
 from im2latex.latex.grammar.generator import FormulaGrammar
-from im2latex.latex.grammar.symbol_sets import NEVER_ALONE, flat_symbols
 from im2latex.latex.grammar.symbol_substitution import BOLD, CAPITALS_ONLY, LETTER_FONTS
 from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS, SPACES
 from im2latex.latex.parser.symbols import symbol_classes

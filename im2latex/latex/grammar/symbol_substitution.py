@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+from im2latex.latex.grammar.expressions import NEVER_ALONE, flat_symbols, small_greek
 from im2latex.latex.grammar.subformulas import delimiter
-from im2latex.latex.grammar.symbol_sets import NEVER_ALONE, flat_symbols, small_greek
 from im2latex.latex.parser.symbols import symbol_classes
 from im2latex.latex.parser.tree import Argument, Command, Environment, Fence, Group, Inline, Node, Row, Scripts, Token
 from im2latex.latex.rules.atoms import ACCENTS
