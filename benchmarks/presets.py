@@ -35,9 +35,10 @@ from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.parallel import ParallelRenderer
 from im2latex.rendering.renderer import TexRenderer
 from im2latex.schemas import SAMPLES, formula_id
+from im2latex.training.callbacks import Callback, MetricsRow
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams
-from im2latex.training.trainer import Callback, MetricsRow, Trainer
+from im2latex.training.trainer import Trainer
 from im2latex.training.validation import ValidationExample
 from pipeline.project import project_normalizer
 from pipeline.project_renderer import RenderStageParams

@@ -37,15 +37,15 @@ from im2latex.config import load_section, load_yaml, project_section
 from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
+from im2latex.training.callbacks import Callback, MetricsRow, format_row
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams, is_clock_bound, sample_limit
 from im2latex.training.devices import is_first_process
 from im2latex.training.engine import DivergedRunError
 from im2latex.training.finetune import Pretrained, open_pretrained
-from im2latex.training.loggers import Logger, open_loggers
-from im2latex.training.metrics_log import MetricsLog
+from im2latex.training.loggers import Logger, MetricsLog, open_loggers
 from im2latex.training.state import FORMAT, InterruptedRunError
-from im2latex.training.trainer import Callback, MetricsRow, Trainer, format_row
+from im2latex.training.trainer import Trainer
 from im2latex.training.validation import ValidationExample
 from pipeline.paths import DATA, REPORTS, cache_root, state_root
 from pipeline.stage import Stage, StageRun

@@ -19,7 +19,7 @@ from im2latex.errors import ArtifactError, ParamsError
 from im2latex.io.atomic_write import atomic_write
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.weights import load_network
-from im2latex.training.collate import Shape
+from im2latex.training.dataset import Shape
 
 MAX_FILE_BYTES = 50_000_000
 """Largest checkpoint.json that is read; one with 131,072 tokens has 10 MB."""

@@ -1,25 +1,66 @@
-"""Loggers: TensorBoard and Weights & Biases, each an extra, off by default.
+"""Loggers: a metrics log that stays consistent when a run resumes; TensorBoard and Weights & Biases, off by default.
 
-writes  <cache>/tensorboard/<run>/   event files
-        <cache>/wandb/               runs of Weights & Biases; `wandb sync` uploads those made offline
+reads, writes  a file of JSON lines beside the state of a run
+writes         <cache>/tensorboard/<run>/   event files
+               <cache>/wandb/               runs of Weights & Biases; `wandb sync` uploads those made offline
 
-Both are outside the hashed outputs, since they contain times, and what is logged decides no weight.
+The last two are outside the hashed outputs, since they contain times, and what is logged decides no weight. Each needs
+its extra.
 """
 
 import importlib
+import json
 import re
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pydantic import Field
+from tqdm import tqdm
 
 from im2latex.config import Params
 from im2latex.errors import InputError, ToolError, UsageError
+from im2latex.io.atomic_write import atomic_write
 
 CHECKPOINT_FILES = ("model.safetensors", "checkpoint.json")
 _RUN = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*){2}", re.ASCII)
+
+
+class MetricsLog:
+    """Rows in the order of the samples seen; rows of steps that are repeated are replaced.
+
+    A row has `samples`, the samples seen when it was logged. Damaged lines, as a full disk or a crash leaves them, are
+    skipped with a message; a run that resumes before a row logs it again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        lines = path.read_bytes().split(b"\n") if path.is_file() else []
+        found = [_parse(line) for line in lines if line.strip()]
+        self.rows: list[dict[str, Any]] = [row for row in found if row is not None]
+        if damaged := len(found) - len(self.rows):
+            tqdm.write(f"{path}: skipped {damaged:,} damaged lines; {len(self.rows):,} are whole", sys.stderr)
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows of one validation."""
+        first = min((row["samples"] for row in rows), default=float("inf"))
+        self.rows = [*(old for old in self.rows if old["samples"] < first), *rows]
+        atomic_write(self._path, lambda path: path.write_text(self.text(), encoding="utf-8"))
+
+    def text(self) -> str:
+        """All rows, one JSON object a line."""
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """The row of a line; None for a damaged line."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) and isinstance(row.get("samples"), int | float) else None
 
 
 class LoggerParams(Params):

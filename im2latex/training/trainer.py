@@ -11,46 +11,25 @@ validation, and when a signal asks for it.
 import hashlib
 import json
 import time
-from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import torch
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
+from im2latex.training.callbacks import Callback, ProgressMeter, format_row, training_summary
 from im2latex.training.checkpoint import Checkpoint, read_recipe, save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams, clock_warning, sample_limit
 from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.devices import choose_precision, launch
-from im2latex.training.early_stopping import monitored_value
 from im2latex.training.engine import CHECK_STEPS, TrainingEngine
 from im2latex.training.finetune import Pretrained
-from im2latex.training.model_summary import training_summary
 from im2latex.training.signals import Request, Requests, commands, signal_requests
 from im2latex.training.state import EarlierBudget, InterruptedRunError
-from im2latex.training.validation import Validation, ValidationExample
+from im2latex.training.validation import Validation, monitored_value
 
 TIMED_STEPS = 40
 """Most steps that measure the speed for a budget in minutes; the first quarter prepares kernels and is not counted."""
-
-PROGRESS_SECONDS = 20.0
-"""Shortest time between two lines of progress."""
-
-MetricsRow = dict[str, float]
-
-
-class Callback:
-    """Receives what happens in a training; called in the first process only."""
-
-    def on_validation(self, row: MetricsRow, examples: Sequence[ValidationExample]) -> None:
-        """A validation that counts: losses, learning rate and scores by samples seen, and a few predictions."""
-
-    def on_message(self, text: str) -> None:
-        """A line for people: summary, progress, what a signal asked for."""
-
-    def on_save(self) -> None:
-        """The state and the averaged weights of a validation have been saved."""
 
 
 class Trainer:
@@ -254,32 +233,6 @@ class Trainer:
         own = torch.tensor(int(max(requests.pop(), by_time)), device=fabric.device)
         greatest: torch.Tensor = fabric.all_reduce(own, reduce_op="max")  # type: ignore[assignment]
         return Request(int(greatest))
-
-
-class ProgressMeter:
-    """Speed and remaining time, at most every `PROGRESS_SECONDS`, for terminals and log files alike."""
-
-    def __init__(self, engine: TrainingEngine) -> None:
-        self._engine = engine
-        self._first_used, self._seen = engine.budget_used, engine.state.seen
-        self._started = self._last = time.monotonic()
-
-    def line(self) -> str | None:
-        """A line where one is due: the speed since the last line, the remaining time at the mean speed so far."""
-        now, seen, used = time.monotonic(), self._engine.state.seen, self._engine.budget_used
-        if now - self._last < PROGRESS_SECONDS:
-            return None
-        speed = (seen - self._seen) / (now - self._last)
-        left = (now - self._started) * max(0.0, 1 - used) / max(used - self._first_used, 1e-9)
-        self._last, self._seen = now, seen
-        return (
-            f"{seen:,} samples, {used:.1%} of the budget, {speed:.1f} samples/s, {timedelta(seconds=round(left))} left"
-        )
-
-
-def format_row(row: MetricsRow) -> str:
-    """A row of metrics on one line."""
-    return "  ".join(f"{name} {value:,.6g}" for name, value in row.items())
 
 
 def run_identity(params: TrainParams, vocabulary: Vocabulary, dataset_hash: str, pretrained: Pretrained | None) -> str:

@@ -11,7 +11,7 @@ from im2latex.models.model import ModelParams, Network, Output
 from im2latex.models.presets import load_preset, preset_names
 from im2latex.schemas import ATTENTION
 from im2latex.training.checkpoint import Checkpoint
-from im2latex.training.collate import Shape
+from im2latex.training.dataset import Shape
 
 TOKENS = torch.tensor([[5, 6, 7, 8], [9, 4, 4, 5]])
 

@@ -15,7 +15,7 @@ from im2latex.images.arrays import ImageParams, crop
 from im2latex.inference.predictor import Predictor, load, rerank
 from im2latex.models.model import ModelParams, Network
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.training.collate import Shape
+from im2latex.training.dataset import Shape
 from im2latex.types import Candidate, Prediction
 from tests.fakes import FakeRenderer
 from tests.images.typed import typed

@@ -21,7 +21,7 @@ from im2latex.models.presets import load_preset, preset_names
 from im2latex.models.weights import load_network, shapes
 from im2latex.training import checkpoint as checkpoints
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.training.collate import Shape
+from im2latex.training.dataset import Shape
 
 HUGE = 10**9
 WEIGHTS, CONTENT = "model.safetensors", "checkpoint.json"

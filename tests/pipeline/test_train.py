@@ -18,9 +18,9 @@ from dvc.repo import Repo
 from im2latex.config import load_section
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.io.parquet import read_parts
+from im2latex.training.callbacks import MetricsRow
 from im2latex.training.config import BudgetParams, TrainParams
 from im2latex.training.engine import TrainingEngine
-from im2latex.training.trainer import MetricsRow
 from im2latex.training.validation import ValidationExample
 from pipeline import train
 from pipeline.paths import ROOT

@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 
 from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.training.callbacks import Callback, MetricsRow
 from im2latex.training.checkpoint import Checkpoint
 from im2latex.training.config import TrainerParams, TrainParams
-from im2latex.training.trainer import Callback, MetricsRow, Trainer
+from im2latex.training.trainer import Trainer
 from im2latex.training.validation import ValidationExample
 
 CPU = TrainerParams(accelerator="cpu")

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import Im2LatexError
+from im2latex.training.callbacks import Callback, MetricsRow
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams
 from im2latex.training.devices import is_first_process
-from im2latex.training.trainer import Callback, MetricsRow, Trainer
+from im2latex.training.trainer import Trainer
 from im2latex.training.validation import ValidationExample
 
 LETTERS = "abcdef"

@@ -11,9 +11,10 @@ import torch
 from im2latex.config import load_yaml
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
+from im2latex.training.callbacks import MetricsRow
 from im2latex.training.config import DEFAULT_SAMPLES, BudgetParams, TrainParams, clock_warning, is_clock_bound
 from im2latex.training.state import InterruptedRunError
-from im2latex.training.trainer import MetricsRow, Trainer
+from im2latex.training.trainer import Trainer
 from tests.training.helpers import CPU, Recorder, assert_same_weights, fit
 
 

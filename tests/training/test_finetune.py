@@ -9,9 +9,8 @@ from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import ParamsError
 from im2latex.models.model import ModelParams, Network
 from im2latex.training.checkpoint import Ancestor, Checkpoint, save_checkpoint
-from im2latex.training.collate import Shape
 from im2latex.training.config import TrainParams
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import InMemoryDataset, Shape
 from im2latex.training.engine import TrainingEngine
 from im2latex.training.finetune import load_pretrained, open_pretrained, token_dimensions
 from im2latex.training.optim import OPTIMIZER_STATE

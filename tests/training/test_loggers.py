@@ -1,4 +1,4 @@
-"""The extras: each is tested where it is installed; what is sent to Weights & Biases, with a stand-in for it."""
+"""Metrics log and loggers; each extra is tested where it is installed, Weights & Biases with a fake module."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from im2latex.errors import InputError, ToolError, UsageError
-from im2latex.training.loggers import LoggerParams, download_checkpoint, open_loggers, run_name
+from im2latex.training.loggers import LoggerParams, MetricsLog, download_checkpoint, open_loggers, run_name
 
 ROWS: list[dict[str, float]] = [{"samples": 10 * place, "val_loss": 3.0 - place} for place in (1, 2)]
 OFFLINE = LoggerParams(wandb="offline", wandb_project="formulas")
@@ -170,3 +170,43 @@ def test_weights_and_biases_takes_a_run_offline(checkpoint: Path, tmp_path: Path
     logger.finalize(checkpoint)
     [folder] = (tmp_path / "cache" / "wandb").glob("offline-run-*-abc")
     assert (folder / "run-abc.wandb").stat().st_size > 0
+
+
+def test_rows_that_are_logged_again_are_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "samples.jsonl"
+    log = MetricsLog(path)
+    for samples in (10, 20, 30):
+        log.add([{"samples": samples, "id": name, "text": f"é{samples}"} for name in "ab"])
+    MetricsLog(path).add([{"samples": 20, "id": "a", "text": "again"}])
+    resumed = MetricsLog(path)
+    assert [(row["samples"], row["text"]) for row in resumed.rows] == [(10, "é10"), (10, "é10"), (20, "again")]
+    assert path.read_text(encoding="utf-8") == resumed.text()
+    resumed.add([])
+    assert len(resumed.rows) == 3
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b'{"samples": 30, "text',
+        b'{"samples": 30, "text": "\xe9"}\n',
+        b"\0" * 100,
+        b"[1]\n",
+        b"{}\n",
+        b'{"samples": "x"}\n',
+        b"[" * 100_000,
+        b"\n\n",
+        b"",
+    ],
+)
+def test_damaged_lines_are_skipped(tmp_path: Path, damage: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "samples.jsonl"
+    MetricsLog(path).add([{"samples": 10, "text": "a\u2028b"}, {"samples": 20, "text": "c"}])
+    whole = path.read_bytes()
+    for content in (whole + damage, damage.rstrip(b"\n") + b"\n" + whole):
+        path.write_bytes(content)
+        log = MetricsLog(path)
+        assert [row["samples"] for row in log.rows] == [10, 20]
+        assert ("1 damaged lines" in capsys.readouterr().err) == bool(damage.strip())
+        log.add([{"samples": 30}])
+        assert [row["samples"] for row in MetricsLog(path).rows] == [10, 20, 30]

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.training.callbacks import MetricsRow
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
 from im2latex.training.config import TrainParams
 from im2latex.training.engine import TrainingEngine
 from im2latex.training.state import InterruptedRunError
-from im2latex.training.trainer import MetricsRow
 from im2latex.training.validation import Validation
 from tests.training.helpers import Recorder, assert_same_weights, fit
 

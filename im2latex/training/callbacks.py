@@ -1,20 +1,67 @@
-"""Summary of a training before it starts: modules with output shapes and weights, then data and budget.
+"""Callback of a training, and the texts for its messages: summary before the start, progress, rows of metrics.
 
-Ours rather than torchinfo's: a dependency for these few lines, which must not change the state of random generators.
+The summary is ours rather than torchinfo's: that would be a dependency for few lines, which must not change the state
+of random generators.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import torch
 from torch import Tensor, nn
 
 from im2latex.models.model import Network
-from im2latex.training.collate import collate
+from im2latex.training.dataloader import bucket_batches
+from im2latex.training.dataset import collate
 from im2latex.training.engine import TrainingEngine
-from im2latex.training.sampler import bucket_batches
+from im2latex.training.validation import ValidationExample
 
+MetricsRow = dict[str, float]
+"""Metrics by name, and `samples`, the samples seen."""
 DEPTH = 2
 """Levels of modules in the table."""
+PROGRESS_SECONDS = 20.0
+"""Shortest time between two lines of progress."""
+
+
+class Callback:
+    """Receives what happens in a training; called in the first process only."""
+
+    def on_validation(self, row: MetricsRow, examples: Sequence[ValidationExample]) -> None:
+        """A validation that counts: losses, learning rate and scores by samples seen, and a few predictions."""
+
+    def on_message(self, text: str) -> None:
+        """A line for people: summary, progress, what a signal asked for."""
+
+    def on_save(self) -> None:
+        """The state and the averaged weights of a validation have been saved."""
+
+
+class ProgressMeter:
+    """Speed and remaining time, at most every `PROGRESS_SECONDS`, for terminals and log files alike."""
+
+    def __init__(self, engine: TrainingEngine) -> None:
+        self._engine = engine
+        self._first_used, self._seen = engine.budget_used, engine.state.seen
+        self._started = self._last = time.monotonic()
+
+    def line(self) -> str | None:
+        """A line where one is due: the speed since the last line, the remaining time at the mean speed so far."""
+        now, seen, used = time.monotonic(), self._engine.state.seen, self._engine.budget_used
+        if now - self._last < PROGRESS_SECONDS:
+            return None
+        speed = (seen - self._seen) / (now - self._last)
+        left = (now - self._started) * max(0.0, 1 - used) / max(used - self._first_used, 1e-9)
+        self._last, self._seen = now, seen
+        return (
+            f"{seen:,} samples, {used:.1%} of the budget, {speed:.1f} samples/s, {timedelta(seconds=round(left))} left"
+        )
+
+
+def format_row(row: MetricsRow) -> str:
+    """A row of metrics on one line."""
+    return "  ".join(f"{name} {value:,.6g}" for name, value in row.items())
 
 
 def training_summary(engine: TrainingEngine) -> str:

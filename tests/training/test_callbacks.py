@@ -1,7 +1,7 @@
 import torch
 
 from im2latex.models.model import Network
-from im2latex.training.model_summary import module_rows
+from im2latex.training.callbacks import module_rows
 
 
 def test_parts_have_shapes_and_all_the_weights(network: Network) -> None:
