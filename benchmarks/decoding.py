@@ -30,8 +30,7 @@ from im2latex.inference.predict_split import PredictParams, predict_split
 from im2latex.io.parquet import read_table, write_table
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.tokens import join
-from im2latex.rendering.parallel import ParallelRenderer
-from im2latex.rendering.renderer import RenderParams, TexRenderer
+from im2latex.rendering.renderer import ParallelRenderer, RenderParams, TexRenderer
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
 from im2latex.training.dataloader import bucket_batches
 from im2latex.training.dataset import InMemoryDataset, collate

@@ -30,9 +30,8 @@ from im2latex.metrics.registry import METRICS, aggregates, lower_is_better
 from im2latex.metrics.score import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize
 from im2latex.metrics.text import text_columns
-from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
-from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
-from im2latex.rendering.renderer import RenderParams, TexRenderer
+from im2latex.rendering.glyph_boxes.reader import ParallelGlyphReader, TexGlyphReader
+from im2latex.rendering.renderer import ParallelRenderer, RenderParams, TexRenderer
 from im2latex.reporting.markdown import table
 from im2latex.schemas import PREDICTIONS, formula_id
 

@@ -29,9 +29,8 @@ from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS
 from im2latex.latex.parser.symbols import known_symbols
 from im2latex.metrics.normalizer_audit import AuditCounts, audit_formulas
-from im2latex.rendering.parallel import ParallelRenderer
 from im2latex.rendering.rasterizers.registry import RasterizerName
-from im2latex.rendering.renderer import RenderParams, TexRenderer
+from im2latex.rendering.renderer import ParallelRenderer, RenderParams, TexRenderer
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None)
 Dataset = Annotated[Path, typer.Argument(help="formulas in any format that the toolkit reads")]

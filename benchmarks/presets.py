@@ -32,8 +32,7 @@ from im2latex.io.parquet import write_table
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset, preset_names
 from im2latex.rendering.dataset_images import render_dataset_images
-from im2latex.rendering.parallel import ParallelRenderer
-from im2latex.rendering.renderer import TexRenderer
+from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
 from im2latex.schemas import SAMPLES, formula_id
 from im2latex.training.callbacks import Callback, MetricsRow
 from im2latex.training.checkpoint import save_checkpoint

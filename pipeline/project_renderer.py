@@ -3,9 +3,8 @@
 from im2latex.config import Params, load_section, project_section
 from im2latex.images.arrays import ImageParams
 from im2latex.latex.normalizer import NormalizerParams
-from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
-from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
-from im2latex.rendering.renderer import RenderParams, TexRenderer
+from im2latex.rendering.glyph_boxes.reader import ParallelGlyphReader, TexGlyphReader
+from im2latex.rendering.renderer import ParallelRenderer, RenderParams, TexRenderer
 from im2latex.rendering.styles import StylesParams
 
 

@@ -57,9 +57,8 @@ def score(
     from im2latex.config import project_section
     from im2latex.latex.normalizer import Normalizer, NormalizerParams
     from im2latex.metrics.formulas import score_files
-    from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
-    from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
-    from im2latex.rendering.renderer import TexRenderer
+    from im2latex.rendering.glyph_boxes.reader import ParallelGlyphReader, TexGlyphReader
+    from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
 
     renderer = ParallelRenderer(TexRenderer(renderer_params())) if images else None
     glyph_reader = ParallelGlyphReader(TexGlyphReader(renderer_params())) if images else None
@@ -102,8 +101,7 @@ def evaluate(
     from im2latex.decoding.rerank import RenderReranker
     from im2latex.images.arrays import ImageParams
     from im2latex.inference.predict_split import PredictParams, evaluate_split
-    from im2latex.rendering.parallel import ParallelRenderer
-    from im2latex.rendering.renderer import TexRenderer
+    from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
 
     options = {"beam": beam, "rerank": "render" if rerank else None, "grammar": grammar or None}
     params = project_section(PredictParams, "predict", options=options)
@@ -174,9 +172,8 @@ def compare(
 def _score_run(predictions: pa.Table, images: bool = True) -> pa.Table:
     """Score predictions with the renderer of this project."""
     from im2latex.metrics.score import score_predictions
-    from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
-    from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
-    from im2latex.rendering.renderer import TexRenderer
+    from im2latex.rendering.glyph_boxes.reader import ParallelGlyphReader, TexGlyphReader
+    from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
 
     if not images:
         return score_predictions(predictions, progress=True)

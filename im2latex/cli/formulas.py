@@ -163,8 +163,7 @@ def audit(
     from im2latex.config import project_section
     from im2latex.latex.normalizer import Normalizer, NormalizerParams
     from im2latex.metrics.normalizer_audit import AuditCounts, audit_formulas, sample_formulas
-    from im2latex.rendering.parallel import ParallelRenderer
-    from im2latex.rendering.renderer import TexRenderer
+    from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
 
     formulas = sample_formulas([row.formula for row in rows(file) if isinstance(row, RawFormula)], count, 0)
     normalizer = Normalizer(project_section(NormalizerParams, "normalize", "normalizer"))

@@ -129,8 +129,7 @@ def _reranked(predictions: list[Prediction]) -> list[Prediction]:
     from im2latex.decoding.rerank import RenderReranker
     from im2latex.images.arrays import ImageParams
     from im2latex.inference.predictor import rerank
-    from im2latex.rendering.parallel import ParallelRenderer
-    from im2latex.rendering.renderer import TexRenderer
+    from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
 
     renderer = ParallelRenderer(TexRenderer(renderer_params()))
     return rerank(predictions, RenderReranker(renderer, project_section(ImageParams, "render", "image")))

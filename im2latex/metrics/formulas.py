@@ -23,9 +23,8 @@ from im2latex.metrics.baselines import IMAGE, most_frequent, with_baselines
 from im2latex.metrics.score import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize, summarize_splits
 from im2latex.metrics.text import tokenize
-from im2latex.rendering.glyph_boxes.reader import GlyphReader, TexGlyphReader
-from im2latex.rendering.parallel import ParallelGlyphReader, ParallelRenderer
-from im2latex.rendering.renderer import Renderer, RenderParams, TexRenderer
+from im2latex.rendering.glyph_boxes.reader import GlyphReader, ParallelGlyphReader, TexGlyphReader
+from im2latex.rendering.renderer import ParallelRenderer, Renderer, RenderParams, TexRenderer
 from im2latex.schemas import PREDICTIONS, formula_id
 from im2latex.types import BadRow, Tokenizer
 

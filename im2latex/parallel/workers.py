@@ -1,8 +1,14 @@
-"""Number of worker processes and threads."""
+"""Worker processes: their number, and the distribution of items to them."""
 
 import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from im2latex.errors import UsageError
+from im2latex.parallel.process_guard import delayed
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def worker_count() -> int:
@@ -16,3 +22,13 @@ def worker_count() -> int:
     if not value.isdecimal() or value == "0":
         raise UsageError(f"IM2LATEX_WORKERS={value}: must be a whole number of at least 1")
     return int(value)
+
+
+def map_chunks(function: Callable[[Sequence[T]], list[R]], items: Sequence[T], chunk_size: int) -> list[R]:
+    """The results of `function` on chunks of the items, one result for each item, in order, on all cores."""
+    import joblib
+
+    chunks = [items[start : start + chunk_size] for start in range(0, len(items), chunk_size)]
+    workers = min(worker_count(), len(chunks)) or 1
+    parts = joblib.Parallel(n_jobs=workers)(delayed(function)(chunk) for chunk in chunks)
+    return [result for part in parts for result in part]

@@ -2,7 +2,7 @@
 
 `Renderer` is the protocol that callers depend on, so that tests do without TeX. `TexRenderer` checks, typesets and
 rasterizes formulas in batches, on one core: callers distribute batches to processes, each with a renderer of its own,
-which is cheap to create and to pickle (`parallel.ParallelRenderer`).
+which is cheap to create and to pickle (`ParallelRenderer`).
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from pydantic import Field
 from im2latex.errors import LatexError, ToolError
 from im2latex.images import arrays
 from im2latex.images.arrays import Pixels
+from im2latex.parallel.workers import map_chunks
 from im2latex.rendering import document, sanitize, tex_format, tex_process
 from im2latex.rendering.fonts import RECOMMENDED
 from im2latex.rendering.rasterizers.base import Rasterizer, RasterizerError
@@ -38,6 +39,8 @@ _FAULT_DETAILS = {
 
 RENDER_BATCH_SIZE = 1000
 """Formulas that callers pass to a renderer in one call; bounds the memory that their images take."""
+CHUNK_SIZE = 250
+"""Formulas in one task of a worker process; has no influence on the images."""
 
 
 class RenderParams(document.PageParams, ProcessLimits):
@@ -95,6 +98,20 @@ def render(formula: str, params: RenderParams | None = None) -> Image.Image:
     if rendering.pixels is None:
         raise LatexError(rendering.reason or "not_rendered", rendering.detail)
     return Image.fromarray(rendering.pixels)
+
+
+class ParallelRenderer(Renderer):
+    """Renders with copies of `renderer` in worker processes, on all cores."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    @property
+    def identity(self) -> str:
+        return self._renderer.identity
+
+    def render(self, formulas: Sequence[str]) -> list[Rendering]:
+        return map_chunks(self._renderer.render, formulas, CHUNK_SIZE)
 
 
 class TexRenderer:

@@ -20,11 +20,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from im2latex.parallel.workers import map_chunks
 from im2latex.rendering import document, sanitize, tex_format, tex_process
 from im2latex.rendering.glyph_boxes import dvi
 from im2latex.rendering.glyph_boxes.dvi import RULE, FontMetrics, Mark
 from im2latex.rendering.rasterizers.pdfium_worker import MAX_OBJECTS
-from im2latex.rendering.renderer import RenderParams
+from im2latex.rendering.renderer import CHUNK_SIZE, RenderParams
 from im2latex.rendering.typesetter import TypesetBatch, Typesetter
 from im2latex.sandbox.process import CompletedProcess
 
@@ -107,6 +108,16 @@ class TexGlyphReader(GlyphReader):
     def _tex(self) -> tex_process.TexRunner:
         preamble = document.preamble(self.params.template, self.params)
         return _DviRunner(tex_process.TexLauncher(tex_format.load(preamble, self._cache), self.params))
+
+
+class ParallelGlyphReader(GlyphReader):
+    """Reads with copies of `reader` in worker processes, on all cores."""
+
+    def __init__(self, reader: GlyphReader) -> None:
+        self._reader = reader
+
+    def read(self, formulas: Sequence[str]) -> list[GlyphResult]:
+        return map_chunks(self._reader.read, formulas, CHUNK_SIZE)
 
 
 class _DviRunner(tex_process.TexRunner):

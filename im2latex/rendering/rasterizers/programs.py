@@ -1,8 +1,8 @@
-"""Rasterizers that run a program on PDF pages: Ghostscript, Poppler, ImageMagick.
+"""Rasterizers that run a program: Ghostscript, Poppler and ImageMagick on PDF pages, dvipng on DVI pages.
 
-They read the pages as gray images in the binary PGM format from the standard output of the program. For each image:
-"P5", width, height, 255, separated by white space, with comments from # to the end of the line; one white space; then
-the pixels row by row (netpbm.sourceforge.net/doc/pgm.html).
+Those of PDF write gray images in the binary PGM format to their standard output. For each image: "P5", width, height,
+255, separated by white space, with comments from # to the end of the line; one white space; then the pixels row by row
+(netpbm.sourceforge.net/doc/pgm.html).
 """
 
 import os
@@ -15,8 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from im2latex.images.arrays import Pixels
-from im2latex.rendering.rasterizers.base import RasterizerError, run_program
+from im2latex.images.formats import decode_png
+from im2latex.rendering.glyph_boxes import dvi
+from im2latex.rendering.rasterizers.base import Rasterizer, RasterizerError, run_program, stderr_tail
 from im2latex.rendering.rasterizers.pdfium import PdfRasterizer
+from im2latex.rendering.rasterizers.pdfium_worker import MAX_COVERAGE, MAX_OBJECTS
+from im2latex.rendering.tex_format import TEX_ENVIRONMENT, tex_trees
 from im2latex.sandbox import process
 from im2latex.sandbox.restrictions import FileAccess
 from im2latex.sandbox.worker import python_access
@@ -106,6 +110,49 @@ class ImageMagick(ProgramRasterizer):
         return ""
 
 
+class Dvipng(Rasterizer):
+    """Draws all pages in one run, which writes a file for each, with the gamma of Sphinx and of the old MediaWiki.
+
+    Glyphs start at whole pixels, and strokes are bolder than those of other rasterizers. A page with anything that
+    dvipng does not know, such as a scaled box, is not drawn.
+    """
+
+    name = "dvipng"
+    input_format = "dvi"
+    programs = ("dvipng",)
+    optional = True
+    fixed_page_size = False
+    flags = ("-q", "--picky", "--nogs", "--norawps", "-T", "tight", "-bg", "rgb 1 1 1", "-gamma", "1.5")
+
+    def identity(self) -> str:
+        lines = process.output_lines("dvipng", "--version")
+        freetype = " ".join(line for line in lines if line.startswith("Using libft"))
+        return f"{lines[1]} {freetype} {' '.join(self.flags)}"
+
+    def pages(self, path: Path, dpi: int, numbers: Sequence[int]) -> Iterator[Pixels]:
+        # The pages get a file of their own: an error on a page that dvipng skips costs the next one that it draws.
+        selection = path.with_name("selection.dvi")
+        try:
+            selection.write_bytes(dvi.select(path.read_bytes(), dvi.load_metrics, numbers))
+        except ValueError as error:
+            raise RasterizerError(f"{path}: {error}") from None
+        files = [path.parent / f"{position:09d}.png" for position, _ in enumerate(numbers, 1)]
+        command = ["dvipng", *self.flags, "-D", str(dpi), "-o", "%09d.png", selection.name]
+        access = FileAccess(read=tex_trees())
+        done = run_program(command, path, len(numbers), self.limits, access, TEX_ENVIRONMENT)
+        if not all(file.exists() for file in files):
+            raise RasterizerError(f"dvipng did not draw all pages: {stderr_tail(done)}")
+        for file in files:
+            yield decode_png(file.read_bytes())
+            file.unlink()
+
+    def page_faults(self, path: Path, numbers: Sequence[int], max_size: tuple[int, int]) -> dict[int, str]:
+        """Compare the ink, as the boxes of characters bound it, with `max_size`: a DVI page has no edges."""
+        pages = list(dvi.pages(path.read_bytes(), dvi.load_metrics, MAX_OBJECTS))
+        faults = {number: _dvi_page_fault(pages[number - 1], *max_size) for number in numbers}
+        return {number: fault for number, fault in faults.items() if fault is not None}
+
+
 def page_ranges(numbers: Sequence[int]) -> str:
     """Page numbers as ranges: 1-3,5."""
     ranges: list[list[int]] = []
@@ -115,6 +162,21 @@ def page_ranges(numbers: Sequence[int]) -> str:
         else:
             ranges.append([number, number])
     return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in ranges)
+
+
+def _dvi_page_fault(marks: Sequence[dvi.Mark] | None, max_height: int, max_width: int) -> str | None:
+    if marks is None:
+        return "too_complex"
+    if not marks:
+        return None
+    height = max(mark.y + mark.depth for mark in marks) - min(mark.y - mark.height for mark in marks)
+    width = max(mark.x + mark.width for mark in marks) - min(mark.x for mark in marks)
+    if height > max_height:
+        return "too_tall"
+    if width > max_width:
+        return "too_wide"
+    covered = sum((mark.height + mark.depth) * mark.width for mark in marks)
+    return "too_complex" if covered > MAX_COVERAGE * max(1, height) * max(1, width) else None
 
 
 def decode_pgm(data: bytes) -> Iterator[Pixels]:

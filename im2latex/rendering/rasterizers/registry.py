@@ -9,9 +9,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from im2latex.rendering.rasterizers.base import Rasterizer
-from im2latex.rendering.rasterizers.dvipng import Dvipng
 from im2latex.rendering.rasterizers.pdfium import Pdfium
-from im2latex.rendering.rasterizers.programs import Ghostscript, ImageMagick, Poppler
+from im2latex.rendering.rasterizers.programs import Dvipng, Ghostscript, ImageMagick, Poppler
 from im2latex.sandbox.restrictions import ProcessLimits
 
 RasterizerName = Literal["ghostscript", "pdfium", "poppler", "imagemagick", "dvipng"]

@@ -8,8 +8,6 @@ from im2latex.rendering.glyph_boxes.dvi import CharacterBox, ExtensibleRecipe, F
 from im2latex.rendering.glyph_boxes.reader import GlyphResult, TexGlyphReader, glyph_boxes
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 
-pytestmark = pytest.mark.needs_tex
-
 READER = TexGlyphReader()
 
 
@@ -24,6 +22,7 @@ def labels(formula: str) -> tuple[str, ...]:
     return glyphs.labels
 
 
+@pytest.mark.needs_tex
 @pytest.mark.parametrize(
     ("formula", "expected"),
     [
@@ -43,6 +42,7 @@ def test_symbols_of_formulas(formula: str, expected: tuple[str, ...]) -> None:
     assert sorted(labels(formula)) == sorted(expected)
 
 
+@pytest.mark.needs_tex
 @pytest.mark.parametrize(
     "coloured",
     [r"{\color{red} x} y", r"\textcolor{blue}{x} y", r"\textcolor[rgb]{1,0,0}{x} y", r"\mathcolor{green}{x} y"],
@@ -55,6 +55,7 @@ def test_colours_change_nothing(coloured: str) -> None:
     assert (plain.boxes == shown.boxes).all()
 
 
+@pytest.mark.needs_tex
 def test_scaled_and_turned_boxes_are_set() -> None:
     template = TemplateParams(packages=("amsmath", "graphicx"))
     settings = TexGlyphReader(RenderParams(template=template)).read(
@@ -74,6 +75,7 @@ FAILING = {
 }
 
 
+@pytest.mark.needs_tex
 def test_verdicts_are_those_of_the_renderer_whatever_the_neighbours() -> None:
     formulas = ["x", *FAILING, "y"]
     settings = READER.read(formulas)
