@@ -57,8 +57,8 @@ def serve(
 
     from im2latex.config import check
     from im2latex.sandbox import restrictions
-    from im2latex.serving.hosts import AllowedHosts
     from im2latex.serving.limits import ServerLimits
+    from im2latex.serving.middleware import AllowedHosts
     from im2latex.serving.server import exit_process, open_socket, run
 
     options = {

@@ -1,4 +1,4 @@
-"""The FastAPI application: routes, and error responses of one sentence.
+"""The FastAPI application: routes, uploaded images, and error responses of one sentence.
 
 POST /predict   image to LaTeX        GET /              the web page
 POST /render    LaTeX to image        GET /docs          the API, as an interactive page
@@ -11,7 +11,7 @@ import hashlib
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,13 +23,15 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from numpy.typing import NDArray
+from PIL import Image
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from im2latex import __version__
 from im2latex.errors import Im2LatexError, ImageError, InputError, ToolError
 from im2latex.images.arrays import encode_png, pad
-from im2latex.images.formats import FORMATS
-from im2latex.serving import uploads
+from im2latex.images.decode import ImageDecoder, borrow_decoder, decode_image
+from im2latex.images.formats import FORMATS, DecodeLimits
 from im2latex.serving.backend import Backend, BackendQueues
 from im2latex.serving.batching import QueueFullError
 from im2latex.serving.limits import AdmissionController, ServerLimits
@@ -48,6 +50,12 @@ PAGE = Path(str(files("im2latex.serving") / "page"))
 SWAGGER_UI = Path(str(files("fastapi_offline") / "static"))
 """Scripts and styles of Swagger UI, so that /docs loads nothing from a content delivery network."""
 _MAX_DECODERS = 2  # each may need 100 MB
+_MIN_SIDE = 4
+_MAX_SIDE = 16_384
+_DECODE_CPU_SECONDS = 1.0
+"""Maximum processor time to decode an image; those of 25 million pixels take up to 0.8 s."""
+_MAX_OUTPUT_PIXELS = 4_000_000
+"""Larger images are reduced to this: a formula on a third of such a page is still larger than the model's input."""
 _PADDING_PX = 8
 _STATUS: tuple[tuple[type[Im2LatexError], int], ...] = (
     (ImageError, 422),
@@ -116,9 +124,9 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
         attention: Annotated[bool, Query(description="return the attention maps")] = False,
     ) -> PredictionResponse:
         began = time.perf_counter()
-        data = await uploads.read_upload(request)
+        data = await read_upload(request)
         async with decoders:
-            pixels = await uploads.decode_cancellable(data, limits.max_pixels)
+            pixels = await decode_upload_cancellable(data, limits.max_pixels)
         prediction = await queues.predict(pixels, candidates, attention)
         if prediction.error is not None:
             raise prediction.error
@@ -158,6 +166,56 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
     app.mount("/page", StaticFiles(directory=PAGE))
     app.mount("/swagger-ui", StaticFiles(directory=SWAGGER_UI))
     return app
+
+
+async def read_upload(request: Request) -> bytes:
+    """The bytes of the image in a request: the first file of a form, or the body itself; raises `InputError`."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await request.body()
+    async with request.form(max_files=1, max_fields=8) as form:
+        for value in form.values():
+            if isinstance(value, UploadFile):
+                return await value.read()
+    raise InputError("the form contains no file; send the image as its field `file`")
+
+
+async def decode_upload_cancellable(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
+    """`decode_upload` in a thread; on cancellation the decoder process is killed first."""
+    with borrow_decoder() as decoder:
+        work = asyncio.ensure_future(asyncio.to_thread(decode_upload, data, max_pixels, decoder))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            decoder.stop()
+            with suppress(Im2LatexError):
+                await work
+            raise
+
+
+def decode_upload(data: bytes, max_pixels: int, decoder: ImageDecoder | None = None) -> NDArray[np.uint8]:
+    """Decode an image file to pixels uint8 (H, W), (H, W, 3) or (H, W, 4), upright.
+
+    Raises `InputError` where there is no file, `ImageError` where it cannot be used.
+    """
+    if not data:
+        raise InputError("the request contains no image; send one as the body, or as a form's field `file`")
+    decode_one = decoder.decode if decoder is not None else decode_image
+    pixels = decode_one(data, DecodeLimits(max_pixels, _MAX_SIDE, _DECODE_CPU_SECONDS, single=True))
+    if min(pixels.shape[:2]) < _MIN_SIDE:
+        height, width = pixels.shape[:2]
+        raise ImageError(
+            "too_small", f"{width} x {height} pixels are too few for a formula; the minimum is {_MIN_SIDE} per side"
+        )
+    return _reduce(pixels)
+
+
+def _reduce(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    factor = (_MAX_OUTPUT_PIXELS / (height * width)) ** 0.5
+    if factor >= 1:
+        return pixels
+    size = max(1, round(factor * width)), max(1, round(factor * height))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
 
 
 def _response(prediction: Prediction, seconds: float) -> PredictionResponse:

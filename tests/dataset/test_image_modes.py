@@ -13,7 +13,7 @@ from im2latex.dataset.source_images import crop_source_image, read_source_image
 from im2latex.images.arrays import crop, to_grayscale
 from im2latex.images.decode import DecodedImage, decode_images
 from im2latex.images.foreground import estimate_ink
-from im2latex.serving import uploads
+from im2latex.serving.app import decode_upload
 
 GREY = np.asarray(drawing())
 STORED = {
@@ -82,7 +82,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[DecodedIma
         for one, name in zip(decode_images(read_source_image(folder, name) for name in names), names, strict=True)
     ]
     predict = [source.load() for name in names for source in find_sources([str(folder / name)])]
-    server = [uploads.decode(data, 1_000_000) for data in FILES.values()]
+    server = [decode_upload(data, 1_000_000) for data in FILES.values()]
     return dict(zip(FILES, zip(dataset, predict, server, strict=True), strict=True))
 
 

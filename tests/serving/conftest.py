@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from im2latex.serving.app import create_app
 from im2latex.serving.backend import Backend
-from im2latex.serving.hosts import AllowedHosts
 from im2latex.serving.limits import ServerLimits
+from im2latex.serving.middleware import AllowedHosts
 from im2latex.serving.server import Server, open_socket, server_config
 from tests.fakes import FakeRenderer
 from tests.serving.fakes import FakePredictor

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.serving.app import create_app
 from im2latex.serving.backend import Backend
-from im2latex.serving.hosts import AllowedHosts
 from im2latex.serving.limits import ServerLimits
+from im2latex.serving.middleware import AllowedHosts
 from im2latex.serving.server import exit_process, open_socket, run
 from im2latex.types import Prediction
 from tests.serving.fakes import FakePredictor

@@ -3,7 +3,7 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from im2latex.errors import UsageError
-from im2latex.serving.hosts import AllowedHostMiddleware, AllowedHosts
+from im2latex.serving.middleware import AllowedHostMiddleware, AllowedHosts
 
 
 def _status(host: str, address: str = "127.0.0.1", allowed: tuple[str, ...] = ()) -> int:
