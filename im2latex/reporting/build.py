@@ -24,7 +24,6 @@ from im2latex.io.parquet import read_table
 from im2latex.metrics.baselines import IMAGE
 from im2latex.rendering.renderer import Renderer
 from im2latex.reporting import gallery
-from im2latex.reporting.charts import nice_ticks
 from im2latex.reporting.provenance import STAGES, WEIGHTS, read_provenance
 from im2latex.reporting.report_model import (
     CurveLine,
@@ -46,6 +45,7 @@ from im2latex.reporting.score_tables import (
     score_rows,
 )
 from im2latex.reporting.sections import read_attention_maps, read_audit, read_coverage, read_robustness
+from im2latex.reporting.svg import nice_ticks
 from im2latex.types import SPLITS
 
 FUNNEL = tuple(stage for stage in STAGES if stage not in ("audit", "train", "evaluate"))

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from im2latex.reporting import attention_svg, charts
+from im2latex.reporting import svg
 from im2latex.reporting.figures import data_uri
 from im2latex.reporting.gallery import token_spans
 from im2latex.reporting.report_model import Example, ReportContent, StageLedger
@@ -35,10 +35,10 @@ def write_page(content: ReportContent, out: Path) -> int:
 def render_page(content: ReportContent, left_out: int = 0) -> bytes:
     """The page as UTF-8; `left_out` is the number of images and examples left out for its size."""
     charts_of = {
-        "histogram": lambda data: Markup(charts.histogram(data)),
-        "curve": lambda data: Markup(charts.curve(data)),
-        "by_length": lambda data: Markup(charts.by_length(data)),
-        "heat": attention_svg,
+        "histogram": lambda data: Markup(svg.histogram(data)),
+        "curve": lambda data: Markup(svg.curve(data)),
+        "by_length": lambda data: Markup(svg.by_length(data)),
+        "svg": svg,
     }
     values = {"content": content, "left_out": left_out, "breaks": _breaks(content.stages)}
     return render_template("page.html.j2", {"percent": _percent}, charts_of | values, ("page.css", "parts.css"))
