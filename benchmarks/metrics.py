@@ -32,7 +32,7 @@ from im2latex.metrics.summary import EvaluateParams, summarize
 from im2latex.metrics.text import text_columns
 from im2latex.rendering.glyph_boxes.reader import ParallelGlyphReader, TexGlyphReader
 from im2latex.rendering.renderer import ParallelRenderer, RenderParams, TexRenderer
-from im2latex.reporting.markdown import table
+from im2latex.reporting.tables import markdown_table
 from im2latex.schemas import PREDICTIONS, formula_id
 
 _SEED = 1
@@ -101,7 +101,7 @@ def corruptions(
         name: {score: _in_order(score, values) for score, values in row.items()} for name, row in scores.items()
     }
     total = sum(len(row) for row in in_order.values())
-    shown = table(["Damage", "Strength", *METRICS], _rows(scores), words=(0,))
+    shown = markdown_table(["Damage", "Strength", *METRICS], _rows(scores), words=(0,))
     result: dict[str, object] = {"formulas": len(formulas), "strengths": list(STRENGTHS), "table": shown.splitlines()}
     result["in_order"] = f"{sum(sum(row.values()) for row in in_order.values())} of {total}"
     result["not_in_order"] = [
@@ -130,7 +130,7 @@ def baselines(
     few = EvaluateParams(resamples=1)
     found = {name: summarize(judged.filter(pc.equal(judged["input"], name)), few) for name in (IMAGE, *BASELINES)}
     found["the label itself"] = found.pop(IMAGE)
-    shown = table(
+    shown = markdown_table(
         ["Prediction", *METRICS], [[name, *(f"{row[score]:.3f}" for score in METRICS)] for name, row in found.items()]
     )
     scores = {name: {score: row[score] for score in METRICS} for name, row in found.items()}

@@ -1,4 +1,4 @@
-"""One page a researcher would send to a colleague, and the same as Markdown for CI.
+"""Stage `report`: the report as one HTML page, and its tables as Markdown.
 
 reads   data/evaluate/, data/predict/attention.parquet, data/tokenize/, data/bucket/, data/train/log.jsonl
         data/audit/, reports/audit.json
@@ -8,11 +8,11 @@ writes  reports/report.html, reports/report.md
 
 from pathlib import Path
 
-from im2latex.reporting import markdown
+from im2latex.reporting import tables
 from im2latex.reporting.build import ReportParams, collect, read_ledgers
 from im2latex.reporting.html import write_page
 from im2latex.reporting.provenance import STAGES
-from im2latex.reporting.score_tables import read_scores
+from im2latex.reporting.tables import read_scores
 from pipeline.paths import DATA, REPORTS
 from pipeline.project_renderer import project_renderer
 from pipeline.stage import Stage, StageRun
@@ -21,21 +21,21 @@ PAGE, SUMMARY = REPORTS / "report.html", REPORTS / "report.md"
 
 
 def work(run: StageRun[ReportParams]) -> None:
-    """Gather what the stages left on disk and write it for people."""
+    """Collect the artifacts of all stages and write the report as HTML and Markdown."""
     content = collect(DATA, REPORTS, Path("params.yaml"), run.params, project_renderer())
     write_page(content, PAGE)
-    tables = [
-        markdown.scores_table(read_scores(REPORTS)),
-        markdown.breakdown_table(content.by_length, content.breakdowns),
-        markdown.errors_table(content.errors, content.samples),
-        markdown.robustness_table(content.robustness),
-        markdown.audit_table(content.audit),
-        markdown.ledger_table(read_ledgers(REPORTS / "ledger", STAGES)),
-        markdown.padding_table(content.padding),
-        markdown.coverage_table(content.vocabulary),
-        markdown.provenance_table(content.provenance),
+    shown = [
+        tables.scores_table(read_scores(REPORTS)),
+        tables.breakdown_table(content.by_length, content.breakdowns),
+        tables.errors_table(content.errors, content.samples),
+        tables.robustness_table(content.robustness),
+        tables.audit_table(content.audit),
+        tables.ledger_table(read_ledgers(REPORTS / "ledger", STAGES)),
+        tables.padding_table(content.padding),
+        tables.coverage_table(content.vocabulary),
+        tables.provenance_table(content.provenance),
     ]
-    SUMMARY.write_text("\n".join([f"# {run.params.title}\n", *filter(None, tables)]), encoding="utf-8")
+    SUMMARY.write_text("\n".join([f"# {run.params.title}\n", *filter(None, shown)]), encoding="utf-8")
     run.outputs += [PAGE, SUMMARY]
     run.ledger.add_seen(content.samples)
     run.ledger.add_kept(content.samples)

@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks.robustness.conditions import CLEAN, CONDITIONS
 from benchmarks.robustness.sample import LENGTHS
 from benchmarks.robustness.scoring import Read, describe
-from im2latex.reporting.markdown import table
+from im2latex.reporting.tables import markdown_table
 
 MOST_LOST = 1 / 3
 """No condition should lose more of the clean image_exact than this share."""
@@ -35,7 +35,7 @@ def by_condition(reads: Iterable[Read], made: Mapping[str, Any]) -> dict[str, An
 def markdown(scores: Mapping[str, Mapping[str, Any]]) -> str:
     """The scores of one length, a row for each condition; what loses more than a third of `clean` is marked."""
     head = ["Condition", "n", "image_exact", "95 %", "of clean", "exact", "BLEU", "edit", "size", "not read"]
-    return table(head, (_row(name, one) for name, one in scores.items()))
+    return markdown_table(head, (_row(name, one) for name, one in scores.items()))
 
 
 def _row(name: str, one: Mapping[str, Any]) -> Sequence[str]:

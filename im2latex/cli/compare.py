@@ -150,7 +150,6 @@ def compare(
 ) -> None:
     """Compare two runs: scores, significance, changed formulas."""
     from im2latex.reporting import compare as comparison
-    from im2latex.reporting import compare_output
     from im2latex.reporting.run_data import read_run_data
 
     first, second = (read_run_data(name, split, lambda table: _score_run(table, images)) for name in (a, b))
@@ -160,13 +159,13 @@ def compare(
         from im2latex.rendering.renderer import TexRenderer
 
         count = 12 if examples is None else examples
-        size = compare_output.write_page(found, shown, count, TexRenderer(renderer_params()), out)
+        size = comparison.write_page(found, shown, count, TexRenderer(renderer_params()), out)
         typer.echo(f"{out}: {size / 1000:,.0f} kB", err=True)
     count = 3 if examples is None else examples
     if as_json:
-        typer.echo(json.dumps(compare_output.as_json(found, count), indent=1, ensure_ascii=False))
+        typer.echo(json.dumps(comparison.as_json(found, count), indent=1, ensure_ascii=False))
     elif not out:
-        console().print(compare_output.as_text(found, shown, count))
+        console().print(comparison.as_text(found, shown, count))
 
 
 def _score_run(predictions: pa.Table, images: bool = True) -> pa.Table:
@@ -205,8 +204,8 @@ def gate(
     Compares the run in the current folder with BASE; the exit code is 1 where it fails.
     """
     from im2latex.reporting import gate as gates
-    from im2latex.reporting.revisions import WORKSPACE
     from im2latex.reporting.run_data import read_run_data
+    from im2latex.reporting.runs import WORKSPACE
 
     try:
         first = read_run_data(base or gates.default_base(), split, _score_run)

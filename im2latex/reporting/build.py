@@ -4,9 +4,19 @@ reads   <data>/evaluate/scores.parquet     schemas.SCORES, for the gallery
         <data>/bucket/                     sizes and lengths of all splits, images of the chosen samples
         <data>/train/log.jsonl             the learning curve, where there is one
         <data>/train/samples.jsonl         predictions of a few images during training, where they were saved
-        <reports>/metrics.json, evaluation.json, ledger/*.json, manifest/*.json, and what `sections` reads
+        <reports>/metrics.json, evaluation.json, ledger/*.json, manifest/*.json
+        <data>/audit/faults.parquet        formulas with both images; <reports>/audit.json has the counts
+        <data>/tokenize/vocabulary.json    entries and their counts in the training split
+        <data>/tokenize/labels.parquet     schemas.LABELS of all splits, before any filter
+        <data>/predict/attention.parquet   schemas.ATTENTION
+        <reports>/robustness.json          {"checkpoint": SHA-256 of model.safetensors, "conditions": [{"name", "n",
+                                           "image_exact", "bleu", "of_clean"}, ...]}
         params.yaml                        shown as it is
 No clock, commit or speed enters: the same artifacts give the same content.
+
+The robustness benchmark takes long and is no stage. The repository has its file, empty until something is measured, so
+that it can be a dependency of the report; a run without DVC may lack it. It names the checkpoint that was measured, and
+is shown for no other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,23 +29,33 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from im2latex.dataset.shards import read_dataset, read_images, read_shards
+from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.io.json_files import read_json, read_json_lines
 from im2latex.io.parquet import read_table
 from im2latex.metrics.baselines import IMAGE
 from im2latex.rendering.renderer import Renderer
 from im2latex.reporting import gallery
+from im2latex.reporting.figures import stored_image
 from im2latex.reporting.provenance import STAGES, WEIGHTS, read_provenance
 from im2latex.reporting.report_model import (
+    AttentionMap,
+    AuditFault,
+    AuditSummary,
     CurveLine,
     Gallery,
     Histogram,
+    InlineImage,
     LearningCurve,
     Padding,
     ReportContent,
+    RobustnessCondition,
+    SplitCoverage,
     StageLedger,
     ValidationPredictions,
+    VocabularyCoverage,
 )
-from im2latex.reporting.score_tables import (
+from im2latex.reporting.svg import nice_ticks
+from im2latex.reporting.tables import (
     BASELINE_LABELS,
     baseline_scores,
     breakdowns,
@@ -44,8 +64,6 @@ from im2latex.reporting.score_tables import (
     read_scores,
     score_rows,
 )
-from im2latex.reporting.sections import read_attention_maps, read_audit, read_coverage, read_robustness
-from im2latex.reporting.svg import nice_ticks
 from im2latex.types import SPLITS
 
 FUNNEL = tuple(stage for stage in STAGES if stage not in ("audit", "train", "evaluate"))
@@ -53,6 +71,15 @@ FUNNEL = tuple(stage for stage in STAGES if stage not in ("audit", "train", "eva
 
 BARS = 24
 """Bars of a histogram, about."""
+
+RARE_BELOW = (5, 10, 20, 50, 100)
+"""Counts in the training split below which an entry may be called rare."""
+
+_RAREST = 12
+"""Rarest entries that are shown."""
+
+_SHOWN_FAULTS = 12
+"""Faults that are shown with images; faults.parquet has all."""
 
 
 class ReportParams(gallery.GalleryParams):
@@ -173,3 +200,81 @@ def _galleries(data: Path, params: ReportParams, renderer: Renderer) -> tuple[Ga
     groups = gallery.choose_examples(table.filter(shown).to_pylist(), params)
     inputs = read_images(data / "bucket", params.split, gallery.formula_ids(groups))
     return gallery.draw_examples(groups, inputs, renderer, params)
+
+
+def read_audit(data: Path, reports: Path, density: float) -> AuditSummary:
+    """Counts, causes and the first faults; raises `ArtifactError` where the audit has not run."""
+    summary = read_json(reports / "audit.json")
+    rows = read_table(data / "audit" / "faults.parquet").slice(0, _SHOWN_FAULTS).to_pylist()
+    return AuditSummary(
+        audited=summary["formulas"],
+        printable=summary["same"] + summary["changed"] + summary["broken"] + summary["refused"],
+        same=summary["same"],
+        changed=summary["changed"],
+        broken=summary["broken"],
+        not_idempotent=summary["not_idempotent"],
+        causes=tuple(summary["rules_of_changed"].items()),
+        faults=tuple(_fault(row, density) for row in rows),
+    )
+
+
+def _fault(row: dict[str, Any], density: float) -> AuditFault:
+    return AuditFault(
+        row["outcome"],
+        row["rules"],
+        row["raw"],
+        row["latex"] or "",
+        _image(row["before"], density),
+        _image(row["after"], density),
+    )
+
+
+def _image(image: dict[str, Any] | None, density: float) -> InlineImage | None:
+    return stored_image(image["bytes"], density) if image else None
+
+
+def read_coverage(folder: Path) -> VocabularyCoverage:
+    """Unknown tokens by split and rare entries in training; raises `ArtifactError` where the stage has not run."""
+    counts = Vocabulary.load(folder / "vocabulary.json").counts
+    labels = read_table(folder / "labels.parquet", ["split", "tokens", "unknown"])
+    rarest = sorted(counts.items(), key=lambda item: (item[1], item[0]))
+    return VocabularyCoverage(
+        entries=len(counts),
+        splits=tuple(
+            _split_coverage(split, labels) for split in SPLITS if split in pc.unique(labels["split"]).to_pylist()
+        ),
+        seen_fewer=tuple((least, sum(count < least for count in counts.values())) for least in RARE_BELOW),
+        rarest=tuple(rarest[:_RAREST]),
+    )
+
+
+def _split_coverage(split: str, labels: pa.Table) -> SplitCoverage:
+    mine = labels.filter(pc.equal(labels["split"], split))
+    unknown, length = mine["unknown"], pc.list_value_length(mine["tokens"])
+    return SplitCoverage(split, mine.num_rows, _sum(pc.greater(unknown, 0)), _sum(length), _sum(unknown))
+
+
+def _sum(column: pa.ChunkedArray) -> int:
+    return int(pc.sum(column).as_py() or 0)
+
+
+def read_attention_maps(path: Path, density: float) -> tuple[AttentionMap, ...]:
+    """The samples in the order in which they were drawn; none for a model without attention maps."""
+    attention_maps = []
+    for row in read_table(path).to_pylist():
+        page = stored_image(row["page"]["bytes"], density)
+        if page is not None:
+            maps = np.array(row["maps"], np.float32).reshape(len(row["tokens"]), row["rows"], row["columns"])
+            attention_maps.append(AttentionMap(row["formula_id"], page, tuple(row["tokens"]), maps))
+    return tuple(attention_maps)
+
+
+def read_robustness(path: Path, weights: str | None) -> tuple[RobustnessCondition, ...]:
+    """The conditions measured with the weights of this SHA-256; none where another model was measured."""
+    measured = read_json(path, "git checkout reports/robustness.json") if path.is_file() else {}
+    if weights is None or measured.get("checkpoint") != weights:
+        return ()
+    return tuple(
+        RobustnessCondition(one["name"], one["n"], one["image_exact"], one["bleu"], one["of_clean"])
+        for one in measured["conditions"]
+    )

@@ -36,9 +36,9 @@ def choose_examples(rows: Sequence[ScoredRow], params: GalleryParams) -> dict[st
 
     def select(title: str, rule: str, order: Callable[[ScoredRow], Any]) -> None:
         nonlocal left
-        sort_runs = sorted(left, key=order)
-        groups[title] = (rule, sort_runs[: params.examples])
-        left = sorted(sort_runs[params.examples :], key=lambda row: row["formula_id"])
+        ordered = sorted(left, key=order)
+        groups[title] = (rule, ordered[: params.examples])
+        left = sorted(ordered[params.examples :], key=lambda row: row["formula_id"])
 
     # Drawn first, from all rows: a sample of the remaining rows would be biased.
     drawn = random.Random(params.seed)

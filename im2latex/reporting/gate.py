@@ -16,9 +16,9 @@ from im2latex.metrics.bootstrap import CONFIDENCE
 from im2latex.metrics.registry import HEADLINE, lower_is_better
 from im2latex.metrics.significance import RowPairs, pair_rows
 from im2latex.reporting.compare import ScorePair, paired_scores, published_scores, sample_differences
-from im2latex.reporting.markdown import table
-from im2latex.reporting.revisions import RevisionFiles
 from im2latex.reporting.run_data import RunData
+from im2latex.reporting.runs import RevisionFiles
+from im2latex.reporting.tables import markdown_table
 
 DEFAULT_BASES = ("origin/main", "main")
 """Revisions to compare with by default: the first that exists."""
@@ -153,4 +153,4 @@ def as_markdown(found: GateResult) -> str:
     outcome = f"**{found.sentence[0].upper()}{found.sentence[1:]}.**\n"
     rows = [[f"**{cell}**" if check.fails else cell for cell in check.cells()] for check in found.checks]
     notes = "".join(f"- {sentence}\n" for sentence in found.notes)
-    return "\n".join(["### Scores against the base\n", outcome, table(HEADINGS, rows, words=(0, 4, 5)), notes])
+    return "\n".join(["### Scores against the base\n", outcome, markdown_table(HEADINGS, rows, words=(0, 4, 5)), notes])

@@ -22,8 +22,7 @@ from im2latex.metrics.bootstrap import Aggregate, Column, sum_columns
 from im2latex.metrics.score import metric_columns
 from im2latex.metrics.significance import rows_of_split
 from im2latex.reporting.provenance import training_budget
-from im2latex.reporting.revisions import RunFiles, open_run_files
-from im2latex.reporting.runs import RunSummary, read_run
+from im2latex.reporting.runs import RunFiles, RunSummary, open_run_files, read_run
 from im2latex.schemas import PREDICTIONS, SCORES
 
 SAMPLES = "data/evaluate/scores.parquet"

@@ -189,7 +189,7 @@ def _attention_svg(attention_map: AttentionMap, number: int, label: str, inner: 
 
 
 def _shades(weights: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Steps 0 to SHADES of the square root of weights (rows, columns), which shows the weak ones beside a strong one."""
+    """Steps 0 to SHADES of the square root of weights (rows, columns), so that weak ones show beside a strong one."""
     most = float(weights.max(initial=0.0))
     if most <= 0:
         return np.zeros(weights.shape, np.int64)

@@ -14,11 +14,12 @@ from im2latex.metrics.baselines import one_changed, with_baselines
 from im2latex.metrics.normalizer_audit import FAULTS, AuditCounts
 from im2latex.metrics.score import score_predictions
 from im2latex.metrics.summary import EvaluateParams, split_metrics, summarize_splits
-from im2latex.reporting.build import ReportParams, collect, histogram, read_ledgers
+from im2latex.reporting.build import ReportParams, collect, histogram, read_coverage, read_ledgers, read_robustness
 from im2latex.reporting.html import render_page
 from im2latex.reporting.provenance import WEIGHTS
-from im2latex.reporting.report_model import Padding, ValidationPredictions
+from im2latex.reporting.report_model import Padding, RobustnessCondition, SplitCoverage, ValidationPredictions
 from im2latex.schemas import ATTENTION, LABELS, PREDICTIONS, SAMPLES
+from pipeline.paths import ROOT
 from tests.metrics.drawings import DrawnRenderer, drawing
 
 RENDERER = DrawnRenderer(
@@ -148,3 +149,43 @@ def test_every_value_falls_into_a_class_of_round_width(values: list[int]) -> Non
 
 def test_a_histogram_of_nothing_has_no_count() -> None:
     assert sum(histogram("Width", "px", np.array([])).counts) == 0
+
+
+def test_unknown_tokens_by_split_and_rare_entries(tmp_path: Path) -> None:
+    Vocabulary([*SPECIALS, "a", "b", "c"], {"a": 300, "b": 4, "c": 30}).save(tmp_path / "vocabulary.json")
+    rows = [
+        {"formula_id": "1", "split": "test", "tokens": [4, 3, 3], "unknown": 2},
+        {"formula_id": "2", "split": "train", "tokens": [4, 5], "unknown": 0},
+        {"formula_id": "3", "split": "test", "tokens": [6], "unknown": 0},
+    ]
+    write_table(pa.Table.from_pylist(rows, schema=LABELS), tmp_path / "labels.parquet")
+    found = read_coverage(tmp_path)
+    assert found.entries == 3
+    assert found.splits == (SplitCoverage("train", 1, 0, 2, 0), SplitCoverage("test", 2, 1, 4, 2))
+    assert found.seen_fewer == ((5, 1), (10, 1), (20, 1), (50, 2), (100, 2))
+    assert found.rarest == (("b", 4), ("c", 30), ("a", 300))
+
+
+MEASURED = {"name": "jpeg_40", "n": 50, "image_exact": 0.25, "bleu": 0.5, "of_clean": 0.75}
+
+
+def test_only_conditions_of_this_model_are_shown(tmp_path: Path) -> None:
+    path = tmp_path / "robustness.json"
+    path.write_text(json.dumps({"checkpoint": "ab", "conditions": [MEASURED]}))
+    assert read_robustness(path, "ab") == (RobustnessCondition("jpeg_40", 50, 0.25, 0.5, 0.75),)
+    assert read_robustness(path, "cd") == ()
+    assert read_robustness(path, None) == ()
+
+
+def test_a_damaged_file_comes_back_from_git_and_one_that_is_gone_is_empty(tmp_path: Path) -> None:
+    path = tmp_path / "robustness.json"
+    assert read_robustness(path, "ab") == ()
+    path.write_text("{")
+    with pytest.raises(ArtifactError, match="git checkout reports/robustness.json"):
+        read_robustness(path, "ab")
+
+
+def test_the_repository_holds_the_file() -> None:
+    path = ROOT / "reports" / "robustness.json"
+    assert path.is_file()
+    assert read_robustness(path, "no such model") == ()
