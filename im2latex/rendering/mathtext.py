@@ -47,7 +47,7 @@ _SPELLING: Mapping[str, str] = MappingProxyType(
 )
 
 _FAULTS = (ValueError, RuntimeError, TypeError, AttributeError, LookupError, ArithmeticError)
-"""What mathtext raises for a formula, whether it refuses it or has a bug; not what it raises for files."""
+"""Exceptions of mathtext for a formula that it refuses, or in which it has a bug; not those for files."""
 _NAME_AT_END = re.compile(r"\\[a-zA-Z]+$")
 
 

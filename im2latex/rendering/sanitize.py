@@ -51,7 +51,7 @@ def check_formula(formula: str, further: Collection[str] = frozenset()) -> None:
 
 @cache
 def template_commands(template: document.TemplateParams) -> frozenset[str]:
-    r"""What a template adds to the list: commands of its packages, and what its `extra_preamble` defines.
+    r"""Commands that a template adds to the list: those of its packages, and those that its `extra_preamble` defines.
 
     A definition that begins with `\if` is left out: a conditional skips text, through the end of the formula.
     """

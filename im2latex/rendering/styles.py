@@ -35,7 +35,7 @@ RendererParams = RenderParams | MathtextParams
 
 
 class VariantParams(Params):
-    """What a style changes; null means the value of the renderer."""
+    """The changes of a style; null means the value of the renderer."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", description="name of the style, in file names and the column `style`")
     fonts: FontSet | None = Field(default=None, description="letters and symbols")

@@ -32,7 +32,7 @@ from im2latex.sandbox.kernel_restrictions import SeccompFilter, checked, filter_
 
 
 class ProcessLimits(Params):
-    """What one run of TeX or of a rasterizer may use."""
+    """Limits of one run of TeX or of a rasterizer."""
 
     timeout_seconds: float = Field(
         default=3, gt=0, description="processor time for a formula set alone; above one, whole seconds"

@@ -30,7 +30,7 @@ class Rasterizer(ABC):
 
     name: ClassVar[str]
     input_format: ClassVar[TexOutput] = "pdf"
-    """What TeX must write for it."""
+    """The format that TeX must write for it."""
     programs: ClassVar[tuple[str, ...]] = ()
     """Programs that it starts; `sandbox/system_packages.txt` names the Debian and Homebrew packages of each."""
     wheels: ClassVar[tuple[str, ...]] = ()
@@ -65,7 +65,7 @@ class Rasterizer(ABC):
             raise RasterizerError(f"{self.name} draws a letter as blank paper")
 
     def note(self) -> str:
-        """What else a user should know about this installation of the tool."""
+        """A remark for the user about this installation of the tool; may be empty."""
         return ""
 
     @classmethod

@@ -100,7 +100,7 @@ class ImageMagick(ProgramRasterizer):
         yield from self.draw_in_child("wand", path, dpi, numbers)
 
     def note(self) -> str:
-        """What the ImageMagick policy of the system says about PDF."""
+        """Whether the ImageMagick policy of the system forbids PDF."""
         rule = re.compile(r'^\s*<policy[^>]*rights="none"[^>]*pattern="PDF"', re.MULTILINE)
         for path in sorted(_POLICY_FOLDER.glob("ImageMagick-*/policy.xml")):
             if rule.search(path.read_text(errors="replace")):

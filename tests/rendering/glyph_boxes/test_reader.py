@@ -1,4 +1,4 @@
-"""Formulas are set by TeX and told by their symbols, in the same sandbox and with the same verdicts as images."""
+"""Symbols of formulas and their boxes, with the same reasons as rendering; labels and boxes of marks without TeX."""
 
 import numpy as np
 import pytest
