@@ -32,7 +32,7 @@ class Callback:
         """A validation that counts: losses, learning rate and scores by samples seen, and a few predictions."""
 
     def on_message(self, text: str) -> None:
-        """A line for people: summary, progress, what a signal asked for."""
+        """A line of text to show: summary, progress or the response to a signal."""
 
     def on_save(self) -> None:
         """The state and the averaged weights of a validation have been saved."""

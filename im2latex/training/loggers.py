@@ -84,7 +84,7 @@ class Logger(Protocol):
 def open_loggers(
     params: LoggerParams, cache: Path, name: str, config: Mapping[str, Any], past: Sequence[Mapping[str, float]]
 ) -> list[Logger]:
-    """The loggers that `params` ask for; they start with the `past` rows of a resumed run.
+    """The loggers that `params` select; they start with the `past` rows of a resumed run.
 
     Raises `ToolError` where the extra for one is not installed. Nothing is written before the first row.
     """

@@ -106,7 +106,7 @@ class TrainingState:
             setattr(self, name, snapshot[name])
 
     def save(self, folder: Path, identity: str) -> None:
-        """Write state.pt atomically and keep the one before; `identity` names the run it belongs to."""
+        """Write state.pt atomically, after renaming the earlier one; `identity` is that of the run."""
         content = self._content() | {"identity": identity, "format": FORMAT}
 
         def write(path: Path) -> None:
