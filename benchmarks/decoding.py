@@ -32,8 +32,9 @@ from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.latex.tokens import join
 from im2latex.rendering.renderer import ParallelRenderer, RenderParams, TexRenderer
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
-from im2latex.training.dataloader import bucket_batches
-from im2latex.training.dataset import InMemoryDataset, collate
+from im2latex.training.collate import collate
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.sampler import bucket_batches
 from im2latex.types import Split
 from pipeline.project_renderer import RenderStageParams
 from pipeline.rendered_shards import Label, write_rendered_shards

@@ -14,11 +14,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.decoding.greedy import greedy
 from im2latex.models.model import Network
+from im2latex.training.collate import collate
 from im2latex.training.config import TrainParams
-from im2latex.training.dataloader import BatchParams, bucket_batches
-from im2latex.training.dataset import InMemoryDataset, collate
+from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.devices import Precision, choose_precision
 from im2latex.training.engine import TrainingEngine
+from im2latex.training.sampler import BatchParams, bucket_batches
 
 WARM_UP_STEPS = 5
 COUNTED_BATCHES = 8

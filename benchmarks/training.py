@@ -28,10 +28,12 @@ from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import LatexError
 from im2latex.images.arrays import encode_png
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from im2latex.training.collate import collate
 from im2latex.training.config import TrainParams
-from im2latex.training.dataloader import BatchLoader, BucketBatchSampler, Placement, bucket_batches
-from im2latex.training.dataset import InMemoryDataset, collate, decode_png
+from im2latex.training.dataloader import BatchLoader, Placement
+from im2latex.training.dataset import InMemoryDataset, decode_png
 from im2latex.training.devices import Precision, describe_devices
+from im2latex.training.sampler import BucketBatchSampler, bucket_batches
 from pipeline.project_renderer import RenderStageParams
 from pipeline.rendered_shards import Label, write_rendered_shards
 

@@ -16,6 +16,6 @@ idempotent: a rule does not change its own result. After a change of this file `
 replace one sequence of tokens by another no rule is needed: see replacements.txt.
 """
 
-from im2latex.latex.rules.table import Rule
+from im2latex.latex.rules.registry import Rule
 
 RULES: tuple[Rule, ...] = ()

@@ -27,8 +27,9 @@ from torch import nn
 from tqdm import tqdm
 
 from benchmarks.harness import save
+from im2latex.images.crop import crop_ink
 from im2latex.images.font_size import FEATURE_NAMES, WEIGHTS_PATH, estimate_font_size, extract_features
-from im2latex.images.foreground import crop_ink, estimate_ink
+from im2latex.images.foreground import estimate_ink
 from im2latex.rendering.fonts import FontSet
 from im2latex.rendering.renderer import RenderParams
 from im2latex.rendering.styles import FontSize, StylesParams, VariantParams, all_styles, create_renderer

@@ -296,7 +296,7 @@ def _origin(name: str) -> str:
 @_reference
 def rules() -> str:
     """The rules of the normalizer in their order, with the example of each docstring."""
-    from im2latex.latex.rules.table import RULES
+    from im2latex.latex.rules.registry import RULES
 
     parts = []
     for rule in RULES:

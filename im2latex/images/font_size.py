@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from im2latex.images.foreground import Ink, stroke_width
+from im2latex.images.crop import stroke_width
+from im2latex.images.foreground import Ink
 
 WEIGHTS_PATH = Path(str(files("im2latex.images") / "font_size.json"))
 FEATURE_NAMES = (

@@ -1,17 +1,12 @@
-"""Foreground: the ink of each pixel, on backgrounds of any brightness, color and transparency, cropped to the formula.
+"""Foreground: the ink of each pixel, on backgrounds of any brightness, color and transparency.
 
 The ink of a pixel is the share of light that it absorbs relative to the paper around it, along the direction of color
 in which ink and paper differ; an image on a dark background is inverted first. Pale ink is made dark, and noise of the
 paper is removed.
-
-Specks and the dark edges of a scan are removed before the crop. Their lengths are in stroke widths, about seventeen to
-an em. A dot of i, a comma or a prime is near other ink; a speck is isolated. The dark edge of a scan extends along a
-side of the image, from end to end, with paper between it and everything else.
 """
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from im2latex.images.arrays import flatten_alpha
 
@@ -32,20 +27,6 @@ SATURATED = 0.97
 """Where many pixels reach this share of the darkest, strokes are wide enough to show how dark the ink is."""
 _SAMPLES = 6_000
 _ITERATIONS = 8
-
-INK = 0.3
-"""Pixels with more than this share of full ink locate a formula; less may be camera noise."""
-MAX_DISTANCE = 40.0
-"""A dot without other ink within this distance is a speck."""
-MAX_SPECK_DISTANCE = 8.0
-"""The same distance for ink that is smaller than any dot."""
-EDGE_DISTANCE = 16.0
-"""Paper between the edge of a scan and a formula."""
-_DOT_AREA = 3.0
-_SPECK_AREA = 0.8
-_EDGE_SHARE = 0.15
-_EDGE_INK = 0.7
-_PAPER_INK = 0.05
 
 
 def estimate_ink(pixels: NDArray[np.uint8]) -> Ink:
@@ -138,89 +119,3 @@ def _sample(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """A regular sample of the pixels, since quantiles of all take long."""
     flat = values.reshape(-1, values.shape[-1]) if values.ndim == 3 else values.reshape(-1)
     return flat[:: max(1, len(flat) // (4 * _SAMPLES))]
-
-
-def crop_ink(ink: Ink) -> Ink | None:
-    """The formula's ink (h, w) with the soft edges of its strokes, or None where there is none."""
-    ink = _remove_edges(ink)
-    unit = stroke_width(ink)
-    parts, count = ndimage.label(ink > INK, np.ones((3, 3), np.uint8))
-    if not count:
-        return None
-    found = ndimage.find_objects(parts)
-    boxes = np.array([(box[0].start, box[0].stop, box[1].start, box[1].stop) for box in found])
-    kept = _formula(boxes, np.bincount(parts.ravel(), minlength=count + 1)[1:] / unit**2, unit)
-    if not kept.all():
-        # The soft edges of the specks are removed too.
-        removed = ndimage.binary_dilation(np.concatenate([[False], ~kept])[parts], iterations=1 + round(unit / 2))
-        ink = np.where(removed & ~np.concatenate([[False], kept])[parts], np.float32(0), ink)
-    top, bottom, left, right = _bounding_box(boxes[kept])
-    soft = max(1, round(unit / 3))
-    return trim(ink[max(0, top - soft) : bottom + soft, max(0, left - soft) : right + soft])
-
-
-def trim(ink: Ink) -> Ink:
-    """Remove empty rows and columns at the sides."""
-    rows, columns = (np.flatnonzero((ink > _PAPER_INK).any(axis=axis)) for axis in (1, 0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def stroke_width(ink: Ink) -> float:
-    """Ink over half the length of its edges, in pixels; that length is the sum of the steps between pixels."""
-    padded = np.pad(np.where(ink < 0.15, 0, ink), 1)
-    down, right = np.diff(padded, axis=0)[:, :-1], np.diff(padded, axis=1)[:-1]
-    edges = float(np.hypot(down, right).sum())
-    return max(0.5, 2 * float(padded.sum()) / max(edges, 1e-6))
-
-
-def _remove_edges(ink: Ink) -> Ink:
-    """Replace by paper what is dark along a side, from end to end, with paper beside it."""
-    widths = [_edge(view) for view in _sides(ink)]
-    if not any(widths):
-        return ink
-    above, below, left, right = widths
-    # An edge is not a stroke, and must not influence the stroke width.
-    unit = stroke_width(ink[above : ink.shape[0] - below, left : ink.shape[1] - right])
-    ink = ink.copy()
-    away, soft = max(2, round(EDGE_DISTANCE * unit)), max(1, round(unit / 2))
-    for view, width in zip(_sides(ink), widths, strict=True):
-        beside = view[width + soft : width + soft + away].mean(axis=1)
-        if width and len(beside) == away and beside.max() < _PAPER_INK:
-            view[: width + soft] = 0
-    return ink
-
-
-def _sides(ink: Ink) -> tuple[Ink, Ink, Ink, Ink]:
-    """Views whose first rows are the top, the bottom, the left and the right side."""
-    return ink, ink[::-1], ink.T, ink.T[::-1]
-
-
-def _edge(view: Ink) -> int:
-    """How many of the first rows are dark from end to end; 0 where they are too many for an edge."""
-    dark = view[: 2 + int(_EDGE_SHARE * len(view))].mean(axis=1) > _EDGE_INK
-    return 0 if dark.all() else int(np.argmin(dark))
-
-
-def _formula(boxes: Boxes, areas: NDArray[np.float64], unit: float) -> NDArray[np.bool_]:
-    """Which parts are not specks: the large ones, and the small ones near those; at least the largest."""
-    kept = areas >= min(_DOT_AREA, float(areas.max()))
-    whole = _bounding_box(boxes[kept])
-    # From the largest on, each part that is near enough extends the box for the smaller ones.
-    for part in np.argsort(-areas):
-        reach = (MAX_SPECK_DISTANCE if areas[part] < _SPECK_AREA else MAX_DISTANCE) * unit
-        if not kept[part] and _distance(boxes[part], whole) <= reach:
-            kept[part] = True
-            whole = _bounding_box(np.array([whole, boxes[part]]))
-    return kept
-
-
-def _bounding_box(boxes: Boxes) -> BoundingBox:
-    top, _, left, _ = boxes.min(axis=0)
-    _, bottom, _, right = boxes.max(axis=0)
-    return int(top), int(bottom), int(left), int(right)
-
-
-def _distance(box: NDArray[np.int64], whole: BoundingBox) -> int:
-    """The distance of a box from the bounding box, along the axis on which it is larger."""
-    top, bottom, left, right = box
-    return int(max(whole[0] - bottom, top - whole[1], whole[2] - right, left - whole[3], 0))

@@ -15,7 +15,7 @@ from im2latex.images.arrays import encode_png
 from im2latex.models.encoders.base import AxisGeometry
 from im2latex.models.model import Network
 from im2latex.training.checkpoint import Checkpoint
-from im2latex.training.dataset import pad_to_bucket
+from im2latex.training.collate import pad_to_bucket
 
 
 @torch.inference_mode()

@@ -30,8 +30,9 @@ from im2latex.metrics.summary import EvaluateParams, summarize
 from im2latex.rendering.renderer import Renderer
 from im2latex.schemas import HYPOTHESES, PREDICTIONS
 from im2latex.training.checkpoint import load_checkpoint
-from im2latex.training.dataloader import BatchParams, bucket_batches
-from im2latex.training.dataset import InMemoryDataset, collate
+from im2latex.training.collate import collate
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.sampler import BatchParams, bucket_batches
 from im2latex.types import Split
 
 

@@ -26,7 +26,7 @@ from im2latex.inference.attention_maps import attention_maps
 from im2latex.inference.inputs import ImageInput, as_inputs, to_pixels
 from im2latex.io.manifest import RELEASED
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
-from im2latex.training.dataset import pad_to_bucket
+from im2latex.training.collate import pad_to_bucket
 from im2latex.types import CUT, Candidate, Prediction
 
 if TYPE_CHECKING:

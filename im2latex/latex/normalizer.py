@@ -2,7 +2,7 @@ r"""Normalizer: LaTeX source to one canonical line of tokens, or an error with a
 
 The profile `faithful` keeps the image: source and result are typeset alike as `$\displaystyle ...$`. `compact` also
 drops explicit space, delimiter sizes and styles, each by a lossy rule (`rules.lossy`) that can be enabled separately.
-`none` only splits at whitespace, for formulas that are normalized already. `tokens` defines a token, `rules.table`
+`none` only splits at whitespace, for formulas that are normalized already. `tokens` defines a token, `rules.registry`
 orders the rules; user-defined replacements are applied last (`rules.custom`).
 """
 
@@ -22,7 +22,7 @@ from im2latex.latex.parser.parse import parse
 from im2latex.latex.parser.signatures import COMMANDS, KINDS
 from im2latex.latex.parser.tree import MathStyle, Row, check_depth, limit_recursion, rewrite
 from im2latex.latex.rules.custom import NONE, load_replacements, load_rules
-from im2latex.latex.rules.table import RULES, Rule
+from im2latex.latex.rules.registry import RULES, Rule
 from im2latex.latex.serializer import write
 from im2latex.latex.tokens import join, lexemes, split
 

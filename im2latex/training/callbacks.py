@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from im2latex.models.model import Network
-from im2latex.training.dataloader import bucket_batches
-from im2latex.training.dataset import collate
+from im2latex.training.collate import collate
 from im2latex.training.engine import TrainingEngine
+from im2latex.training.sampler import bucket_batches
 from im2latex.training.validation import ValidationExample
 
 MetricsRow = dict[str, float]

@@ -14,11 +14,13 @@ from im2latex.config import Params
 from im2latex.models.model import ModelParams
 from im2latex.models.presets import load_preset, with_preset
 from im2latex.training.augmentation import AugmentationParams
-from im2latex.training.dataloader import BatchParams
 from im2latex.training.devices import Precision
 from im2latex.training.loggers import LoggerParams
-from im2latex.training.losses import AttentionPenaltyParams, ScheduledSamplingParams
-from im2latex.training.optim import OptimizerParams, ScheduleParams
+from im2latex.training.losses import AttentionPenaltyParams
+from im2latex.training.optim import OptimizerParams
+from im2latex.training.sampler import BatchParams
+from im2latex.training.schedule import ScheduleParams
+from im2latex.training.scheduled_sampling import ScheduledSamplingParams
 from im2latex.training.validation import Monitor
 
 DEFAULT_PRESET = "fast-tiny"

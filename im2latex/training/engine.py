@@ -23,14 +23,19 @@ from im2latex.errors import Im2LatexError
 from im2latex.io.atomic_write import atomic_write
 from im2latex.models.model import Network
 from im2latex.training.augmentation import augment
+from im2latex.training.batch_norm import update_batch_norm
 from im2latex.training.checkpoint import Checkpoint
+from im2latex.training.collate import Batch
 from im2latex.training.config import TrainerParams, TrainParams, ema_decay
-from im2latex.training.dataloader import BatchLoader, BatchSource, BucketBatchSampler
-from im2latex.training.dataset import Batch, InMemoryDataset
+from im2latex.training.dataloader import BatchLoader, BatchSource
+from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.devices import convert_sync_batch_norm
 from im2latex.training.finetune import Pretrained, load_optimizer_state, load_pretrained
-from im2latex.training.losses import attention_penalty, ctc_loss, sampling_mask, sequence_loss
-from im2latex.training.optim import build_optimizers, learning_rate_factor, optimizer_state, update_batch_norm
+from im2latex.training.losses import attention_penalty, ctc_loss, sequence_loss
+from im2latex.training.optim import build_optimizers, optimizer_state
+from im2latex.training.sampler import BucketBatchSampler
+from im2latex.training.schedule import learning_rate_factor
+from im2latex.training.scheduled_sampling import sampling_mask
 from im2latex.training.state import TrainingState
 from im2latex.training.validation import Validation
 

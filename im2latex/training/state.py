@@ -23,8 +23,8 @@ from im2latex.errors import ArtifactError, Im2LatexError
 from im2latex.io.atomic_write import atomic_write
 from im2latex.io.hashing import append_checksum, has_valid_checksum
 from im2latex.models.model import Network
-from im2latex.training.losses import LossMonitor
-from im2latex.training.validation import EarlyStopping
+from im2latex.training.early_stopping import EarlyStopping
+from im2latex.training.loss_monitor import LossMonitor
 
 STATE, EARLIER = "state.pt", "state-earlier.pt"
 

@@ -22,11 +22,12 @@ from im2latex.training.checkpoint import Checkpoint, read_recipe, save_checkpoin
 from im2latex.training.config import TrainerParams, TrainParams, clock_warning, sample_limit
 from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.devices import choose_precision, launch
+from im2latex.training.early_stopping import monitored_value
 from im2latex.training.engine import CHECK_STEPS, TrainingEngine
 from im2latex.training.finetune import Pretrained
 from im2latex.training.signals import Request, Requests, commands, signal_requests
 from im2latex.training.state import EarlierBudget, InterruptedRunError
-from im2latex.training.validation import Validation, monitored_value
+from im2latex.training.validation import Validation
 
 TIMED_STEPS = 40
 """Most steps that measure the speed for a budget in minutes; the first quarter prepares kernels and is not counted."""

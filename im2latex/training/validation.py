@@ -1,10 +1,8 @@
-"""Validation on a fixed part of the split val, and early stopping on its scores.
+"""Validation on a fixed part of the split val.
 
 The scores are loss, token error rate and exact match; a few predictions are examples.
 """
 
-import math
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -14,9 +12,10 @@ from rapidfuzz.distance import Levenshtein
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.decoding.greedy import greedy
 from im2latex.models.model import Network
-from im2latex.training.dataloader import BatchParams, bucket_batches
-from im2latex.training.dataset import InMemoryDataset, collate
+from im2latex.training.collate import collate
+from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.losses import sequence_loss
+from im2latex.training.sampler import BatchParams, bucket_batches
 
 Monitor = Literal["val_loss", "val_token_error", "val_exact"]
 """Validation scores that a training can monitor; of the last, larger is better."""
@@ -78,41 +77,3 @@ def _evenly_spaced(size: int, count: int) -> list[int]:
     """At most `count` indices below `size`, evenly spaced, both ends included."""
     indices: list[int] = np.linspace(0, size - 1, min(count, size)).round().astype(int).tolist()
     return indices
-
-
-@dataclass
-class EarlyStopping:
-    """State of the monitored value, which is better when smaller.
-
-    `bad_validations` counts validations in a row since the best one; `plateau_validations` those since the last drop
-    of the learning rate that were no better than what the schedule compares with; `drops` the drops so far.
-    """
-
-    best: float = math.inf
-    previous: float = math.inf
-    bad_validations: int = 0
-    plateau_validations: int = 0
-    drops: int = 0
-
-    def update(self, value: float, patience: int, against: Literal["best", "previous"]) -> bool:
-        """Add the monitored value of one validation; returns whether it is the best so far.
-
-        More than `patience` validations in a row without improvement cause a drop, as in PyTorch's ReduceLROnPlateau;
-        with patience 0 against the previous value, the rate drops at every increase (Deng et al. 2017,
-        arXiv 1609.04938).
-        """
-        reference = self.best if against == "best" else self.previous
-        better = value < self.best
-        self.plateau_validations = 0 if value < reference else self.plateau_validations + 1
-        if self.plateau_validations > patience:
-            self.drops += 1
-            self.plateau_validations = 0
-        self.bad_validations = 0 if better else self.bad_validations + 1
-        self.best = value if better else self.best
-        self.previous = value
-        return better
-
-
-def monitored_value(scores: dict[str, float], monitor: Monitor) -> float:
-    """The score of that name, negated where larger is better."""
-    return -scores[monitor] if monitor == "val_exact" else scores[monitor]

@@ -36,7 +36,7 @@ from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_check
 from im2latex.training.config import TrainerParams, TrainParams
 from im2latex.training.finetune import open_pretrained
 from im2latex.training.loggers import MetricsLog
-from im2latex.training.optim import ScheduleParams
+from im2latex.training.schedule import ScheduleParams
 from im2latex.training.state import FORMAT, InterruptedRunError, read_state
 from im2latex.training.trainer import Trainer
 from im2latex.training.validation import ValidationExample

@@ -10,7 +10,7 @@ import pytest
 from im2latex import cli
 
 TEAM_RULES = r"""
-from im2latex.latex.rules.table import Rule
+from im2latex.latex.rules.registry import Rule
 from im2latex.latex.parser.tree import Token, nuclei
 
 def one_epsilon(row, style):

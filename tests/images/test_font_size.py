@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from im2latex.images.crop import crop_ink, stroke_width
 from im2latex.images.font_size import estimate_font_size
-from im2latex.images.foreground import crop_ink, estimate_ink, stroke_width
+from im2latex.images.foreground import estimate_ink
 from tests.images.typed import typed
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from im2latex.images.foreground import crop_ink, estimate_ink
+from im2latex.images.crop import crop_ink
+from im2latex.images.foreground import estimate_ink
 from tests.images.typed import coloured, typed
 
 TYPED = typed()

@@ -5,9 +5,11 @@ from PIL import Image
 
 from im2latex.errors import ImageError
 from im2latex.images.arrays import ink_box
+from im2latex.images.crop import crop_ink
+from im2latex.images.deskew import MIN_WIDTH, deskew, skew_degrees
 from im2latex.images.font_size import estimate_font_size
-from im2latex.images.foreground import Ink, crop_ink, estimate_ink
-from im2latex.images.preprocess import MIN_WIDTH, InputImageSpec, deskew, preprocess, resize_ink, skew_degrees
+from im2latex.images.foreground import Ink, estimate_ink
+from im2latex.images.preprocess import InputImageSpec, preprocess, resize_ink
 from tests.images.typed import coloured, typed
 
 TARGET = InputImageSpec(em=16.6, padding=4, height=160, width=800)

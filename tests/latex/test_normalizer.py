@@ -12,7 +12,7 @@ from im2latex.latex.grammar.generator import generate, random_formula
 from im2latex.latex.normalizer import Normalizer, NormalizerParams, explain, normalize
 from im2latex.latex.parser.tree import copy_row
 from im2latex.latex.rules.atoms import is_space
-from im2latex.latex.rules.table import RULES
+from im2latex.latex.rules.registry import RULES
 from im2latex.latex.serializer import write
 from im2latex.latex.tokens import LEXEME, split
 

@@ -5,7 +5,7 @@ import pytest
 
 from im2latex.rendering import doctor
 from im2latex.rendering.document import TemplateParams
-from im2latex.rendering.rasterizers import programs
+from im2latex.rendering.rasterizers import imagemagick
 from im2latex.rendering.renderer import RenderParams
 from im2latex.sandbox import process, restrictions
 from im2latex.sandbox.restrictions import ProcessLimits
@@ -75,8 +75,8 @@ def test_debians_policy_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyP
     folder = tmp_path / "ImageMagick-6"
     folder.mkdir()
     (folder / "policy.xml").write_text('<policymap>\n  <policy domain="coder" rights="none" pattern="PDF" />\n')
-    monkeypatch.setattr(programs, "_POLICY_FOLDER", tmp_path)
-    rasterizer = programs.ImageMagick(ProcessLimits())
+    monkeypatch.setattr(imagemagick, "_POLICY_FOLDER", tmp_path)
+    rasterizer = imagemagick.ImageMagick(ProcessLimits())
     assert "forbids PDF" in rasterizer.note()
     (folder / "policy.xml").write_text("<policymap/>")
     assert rasterizer.note() == ""

@@ -16,9 +16,11 @@ from im2latex.training.config import (
     ema_decay,
     sample_limit,
 )
-from im2latex.training.dataloader import BatchParams
-from im2latex.training.losses import AttentionPenaltyParams, ScheduledSamplingParams
-from im2latex.training.optim import OptimizerParams, ScheduleParams
+from im2latex.training.losses import AttentionPenaltyParams
+from im2latex.training.optim import OptimizerParams
+from im2latex.training.sampler import BatchParams
+from im2latex.training.schedule import ScheduleParams
+from im2latex.training.scheduled_sampling import ScheduledSamplingParams
 
 
 def test_the_average_forgets_over_its_horizon(recipe: TrainParams) -> None:

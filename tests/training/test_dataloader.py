@@ -6,15 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from im2latex.training.dataloader import (
-    BatchLoader,
-    BatchParams,
-    BucketBatchSampler,
-    DeviceImageStore,
-    Placement,
-    bucket_batches,
-)
+from im2latex.training.dataloader import BatchLoader, DeviceImageStore, Placement
 from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.sampler import BatchParams, BucketBatchSampler, bucket_batches
 
 PARAMS = BatchParams(max_images=4, max_pixels=5000, max_tokens=1000)
 HERE = torch.device("cpu")

@@ -7,8 +7,9 @@ import torch
 from im2latex.dataset.buckets import save_shapes
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
-from im2latex.training.dataloader import BatchParams, bucket_batches
-from im2latex.training.dataset import InMemoryDataset, collate, decode_png
+from im2latex.training.collate import collate
+from im2latex.training.dataset import InMemoryDataset, decode_png
+from im2latex.training.sampler import BatchParams, bucket_batches
 from tests.toy_fixtures import LETTERS, SHAPES, draw, write_split
 
 PARAMS = BatchParams(max_images=4, max_pixels=5000, max_tokens=1000)

@@ -6,8 +6,9 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.training.collate import Batch, collate
 from im2latex.training.config import TrainParams
-from im2latex.training.dataset import Batch, InMemoryDataset, collate
+from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.engine import DivergedRunError, TrainingEngine
 from im2latex.training.trainer import Trainer
 from im2latex.training.validation import Validation

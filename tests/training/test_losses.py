@@ -9,16 +9,9 @@ from hypothesis import strategies as st
 from im2latex.config import check
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ParamsError
-from im2latex.training.losses import (
-    MIN_LOSSES,
-    LossMonitor,
-    ScheduledSamplingParams,
-    attention_penalty,
-    ctc_loss,
-    sampling_mask,
-    sequence_loss,
-    teacher_forcing_probability,
-)
+from im2latex.training.loss_monitor import LossMonitor
+from im2latex.training.losses import MIN_LOSSES, attention_penalty, ctc_loss, sequence_loss
+from im2latex.training.scheduled_sampling import ScheduledSamplingParams, sampling_mask, teacher_forcing_probability
 
 TOKENS = torch.tensor([[1, 5, 6, 2], [1, 7, 2, 0]])
 LENGTHS = torch.tensor([2, 1])

@@ -3,15 +3,9 @@ import torch
 from torch import nn
 
 from im2latex.models.model import Network
-from im2latex.training.optim import (
-    Muon,
-    OptimizerParams,
-    ScheduleParams,
-    build_optimizers,
-    learning_rate_factor,
-    orthogonalize,
-    update_batch_norm,
-)
+from im2latex.training.batch_norm import update_batch_norm
+from im2latex.training.optim import Muon, OptimizerParams, build_optimizers, orthogonalize
+from im2latex.training.schedule import ScheduleParams, learning_rate_factor
 
 PARAMS = OptimizerParams(
     hidden="muon",

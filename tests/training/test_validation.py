@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from im2latex.models.model import Network
-from im2latex.training.dataloader import BatchParams
 from im2latex.training.dataset import InMemoryDataset
-from im2latex.training.validation import EarlyStopping, Validation, monitored_value
+from im2latex.training.early_stopping import EarlyStopping, monitored_value
+from im2latex.training.sampler import BatchParams
+from im2latex.training.validation import Validation
 
 CPU = torch.device("cpu")
 VALUES = st.lists(st.floats(0, 10) | st.just(math.nan), max_size=40)

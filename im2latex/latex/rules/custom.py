@@ -6,7 +6,7 @@ reads   a text file, one replacement per line; `%` begins a comment line
     \mathrm { d } -> d
     \quad ->
 
-        a Python file with RULES, a tuple of `rules.table.Rule`
+        a Python file with RULES, a tuple of `rules.registry.Rule`
 
 Both sides of a replacement are LaTeX, split by the lexer: `\mathrm{d}` is `\mathrm { d }`. An empty right side drops
 the left one. A synonym on the left stands for its canonical name. Left sides are matched in the normalized tokens from
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from im2latex.errors import UsageError
 from im2latex.latex.parser.lexer import lex
-from im2latex.latex.rules.table import Rule
+from im2latex.latex.rules.registry import Rule
 from im2latex.latex.tokens import join
 
 Tokens = tuple[str, ...]
@@ -120,5 +120,5 @@ def load_rules(path: str) -> tuple[Rule, ...]:
         raise UsageError(f"{path}: cannot be executed: {type(error).__name__}: {error}") from error
     rules = getattr(module, "RULES", None)
     if not isinstance(rules, tuple) or not all(isinstance(rule, Rule) for rule in rules):
-        raise UsageError(f"{path}: RULES must be a tuple of im2latex.latex.rules.table.Rule")
+        raise UsageError(f"{path}: RULES must be a tuple of im2latex.latex.rules.registry.Rule")
     return rules

@@ -9,8 +9,11 @@ from types import MappingProxyType
 from typing import Literal
 
 from im2latex.rendering.rasterizers.base import Rasterizer
+from im2latex.rendering.rasterizers.dvipng import Dvipng
+from im2latex.rendering.rasterizers.ghostscript import Ghostscript
+from im2latex.rendering.rasterizers.imagemagick import ImageMagick
 from im2latex.rendering.rasterizers.pdfium import Pdfium
-from im2latex.rendering.rasterizers.programs import Dvipng, Ghostscript, ImageMagick, Poppler
+from im2latex.rendering.rasterizers.poppler import Poppler
 from im2latex.sandbox.restrictions import ProcessLimits
 
 RasterizerName = Literal["ghostscript", "pdfium", "poppler", "imagemagick", "dvipng"]

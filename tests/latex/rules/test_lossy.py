@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from im2latex.latex.grammar.generator import random_formula
 from im2latex.latex.normalizer import LOSSY, Normalizer, NormalizerParams, normalize
-from im2latex.latex.rules.table import RULES
+from im2latex.latex.rules.registry import RULES
 
 COMPACT = NormalizerParams(profile="compact")
 

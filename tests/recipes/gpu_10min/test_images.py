@@ -9,8 +9,8 @@ import torch
 
 from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
-from im2latex.training.dataloader import BatchParams
-from im2latex.training.dataset import collate
+from im2latex.training.collate import collate
+from im2latex.training.sampler import BatchParams
 from recipes.gpu_10min import render
 from recipes.gpu_10min.images import ArrivingBatches, ArrivingSamples, HeldOut
 from recipes.gpu_10min.labels import Labels

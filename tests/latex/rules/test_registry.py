@@ -1,7 +1,7 @@
 import pytest
 
 from im2latex.latex.normalizer import NormalizerParams, normalize
-from im2latex.latex.rules.table import RULES, Rule
+from im2latex.latex.rules.registry import RULES, Rule
 
 
 def _examples(rule: Rule) -> list[tuple[str, str]]:

@@ -1,0 +1,73 @@
+"""Collate functions: samples to padded batches of one bucket shape."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.training.dataset import PAPER, InMemoryDataset, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Images uint8 (B, 1, H, W), 255 paper; token ids (B, T) with begin mark, end mark and padding; B formula ids."""
+
+    images: Tensor
+    tokens: Tensor
+    ids: list[str]
+
+
+def collate(
+    dataset: InMemoryDataset, indices: list[int], generator: torch.Generator | None = None, tokens_step: int = 1
+) -> Batch:
+    """Pad samples of one bucket to a batch; images are placed at random by `generator`, centred without."""
+    shape = dataset.shapes[dataset.bucket[indices[0]]]
+    images = np.full((len(indices), 1, shape.height, shape.width), PAPER, dtype=np.uint8)
+    offsets = image_offsets(dataset, indices, generator).tolist()
+    for padded, index, (top, left) in zip(images, indices, offsets, strict=True):
+        height, width = dataset.sizes[index]
+        padded[0, top : top + height, left : left + width] = dataset.array(index)
+    tokens = pad_tokens(dataset, indices, tokens_step)
+    return Batch(torch.from_numpy(images), tokens, [dataset.ids[index] for index in indices])
+
+
+def image_offsets(dataset: InMemoryDataset, indices: list[int], generator: torch.Generator | None) -> Tensor:
+    """Row and column of the top left corner of each image in its padded image: int64 (B, 2).
+
+    Drawn uniformly from all offsets at which the whole image fits; without `generator` the image is centred.
+    """
+    shape = dataset.shapes[dataset.bucket[indices[0]]]
+    free = torch.tensor([shape.height, shape.width]) - torch.tensor([dataset.sizes[index] for index in indices])
+    if generator is None:
+        return free // 2
+    return (torch.rand(free.shape, generator=generator) * (free + 1)).long()
+
+
+def pad_tokens(dataset: InMemoryDataset, indices: list[int], step: int = 1) -> Tensor:
+    """The labels (B, T) between begin and end mark, padded to the longest, rounded up to a multiple of `step`."""
+    length = -(-(max(len(dataset.tokens[index]) for index in indices) + 2) // step) * step
+    tokens = np.full((len(indices), length), Vocabulary.pad, dtype=np.int64)
+    for row, index in zip(tokens, indices, strict=True):
+        label = dataset.tokens[index]
+        row[0] = Vocabulary.bos
+        row[1 : len(label) + 1] = label
+        row[len(label) + 1] = Vocabulary.eos
+    return torch.from_numpy(tokens)
+
+
+def pad_to_bucket(shapes: Sequence[Shape], image: NDArray[np.uint8]) -> Tensor:
+    """Centre an image (h, w) in the smallest shape that it fits, as a batch of one (1, 1, H, W).
+
+    An image larger than every shape is padded to multiples of 16 rows and 32 columns.
+    """
+    height, width = image.shape
+    fitting = [(s.height, s.width) for s in shapes if s.height >= height and s.width >= width]
+    size = min(fitting, key=lambda size: size[0] * size[1], default=(-(-height // 16) * 16, -(-width // 32) * 32))
+    padded = torch.full((1, 1, *size), PAPER, dtype=torch.uint8)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    padded[0, 0, top : top + height, left : left + width] = torch.from_numpy(np.array(image))
+    return padded
