@@ -293,7 +293,7 @@ def closure_lines(entries: Iterable[str], files: Iterable[Path] = (), sources: S
 
 
 def fingerprint(*entries: str, files: Iterable[Path] = ()) -> str:
-    """SHA-256 of the lines of entry points; keys the part cache and the state of a training."""
+    """SHA-256 of the lines of entry points; keys the part cache and the state of a training run."""
     return hashlib.sha256("\n".join(closure_lines(entries, files)).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Folders of the project: artifacts, reports, the cache, the state of trainings."""
+"""Folders of the project: artifacts, reports, the cache, the state of training runs."""
 
 import os
 from pathlib import Path
@@ -24,5 +24,5 @@ def cache_root() -> Path:
 
 
 def state_root() -> Path:
-    """The folder of unfinished trainings: IM2LATEX_STATE, which outlasts this checkout, else the cache."""
+    """The folder of unfinished training runs: IM2LATEX_STATE, which outlasts this checkout, else the cache."""
     return Path(os.environ.get("IM2LATEX_STATE") or cache_root())

@@ -1,4 +1,4 @@
-"""State folders of trainings: used by one process at a time, and stored until DVC has recorded the outputs.
+"""State folders of training runs: used by one process at a time, and stored until DVC has recorded the outputs.
 
 reads, writes  <state>/train/<key>/lock           locked by the process that trains, and holds its number
                <state>/train/<key>/outputs.json   of a finished training: code, budget, metrics, DVC's record before it
@@ -26,7 +26,7 @@ from pipeline.fingerprint import fingerprint
 from pipeline.paths import REPORTS
 
 METRICS = REPORTS / "train" / "metrics.json"
-"""Recorded file that identifies a training: losses and scores with all their digits."""
+"""Recorded file that identifies a training run: losses and scores with all their digits."""
 TRAINING = "im2latex.training.trainer"
 """Module whose import closure decides the weights."""
 WAIT_SECONDS = 30.0
@@ -51,7 +51,7 @@ def locked(folder: Path, say: Print, wait_seconds: float = WAIT_SECONDS) -> Iter
 
 
 def prepare(folder: Path, budget: Mapping[str, Any], limit: int, say: Print) -> None:
-    """Prepare a locked folder for a training: remove states that must not be resumed, here and in its siblings.
+    """Prepare a locked folder for a training run: remove states that must not be resumed, here and in its siblings.
 
     A stopped training is resumed. A finished one, of the same code, depends on its budget: with the same budget it
     trains anew where DVC has recorded it, since a new run was requested, and writes its outputs again where it has not.
@@ -155,7 +155,7 @@ def _recorded() -> dict[str, Any]:
 def _is_recorded(entry: dict[str, Any], finished: dict[str, Any]) -> bool:
     """Whether DVC's entry has the outputs of the finished training, and is newer than the training.
 
-    DVC leaves an entry as it is when nothing in it changes: a training that was forced to run again is not seen here.
+    DVC leaves an entry as it is when nothing in it changes: a forced second run is not seen here.
     """
     recorded = {out.get("path"): out.get("md5") for out in entry.get("outs") or ()}
     return (

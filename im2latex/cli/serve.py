@@ -9,7 +9,7 @@ import typer
 from im2latex.errors import UsageError
 
 _FIRST_TIMEOUT_SECONDS = 0.25
-"""Processor time of the first attempt to render a formula: over ten times what one usually takes."""
+"""CPU time of the first attempt to render a formula: over ten times what one usually takes."""
 
 
 def serve(

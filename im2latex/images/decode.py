@@ -4,7 +4,7 @@
 (60, 400)
 
 Files are decoded in a worker process (`decoder_worker`) that reads only files of the system, has no network, and has
-limits on memory, and on processor time for each file. Where the kernel offers no sandbox, the limits still apply. A
+limits on memory, and on CPU time for each file. Where the kernel offers no sandbox, the limits still apply. A
 file that ends the worker is refused like any other that cannot be decoded. A process has as many workers as it uses at
 the same time; each starts at its first request and ends with the process.
 """
@@ -37,7 +37,7 @@ _BATCH_SIZE, _BATCH_BYTES = 64, 4_000_000
 """Limits of one request: the number of its files, and their bytes in total."""
 _REMEDY = "`python -m im2latex.images.decoder_worker 0 1 < /dev/null` says why"
 _ANSWER_SECONDS = 60.0
-"""Wall-clock time without an answer: far more than the processor time that a file may take."""
+"""Wall-clock time without an answer: far more than the CPU time that a file may take."""
 
 
 class DecoderStoppedError(ToolError):
@@ -248,7 +248,7 @@ def _one(answers: Iterator[Answer]) -> DecodedImage:
 def _refusal(ended: int) -> ImageError:
     if ended == -signal.SIGPROF:
         return ImageError(
-            "too_complex", "decoding takes too much processor time for an image of its size; save it as a plain PNG"
+            "too_complex", "decoding takes too much CPU time for an image of its size; save it as a plain PNG"
         )
     return ImageError("not_an_image", f"the image is damaged: its decoder ended with {_status(ended)}")
 

@@ -8,7 +8,7 @@ reads   a request: its length (4 bytes, big-endian), JSON {"sizes", "limits", "p
 writes  `READY`; then an answer for each file: `ANSWER`, text, pixels. The text is empty, the number of pages, or
         the reason and the sentence of a refusal, with a colon between.
 
-All files of a request are read before the first answer is written. A file that exceeds its processor time ends
+All files of a request are read before the first answer is written. A file that exceeds its CPU time ends
 the process by SIGPROF.
 """
 
@@ -52,7 +52,7 @@ def main(source: int, target: int) -> None:
 
 
 def _limit_time(seconds: float) -> None:
-    """End the process after `seconds` of processor time from now; 0 removes the limit."""
+    """End the process after `seconds` of CPU time from now; 0 removes the limit."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 

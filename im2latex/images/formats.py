@@ -79,18 +79,18 @@ _TURNS = {
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """The largest image that is decoded, and the processor time for it."""
+    """The largest image that is decoded, and the CPU time for it."""
 
     pixels: int = MAX_PIXELS
     side: int = 30_000
     """RawImage along the longer side."""
     seconds: float = 1.4
-    """Largest processor time; small images have less, see `seconds_for`."""
+    """Largest CPU time; small images have less, see `seconds_for`."""
     single: bool = False
     """Whether an image of several frames or pages is refused."""
 
     def seconds_for(self, pixels: int) -> float:
-        """Processor time for an image of so many pixels: about 5 times what images need on a processor of 2020."""
+        """CPU time for an image of so many pixels: about 5 times what images need on a CPU of 2020."""
         return min(self.seconds, _SECONDS + _SECONDS_PER_PIXEL * pixels)
 
 
@@ -105,7 +105,7 @@ class RawImage:
 def decode(data: bytes, limits: DecodeLimits, limit_time: Callable[[float], None] = lambda _: None) -> RawImage:
     """Decode a file.
 
-    `limit_time` is called with the processor seconds to open the file and, once its size is known, to decode it. Raises
+    `limit_time` is called with the CPU seconds to open the file and, once its size is known, to decode it. Raises
     `ImageError`: not_an_image, too_many_pixels before they take memory, too_complex, animated.
     """
     # Pillow would refuse large images before their size is known; the limits here apply instead.

@@ -18,7 +18,7 @@ nested, each with its own scores, n and intervals:
 `tokenizer` names how the formulas were split into the tokens of the text metrics. The pipeline's formulas are
 normalized, so that `whitespace` separates their tokens and the text metrics have the published definitions.
 
-Values are fractions in 0..1, rounded so that the last bits of a processor do not show.
+Values are fractions in 0..1, rounded so that the last bits of a CPU do not show.
 """
 
 from collections import Counter

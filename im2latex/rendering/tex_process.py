@@ -129,5 +129,5 @@ def _end_all(idle: deque[_IdleProcess]) -> None:
 
 
 def _wall_seconds(cpu_seconds: float) -> float:
-    """Wall-clock time of a run: sixty times its processor time, so that a busy machine fails no good run."""
+    """Wall-clock time of a run: sixty times its CPU time, so that a busy machine fails no good run."""
     return 60 * cpu_seconds

@@ -130,7 +130,7 @@ class Typesetter:
 
 
 def cpu_seconds(timeout_seconds: float, formulas: int) -> float:
-    """Processor time of a run of so many formulas; above one, whole seconds."""
+    """CPU time of a run of so many formulas; above one, whole seconds."""
     seconds = timeout_seconds + formulas * _SECONDS_PER_FORMULA
     return seconds if seconds < 1 else math.ceil(seconds)
 

@@ -1,7 +1,7 @@
 """Child processes with a time limit, a memory limit and no way to outlive their parent.
 
 The only module of the project that starts programs. A program runs in its own process group with hard limits on
-processor time, address space and file size, in a minimal environment and a temporary folder, and ends with its parent.
+CPU time, address space and file size, in a minimal environment and a temporary folder, and ends with its parent.
 A program with untrusted input also runs in a sandbox (`restrictions`): it reads the files of the system and those that
 `access` names, and writes in its folder.
 
@@ -44,7 +44,7 @@ class CompletedProcess:
     """How a program ended: `returncode` is negative for the signal that killed it.
 
     `timed_out`: it was stopped at a limit. `stalled`: that was the limit of wall-clock time, so that it got less of the
-    processor than it may use.
+    CPU than it may use.
     """
 
     returncode: int
@@ -183,7 +183,7 @@ def run_process(
 ) -> CompletedProcess:
     """Run `command` to its end, or kill it and its whole group at the time limit.
 
-    `timeout_seconds` is wall-clock time; `cpu_seconds` (default: as much) is processor time, after which
+    `timeout_seconds` is wall-clock time; `cpu_seconds` (default: as much) is CPU time, after which
     `timed_out` is set too. The other arguments are those of `ChildProcess`.
     """
     cpu = cpu_seconds if cpu_seconds is not None else max(1, round(timeout_seconds + 0.5))
@@ -202,7 +202,7 @@ def killed_message(program: str, number: int = signal.SIGKILL) -> str:
 
 
 def stalled_message(program: str) -> str:
-    """The message for a program that got less processor time than it may use."""
+    """The message for a program that got less CPU time than it may use."""
     return f"{program} was stopped by the clock, for the machine is busy; run the same command again"
 
 

@@ -1,6 +1,6 @@
 r"""Restrictions of child processes: resource limits, and a sandbox of Landlock and seccomp, or of bubblewrap.
 
-Every child process has limits on processor time, address space and file size.
+Every child process has limits on CPU time, address space and file size.
 
 A process in the sandbox, and every process that it starts, can read only the files and folders of its `FileAccess`,
 write only in the folders of its `FileAccess`, and has no sockets, no tracing, no signals to others, no shared memory,
@@ -35,7 +35,7 @@ class ProcessLimits(Params):
     """Limits of one run of TeX or of a rasterizer."""
 
     timeout_seconds: float = Field(
-        default=3, gt=0, description="processor time for a formula set alone; above one, whole seconds"
+        default=3, gt=0, description="CPU time for a formula set alone; above one, whole seconds"
     )
     memory_mb: int = Field(default=2048, ge=256, description="address space")
     file_mb: int = Field(default=128, ge=8, description="size of a file it writes, of its output too")

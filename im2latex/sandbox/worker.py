@@ -24,18 +24,18 @@ _CHUNK_BYTES = _PIPE_BYTES = 1 << 20
 _READ_AHEAD_BYTES = 1 << 16
 """Bytes that a read may take from later answers, so that small answers do not need a system call each."""
 _LIFETIME_SECONDS = 1 << 20
-"""Processor time of a worker: it serves many requests, and each has a deadline of its own."""
+"""CPU time of a worker: it serves many requests, and each has a deadline of its own."""
 _POLL_SECONDS = 0.2
 _CPU_CLOCK = 2
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 
 
 class WorkerError(ToolError):
-    """The worker ended, or used up its processor time; another request may still succeed."""
+    """The worker ended, or used up its CPU time; another request may still succeed."""
 
 
 class WorkerStalledError(ToolError):
-    """The worker got too little processor time to answer; the request is not the cause."""
+    """The worker got too little CPU time to answer; the request is not the cause."""
 
 
 class PythonWorker:
@@ -127,7 +127,7 @@ class PythonWorker:
 
 
 class Deadline:
-    """Time limit of one request: wall-clock time and, optionally, processor time of the worker."""
+    """Time limit of one request: wall-clock time and, optionally, CPU time of the worker."""
 
     def __init__(self, worker: PythonWorker, wall_seconds: float, cpu_seconds: float = math.inf) -> None:
         self._pid = worker.pid
@@ -135,7 +135,7 @@ class Deadline:
         self._wall_until = time.monotonic() + wall_seconds
 
     def check(self) -> None:
-        """Raise `WorkerError` after the processor time is used up, `WorkerStalledError` after the wall-clock time."""
+        """Raise `WorkerError` after the CPU time is used up, `WorkerStalledError` after the wall-clock time."""
         if self._cpu_seconds() > self._cpu_until:
             raise WorkerError("the worker was stopped at the time limit")
         if time.monotonic() > self._wall_until:

@@ -53,7 +53,7 @@ _MAX_DECODERS = 2  # each may need 100 MB
 _MIN_SIDE = 4
 _MAX_SIDE = 16_384
 _DECODE_CPU_SECONDS = 1.0
-"""Maximum processor time to decode an image; those of 25 million pixels take up to 0.8 s."""
+"""Maximum CPU time to decode an image; those of 25 million pixels take up to 0.8 s."""
 _MAX_OUTPUT_PIXELS = 4_000_000
 """Larger images are reduced to this: a formula on a third of such a page is still larger than the model's input."""
 _PADDING_PX = 8

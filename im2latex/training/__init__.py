@@ -1,7 +1,7 @@
 """Training: data loading, augmentation, losses, optimizers, trainer, checkpoint.
 
 Waiting OpenMP threads sleep, unless the environment says otherwise: by default they spin, and on a busy machine use the
-processor that the others need. The libraries read this variable once, when torch is loaded.
+CPU that the others need. The libraries read this variable once, when torch is loaded.
 """
 
 import os

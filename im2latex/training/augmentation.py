@@ -118,7 +118,7 @@ def augment(images: Tensor, params: AugmentationParams, generator: torch.Generat
 
 def _padding(max_padding: int, generator: torch.Generator) -> tuple[int, int, int, int]:
     """Padding at the left, right, top and bottom of all images, in multiples of the step."""
-    # Drawn on the processor, which needs the sizes and must not wait for a device.
+    # Drawn on the CPU, which needs the sizes and must not wait for a device.
     draws = torch.rand(4, generator=_own_generator(generator, 1, torch.device("cpu")))
     left, right, top, bottom = (PADDING_STEP_PX * (draws * (max_padding // PADDING_STEP_PX + 1)).long()).tolist()
     return left, right, top, bottom

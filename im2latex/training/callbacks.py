@@ -1,4 +1,4 @@
-"""Callback of a training, and the texts for its messages: summary before the start, progress, rows of metrics.
+"""Callback of a training run, and the texts for its messages: summary before the start, progress, rows of metrics.
 
 The summary is ours rather than torchinfo's: that would be a dependency for few lines, which must not change the state
 of random generators.
@@ -26,7 +26,7 @@ PROGRESS_SECONDS = 20.0
 
 
 class Callback:
-    """Receives what happens in a training; called in the first process only."""
+    """Receives what happens in a training run; called in the first process only."""
 
     def on_validation(self, row: MetricsRow, examples: Sequence[ValidationExample]) -> None:
         """A validation that counts: losses, learning rate and scores by samples seen, and a few predictions."""

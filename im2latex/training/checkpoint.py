@@ -2,7 +2,7 @@
 
 reads, writes  <folder>/model.safetensors   the weights
                <folder>/checkpoint.json     model parameters, vocabulary with its merges, image settings,
-                                            shapes, data set hash, recipe, counts, earlier trainings
+                                            shapes, data set hash, recipe, counts, earlier training runs
 """
 
 import json
@@ -43,7 +43,7 @@ class Checkpoint:
 
     `shapes` are the buckets of its training; `recipe` its parameters as plain values; `counts` its steps, samples and
     sample budget; `images` the settings of its training images: dpi, downsample, padding_px (before downsampling);
-    `started_from` the trainings before this one, oldest first.
+    `started_from` the training runs before this one, oldest first.
     """
 
     network: Network

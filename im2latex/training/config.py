@@ -1,4 +1,4 @@
-"""Parameters of a training: sections `train` and `trainer` of params.yaml.
+"""Parameters of a training run: sections `train` and `trainer` of params.yaml.
 
 `train` decides the weights and is a dependency of the stage. `trainer` says where and how the training runs; none of
 its keys decides the weights, so that another value never trains again.
@@ -25,7 +25,7 @@ from im2latex.training.validation import Monitor
 
 DEFAULT_PRESET = "fast-tiny"
 DEFAULT_SAMPLES = 37_000
-"""Budget of a training that names none, in samples."""
+"""Budget of a training run that names none, in samples."""
 
 
 class BudgetParams(Params):

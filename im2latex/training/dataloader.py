@@ -2,7 +2,7 @@
 
 On an accelerator the images are stored in its memory as one flat buffer, and one gather operation assembles a batch
 there: a step transfers a few numbers per sample. Where the split is larger than the memory it may use, half of that
-memory holds the images of the next batches, and a thread fills the other half with those that follow. On a processor
+memory holds the images of the next batches, and a thread fills the other half with those that follow. On a CPU
 `collate` assembles the batches. All three placements give the same tensors.
 """
 
@@ -79,7 +79,7 @@ class _Segment:
 
 
 Placement = Literal["host", "device", "segments"]
-"""Where the images are: in the processor's memory, all on the device, or there a segment at a time."""
+"""Where the images are: in the CPU's memory, all on the device, or there a segment at a time."""
 
 
 class BatchLoader:

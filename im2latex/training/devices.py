@@ -1,4 +1,4 @@
-"""Devices and processes of a training: description, precision, launch, synchronized batch normalization.
+"""Devices and processes of a training run: description, precision, launch, synchronized batch normalization.
 
 reads  the variables that torchrun sets: LOCAL_WORLD_SIZE, GROUP_WORLD_SIZE
 """
@@ -32,7 +32,7 @@ def describe_devices() -> str:
     """PyTorch version, and each accelerator with its memory."""
     found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
     names = [f"{device.name} with {device.total_memory / 2**30:.0f} GiB" for device in found]
-    return f"torch {torch.__version__}, " + (", ".join(names) or "no GPU: training runs on the processor")
+    return f"torch {torch.__version__}, " + (", ".join(names) or "no GPU: training runs on the CPU")
 
 
 def is_first_process() -> bool:
@@ -41,9 +41,9 @@ def is_first_process() -> bool:
 
 
 def choose_precision(requested: Precision, accelerator: str) -> ResolvedPrecision:
-    """Resolve `auto`; on a processor, matrix products are timed, for 20 ms where it has bfloat16, else under a second.
+    """Resolve `auto`; on a CPU, matrix products are timed, for 20 ms where it has bfloat16, else under a second.
 
-    A processor without bfloat16 instructions emulates it, many times slower than float32. Raises `ParamsError` with
+    A CPU without bfloat16 instructions emulates it, many times slower than float32. Raises `ParamsError` with
     the measured rates where bf16-mixed is requested there.
     """
     if requested == "32-true":
@@ -53,7 +53,7 @@ def choose_precision(requested: Precision, accelerator: str) -> ResolvedPrecisio
     single, half = (_matmul_flops(dtype) for dtype in (torch.float32, torch.bfloat16))
     if requested == "bf16-mixed" and half < single:
         raise ParamsError(
-            f"train.precision = bf16-mixed: this processor multiplies matrices at {half / 1e9:.1f} GFLOP/s in bfloat16 "
+            f"train.precision = bf16-mixed: this CPU multiplies matrices at {half / 1e9:.1f} GFLOP/s in bfloat16 "
             f"and at {single / 1e9:.1f} in float32; set 32-true, or auto"
         )
     return "bf16-mixed" if requested == "bf16-mixed" or half >= MIN_SPEEDUP * single else "32-true"

@@ -4,7 +4,7 @@ reads  <init_from>/model.safetensors, <init_from>/checkpoint.json
        <init_from>/momentum.safetensors, where the earlier training saved the state of its optimizers
 
 Rows of the vocabulary are matched by the text of their token, so that ids may differ; tokens that the earlier
-vocabulary lacks have the random weights of a training from scratch.
+vocabulary lacks have the random weights of a training run from scratch.
 
 The new model may have more layers than the earlier one. Added layers are the identity at first, so that both models
 predict the same (Net2DeeperNet; Chen et al. 2016, arXiv 1511.05641, section 2.3).
@@ -57,7 +57,7 @@ class Pretrained:
 
     @property
     def history(self) -> tuple[Ancestor, ...]:
-        """The trainings before the new one, oldest first."""
+        """The training runs before the new one, oldest first."""
         earlier = self.checkpoint
         last = Ancestor(self.weights, earlier.dataset_hash, earlier.counts.get("samples", 0))
         return (*earlier.started_from, last)
@@ -74,7 +74,7 @@ def open_pretrained(init_from: str) -> Pretrained:
     if not (folder / "checkpoint.json").is_file():
         raise ParamsError(
             f"train.init_from = {init_from}: no checkpoint.json there; name the folder of a checkpoint, and not "
-            "data/train, which is emptied before a training: copy it first"
+            "data/train, which is emptied before a training run: copy it first"
         )
     checkpoint = load_checkpoint(folder)
     weights = sha256_of(folder / "model.safetensors")

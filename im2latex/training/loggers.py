@@ -64,7 +64,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 class LoggerParams(Params):
-    """Loggers of a training; none of it decides the weights."""
+    """Loggers of a training run; none of it decides the weights."""
 
     tensorboard: bool = Field(default=False, description="write event files for TensorBoard")
     wandb: Literal["offline", "online"] | None = Field(default=None, description="log to Weights & Biases")

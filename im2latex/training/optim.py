@@ -16,7 +16,7 @@ from im2latex.config import Params
 from im2latex.models.model import Network
 
 OPTIMIZER_STATE = "momentum.safetensors"
-"""File beside a checkpoint with the state of its optimizers in half precision, for a training that continues it."""
+"""File beside a checkpoint with the state of its optimizers in half precision, for a training run that continues it."""
 _STATE_KEYS = ("momentum", "momentum_buffer", "exp_avg", "exp_avg_sq", "step")
 
 

@@ -1,4 +1,4 @@
-"""Signals to a training: each requests something after the present step.
+"""Signals to a training run: each requests something after the present step.
 
 SIGINT   save, validate, continue  (sent by Ctrl-C; DVC ignores it while a stage runs)
 SIGUSR1  save, stop

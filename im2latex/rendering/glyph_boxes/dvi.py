@@ -1,13 +1,13 @@
 """Characters and rules on the pages of a DVI file, with their positions, and the metrics of their fonts.
 
 The file is one that our own TeX run wrote. Positions are in scaled points (65,536 to a TeX point), x to the right and y
-downwards. The format is section 14 of Fuchs and Knuth, "The DVItype processor" (1990). Colors and other specials are
+downwards. The format is section 14 of Fuchs and Knuth, "The DVItype Processor" (1990). Colors and other specials are
 skipped.
 
 Sizes of characters are those of the TFM files that TeX itself reads, which fontTools parses, in fix words: a font of
 `size` scaled points multiplies them by `size / 2**20`. Beside the sizes there are the two tables that make one symbol
 of many shapes: the next larger character, and the extensible recipe of a delimiter of any height (Knuth, "The TFtoPL
-processor", 1989, section 10).
+Processor", 1989, section 10).
 """
 
 import io

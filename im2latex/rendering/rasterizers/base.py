@@ -81,7 +81,7 @@ def run_program(
 ) -> CompletedProcess:
     """Run a program on `count` pages in the folder of their file.
 
-    Raises `RasterizerError` where it fails or uses up its processor time, `ToolError` where the machine is too busy.
+    Raises `RasterizerError` where it fails or uses up its CPU time, `ToolError` where the machine is too busy.
     """
     cpu_seconds = math.ceil(limits.timeout_seconds + count * _SECONDS_PER_PAGE)
     done = process.run_process(

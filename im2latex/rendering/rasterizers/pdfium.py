@@ -27,7 +27,7 @@ _MEMORY_MB = 2048
 _START_SECONDS = 60.0
 _SECONDS_PER_PAGE = 1.0
 _WALL_FACTOR = 10
-"""Wall-clock time for each second of processor time, so that a busy machine fails no page."""
+"""Wall-clock time for each second of CPU time, so that a busy machine fails no page."""
 _BLANK_PDF = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
