@@ -1,3 +1,3 @@
 """Recipes: long trainings, the datasets they use, and the release of a checkpoint."""
 
-import im2latex.training  # noqa: F401  before torch: it settles how threads wait
+import im2latex.training  # noqa: F401  before torch: it sets how OpenMP threads wait

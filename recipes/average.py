@@ -1,11 +1,11 @@
-"""Average of a fine-tuned checkpoint and the checkpoint it started from: python -m recipes.average START TUNED OUT
+"""Average of a fine-tuned checkpoint and the checkpoint it started from: python -m recipes.average INITIAL TUNED OUT
 
-reads   START, TUNED   checkpoint folders; TUNED was trained with `train.init_from` START
-writes  OUT            a checkpoint whose weights lie between both
+reads   INITIAL, TUNED   checkpoint folders; TUNED was trained with `train.init_from` INITIAL
+writes  OUT              a checkpoint whose weights are interpolated between both
 
 Wortsman et al. 2022 (arXiv 2109.01903, section 3): weights on the line between a model and its fine-tuned version keep
-what the first knows and most of what the second has learned. Rows of tokens that START does not know are those of
-TUNED, and so are counts.
+the accuracy of the first on its data and gain most of the accuracy of the second. Rows of tokens that INITIAL lacks,
+and the counts, are those of TUNED.
 """
 
 import sys
@@ -23,24 +23,24 @@ from im2latex.training.finetune import load_pretrained, open_pretrained
 
 
 def main(
-    start: Annotated[str, typer.Argument(help="value of `train.init_from` in the training")],
-    tuned: Annotated[Path, typer.Argument(help="checkpoint of the training")],
+    initial: Annotated[str, typer.Argument(help="value of `train.init_from` in the fine-tuning")],
+    tuned: Annotated[Path, typer.Argument(help="fine-tuned checkpoint")],
     out: Annotated[Path, typer.Argument(help="folder of the new checkpoint")],
-    share: Annotated[float, typer.Option(min=0, max=1, help="weight of the training's checkpoint")] = 0.5,
+    alpha: Annotated[float, typer.Option(min=0, max=1, help="weight of the fine-tuned checkpoint")] = 0.5,
 ) -> None:
-    """Write a checkpoint whose weights are (1 - share) of the first and share of the second."""
+    """Write a checkpoint whose weights are (1 - alpha) * INITIAL + alpha * TUNED."""
     checkpoint = load_checkpoint(tuned)
     network = checkpoint.network.float()
-    before = deepcopy(network)  # where START has no row for a token, that of TUNED stays
-    earliest = open_pretrained(start)
-    load_pretrained(before, checkpoint.model, checkpoint.vocabulary, earliest)
-    earlier, later = before.state_dict(), network.state_dict()
-    mixed = {
-        name: torch.lerp(earlier[name], weight, share) if weight.is_floating_point() else weight
-        for name, weight in later.items()
+    initial_network = deepcopy(network)  # so that rows of tokens that INITIAL lacks stay those of TUNED
+    pretrained = open_pretrained(initial)
+    load_pretrained(initial_network, checkpoint.model, checkpoint.vocabulary, pretrained)
+    initial_weights = initial_network.state_dict()
+    averaged = {
+        name: torch.lerp(initial_weights[name], weight, alpha) if weight.is_floating_point() else weight
+        for name, weight in network.state_dict().items()
     }
-    network.load_state_dict(mixed)
-    shapes = list(dict.fromkeys([*earliest.checkpoint.shapes, *checkpoint.shapes]))  # both know pages of their sizes
+    network.load_state_dict(averaged)
+    shapes = list(dict.fromkeys([*pretrained.checkpoint.shapes, *checkpoint.shapes]))  # both were trained on theirs
     save_checkpoint(replace(checkpoint, network=network, shapes=shapes), out)
 
 

@@ -2,12 +2,12 @@
 
 reads   params.yaml, data/train/ or --checkpoint, sets/NAME.txt
 writes  OUT/results.json              scores of each set
-        OUT/predictions.parquet       every label and its prediction
+        OUT/predictions.parquet       every label with its prediction
 
-A label is drawn as given. It is scored twice: against its normal form, which the model learned to write, and against
-the label as given, there by its image too. A label that cannot be drawn counts as wrong. `blank` is the same model
-shown white paper. `by_length` has the normal forms by their length in tokens, and how often bold was read where there
-is none (`bold_invented`) and where there is some (`bold_recall`).
+Each label is rendered as given. Its prediction is scored twice: against the normalized label, which the model was
+trained to predict, and against the label as given, there with image metrics. A label that does not render counts as
+wrong. `blank` scores the same model on blank images. `by_length` groups by the length of the normalized label in tokens
+and adds the rate of bold predictions for labels without bold (`bold_invented`) and with bold (`bold_recall`).
 """
 
 import json
@@ -37,26 +37,26 @@ from pipeline.rendered_shards import Label, write_rendered_shards
 
 CHECKPOINT = DATA / "train"
 LENGTHS = ((1, 3), (4, 12), (13, 45), (46, 100), (101, None))
-"""Ranges of lengths in tokens, both ends included."""
+"""Length bins in tokens, both ends included."""
 BOLD = frozenset(["\\mathbf", "\\boldsymbol", "\\bm", "\\pmb"])
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="folder of results; made if need be")],
+    out: Annotated[Path, typer.Argument(help="folder of the results; created if missing")],
     checkpoint_folder: Annotated[Path, typer.Option("--checkpoint", help="folder of a checkpoint")] = CHECKPOINT,
 ) -> None:
-    """Score a checkpoint on every set."""
+    """Score a checkpoint on every set of labels."""
     checkpoint = load_checkpoint(checkpoint_folder)
     out.mkdir(parents=True, exist_ok=True)
     renderer = project_renderer()
     scores: dict[str, Any] = {}
     tables: list[pa.Table] = []
     for path in sorted(Path("sets").glob("*.txt")):
-        scores[path.stem], table = _examined(path, checkpoint_folder, checkpoint.vocabulary, renderer)
+        scores[path.stem], table = _evaluate_set(path, checkpoint_folder, checkpoint.vocabulary, renderer)
         tables.append(table)
         for kind in ("normal_form", "as_given"):
-            plain = {key: value for key, value in scores[path.stem][kind].items() if isinstance(value, float | int)}
-            typer.echo(f"{path.stem}, {kind}: {plain}")
+            values = {key: value for key, value in scores[path.stem][kind].items() if isinstance(value, float | int)}
+            typer.echo(f"{path.stem}, {kind}: {values}")
     write_table(pa.concat_tables(tables), out / "predictions.parquet")
     results = {
         "scores": scores,
@@ -67,15 +67,15 @@ def main(
     (out / "results.json").write_text(text, encoding="utf-8")
 
 
-def _examined(
+def _evaluate_set(
     path: Path, checkpoint: Path, vocabulary: Vocabulary, renderer: Renderer
 ) -> tuple[dict[str, Any], pa.Table]:
-    """Both scores of one set, and its rows: label, normal form, what was read."""
+    """Return the scores of one set, and its table: label, normalized label, prediction."""
     labels = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    normal = _normal_forms(labels)
-    pairs = [Label(label, reference) for label, reference in zip(labels, normal, strict=True)]
+    normalized = _normalize(labels)
+    pairs = [Label(label, reference) for label, reference in zip(labels, normalized, strict=True)]
     shards = DATA / "sets" / path.stem
-    refused = write_rendered_shards(
+    failures = write_rendered_shards(
         pairs,
         vocabulary,
         shards,
@@ -83,21 +83,23 @@ def _examined(
         load_section("render", RenderStageParams),
         load_section("bucket", BucketParams),
     )
-    read, blind = (_read(checkpoint, shards, len(labels), blank) for blank in (False, True))
+    predicted, on_blank = (_predict(checkpoint, shards, len(labels), blank) for blank in (False, True))
     score = {
-        "normal_form": _score(normal, read, None),
-        "as_given": _score(labels, read, renderer),
-        "blank": _score(normal, blind, None),
-        "by_length": _by_length(normal, read, renderer),
-        "not_drawn": len(refused),
+        "normal_form": _score(normalized, predicted, None),
+        "as_given": _score(labels, predicted, renderer),
+        "blank": _score(normalized, on_blank, None),
+        "by_length": _score_by_length(normalized, predicted, renderer),
+        "not_drawn": len(failures),
     }
-    columns = {"set": [path.stem] * len(labels), "label": labels, "reference": normal, "hypothesis": read}
+    columns = {"set": [path.stem] * len(labels), "label": labels, "reference": normalized, "hypothesis": predicted}
     return score, pa.table(columns)
 
 
-def _by_length(references: Sequence[str], hypotheses: Sequence[str], renderer: Renderer) -> dict[str, dict[str, Any]]:
-    """Scores of the labels of each range of lengths; a share of no labels is None."""
-    found = {}
+def _score_by_length(
+    references: Sequence[str], hypotheses: Sequence[str], renderer: Renderer
+) -> dict[str, dict[str, Any]]:
+    """Scores of each length bin; a rate over no labels is None."""
+    scores_by_bin = {}
     for shortest, longest in LENGTHS:
         pairs = [
             pair
@@ -109,30 +111,30 @@ def _by_length(references: Sequence[str], hypotheses: Sequence[str], renderer: R
         scores = _score([reference for reference, _ in pairs], [hypothesis for _, hypothesis in pairs], renderer)
         regular = [_is_bold(hypothesis) for reference, hypothesis in pairs if not _is_bold(reference)]
         bold = [_is_bold(hypothesis) for reference, hypothesis in pairs if _is_bold(reference)]
-        found[f"{shortest}-{longest or ''}"] = {
+        scores_by_bin[f"{shortest}-{longest or ''}"] = {
             "samples": len(pairs),
             **{name: scores[name] for name in ("bleu", "exact", "image_exact")},
             "bold_invented": sum(regular) / len(regular) if regular else None,
             "bold_recall": sum(bold) / len(bold) if bold else None,
             "bold_labels": len(bold),
         }
-    return found
+    return scores_by_bin
 
 
 def _is_bold(label: str) -> bool:
     return not BOLD.isdisjoint(label.split())
 
 
-def _read(checkpoint: Path, shards: Path, count: int, blank: bool) -> list[str]:
-    """What the model reads in each image, or in blank paper of its size; nothing where there is no image."""
-    read = [""] * count
+def _predict(checkpoint: Path, shards: Path, count: int, blank: bool) -> list[str]:
+    """Predictions by label, for its image or a blank image of the same size; empty without an image."""
+    predictions = [""] * count
     for sample in predict_samples(checkpoint, shards, "test", load_section("predict", PredictParams), blank):
-        read[int(sample.formula_id)] = sample.hypotheses[0][0]
-    return read
+        predictions[int(sample.formula_id)] = sample.hypotheses[0][0]
+    return predictions
 
 
-def _normal_forms(labels: Sequence[str]) -> list[str]:
-    """Each label as the model would write it; one that the normalizer refuses stays as it is."""
+def _normalize(labels: Sequence[str]) -> list[str]:
+    """Normalized labels; a label that the normalizer refuses stays as it is."""
     normalizer = Normalizer(load_section("normalize", NormalizeParams).normalizer)
     forms = []
     for label in labels:

@@ -14,20 +14,20 @@ from pipeline.project import NormalizeParams
 from pipeline.project_renderer import RenderStageParams
 
 
-def assignment(text: str) -> dict[str, Any]:
-    """`a.b=1` as {"a": {"b": 1}}."""
-    path, found, value = text.partition("=")
-    if not found:
-        raise InputError(f"{text}: a changed value is written as a.b.c=VALUE")
+def parse_assignment(text: str) -> dict[str, Any]:
+    """Parse `a.b=1` to {"a": {"b": 1}}; raises `InputError` without an equals sign."""
+    path, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"{text}: not an assignment; write it as a.b.c=VALUE")
     result: Any = yaml.safe_load(value)
     for key in reversed(path.split(".")):
         result = {key: result}
     return dict(result)
 
 
-def checked(params: dict[str, Any]) -> dict[str, Any]:
-    """Return `params` if the sections that recipes override are valid; raises `ParamsError` naming the wrong key."""
-    kinds: dict[str, type[Params]] = {
+def check_params(params: dict[str, Any]) -> dict[str, Any]:
+    """Validate the sections that recipes override and return `params`; raises `ParamsError` with the wrong key."""
+    classes: dict[str, type[Params]] = {
         "normalize": NormalizeParams,
         "render": RenderStageParams,
         "filter": FilterParams,
@@ -36,6 +36,6 @@ def checked(params: dict[str, Any]) -> dict[str, Any]:
         "trainer": TrainerParams,
         "predict": PredictParams,
     }
-    for section, kind in kinds.items():
-        check(params[section], kind, section)
+    for section, params_class in classes.items():
+        check(params[section], params_class, section)
     return params

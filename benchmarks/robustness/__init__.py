@@ -1,14 +1,10 @@
 """Robustness test set: held-out formulas by other renderers, screens and image conditions, scored by condition.
 
-    conditions.py   the table: every condition by name, what draws it and what then happens to it
-    typeset.py      drawn by TeX in other letters, sizes and resolutions
-    browser.py      drawn by KaTeX or MathJax in headless Chromium, as a screenshot
+    conditions.py   all conditions by name: renderer and effects
+    browser.py      screenshots of KaTeX and MathJax in headless Chromium
     effects.py      colours, JPEG, blur, rotation, padding, noise
-    sample.py       the held-out formulas
-    making.py       all of them in all conditions, on disk
-    scoring.py      read by a checkpoint, and scored
-    table.py        all scores as one result, and as a table
-    sheet.py        a few of them in all conditions, for the eye
+    dataset.py       sample of held-out formulas, their images in all conditions, contact sheet
+    scoring.py      predictions and scores by condition, tables
 
-`python -m benchmarks.robustness --help` names the verbs.
+`python -m benchmarks.robustness --help` lists the commands.
 """

@@ -84,7 +84,7 @@ def released_scores() -> str:
     """Scores of the released checkpoint, greedy search."""
     results = _released()
     pages = results["original pages of im2latex-100k"]
-    other = results["images of other programs"]["now"]["wild"]
+    other = results["images of other programs"]["now"]["all"]
     base = results["base style"]["now"]
     names = {
         "im2latex_test": "im2latex-100k test, drawn in the base style",
@@ -121,7 +121,7 @@ def released_other_programs() -> str:
     rows = []
     for name, now in both["now"].items():
         before = both["before"].get(name) or both["before"].get(f"  {name.strip()}") or {}
-        label = "**all**" if name == "wild" else name.strip()
+        label = "**all**" if name == "all" else name.strip()
         rows.append(
             [
                 label,
@@ -162,7 +162,7 @@ def gpu_run() -> str:
         ["steps", _count(run["steps"])],
         ["samples per second", _count(run["samples_per_second"])],
         ["images that were rendered in time", _count(run["images"])],
-        ["renderings that failed or fit no shape", _count(run["refused"])],
+        ["renderings that failed or fit no shape", _count(run["rejected"])],
         ["memory, MB", _count(run["peak_mb"])],
         ["training loss at the end", f"{run['train_loss']:.2f}"],
     ]

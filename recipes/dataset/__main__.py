@@ -1,9 +1,9 @@
 """Command line of the training set builder: python -m recipes.dataset COMMAND --help
 
-papers   the formulas of the listed papers, from those of a whole archive of papers
-build    a dataset folder from a file of shares and a folder of inputs
-report   what a dataset folder is made of, and what came out of the pipeline
-samples  images of every style side by side
+papers   select the formulas of the listed papers
+build    build a dataset folder from a configuration and a folder of inputs
+report   composition of a dataset folder, and of its shards
+samples  contact sheets of every style
 """
 
 import json
@@ -17,21 +17,20 @@ from im2latex.errors import Im2LatexError
 from pipeline.paths import ROOT
 from recipes.dataset.build import Builder
 from recipes.dataset.config import load
-from recipes.dataset.papers import divide, read_list
-from recipes.dataset.report import as_text, describe
-from recipes.dataset.samples import write_samples
+from recipes.dataset.held_out import read_paper_splits, split_by_paper
+from recipes.dataset.report import as_text, describe, write_contact_sheets
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
 def papers(
-    formulas: Annotated[Path, typer.Argument(help="formulas of papers, as `im2latex extract` writes them")],
+    formulas: Annotated[Path, typer.Argument(help="output of `im2latex extract`")],
     out: Annotated[Path, typer.Option("-o", "--out", help="folder of inputs")] = Path("data/inputs"),
 ) -> None:
     """Write the formulas of the listed papers by split."""
     try:
-        counts = divide(formulas, out, read_list())
+        counts = split_by_paper(formulas, out, read_paper_splits())
     except Im2LatexError as error:
         typer.echo(f"dataset: {error}", err=True)
         sys.exit(error.exit_code)
@@ -40,12 +39,12 @@ def papers(
 
 @app.command()
 def build(
-    config: Annotated[Path, typer.Argument(help="file of shares, such as recipes/dataset/world.yaml")],
-    inputs: Annotated[Path, typer.Option(help="folder that holds the files of `inputs`")] = Path("data/inputs"),
-    out: Annotated[Path, typer.Option("-o", "--out", help="dataset folder")] = Path("data/raw/world"),
-    workers: Annotated[int, typer.Option(help="processes; 0 for one a processor")] = 0,
+    config: Annotated[Path, typer.Argument(help="configuration, such as recipes/dataset/world.yaml")],
+    inputs: Annotated[Path, typer.Option(help="folder of the input files")] = Path("data/inputs"),
+    out: Annotated[Path, typer.Option("-o", "--out", help="dataset folder to write")] = Path("data/raw/world"),
+    workers: Annotated[int, typer.Option(help="number of processes; 0 for one per core")] = 0,
 ) -> None:
-    """Write a dataset folder; the same bytes for any number of processes."""
+    """Write a dataset folder; the bytes do not depend on the number of processes."""
     try:
         params, normalizer, merges = load(config, ROOT)
         builder = Builder(params, normalizer, merges, inputs, workers or -1)
@@ -60,10 +59,10 @@ def build(
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="dataset folder")] = Path("data/raw/world"),
-    shards: Annotated[Path | None, typer.Option(help="shards made of it, such as data/bucket")] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="JSON file of the figures")] = None,
+    shards: Annotated[Path | None, typer.Option(help="shards of the dataset, such as data/bucket")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="JSON file to write the figures to")] = None,
 ) -> None:
-    """Print what a dataset is made of."""
+    """Print the composition of a dataset."""
     try:
         figures = describe(folder, shards)
     except Im2LatexError as error:
@@ -77,12 +76,12 @@ def report(
 @app.command()
 def samples(
     render: Annotated[Path, typer.Argument(help="output of the stage render")] = Path("data/render"),
-    out: Annotated[Path, typer.Option("-o", "--out", help="folder of the sheets, one PNG a style")] = Path("sheets"),
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="images of a style")] = 60,
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder of the sheets, one PNG per style")] = Path("sheets"),
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="images per style")] = 60,
 ) -> None:
-    """Write sheets of images, to be looked at before a training."""
+    """Write contact sheets of the images, to inspect before training."""
     try:
-        counts = write_samples(render, out, count)
+        counts = write_contact_sheets(render, out, count)
     except Im2LatexError as error:
         typer.echo(f"dataset: {error}", err=True)
         sys.exit(error.exit_code)

@@ -11,30 +11,32 @@ from im2latex.errors import ParamsError
 from im2latex.latex.normalizer import NormalizerParams
 
 Kind = Literal["whole", "subformulas", "randomized", "randomized-subformulas", "tables", "grammar"]
-"""How a source makes labels: formulas as they are; cut from them; with other symbols in them; both; put into the cells
-of tables; written by the grammar with flat symbol frequencies."""
+"""How a source makes labels: whole formulas; their sub-formulas; formulas with other symbols; sub-formulas with other
+symbols; tables of sub-formulas; formulas of the grammar, with flat symbol frequencies."""
 Share = Annotated[float, Field(gt=0, le=1)]
 _RANGE = re.compile(r"(\d+)-(\d+)")
 
 
 class InputParams(Params):
-    """A file of formulas, of labels, or of papers."""
+    """An input file of formulas."""
 
     file: str = Field(description="path below the folder of inputs")
     sha256: str | None = Field(default=None, description="checksum that the file must have; null for any")
-    share: Share = Field(default=1, description="share of its papers that is used, by hash; for small trials")
+    share: Share = Field(default=1, description="share of its papers to use, chosen by hash; for small trials")
     column: str | None = Field(default=None, description="key of the formula in a .jsonl file; null for `formula`")
 
 
 class SourceParams(Params):
-    """One source of labels. `shares` are parts of all labels, by length in tokens."""
+    """A source of labels. `shares` are shares of all labels, by length in tokens."""
 
     kind: Kind
     input: str | None = Field(default=None, description="name of the input; null for the grammar")
     shares: dict[str, Share] = Field(min_length=1, description="share of all labels by length: {13-45: 0.2}")
     multiline: bool = Field(default=False, description="only labels with several rows")
-    even_lengths: bool = Field(default=False, description="each length of a range alike, as far as there are labels")
-    rate: float = Field(default=1, gt=0, description="candidates made of each formula of the input, on average")
+    even_lengths: bool = Field(
+        default=False, description="equal numbers of labels for each length of a range, where there are enough"
+    )
+    rate: float = Field(default=1, gt=0, description="mean number of candidates from each formula of the input")
 
     @field_validator("shares")
     @classmethod
@@ -42,69 +44,75 @@ class SourceParams(Params):
         for text in shares:
             found = _RANGE.fullmatch(text)
             if not found or not 1 <= int(found[1]) <= int(found[2]):
-                raise ValueError(f"{text!r} is no range of lengths; write it as 13-45")
+                raise ValueError(f"{text!r}: not a range of lengths; write it as 13-45")
         return shares
 
     @model_validator(mode="after")
     def _has_input(self) -> "SourceParams":
         if (self.kind == "grammar") == (self.input is not None):
-            raise ValueError("input is the name of an input, and null for the kind grammar")
+            raise ValueError("input must name an input, or be null for the kind grammar")
         return self
 
     @property
     def ranges(self) -> list[tuple[int, int, float]]:
-        """Shortest and longest label, and share, of each range."""
+        """Shortest label, longest label and share of each range."""
         return [(*map(int, text.split("-")), share) for text, share in self.shares.items()]  # type: ignore[misc]
 
 
 class FontParams(Params):
-    """Most labels with font commands among the short ones, so that plain letters are the rule."""
+    """Limits on font commands in short labels, so that most letters are plain."""
 
-    tokens: int = Field(default=12, ge=1, description="labels up to this length are short")
-    bold: float = Field(default=0.03, ge=0, le=1, description="most of the short labels that hold bold letters")
-    any: float = Field(default=0.2, ge=0, le=1, description="most of the short labels that hold a letter font")
+    tokens: int = Field(default=12, ge=1, description="length of the longest short label")
+    bold: float = Field(default=0.03, ge=0, le=1, description="largest share of short labels with bold letters")
+    any: float = Field(default=0.2, ge=0, le=1, description="largest share of short labels with a letter font")
 
 
 class HeldOutParams(Params):
-    """Labels and papers that are never trained on."""
+    """Labels and papers that are excluded from training."""
 
     labels: tuple[str, ...] = Field(default=(), description="names of inputs whose labels are excluded")
     groups: tuple[str, ...] = Field(default=(), description="names of inputs whose papers are excluded")
-    common_below: int = Field(default=5, ge=1, description="labels shorter than this may stand where they are common")
-    common_papers: int = Field(default=2, ge=1, description="papers of the inputs that make such a label common")
+    common_below: int = Field(default=5, ge=1, description="shorter labels are allowed where they are common")
+    common_papers: int = Field(default=2, ge=1, description="number of papers from which on such a label is common")
 
 
 class CoverageParams(Params):
-    """Labels that show the symbols which are rare in all sources."""
+    """Additional labels for symbols that are rare in all sources."""
 
-    least: int = Field(default=200, ge=0, description="labels that every symbol of the vocabulary is to stand in")
-    min_frequency: int = Field(default=20, ge=1, description="labels with a token that make it part of the vocabulary")
-    skip: tuple[str, ...] = Field(default=(), description="symbols that need no labels of their own")
+    min_labels: int = Field(default=200, ge=0, description="labels that contain a symbol, for every symbol")
+    min_frequency: int = Field(
+        default=20, ge=1, description="labels with a token from which on it is in the vocabulary"
+    )
+    skip: tuple[str, ...] = Field(default=(), description="symbols without additional labels")
 
 
 class ValidationParams(Params):
-    """Labels of the split val, made by the same shares from other papers."""
+    """Labels of the split val, with the same shares, from other papers."""
 
     labels: int = Field(default=0, ge=0)
-    inputs: dict[str, str] = Field(default={}, description="input that stands for another one: {arxiv: arxiv-val}")
-    share: float = Field(default=0.02, ge=0, lt=1, description="formulas without papers that go to val, by hash")
+    inputs: dict[str, str] = Field(default={}, description="input that replaces another one: {arxiv: arxiv-val}")
+    share: float = Field(
+        default=0.02, ge=0, lt=1, description="share of formulas without a paper in val, chosen by hash"
+    )
 
 
 class TestParams(Params):
-    """Labels of the split test, as given."""
+    """Labels of the split test, unchanged."""
 
     input: str
-    count: int | None = Field(default=None, ge=1, description="first labels; null for all")
+    count: int | None = Field(default=None, ge=1, description="number of labels, from the first; null for all")
 
 
 class DatasetParams(Params):
-    """The whole file."""
+    """Parameters of a data set."""
 
     seed: int = Field(ge=0)
-    labels: int = Field(ge=1, description="labels of the split train, those of `coverage` aside")
-    max_tokens: int = Field(default=200, ge=1, description="longest label")
-    per_group: int = Field(default=400, ge=1, description="most formulas of one paper that are used")
-    overrides: str | None = Field(default=None, description="overrides of params.yaml: normalizer, merges")
+    labels: int = Field(ge=1, description="labels of the split train, without those of `coverage`")
+    max_tokens: int = Field(default=200, ge=1, description="length of the longest label")
+    per_group: int = Field(default=400, ge=1, description="maximum number of formulas from one paper")
+    overrides: str | None = Field(
+        default=None, description="file of overrides of params.yaml: normalizer and token merges"
+    )
     inputs: dict[str, InputParams]
     held_out: HeldOutParams = HeldOutParams()
     sources: dict[str, SourceParams]
@@ -115,17 +123,17 @@ class DatasetParams(Params):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "DatasetParams":
-        used = [source.input for source in self.sources.values()] + [test.input for test in self.test]
-        used += [*self.held_out.labels, *self.held_out.groups, *self.validation.inputs.values()]
-        for name in used:
+        names = [source.input for source in self.sources.values()] + [test.input for test in self.test]
+        names += [*self.held_out.labels, *self.held_out.groups, *self.validation.inputs.values()]
+        for name in names:
             if name is not None and name not in self.inputs:
-                raise ValueError(f"{name!r} is no input; there are {', '.join(self.inputs)}")
+                raise ValueError(f"{name!r}: not an input; the inputs are {', '.join(self.inputs)}")
         total = sum(share for source in self.sources.values() for share in source.shares.values())
         if abs(total - 1) > 1e-6:
-            raise ValueError(f"the shares of all sources must add up to 1, they are {total:.4f}")
+            raise ValueError(f"the shares of all sources must add up to 1, not {total:.4f}")
         for name in self.sources:
             if not re.fullmatch(r"[a-z0-9-]+", name) or name in ("coverage", "val", "test"):
-                raise ValueError(f"{name!r}: a source is named by small letters, digits and hyphens")
+                raise ValueError(f"{name!r}: not a valid name of a source; use lower-case letters, digits and hyphens")
         return self
 
 

@@ -19,19 +19,19 @@ from recipes.gpu_10min.labels import Labels
 from recipes.gpu_10min.render import PIXELS, read_rows
 
 PAPER = 255
-REMEMBERED = 200
-"""Batches that may be asked for again after they were trained on."""
-WINDOW = 4
+BATCH_HISTORY = 200
+"""Past batches that can be requested again."""
+SORT_WINDOW = 4
 """Batches that are cut from one window of samples sorted by label length."""
 
 Ints = NDArray[np.int64]
 
 
-class ArrivingSamples(InMemoryDataset):
-    """All labels; of those whose images have arrived, size, bucket and pixels on the device.
+class StreamingDataset(InMemoryDataset):
+    """All labels, with size, bucket and pixels on the device for those whose image is rendered.
 
-    `ids` are the numbers of the labels. `bucket` is -1 where there is no image, or none that fits a shape. An image of
-    a label in its next style takes the place of the earlier one, as long as the device has room for new pixels.
+    `ids` are the indices of the labels. `bucket` is -1 where no image is rendered or it fits no shape. The image of a
+    label in its next style replaces the earlier one, while there is device memory left for new pixels.
     """
 
     def __init__(self, labels: Labels, shapes: Ints, bucket: BucketParams, work: Path, device: torch.device) -> None:
@@ -42,142 +42,142 @@ class ArrivingSamples(InMemoryDataset):
         self.sizes = [(0, 0)] * len(labels)
         self.starts = np.zeros(len(labels), dtype=np.int64)
         self.bucket = [-1] * len(labels)
-        self.seen = self.arrived = self.refused = 0
+        self.num_rows = self.num_images = self.num_rejected = 0
         self._shapes, self._params, self._work, self.device = shapes, bucket, work, device
         self._layout = torch.zeros((len(labels), 3), dtype=torch.int64, device=device)
-        self._pixels = torch.empty(room(device), dtype=torch.uint8, device=device)
+        self._pixels = torch.empty(pixel_capacity(device), dtype=torch.uint8, device=device)
         self._pixels[0] = PAPER
         self._used = 1
 
-    def take(self) -> NDArray[np.int64]:
-        """Take over what has arrived since the last call; returns the numbers of labels whose image is new."""
-        rows = read_rows(self._work, self.seen)
+    def update(self) -> NDArray[np.int64]:
+        """Load the images that were rendered since the last call; returns the indices of their labels."""
+        rows = read_rows(self._work, self.num_rows)
         space = len(self._pixels) - self._used - np.cumsum(rows[:, 2] * rows[:, 3])
         rows = rows[space >= 0]
-        self.seen += len(rows)
+        self.num_rows += len(rows)
         rows[:, 0] %= len(self.labels)
-        rows = rows[len(rows) - 1 - np.unique(rows[::-1, 0], return_index=True)[1]]  # the latest of each label
-        numbers, sizes = rows[:, 0], np.column_stack([rows[:, 2:], self.labels.lengths[rows[:, 0]]]).astype(np.int64)
-        held = np.zeros(len(rows), dtype=np.bool_)
+        rows = rows[len(rows) - 1 - np.unique(rows[::-1, 0], return_index=True)[1]]  # the latest image of each label
+        indices, sizes = rows[:, 0], np.column_stack([rows[:, 2:], self.labels.lengths[rows[:, 0]]]).astype(np.int64)
+        fits_a_shape = np.zeros(len(rows), dtype=np.bool_)
         for shape in self._shapes:
-            held |= (sizes <= shape).all(axis=1)
-        fits = (rows[:, 2] > 0) & held
-        self.refused += int((~fits).sum())
-        rows, numbers, sizes = rows[fits], numbers[fits], sizes[fits]
+            fits_a_shape |= (sizes <= shape).all(axis=1)
+        usable = (rows[:, 2] > 0) & fits_a_shape
+        self.num_rejected += int((~usable).sum())
+        rows, indices, sizes = rows[usable], indices[usable], sizes[usable]
         if not len(rows):
-            return numbers
+            return indices
         buckets = assign(sizes, self._shapes, self._params)
-        places = self._copied(rows)
-        self._layout[torch.from_numpy(numbers).to(self.device)] = torch.from_numpy(
-            np.column_stack([places, rows[:, 2:]])
+        offsets = self._copy_to_device(rows)
+        self._layout[torch.from_numpy(indices).to(self.device)] = torch.from_numpy(
+            np.column_stack([offsets, rows[:, 2:]])
         ).to(self.device)
-        for number, start, (height, width), chosen in zip(
-            numbers.tolist(), rows[:, 1].tolist(), rows[:, 2:].tolist(), buckets.tolist(), strict=True
+        for index, start, (height, width), chosen in zip(
+            indices.tolist(), rows[:, 1].tolist(), rows[:, 2:].tolist(), buckets.tolist(), strict=True
         ):
-            self.sizes[number], self.bucket[number], self.starts[number] = (height, width), chosen, start
-        self.arrived += len(rows)
-        return numbers
+            self.sizes[index], self.bucket[index], self.starts[index] = (height, width), chosen, start
+        self.num_images += len(rows)
+        return indices
 
-    def _copied(self, rows: Ints) -> Ints:
-        """Send pixels to the device, a run of the file at a time; where the images of `rows` begin there."""
+    def _copy_to_device(self, rows: Ints) -> Ints:
+        """Copy pixels to the device, one contiguous run of the file at a time; returns the offset of each image."""
         mapped = np.memmap(self._work / PIXELS, dtype=np.uint8, mode="r")
         first, size = rows[:, 1], rows[:, 2] * rows[:, 3]
         order = np.argsort(first, kind="stable")
         breaks = np.flatnonzero(first[order][1:] != (first + size)[order][:-1]) + 1
-        places = np.zeros(len(rows), dtype=np.int64)
+        offsets = np.zeros(len(rows), dtype=np.int64)
         for run in np.split(order, breaks):
             start, stop = int(first[run[0]]), int(first[run[-1]] + size[run[-1]])
             self._pixels[self._used : self._used + stop - start].copy_(torch.from_numpy(np.array(mapped[start:stop])))
-            places[run] = first[run] - start + self._used
+            offsets[run] = first[run] - start + self._used
             self._used += stop - start
-        return places
+        return offsets
 
     def array(self, index: int) -> NDArray[np.uint8]:
-        """The image (h, w) of a label, from the file."""
+        """The image (h, w) of a label, read from the file."""
         (height, width), start = self.sizes[index], self.starts[index]
         mapped = np.memmap(self._work / PIXELS, dtype=np.uint8, mode="r")
         return np.array(mapped[start : start + height * width]).reshape(height, width)
 
     def gather(self, indices: list[int], at: Tensor, shape: Shape) -> Tensor:
-        """The pages (B, 1, H, W) of a batch, each image with its top left corner `at` (B, 2) a row and column."""
+        """The padded images (B, 1, H, W) of a batch; `at` (B, 2) is row and column of the top left corner of each."""
         layout = self._layout[to_device(torch.tensor(indices), self.device)]
         return gather_images(self._pixels, layout, to_device(at, self.device), shape, 0)
 
 
-def room(device: torch.device) -> int:
-    """Pixels that are kept: 45 % of an accelerator's free memory; a processor's grows with what is written there."""
+def pixel_capacity(device: torch.device) -> int:
+    """Pixels to allocate: 45 % of free accelerator memory; on a CPU unwritten memory is not committed."""
     return int(0.45 * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else 1 << 32
 
 
-class HeldOut(InMemoryDataset):
-    """The labels to validate on that have an image."""
+class ValidationDataset(InMemoryDataset):
+    """The held-out labels that have an image."""
 
-    def __init__(self, samples: ArrivingSamples) -> None:
+    def __init__(self, samples: StreamingDataset) -> None:
         held_out: list[int] = np.flatnonzero(samples.labels.held_out).tolist()
-        chosen = [number for number in held_out if samples.bucket[number] >= 0]
-        self._samples, self._chosen = samples, chosen
+        indices = [index for index in held_out if samples.bucket[index] >= 0]
+        self._samples, self._indices = samples, indices
         self.shapes = samples.shapes
-        self.ids = [samples.ids[number] for number in chosen]
+        self.ids = [samples.ids[index] for index in indices]
         self.latex = []
-        self.tokens = [samples.tokens[number] for number in chosen]
-        self.bucket = [samples.bucket[number] for number in chosen]
-        self.sizes = [samples.sizes[number] for number in chosen]
+        self.tokens = [samples.tokens[index] for index in indices]
+        self.bucket = [samples.bucket[index] for index in indices]
+        self.sizes = [samples.sizes[index] for index in indices]
 
     def array(self, index: int) -> NDArray[np.uint8]:
         """The image (h, w)."""
-        return self._samples.array(self._chosen[index])
+        return self._samples.array(self._indices[index])
 
 
-class ArrivingBatches:
-    """An endless sequence of batches of one shape; a round has every sample that had arrived when it was cut.
+class StreamingBatchLoader:
+    """Endless sequence of batches of one shape each; an epoch has every sample whose image was ready at its start.
 
-    The batches of a shape have one size; what is left over waits for the next round, unless there is too little for
-    one batch at all.
+    The batches of a shape have one size. Remaining samples wait for the next epoch, unless they are fewer than one
+    batch in all.
     """
 
-    def __init__(self, samples: ArrivingSamples, params: BatchParams, seed: int) -> None:
+    def __init__(self, samples: StreamingDataset, params: BatchParams, seed: int) -> None:
         self._samples, self._params, self._seed = samples, params, seed
         self._lengths = samples.labels.lengths.astype(np.int64)
-        self._round = 0
+        self._epoch = 0
         self._first = 0
         self._batches: list[list[int]] = []
 
-    def take(self) -> int:
-        """Take over what has arrived; returns the number of samples to train on."""
-        self._samples.take()
+    def update(self) -> int:
+        """Load new images; returns the number of training samples."""
+        self._samples.update()
         return int(np.count_nonzero(self._buckets() >= 0))
 
     def _buckets(self) -> Ints:
-        """The bucket of each sample to train on, -1 for all others."""
+        """Bucket of each training sample, -1 for all others."""
         return np.where(self._samples.labels.held_out, -1, np.array(self._samples.bucket, dtype=np.int64))
 
     def indices(self, position: int) -> list[int]:
-        """The samples of a batch; of those before the last one asked for, only the latest are remembered."""
+        """Sample indices of a batch; of earlier batches only the latest `BATCH_HISTORY` are kept."""
         while position >= self._first + len(self._batches):
-            self.take()
-            kept = self._batches[-REMEMBERED:]
+            self.update()
+            kept = self._batches[-BATCH_HISTORY:]
             self._first += len(self._batches) - len(kept)
-            self._batches = kept + self._cut()
-            self._round += 1
+            self._batches = kept + self._sample_epoch()
+            self._epoch += 1
         return self._batches[position - self._first]
 
     def batch(self, position: int, generator: torch.Generator | None) -> Batch:
-        """The batch on the device; images are placed at random by `generator`, centred without."""
+        """The batch on the device; images are placed at random with `generator`, centred without."""
         indices = self.indices(position)
         shape = self._samples.shapes[self._samples.bucket[indices[0]]]
         images = self._samples.gather(indices, image_offsets(self._samples, indices, generator), shape)
         tokens = to_device(pad_tokens(self._samples, indices, self._params.tokens_step), self._samples.device)
         return Batch(images, tokens, [self._samples.ids[index] for index in indices])
 
-    def _cut(self) -> list[list[int]]:
-        """The batches of one round, in random order."""
-        generator = np.random.default_rng([self._seed, self._round])
+    def _sample_epoch(self) -> list[list[int]]:
+        """Batches of one epoch, in random order."""
+        generator = np.random.default_rng([self._seed, self._epoch])
         batches: list[list[int]] = []
         buckets = self._buckets()
         for number, shape in enumerate(self._samples.shapes):
             size = batch_size(shape, self._params)
             order = generator.permutation(np.flatnonzero(buckets == number))
-            window = np.arange(len(order)) // (size * WINDOW)
+            window = np.arange(len(order)) // (size * SORT_WINDOW)
             order = order[np.lexsort((self._lengths[order], window))]
             count = len(order) // size
             batches += order[: count * size].reshape(count, size).tolist()

@@ -3,7 +3,7 @@
 reads, writes  <folder>/labels.npz       token ids, lengths, style and split of each label
                <folder>/vocabulary.json
 
-A formula's text is its tokens with one space between them: TeX draws that, so that no text has to travel.
+The LaTeX of a formula is its tokens joined by spaces, so only token ids are transferred.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ from im2latex.errors import ArtifactError
 
 @dataclass(frozen=True)
 class Labels(Sequence[Sequence[int]]):
-    """Token ids of each label by its number, without marks.
+    """Token ids of each label, without special tokens.
 
-    `flat` uint16 holds all ids one after the other, `lengths` uint16 how many each label has, `styles` uint8 (N, K) the
-    styles of the recipe it is drawn in, one after the other, `held_out` bool whether it is validated on instead of
-    trained on; such a label is drawn in its first style only.
+    `flat` uint16 concatenates all ids, `lengths` uint16 (N,) are their counts, `styles` uint8 (N, K) the indices of the
+    styles in which the label is rendered in turn, `held_out` bool (N,) marks labels for validation; those are rendered
+    in their first style only.
     """
 
     flat: NDArray[np.uint16]
@@ -43,39 +43,39 @@ class Labels(Sequence[Sequence[int]]):
         return len(self.lengths)
 
     @overload
-    def __getitem__(self, number: int) -> Sequence[int]: ...
+    def __getitem__(self, index: int) -> Sequence[int]: ...
 
     @overload
-    def __getitem__(self, number: slice) -> Sequence[Sequence[int]]: ...
+    def __getitem__(self, index: slice) -> Sequence[Sequence[int]]: ...
 
-    def __getitem__(self, number: int | slice) -> Sequence[int] | Sequence[Sequence[int]]:
-        if isinstance(number, slice):
-            return [self[place] for place in range(*number.indices(len(self)))]
-        ids: Sequence[int] = self.flat[self._starts[number] : self._starts[number + 1]]  # type: ignore[assignment]
+    def __getitem__(self, index: int | slice) -> Sequence[int] | Sequence[Sequence[int]]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        ids: Sequence[int] = self.flat[self._starts[index] : self._starts[index + 1]]  # type: ignore[assignment]
         return ids
 
-    def text(self, number: int) -> str:
-        """The formula that TeX draws."""
-        return " ".join(self.vocabulary.decode(map(int, self[number])))
+    def latex(self, index: int) -> str:
+        """The LaTeX of a label."""
+        return " ".join(self.vocabulary.decode(map(int, self[index])))
 
     @cached_property
     def digest(self) -> str:
-        """A hash of all labels and the styles they are drawn in, which names the data set."""
-        parts = (self.flat, self.lengths, self.styles, self.held_out)
-        whole = hashlib.sha256("\n".join(self.vocabulary.tokens).encode())
-        for part in parts:
-            whole.update(part.tobytes())
-        return whole.hexdigest()
+        """Hash of the data set: all labels and their styles."""
+        arrays = (self.flat, self.lengths, self.styles, self.held_out)
+        digest = hashlib.sha256("\n".join(self.vocabulary.tokens).encode())
+        for array in arrays:
+            digest.update(array.tobytes())
+        return digest.hexdigest()
 
     @classmethod
-    def of(
+    def from_lists(
         cls,
         tokens: Sequence[Sequence[int]],
         styles: NDArray[np.uint8],
         held_out: Sequence[bool],
         vocabulary: Vocabulary,
     ) -> "Labels":
-        """Labels from lists of ids; `styles` (N, K)."""
+        """Labels from lists of token ids; `styles` is (N, K)."""
         return cls(
             np.array([token for row in tokens for token in row], dtype=np.uint16),
             np.array([len(row) for row in tokens], dtype=np.uint16),
@@ -85,7 +85,7 @@ class Labels(Sequence[Sequence[int]]):
         )
 
     def save(self, folder: Path) -> None:
-        """Write both files; the archive they go into is what is compressed."""
+        """Write both files, uncompressed: the archive is compressed."""
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(
             folder / "labels.npz", flat=self.flat, lengths=self.lengths, styles=self.styles, held_out=self.held_out
@@ -94,10 +94,10 @@ class Labels(Sequence[Sequence[int]]):
 
     @classmethod
     def load(cls, folder: Path) -> "Labels":
-        """Read what `save` wrote; raises `ArtifactError` where it is missing or damaged."""
+        """Load both files; raises `ArtifactError` where one is missing or damaged."""
         try:
             with np.load(folder / "labels.npz") as arrays:
                 flat, lengths, styles, held_out = (arrays[name] for name in ("flat", "lengths", "styles", "held_out"))
         except (OSError, ValueError, KeyError) as error:
-            raise ArtifactError(f"{folder / 'labels.npz'}: no packed labels ({error})") from None
+            raise ArtifactError(f"{folder / 'labels.npz'}: not a file of packed labels ({error})") from None
         return cls(flat, lengths, styles, held_out, Vocabulary.load(folder / "vocabulary.json"))

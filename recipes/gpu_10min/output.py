@@ -3,8 +3,8 @@
 reads, writes  <out>/state/checkpoint.json
                <out>/state/weights-N, momentum-N     pieces of model.safetensors and momentum.safetensors
 
-At most eight files of 16 MiB come back from the machine, 64 MiB together: so the files are cut, and there is only one
-folder of them at any time. `python -m recipes.gpu_10min.output OUT/state FOLDER` joins the pieces to a checkpoint.
+The machine returns at most eight files of 16 MiB each, 64 MiB in all. So the files are split into pieces, and only one
+version of them exists at any time. `python -m recipes.gpu_10min.output OUT/state FOLDER` joins them to a checkpoint.
 """
 
 import ctypes
@@ -24,84 +24,85 @@ from im2latex.errors import ArtifactError
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.engine import TrainingEngine
 from im2latex.training.optim import OPTIMIZER_STATE
-from recipes.half_precision import halve
+from recipes.half_precision import to_half
 
 STATE = "state"
 WEIGHTS = "model.safetensors"
 PIECE_BYTES = 15 * 2**20
-MOST_BYTES = 60 * 2**20
-"""What the state may take: the limit is 64 MiB, and the log and the results come back too."""
-MOST_PIECES = 5
-"""Eight files come back: these, checkpoint.json, the log and the results."""
+MAX_STATE_BYTES = 60 * 2**20
+"""The limit of 64 MiB, less the log and the results."""
+MAX_PIECES = 5
+"""The limit of eight files, less checkpoint.json, the log and the results."""
 _PIECES = {"weights": WEIGHTS, "momentum": OPTIMIZER_STATE}
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
 
-class Output:
-    """The folder whose content comes back, whatever happens."""
+class OutputFolder:
+    """The folder that the machine returns; its state is complete at any moment."""
 
     def __init__(self, out: Path, images: dict[str, int] | None = None) -> None:
-        """`images` are the settings of the training images, which go into the checkpoint."""
+        """`images` are the image settings to store in the checkpoint."""
         self.out, self._images = out, images or {}
         out.mkdir(parents=True, exist_ok=True)
-        # Outside, where it cannot come back half written; but a folder can be renamed on one disk only.
-        outside = out.resolve().parent
-        beside = outside.stat().st_dev == out.stat().st_dev and os.access(outside, os.W_OK)
-        self._draft = (outside if beside else out) / f".{out.name}.draft"
+        # Write outside of `out` where possible, so that no partial state is returned; rename needs one file system.
+        parent = out.resolve().parent
+        renamable = parent.stat().st_dev == out.stat().st_dev and os.access(parent, os.W_OK)
+        self._draft = (parent if renamable else out) / f".{out.name}.draft"
 
-    def write(self, engine: TrainingEngine) -> int:
-        """Put the averaged weights and the momentum of a training there; returns their bytes.
+    def save(self, engine: TrainingEngine) -> int:
+        """Save averaged weights and momentum; returns their size in bytes.
 
-        Raises `ArtifactError` where they are more than what comes back; what was there stays.
+        Raises `ArtifactError` where they exceed the limits; the earlier state stays.
         """
         shutil.rmtree(self._draft, ignore_errors=True)
         with tempfile.TemporaryDirectory() as name:
-            whole = Path(name)
+            folder = Path(name)
             checkpoint = engine.checkpoint("last")
-            halve(checkpoint.network)
-            save_checkpoint(replace(checkpoint, images=self._images), whole)
-            save_file(engine.optimizer_state(), whole / OPTIMIZER_STATE)
-            split(whole, self._draft)
-        return self._put()
+            to_half(checkpoint.network)
+            save_checkpoint(replace(checkpoint, images=self._images), folder)
+            save_file(engine.optimizer_state(), folder / OPTIMIZER_STATE)
+            split(folder, self._draft)
+        return self._replace_state()
 
-    def keep(self, start: Path) -> int:
-        """Put there what a run goes on from, see `join`."""
+    def copy(self, start: Path) -> int:
+        """Save the state or checkpoint `start`, see `join`; returns its size in bytes."""
         shutil.rmtree(self._draft, ignore_errors=True)
         with tempfile.TemporaryDirectory() as name:
             join(start, Path(name))
             split(Path(name), self._draft)
-        return self._put()
+        return self._replace_state()
 
-    def _put(self) -> int:
+    def _replace_state(self) -> int:
         size = sum(path.stat().st_size for path in self._draft.iterdir())
         pieces = len([path for path in self._draft.iterdir() if path.suffix != ".json"])
-        if size > MOST_BYTES or pieces > MOST_PIECES:
+        if size > MAX_STATE_BYTES or pieces > MAX_PIECES:
             raise ArtifactError(
-                f"{self.out}: the state has {size / 2**20:.1f} MiB in {pieces} pieces; at most {MOST_BYTES >> 20} MiB "
-                f"in {MOST_PIECES} come back: take a smaller model or vocabulary"
+                f"{self.out}: the state has {size / 2**20:.1f} MiB in {pieces} pieces, the limits are "
+                f"{MAX_STATE_BYTES >> 20} MiB and {MAX_PIECES}; choose a smaller model or vocabulary"
             )
-        swap(self._draft, self.out / STATE)
+        replace_folder(self._draft, self.out / STATE)
         shutil.rmtree(self._draft, ignore_errors=True)
         return size
 
 
-def swap(new: Path, place: Path) -> None:
-    """Put the folder `new` at `place`; at every moment a whole folder is there, once there was one.
+def replace_folder(new: Path, target: Path) -> None:
+    """Move the folder `new` to `target`, so that a complete folder exists at any moment.
 
-    What was there is then at `new`, or gone. Linux exchanges two names in one call (renameat2(2)); where a file
-    system cannot, both folders stand side by side between two calls.
+    Linux exchanges two names atomically (renameat2(2)); `new` is then the old folder. On a file system without it, the
+    new folder is `<target>-newer` until the old one is removed.
     """
-    if not place.exists():
-        new.rename(place)
-    elif not _exchanged(new, place):
-        second = place.with_name(f"{place.name}-newer")
-        shutil.rmtree(second, ignore_errors=True)
-        new.rename(second)
-        shutil.rmtree(place)
-        second.rename(place)
+    if not target.exists():
+        new.rename(target)
+    elif not _exchange(new, target):
+        newer = target.with_name(f"{target.name}-newer")
+        shutil.rmtree(newer, ignore_errors=True)
+        new.rename(newer)
+        shutil.rmtree(target)
+        newer.rename(target)
 
 
-def _exchanged(one: Path, other: Path) -> bool:
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names; False where the system cannot."""
     function = _renameat2()
     return function is not None and not function(
         _AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE
@@ -110,33 +111,35 @@ def _exchanged(one: Path, other: Path) -> bool:
 
 @cache
 def _renameat2() -> Callable[..., int] | None:
-    """The C function; None where the system has none."""
+    """The C function, None where the C library lacks it."""
     function = getattr(ctypes.CDLL(None), "renameat2", None)
     return function if callable(function) else None
 
 
-def split(whole: Path, pieces: Path) -> None:
-    """Cut the files of a checkpoint folder to pieces, and copy the others."""
-    pieces.mkdir(parents=True)
-    for path in whole.iterdir():
+def split(folder: Path, state: Path) -> None:
+    """Split the weights and momentum of a checkpoint folder into pieces, and copy the other files."""
+    state.mkdir(parents=True)
+    for path in folder.iterdir():
         name = next((piece for piece, file in _PIECES.items() if file == path.name), None)
         if name is None:
-            shutil.copyfile(path, pieces / path.name)
+            shutil.copyfile(path, state / path.name)
             continue
         content = path.read_bytes()
         for number, start in enumerate(range(0, len(content), PIECE_BYTES)):
-            (pieces / f"{name}-{number}").write_bytes(content[start : start + PIECE_BYTES])
+            (state / f"{name}-{number}").write_bytes(content[start : start + PIECE_BYTES])
 
 
 def join(state: Path, folder: Path) -> None:
-    """Put pieces together to a checkpoint folder, momentum where there is any; raises `ArtifactError` without.
+    """Join the pieces to a checkpoint folder, with momentum if there is any.
 
-    A checkpoint folder itself, as the released one, will do.
+    `state` may be a checkpoint folder too, such as the released one. Raises `ArtifactError` without a checkpoint.json.
     """
     if not (state / "checkpoint.json").is_file() and (state.with_name(f"{state.name}-newer")).is_dir():
         state = state.with_name(f"{state.name}-newer")
     if not (state / "checkpoint.json").is_file():
-        raise ArtifactError(f"{state}: holds no checkpoint.json; name the folder {STATE} that came back")
+        raise ArtifactError(
+            f"{state}: no checkpoint.json; pass the folder {STATE} of an earlier run, or a checkpoint folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(state / "checkpoint.json", folder / "checkpoint.json")
     for piece, file in _PIECES.items():

@@ -1,13 +1,13 @@
 """Parallel rendering of packed labels into one pixel file: python -m recipes.gpu_10min.render DATA WORK
 
 reads          DATA/labels.npz, vocabulary.json, buckets.json; params.yaml: render
-reads, writes  WORK/pixels.u8     images row by row, one after the other, uint8, 255 paper
-               WORK/pixels.next   where the next chunk of images goes
-               WORK/rows.i64      image, first pixel, height, width of each image, as they come; 0 x 0: not drawn
+reads, writes  WORK/pixels.u8     pixels of all images, concatenated, uint8, 255 is paper
+               WORK/pixels.next   offset of the next chunk of images
+               WORK/rows.i64      image index, offset, height, width in order of completion; 0 x 0: failed
 
-Image `pass * N + label` is the label in its style number `pass`: all labels are drawn once before any is drawn again.
-A reader that maps the file takes every complete row of rows.i64: its pixels are there. A call that finds files goes on
-with the images that have no row yet.
+Image index `k * N + label` is the label in its k-th style: all labels are rendered once before any is rendered again.
+A row is appended after its pixels, so a reader may use every complete row. A later call resumes with the images that
+have no row.
 """
 
 import fcntl
@@ -31,43 +31,43 @@ from pipeline.project_renderer import RenderStageParams
 from recipes.gpu_10min.labels import Labels
 
 CHUNK = 250
-"""Labels that a process draws at a time, all in one style: each call of TeX starts anew."""
+"""Labels that a worker renders at a time, all in one style: every chunk starts TeX once."""
 BLOCK = 20_000
-"""Labels that are sorted by style before they are cut into chunks."""
+"""Labels that are grouped by style before they are split into chunks."""
 PIXELS, NEXT, ROWS = "pixels.u8", "pixels.next", "rows.i64"
 COLUMNS = 4
 _NICENESS = 10
-"""The training, which shares the cores, goes first."""
+"""Lower priority than the training, which shares the cores."""
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """The work on one chunk: image numbers and texts to rows, and pixels to the file."""
+class RenderChunk:
+    """Task of a worker: render one chunk, write its pixels to the file and return its rows."""
 
     stage: RenderStageParams
     work: Path
-    most: tuple[int, int]
+    max_size: tuple[int, int]
 
-    def __call__(self, style: int, numbers: Sequence[int], texts: Sequence[str]) -> bytes:
-        """The rows of the chunk as bytes; images larger than `most` (h, w) count as not drawn."""
-        rows = np.zeros((len(numbers), COLUMNS), dtype=np.int64)
-        rows[:, 0] = numbers
+    def __call__(self, style: int, indices: Sequence[int], latex: Sequence[str]) -> bytes:
+        """Return the rows as bytes; images larger than `max_size` (h, w) count as failed."""
+        rows = np.zeros((len(indices), COLUMNS), dtype=np.int64)
+        rows[:, 0] = indices
         images: list[bytes] = []
         size = 0
-        rendered = all_styles(self.stage.renderer, self.stage.styles)[style]
-        renderer, image = create_renderer(rendered.renderer), rendered.image_params(self.stage.image)
-        for place, rendering in enumerate(render_dataset_images(renderer, texts, image)):
+        render_style = all_styles(self.stage.renderer, self.stage.styles)[style]
+        renderer, image = create_renderer(render_style.renderer), render_style.image_params(self.stage.image)
+        for row, rendering in enumerate(render_dataset_images(renderer, latex, image)):
             pixels = rendering.pixels
             if pixels is None:
                 continue
             height, width = pixels.shape
-            if height <= self.most[0] and width <= self.most[1]:
-                rows[place, 1:] = size, height, width
+            if height <= self.max_size[0] and width <= self.max_size[1]:
+                rows[row, 1:] = size, height, width
                 images.append(pixels.tobytes())
                 size += pixels.size
-        start = _reserved(self.work / NEXT, size)
+        start = _reserve(self.work / NEXT, size)
         with (self.work / PIXELS).open("r+b") as file:
             file.seek(start)
             file.write(b"".join(images))
@@ -76,7 +76,7 @@ class Drawing:
 
 
 def read_rows(work: Path, first: int = 0) -> Ints:
-    """The complete rows (N, 4) that are there, from the row `first` on."""
+    """The complete rows (N, 4), from row `first` on."""
     path = work / ROWS
     if not path.is_file():
         return np.empty((0, COLUMNS), dtype=np.int64)
@@ -87,8 +87,8 @@ def read_rows(work: Path, first: int = 0) -> Ints:
     return np.frombuffer(content, dtype=np.int64, count=whole).reshape(-1, COLUMNS)
 
 
-def _reserved(path: Path, size: int) -> int:
-    """The first of `size` pixels that no other process gets."""
+def _reserve(path: Path, size: int) -> int:
+    """Reserve `size` pixels for this process; returns their offset."""
     with path.open("r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         start = int(file.read() or 0)
@@ -98,46 +98,46 @@ def _reserved(path: Path, size: int) -> int:
 
 
 def main(data: Path, work: Path) -> None:
-    """Draw what has not been drawn."""
+    """Render the images that have no row yet."""
     os.nice(_NICENESS)
     labels = Labels.load(data)
     work.mkdir(parents=True, exist_ok=True)
     for name in (PIXELS, NEXT):
         (work / name).touch()
     rows = read_rows(work)
-    _cut(work / ROWS, len(rows))
-    drawn = np.zeros(labels.styles.size, dtype=np.bool_)
-    drawn[rows[:, 0]] = True
+    _truncate(work / ROWS, len(rows))
+    done = np.zeros(labels.styles.size, dtype=np.bool_)
+    done[rows[:, 0]] = True
     shapes = load_shapes(data / "buckets.json")
     stage = load_section("render", RenderStageParams)
-    drawing = Drawing(stage, work, (int(shapes[:, 0].max()), int(shapes[:, 1].max())))
-    workers = max(1, worker_count() - 1)  # one core is the training's
+    render_chunk = RenderChunk(stage, work, (int(shapes[:, 0].max()), int(shapes[:, 1].max())))
+    workers = max(1, worker_count() - 1)  # one core is left to the training
     pool = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="3*n_jobs")
-    chunks = _chunks(labels, drawn)
+    chunks = _chunks(labels, done)
     with (work / ROWS).open("ab", buffering=0) as file:
-        for found in pool(delayed(drawing)(*chunk) for chunk in chunks):
-            file.write(found)
+        for new_rows in pool(delayed(render_chunk)(*chunk) for chunk in chunks):
+            file.write(new_rows)
 
 
-def _chunks(labels: Labels, drawn: NDArray[np.bool_]) -> Iterator[tuple[int, list[int], list[str]]]:
-    """Style, images and texts of some labels at a time: those to validate on first, then pass after pass."""
+def _chunks(labels: Labels, done: NDArray[np.bool_]) -> Iterator[tuple[int, list[int], list[str]]]:
+    """Style, image indices and LaTeX of each chunk: held-out labels first, then one pass over all labels per style."""
     held_out = labels.held_out
-    for turn in range(labels.styles.shape[1]):
-        due = ~drawn[turn * len(labels) : (turn + 1) * len(labels)]
-        first = np.flatnonzero(due & held_out) if turn == 0 else np.empty(0, dtype=np.int64)
-        others = np.flatnonzero(due & ~held_out)
+    for k in range(labels.styles.shape[1]):
+        pending = ~done[k * len(labels) : (k + 1) * len(labels)]
+        first = np.flatnonzero(pending & held_out) if k == 0 else np.empty(0, dtype=np.int64)
+        others = np.flatnonzero(pending & ~held_out)
         for block in (first, *(others[start : start + BLOCK] for start in range(0, len(others), BLOCK))):
-            styles = labels.styles[block, turn]
+            styles = labels.styles[block, k]
             for style in np.unique(styles).tolist():
-                alike: list[int] = block[styles == style].tolist()
-                for start in range(0, len(alike), CHUNK):
-                    part = alike[start : start + CHUNK]
-                    texts = [labels.text(number) for number in part]
-                    yield style, [turn * len(labels) + number for number in part], texts
+                same_style: list[int] = block[styles == style].tolist()
+                for start in range(0, len(same_style), CHUNK):
+                    chunk = same_style[start : start + CHUNK]
+                    latex = [labels.latex(index) for index in chunk]
+                    yield style, [k * len(labels) + index for index in chunk], latex
 
 
-def _cut(path: Path, rows: int) -> None:
-    """Remove what a kill left of a row."""
+def _truncate(path: Path, rows: int) -> None:
+    """Remove the incomplete row that a killed process left."""
     if path.is_file():
         os.truncate(path, 8 * COLUMNS * rows)
 

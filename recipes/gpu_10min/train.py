@@ -1,13 +1,13 @@
 """Training on packed labels until a deadline: python -m recipes.gpu_10min.train --help
 
 reads   params.yaml, data/ (labels.npz, vocabulary.json, buckets.json), START
-writes  OUT/state/           weights and momentum (recipes.gpu_10min.output), from the first second on
+writes  OUT/state/           weights and momentum (recipes.gpu_10min.output), complete at any moment
         OUT/curve.jsonl      losses, rates and images by seconds
         OUT/results.json     speed, memory and the scores of one validation at the end
-        WORK/                images, which a later call on the same machine goes on with
+        WORK/                images, which a later call on the same machine reuses
 
-Images are drawn by another process meanwhile. The learning rate follows the clock, so that it is zero when the time
-is over. A signal to stop, or the end of the time, leaves the weights of that moment; a kill those of a minute ago.
+Another process renders images meanwhile. The learning rate follows the clock, so that it reaches zero at the deadline.
+At a signal to stop and at the deadline the current weights are saved; after a kill those of the last save are left.
 """
 
 import json
@@ -35,28 +35,28 @@ from im2latex.training.engine import TrainingEngine
 from im2latex.training.finetune import open_pretrained
 from im2latex.training.signals import Requests, signal_requests
 from im2latex.training.validation import Validation
-from recipes.gpu_10min.images import ArrivingBatches, ArrivingSamples, HeldOut
+from recipes.gpu_10min.images import StreamingBatchLoader, StreamingDataset, ValidationDataset
 from recipes.gpu_10min.labels import Labels
-from recipes.gpu_10min.output import Output, join
-from recipes.overrides import assignment
+from recipes.gpu_10min.output import OutputFolder, join
+from recipes.overrides import parse_assignment
 
 DATA = Path("data")
-FIRST = 60_000
+MIN_IMAGES = 60_000
 RESERVE = 20.0
-EVERY = 60.0
-_POLL = 0.2
-_ENDLESS = 2**62
+SAVE_EVERY = 60.0
+_POLL_SECONDS = 0.2
+_NO_LIMIT = 2**62
 
 
-class Recorder:
+class CurveLog:
     """Rows of curve.jsonl."""
 
-    def __init__(self, out: Path, began: float) -> None:
-        self._path, self._began, self._rows = out / "curve.jsonl", began, list[str]()
+    def __init__(self, out: Path, started: float) -> None:
+        self._path, self._started, self._rows = out / "curve.jsonl", started, list[str]()
 
     def __call__(self, row: dict[str, float | int | str]) -> None:
-        """Add a row with the seconds since the start, and show it."""
-        line = json.dumps({"seconds": round(time.time() - self._began, 1)} | row)
+        """Append a row with the seconds since the start, and print it."""
+        line = json.dumps({"seconds": round(time.time() - self._started, 1)} | row)
         self._rows.append(line)
         text = "\n".join(self._rows) + "\n"
         atomic_write(self._path, lambda path: path.write_text(text, encoding="utf-8"))
@@ -64,20 +64,21 @@ class Recorder:
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="what comes back from the machine")],
-    work: Annotated[Path, typer.Argument(help="images, kept for a later call")],
-    until: Annotated[float, typer.Option(help="when to have ended, in seconds since 1970")],
-    start: Annotated[Path | None, typer.Option(help="`state` of an earlier run or a checkpoint to go on from")] = None,
-    first: Annotated[int, typer.Option(help="images at which training begins")] = FIRST,
-    reserve: Annotated[float, typer.Option(help="seconds kept for the last validation and writing")] = RESERVE,
-    every: Annotated[float, typer.Option(help="seconds between two writings of the weights")] = EVERY,
+    out: Annotated[Path, typer.Argument(help="output folder")],
+    work: Annotated[Path, typer.Argument(help="folder of the images, which a later call reuses")],
+    until: Annotated[float, typer.Option(help="time of the end, in seconds since 1970")],
+    start: Annotated[Path | None, typer.Option(help="state of an earlier run, or a checkpoint")] = None,
+    min_images: Annotated[int, typer.Option(help="rendered images at which training starts")] = MIN_IMAGES,
+    reserve: Annotated[float, typer.Option(help="seconds for the final save and validation")] = RESERVE,
+    save_every: Annotated[float, typer.Option(help="seconds between saves of the weights")] = SAVE_EVERY,
     set_value: Annotated[list[str] | None, typer.Option("--set", "-S", help="a.b.c=VALUE below `train`")] = None,
 ) -> None:
-    """Draw, train, validate once."""
-    record = Recorder(_made(out), time.time())
+    """Render and train until the deadline, then validate once."""
+    out.mkdir(parents=True, exist_ok=True)
+    log = CurveLog(out, time.time())
     try:
         with signal_requests() as requests:
-            _train(_params(set_value or []), out, work, until, start, first, reserve, every, record, requests)
+            _train(_params(set_value or []), out, work, until, start, min_images, reserve, save_every, log, requests)
     except Im2LatexError as error:
         typer.echo(f"train: {error}", err=True)
         sys.exit(error.exit_code)
@@ -86,7 +87,7 @@ def main(
 def _params(assignments: list[str]) -> TrainParams:
     values = load_yaml(Path("params.yaml"))["train"]
     for text in assignments:
-        values = merge(values, assignment(text))
+        values = merge(values, parse_assignment(text))
     return check(values, TrainParams, "train")
 
 
@@ -96,70 +97,70 @@ def _train(
     work: Path,
     until: float,
     start: Path | None,
-    first: int,
+    min_images: int,
     reserve: float,
-    every: float,
-    record: Recorder,
+    save_every: float,
+    log: CurveLog,
     requests: Requests,
 ) -> None:
     render = load_yaml(Path("params.yaml"))["render"]
-    output = Output(out, {"dpi": render["renderer"]["dpi"], **render["image"]})
+    output = OutputFolder(out, {"dpi": render["renderer"]["dpi"], **render["image"]})
     if start is not None:
-        output.keep(start)  # so that a kill in the first seconds leaves what came
-    with _rendering(work) as renderer:
-        engine, batches, samples = _made_engine(params, work, start)
-        size = output.write(engine)
-        record({"event": "ready", "devices": describe_devices(), "state_mb": round(size / 2**20, 2)})
-        _wait(batches, renderer, first, time.time() + (until - time.time()) / 3, requests)
-        record({"event": "first step", "images": samples.arrived})
+        output.copy(start)  # so that a kill before the first save leaves a state
+    with _render_process(work) as renderer:
+        engine, loader, samples = _create_engine(params, work, start)
+        size = output.save(engine)
+        log({"event": "ready", "devices": describe_devices(), "state_mb": round(size / 2**20, 2)})
+        _wait(loader, renderer, min_images, time.time() + (until - time.time()) / 3, requests)
+        log({"event": "first step", "images": samples.num_images})
         deadline = until - reserve
         _set_deadline(engine, deadline - time.time())
-        began, written = time.time(), time.time()
+        started = saved = time.time()
         while not engine.finished and not requests.stop:
             engine.train_step()
-            if time.time() - written >= every:
-                written = time.time()
-                row = _row(engine, samples, began)
-                output.write(engine)
-                record(row)
+            if time.time() - saved >= save_every:
+                saved = time.time()
+                row = _row(engine, samples, started)
+                output.save(engine)
+                log(row)
     engine.check_losses()
     engine.update_batch_norm()
-    output.write(engine)
-    trained = _row(engine, samples, began) | {"event": "trained"}
-    record(trained)
-    results = trained | {"devices": describe_devices(), "peak_mb": _peak_mb(), "refused": samples.refused}
+    output.save(engine)
+    trained = _row(engine, samples, started) | {"event": "trained"}
+    log(trained)
+    results = trained | {"devices": describe_devices(), "peak_mb": _peak_mb(), "rejected": samples.num_rejected}
     _save_results(out, results)
     if not requests.stop:
-        held_out = HeldOut(samples)
+        held_out = ValidationDataset(samples)
         if len(held_out):
             params = engine.params
-            # A search takes up to 224 steps a batch, most of which wait for Python: there is no time for it here.
+            # Greedy search takes up to 224 decoder steps a batch, bound by Python: too long here.
             validation = Validation(held_out, params.validation_samples, params.batches, search=False)
             scores: dict[str, float | int | str] = {**engine.evaluate(validation)}
-            record(scores | {"event": "validated"})
+            log(scores | {"event": "validated"})
             _save_results(out, results | scores)
 
 
-def _made_engine(
+def _create_engine(
     params: TrainParams, work: Path, start: Path | None
-) -> tuple[TrainingEngine, ArrivingBatches, ArrivingSamples]:
-    """The training, with the weights and the momentum of `start`."""
+) -> tuple[TrainingEngine, StreamingBatchLoader, StreamingDataset]:
+    """The engine, with weights and momentum of `start`."""
     labels = Labels.load(DATA)
     accelerator = project_section(TrainerParams, "trainer").accelerator
     precision = choose_precision(params.precision, accelerator)
     params = params.model_copy(update={"precision": precision})
     fabric = launch(accelerator, 1, precision, unused_weights=False)
     bucket = load_section("bucket", BucketParams)
-    samples = ArrivingSamples(labels, load_shapes(DATA / "buckets.json"), bucket, work, fabric.device)
-    batches = ArrivingBatches(samples, params.batches, params.seed)
+    samples = StreamingDataset(labels, load_shapes(DATA / "buckets.json"), bucket, work, fabric.device)
+    loader = StreamingBatchLoader(samples, params.batches, params.seed)
     with tempfile.TemporaryDirectory() as name:
-        loaded = None
+        pretrained = None
         if start is not None:
             join(start, Path(name))
-            loaded = open_pretrained(name)
-        engine = TrainingEngine(fabric, params, samples, labels.vocabulary, labels.digest, work, loaded, batches)
-    engine.state.total = params.budget.samples or _ENDLESS
-    return engine, batches, samples
+            pretrained = open_pretrained(name)
+        engine = TrainingEngine(fabric, params, samples, labels.vocabulary, labels.digest, work, pretrained, loader)
+    engine.state.total = params.budget.samples or _NO_LIMIT
+    return engine, loader, samples
 
 
 def _set_deadline(engine: TrainingEngine, seconds: float) -> None:
@@ -168,22 +169,24 @@ def _set_deadline(engine: TrainingEngine, seconds: float) -> None:
 
 
 def _wait(
-    batches: ArrivingBatches, renderer: subprocess.Popen[bytes], first: int, latest: float, requests: Requests
+    loader: StreamingBatchLoader, renderer: subprocess.Popen[bytes], min_images: int, latest: float, requests: Requests
 ) -> None:
-    """Until so many images are there, or all, or some and it is late; raises `InputError` where none came."""
+    """Wait for `min_images` images, for all, or for some until `latest`; raises `InputError` if none is rendered."""
     while not requests.stop:
-        ended = renderer.poll() is not None  # asked first: what it wrote last is taken then
-        count = batches.take()
-        if count >= first or (count and (ended or time.time() > latest)):
+        ended = renderer.poll() is not None  # before the update, which then loads the last images
+        count = loader.update()
+        if count >= min_images or (count and (ended or time.time() > latest)):
             return
         if ended:
-            raise InputError(f"no label was drawn, and the renderer ended with status {renderer.returncode}")
-        time.sleep(_POLL)
+            raise InputError(
+                f"no label was rendered; the render process ended with status {renderer.returncode}: see above"
+            )
+        time.sleep(_POLL_SECONDS)
 
 
 @contextmanager
-def _rendering(work: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The process that draws, which ends with this one."""
+def _render_process(work: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The process that renders; it ends with this one."""
     command = [sys.executable, "-m", "recipes.gpu_10min.render", str(DATA), str(work)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     process = subprocess.Popen(command, env=environment, preexec_fn=exit_with_parent(os.getpid()))
@@ -194,19 +197,19 @@ def _rendering(work: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def _row(engine: TrainingEngine, samples: ArrivingSamples, began: float) -> dict[str, float | int | str]:
+def _row(engine: TrainingEngine, samples: StreamingDataset, started: float) -> dict[str, float | int | str]:
     state = engine.state
     losses = state.loss_monitor.losses
-    queued = time.time()
+    before = time.time()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     row: dict[str, float | int | str] = {
         "samples": state.seen,
         "steps": state.step,
-        "samples_per_second": round(state.seen / max(1e-9, time.time() - began), 1),
-        "images": samples.arrived,
-        "spent": round(engine.budget_used, 4),
-        "queued_seconds": round(time.time() - queued, 3),  # work that the device still had: near 0, it waits for Python
+        "samples_per_second": round(state.seen / max(1e-9, time.time() - started), 1),
+        "images": samples.num_images,
+        "budget_used": round(engine.budget_used, 4),
+        "queued_seconds": round(time.time() - before, 3),  # work queued on the device; near 0 it waits for Python
     }
     if losses:
         row["train_loss"] = round(sum(losses) / len(losses), 4)
@@ -221,11 +224,6 @@ def _peak_mb() -> int:
 def _save_results(out: Path, results: dict[str, float | int | str]) -> None:
     text = json.dumps(results, indent=1) + "\n"
     atomic_write(out / "results.json", lambda path: path.write_text(text, encoding="utf-8"))
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from im2latex.cli import app
 from im2latex.config import merge
-from recipes.overrides import assignment
+from recipes.overrides import parse_assignment
 from tests.pipeline.conftest import run
 from tests.pipeline.test_graph import STAGES
 
@@ -108,7 +108,7 @@ def set_value(text: str) -> None:
     """Change ./params.yaml as `-S` of DVC does, and refuse a key that is not there."""
     path = Path("params.yaml")
     values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    changes = assignment(text)
+    changes = parse_assignment(text)
     assert _known(values, changes), f"{text}: params.yaml has no such key"
     path.write_text(yaml.safe_dump(merge(values, changes)), encoding="utf-8")
 

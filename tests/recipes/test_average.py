@@ -1,4 +1,4 @@
-"""The weights between a checkpoint and a later one over another vocabulary."""
+"""Averages of a checkpoint and a fine-tuned one with another vocabulary."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.toy_fixtures import LETTERS, model, network, recipe, values, vocabula
 __all__ = ["model", "network", "recipe", "values", "vocabulary"]
 
 
-def test_weights_lie_between_and_rows_follow_their_tokens(
+def test_weights_are_interpolated_and_rows_follow_their_tokens(
     network: Network, model: ModelParams, vocabulary: Vocabulary, tmp_path: Path
 ) -> None:
     other = Vocabulary([*SPECIALS, *LETTERS[::-1], "new"])

@@ -16,7 +16,7 @@ from tests.pipeline.conftest import run
 
 @pytest.fixture
 def prepared(project: Path, set_params: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch) -> Path:
-    set_params({"train": {"accelerator": "cpu", "budget": {"minutes": 1}}})
+    set_params({"trainer": {"accelerator": "cpu"}, "train": {"budget": {"minutes": 1}}})
     run("normalize", "render", "tokenize", "filter", "bucket")
     monkeypatch.setattr("im2latex.rendering.dataset_images.create_renderer", lambda params: FakeRenderer())
     monkeypatch.setattr(evaluate, "project_renderer", FakeRenderer)
@@ -25,10 +25,10 @@ def prepared(project: Path, set_params: Callable[[dict[str, Any]], None], monkey
     return project
 
 
-def test_bold_is_counted_where_it_is_and_where_it_is_not() -> None:
+def test_bold_rates_by_length() -> None:
     references = ["x", "\\mathbf { x }", "\\mathbf { y }", "a + b + c", "\\mathbf { x } + 1"]
     hypotheses = ["\\mathbf { x }", "\\boldsymbol { x }", "y", "a + b + c", ""]
-    found = evaluate._by_length(references, hypotheses, FakeRenderer())
+    found = evaluate._score_by_length(references, hypotheses, FakeRenderer())
     assert found["1-3"]["bold_invented"] == 1.0
     assert found["4-12"] | {"bleu": 0} == found["4-12"] | {
         "bleu": 0,

@@ -6,7 +6,7 @@ import pytest
 
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.sandbox import process
-from recipes.portable_tex import _map_of, collect
+from recipes.portable_tex import _filter_font_map, collect
 
 PARAMS = RenderParams(rasterizer="pdfium")
 FORMULAS = [r"x^{2} + \mathbb{R}", r"\int_{0}^{1} \mathfrak{g} \, dx"]
@@ -14,7 +14,7 @@ OTHERS = [r"\mathscr{L} \leq \sum_{n} \mathbf{a}_{n}", r"\widehat{xyz} + \tiny"]
 
 
 @pytest.mark.needs_tex
-def test_it_draws_the_same_where_there_is_no_tex(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_portable_tex_renders_the_same_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = TexRenderer(PARAMS)
     expected, identity = here.render([*FORMULAS, *OTHERS]), here.identity
     collect(tmp_path / "packed", [PARAMS], FORMULAS)
@@ -38,8 +38,8 @@ def test_it_draws_the_same_where_there_is_no_tex(tmp_path: Path, monkeypatch: py
     process.output_lines.cache_clear()
 
 
-def test_the_font_map_names_what_is_there(tmp_path: Path) -> None:
+def test_the_font_map_lists_packed_fonts_only(tmp_path: Path) -> None:
     path = tmp_path / "pdftex.map"
     path.write_text("cmr10 CMR10 <cmr10.pfb\nptm Times <8r.enc <utm.pfb\n% remark\nmsbm10 MSBM10 <msbm10.pfb\n")
-    kept = dict.fromkeys(("cmr10.pfb", "utm.pfb"), path)
-    assert _map_of(path, kept) == "cmr10 CMR10 <cmr10.pfb\n"
+    files = dict.fromkeys(("cmr10.pfb", "utm.pfb"), path)
+    assert _filter_font_map(path, files) == "cmr10 CMR10 <cmr10.pfb\n"

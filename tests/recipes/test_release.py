@@ -19,7 +19,7 @@ def trained(tmp_path: Path) -> Checkpoint:
     return load_checkpoint(tmp_path / "trained")
 
 
-def test_a_checkpoint_is_halved_and_reads_alike(trained: Checkpoint, tmp_path: Path, shards: Path) -> None:
+def test_half_precision_predicts_the_same(trained: Checkpoint, tmp_path: Path, shards: Path) -> None:
     out = tmp_path / "released"
     out.mkdir()
     (out / "README.md").write_text("the model card")
@@ -35,7 +35,7 @@ def test_a_checkpoint_is_halved_and_reads_alike(trained: Checkpoint, tmp_path: P
         torch.testing.assert_close(weight, trained.network.state_dict()[name], rtol=1e-3, atol=1e-6)
 
 
-def test_statistics_of_batch_norms_may_exceed_half_precision(trained: Checkpoint, tmp_path: Path, shards: Path) -> None:
+def test_batch_norm_statistics_may_exceed_half_precision(trained: Checkpoint, tmp_path: Path, shards: Path) -> None:
     variance = trained.network.state_dict()["encoder.stages.1.running_var"].fill_(1e6)
     save_checkpoint(trained, tmp_path / "trained")
     release.main(tmp_path / "trained", shards, tmp_path / "released", 10)
@@ -43,21 +43,21 @@ def test_statistics_of_batch_norms_may_exceed_half_precision(trained: Checkpoint
     assert torch.equal(found, variance)
 
 
-def test_what_is_too_large_is_not_released(
+def test_a_large_checkpoint_is_not_released(
     trained: Checkpoint, tmp_path: Path, shards: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(release, "MOST_BYTES", 1000)
+    monkeypatch.setattr(release, "MAX_BYTES", 1000)
     with pytest.raises(ArtifactError, match="MB in half precision"):
         release.main(tmp_path / "trained", shards, tmp_path / "released", 10)
     assert not (tmp_path / "released").exists()
 
 
-def test_what_reads_otherwise_is_not_released(
+def test_a_checkpoint_with_other_predictions_is_not_released(
     trained: Checkpoint, tmp_path: Path, shards: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Weights too large for half precision become infinite."""
     monkeypatch.setattr(release, "compare", lambda full, half: (0.5, 0.0))
-    with pytest.raises(ArtifactError, match="read alike"):
+    with pytest.raises(ArtifactError, match="predictions stay equal"):
         release.main(tmp_path / "trained", shards, tmp_path / "released", 10)
     with torch.no_grad():
         next(trained.network.encoder.parameters()).fill_(1e6)

@@ -1,11 +1,11 @@
-"""Formulas on a page of headless Chromium; skipped where it, or the engine, is not there."""
+"""Screenshots of headless Chromium; skipped without it or the engine."""
 
 import shutil
 
 import numpy as np
 import pytest
 
-from benchmarks.robustness.browser import ENGINES, Page
+from benchmarks.robustness.browser import ENGINES, BrowserRenderer
 
 pytestmark = [
     pytest.mark.slow,
@@ -14,9 +14,9 @@ pytestmark = [
 ]
 
 
-def test_katex_draws_what_it_knows_in_the_colours_of_the_page_and_refuses_the_rest() -> None:
-    page = Page("katex", 2, ink="#d4d4d4", paper="#1e1e1e")
-    fraction, unknown = page.draw([r"\frac { a } { b }", r"\unknownmacro"])
+def test_katex_renders_in_the_colours_of_the_page_and_reports_unsupported_commands() -> None:
+    renderer = BrowserRenderer("katex", 2, ink="#d4d4d4", paper="#1e1e1e")
+    fraction, unknown = renderer.render([r"\frac { a } { b }", r"\unknownmacro"])
     assert fraction.pixels is not None
     assert fraction.pixels.shape[2] == 3
     assert fraction.pixels[0, 0].tolist() == [0x1E] * 3

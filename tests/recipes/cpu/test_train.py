@@ -1,4 +1,4 @@
-"""A long training in stretches: another budget, a last decay, and weights to be tried meanwhile."""
+"""A long training in several runs: larger budgets, a decay branch, and exported weights."""
 
 import json
 import shutil
@@ -43,11 +43,11 @@ def data(
     return Path("data")
 
 
-def go(data: Path, samples: int, **options: Any) -> Path:
-    """One call with a budget of so many samples; returns the folder of the run."""
-    given: dict[str, Any] = {"state": None, "minutes": None, "decay_samples": None, "threads": None} | options
+def train(data: Path, samples: int, **options: Any) -> Path:
+    """Call the recipe with a budget of samples; returns the folder of the run."""
+    arguments: dict[str, Any] = {"state": None, "minutes": None, "decay_samples": None, "threads": None} | options
     budget = [f"train.budget={{samples: {samples}}}"]
-    train_cpu.main(data, Path("overrides.yaml"), set_value=budget, **given)
+    train_cpu.main(data, Path("overrides.yaml"), set_value=budget, **arguments)
     [folder] = (state_root() / "train").iterdir()
     return folder
 
@@ -56,23 +56,23 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return dict(load_checkpoint(folder / "checkpoint").network.state_dict())
 
 
-def test_stretches_add_up_to_one_run(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = weights(go(data, 160))
+def test_several_calls_equal_one_run(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = weights(train(data, 160))
     shutil.rmtree("kept")
-    go(data, 40)
-    shutil.copytree("data", "another/data")  # another checkout, with the state where it was
+    train(data, 40)
+    shutil.copytree("data", "another/data")  # another checkout with the same state folder
     for name in ("params.yaml", "overrides.yaml"):
         shutil.copy(name, "another")
     monkeypatch.chdir("another")
-    folder = go(data, 160)
+    folder = train(data, 160)
     assert all(torch.equal(weight, weights(folder)[name]) for name, weight in whole.items())
     rows = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
     assert [row["samples"] for row in rows] == sorted({row["samples"] for row in rows})
-    assert {"val_loss", "processor_seconds"} <= rows[0].keys()
+    assert {"val_loss", "cpu_seconds"} <= rows[0].keys()
 
 
-def test_weights_come_out_in_half_precision_with_their_images(data: Path) -> None:
-    folder = go(data, 40)
+def test_weights_are_exported_in_half_precision_with_image_settings(data: Path) -> None:
+    folder = train(data, 40)
     saved = load_file(folder / "checkpoint/model.safetensors")
     half = {name for name, weight in saved.items() if weight.dtype is torch.float16}
     assert half == {name for name, _ in load_checkpoint(folder / "last").network.named_parameters()}
@@ -80,44 +80,44 @@ def test_weights_come_out_in_half_precision_with_their_images(data: Path) -> Non
     assert load_checkpoint(folder / "checkpoint").images["dpi"] == 200
 
 
-def test_a_last_stretch_decays_a_copy_and_the_run_goes_on(data: Path) -> None:
-    undisturbed = weights(go(data, 120))
+def test_decay_trains_a_copy_and_the_run_resumes(data: Path) -> None:
+    undisturbed = weights(train(data, 120))
     shutil.rmtree("kept")
-    seen = json.loads((go(data, 60) / train_cpu.FINISHED).read_text())["samples"]
-    folder = go(data, 60, decay_samples=40)
+    seen = json.loads((train(data, 60) / train_cpu.FINISHED).read_text())["samples"]
+    folder = train(data, 60, decay_samples=40)
     [branch] = folder.glob("decay-*")
     rows = [json.loads(line) for line in (branch / "curve.jsonl").read_text().splitlines()]
     assert rows[-1]["samples"] >= seen + 40
     assert rows[-1]["learning_rate"] == 0
     assert load_checkpoint(branch / "checkpoint").counts["sample_budget"] == seen + 40
-    assert all(torch.equal(weight, weights(go(data, 120))[name]) for name, weight in undisturbed.items())
+    assert all(torch.equal(weight, weights(train(data, 120))[name]) for name, weight in undisturbed.items())
 
 
-def test_a_stretch_that_was_stopped_goes_on_to_its_own_end(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = json.loads((go(data, 60) / train_cpu.FINISHED).read_text())["samples"]
+def test_an_interrupted_decay_keeps_its_budget(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = json.loads((train(data, 60) / train_cpu.FINISHED).read_text())["samples"]
     with monkeypatch.context() as patch:
-        patch.setattr(train_cpu, "run", lambda *_: None)  # stopped as soon as it was planned
-        go(data, 60, decay_samples=40)
-    folder = go(data, 60, decay_samples=999)
+        patch.setattr(train_cpu, "run", lambda *_: None)  # interrupted before training
+        train(data, 60, decay_samples=40)
+    folder = train(data, 60, decay_samples=999)
     [branch] = folder.glob("decay-*")
     assert json.loads((branch / train_cpu.FINISHED).read_text())["sample_budget"] == seen + 40
 
 
-def test_nothing_to_decay_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_decay_without_a_state_is_an_error(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        go(data, 60, decay_samples=40)
-    assert "holds no state to decay" in capsys.readouterr().err
+        train(data, 60, decay_samples=40)
+    assert "no state to decay from" in capsys.readouterr().err
 
 
-def test_minutes_end_a_call_and_not_the_run(data: Path) -> None:
-    folder = go(data, 10**6, minutes=1e-4)
+def test_minutes_stop_the_call_and_not_the_run(data: Path) -> None:
+    folder = train(data, 10**6, minutes=1e-4)
     seen = torch.load(folder / "state.pt", weights_only=True)["seen"]
     assert not (folder / train_cpu.FINISHED).exists()
-    go(data, seen + 40)
+    train(data, seen + 40)
     assert (folder / train_cpu.FINISHED).exists()
 
 
-def test_other_params_or_data_are_another_run_and_another_budget_is_not(data: Path) -> None:
+def test_the_key_depends_on_parameters_and_data_and_not_on_the_budget(data: Path) -> None:
     keys = set()
     for change in ("seed: 5", "seed: 6", "budget: {samples: 9}", "validation_examples: 1"):
         content = merge(yaml.safe_load(Path("params.yaml").read_text()), {"train": yaml.safe_load(f"{{{change}}}")})

@@ -1,4 +1,4 @@
-"""A dataset from small inputs: its shares, its guards, its account, its bytes."""
+"""A dataset from small inputs: shares, held-out labels, counts, bytes."""
 
 import json
 from collections import Counter
@@ -11,7 +11,7 @@ from im2latex.dataset.readers.layouts import read_raw_formulas
 from im2latex.errors import InputError, ParamsError
 from im2latex.latex.normalizer import NormalizerParams, normalize
 from im2latex.types import RawFormula
-from recipes.dataset.held_out import is_reserved, key
+from recipes.dataset.held_out import is_reserved, label_key
 from tests.recipes.dataset.conftest import CONFIG, PAPERS, Build, rows
 
 
@@ -76,15 +76,15 @@ def test_held_out_papers_and_labels_are_never_used(dataset: Path, build: Build) 
     assert ledger(folder)["inputs"]["papers"]["train formulas"]["reserved_paper"] > 0
     lines = (dataset.parent / "inputs" / "images.jsonl").read_text(encoding="utf-8").splitlines()
     images = [json.loads(line).get("latex") for line in lines]
-    held_out = {key(normalize(text, NormalizerParams())) for text in images if text}
+    held_out = {label_key(normalize(text, NormalizerParams())) for text in images if text}
     common = set(ledger(folder)["train"]["common_held_out_labels"])
     assert common
     for split in ("train", "val"):
-        kept = {row["formula"] for row in labels(folder, split) if key(row["formula"]) in held_out}
+        kept = {row["formula"] for row in labels(folder, split) if label_key(row["formula"]) in held_out}
         assert kept <= common
         assert all(len(label.split()) < 5 for label in kept)
     strict = build("strict", held_out=CONFIG["held_out"] | {"common_below": 1})
-    assert not {row["formula"] for row in labels(strict) if key(row["formula"]) in held_out}
+    assert not {row["formula"] for row in labels(strict) if label_key(row["formula"]) in held_out}
 
 
 def test_validation_shares_no_paper_and_no_label_with_training(dataset: Path) -> None:
@@ -99,15 +99,15 @@ def test_validation_shares_no_paper_and_no_label_with_training(dataset: Path) ->
 def test_rare_symbols_get_labels(dataset: Path, monkeypatch: pytest.MonkeyPatch, build: Build) -> None:
     assert rows(dataset / "coverage.jsonl.gz") == []
     rare = frozenset([r"\succnsim", r"\daleth", r"\bigsqcup", r"\lgroup", r"\leq"])
-    monkeypatch.setattr("recipes.dataset.coverage.known_symbols", lambda: rare)
-    folder = build("rare", coverage={"least": 4, "min_frequency": 1000})
+    monkeypatch.setattr("recipes.dataset.candidates.known_symbols", lambda: rare)
+    folder = build("rare", coverage={"min_labels": 4, "min_frequency": 1000})
     counts = Counter(token for row in labels(folder) for token in set(row["formula"].split()))
     assert all(counts[symbol] >= 4 for symbol in rare - {r"\leq"})
     assert counts[r"\leq"] == 0
-    assert ledger(folder)["coverage"]["still_lacking"] == {}
+    assert ledger(folder)["coverage"]["still_missing"] == {}
 
 
-def test_bold_is_the_exception_in_short_labels(build: Build) -> None:
+def test_short_labels_respect_the_font_limits(build: Build) -> None:
     folder = build(fonts={"tokens": 12, "bold": 0.05, "any": 0.2})
     for name in ("pieces", "mixed-pieces"):
         short = rows(folder / f"{name}.jsonl.gz")
@@ -127,12 +127,12 @@ def test_the_pipeline_reads_it(tmp_path: Path, build: Build) -> None:
     assert splits["val"] > 0
 
 
-def test_an_input_that_is_missing_or_another_one(build: Build, inputs: Path) -> None:
+def test_a_missing_or_different_input_is_an_error(build: Build, inputs: Path) -> None:
     wrong = CONFIG["inputs"] | {"school": {"file": "school.txt", "sha256": "0" * 64}}
-    with pytest.raises(InputError, match="is not the input school"):
+    with pytest.raises(InputError, match="not the input school"):
         build("wrong", inputs=wrong)
     (inputs / "school.txt").unlink()
-    with pytest.raises(InputError, match="the input school cannot be read"):
+    with pytest.raises(InputError, match="cannot read the input school"):
         build("missing")
 
 
@@ -140,14 +140,14 @@ def test_an_input_that_is_missing_or_another_one(build: Build, inputs: Path) -> 
     ("change", "words"),
     [
         ({"sources": {"a": {"kind": "grammar", "shares": {"1-9": 0.5}}}}, "must add up to 1"),
-        ({"sources": {"a": {"kind": "grammar", "shares": {"9-1": 1}}}}, "no range of lengths"),
+        ({"sources": {"a": {"kind": "grammar", "shares": {"9-1": 1}}}}, "not a range of lengths"),
         ({"sources": {"a": {"kind": "grammar", "input": "papers", "shares": {"1-9": 1}}}}, "null for the kind grammar"),
-        ({"sources": {"A_": {"kind": "grammar", "shares": {"1-9": 1}}}}, "small letters"),
-        ({"sources": {"a": {"kind": "whole", "input": "no", "shares": {"1-9": 1}}}}, "is no input"),
-        ({"held_out": {"labels": ["no"]}}, "is no input"),
+        ({"sources": {"A_": {"kind": "grammar", "shares": {"1-9": 1}}}}, "lower-case letters"),
+        ({"sources": {"a": {"kind": "whole", "input": "no", "shares": {"1-9": 1}}}}, "not an input"),
+        ({"held_out": {"labels": ["no"]}}, "not an input"),
         ({"fontz": 1}, "not a known key"),
     ],
 )
-def test_a_file_of_shares_that_is_wrong(build: Build, change: dict[str, Any], words: str) -> None:
+def test_an_invalid_configuration_is_an_error(build: Build, change: dict[str, Any], words: str) -> None:
     with pytest.raises(ParamsError, match=words):
         build("bad", **change)

@@ -1,4 +1,4 @@
-"""The committed files of the recipe fit each other, params.yaml and what was measured."""
+"""The committed files of the recipe are consistent with each other, params.yaml and the results."""
 
 import json
 
@@ -8,15 +8,15 @@ import yaml
 from im2latex.config import check, load_yaml, merge
 from im2latex.dataset.vocabulary import VocabularyParams
 from recipes.dataset.config import load
-from recipes.overrides import checked
+from recipes.overrides import check_params
 from tests.recipes.dataset.conftest import ROOT
 
 FOLDER = ROOT / "recipes" / "dataset"
 
 
-def test_the_changes_fit_the_params() -> None:
+def test_the_overrides_are_valid() -> None:
     params = merge(load_yaml(ROOT / "params.yaml"), load_yaml(FOLDER / "overrides.yaml"))
-    checked(params)
+    check_params(params)
     check(params["tokenize"]["vocabulary"], VocabularyParams, "vocabulary")
 
 
@@ -29,7 +29,7 @@ def test_merged_tokens_are_indistinguishable() -> None:
 
 
 @pytest.mark.parametrize("name", ["world", "tiny"])
-def test_the_mixture(name: str) -> None:
+def test_the_shares(name: str) -> None:
     params, _, _ = load(FOLDER / f"{name}.yaml", ROOT)
     shares = {(least, most): 0.0 for source in params.sources.values() for least, most, _ in source.ranges}
     for source in params.sources.values():
@@ -46,7 +46,7 @@ def test_the_mixture(name: str) -> None:
     assert params.max_tokens == 200
 
 
-def test_the_small_file_has_the_same_mixture() -> None:
+def test_both_configurations_have_the_same_shares() -> None:
     large, small = (yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")) for name in ("world", "tiny"))
     for key in ("sources", "fonts", "held_out", "max_tokens", "overrides", "seed"):
         assert large[key] == small[key]

@@ -1,4 +1,4 @@
-"""The choice does not depend on the order of the candidates, and keeps to quotas and caps."""
+"""The choice does not depend on the order of the candidates and respects quotas and font limits."""
 
 import random
 
@@ -37,7 +37,7 @@ def test_order_does_not_matter(even: bool) -> None:
 
 @pytest.mark.parametrize("even", [True, False])
 @pytest.mark.parametrize("labels", [20, 200, 100_000])
-def test_quotas_caps_and_account(even: bool, labels: int) -> None:
+def test_quotas_font_limits_and_counts(even: bool, labels: int) -> None:
     selection = select(1, even, labels)
     chosen = [one.label for found in selection.choose(set()).values() for one in found]
     assert 0 < len(chosen) <= labels
@@ -47,7 +47,7 @@ def test_quotas_caps_and_account(even: bool, labels: int) -> None:
     assert sum("\\math" in label for label in chosen) <= 0.3 * len(chosen) + 9
 
 
-def test_what_is_taken_is_not_chosen_again() -> None:
+def test_taken_labels_are_not_chosen_again() -> None:
     taken: set[str] = set()
     first = [one.label for found in select(1, False).choose(taken).values() for one in found]
     assert taken == set(first)
@@ -55,7 +55,7 @@ def test_what_is_taken_is_not_chosen_again() -> None:
     assert not set(first) & set(second)
 
 
-def test_lengths_are_alike() -> None:
+def test_even_lengths() -> None:
     chosen = select(1, True).choose(set())[4, 12]
     lengths = [len(one.label.split()) for one in chosen]
     counts = [lengths.count(length) for length in sorted(set(lengths))]

@@ -1,4 +1,4 @@
-"""Packed labels, drawn by a renderer that needs no TeX, in the current folder."""
+"""Packed labels in the current folder, rendered without TeX."""
 
 from pathlib import Path
 
@@ -20,18 +20,18 @@ SHAPES = np.array([[28, 100, 32], [28, 200, 32]])
 
 @pytest.fixture
 def labels() -> Labels:
-    """Forty words of one to eight letters; the last eight are held out, and one is not to be drawn."""
+    """Forty words of one to eight letters; the last eight are held out, and one does not render."""
     vocabulary = Vocabulary([*SPECIALS, *LETTERS, r"\broken"])
     generator = np.random.default_rng(5)
     words = [list(generator.choice(list(LETTERS), size=1 + place % 8)) for place in range(39)] + [[r"\broken"]]
     tokens = [vocabulary.encode(word) for word in words]
     styles = np.tile(np.array([[0, 1]], dtype=np.uint8), (40, 1))
-    return Labels.of(tokens, styles, [place >= 32 for place in range(40)], vocabulary)
+    return Labels.from_lists(tokens, styles, [place >= 32 for place in range(40)], vocabulary)
 
 
 @pytest.fixture
 def packed(tmp_path: Path, values: dict[str, object], labels: Labels, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a project with packed labels, as run.sh enters it; drawing runs in this process."""
+    """A project folder with packed labels, as in run.sh; rendering runs in this process."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
     monkeypatch.setattr(render, "create_renderer", lambda params: FakeRenderer())

@@ -1,4 +1,4 @@
-"""Images drawn into one file, and batches of those that have arrived."""
+"""Images rendered into one file, and batches of those that are ready."""
 
 import itertools
 from pathlib import Path
@@ -12,7 +12,7 @@ from im2latex.dataset.buckets import BucketParams
 from im2latex.training.collate import collate
 from im2latex.training.sampler import BatchParams
 from recipes.gpu_10min import render
-from recipes.gpu_10min.images import ArrivingBatches, ArrivingSamples, HeldOut
+from recipes.gpu_10min.images import StreamingBatchLoader, StreamingDataset, ValidationDataset
 from recipes.gpu_10min.labels import Labels
 from tests.recipes.gpu_10min.conftest import SHAPES
 
@@ -20,18 +20,18 @@ BATCHES = BatchParams(max_images=4, max_pixels=10**6, max_tokens=10**6, tokens_s
 WORK = Path("images")
 
 
-def samples(labels: Labels) -> ArrivingSamples:
+def samples(labels: Labels) -> StreamingDataset:
     WORK.mkdir(exist_ok=True)
-    return ArrivingSamples(labels, SHAPES, load_section("bucket", BucketParams), WORK, torch.device("cpu"))
+    return StreamingDataset(labels, SHAPES, load_section("bucket", BucketParams), WORK, torch.device("cpu"))
 
 
-def test_every_image_that_was_drawn_arrives_once(packed: Path, labels: Labels) -> None:
+def test_every_rendered_image_is_loaded_once(packed: Path, labels: Labels) -> None:
     render.main(Path("data"), WORK)
     found = samples(labels)
-    numbers = found.take().tolist()
+    numbers = found.update().tolist()
     assert sorted(numbers) == list(range(39)), "the last one is broken"
-    assert found.refused == 1
-    assert not len(found.take())
+    assert found.num_rejected == 1
+    assert not len(found.update())
     images = render.read_rows(WORK)
     assert sorted(images[:, 0].tolist()) == list(range(40 + 32)), "held-out labels are drawn once, all others twice"
     rows = {int(row[0]) % 40: row[1:] for row in images}
@@ -46,52 +46,50 @@ def test_every_image_that_was_drawn_arrives_once(packed: Path, labels: Labels) -
 
 
 @pytest.mark.parametrize("cut", [1, 31, 33, 500])
-def test_a_drawing_that_was_killed_goes_on(packed: Path, labels: Labels, cut: int) -> None:
+def test_rendering_resumes_after_a_kill(packed: Path, labels: Labels, cut: int) -> None:
     render.main(Path("data"), WORK)
     whole = samples(labels)
-    whole.take()
+    whole.update()
     rows = WORK / render.ROWS
     rows.write_bytes(rows.read_bytes()[:-cut])
     early = samples(labels)
-    early.take()
+    early.update()
     render.main(Path("data"), WORK)
     again = samples(labels)
     for found in (early, again):
-        found.take()
+        found.update()
         assert found.sizes == whole.sizes
         assert all(np.array_equal(found.array(number), whole.array(number)) for number in range(39))
-    assert again.arrived == 39, "of each label the latest image"
-    assert early.arrived >= 39, "images that came in two takes count twice"
+    assert again.num_images == 39, "of each label the latest image"
+    assert early.num_images >= 39, "images that came in two takes count twice"
 
 
-def test_an_image_in_the_next_style_takes_the_place_of_the_first(packed: Path, labels: Labels) -> None:
+def test_the_image_of_the_next_style_replaces_the_first(packed: Path, labels: Labels) -> None:
     render.main(Path("data"), WORK)
     rows = WORK / render.ROWS
     content = rows.read_bytes()
     rows.write_bytes(content[: 8 * render.COLUMNS * 40])
     found = samples(labels)
-    assert len(found.take()) == 39
+    assert len(found.update()) == 39
     before = list(found.starts)
     rows.write_bytes(content)
-    assert len(found.take()) == 32
+    assert len(found.update()) == 32
     assert all((found.starts[number] != before[number]) == (number < 32) for number in range(39))
 
 
-def test_no_more_pixels_are_kept_than_there_is_room_for(
-    packed: Path, labels: Labels, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pixels_stay_within_the_capacity(packed: Path, labels: Labels, monkeypatch: pytest.MonkeyPatch) -> None:
     render.main(Path("data"), WORK)
     most = int(render.read_rows(WORK)[:20, 2:].prod(axis=1).sum())
-    monkeypatch.setattr("recipes.gpu_10min.images.room", lambda device: most + 1)
+    monkeypatch.setattr("recipes.gpu_10min.images.pixel_capacity", lambda device: most + 1)
     found = samples(labels)
-    assert len(found.take()) == 20 - 1, "one of the first was not drawn"
-    assert not len(found.take())
+    assert len(found.update()) == 20 - 1, "one of the first was not drawn"
+    assert not len(found.update())
 
 
-def test_pages_are_those_of_the_processor(packed: Path, labels: Labels) -> None:
+def test_batches_equal_those_of_collate(packed: Path, labels: Labels) -> None:
     render.main(Path("data"), WORK)
     found = samples(labels)
-    batches = ArrivingBatches(found, BATCHES, seed=1)
+    batches = StreamingBatchLoader(found, BATCHES, seed=1)
     for place in range(6):
         batch = batches.batch(place, torch.Generator().manual_seed(place))
         expected = collate(found, batches.indices(place), torch.Generator().manual_seed(place), 32)
@@ -100,10 +98,10 @@ def test_pages_are_those_of_the_processor(packed: Path, labels: Labels) -> None:
         assert batch.tokens.shape[1] % 32 == 0
 
 
-def test_a_round_has_each_sample_once_and_none_held_out(packed: Path, labels: Labels) -> None:
+def test_an_epoch_has_each_training_sample_once(packed: Path, labels: Labels) -> None:
     render.main(Path("data"), WORK)
-    batches = ArrivingBatches(samples(labels), BATCHES, seed=1)
-    assert batches.take() == 32
+    batches = StreamingBatchLoader(samples(labels), BATCHES, seed=1)
+    assert batches.update() == 32
     seen = [index for place in range(7) for index in batches.indices(place)]
     assert len(seen) == len(set(seen))
     assert max(seen) < 32
@@ -111,15 +109,15 @@ def test_a_round_has_each_sample_once_and_none_held_out(packed: Path, labels: La
     assert batches.indices(3) == batches.indices(3), "what was trained on can be looked at again"
 
 
-def test_training_begins_with_what_is_there(packed: Path, labels: Labels) -> None:
+def test_training_starts_with_the_images_that_are_ready(packed: Path, labels: Labels) -> None:
     render.main(Path("data"), WORK)
     path = WORK / render.ROWS
     content = path.read_bytes()
     size = 8 * render.COLUMNS
     held_out_first = 8
     path.write_bytes(content[: size * (held_out_first + 3)])
-    batches = ArrivingBatches(samples(labels), BATCHES, seed=1)
-    assert 0 < batches.take() <= 3
+    batches = StreamingBatchLoader(samples(labels), BATCHES, seed=1)
+    assert 0 < batches.update() <= 3
     first = set(batches.indices(0))
     path.write_bytes(content)
     later = {index for place in range(1, 60) for index in batches.indices(place)}
@@ -127,11 +125,11 @@ def test_training_begins_with_what_is_there(packed: Path, labels: Labels) -> Non
     assert len(later) > 25
 
 
-def test_held_out_samples_are_those_of_the_file(packed: Path, labels: Labels) -> None:
+def test_validation_dataset(packed: Path, labels: Labels) -> None:
     render.main(Path("data"), WORK)
     found = samples(labels)
-    found.take()
-    held_out = HeldOut(found)
+    found.update()
+    held_out = ValidationDataset(found)
     assert held_out.ids == [str(number) for number in range(32, 39)]
     assert np.array_equal(held_out.array(2), found.array(34))
     assert list(held_out.tokens[0]) == list(labels[32])

@@ -1,4 +1,4 @@
-"""A miniature of the ten minutes: what is in OUT at any moment can be used, and gone on with."""
+"""A miniature run: the state in OUT is complete at any moment, and a run resumes from it."""
 
 import itertools
 import json
@@ -18,28 +18,28 @@ from im2latex.errors import ArtifactError, InputError
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
 from im2latex.training.engine import TrainingEngine
 from recipes.gpu_10min import output, render, train
-from recipes.gpu_10min.output import STATE, Output, join, swap
+from recipes.gpu_10min.output import STATE, OutputFolder, join, replace_folder
 
 OUT, WORK = Path("out"), Path("images")
 
 
 @pytest.fixture
-def drawn(packed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """All images are there, and no process draws; a look at the clock takes a quarter of a second."""
+def rendered(packed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All images are rendered, and no process renders; every call of the clock advances it by a quarter of a second."""
     render.main(Path("data"), WORK)
 
     @contextmanager
     def ended(work: Path) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(poll=lambda: 0, returncode=0)
 
-    monkeypatch.setattr(train, "_rendering", ended)
+    monkeypatch.setattr(train, "_render_process", ended)
     clock = itertools.count(1000.0, 0.25)
     monkeypatch.setattr("recipes.gpu_10min.train.time", SimpleNamespace(time=lambda: next(clock), sleep=lambda _: None))
     return packed
 
 
-def go(start: Path | None = None) -> None:
-    train.main(OUT, WORK, 1035.0, start, first=30, reserve=5, every=3)
+def train_until_deadline(start: Path | None = None) -> None:
+    train.main(OUT, WORK, 1035.0, start, min_images=30, reserve=5, save_every=3)
 
 
 def events() -> list[str]:
@@ -52,51 +52,51 @@ def joined(state: Path) -> Checkpoint:
     return load_checkpoint(Path("joined"))
 
 
-def test_weights_momentum_and_results_come_out(drawn: Path) -> None:
-    go()
+def test_weights_momentum_and_results_are_written(rendered: Path) -> None:
+    train_until_deadline()
     assert events() == ["ready", "first step", "trained", "validated"]
     results = json.loads((OUT / "results.json").read_text())
     assert results["samples"] == joined(OUT / STATE).counts["samples"] > 0
     assert joined(OUT / STATE).images == {"dpi": 200, "padding_px": 8, "downsample": 2}
     assert results["samples_per_second"] > 0
     assert {"val_loss", "devices"} <= results.keys()
-    assert results["refused"] == 1
+    assert results["rejected"] == 1
     files = [path for path in OUT.rglob("*") if path.is_file()]
     assert len(files) <= 8
     assert max(path.stat().st_size for path in files) <= 16 * 2**20
     assert sum(path.stat().st_size for path in files) <= 64 * 2**20
 
 
-def test_a_run_goes_on_with_weights_and_momentum(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go()
+def test_a_run_resumes_with_weights_and_momentum(rendered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_until_deadline()
     (OUT / STATE).rename("earlier")
     first: list[dict[str, Any]] = []
-    write = Output.write
+    save = OutputFolder.save
 
-    def noted(self: Output, engine: TrainingEngine) -> int:
+    def spy(self: OutputFolder, engine: TrainingEngine) -> int:
         first.append(engine.optimizer_state())
-        return write(self, engine)
+        return save(self, engine)
 
-    monkeypatch.setattr(Output, "write", noted)
-    go(Path("earlier"))
+    monkeypatch.setattr(OutputFolder, "save", spy)
+    train_until_deadline(Path("earlier"))
     assert first[0], "the optimizers begin with something"
     [before] = joined(OUT / STATE).started_from
     assert before.samples == joined(Path("earlier")).counts["samples"]
 
 
-def test_a_run_goes_on_from_a_checkpoint_folder(drawn: Path) -> None:
-    go()
+def test_a_run_starts_from_a_checkpoint_folder(rendered: Path) -> None:
+    train_until_deadline()
     before = joined(OUT / STATE)
     shutil.rmtree(OUT)
-    go(Path("joined"))
+    train_until_deadline(Path("joined"))
     after = joined(OUT / STATE)
     assert [one.samples for one in after.started_from] == [before.counts["samples"]]
     assert {path.name for path in (OUT / STATE).iterdir()} == {"checkpoint.json", "weights-0", "momentum-0"}
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
-def test_a_signal_to_stop_leaves_the_weights_of_that_moment(
-    drawn: Path, monkeypatch: pytest.MonkeyPatch, times: int
+def test_a_signal_to_stop_saves_the_current_weights(
+    rendered: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     step = TrainingEngine.train_step
 
@@ -107,34 +107,34 @@ def test_a_signal_to_stop_leaves_the_weights_of_that_moment(
                 os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(TrainingEngine, "train_step", signalled)
-    go()
+    train_until_deadline()
     assert events()[-1] == "trained", "nothing is validated when time is short"
     assert joined(OUT / STATE).counts["steps"] == 4
 
 
-def test_a_stop_before_the_first_step_is_obeyed(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_before_the_first_step(rendered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def drawing(work: Path) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(poll=lambda: os.kill(os.getpid(), signal.SIGTERM), returncode=None)
 
-    monkeypatch.setattr("recipes.gpu_10min.images.ArrivingBatches.take", lambda self: 0)
-    monkeypatch.setattr(train, "_rendering", drawing)
-    go()
+    monkeypatch.setattr("recipes.gpu_10min.images.StreamingBatchLoader.update", lambda self: 0)
+    monkeypatch.setattr(train, "_render_process", drawing)
+    train_until_deadline()
     assert joined(OUT / STATE).counts["samples"] == 0
 
 
-def test_a_renderer_that_draws_nothing_is_named(
-    drawn: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_render_process_without_images_is_an_error(
+    rendered: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("recipes.gpu_10min.images.ArrivingBatches.take", lambda self: 0)
+    monkeypatch.setattr("recipes.gpu_10min.images.StreamingBatchLoader.update", lambda self: 0)
     with pytest.raises(SystemExit) as ended:
-        go()
+        train_until_deadline()
     assert ended.value.code == InputError("").exit_code
-    assert "no label was drawn" in capsys.readouterr().err
+    assert "no label was rendered" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_kill_at_any_moment_leaves_weights_that_go_on(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_at_any_moment_leaves_a_complete_state(rendered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten moments among all steps, renames and written files of a run; each run goes on from the one before."""
     moments = child(None, monkeypatch)
     assert moments > 30
@@ -149,7 +149,7 @@ def test_a_kill_at_any_moment_leaves_weights_that_go_on(drawn: Path, monkeypatch
         start = Path(f"earlier-{number}")
         (OUT / STATE).rename(start)
     assert start is not None
-    go(start)
+    train_until_deadline(start)
     assert events()[-1] == "validated"
     assert joined(OUT / STATE).started_from
 
@@ -175,13 +175,13 @@ def child(last: int | None, monkeypatch: pytest.MonkeyPatch, start: Path | None 
         try:
             for owner, names in (
                 (TrainingEngine, ("train_step",)),
-                (output, ("save_file", "save_checkpoint", "_exchanged")),
+                (output, ("save_file", "save_checkpoint", "_exchange")),
                 (shutil, ("rmtree", "copytree")),
                 (Path, ("rename", "write_bytes")),
             ):
                 for name in names:
                     monkeypatch.setattr(owner, name, at(getattr(owner, name)))
-            go(start)
+            train_until_deadline(start)
         finally:
             os._exit(0)
     _, status = os.waitpid(process, 0)
@@ -189,32 +189,32 @@ def child(last: int | None, monkeypatch: pytest.MonkeyPatch, start: Path | None 
     return int(counter.read_text())
 
 
-def test_too_much_to_come_back_is_refused_and_what_was_there_stays(
-    drawn: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_state_over_the_limit_is_refused_and_the_earlier_one_stays(
+    rendered: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go()
+    train_until_deadline()
     seen = joined(OUT / STATE).counts
-    monkeypatch.setattr(output, "MOST_BYTES", 1000)
-    with pytest.raises(ArtifactError, match="take a smaller model"):
-        Output(OUT).keep(OUT / STATE)
+    monkeypatch.setattr(output, "MAX_STATE_BYTES", 1000)
+    with pytest.raises(ArtifactError, match="choose a smaller model"):
+        OutputFolder(OUT).copy(OUT / STATE)
     assert joined(OUT / STATE).counts == seen
 
 
 @pytest.mark.parametrize("exchanges", [True, False])
-def test_folders_are_exchanged_whatever_the_file_system_can(
+def test_replace_folder_with_and_without_exchange(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchanges: bool
 ) -> None:
     if not exchanges:
-        monkeypatch.setattr(output, "_exchanged", lambda one, other: False)
+        monkeypatch.setattr(output, "_exchange", lambda one, other: False)
     for number in range(3):
         (tmp_path / "new").mkdir(exist_ok=True)
         (tmp_path / "new" / "file").write_text(str(number))
-        swap(tmp_path / "new", tmp_path / "place")
+        replace_folder(tmp_path / "new", tmp_path / "place")
         assert (tmp_path / "place" / "file").read_text() == str(number)
     assert {path.name for path in tmp_path.iterdir()} <= {"new", "place"}
 
 
-def test_pieces_are_joined_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_are_joined_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "PIECE_BYTES", 10)
     whole = tmp_path / "whole"
     whole.mkdir()
@@ -229,5 +229,5 @@ def test_pieces_are_joined_in_their_order(tmp_path: Path, monkeypatch: pytest.Mo
         path.unlink()
     join(tmp_path / "pieces", tmp_path / "again")
     assert not (tmp_path / "again" / "momentum.safetensors").exists(), "weights alone will do"
-    with pytest.raises(ArtifactError, match="holds no checkpoint.json"):
+    with pytest.raises(ArtifactError, match="no checkpoint.json"):
         join(tmp_path / "nothing", tmp_path / "again")

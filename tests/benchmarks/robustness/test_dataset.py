@@ -1,4 +1,4 @@
-"""Images are the same from run to run, and what a condition cannot draw is counted by name."""
+"""The test set is the same in every run, and failures are counted by reason."""
 
 import hashlib
 import json
@@ -6,17 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.robustness.conditions import CONDITIONS
+from benchmarks.robustness.conditions import CONDITIONS, MathtextCondition
+from benchmarks.robustness.dataset import HeldOutFormula, render_test_set, sample_formulas
 from benchmarks.robustness.effects import Noise
-from benchmarks.robustness.making import make
-from benchmarks.robustness.sample import HeldOut, sample
-from benchmarks.robustness.typeset import Mathtext
 from im2latex.errors import InputError
 from im2latex.io.parquet import read_table
 from tests.fakes import FakeRenderer
 
 TEXTS = [r"x ^ { 2 } \le 1", r"\frac { a } { b }", r"\begin{array} { c } a \end{array}"]
-FORMULAS = [HeldOut(f"f{number}", "short", text) for number, text in enumerate(TEXTS)]
+FORMULAS = [HeldOutFormula(f"f{number}", "short", text) for number, text in enumerate(TEXTS)]
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -25,46 +23,46 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.needs_tex
-def test_two_runs_write_the_same_bytes_and_another_seed_other_noise(tmp_path: Path) -> None:
+def test_the_bytes_depend_on_the_seed_only(tmp_path: Path) -> None:
     chosen = [condition for condition in CONDITIONS if condition.name in ("dpi-200", "noise")]
     for folder, seed in (("first", 0), ("second", 0), ("other", 1)):
-        make(FORMULAS, chosen, tmp_path / folder, seed, tmp_path)
+        render_test_set(FORMULAS, chosen, tmp_path / folder, seed, tmp_path)
     first, second, other = (hashes(tmp_path / folder) for folder in ("first", "second", "other"))
     assert first == second
     assert {name for name in first if first[name] != other[name]} == {f"noise/f{number}.png" for number in range(3)}
     assert isinstance(chosen[1].effects[0], Noise)
 
 
-def test_what_mathtext_does_not_know_is_counted_and_listed(tmp_path: Path) -> None:
+def test_failures_of_mathtext_are_counted_and_listed(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    (condition,) = (one for one in CONDITIONS if one.source == Mathtext("stix"))
-    made = make(FORMULAS, [condition], tmp_path, 0, tmp_path)
-    assert made == {"mathtext-stix": {"kind": "renderer", "drawn": 2, "not_drawn": {"not_understood": 1}}}
+    (condition,) = (one for one in CONDITIONS if one.source == MathtextCondition("stix"))
+    summary = render_test_set(FORMULAS, [condition], tmp_path, 0, tmp_path)
+    assert summary == {"mathtext-stix": {"kind": "renderer", "rendered": 2, "failed": {"not_understood": 1}}}
     rows = read_table(tmp_path / "index.parquet").to_pylist()
     assert [row["reason"] for row in rows] == [None, None, "not_understood"]
     assert [row["path"] is None for row in rows] == [False, False, True]
 
 
-def test_a_missing_renderer_is_named_and_the_others_are_made(tmp_path: Path) -> None:
+def test_a_missing_renderer_is_unavailable_and_the_others_render(tmp_path: Path) -> None:
     chosen = [condition for condition in CONDITIONS if condition.name in ("katex-1x", "mathtext-cm")]
     pytest.importorskip("matplotlib")
-    made = make(FORMULAS[:1], chosen, tmp_path, 0, tmp_path / "no-engines")
-    assert made["mathtext-cm"]["drawn"] == 1
-    assert "npm install" in made["katex-1x"]["unavailable"]
+    summary = render_test_set(FORMULAS[:1], chosen, tmp_path, 0, tmp_path / "no-engines")
+    assert summary["mathtext-cm"]["rendered"] == 1
+    assert "npm install" in summary["katex-1x"]["unavailable"]
 
 
-def test_the_sample_is_seeded_distinct_and_counts_what_it_passes_over(tmp_path: Path) -> None:
+def test_the_sample_is_seeded_and_distinct(tmp_path: Path) -> None:
     file = tmp_path / "formulas.jsonl"
     raws = ["skipped"] + [f"x_{{{number}}} + y" for number in range(20)] + [r"\broken{x y}", "a", "{", "x_{1} + y"]
     file.write_text("".join(json.dumps({"formula": raw}) + "\n" for raw in raws), encoding="utf-8")
-    wanted = {"short": 20, "long": 0}
-    found, passed = sample(file, wanted, 1, 0, FakeRenderer())
-    again, _ = sample(file, wanted, 1, 0, FakeRenderer())
-    other, _ = sample(file, wanted, 1, 1, FakeRenderer())
+    counts = {"short": 20, "long": 0}
+    found, skipped = sample_formulas(file, counts, 1, 0, FakeRenderer())
+    again, _ = sample_formulas(file, counts, 1, 0, FakeRenderer())
+    other, _ = sample_formulas(file, counts, 1, 1, FakeRenderer())
     assert found == again
     assert found != other
     assert len({one.formula for one in found}) == 20
     assert not any("s k" in one.formula for one in found)
-    assert passed
+    assert skipped
     with pytest.raises(InputError, match="20 of 21 short"):
-        sample(file, {"short": 21}, 1, 0, FakeRenderer())
+        sample_formulas(file, {"short": 21}, 1, 0, FakeRenderer())

@@ -15,10 +15,10 @@ from im2latex.training.config import TrainParams
 from pipeline.paths import ROOT
 from recipes.gpu_10min import output
 from recipes.gpu_10min import pack as gpu_pack
-from recipes.overrides import assignment, checked
+from recipes.overrides import check_params, parse_assignment
 
 
-def test_changes_go_over_the_params_at_any_depth() -> None:
+def test_overrides_merge_at_any_depth() -> None:
     base = {"a": {"b": 1, "c": 2}, "d": [1]}
     assert merge(base, {"a": {"c": 3}, "d": [2, 3]}) == {"a": {"b": 1, "c": 3}, "d": [2, 3]}
     assert base == {"a": {"b": 1, "c": 2}, "d": [1]}
@@ -27,14 +27,15 @@ def test_changes_go_over_the_params_at_any_depth() -> None:
     assert merge(encoder, {"encoder": {"name": "vit", "patch": 8}})["encoder"] == {"name": "vit", "patch": 8}
 
 
-def test_a_value_is_set_by_its_path() -> None:
-    assert assignment("train.budget.minutes=1.5") == {"train": {"budget": {"minutes": 1.5}}}
-    with pytest.raises(InputError, match="a changed value is written as"):
-        assignment("train.budget")
+def test_parse_assignment() -> None:
+    assert parse_assignment("train.budget.minutes=1.5") == {"train": {"budget": {"minutes": 1.5}}}
+    with pytest.raises(InputError, match="not an assignment"):
+        parse_assignment("train.budget")
 
 
-THERE = frozenset(
+PREINSTALLED = frozenset(
     (
+        "fonttools",
         "joblib",
         "matplotlib",
         "numpy",
@@ -49,41 +50,43 @@ THERE = frozenset(
         "tqdm",
     )
 ) | {"typer", "yaml"}
-"""What the other machine has: requirements.txt says so in words."""
+"""Distributions that the other machine has; fonttools is required by matplotlib."""
 UNUSED = {"_typeshed"}
-"""What is imported for type checkers."""
+"""Imported for type checkers only."""
 
 
-def test_whatever_ten_minutes_of_a_gpu_import_is_packed_or_there_already() -> None:
+def test_imports_of_the_gpu_recipe_are_packed_or_preinstalled() -> None:
     graph = grimp.build_graph("im2latex", "pipeline", "recipes", include_external_packages=True)
     modules = ("recipes.gpu_10min.train", "recipes.gpu_10min.render")
     upstream = set[str]().union(*map(graph.find_upstream_modules, modules))
     needed = {name for name in upstream if graph.is_module_squashed(name)} - sys.stdlib_module_names
     lines = (ROOT / "recipes/gpu_10min/requirements.txt").read_text().splitlines()
-    assert {name.lower() for name in needed} - {line.lower().replace("-", "_") for line in lines} <= THERE | UNUSED
+    assert {name.lower() for name in needed} - {
+        line.lower().replace("-", "_") for line in lines
+    } <= PREINSTALLED | UNUSED
     pins = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
     assert {line for line in lines if not line.startswith("#")} <= pins
 
 
-def test_a_sandboxed_worker_may_import_what_was_packed() -> None:
+def test_a_sandboxed_worker_may_import_packed_wheels() -> None:
     (folder,) = set(re.findall(r"--target (\S+)", (ROOT / "recipes/gpu_10min/run.sh").read_text(encoding="utf-8")))
     assert Path(folder.strip('"')).name in worker._PACKAGE_FOLDERS
 
 
 @pytest.mark.parametrize("tokens", [500, 1000])
-def test_a_state_of_the_recipe_comes_back_and_goes_in_again(tokens: int) -> None:
+def test_the_state_fits_the_size_limits(tokens: int) -> None:
     changes = load_yaml(ROOT / "recipes/gpu_10min/overrides.yaml")
     params = merge(load_yaml(ROOT / "params.yaml"), changes)
-    checked(params)
+    check_params(params)
     assert params["tokenize"]["vocabulary"]["max_size"] <= 1000
     vocabulary = Vocabulary([*SPECIALS, *map(str, range(tokens - 4))])
     size = gpu_pack.state_bytes(TrainParams.model_validate(params["train"]), vocabulary)
-    assert size < output.MOST_BYTES
+    assert size < output.MAX_STATE_BYTES
     network = Network(TrainParams.model_validate(params["train"]).model, tokens)
     assert -(-2 * sum(weight.numel() for weight in network.state_dict().values()) // output.PIECE_BYTES) <= 2
 
 
-def test_a_run_can_go_on_from_the_released_checkpoint_beside_all_labels() -> None:
-    assert gpu_pack.carried_bytes(RELEASED) == gpu_pack.carried_bytes(), "it is among the files that travel"
+def test_archive_and_released_checkpoint_fit_the_input_limit() -> None:
+    assert gpu_pack.repository_bytes(RELEASED) == gpu_pack.repository_bytes(), "it is among the files that travel"
     archive = 38 << 20  # of the 814,527 labels of recipes/dataset: recipes/README.md
-    assert gpu_pack.carried_bytes() + archive < gpu_pack.CARRIED_BYTES
+    assert gpu_pack.repository_bytes() + archive < gpu_pack.MAX_INPUT_BYTES
