@@ -1,9 +1,9 @@
 """Latency of an honest client under attack, and shutdown under load: python -m benchmarks.attacks FORMULAS --help
 
-Starts `im2latex serve` on a free port of this machine. An honest client sends formulas and images in turn, each on a
-connection of its own, alone and beside one kind of attackers by turns: median milliseconds of both, their ratio,
-errors. All come from one address, so that limits by client tell them apart in nothing. At the end SIGTERM is sent
-under all attacks at once: seconds to the end, answers, folders and tracebacks left.
+Starts `im2latex serve` on a free port of this machine. An honest client alternates between formulas and images, each
+on its own connection, in turns without and with one kind of attack: median milliseconds, their ratio, errors. All
+clients share one address, so limits per client cannot separate them. At the end SIGTERM is sent under all attacks:
+seconds until the exit, errors, remaining folders and tracebacks.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ import typer
 from PIL import Image
 
 from benchmarks.harness import load, save
-from benchmarks.serving import drawn_images, free_port, wait_until_ready
+from benchmarks.serving import free_port, render_images, wait_until_ready
 
-_PATIENCE_SECONDS = 60
+_TIMEOUT_SECONDS = 60
 _SETTLE_SECONDS = 2
-_NESTED, _SLOW, _IDLE, _JPEG = 8, 64, 530, 6
+_NESTED_CLIENTS, _SLOW_CLIENTS, _IDLE_CLIENTS, _JPEG_CLIENTS = 8, 64, 530, 6
 _SCANS = 5000
 _JPEG_SIDE = 4960
 _FOLDERS = (Path("/dev/shm"), Path(tempfile.gettempdir()))
@@ -43,13 +43,13 @@ app = typer.Typer(help=__doc__, add_completion=False)
 @app.command()
 def measure(
     formulas: Annotated[Path, typer.Argument(help="formulas of the honest client: .txt, .jsonl, .csv or .parquet")],
-    seconds: Annotated[float, typer.Option(help="of each turn")] = 10,
-    turns: Annotated[int, typer.Option(help="alone and attacked, for each attack")] = 3,
-    attacks: Annotated[str, typer.Option(help="which, by comma")] = "nested,slow,idle,jpeg",
+    seconds: Annotated[float, typer.Option(help="seconds of each turn")] = 10,
+    turns: Annotated[int, typer.Option(help="turns without and with each attack")] = 3,
+    attacks: Annotated[str, typer.Option(help="names of the attacks, separated by commas")] = "nested,slow,idle,jpeg",
 ) -> None:
-    """Each attack by turns with none, then the stop."""
+    """Measure each attack, then the shutdown."""
     texts = load(formulas, 40)
-    images = drawn_images(texts)
+    images = render_images(texts)
     chosen = attacks.split(",")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -62,8 +62,8 @@ def measure(
             asyncio.run(_honest(url, texts, images, _SETTLE_SECONDS))
             result: dict[str, object] = {"seconds": seconds, "turns": turns}
             for name in chosen:
-                result[name] = _beside(name, url, texts, images, seconds, turns)
-            result["stop"] = _stop(server, url, chosen, texts, images)
+                result[name] = _measure_attack(name, url, texts, images, seconds, turns)
+            result["shutdown"] = _shut_down(server, url, chosen, texts, images)
         finally:
             server.kill()
             server.wait()
@@ -73,11 +73,11 @@ def measure(
     save("attacks", result)
 
 
-def _beside(
+def _measure_attack(
     name: str, url: str, texts: list[str], images: list[bytes], seconds: float, turns: int
 ) -> dict[str, object]:
-    """Medians of the honest client with and without this attack."""
-    alone, attacked = _Tally(), _Tally()
+    """Latency of the honest client without and with an attack."""
+    alone, attacked = _Latencies(), _Latencies()
     for _ in range(turns):
         asyncio.run(_honest(url, texts, images, seconds, alone))
         with _attackers([name], url):
@@ -93,15 +93,15 @@ def _beside(
     return found
 
 
-class _Tally:
-    """Times by route, and errors."""
+class _Latencies:
+    """Milliseconds by route, and errors."""
 
     def __init__(self) -> None:
         self.milliseconds: dict[str, list[float]] = {"render": [], "predict": []}
         self.errors: Counter[str] = Counter()
 
     def summary(self) -> dict[str, object]:
-        """Requests and medians by route."""
+        """Number of requests and median by route, and errors."""
         found: dict[str, object] = {"errors": dict(self.errors)}
         for kind, times in self.milliseconds.items():
             found[kind] = {"requests": len(times), "median_ms": round(statistics.median(times), 1) if times else None}
@@ -109,51 +109,51 @@ class _Tally:
 
 
 async def _honest(
-    url: str, texts: list[str], images: list[bytes], seconds: float, tally: _Tally | None = None
-) -> _Tally:
-    """Send a formula and an image in turn, each when the one before was answered."""
-    tally = tally or _Tally()
+    url: str, texts: list[str], images: list[bytes], seconds: float, latencies: _Latencies | None = None
+) -> _Latencies:
+    """Send a formula and an image in turn, each after the response to the previous one."""
+    latencies = latencies or _Latencies()
     until = time.monotonic() + seconds
-    place = 0
+    number = 0
     limits = httpx2.Limits(max_keepalive_connections=0)
-    async with httpx2.AsyncClient(timeout=_PATIENCE_SECONDS, limits=limits) as http:
+    async with httpx2.AsyncClient(timeout=_TIMEOUT_SECONDS, limits=limits) as http:
         while time.monotonic() < until:
             for kind in ("render", "predict"):
                 began = time.perf_counter()
                 try:
                     if kind == "render":
-                        answer = await http.post(f"{url}/render", json={"latex": texts[place % len(texts)]})
+                        response = await http.post(f"{url}/render", json={"latex": texts[number % len(texts)]})
                     else:
-                        answer = await http.post(f"{url}/predict", content=images[place % len(images)])
+                        response = await http.post(f"{url}/predict", content=images[number % len(images)])
                 except httpx2.TransportError as error:
-                    tally.errors[type(error).__name__] += 1
-                    return tally
-                if answer.status_code in (200, 422):
-                    tally.milliseconds[kind].append(1000 * (time.perf_counter() - began))
+                    latencies.errors[type(error).__name__] += 1
+                    return latencies
+                if response.status_code in (200, 422):
+                    latencies.milliseconds[kind].append(1000 * (time.perf_counter() - began))
                 else:
-                    tally.errors[f"{answer.status_code} {answer.json()['error']}"] += 1
-            place += 1
-    return tally
+                    latencies.errors[f"{response.status_code} {response.json()['error']}"] += 1
+            number += 1
+    return latencies
 
 
-def _stop(
+def _shut_down(
     server: "subprocess.Popen[bytes]", url: str, attacks: list[str], texts: list[str], images: list[bytes]
 ) -> dict[str, object]:
-    """SIGTERM under all attacks and an honest client."""
+    """Send SIGTERM under all attacks and an honest client."""
     with _attackers(attacks, url):
         time.sleep(_SETTLE_SECONDS)
 
-        async def scene() -> tuple[_Tally, float]:
-            client = asyncio.create_task(_honest(url, texts, images, _PATIENCE_SECONDS))
+        async def terminate_under_load() -> tuple[_Latencies, float]:
+            client = asyncio.create_task(_honest(url, texts, images, _TIMEOUT_SECONDS))
             await asyncio.sleep(_SETTLE_SECONDS)
             server.terminate()
             began = time.monotonic()
-            await asyncio.to_thread(server.wait, _PATIENCE_SECONDS)
+            await asyncio.to_thread(server.wait, _TIMEOUT_SECONDS)
             seconds = time.monotonic() - began
             return await client, seconds
 
-        tally, seconds = asyncio.run(scene())
-    return {"seconds": seconds, "status": server.returncode, "errors": dict(tally.errors)}
+        latencies, seconds = asyncio.run(terminate_under_load())
+    return {"seconds": seconds, "status": server.returncode, "errors": dict(latencies.errors)}
 
 
 def _scratch_folders() -> set[Path]:
@@ -162,7 +162,7 @@ def _scratch_folders() -> set[Path]:
 
 @contextmanager
 def _attackers(names: list[str], url: str) -> Iterator[None]:
-    """A process for each attack, for the time of the context."""
+    """Run a process for each attack within the context."""
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_attack, args=(name, url)) for name in names]
     for process in processes:
@@ -177,10 +177,10 @@ def _attackers(names: list[str], url: str) -> Iterator[None]:
 
 def _attack(name: str, url: str) -> None:
     count, attack = {
-        "nested": (_NESTED, _nested),
-        "slow": (_SLOW, _slow_body),
-        "idle": (_IDLE, _idle_connection),
-        "jpeg": (_JPEG, _many_scans),
+        "nested": (_NESTED_CLIENTS, _nested),
+        "slow": (_SLOW_CLIENTS, _slow_body),
+        "idle": (_IDLE_CLIENTS, _idle_connection),
+        "jpeg": (_JPEG_CLIENTS, _many_scans),
     }[name]
 
     async def forever(number: int) -> None:
@@ -189,16 +189,16 @@ def _attack(name: str, url: str) -> None:
                 await attack(url, number)
             await asyncio.sleep(0.1)
 
-    async def all_of_them() -> None:
+    async def attack_all() -> None:
         await asyncio.gather(*(forever(number) for number in range(count)))
 
-    asyncio.run(all_of_them())
+    asyncio.run(attack_all())
 
 
 async def _nested(url: str, number: int) -> None:
-    r"""A formula whose time doubles, and more, with each of its levels."""
+    r"""A formula whose time more than doubles with each level."""
     latex = r"\text{$" * 30 + "abcdefgh"[number % 8] + "$}" * 30
-    async with httpx2.AsyncClient(timeout=_PATIENCE_SECONDS) as http:
+    async with httpx2.AsyncClient(timeout=_TIMEOUT_SECONDS) as http:
         while True:
             await http.post(f"{url}/render", json={"latex": latex})
 
@@ -227,15 +227,15 @@ async def _connected(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
 
 
 async def _many_scans(url: str, _: int) -> None:
-    """A small JPEG that takes long to decode."""
+    """A small JPEG that is slow to decode."""
     image = progressive_jpeg(_JPEG_SIDE, _SCANS)
-    async with httpx2.AsyncClient(timeout=_PATIENCE_SECONDS) as http:
+    async with httpx2.AsyncClient(timeout=_TIMEOUT_SECONDS) as http:
         while True:
             await http.post(f"{url}/predict", content=image)
 
 
 def progressive_jpeg(side: int, scans: int) -> bytes:
-    """White, with its last scan repeated."""
+    """A white progressive JPEG whose last scan is repeated."""
     file = io.BytesIO()
     Image.new("L", (side, side), 255).save(file, "JPEG", progressive=True)
     whole = file.getvalue()

@@ -1,10 +1,19 @@
-"""Contact sheet of augmented training images, one row for each augmentation."""
+"""Contact sheet of augmented training images: python -m benchmarks.augmentation_sheet --help
+
+reads   params.yaml, section render
+writes  a PNG with one row for each augmentation
+"""
+
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+import typer
 from numpy.typing import NDArray
 
-from im2latex.images.arrays import PAPER
+from im2latex.config import load_section
+from im2latex.images.arrays import PAPER, encode_png
 from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.renderer import TexRenderer
 from im2latex.training.augmentation import AugmentationParams, augment
@@ -16,7 +25,7 @@ FORMULAS = (
 )
 NEUTRAL = {"contrast": 0.0, "brightness": 0.0, "noise": 0.0}
 ROWS: tuple[tuple[str, dict[str, float]], ...] = (
-    ("as it is", {}),
+    ("none", {}),
     ("scale 0.25", {"scale": 0.25}),
     ("shift 8", {"shift": 8}),
     ("rotation 2", {"rotation": 2}),
@@ -26,7 +35,7 @@ ROWS: tuple[tuple[str, dict[str, float]], ...] = (
     ("blur 1", {"blur": 1}),
     ("gamma 0.5", {"gamma": 0.5}),
     ("contrast 0.2", {"contrast": 0.2}),
-    ("light 0.05", {"brightness": 0.05}),
+    ("brightness 0.05", {"brightness": 0.05}),
     ("noise 0.02", {"noise": 0.02}),
     ("slivers 1", {"slivers": 1}),
     ("rule 1", {"rule": 1}),
@@ -53,22 +62,29 @@ ROWS: tuple[tuple[str, dict[str, float]], ...] = (
     ),
 )
 COLUMNS = 4
-_ROOM_PX = 12
+_MARGIN_PX = 12
 _GAP_PX = 4
 
 
-def draw_sheet(render: RenderStageParams, seed: int) -> NDArray[np.uint8]:
-    """The sheet (H, W): a row for each of ROWS, and in it each formula COLUMNS times, framed by its page.
+def main(
+    out: Annotated[Path, typer.Option("-o", "--out", help="PNG to write")] = Path("sheet.png"), seed: int = 0
+) -> None:
+    """Write the contact sheet."""
+    out.write_bytes(encode_png(contact_sheet(load_section("render", RenderStageParams), seed)))
 
-    Prints the names of the rows, from the top.
+
+def contact_sheet(render: RenderStageParams, seed: int) -> NDArray[np.uint8]:
+    """The sheet (H, W): a row for each of ROWS, with each formula COLUMNS times, framed.
+
+    Prints the names of the rows from the top.
     """
     pages = _pages(render)
     rows = []
     for number, (name, strengths) in enumerate(ROWS):
         print(f"{number + 1:2} {name}")
         params = AugmentationParams.model_validate(NEUTRAL | strengths)
-        varied = augment(pages.repeat(COLUMNS, 1, 1, 1), params, torch.Generator().manual_seed(seed))
-        framed = [_framed(page[0].round().to(torch.uint8).numpy()) for page in varied]
+        augmented = augment(pages.repeat(COLUMNS, 1, 1, 1), params, torch.Generator().manual_seed(seed))
+        framed = [_frame(page[0].round().to(torch.uint8).numpy()) for page in augmented]
         rows.append(np.concatenate(framed, axis=1))
     width = max(row.shape[1] for row in rows)
     return np.concatenate(
@@ -77,10 +93,10 @@ def draw_sheet(render: RenderStageParams, seed: int) -> NDArray[np.uint8]:
 
 
 def _pages(render: RenderStageParams) -> torch.Tensor:
-    """The formulas as images of the data set, each in the middle of one page size."""
+    """The formulas as images of the data set, each centred on a page of the same size."""
     renderings = render_dataset_images(TexRenderer(render.renderer), FORMULAS, render.image)
     images = [rendering.pixels for rendering in renderings if rendering.pixels is not None]
-    height, width = (max(image.shape[side] for image in images) + 2 * _ROOM_PX for side in (0, 1))
+    height, width = (max(image.shape[side] for image in images) + 2 * _MARGIN_PX for side in (0, 1))
     pages = torch.full((len(images), 1, height, width), PAPER, dtype=torch.uint8)
     for page, image in zip(pages, images, strict=True):
         top, left = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
@@ -88,6 +104,10 @@ def _pages(render: RenderStageParams) -> torch.Tensor:
     return pages
 
 
-def _framed(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A page within a grey line."""
+def _frame(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A page with a grey frame."""
     return np.pad(np.pad(page, 1, constant_values=128), _GAP_PX // 2, constant_values=PAPER)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,8 +1,8 @@
 """Padding of the bucketing presets: python -m benchmarks.buckets FILE --help
 
-For each way and number of shapes: the share of padded pixels that are image (ink and its margin), the share of
-padded tokens that are label, by shape and as batches are really padded, to their longest label, and the seconds to
-choose shapes. `frontier` gives the same for the search over prices of a token and over steps.
+For each method and number of shapes: the share of padded pixels that belong to an image, the share of padded tokens
+that belong to a label, padded to the shape and to the longest label of the batch, and the seconds to choose the shapes.
+`frontier` has the same figures over token costs and steps.
 """
 
 import time
@@ -29,54 +29,56 @@ from pipeline.project import NormalizeParams
 from pipeline.project_renderer import RenderStageParams
 
 PART_ROWS = 1000
-MANY = 100_000
+LARGE = 100_000
 COUNTS = (8, 16, 24, 48)
-FINENESS = ((1, 4, 2), (4, 8, 2), (8, 16, 8), (16, 32, 8))
-TOKEN_PIXELS = (0, 32, 64, 96, 128, 192)
+STEPS = ((1, 4, 2), (4, 8, 2), (8, 16, 8), (16, 32, 8))
+TOKEN_COSTS_PX = (0, 32, 64, 96, 128, 192)
 BATCHES = BatchParams(max_images=16, max_pixels=400_000, max_tokens=1024)
 
 File = Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")]
 
 
 def main(file: File, count: int = 16000) -> None:
-    """Compare all ways on the images of `count` formulas, drawn with pdfium and filtered as params.yaml says."""
+    """Compare all methods on the images of `count` formulas, rendered with pdfium and filtered as in params.yaml."""
     sizes = _filtered(_sizes(load(file, count)), load_section("filter", FilterParams))
     params = load_section("bucket", BucketParams)
     print(f"{len(sizes)} samples", flush=True)
-    ways: dict[str, object] = {}
+    methods: dict[str, object] = {}
     for shapes in COUNTS:
         fitted = params.model_copy(update={"preset": "fitted", "max_buckets": shapes})
-        ways[f"fitted-{shapes}"] = _judged(sizes, fitted)
-        ways[f"agglomeration-{shapes}"] = _figures(sizes, agglomerate(sizes, shapes), params)
+        methods[f"fitted-{shapes}"] = _choose_and_measure(sizes, fitted)
+        methods[f"agglomeration-{shapes}"] = _measure(sizes, agglomerate(sizes, shapes), params)
     for preset in ("published-sizes", "token-bins", "none"):
-        ways[preset] = _judged(sizes, params.model_copy(update={"preset": preset}))
+        methods[preset] = _choose_and_measure(sizes, params.model_copy(update={"preset": preset}))
     frontier: dict[str, object] = {}
-    for steps in FINENESS:
-        fine = dict(zip(("height_step_px", "width_step_px", "tokens_step"), steps, strict=True))
+    for steps in STEPS:
+        step_params = dict(zip(("height_step_px", "width_step_px", "tokens_step"), steps, strict=True))
         for shapes in (24, 48):
-            for price in TOKEN_PIXELS:
-                changes = {**fine, "max_buckets": shapes, "token_cost_px": price, "preset": "fitted"}
-                name = f"steps {steps}, {shapes} shapes, token_cost_px {price}"
-                frontier[name] = _judged(sizes, params.model_copy(update=changes))
+            for cost in TOKEN_COSTS_PX:
+                changes = {**step_params, "max_buckets": shapes, "token_cost_px": cost, "preset": "fitted"}
+                name = f"steps {steps}, {shapes} shapes, token_cost_px {cost}"
+                frontier[name] = _choose_and_measure(sizes, params.model_copy(update=changes))
     random = np.random.default_rng(0)
-    many = sizes[random.integers(len(sizes), size=MANY)] + random.integers(0, 8, (MANY, 3))
+    many = sizes[random.integers(len(sizes), size=LARGE)] + random.integers(0, 8, (LARGE, 3))
     seconds = {
-        f"fitted-{shapes}": _judged(many, params.model_copy(update={"preset": "fitted", "max_buckets": shapes}))
+        f"fitted-{shapes}": _choose_and_measure(
+            many, params.model_copy(update={"preset": "fitted", "max_buckets": shapes})
+        )
         for shapes in (24, 48)
     }
-    result = {"file": file.name, "samples": len(sizes), "params": params.model_dump(), "ways": ways}
-    save("buckets", {**result, "frontier": frontier, f"resampled_and_blurred_to_{MANY}": seconds})
+    result = {"file": file.name, "samples": len(sizes), "params": params.model_dump(), "methods": methods}
+    save("buckets", {**result, "frontier": frontier, f"resampled_and_blurred_to_{LARGE}": seconds})
 
 
-def _judged(sizes: Ints, params: BucketParams) -> dict[str, float]:
-    """Choose shapes, and take the time of it."""
+def _choose_and_measure(sizes: Ints, params: BucketParams) -> dict[str, float]:
+    """Choose shapes, time it, and measure the padding."""
     started = time.monotonic()
     shapes = choose_shapes(sizes, params)
     seconds = time.monotonic() - started
-    return {**_figures(sizes, shapes, params), "seconds": round(seconds, 2)}
+    return {**_measure(sizes, shapes, params), "seconds": round(seconds, 2)}
 
 
-def _figures(sizes: Ints, shapes: Ints, params: BucketParams) -> dict[str, float]:
+def _measure(sizes: Ints, shapes: Ints, params: BucketParams) -> dict[str, float]:
     buckets = assign(sizes, shapes, params)
     filled = efficiency(sizes, shapes, buckets)
     lengths = sizes[:, 2]
@@ -86,9 +88,9 @@ def _figures(sizes: Ints, shapes: Ints, params: BucketParams) -> dict[str, float
 
 
 def _in_batches(lengths: Ints, shapes: Ints, buckets: Ints, window: int) -> float:
-    """Share of tokens where each batch of one shape is padded to its own longest label.
+    """Share of padded tokens that belong to a label, each batch padded to its longest label.
 
-    The order is random, and sorted by length within a window of so many batches.
+    Samples are shuffled, then sorted by length within windows of `window` batches.
     """
     random = np.random.default_rng(0)
     padded = 0
@@ -103,14 +105,14 @@ def _in_batches(lengths: Ints, shapes: Ints, buckets: Ints, window: int) -> floa
     return round(float(lengths.sum() / padded), 4)
 
 
-def agglomerate(sizes: Ints, most: int, token_cost_px: int = 256) -> Ints:
-    """The simple way: from steps of (16, 32, 8), doubled while there are too many, merge the pair that adds least."""
+def agglomerate(sizes: Ints, max_shapes: int, token_cost_px: int = 256) -> Ints:
+    """Baseline: shapes in steps of (16, 32, 8), doubled while too many; then greedy merges of pairs."""
     steps = np.array([16, 32, 8])
     shapes, counts = np.unique(-(-sizes // steps) * steps, axis=0, return_counts=True)
-    while len(shapes) > 16 * most:
+    while len(shapes) > 16 * max_shapes:
         steps = steps * 2
         shapes, counts = np.unique(-(-sizes // steps) * steps, axis=0, return_counts=True)
-    while len(shapes) > most:
+    while len(shapes) > max_shapes:
         union = np.maximum(shapes[:, None], shapes[None, :])
         area = union[..., 0] * union[..., 1] + token_cost_px * union[..., 2]
         added = (area - area.diagonal()[:, None]) * counts[:, None]
@@ -124,7 +126,7 @@ def agglomerate(sizes: Ints, most: int, token_cost_px: int = 256) -> Ints:
 
 
 def _filtered(sizes: Ints, limits: FilterParams) -> Ints:
-    """Those within the limits on size, length and aspect."""
+    """Sizes within the limits on size, length and aspect ratio."""
     height, width, length = sizes.T
     kept = (length >= limits.min_tokens) & (length <= limits.max_tokens) & (width <= limits.max_width_px)
     chosen: Ints = sizes[kept & (height <= limits.max_height_px) & (width <= limits.max_aspect * height)]
@@ -132,24 +134,24 @@ def _filtered(sizes: Ints, limits: FilterParams) -> Ints:
 
 
 def _sizes(formulas: Sequence[str]) -> Ints:
-    """(height, width, tokens) of each formula that has an image."""
+    """(height, width, tokens) of each formula that renders."""
     normalizer = load_section("normalize", NormalizeParams).normalizer
     stage = load_section("render", RenderStageParams)
 
     def measure(part: Sequence[str]) -> list[tuple[int, int, int]]:
-        cleaner, texts = Normalizer(normalizer), list[str]()
+        formula_normalizer, texts = Normalizer(normalizer), list[str]()
         for formula in part:
             try:
-                texts.append(cleaner.normalize(formula))
+                texts.append(formula_normalizer.normalize(formula))
             except LatexError:
                 continue
         renderer = TexRenderer(stage.renderer.model_copy(update={"rasterizer": "pdfium"}))
-        found = []
-        for text, drawn in zip(texts, render_dataset_images(renderer, texts, stage.image), strict=True):
-            if drawn.pixels is not None:
-                height, width = drawn.pixels.shape
-                found.append((height, width, len(text.split())))
-        return found
+        sizes = []
+        for text, rendering in zip(texts, render_dataset_images(renderer, texts, stage.image), strict=True):
+            if rendering.pixels is not None:
+                height, width = rendering.pixels.shape
+                sizes.append((height, width, len(text.split())))
+        return sizes
 
     parts = [formulas[start : start + PART_ROWS] for start in range(0, len(formulas), PART_ROWS)]
     rows = joblib.Parallel(n_jobs=worker_count())(joblib.delayed(measure)(part) for part in parts)

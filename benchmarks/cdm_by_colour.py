@@ -1,11 +1,11 @@
 """CDM by coloured rendering, as in the paper, without code of im2latex: python -m benchmarks.cdm_by_colour LABELS
 
 Wang et al., "Image Over Text" (CVPR 2025), section 3, with the constants of its published program: every visible token
-in a colour of its own, one image at 200 dpi, the bounds of each colour, Hungarian pairing, five rounds of random
-consensus. Beside it `scoring.cdm`, on labels damaged in known ways.
+in its own colour, one image at 200 dpi, bounding box of each colour, Hungarian matching, five rounds of RANSAC. It is
+compared with im2latex.metrics.cdm on labels with known edits.
 
-Read are labels of tokens that take one colour each: symbols, fractions, roots, accents and fonts. No anti-aliasing, so
-that thin strokes keep their colour; the published program, which has it, loses some tokens there.
+Limited to labels whose tokens have one colour each: symbols, fractions, roots, accents and fonts. Anti-aliasing is off,
+so that thin strokes keep their colour; the published program uses it and loses some of these tokens.
 """
 
 import re
@@ -20,14 +20,14 @@ import typer
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.formula_edits import damaged
+from benchmarks.formula_edits import edit
 from benchmarks.harness import lines, save
 from im2latex.latex.parser.symbols import symbol_classes
 from im2latex.metrics.cdm import compare_glyphs
 from im2latex.rendering.glyph_boxes.reader import TexGlyphReader
 
 _DPI, _PADDING_PX, _RESIDUAL_PX, _ROUNDS, _TRIALS, _SEED = 200, 8, 20, 5, 50, 42
-_DAMAGES = ("letters replaced", "letters lost", "letters added", "scripts turned over", "neighbours swapped")
+_EDITS = ("letters replaced", "letters lost", "letters added", "scripts turned over", "neighbours swapped")
 _STRENGTHS = (1, 2, 4)
 _MARKS = frozenset(
     {r"\frac", r"\sqrt", r"\hat", r"\tilde", r"\bar", r"\vec", r"\dot", r"\ddot", r"\overline", r"\underline"}
@@ -36,7 +36,7 @@ _FONTS = frozenset({r"\mathrm", r"\mathbf", r"\mathcal", r"\mathbb"})
 _SYMBOLS = frozenset[str]().union(
     *(symbol_classes()[name] for name in ("ord", "alpha", "op", "bin", "rel", "open", "close"))
 )
-_SILENT = frozenset({"{", "}", "^", "_", "\\,", "\\;", "\\!", "\\:", "~", "\\quad", "\\qquad"})
+_INVISIBLE = frozenset({"{", "}", "^", "_", "\\,", "\\;", "\\!", "\\:", "~", "\\quad", "\\qquad"})
 _DOCUMENT = r"""\documentclass[12pt]{article}
 \usepackage{amsmath,amssymb,xcolor}
 \hoffset=-1in \voffset=-1in \topmargin=0pt \parindent=0pt
@@ -56,30 +56,30 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def main(labels: Path, count: int = 60) -> None:
-    """Score `count` pairs both ways and say how far they agree; every tenth label beside another one."""
-    readable = list(filter(_readable, lines(labels)))
-    formulas = readable[:: max(1, len(readable) // count)][:count]
-    ways = [(name, strength) for name in _DAMAGES for strength in _STRENGTHS]
+    """Compare the scores of `count` pairs; every tenth pair has two different labels."""
+    supported = list(filter(_is_supported, lines(labels)))
+    formulas = supported[:: max(1, len(supported) // count)][:count]
+    edits = [(name, strength) for name in _EDITS for strength in _STRENGTHS]
     others = [
-        formulas[place - 1] if place % 10 == 0 else damaged(text, *ways[place % len(ways)], seed=1)
-        for place, text in enumerate(formulas)
+        formulas[index - 1] if index % 10 == 0 else edit(text, *edits[index % len(edits)], seed=1)
+        for index, text in enumerate(formulas)
     ]
-    found = _symbols([*formulas, *others])
-    theirs = np.array([f1(*pair) for pair in zip(found[: len(formulas)], found[len(formulas) :], strict=True)])
-    ours = np.array([found["cdm"] for found in compare_glyphs(formulas, others, TexGlyphReader())])
-    apart = np.abs(ours - theirs)
-    worst = [(round(float(apart[at]), 3), formulas[at], others[at]) for at in np.argsort(-apart)[:3]]
+    symbols = _symbols([*formulas, *others])
+    theirs = np.array([f1(*pair) for pair in zip(symbols[: len(formulas)], symbols[len(formulas) :], strict=True)])
+    ours = np.array([pair["cdm"] for pair in compare_glyphs(formulas, others, TexGlyphReader())])
+    difference = np.abs(ours - theirs)
+    worst = [(round(float(difference[at]), 3), formulas[at], others[at]) for at in np.argsort(-difference)[:3]]
     result: dict[str, object] = {
         "labels": len(lines(labels)),
-        "of tokens that take one colour": len(readable),
+        "supported": len(supported),
         "pairs": len(formulas),
-        "mean by colour": round(float(theirs.mean()), 4),
-        "mean of ours": round(float(ours.mean()), 4),
-        "mean difference of a pair": round(float(apart.mean()), 4),
-        "largest": round(float(apart.max()), 4),
+        "mean_by_colour": round(float(theirs.mean()), 4),
+        "mean_cdm": round(float(ours.mean()), 4),
+        "mean_difference": round(float(difference.mean()), 4),
+        "max_difference": round(float(difference.max()), 4),
         "correlation": round(float(np.corrcoef(ours, theirs)[0, 1]), 4),
-        "pairs that only one calls exact": int(((ours == 1) != (theirs == 1)).sum()),
-        "farthest apart": worst,
+        "different_exact": int(((ours == 1) != (theirs == 1)).sum()),
+        "largest_differences": worst,
     }
     save("cdm-by-colour", result)
 
@@ -103,8 +103,8 @@ def _centres(boxes: Boxes) -> Boxes:
 
 
 def _inliers(source: Boxes, target: Boxes) -> NDArray[np.bool_]:
-    """Random consensus: a movement is a shift and a scale about the mean of all points that are left."""
-    drawn = np.random.default_rng(_SEED)
+    """RANSAC inliers; a model is a shift and a scale about the mean of the remaining points."""
+    rng = np.random.default_rng(_SEED)
     fits = np.full(len(source), len(source) <= 2)
     for _ in range(_ROUNDS):
         left = np.flatnonzero(~fits)
@@ -112,7 +112,7 @@ def _inliers(source: Boxes, target: Boxes) -> NDArray[np.bool_]:
             break
         best = np.zeros(len(left), bool)
         for _ in range(_TRIALS):
-            two = drawn.choice(left, 2, replace=False)
+            two = rng.choice(left, 2, replace=False)
             shift = target[two].mean(axis=0) - source[two].mean(axis=0)
             spread = [np.linalg.norm(side[two] - side[two].mean(axis=0), axis=1).mean() for side in (source, target)]
             middle = source[left].mean(axis=0)
@@ -125,15 +125,17 @@ def _inliers(source: Boxes, target: Boxes) -> NDArray[np.bool_]:
     return fits
 
 
-def _readable(label: str) -> bool:
-    """Whether every token takes a colour of its own, or none."""
+def _is_supported(label: str) -> bool:
+    """Whether every token can have its own colour or is invisible."""
     tokens = label.split()
-    plain = all(token in _SILENT | _MARKS | _FONTS | _SYMBOLS or re.fullmatch(r"[^\\&#%$~]", token) for token in tokens)
+    plain = all(
+        token in _INVISIBLE | _MARKS | _FONTS | _SYMBOLS or re.fullmatch(r"[^\\&#%$~]", token) for token in tokens
+    )
     return plain and 5 < len(tokens) < 80 and "\\not" not in tokens and "[" not in tokens
 
 
 def _symbols(formulas: list[str]) -> list[Symbols]:
-    """Tokens and the bounds of their colours; nothing for a formula that TeX refuses."""
+    """Tokens and the bounding boxes of their colours; empty for a formula that does not compile."""
     with tempfile.TemporaryDirectory() as name:
         coloured = [_coloured(formula) for formula in formulas]
         source = Path(name) / "pages.tex"
@@ -141,14 +143,14 @@ def _symbols(formulas: list[str]) -> list[Symbols]:
         command = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", source.name]
         subprocess.run(command, cwd=name, capture_output=True, timeout=300, check=False)
         document = pdfium.PdfDocument(source.with_suffix(".pdf"))
-        assert len(document) == len(formulas), "every formula is a page"
+        assert len(document) == len(formulas), "one page per formula"
         pages = [_pixels(document[number]) for number in range(len(formulas))]
         document.close()
     return [_bounds(tokens, pixels) for (_, tokens), pixels in zip(coloured, pages, strict=True)]
 
 
 def _pixels(page: pdfium.PdfPage) -> NDArray[np.int64]:
-    """The page as one number a pixel (H, W): its red, green and blue."""
+    """The page as one RGB number per pixel (H, W)."""
     bitmap = page.render(scale=_DPI / 72, no_smoothtext=True, no_smoothpath=True, rev_byteorder=True)
     red, green, blue = (bitmap.to_numpy()[..., place].astype(np.int64) for place in range(3))
     return np.asarray(red << 16 | green << 8 | blue)
@@ -167,20 +169,20 @@ def _bounds(tokens: list[str], pixels: NDArray[np.int64]) -> Symbols:
 
 
 def _colour(number: int) -> int:
-    """Colours in steps of 15, black left out."""
+    """The n-th colour, in steps of 15, without black."""
     red, rest = divmod(number + 1, 18**2)
     return (15 * red) << 16 | (15 * (rest // 18)) << 8 | 15 * (rest % 18)
 
 
 def _coloured(formula: str) -> tuple[str, list[str]]:
-    """The formula with each visible token in its colour, and those tokens; a mark has its arguments inside."""
+    """The formula with each visible token in its colour, and those tokens; a mark contains its arguments."""
     seen: list[str] = []
     return " ".join(_walk(iter(formula.split()), seen)), seen
 
 
 def _walk(tokens: Iterator[str], seen: list[str]) -> Iterator[str]:
     for token in tokens:
-        if token in _SILENT or token in _FONTS:
+        if token in _INVISIBLE or token in _FONTS:
             yield token
             continue
         colour = _colour(len(seen))
@@ -196,7 +198,7 @@ def _walk(tokens: Iterator[str], seen: list[str]) -> Iterator[str]:
 
 
 def _group(tokens: Iterator[str]) -> Iterator[str]:
-    """The tokens of the group that comes, braces included, or the next token within braces."""
+    """The tokens of the next group with its braces, or the next token in braces."""
     depth = 0
     for token in tokens:
         depth += (token == "{") - (token == "}")

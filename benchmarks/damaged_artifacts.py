@@ -1,9 +1,9 @@
 """Cost and handling of damaged or hostile files: python -m benchmarks.damaged_artifacts COMMAND --help
 
-parts    random damage of a cached part, and how often its content was taken all the same
-state    the same of the state of a training
-bombs    small files that stand for large ones: seconds and memory of the command that is given them
-files    damaged files of every kind that a command reads, and the tracebacks
+parts    random corruption of a cached part, and how often it is accepted
+state    random corruption of a training state, and how often it is accepted
+bombs    small files that expand to large ones: seconds and memory of the command that reads them
+files    corrupted files of every format that a command reads, and the tracebacks
 """
 
 import gzip
@@ -47,26 +47,26 @@ FORMULAS = [rf"\frac{{x_{{{number}}}}}{{y^{number}}} + \alpha \leq {number}" for
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
 
-def damaged(content: bytes, dice: random.Random) -> bytes:
-    """A copy with one damage of a random kind at a random place; never the same bytes."""
-    place = dice.randrange(max(1, len(content)))
-    length = dice.choice([1, 2, 8, 64, 512])
-    kinds: list[Callable[[], bytes]] = [
-        lambda: content[:place] + bytes([content[place] ^ 1 << dice.randrange(8)]) + content[place + 1 :],
-        lambda: content[:place] + bytes([dice.randrange(256)]) + content[place + 1 :],
-        lambda: content[:place] + dice.randbytes(length) + content[place + length :],
-        lambda: content[:place] + bytes(length) + content[place + length :],
-        lambda: content[:place],
-        lambda: content[:place] + content[place + length :],
-        lambda: content[:place] + dice.randbytes(length) + content[place:],
-        lambda: content[:place] + dice.choice(_ODD) + content[place:],
+def corrupt(content: bytes, rng: random.Random) -> bytes:
+    """A copy with one random corruption at a random position; never equal to the content."""
+    position = rng.randrange(max(1, len(content)))
+    length = rng.choice([1, 2, 8, 64, 512])
+    corruptions: list[Callable[[], bytes]] = [
+        lambda: content[:position] + bytes([content[position] ^ 1 << rng.randrange(8)]) + content[position + 1 :],
+        lambda: content[:position] + bytes([rng.randrange(256)]) + content[position + 1 :],
+        lambda: content[:position] + rng.randbytes(length) + content[position + length :],
+        lambda: content[:position] + bytes(length) + content[position + length :],
+        lambda: content[:position],
+        lambda: content[:position] + content[position + length :],
+        lambda: content[:position] + rng.randbytes(length) + content[position:],
+        lambda: content[:position] + rng.choice(_UNUSUAL_BYTES) + content[position:],
     ]
-    while (found := dice.choice(kinds)()) == content:
-        place = dice.randrange(len(content))
+    while (found := rng.choice(corruptions)()) == content:
+        position = rng.randrange(len(content))
     return found
 
 
-_ODD = [
+_UNUSUAL_BYTES = [
     b"[" * 5000,
     b"9" * 5000,
     b"NaN",
@@ -83,28 +83,28 @@ _ODD = [
 
 @app.command()
 def parts(count: int = 1200, seed: int = 0) -> None:
-    """Damage a cached part."""
+    """Corrupt a cached part."""
 
-    def work(part: Sequence[str]) -> pa.Table:
+    def compute(part: Sequence[str]) -> pa.Table:
         return pa.table({"latex": list(part), "image": [bytes(range(256)) * 4] * len(part)})
 
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     accepted = 0
     with tempfile.TemporaryDirectory() as name, redirect_stderr(io.StringIO()):
-        job = Job(FORMULAS, work, PartCache(Path(name), "damage", {}))
+        job = Job(FORMULAS, compute, PartCache(Path(name), "damage", {}))
         whole = job.compute().read_bytes()
         for number in range(count):
-            footer = number % 3 == 0  # where most of what went unnoticed was
+            footer = number % 3 == 0  # the Parquet footer, which has no checksum of its own
             cut = len(whole) - 2000 if footer else 0
-            job.path.write_bytes(whole[:cut] + damaged(whole[cut:], dice))
+            job.path.write_bytes(whole[:cut] + corrupt(whole[cut:], rng))
             accepted += job.compute().read_bytes() != whole
     save("damaged-artifacts-parts", {"bytes": len(whole), "damages": count, "accepted": accepted})
 
 
 @app.command()
 def state(count: int = 1200, seed: int = 0) -> None:
-    """Damage the state of a training."""
-    dice = random.Random(seed)
+    """Corrupt a training state."""
+    rng = random.Random(seed)
     accepted = 0
     with tempfile.TemporaryDirectory() as name:
         model, network = _model()
@@ -113,7 +113,7 @@ def state(count: int = 1200, seed: int = 0) -> None:
         path = Path(name) / "state.pt"
         whole = path.read_bytes()
         for _ in range(count):
-            path.write_bytes(damaged(whole, dice))
+            path.write_bytes(corrupt(whole, rng))
             try:
                 read_state(path)
                 accepted += 1
@@ -124,8 +124,8 @@ def state(count: int = 1200, seed: int = 0) -> None:
 
 @app.command()
 def bombs() -> None:
-    """Hand each bomb to its command, in a process of its own."""
-    found: dict[str, object] = {}
+    """Run the command for each file in a new process."""
+    results: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for what, path, arguments in _bombs(folder):
@@ -133,14 +133,14 @@ def bombs() -> None:
             started = time.monotonic()
             child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "im2latex.cli", *arguments])
             _, status, usage = os.wait4(child, 0)
-            found[what] = {
+            results[what] = {
                 "bytes": size,
                 "exit_code": os.waitstatus_to_exitcode(status),
                 "seconds": round(time.monotonic() - started, 1),
-                "processor_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+                "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
                 "peak_mb": usage.ru_maxrss // 1024,
             }
-    save("damaged-artifacts-bombs", found)
+    save("damaged-artifacts-bombs", results)
 
 
 def _bombs(folder: Path) -> Iterator[tuple[str, Path, list[str]]]:
@@ -169,7 +169,7 @@ def _bombs(folder: Path) -> Iterator[tuple[str, Path, list[str]]]:
 
 
 def _tar(path: Path, suffix: str, content: bytes, copies: int) -> Path:
-    """An archive of one file, again and again; packed once, since gzip files may be put behind each other."""
+    """An archive with copies of one file; compressed once, since gzip members can be concatenated."""
     many = 1 if content else 10_000
     info = tarfile.TarInfo(f"a{suffix}")
     info.size = len(content)
@@ -179,7 +179,7 @@ def _tar(path: Path, suffix: str, content: bytes, copies: int) -> Path:
 
 
 def _sparse(path: Path, copies: int) -> Path:
-    """Headers of 512 bytes, each of which stands for 19 million zeros."""
+    """Sparse members: headers of 512 bytes for 19 million zeros each."""
     blocks = []
     for number in range(copies):
         info = tarfile.TarInfo(f"{number}.tex")
@@ -202,7 +202,7 @@ def _model() -> tuple[ModelParams, Network]:
 
 
 def save_model(folder: Path) -> Path:
-    """A small checkpoint."""
+    """Write a small checkpoint."""
     model, network = _model()
     vocabulary = Vocabulary([*SPECIALS, *"abcdefgh"])
     save_checkpoint(Checkpoint(network, model, vocabulary, [Shape(32, 64, 8)], "a", {}, {"samples": 1}), folder)
@@ -211,10 +211,10 @@ def save_model(folder: Path) -> Path:
 
 @app.command()
 def files(count: int = 3000, seed: int = 0) -> None:
-    """Damage files of every kind, each once or several times, and read them as the commands do."""
-    dice = random.Random(seed)
+    """Corrupt files of every format once or several times, and read them as the commands do."""
+    rng = random.Random(seed)
     tracebacks: Counter[str] = Counter()
-    given: Counter[str] = Counter()
+    tried: Counter[str] = Counter()
     slowest = ("", 0.0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -222,8 +222,8 @@ def files(count: int = 3000, seed: int = 0) -> None:
         for number in range(count):
             what, path, whole, read = kinds[number % len(kinds)]
             content = whole
-            for _ in range(dice.choice([1, 1, 1, 2, 5, 20])):
-                content = damaged(content or whole, dice)
+            for _ in range(rng.choice([1, 1, 1, 2, 5, 20])):
+                content = corrupt(content or whole, rng)
             path.write_bytes(content)
             started = time.monotonic()
             try:
@@ -231,20 +231,18 @@ def files(count: int = 3000, seed: int = 0) -> None:
                     read()
             except Im2LatexError:
                 pass
-            except Exception as error:  # noqa: BLE001 whatever a user would see as a traceback is counted
+            except Exception as error:  # noqa: BLE001 a user would see a traceback
                 tracebacks[f"{what}: {type(error).__name__} {traceback.extract_tb(error.__traceback__)[-1]}"] += 1
             slowest = max(slowest, (what, time.monotonic() - started), key=lambda one: one[1])
-            given[what] += 1
+            tried[what] += 1
             path.write_bytes(whole)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    content_of = {"damages": given.total(), "kinds": dict(given), "tracebacks": dict(tracebacks)}
-    save(
-        "damaged-artifacts-files", content_of | {"slowest": slowest[0], "slowest_seconds": slowest[1], "peak_mb": peak}
-    )
+    summary = {"damages": tried.total(), "kinds": dict(tried), "tracebacks": dict(tracebacks)}
+    save("damaged-artifacts-files", summary | {"slowest": slowest[0], "slowest_seconds": slowest[1], "peak_mb": peak})
 
 
 def _kinds(folder: Path) -> Iterator[tuple[str, Path, Callable[[], object]]]:
-    """Every kind of file: its name, a whole one, and what reads it."""
+    """Every format: name, valid file, and function that reads it."""
     out = folder / "out"
     out.mkdir()
     texts = {
@@ -317,7 +315,7 @@ def _rows(path: Path) -> Callable[[], object]:
 
 
 def _command(*words: object, inside: Path | None = None) -> Callable[[], object]:
-    """A command line; its exit code is not looked at."""
+    """A call of the command line; its exit status is ignored."""
 
     def run() -> None:
         here = Path.cwd()

@@ -1,10 +1,11 @@
 """Speed of the data stages on real datasets: python -m benchmarks.data_stages COMMAND --help
 
-chain    seconds of each stage, milliseconds a formula, the largest process
-append   what a thousand more formulas cost, and which parts they make anew
-kill     SIGKILL at random moments, then the same bytes as without
-ways     the same bytes with one worker, with two, and through Snakemake
-Each works in a throw-away project made of this repository's params.yaml.
+chain       seconds of each stage, milliseconds per formula, peak memory
+append      cost of a thousand more formulas, and the parts that are recomputed
+kill        SIGKILL at random moments; compares the bytes with an undisturbed run
+executors   compares the bytes of one worker, two workers and Snakemake
+
+Each command works in a temporary project with the params.yaml of this repository.
 """
 
 import gzip
@@ -31,7 +32,7 @@ from benchmarks.harness import save
 from pipeline.paths import ROOT
 
 STAGES = ("normalize", "render", "tokenize", "filter", "bucket")
-_TICK = 0.2
+_SAMPLE_SECONDS = 0.2
 
 File = Annotated[Path, typer.Argument(help="formulas, as .jsonl.gz")]
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
@@ -39,7 +40,7 @@ app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=F
 
 @app.command()
 def chain(file: File, count: int = 100_000, rasterizer: str = "ghostscript", name: str = "") -> None:
-    """Raw formulas to shards, stage by stage."""
+    """Run all data stages, from raw formulas to shards."""
     with _project(file, count, rasterizer) as folder:
         stages = {stage: _timed(folder, stage) for stage in STAGES}
         total = sum(stage["seconds"] for stage in stages.values())
@@ -83,25 +84,25 @@ def append(file: File, count: int = 100_000, more: int = 1000, rasterizer: str =
 
 @app.command()
 def kill(file: File, count: int = 20_000, times: int = 20, seed: int = 0, rasterizer: str = "pdfium") -> None:
-    """Kill normalize and render `times` times between them, and compare with a run in peace; exit 1 on a difference."""
-    chance = random.Random(seed)
-    with _project(file, count, rasterizer) as peace:
+    """Kill normalize and render `times` times in all, and compare with an undisturbed run; exit 1 on a difference."""
+    rng = random.Random(seed)
+    with _project(file, count, rasterizer) as undisturbed:
         for stage in STAGES:
-            _timed(peace, stage)
-        expected = _artifacts(peace)
+            _timed(undisturbed, stage)
+        expected = _artifacts(undisturbed)
     with _project(file, count, rasterizer) as folder:
         killed = 0
         for stage in ("normalize", "render"):
             while killed < times // 2 * (1 + (stage == "render")):
                 child = _start(folder, stage)
                 with suppress(subprocess.TimeoutExpired):
-                    child.wait(chance.uniform(0.5, 4))
+                    child.wait(rng.uniform(0.5, 4))
                 if child.poll() is None:
                     os.killpg(child.pid, signal.SIGKILL)
                     child.wait()
                     killed += 1
-                else:  # it came to its end between two kills: take away what it made, so that there is work again
-                    _forget_half(folder, stage, chance)
+                else:  # it finished before the kill: remove parts, so that there is work left
+                    _remove_half(folder, stage, rng)
             _timed(folder, stage)
         for stage in STAGES[2:]:
             _timed(folder, stage)
@@ -111,22 +112,22 @@ def kill(file: File, count: int = 20_000, times: int = 20, seed: int = 0, raster
 
 
 @app.command()
-def ways(file: File, count: int = 10_000, rasterizer: str = "pdfium") -> None:
-    """Compare every artifact of the data stages, however the parts were computed; exit 1 on a difference."""
+def executors(file: File, count: int = 10_000, rasterizer: str = "pdfium") -> None:
+    """Compare every artifact between one worker, two workers and Snakemake; exit 1 on a difference."""
     found: dict[str, dict[str, str]] = {}
-    for way in ("1 worker", "2 workers", "snakemake"):
+    for executor in ("1 worker", "2 workers", "snakemake"):
         with _project(file, count, rasterizer) as folder:
-            if way == "snakemake":
+            if executor == "snakemake":
                 gather = f"gather={sys.executable} -m pipeline.normalize"
-                snakefile = str(ROOT / "pipeline" / "Snakefile")
+                snakefile = str(ROOT / "workflow" / "Snakefile")
                 command = [sys.executable, "-m", "snakemake", "-s", snakefile, "--cores", "2", "--config", gather]
                 subprocess.run(command, cwd=folder, env=_environment(folder), check=True, capture_output=True)
             for stage in STAGES:
-                _timed(folder, stage, "1" if way == "1 worker" else "2")
-            found[way] = _artifacts(folder)
+                _timed(folder, stage, "1" if executor == "1 worker" else "2")
+            found[executor] = _artifacts(folder)
     first = found["1 worker"]
-    differing = {way: _differing(first, artifacts) for way, artifacts in found.items()}
-    save("data-stages-ways", {"formulas": count, "artifacts": len(first), "differing": differing})
+    differing = {executor: _differing(first, artifacts) for executor, artifacts in found.items()}
+    save("data-stages-executors", {"formulas": count, "artifacts": len(first), "differing": differing})
     raise typer.Exit(any(differing.values()))
 
 
@@ -168,17 +169,17 @@ def _start(folder: Path, stage: str, workers: str = "2") -> "subprocess.Popen[by
 
 
 def _timed(folder: Path, stage: str, workers: str = "2") -> dict[str, float]:
-    """Run a stage; its seconds, and the most memory that one of its processes had, looked at five times a second."""
+    """Run a stage; returns its seconds and the peak memory of its largest process, sampled five times a second."""
     started = time.monotonic()
     child = _start(folder, stage, workers)
-    watched = psutil.Process(child.pid)
+    parent = psutil.Process(child.pid)
     peak = 0
     while child.poll() is None:
         with suppress(psutil.Error):
-            for process in (watched, *watched.children(recursive=True)):
+            for process in (parent, *parent.children(recursive=True)):
                 with suppress(psutil.Error):
                     peak = max(peak, process.memory_info().rss)
-        time.sleep(_TICK)
+        time.sleep(_SAMPLE_SECONDS)
     if child.returncode:
         raise RuntimeError(f"{stage} failed with status {child.returncode}")
     return {"seconds": time.monotonic() - started, "peak_process_mb": peak / (1 << 20)}
@@ -198,9 +199,9 @@ def _differing(first: dict[str, str], second: dict[str, str]) -> list[str]:
     return sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
 
 
-def _forget_half(folder: Path, stage: str, chance: random.Random) -> None:
+def _remove_half(folder: Path, stage: str, rng: random.Random) -> None:
     for name, path in sorted(_parts(folder).items()):
-        if name.startswith(f"{stage}/") and chance.random() < 0.5:
+        if name.startswith(f"{stage}/") and rng.random() < 0.5:
             path.unlink()
 
 

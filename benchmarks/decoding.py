@@ -1,8 +1,9 @@
 """Speed and quality of search methods, and the cost of reranking: python -m benchmarks.decoding --help
 
-`search` reads a split with a checkpoint in several ways: seconds an image on one core, exact labels, and the shares
-that parse and render. `rerank` draws what a beam search found and looks for the image that was read. Processor
-seconds are those of the programs that were started too, so that they hold on a busy machine.
+search   predict a split with several search methods: time per image on one core, exact match, parse and render rates
+rerank   render the candidates of a beam search and select the one with the image of the input
+
+CPU seconds include child processes, so they are reliable on a busy machine.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from pathlib import Path
 import torch
 import typer
 
-from benchmarks.harness import load, processor_seconds, save
+from benchmarks.harness import cpu_seconds, load, save
 from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
 from im2latex.decoding.beam import SearchParams, search
@@ -41,7 +42,7 @@ from pipeline.rendered_shards import Label, write_rendered_shards
 
 app = typer.Typer(add_completion=False)
 
-WAYS = {
+METHODS = {
     "greedy": (SearchParams(beam=1), False),
     "greedy, constrained": (SearchParams(beam=1), True),
     "beam 5": (SearchParams(beam=5), False),
@@ -53,94 +54,96 @@ WAYS = {
 
 @app.command("search")
 def compare_searches(checkpoint: Path, shards: Path, name: Split = "test") -> None:
-    """Read a split in every way, and with two batch sizes."""
+    """Predict a split with every method, in two batch sizes."""
     torch.set_num_threads(1)
     loaded, samples = load_checkpoint(checkpoint), InMemoryDataset(shards, name)
-    _read(loaded, samples, SearchParams(beam=1), None, 64, _shuffled(len(samples)))  # memory and caches
+    _search(loaded, samples, SearchParams(beam=1), None, 64, _sample(len(samples)))  # warm-up
     renderer, normalizer = ParallelRenderer(TexRenderer()), Normalizer(NormalizerParams())
     started = time.process_time()
     grammar = GrammarConstraint(loaded.vocabulary)
-    ways: dict[str, object] = {"tables of the constraint, seconds": round(time.process_time() - started, 2)}
+    result: dict[str, object] = {"grammar_seconds": round(time.process_time() - started, 2)}
     greedy = 0.0
-    for way, (params, constrained) in WAYS.items():
-        found, seconds = _read(loaded, samples, params, grammar if constrained else None, 64)
-        few = _shuffled(len(samples))
-        other, _ = _read(loaded, samples, params, grammar if constrained else None, 3, few)
+    for method, (params, constrained) in METHODS.items():
+        hypotheses, seconds = _search(loaded, samples, params, grammar if constrained else None, 64)
+        sample = _sample(len(samples))
+        in_small_batches, _ = _search(loaded, samples, params, grammar if constrained else None, 3, sample)
         greedy = greedy or seconds
-        texts = [join(loaded.vocabulary.decode(several[0].tokens)) for several in found]
-        several = [[join(loaded.vocabulary.decode(one.tokens)) for one in row] for row in found]
-        ways[way] = {
-            "milliseconds an image": round(1000 * seconds / len(samples), 2),
-            "times greedy": round(seconds / greedy, 2),
+        candidates = [[join(loaded.vocabulary.decode(one.tokens)) for one in row] for row in hypotheses]
+        texts = [row[0] for row in candidates]
+        result[method] = {
+            "ms_per_image": round(1000 * seconds / len(samples), 2),
+            "relative_to_greedy": round(seconds / greedy, 2),
             "exact": _share(text == label for text, label in zip(texts, samples.latex, strict=True)),
-            "exact in any place": _share(label in row for row, label in zip(several, samples.latex, strict=True)),
+            "exact_in_any_candidate": _share(
+                label in row for row, label in zip(candidates, samples.latex, strict=True)
+            ),
             "parse": _share(_parses(normalizer, text) for text in texts),
             "render": _share(one.pixels is not None for one in renderer.render(texts)),
-            f"of {len(few)} images read otherwise in shuffled batches of 3": sum(
-                [one.tokens for one in found[index]] != [one.tokens for one in again]
-                for index, again in zip(few, other, strict=True)
+            "differing_in_batches_of_3": sum(
+                [one.tokens for one in hypotheses[index]] != [one.tokens for one in row]
+                for index, row in zip(sample, in_small_batches, strict=True)
             ),
         }
-        print(way, ways[way], flush=True)
-    save("decoding-search", {"images": len(samples), "split": name, **ways})
+        print(method, result[method], flush=True)
+    save("decoding-search", {"images": len(samples), "split": name, **result})
 
 
 @app.command()
 def rerank(checkpoint: Path, formulas: Path, count: int = 10_000, beam: int = 5, rasterizer: str = "pdfium") -> None:
-    """Time the choice by image on all cores, from hypotheses and images in memory to their likeness.
+    """Time the reranking on all cores, with hypotheses and images in memory.
 
-    Draws the first formulas that the checkpoint could write, reads them with a beam, and keeps what was found in
-    .cache/benchmarks, so that a second run only ranks.
+    Renders the first formulas that fit the vocabulary and length of the checkpoint, predicts them with a beam, and
+    caches the hypotheses in .cache/benchmarks for later runs.
     """
     loaded = load_checkpoint(checkpoint)
-    chosen = list(islice(_writable(load(formulas), loaded), count))
-    render = _made_as(loaded.images, rasterizer)
+    chosen = list(islice(_encodable(load(formulas), loaded), count))
+    render = _render_params(loaded.images, rasterizer)
     weights = hashlib.sha256((checkpoint / "model.safetensors").read_bytes()).hexdigest()
     key = hashlib.sha256(json.dumps([weights, chosen, beam, render.model_dump()]).encode()).hexdigest()
     folder = Path(".cache/benchmarks/rerank") / key
-    found = folder / "hypotheses.parquet"
-    if not found.is_file():
+    cached = folder / "hypotheses.parquet"
+    if not cached.is_file():
         labels = [Label(formula, formula) for formula in chosen]
         write_rendered_shards(labels, loaded.vocabulary, folder, "test", render, load_section("bucket", BucketParams))
-        write_table(predict_split(checkpoint, folder, "test", PredictParams(beam=beam)).hypotheses, found)
+        write_table(predict_split(checkpoint, folder, "test", PredictParams(beam=beam)).hypotheses, cached)
     samples = InMemoryDataset(folder, "test")
-    several: dict[str, list[str]] = {}
-    for row in read_table(found, ["formula_id", "hypothesis"]).to_pylist():
-        several.setdefault(row["formula_id"], []).append(row["hypothesis"])
+    candidates: dict[str, list[str]] = {}
+    for row in read_table(cached, ["formula_id", "hypothesis"]).to_pylist():
+        candidates.setdefault(row["formula_id"], []).append(row["hypothesis"])
     images = [samples.image(index).numpy() for index in range(len(samples))]
-    texts = [several[name] for name in samples.ids]
+    texts = [candidates[name] for name in samples.ids]
     reranker = RenderReranker(ParallelRenderer(TexRenderer(render.renderer)), render.image)
-    reranker.compare(images[:1], texts[:1])  # so that no timing holds the preamble and the start of processes
+    reranker.compare(images[:1], texts[:1])  # warm-up: preamble and processes
     load_before = round(os.getloadavg()[0], 1)
-    wall, processor = time.monotonic(), processor_seconds()
-    likenesses = reranker.compare(images, texts)
-    spent = processor_seconds() - processor
+    wall, cpu = time.monotonic(), cpu_seconds()
+    matches = reranker.compare(images, texts)
+    used = cpu_seconds() - cpu
     result: dict[str, object] = {
         "beam": beam,
         "rasterizer": rasterizer,
-        "load before": load_before,
+        "load_before": load_before,
         "images": len(images),
         "hypotheses": sum(map(len, texts)),
         "distinct": len({one for row in texts for one in row}),
         "seconds": round(time.monotonic() - wall, 1),
-        "processor seconds": round(spent, 1),
-        "processor milliseconds an image": round(1000 * spent / len(images), 2),
-        "the same image was among them": _share(any(one.same for one in row) for row in likenesses),
-        "it was the search's first": _share(row[0].same for row in likenesses),
+        "cpu_seconds": round(used, 1),
+        "cpu_ms_per_image": round(1000 * used / len(images), 2),
+        "same_image_in_any_candidate": _share(any(one.same for one in row) for row in matches),
+        "same_image_in_first_candidate": _share(row[0].same for row in matches),
     }
     save("decoding-rerank", result)
 
 
-def _made_as(images: dict[str, int], rasterizer: str) -> RenderStageParams:
-    """How the training images of a checkpoint were made, where it says so."""
-    dots = {"dpi": images["dpi"]} if images else {}
+def _render_params(images: dict[str, int], rasterizer: str) -> RenderStageParams:
+    """Parameters of the training images of a checkpoint, with defaults for what it does not store."""
+    dpi = {"dpi": images["dpi"]} if images else {}
     sizes = {name: value for name, value in images.items() if name != "dpi"}
-    renderer = RenderParams.model_validate({"rasterizer": rasterizer, **dots})
+    renderer = RenderParams.model_validate({"rasterizer": rasterizer, **dpi})
     return RenderStageParams(renderer=renderer, image=ImageParams.model_validate(sizes))
 
 
-def _writable(formulas: list[str], loaded: Checkpoint) -> Iterator[str]:
-    """Normal forms, each once, of those that are short enough and made of known tokens."""
+def _encodable(formulas: list[str], loaded: Checkpoint) -> Iterator[str]:
+    """Distinct normalized formulas that are short enough and contain known tokens only."""
     normalizer, vocabulary = Normalizer(NormalizerParams()), loaded.vocabulary
     seen: set[str] = set()
     for formula in formulas:
@@ -154,34 +157,32 @@ def _writable(formulas: list[str], loaded: Checkpoint) -> Iterator[str]:
             yield normal
 
 
-def _read(
+def _search(
     loaded: Checkpoint,
     samples: InMemoryDataset,
     params: SearchParams,
     grammar: GrammarConstraint | None,
-    most: int,
+    max_images: int,
     chosen: list[int] | None = None,
 ) -> tuple[list[list[Hypothesis]], float]:
-    """What is found in each sample, or in those chosen, and the processor seconds."""
-    batches = PredictParams().batches.model_copy(update={"max_images": most})
+    """Hypotheses of all samples, or of `chosen` ones, and the CPU seconds."""
+    batches = PredictParams().batches.model_copy(update={"max_images": max_images})
     found: dict[int, list[Hypothesis]] = {}
     started = time.process_time()
     for indices in bucket_batches(samples, batches, indices=chosen):
         images = collate(samples, indices).images
         found |= dict(zip(indices, search(loaded.network, images, loaded.max_tokens, params, grammar), strict=True))
-    return [
-        found[index] for index in (range(len(samples)) if chosen is None else chosen)
-    ], time.process_time() - started
+    seconds = time.process_time() - started
+    return [found[index] for index in (range(len(samples)) if chosen is None else chosen)], seconds
 
 
-def _shuffled(count: int) -> list[int]:
-    """A few of the samples, in any order."""
+def _sample(count: int) -> list[int]:
+    """Up to 100 random samples, in random order."""
     return random.Random(0).sample(range(count), min(count, 100))
 
 
-def _share(verdicts: Iterable[bool]) -> float:
-    answers = list(verdicts)
-    return round(sum(answers) / len(answers), 4)
+def _share(values: Iterable[bool]) -> float:
+    return round(sum(results := list(values)) / len(results), 4)
 
 
 def _parses(normalizer: Normalizer, text: str) -> bool:

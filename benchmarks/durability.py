@@ -1,9 +1,8 @@
 """Training interrupted by SIGKILL at random moments, compared byte by byte: python -m benchmarks.durability --help
 
-Works in a throw-away project made of this repository's code and params.yaml, with a small dataset and model, git and
-dvc. Half of the kills hit `dvc` alone, which leaves the stage as an orphan that must save and end; half hit dvc and the
-stage together. A third come within two seconds of the line that ends the stage, where DVC hashes and records the
-outputs.
+Works in a temporary project with the code and params.yaml of this repository, a small data set and model, git and dvc.
+Half of the kills hit `dvc` alone; the orphaned stage must save its state and exit. The others hit dvc and the stage. A
+third follow within two seconds of the last line of the stage, while DVC hashes and records the outputs.
 
 writes  benchmarks/results/durability.json
 """
@@ -53,12 +52,12 @@ CHANGES: dict[str, dict[str, Any]] = {
     "trainer": {"save_every_minutes": 0.01},
 }
 ENDED = "train: "
-"""How the last line of the stage begins, before DVC records its outputs."""
+"""Start of the last line of the stage, after which DVC records its outputs."""
 _DONE = re.compile(r"([\d,]+) samples done")
 
 
 class Repro:
-    """One `dvc repro train`, its output, and the moments of the lines that matter."""
+    """A process `dvc repro train` and its output; `ended` is set when the stage has printed its last line."""
 
     def __init__(self, project: Path) -> None:
         self.lines: list[str] = []
@@ -83,17 +82,17 @@ class Repro:
             self.lines.append(line)
             if line.startswith(ENDED) and " seen, " in line:
                 self.ended.set()
-        self.ended.set()  # of a run that trained nothing: DVC had recorded the outputs before the last kill
+        self.ended.set()  # without training: DVC recorded the outputs before the last kill
 
     def kill(self, whole: bool) -> bool:
-        """Kill dvc, or all that it started too; False where it had ended before."""
+        """Kill dvc, and its children if `whole`; False if it had already ended."""
         try:
-            family = [psutil.Process(self.process.pid)]
-            family += family[0].children(recursive=True) if whole else []
+            processes = [psutil.Process(self.process.pid)]
+            processes += processes[0].children(recursive=True) if whole else []
         except psutil.NoSuchProcess:
             return False
         alive = self.process.poll() is None
-        for one in family:
+        for one in processes:
             with suppress(psutil.NoSuchProcess):
                 one.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -101,48 +100,50 @@ class Repro:
         return alive
 
     def join(self) -> None:
-        """Wait until all that hold its output have ended: dvc, and the stage that may outlive it."""
+        """Wait until dvc and its stage, which may outlive it, have ended."""
         self._reader.join()
 
     def resumed_at(self) -> int | None:
-        """The samples that were done when the training began; None where it did not come so far."""
+        """Number of samples at which training resumed; None if it did not start."""
         found = _DONE.search("".join(self.lines))
         return int(found[1].replace(",", "")) if found else None
 
 
-def main(times: Annotated[int, typer.Option(help="kills")] = 30, seed: Annotated[int, typer.Option()] = 0) -> None:
-    """Kill, repeat until the training is recorded, compare; begin anew until there were `times` kills."""
-    chance = random.Random(seed)
+def main(
+    times: Annotated[int, typer.Option(help="number of kills")] = 30, seed: Annotated[int, typer.Option()] = 0
+) -> None:
+    """Kill and repeat until the training is recorded, and compare; restart until there are `times` kills."""
+    rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
         lock = prepare(project)
         seconds, expected = _finish(project)
-        found: dict[str, int] = {"before_the_end": 0, "after_the_end": 0, "dvc_alone": 0}
-        trainings = differing = lost = 0
-        while sum(found[name] for name in ("before_the_end", "after_the_end")) < times or trainings == 0:
-            _forget(project, lock)
-            trainings += 1
+        found: dict[str, int] = {"before_end": 0, "after_end": 0, "dvc_alone": 0}
+        runs = differing = lost = 0
+        while sum(found[name] for name in ("before_end", "after_end")) < times or runs == 0:
+            _reset(project, lock)
+            runs += 1
             recorded = False
-            while not recorded and found["before_the_end"] + found["after_the_end"] < times:
-                before = saved(project)
+            while not recorded and found["before_end"] + found["after_end"] < times:
+                before = saved_samples(project)
                 repro = Repro(project)
-                at_the_end, whole = chance.random() < 1 / 3, chance.random() < 0.5
-                if at_the_end:
+                at_end, whole = rng.random() < 1 / 3, rng.random() < 0.5
+                if at_end:
                     repro.ended.wait(30 * seconds)
-                    time.sleep(chance.uniform(0, 2))
+                    time.sleep(rng.uniform(0, 2))
                 else:
-                    time.sleep(chance.uniform(0, seconds))
-                over = repro.ended.is_set()
+                    time.sleep(rng.uniform(0, seconds))
+                ended = repro.ended.is_set()
                 recorded = not repro.kill(whole)
                 resumed = repro.resumed_at()
                 lost += resumed is not None and resumed != before
                 if recorded:
                     break
-                found["after_the_end" if over else "before_the_end"] += 1
+                found["after_end" if ended else "before_end"] += 1
                 found["dvc_alone"] += not whole
-                print(found, f"resumed at {resumed}, saved before {before}, now {saved(project)}", flush=True)
+                print(found, f"resumed at {resumed}, saved before {before}, now {saved_samples(project)}", flush=True)
             if not recorded:
-                before = saved(project)
+                before = saved_samples(project)
                 repro = Repro(project)
                 repro.process.wait()
                 lost += repro.resumed_at() not in (None, before)
@@ -152,19 +153,19 @@ def main(times: Annotated[int, typer.Option(help="kills")] = 30, seed: Annotated
         save(
             "durability",
             {
-                "kills": found["before_the_end"] + found["after_the_end"],
+                "kills": found["before_end"] + found["after_end"],
                 **found,
-                "trainings": trainings,
+                "runs": runs,
                 "artifacts": len(expected),
                 "differing": differing,
-                "resumed_elsewhere_than_saved": lost,
-                "seconds_of_a_training": round(seconds, 1),
+                "resumed_at_wrong_sample": lost,
+                "seconds_per_run": round(seconds, 1),
             },
         )
 
 
 def prepare(project: Path) -> bytes:
-    """A project whose data stages are done and recorded; returns dvc.lock as it is then."""
+    """Create a project with recorded data stages; returns its dvc.lock."""
     for name in ("im2latex", "pipeline", "custom"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("tools.lock", ".gitignore", ".dvcignore"):
@@ -184,7 +185,7 @@ def prepare(project: Path) -> bytes:
 
 
 def _finish(project: Path) -> tuple[float, dict[str, str]]:
-    """Train without a kill; returns the seconds and the outputs."""
+    """Train without a kill; returns the seconds and the checksums of the outputs."""
     started = time.monotonic()
     repro = Repro(project)
     if repro.process.wait() != 0:
@@ -193,15 +194,15 @@ def _finish(project: Path) -> tuple[float, dict[str, str]]:
 
 
 def _outputs(project: Path) -> dict[str, str]:
-    """SHA-256 of all that the stage writes, and DVC's record of it."""
+    """SHA-256 of all outputs of the stage, and of dvc.lock."""
     files = [*(project / "data/train").rglob("*"), *(project / "reports/train").rglob("*")]
     files += [project / "reports/manifest/train.json", project / "reports/ledger/train.json", project / "dvc.lock"]
     present = [file for file in files if file.is_file()]
     return {str(file.relative_to(project)): hashlib.sha256(file.read_bytes()).hexdigest() for file in present}
 
 
-def _forget(project: Path, lock: bytes) -> None:
-    """Take away the training, with what DVC knows of it."""
+def _reset(project: Path, lock: bytes) -> None:
+    """Remove the outputs and state of the training, and its entries in DVC."""
     (project / "dvc.lock").write_bytes(lock)
     for name in ("data/train", "reports/train", ".cache/train", ".dvc/cache/runs"):
         shutil.rmtree(project / name, ignore_errors=True)
@@ -209,8 +210,8 @@ def _forget(project: Path, lock: bytes) -> None:
         (project / name).unlink(missing_ok=True)
 
 
-def saved(project: Path) -> int:
-    """The samples that the saved state has seen; 0 where there is none."""
+def saved_samples(project: Path) -> int:
+    """Number of samples in the saved state; 0 without one."""
     states = list((project / ".cache/train").glob("*/state.pt"))
     return int(torch.load(states[0], weights_only=True)["seen"]) if states else 0
 

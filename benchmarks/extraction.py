@@ -1,7 +1,7 @@
 """Speed and yield of formula extraction from papers: python -m benchmarks.extraction COMMAND PAPERS --help
 
-speed     megabytes of source a second
-macros    does the expanded formula print what the formula prints inside its paper's own definitions
+speed     megabytes of source per second
+macros    whether an expanded formula renders the same image as with the definitions of its paper
 """
 
 import re
@@ -32,60 +32,63 @@ from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None)
 Papers = Annotated[Path, typer.Argument(help="a folder or an archive of papers")]
-_SHOWN = 15
+_MAX_EXAMPLES = 15
 _NAME = re.compile(r"\\[A-Za-z@]+")
 _LENIENT = r"""\makeatletter\long\def\@ifdefinable#1#2{#2}\makeatother\let\renewcommand\newcommand
 \let\NewDocumentCommand\DeclareDocumentCommand\let\RenewDocumentCommand\DeclareDocumentCommand
 """
-"""Lets a paper's definitions replace those of the template, which the paper does not know of."""
+"""Allows the definitions of a paper to replace those of the template."""
 
 
 @app.command()
 def speed(papers: Papers) -> None:
-    """Read, find, expand and write, on all cores."""
+    """Extract formulas on all cores."""
     size = sum(len(text.encode()) for paper in read_papers(papers) for text in paper.files.values())
     out = Path("extraction-speed.jsonl")
     started = time.perf_counter()
-    account = extract([papers], out)
+    summary = extract([papers], out)
     seconds = time.perf_counter() - started
     out.unlink()
-    result = {"papers": account.papers, "megabytes": round(size / 1e6, 2), "formulas": account.kept}
+    result = {"papers": summary.papers, "megabytes": round(size / 1e6, 2), "formulas": summary.kept}
     save("extraction-speed", {**result, "megabytes_per_second": round(size / 1e6 / seconds, 2)})
 
 
 @app.command()
 def macros(papers: Papers) -> None:
-    """Compare images at 200 dpi, drawn by pdfium; the trivial baseline leaves macros as they are."""
-    tally: Counter[str] = Counter()
+    """Compare images at 200 dpi, rendered by pdfium; the trivial baseline does not expand macros."""
+    counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     faults: list[dict[str, str]] = []
-    work = (joblib.delayed(_compare)(paper) for paper in read_papers(papers))
-    for counts, why, offenders in joblib.Parallel(n_jobs=-1, return_as="generator")(work):
-        tally.update(counts)
-        reasons.update(why)
-        faults += offenders
-    both = tally["same"] + tally["different"]
+    tasks = (joblib.delayed(_compare)(paper) for paper in read_papers(papers))
+    for paper_counts, failures, different in joblib.Parallel(n_jobs=-1, return_as="generator")(tasks):
+        counts.update(paper_counts)
+        reasons.update(failures)
+        faults += different
+    both = counts["same"] + counts["different"]
     rates = {
-        "rate": round(tally["same"] / max(1, both), 5),
-        "baseline_rate": round(tally["same_unexpanded"] / max(1, both), 5),
+        "rate": round(counts["same"] / max(1, both), 5),
+        "baseline_rate": round(counts["same_unexpanded"] / max(1, both), 5),
     }
-    save("extraction-macros", {**tally, **rates, "reasons": dict(reasons.most_common(12)), "faults": faults[:_SHOWN]})
+    save(
+        "extraction-macros",
+        {**counts, **rates, "reasons": dict(reasons.most_common(12)), "faults": faults[:_MAX_EXAMPLES]},
+    )
 
 
 def _compare(paper: Paper) -> tuple[Counter[str], Counter[str], list[dict[str, str]]]:
-    tally: Counter[str] = Counter(papers=1)
+    counts: Counter[str] = Counter(papers=1)
     reasons: Counter[str] = Counter()
     items, written = _with_macros(paper)
-    tally["formulas"] += len(items)
+    counts["formulas"] += len(items)
     if not items:
-        return tally, reasons, []
+        return counts, reasons, []
     plain = TexRenderer(RenderParams(rasterizer="pdfium"))
     template = TemplateParams(extra_preamble=_LENIENT + _preamble(paper, written))
     try:
         inside = TexRenderer(RenderParams(rasterizer="pdfium", template=template)).render(written)
     except ToolError:
-        tally["papers_whose_definitions_do_not_compile"] += 1
-        return tally, reasons, []
+        counts["papers_whose_definitions_do_not_compile"] += 1
+        return counts, reasons, []
     expanded = plain.render([item.formula or "" for item in items])
     unexpanded = plain.render(written)
     faults = []
@@ -98,22 +101,22 @@ def _compare(paper: Paper) -> tuple[Counter[str], Counter[str], list[dict[str, s
                 if b.pixels is not None
                 else "only_written"
             )
-            tally[which] += 1
+            counts[which] += 1
             reasons[f"{which}: {(a if a.pixels is None else b).reason}"] += 1
             continue
         same = same_ink(a.pixels, b.pixels)
-        tally["same" if same else "different"] += 1
-        tally["same_unexpanded"] += c.pixels is not None and same_ink(a.pixels, c.pixels)
+        counts["same" if same else "different"] += 1
+        counts["same_unexpanded"] += c.pixels is not None and same_ink(a.pixels, c.pixels)
         if not same:
             faults.append({"paper": paper.name[:40], "written": source, "expanded": item.formula or ""})
-    return tally, reasons, faults
+    return counts, reasons, faults
 
 
 def _with_macros(paper: Paper) -> tuple[list[ExtractedFormula], list[str]]:
-    """The formulas in which a macro was expanded, and each as it is written."""
-    walk = PaperReader(paper.files, 1, MacroExpander())
+    """The formulas with expanded macros, and their source."""
+    reader = PaperReader(paper.files, 1, MacroExpander())
     items, written = [], []
-    for item in walk.paper():
+    for item in reader.paper():
         if item.formula is None:
             continue
         try:
@@ -121,7 +124,9 @@ def _with_macros(paper: Paper) -> tuple[list[ExtractedFormula], list[str]]:
         except LatexError:
             continue
         if source != item.formula:
-            if item.formula.startswith("{") and not source.startswith("{"):  # a fraction hides in a macro; see displays
+            if item.formula.startswith("{") and not source.startswith(
+                "{"
+            ):  # the macro contains a fraction; see latex.papers.displays
                 source = f"{{{source}}}"
             items.append(item)
             written.append(source)
@@ -129,7 +134,7 @@ def _with_macros(paper: Paper) -> tuple[list[ExtractedFormula], list[str]]:
 
 
 def _preamble(paper: Paper, formulas: list[str]) -> str:
-    """The paper's definitions that its formulas need, those of its main files last."""
+    """Definitions of the paper that its formulas use; those of its main files come last."""
     main = main_files(paper.files)
     known = MacroExpander()
     found = []
@@ -146,7 +151,7 @@ def _preamble(paper: Paper, formulas: list[str]) -> str:
 
 
 def _definitions(source: str, macros: MacroExpander) -> Iterator[str]:
-    """Take every definition of a source into `macros`, in groups or not; yields the source of each."""
+    """Add every definition of a source to `macros`; yields the source of each."""
     place = 0
     while match := _NAME.search(source, place):
         place = match.end()

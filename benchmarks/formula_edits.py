@@ -1,6 +1,6 @@
-"""Edits of formulas in known ways and increasing strength; a stronger edit contains the weaker one.
+"""Edits of formulas by kind and strength; a stronger edit contains the weaker one.
 
-Tokens in, tokens out. For `benchmarks.metrics`, which looks whether every score falls as the damage grows.
+Used by `benchmarks.metrics` to check that every score falls as the damage grows.
 """
 
 import random
@@ -10,90 +10,98 @@ from types import MappingProxyType
 
 STRENGTHS = (0, 1, 2, 4, 8)
 _SHARES = MappingProxyType({0: 0.0, 1: 0.1, 2: 0.2, 4: 0.4, 8: 0.8})
-_LETTERS = "abdefghijkmnoqstuvwxyz"  # no c, l, r and p, which may be columns of a table
+_LETTERS = "abdefghijkmnoqstuvwxyz"  # without c, l, r and p, which may be column types of a table
 
 Tokens = list[str]
-Damage = Callable[[Tokens, int, random.Random], Tokens]
+Edit = Callable[[Tokens, int, random.Random], Tokens]
 
 
-def _letters(tokens: Sequence[str], drawn: random.Random) -> list[int]:
-    """Places of letters in an order by chance, of which the first few are damaged."""
-    places = [place for place, token in enumerate(tokens) if token in _LETTERS]
-    drawn.shuffle(places)
-    return places
+def _letters(tokens: Sequence[str], rng: random.Random) -> list[int]:
+    """Positions of letters in random order; the first ones are edited."""
+    positions = [position for position, token in enumerate(tokens) if token in _LETTERS]
+    rng.shuffle(positions)
+    return positions
 
 
-def _replace(tokens: Tokens, strength: int, drawn: random.Random) -> Tokens:
+def _replace(tokens: Tokens, strength: int, rng: random.Random) -> Tokens:
     changed = list(tokens)
-    for place in _letters(tokens, drawn)[:strength]:
-        changed[place] = drawn.choice(_LETTERS.replace(tokens[place], ""))
+    for position in _letters(tokens, rng)[:strength]:
+        changed[position] = rng.choice(_LETTERS.replace(tokens[position], ""))
     return changed
 
 
-def _delete(tokens: Tokens, strength: int, drawn: random.Random) -> Tokens:
-    # An empty group keeps what depends on the letter, such as a script, in order.
+def _delete(tokens: Tokens, strength: int, rng: random.Random) -> Tokens:
+    # An empty group keeps a script of the letter valid.
     changed = list(tokens)
-    for place in _letters(tokens, drawn)[:strength]:
-        changed[place] = "{ }"
+    for position in _letters(tokens, rng)[:strength]:
+        changed[position] = "{ }"
     return " ".join(changed).split()
 
 
-def _insert(new: str, tokens: Tokens, strength: int, drawn: random.Random) -> Tokens:
+def _insert(new: str, tokens: Tokens, strength: int, rng: random.Random) -> Tokens:
     changed = list(tokens)
-    for place in sorted(_letters(tokens, drawn)[:strength], reverse=True):
-        changed[place : place + 1] = ["{", tokens[place], new or drawn.choice(_LETTERS), "}"]
+    for position in sorted(_letters(tokens, rng)[:strength], reverse=True):
+        changed[position : position + 1] = ["{", tokens[position], new or rng.choice(_LETTERS), "}"]
     return changed
 
 
-def _scripts(tokens: Tokens, strength: int, drawn: random.Random) -> Tokens:
-    places = [place for place, token in enumerate(tokens) if token in ("^", "_") and _is_alone(tokens, place)]
-    drawn.shuffle(places)
+def _scripts(tokens: Tokens, strength: int, rng: random.Random) -> Tokens:
+    positions = [
+        position for position, token in enumerate(tokens) if token in ("^", "_") and _is_alone(tokens, position)
+    ]
+    rng.shuffle(positions)
     changed = list(tokens)
-    for place in places[:strength]:
-        changed[place] = "_" if tokens[place] == "^" else "^"
+    for position in positions[:strength]:
+        changed[position] = "_" if tokens[position] == "^" else "^"
     return changed
 
 
-def _is_alone(tokens: Sequence[str], place: int) -> bool:
-    """Whether no other script hangs on the same symbol: turned over, it would be a second one of its kind."""
-    depth, end = 0, place + 1
+def _is_alone(tokens: Sequence[str], position: int) -> bool:
+    """Whether the symbol has no other script, with which the swapped one would be a double script."""
+    depth, end = 0, position + 1
     while end < len(tokens):
         depth += (tokens[end] == "{") - (tokens[end] == "}")
         end += 1
         if depth <= 0:
             break
-    before = place - 1
+    before = position - 1
     if tokens[before] == "}":
         depth = -1
         while before > 0 and depth:
             before -= 1
             depth += (tokens[before] == "{") - (tokens[before] == "}")
     scripts = ("^", "_", "'", "\\limits", "\\nolimits")
-    return place > 0 and tokens[before - 1] not in scripts and (end >= len(tokens) or tokens[end] not in scripts)
+    return position > 0 and tokens[before - 1] not in scripts and (end >= len(tokens) or tokens[end] not in scripts)
 
 
-def _neighbours(tokens: Tokens, strength: int, drawn: random.Random) -> Tokens:
+def _neighbours(tokens: Tokens, strength: int, rng: random.Random) -> Tokens:
     changed = list(tokens)
-    pairs = [place for place in range(len(tokens) - 1) if tokens[place] in _LETTERS and tokens[place + 1] in _LETTERS]
-    drawn.shuffle(pairs)
-    for place in pairs[:strength]:
-        changed[place], changed[place + 1] = changed[place + 1], changed[place]
+    pairs = [
+        position
+        for position in range(len(tokens) - 1)
+        if tokens[position] in _LETTERS and tokens[position + 1] in _LETTERS
+    ]
+    rng.shuffle(pairs)
+    for position in pairs[:strength]:
+        changed[position], changed[position + 1] = changed[position + 1], changed[position]
     return changed
 
 
-def _of_share(instead: Callable[[Tokens], Tokens], tokens: Tokens, strength: int, drawn: random.Random) -> Tokens:
-    return instead(tokens) if drawn.random() < _SHARES[strength] else tokens
+def _replace_share(
+    replacement: Callable[[Tokens], Tokens], tokens: Tokens, strength: int, rng: random.Random
+) -> Tokens:
+    return replacement(tokens) if rng.random() < _SHARES[strength] else tokens
 
 
-def _unclosed(tokens: Tokens) -> Tokens:
+def _with_open_group(tokens: Tokens) -> Tokens:
     return [*tokens, "{"]
 
 
-def _nothing(_: Tokens) -> Tokens:
+def _empty(_: Tokens) -> Tokens:
     return []
 
 
-DAMAGES: Mapping[str, Damage] = MappingProxyType(
+EDITS: Mapping[str, Edit] = MappingProxyType(
     {
         "letters replaced": _replace,
         "letters lost": _delete,
@@ -101,14 +109,15 @@ DAMAGES: Mapping[str, Damage] = MappingProxyType(
         "thin spaces added": partial(_insert, "\\,"),
         "scripts turned over": _scripts,
         "neighbours swapped": _neighbours,
-        "samples not closed": partial(_of_share, _unclosed),
-        "samples empty": partial(_of_share, _nothing),
+        "samples not closed": partial(_replace_share, _with_open_group),
+        "samples empty": partial(_replace_share, _empty),
     }
 )
-"""By name. Strengths are damaged places in a formula, or, for samples, shares of the set: see `_SHARES`."""
+"""Edits by name, which is part of the seed. A strength is a number of edits in a formula, or a share of the samples as
+in `_SHARES`."""
 
 
-def damaged(formula: str, name: str, strength: int, seed: int) -> str:
-    """The formula with so many places damaged; the same seed damages the same places first."""
-    drawn = random.Random(f"{seed} {name} {formula}")
-    return " ".join(DAMAGES[name](formula.split(), strength, drawn))
+def edit(formula: str, name: str, strength: int, seed: int) -> str:
+    """Apply an edit of a strength; with the same seed a stronger edit contains the weaker one."""
+    rng = random.Random(f"{seed} {name} {formula}")
+    return " ".join(EDITS[name](formula.split(), strength, rng))

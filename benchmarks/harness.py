@@ -1,4 +1,4 @@
-"""Inputs of the benchmarks, processor time, and the JSON files of results."""
+"""Inputs, CPU time and JSON results of the benchmarks."""
 
 import json
 import platform
@@ -14,18 +14,18 @@ RESULTS = Path(__file__).with_name("results")
 
 
 def load(path: Path, count: int = 0) -> list[str]:
-    """The formulas of a file in any format that the toolkit reads; `count` of them at even distances, 0 for all."""
+    """Load the formulas of a file in any supported format; `count` of them, evenly spaced, 0 for all."""
     rows = [row.formula for row in read_file(path) if isinstance(row, RawFormula)]
     return rows[:: max(1, len(rows) // count)][:count] if count else rows
 
 
 def lines(path: Path) -> list[str]:
-    """The lines of a file, blank ones too, for files that belong together line by line."""
+    """All lines of a file, including blank ones, for files that are aligned by line."""
     return path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n")
 
 
 def save(name: str, result: dict[str, object]) -> None:
-    """Print a result and write it to results/NAME.json, with the number and kind of processors."""
+    """Print a result and write it to results/NAME.json, with the number and architecture of the cores."""
     machine = {"cores": joblib.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     text = json.dumps({"benchmark": name, **result, "on": machine}, indent=1, ensure_ascii=False) + "\n"
     RESULTS.mkdir(exist_ok=True)
@@ -33,10 +33,10 @@ def save(name: str, result: dict[str, object]) -> None:
     print(text)
 
 
-def processor_seconds() -> float:
-    """Return the processor time of this process and all its children, ended ones included.
+def cpu_seconds() -> float:
+    """CPU time of this process and all its children, including ended ones.
 
     On a shared machine it varies less than wall-clock time.
     """
     process = psutil.Process()
-    return float(sum(sum(one.cpu_times()[:4]) for one in [process, *process.children(recursive=True)]))
+    return float(sum(sum(each.cpu_times()[:4]) for each in [process, *process.children(recursive=True)]))

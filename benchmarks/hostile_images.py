@@ -1,4 +1,4 @@
-"""Image files of many formats, random mutations of them, and files that cost a decoder time or memory."""
+"""Image files of many formats, random mutations of them, and files that are slow or large to decode."""
 
 import io
 import struct
@@ -11,18 +11,18 @@ from PIL import Image, ImageDraw
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-"""First column and row, and steps, of the passes of an interlaced PNG."""
+"""First column and row, column step and row step of each pass of an interlaced PNG."""
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    """A file of Pillow's."""
+    """Encode an image with Pillow."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
 
 
-def drawing(width: int = 60, height: int = 40) -> Image.Image:
-    """Dark shapes on white, grey."""
+def sample_image(width: int = 60, height: int = 40) -> Image.Image:
+    """A greyscale image of dark shapes on white."""
     image = Image.new("L", (width, height), 255)
     draw = ImageDraw.Draw(image)
     draw.rectangle((width // 6, height // 5, width // 2, height // 2), 0)
@@ -31,8 +31,8 @@ def drawing(width: int = 60, height: int = 40) -> Image.Image:
 
 
 def examples() -> dict[str, bytes]:
-    """A small file of each kind: the formats that are decoded, in their variants, and others that are refused."""
-    grey, colour = drawing(), drawing().convert("RGB")
+    """A small file of each format: supported ones in several variants, and unsupported ones."""
+    grey, colour = sample_image(), sample_image().convert("RGB")
     frames = {"save_all": True, "append_images": [Image.new("L", grey.size, 90)]}
     return {
         "png": encoded(grey, "PNG"),
@@ -68,13 +68,13 @@ def examples() -> dict[str, bytes]:
     }
 
 
-def mutated(random: Random, data: bytes, other: bytes) -> bytes:
-    """A file with one to eight damages; `other` is a file to take pieces of."""
+def mutate(random: Random, data: bytes, other: bytes) -> bytes:
+    """Apply one to eight random mutations; some insert pieces of `other`."""
     whole = bytearray(data)
     for _ in range(random.choice((1, 1, 2, 3, 8))):
         if not whole:
             break
-        # Damage to the first bytes, where sizes and offsets are, is as frequent as to all others.
+        # Half of the mutations are in the first bytes, which hold sizes and offsets.
         place = random.randrange(min(len(whole), random.choice((64, len(whole)))))
         length = random.choice((1, 1, 2, 4, 4, 16, 200))
         match random.randrange(7):
@@ -97,7 +97,7 @@ def mutated(random: Random, data: bytes, other: bytes) -> bytes:
 
 
 def bombs(side: int, many: int) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Small files that are slow, or large when decoded: images of `side` pixels, lists of `many` things."""
+    """Small files that are slow to decode or large when decoded: images of `side` pixels, lists of `many` items."""
     header = b"%d %d\n255\n" % (side, side)
     comments = b"#\n" * many
     frame = Image.new("L", (30, 20)).convert("P")
@@ -106,7 +106,7 @@ def bombs(side: int, many: int) -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield "jpeg scans", lambda: jpeg_of_scans(side, many)
     yield "jpeg scans at the limit", lambda: jpeg_of_scans(side, 90)
     yield "tiff of jpeg scans", lambda: tiff_of(jpeg_of_scans(side, many), side)
-    yield "jpeg markers", lambda: b"\xff\xd8" + b"\xff\xfe\0\2" * many + encoded(drawing(), "JPEG")[2:]
+    yield "jpeg markers", lambda: b"\xff\xd8" + b"\xff\xfe\0\2" * many + encoded(sample_image(), "JPEG")[2:]
     yield "pgm comments", lambda: b"P2\n" + comments + b"2 2\n255\n" + comments + b"0 1 2 3\n"
     yield "ppm comments", lambda: b"P3\n1 2\n255\n" + b"1 #\n" * many
     yield "pgm long line", lambda: b"P2\n#" + b"x" * 4 * many + b"\n2 2\n255\n0 1 2 3\n"
@@ -136,7 +136,7 @@ def png(width: int, height: int, bits: int, colour: int, interlace: int, stream:
 
 
 def interlaced(width: int, height: int, bits: int, colour: int) -> bytes:
-    """An interlaced PNG that is black all over."""
+    """An interlaced black PNG."""
     channels = {0: 1, 2: 3, 4: 2, 6: 4}[colour]
     size = 0
     for left, top, step_x, step_y in _ADAM7:
@@ -146,26 +146,26 @@ def interlaced(width: int, height: int, bits: int, colour: int) -> bytes:
 
 
 def png_of_pieces(count: int) -> bytes:
-    """A PNG whose data come in chunks of no bytes."""
-    whole = encoded(drawing(), "PNG")
+    """A PNG with empty data chunks."""
+    whole = encoded(sample_image(), "PNG")
     return whole[:33] + _chunk(b"IDAT", b"") * count + whole[33:]
 
 
 def jpeg_of_scans(side: int, scans: int) -> bytes:
-    """A grey progressive JPEG whose last scan is repeated."""
+    """A greyscale progressive JPEG whose last scan is repeated."""
     whole = encoded(Image.new("L", (side, side), 200), "JPEG", progressive=True)
     last = whole[whole.rindex(b"\xff\xda") : -2]
     return whole[:-2] + last * scans + whole[-2:]
 
 
 def tiff_of(jpeg: bytes, side: int) -> bytes:
-    """A TIFF around a grey JPEG."""
+    """A TIFF that contains a greyscale JPEG."""
     tags = {256: side, 257: side, 258: 8, 259: 7, 262: 1, 273: 8, 277: 1, 278: side, 279: len(jpeg)}
     return _tiff(tags, jpeg, 0)
 
 
 def bmp_of_runs(width: int, height: int) -> bytes:
-    """A BMP of 256 colours that is compressed in runs of one pixel."""
+    """A run-length encoded BMP of 256 colours with runs of one pixel."""
     rows = (b"\1\0" * width + b"\0\0") * height + b"\0\1"
     palette = bytes(1024)
     header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(rows), 0, 0, 256, 0)
@@ -174,7 +174,7 @@ def bmp_of_runs(width: int, height: int) -> bytes:
 
 
 def _frames(kind: str, frame: Image.Image, many: int) -> bytes:
-    """Frames that differ, since equal ones are joined; building more takes long."""
+    """An animation of different frames, since equal ones are merged; at most 300, to limit the time."""
     count = min(300, many)
     frames = [frame.copy() for _ in range(count)]
     for number, one in enumerate(frames):
@@ -190,20 +190,20 @@ def _tiff(tags: dict[int, int], data: bytes, following: int) -> bytes:
 
 
 def _tiff_loop() -> bytes:
-    """The page after the first is the first."""
+    """A TIFF whose first page is its own next page."""
     tags = {256: 4, 257: 2, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 2, 279: 8}
     return _tiff(tags, bytes(range(8)), 16)
 
 
 def _tiff_strips(count: int) -> bytes:
-    """One strip a row."""
+    """A TIFF with one strip per row."""
     file = io.BytesIO()
     Image.new("L", (8, min(count, 29_000))).save(file, "TIFF", compression="packbits", tiffinfo={278: 1})
     return file.getvalue()
 
 
 def _zeros(size: int) -> bytes:
-    """So many zeros, compressed, without holding them."""
+    """Compressed zeros, without a buffer of their size."""
     packer, packed = zlib.compressobj(6), []
     piece = bytes(1 << 20)
     for start in range(0, size, len(piece)):
@@ -212,7 +212,7 @@ def _zeros(size: int) -> bytes:
 
 
 def _with_chunk(kind: bytes, data: bytes) -> bytes:
-    whole = encoded(drawing(), "PNG")
+    whole = encoded(sample_image(), "PNG")
     return whole[:33] + _chunk(kind, data) + whole[33:]
 
 

@@ -1,9 +1,9 @@
-r"""Which tokens no image of the training resolution can tell apart: python -m benchmarks.indistinguishable --help
+r"""Tokens that render the same image at the training resolution: python -m benchmarks.indistinguishable --help
 
-Every symbol, and every command of one argument applied to a letter, is set in several places (alone, between letters,
-in a script, beside brackets and signs) in several font sets at 12 pt, and brought to the resolution of training images.
-Two tokens are `same` where all these images agree pixel by pixel, so that a label's spelling cannot be read; `near`
-where they have one size and differ by little ink. Spaces are compared by the width they add, in pixels of that image.
+Every symbol, and every command with one argument applied to a letter, is rendered as a training image in several
+contexts (alone, between letters, in a script, beside brackets and signs) and font sets at 12 pt. Two tokens are `same`
+where all these images are equal, so that no model can tell them apart, and `near` where they have the same size and
+differ in little ink. Spaces are compared by the width they add, in pixels of a training image.
 
 writes  benchmarks/results/indistinguishable.json
 """
@@ -28,7 +28,7 @@ from im2latex.rendering.fonts import FontSet
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 FONTS: tuple[FontSet, ...] = ("computer-modern", "times")
-PLACES = (
+CONTEXTS = (
     "{}",
     "a {} b",
     "x _ {{ i {} j }}",
@@ -41,42 +41,42 @@ PLACES = (
     "{} ;",
     "{} {} c",
 )
-"""Neighbours of every class: TeX's space, limits of operators and amsmath's dots depend on them."""
-SPACE_PLACES = ("x {} y", ") {} (", "a = {} 1")
+"""Neighbours of every class, on which TeX's spaces, limits of operators and the dots of amsmath depend."""
+SPACE_CONTEXTS = ("x {} y", ") {} (", "a = {} 1")
 NEAR_INK = 0.06
-"""Most ink that may differ, as a share of the ink of both, for two images to be `near`."""
+"""Largest difference of two `near` images, as a share of the ink of both."""
 CLOSE_PX = 1.0
-"""Spaces that differ by less, in pixels of the training image, are listed."""
+"""Spaces that differ by less than this, in pixels of a training image, are listed."""
 
 Pixels = NDArray[np.uint8]
 
 
 def main(
-    fonts: Annotated[list[str] | None, typer.Option(help="font sets; all must agree")] = None,
+    fonts: Annotated[list[str] | None, typer.Option(help="font sets that must all agree")] = None,
 ) -> None:
-    """Compare all tokens with each other."""
+    """Compare all pairs of tokens."""
     chosen = [font for font in FONTS if fonts is None or font in fonts]
     normalizer = Normalizer(NormalizerParams())
     tokens = _tokens(normalizer)
     pages = {
-        font: _draw(font, [place.format(*[text] * 2) for text in tokens.values() for place in PLACES])
+        font: _render(font, [context.format(*[text] * 2) for text in tokens.values() for context in CONTEXTS])
         for font in chosen
     }
     images: dict[str, list[Pixels]] = {}
     for number, token in enumerate(tokens):
-        mine = [pages[font][number * len(PLACES) + at] for font in chosen for at in range(len(PLACES))]
-        if all(page is not None for page in mine):
-            images[token] = [page for page in mine if page is not None]
+        rendered = [pages[font][number * len(CONTEXTS) + i] for font in chosen for i in range(len(CONTEXTS))]
+        if all(page is not None for page in rendered):
+            images[token] = [page for page in rendered if page is not None]
     same = _same(images)
     save(
         "indistinguishable",
         {
             "fonts": chosen,
-            "places": list(PLACES),
+            "contexts": list(CONTEXTS),
             "tokens": len(images),
-            "not_drawn": sorted(tokens.keys() - images.keys()),
+            "failed": sorted(tokens.keys() - images.keys()),
             "same": same,
-            "same_in_some_places": _partly(images, same),
+            "same_in_some_contexts": _partly(images, same),
             "near": _near(images),
             "spaces": _spaces(),
         },
@@ -84,28 +84,28 @@ def main(
 
 
 def _tokens(normalizer: Normalizer) -> dict[str, str]:
-    """From a token that stays itself when normalized to the LaTeX that shows it."""
+    """Tokens that the normalizer does not replace, with LaTeX that renders each."""
     shown = {name: name for name in sorted(known_symbols()) if name not in SPACES}
     shown |= {character: character for character in "+-*/<>=|.,;:!?()[]'@"}
     shown |= {name: f"{name} {{ x }}" for name, kinds in sorted(COMMANDS.items()) if kinds == "m"}
-    kept = {}
+    tokens = {}
     for name, text in shown.items():
         try:
             if name in normalizer.normalize(f"a {text} b").split():
-                kept[name] = text
+                tokens[name] = text
         except LatexError:
             continue
-    return kept
+    return tokens
 
 
-def _draw(fonts: str, formulas: Sequence[str]) -> list[Pixels | None]:
-    """The formulas as training images, 12 pt at 100 dpi."""
+def _render(fonts: str, formulas: Sequence[str]) -> list[Pixels | None]:
+    """Render formulas as training images, 12 pt at 100 dpi."""
     params = RenderParams.model_validate({"rasterizer": "pdfium", "template": {"fonts": fonts}})
     return [one.pixels for one in render_dataset_images(TexRenderer(params), formulas, ImageParams())]
 
 
 def _same(images: dict[str, list[Pixels]]) -> list[list[str]]:
-    """Groups of tokens whose images agree in all places and fonts."""
+    """Groups of tokens whose images are equal in all contexts and fonts."""
     groups: defaultdict[tuple[tuple[tuple[int, ...], bytes], ...], list[str]] = defaultdict(list)
     for token, pages in images.items():
         groups[tuple((page.shape, page.tobytes()) for page in pages)].append(token)
@@ -113,11 +113,11 @@ def _same(images: dict[str, list[Pixels]]) -> list[list[str]]:
 
 
 def _partly(images: dict[str, list[Pixels]], same: list[list[str]]) -> dict[str, float]:
-    """Pairs that agree in some places only, with the share of places."""
+    """Pairs whose images are equal in some contexts only, with the share of contexts."""
     known_pairs = {pair for group in same for pair in combinations(group, 2)}
     agreeing: defaultdict[tuple[str, str], int] = defaultdict(int)
-    places = len(next(iter(images.values())))
-    for at in range(places):
+    contexts = len(next(iter(images.values())))
+    for at in range(contexts):
         groups: defaultdict[tuple[tuple[int, ...], bytes], list[str]] = defaultdict(list)
         for token, pages in images.items():
             groups[pages[at].shape, pages[at].tobytes()].append(token)
@@ -125,14 +125,14 @@ def _partly(images: dict[str, list[Pixels]], same: list[list[str]]) -> dict[str,
             for pair in combinations(group, 2):
                 agreeing[pair] += 1
     return {
-        " ".join(pair): round(count / places, 2)
+        " ".join(pair): round(count / contexts, 2)
         for pair, count in sorted(agreeing.items(), key=lambda item: (-item[1], item[0]))
         if pair not in known_pairs
     }
 
 
 def _near(images: dict[str, list[Pixels]]) -> dict[str, float]:
-    """Pairs whose images have one size in all places and differ by little ink, with the largest share of ink."""
+    """Pairs whose images have equal sizes and differ in little ink in all contexts, with the largest difference."""
     shapes: defaultdict[tuple[tuple[int, ...], ...], list[str]] = defaultdict(list)
     for token, pages in images.items():
         shapes[tuple(page.shape for page in pages)].append(token)
@@ -151,19 +151,19 @@ def _difference(one: Pixels, other: Pixels) -> float:
 
 
 def _spaces() -> dict[str, object]:
-    """Width that a space, or two, adds between symbols, in pixels of the training image; and pairs that are alike."""
+    """Width that one or two spaces add between symbols, in pixels of a training image, and pairs of similar width."""
     single = [r"\,", r"\:", r"\;", "~", r"\!", r"\quad", r"\qquad"]
     texts = ["", *single, *(f"{one} {other}" for at, one in enumerate(single) for other in single[at:])]
-    # measured finely, since a crop to whole pixels hides what moves
-    fine = 8
-    params = RenderParams.model_validate({"rasterizer": "pdfium", "dpi": 100 * fine, "max_width_px": 20000})
-    rows = TexRenderer(params).render([place.format(text) for place in SPACE_PLACES for text in texts])
-    widths = [None if row.pixels is None else _ink_width(row.pixels) / fine for row in rows]
+    # at 8 times the resolution, since the crop is to whole pixels
+    factor = 8
+    params = RenderParams.model_validate({"rasterizer": "pdfium", "dpi": 100 * factor, "max_width_px": 20000})
+    rows = TexRenderer(params).render([context.format(text) for context in SPACE_CONTEXTS for text in texts])
+    widths = [None if row.pixels is None else _ink_width(row.pixels) / factor for row in rows]
     added: dict[str, list[float]] = {}
     for at, text in enumerate(texts):
-        mine = [widths[place * len(texts) + at] for place in range(len(SPACE_PLACES))]
-        base = [widths[place * len(texts)] for place in range(len(SPACE_PLACES))]
-        added[text] = [round(a - b, 2) for a, b in zip(mine, base, strict=True) if a is not None and b is not None]
+        spaced = [widths[i * len(texts) + at] for i in range(len(SPACE_CONTEXTS))]
+        base = [widths[i * len(texts)] for i in range(len(SPACE_CONTEXTS))]
+        added[text] = [round(a - b, 2) for a, b in zip(spaced, base, strict=True) if a is not None and b is not None]
     gaps = {
         f"{one or 'nothing'} | {other}": max(abs(a - b) for a, b in zip(added[one], added[other], strict=True))
         for one, other in combinations(texts, 2)

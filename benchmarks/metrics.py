@@ -1,9 +1,9 @@
 """Speed and sensitivity of the metrics: python -m benchmarks.metrics COMMAND --help
 
-speed        seconds for the scores of text, images and symbols of many pairs
-corruptions  real formulas damaged in known ways and strengths: does every score fall as the damage grows?
-baselines    what predictions score that take no model
-symbols      how many symbols real formulas have
+speed        seconds for text, image and glyph metrics of many pairs
+corruptions  scores of real formulas with edits of known kind and strength, and whether they fall as the strength grows
+baselines    scores of trivial predictions
+symbols      number of symbols of real formulas
 """
 
 import os
@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
-from benchmarks.formula_edits import DAMAGES, STRENGTHS, damaged
-from benchmarks.harness import lines, load, processor_seconds, save
+from benchmarks.formula_edits import EDITS, STRENGTHS, edit
+from benchmarks.harness import cpu_seconds, lines, load, save
 from im2latex.errors import LatexError
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.metrics.baselines import BASELINES, EMPTY, IMAGE, most_frequent, one_changed, with_baselines
@@ -36,7 +36,7 @@ from im2latex.reporting.tables import markdown_table
 from im2latex.schemas import PREDICTIONS, formula_id
 
 _SEED = 1
-_ROUNDING = 1e-9
+_TOLERANCE = 1e-9
 
 app = typer.Typer(help=__doc__, add_completion=False)
 
@@ -47,31 +47,31 @@ def speed(
     count: int = 10_000,
     rasterizer: str = "ghostscript",
 ) -> None:
-    """Seconds for `count` pairs, each formula beside itself with one token changed, and every fourth beside itself."""
-    given = [line for line in lines(labels) if line.strip()]
-    references = [given[number % len(given)] for number in range(count)]
+    """Seconds for `count` pairs: a formula and itself with one token changed; every fourth pair is equal."""
+    formulas = [line for line in lines(labels) if line.strip()]
+    references = [formulas[number % len(formulas)] for number in range(count)]
     hypotheses = [text if number % 4 == 0 else one_changed(f"{text} ") for number, text in enumerate(references)]
     params = RenderParams.model_validate({"rasterizer": rasterizer})
     renderer, reader = ParallelRenderer(TexRenderer(params)), ParallelGlyphReader(TexGlyphReader(params))
-    renderer.render(references[:500])  # so that no timing holds the preamble and the start of processes
+    renderer.render(references[:500])  # warm-up: preamble and processes
     reader.read(references[:500])
 
     def text() -> None:
         bootstrap_intervals(text_columns(references, hypotheses), aggregates("text"), 1000, 0)
 
-    works: Mapping[str, Callable[[], object]] = {
+    tasks: Mapping[str, Callable[[], object]] = {
         "text": text,
         "images": lambda: compare_renderings(references, hypotheses, renderer),
         "symbols": lambda: compare_glyphs(references, hypotheses, reader),
     }
     result: dict[str, object] = {"pairs": count, "distinct": len({*references, *hypotheses}), "rasterizer": rasterizer}
     result["load_before"] = round(os.getloadavg()[0], 1)
-    for name, work in works.items():
-        started, used = time.monotonic(), processor_seconds()
-        work()
+    for name, task in tasks.items():
+        started, used = time.monotonic(), cpu_seconds()
+        task()
         result[name] = {
             "seconds": round(time.monotonic() - started, 1),
-            "cpu_seconds": round(processor_seconds() - used, 1),
+            "cpu_seconds": round(cpu_seconds() - used, 1),
         }
     save(f"metrics-speed-{rasterizer}", result)
 
@@ -82,30 +82,30 @@ def corruptions(
     count: int = 200,
     rasterizer: str = "pdfium",
 ) -> None:
-    """Every score of every damage in rising strength, and whether each is in order."""
+    """Scores of every edit by strength, and whether they never rise."""
     params = RenderParams.model_validate({"rasterizer": rasterizer})
     renderer, reader = ParallelRenderer(TexRenderer(params)), ParallelGlyphReader(TexGlyphReader(params))
-    formulas = _that_typeset(load(file, 2 * count), renderer)[:count]
-    sets = [(name, strength) for name in DAMAGES for strength in STRENGTHS]
-    hypotheses = [damaged(formula, name, strength, _SEED) for name, strength in sets for formula in formulas]
-    judged = score_predictions(_predictions(formulas * len(sets), hypotheses), renderer, reader, progress=True)
-    few = EvaluateParams(resamples=1)
-    found = [summarize(judged.slice(place * len(formulas), len(formulas)), few) for place in range(len(sets))]
+    formulas = _renderable(load(file, 2 * count), renderer)[:count]
+    sets = [(name, strength) for name in EDITS for strength in STRENGTHS]
+    hypotheses = [edit(formula, name, strength, _SEED) for name, strength in sets for formula in formulas]
+    scored = score_predictions(_predictions(formulas * len(sets), hypotheses), renderer, reader, progress=True)
+    one_resample = EvaluateParams(resamples=1)
+    found = [summarize(scored.slice(place * len(formulas), len(formulas)), one_resample) for place in range(len(sets))]
     scores = {
         name: {
             score: [block[score] for (of, _), block in zip(sets, found, strict=True) if of == name] for score in METRICS
         }
-        for name in DAMAGES
+        for name in EDITS
     }
-    in_order = {
-        name: {score: _in_order(score, values) for score, values in row.items()} for name, row in scores.items()
+    monotonic = {
+        name: {score: _is_monotonic(score, values) for score, values in row.items()} for name, row in scores.items()
     }
-    total = sum(len(row) for row in in_order.values())
-    shown = markdown_table(["Damage", "Strength", *METRICS], _rows(scores), words=(0,))
+    total = sum(len(row) for row in monotonic.values())
+    shown = markdown_table(["Edit", "Strength", *METRICS], _rows(scores), words=(0,))
     result: dict[str, object] = {"formulas": len(formulas), "strengths": list(STRENGTHS), "table": shown.splitlines()}
-    result["in_order"] = f"{sum(sum(row.values()) for row in in_order.values())} of {total}"
-    result["not_in_order"] = [
-        f"{name}: {score}" for name, row in in_order.items() for score, good in row.items() if not good
+    result["monotonic"] = f"{sum(sum(row.values()) for row in monotonic.values())} of {total}"
+    result["not_monotonic"] = [
+        f"{name}: {score}" for name, row in monotonic.items() for score, good in row.items() if not good
     ]
     save("metrics-corruptions", result)
 
@@ -116,20 +116,21 @@ def baselines(
     count: int = 0,
     rasterizer: str = "pdfium",
 ) -> None:
-    """Every score of predictions that take no model: what a score is worth is seen beside them.
+    """Scores of trivial predictions, as a lower bound for a model, and of the references themselves.
 
-    The most frequent label is that of the file. The labels themselves stand above them: those without an image count
-    as wrong there too.
+    A reference that does not render counts as wrong in image metrics, even as its own prediction.
     """
     references = load(file, count)
     params = RenderParams.model_validate({"rasterizer": rasterizer})
     renderer, reader = ParallelRenderer(TexRenderer(params)), ParallelGlyphReader(TexGlyphReader(params))
-    judged = score_predictions(
+    scored = score_predictions(
         with_baselines(_predictions(references, references), most_frequent(references)), renderer, reader, True
     )
-    few = EvaluateParams(resamples=1)
-    found = {name: summarize(judged.filter(pc.equal(judged["input"], name)), few) for name in (IMAGE, *BASELINES)}
-    found["the label itself"] = found.pop(IMAGE)
+    one_resample = EvaluateParams(resamples=1)
+    found = {
+        name: summarize(scored.filter(pc.equal(scored["input"], name)), one_resample) for name in (IMAGE, *BASELINES)
+    }
+    found["reference"] = found.pop(IMAGE)
     shown = markdown_table(
         ["Prediction", *METRICS], [[name, *(f"{row[score]:.3f}" for score in METRICS)] for name, row in found.items()]
     )
@@ -142,7 +143,7 @@ def baselines(
 def symbols(
     file: Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")], count: int = 0
 ) -> None:
-    """Percentiles of the number of symbols, over the formulas that typeset."""
+    """Percentiles of the number of symbols of formulas that typeset."""
     settings = ParallelGlyphReader(TexGlyphReader()).read(load(file, count))
     sizes = [len(one.glyphs.labels) for one in settings if one.glyphs is not None]
     percentiles = {str(share): float(np.percentile(sizes, share)) for share in (50, 90, 99, 99.9, 100)}
@@ -163,8 +164,8 @@ def _predictions(references: list[str], hypotheses: list[str]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=PREDICTIONS)
 
 
-def _that_typeset(raw: list[str], renderer: ParallelRenderer) -> list[str]:
-    """Normalized forms of those that have an image."""
+def _renderable(raw: list[str], renderer: ParallelRenderer) -> list[str]:
+    """The normalized formulas that render."""
     normalizer = Normalizer(NormalizerParams())
     normalized = []
     for formula in raw:
@@ -175,10 +176,10 @@ def _that_typeset(raw: list[str], renderer: ParallelRenderer) -> list[str]:
     return [text for text, one in zip(normalized, renderer.render(normalized), strict=True) if one.pixels is not None]
 
 
-def _in_order(score: str, values: list[float]) -> bool:
-    """Whether no stronger damage has a better score."""
+def _is_monotonic(score: str, values: list[float]) -> bool:
+    """Whether no stronger edit has a better score."""
     sign = -1 if lower_is_better(score) else 1
-    return all(sign * (stronger - weaker) <= _ROUNDING for weaker, stronger in pairwise(values))
+    return all(sign * (stronger - weaker) <= _TOLERANCE for weaker, stronger in pairwise(values))
 
 
 def _rows(scores: Mapping[str, Mapping[str, list[float]]]) -> list[list[str]]:

@@ -1,11 +1,11 @@
 """Quality and speed of the normalizer on real formulas: python -m benchmarks.normalizer COMMAND --help
 
-image    does the normalized form print the image of the raw one; what is refused
-respell    do other spellings of a formula return to one string, beside the identity and any external normalizer
-pairs      do two spellings that print alike, line by line in two files, meet in one string
-stress     is every case accepted or refused with a reason, and how long does the slowest take
-fuzz       does anything but a refusal come out of random and of mutated input
-speed      formulas a second
+image      whether raw and normalized formulas render the same image; what is refused
+respell    whether respelled formulas normalize to one string, compared with the identity and an external normalizer
+pairs      whether lines of two files that render the same image normalize to one string
+stress     outcomes and slowest case of renderers' test suites
+fuzz       exceptions and unstable results for random and mutated input
+speed      formulas per second
 """
 
 import json
@@ -33,56 +33,57 @@ from im2latex.rendering.rasterizers.registry import RasterizerName
 from im2latex.rendering.renderer import ParallelRenderer, RenderParams, TexRenderer
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None)
-Dataset = Annotated[Path, typer.Argument(help="formulas in any format that the toolkit reads")]
-Count = Annotated[int, typer.Option("-n", help="formulas, at even distances; 0 for all")]
+Dataset = Annotated[Path, typer.Argument(help="formulas in any supported format")]
+Count = Annotated[int, typer.Option("-n", help="number of formulas, evenly spaced; 0 for all")]
 Draw = Annotated[RasterizerName, typer.Option(help="rasterizer of the comparison")]
 External = Annotated[
-    str | None, typer.Option(help="shell command of another normalizer: lines in, lines out, blank where it fails")
+    str | None,
+    typer.Option(help="shell command of another normalizer: lines in, lines out, a blank line for a failure"),
 ]
 NORMALIZER = Normalizer(NormalizerParams())
-_SHOWN = 12
+_MAX_EXAMPLES = 12
 _SEEDS = Path(__file__).with_name("fuzz_seeds.txt")
-"""Small formulas of every kind that the normalizer knows, one a line."""
+"""Small formulas of every construct that the normalizer supports, one per line."""
 _PIECE = re.compile(r"\\(?:[A-Za-z]+|.)\s*|[{}$&]|[^\\{}$&]+", re.DOTALL)
 
 
 @app.command()
 def image(dataset: Dataset, count: Count = 0, rasterizer: Draw = "ghostscript") -> None:
-    """Render every formula as given and as normalized, at 200 dpi, and compare the ink."""
-    tally, faults = AuditCounts(), []
+    """Render every formula raw and normalized, at 200 dpi, and compare the ink."""
+    counts, faults = AuditCounts(), []
     for finding in audit_formulas(load(dataset, count), NORMALIZER, _renderer(rasterizer)):
-        tally.add(finding)
+        counts.add(finding)
         if finding.is_fault and finding.outcome != "refused":
             faults.append({"outcome": finding.outcome, "rules": finding.rules, "raw": finding.raw})
-    result = tally.summary() | {"rasterizer": rasterizer, "faults": faults[:_SHOWN]}
+    result = counts.summary() | {"rasterizer": rasterizer, "faults": faults[:_MAX_EXAMPLES]}
     save(f"normalizer-image-{_name(dataset)}", result)
 
 
 @app.command()
 def respell(dataset: Dataset, count: Count = 5000, rasterizer: Draw = "pdfium", external: External = None) -> None:
-    """Respell normalized formulas, keep what prints the same image, and see what comes back."""
+    """Respell normalized formulas, keep those with the same image, and normalize them."""
     originals = [latex for latex in map(_normalized, load(dataset, count)) if latex]
-    spelled = [other_spelling(latex, seed) for seed, latex in enumerate(originals)]
+    respelled = [other_spelling(latex, seed) for seed, latex in enumerate(originals)]
     renderer = _renderer(rasterizer)
-    drawn = zip(originals, spelled, renderer.render(originals), renderer.render(spelled), strict=True)
-    pairs, unfaithful, unprintable = [], 0, 0
-    for original, spelling, first, second in drawn:
+    renderings = zip(originals, respelled, renderer.render(originals), renderer.render(respelled), strict=True)
+    pairs, different, failed = [], 0, 0
+    for original, spelling, first, second in renderings:
         if first.pixels is None:
-            unprintable += 1
+            failed += 1
         elif second.pixels is None or not same_ink(first.pixels, second.pixels):
-            unfaithful += 1
+            different += 1
         else:
             pairs.append((original, spelling))
     missed = [(original, spelling) for original, spelling in pairs if _normalized(spelling) != original]
     result: dict[str, object] = {
         "formulas": len(originals),
-        "unprintable": unprintable,
-        "respellings_of_another_image": unfaithful,
+        "failed": failed,
+        "respellings_with_another_image": different,
         "respellings": len(pairs),
-        "returned": len(pairs) - len(missed),
+        "same_string": len(pairs) - len(missed),
         "rate": _rate(len(pairs) - len(missed), len(pairs)),
         "identity_rate": _rate(sum(a.split() == b.split() for a, b in pairs), len(pairs)),
-        "faults": [{"formula": a, "came_back_as": _normalized(b)} for a, b in missed[:_SHOWN]],
+        "faults": [{"formula": a, "normalized": _normalized(b)} for a, b in missed[:_MAX_EXAMPLES]],
     }
     if external:
         result["external_rate"] = _external_rate(external, pairs)
@@ -91,24 +92,26 @@ def respell(dataset: Dataset, count: Count = 5000, rasterizer: Draw = "pdfium", 
 
 @app.command()
 def pairs(first: Path, second: Path, rasterizer: Draw = "pdfium", external: External = None) -> None:
-    """Of the lines that print alike in both files, count those with one normalized form."""
+    """Count the lines of both files that render the same image and normalize to one string."""
     renderer = _renderer(rasterizer)
-    given = list(zip(lines(first), lines(second), strict=False))
-    drawn = zip(given, renderer.render([a for a, _ in given]), renderer.render([b for _, b in given]), strict=True)
-    alike = [
-        texts for texts, a, b in drawn if a.pixels is not None and b.pixels is not None and same_ink(a.pixels, b.pixels)
+    texts = list(zip(lines(first), lines(second), strict=False))
+    rendered = zip(texts, renderer.render([a for a, _ in texts]), renderer.render([b for _, b in texts]), strict=True)
+    same_image = [
+        pair
+        for pair, a, b in rendered
+        if a.pixels is not None and b.pixels is not None and same_ink(a.pixels, b.pixels)
     ]
-    missed = [(a, b) for a, b in alike if _normalized(a) is None or _normalized(a) != _normalized(b)]
+    missed = [(a, b) for a, b in same_image if _normalized(a) is None or _normalized(a) != _normalized(b)]
     result: dict[str, object] = {
-        "lines": len(given),
-        "print_alike": len(alike),
-        "one_string": len(alike) - len(missed),
-        "rate": _rate(len(alike) - len(missed), len(alike)),
-        "identity_rate": _rate(sum(a.split() == b.split() for a, b in alike), len(alike)),
-        "faults": [{"first": _normalized(a), "second": _normalized(b)} for a, b in missed[:_SHOWN]],
+        "lines": len(texts),
+        "same_image": len(same_image),
+        "same_string": len(same_image) - len(missed),
+        "rate": _rate(len(same_image) - len(missed), len(same_image)),
+        "identity_rate": _rate(sum(a.split() == b.split() for a, b in same_image), len(same_image)),
+        "faults": [{"first": _normalized(a), "second": _normalized(b)} for a, b in missed[:_MAX_EXAMPLES]],
     }
     if external:
-        result["external_rate"] = _external_rate(external, alike)
+        result["external_rate"] = _external_rate(external, same_image)
     save("normalizer-pairs", result)
 
 
@@ -132,19 +135,17 @@ def stress(cases: Path) -> None:
 @app.command()
 def fuzz(
     dataset: Dataset,
-    count: Annotated[int, typer.Option("-n", help="inputs of all kinds together")] = 200_000,
+    count: Annotated[int, typer.Option("-n", help="number of inputs of all kinds")] = 200_000,
     seed: int = 0,
-    seeds: Annotated[
-        Path | None, typer.Option(help="JSON lines whose `input` is one more formula to grow from")
-    ] = None,
+    seeds: Annotated[Path | None, typer.Option(help="JSON lines with an `input` formula each, as more seeds")] = None,
 ) -> None:
-    """Random bytes, random commands, real formulas with a few damages, and formulas grown from small seeds.
+    """Random bytes, random commands, mutated real formulas, and formulas generated from small seeds.
 
-    Half of all inputs are grown: pieces of the seeds put together, put into one another, doubled, cut and swapped.
+    Half of the inputs are generated: pieces of the seeds are concatenated, nested, doubled, cut and swapped.
     """
     random = Random(seed)
     real = load(dataset)
-    grown_from = [*lines(_SEEDS), *(_inputs(seeds) if seeds else [])]
+    seed_formulas = [*lines(_SEEDS), *(_inputs(seeds) if seeds else [])]
     words = [
         *sorted(COMMANDS),
         *sorted(known_symbols()),
@@ -160,8 +161,8 @@ def fuzz(
     makers: dict[str, tuple[int, Callable[[], str]]] = {
         "bytes": (count // 6, lambda: bytes(random.choices(range(256), k=random.randrange(200))).decode("latin-1")),
         "commands": (count // 6, lambda: "".join(random.choices(words, k=random.randrange(60)))),
-        "mutated": (count // 6, lambda: _mutated(random.choice(real), words, random)),
-        "grown": (count - count // 6 * 3, lambda: _grown(grown_from, words, random)),
+        "mutated": (count // 6, lambda: _mutate(random.choice(real), words, random)),
+        "grown": (count - count // 6 * 3, lambda: _combine(seed_formulas, words, random)),
     }
     result: dict[str, object] = {}
     for kind, (inputs, make) in makers.items():
@@ -187,7 +188,7 @@ def fuzz(
 
 @app.command()
 def speed(dataset: Dataset, count: Count = 0) -> None:
-    """Formulas a second on all cores, reading and starting processes not counted."""
+    """Formulas per second on all cores, without loading and the start of processes."""
     formulas = load(dataset, count)
     chunks = [formulas[start : start + 2000] for start in range(0, len(formulas), 2000)]
     with joblib.Parallel(n_jobs=-1) as pool:
@@ -217,16 +218,16 @@ def _reason(formula: str) -> str:
     return "accepted"
 
 
-def _mutated(formula: str, words: list[str], random: Random) -> str:
+def _mutate(formula: str, words: list[str], random: Random) -> str:
     for _ in range(random.randint(1, 4)):
-        a, b = sorted(random.randrange(len(formula) + 1) for _ in range(2))
-        piece = random.choice(["", formula[a:b] * 2, formula[a:b][::-1], random.choice(words)])
-        formula = formula[:a] + piece + formula[b:]
+        start, end = sorted(random.randrange(len(formula) + 1) for _ in range(2))
+        piece = random.choice(["", formula[start:end] * 2, formula[start:end][::-1], random.choice(words)])
+        formula = formula[:start] + piece + formula[end:]
     return formula
 
 
-def _grown(seeds: list[str], words: list[str], random: Random) -> str:
-    """A formula of pieces of the seeds, cut at spaces and braces; a piece may stand inside another one."""
+def _combine(seeds: list[str], words: list[str], random: Random) -> str:
+    """Combine pieces of the seeds, which are cut at spaces and braces; pieces may be nested."""
     formula = random.choice(seeds)
     for _ in range(random.randrange(4)):
         other = random.choice(seeds)
@@ -234,7 +235,7 @@ def _grown(seeds: list[str], words: list[str], random: Random) -> str:
         part = random.choice([other, "".join(random.sample(pieces, min(len(pieces), 6))), f"{{{other}}}"])
         place = random.choice([0, len(formula), *(match.end() for match in _PIECE.finditer(formula))])
         formula = formula[:place] + part + formula[place:]
-    return _mutated(formula, words, random) if random.random() < 0.3 else formula
+    return _mutate(formula, words, random) if random.random() < 0.3 else formula
 
 
 def _inputs(path: Path) -> list[str]:
@@ -242,13 +243,13 @@ def _inputs(path: Path) -> list[str]:
 
 
 def _external_rate(command: str, pairs: list[tuple[str, str]]) -> float:
-    """Share of the pairs that another normalizer brings to one string; it is spared comments and line ends."""
-    sides = (re.sub(r"(?<!\\)%[^\n]*\n", " ", side) for pair in pairs for side in pair)
-    text = "".join(" ".join(side.split()) + "\n" for side in sides)
-    answer = subprocess.run(command, shell=True, input=text, capture_output=True, text=True, check=True).stdout
-    came = answer.split("\n")
-    met = sum(a.split() == b.split() != [] for a, b in zip(came[0::2], came[1::2], strict=False))
-    return _rate(met, len(pairs))
+    """Share of the pairs that another normalizer maps to one string; comments and newlines are removed first."""
+    formulas = (re.sub(r"(?<!\\)%[^\n]*\n", " ", formula) for pair in pairs for formula in pair)
+    text = "".join(" ".join(formula.split()) + "\n" for formula in formulas)
+    stdout = subprocess.run(command, shell=True, input=text, capture_output=True, text=True, check=True).stdout
+    results = stdout.split("\n")
+    equal = sum(a.split() == b.split() != [] for a, b in zip(results[0::2], results[1::2], strict=False))
+    return _rate(equal, len(pairs))
 
 
 def _renderer(rasterizer: RasterizerName) -> ParallelRenderer:

@@ -1,9 +1,9 @@
 """Overfitting, size and scores of the model presets: python -m benchmarks.presets overfit FILE | table FILE | scores
 
-`overfit` trains the small size of each family on a few short formulas until greedy search reads every one of them
-without a fault, which any sound model and optimizer must reach. `table` counts weights, and times the training of
-the small sizes on the same formulas. `scores` trains each on as many of the project's own samples (data/bucket), with
-the settings of params.yaml, and scores what it reads in the split test.
+overfit   train the small preset of each family on a few short formulas until greedy search predicts all of them
+table     number of weights of every preset, and training speed of the small ones on the same formulas
+scores    train each preset on the same number of samples of data/bucket with the settings of params.yaml; metrics of
+          the split test
 """
 
 import json
@@ -29,6 +29,7 @@ from im2latex.errors import LatexError
 from im2latex.images.arrays import encode_png
 from im2latex.inference.predict_split import PredictParams, evaluate_split
 from im2latex.io.parquet import write_table
+from im2latex.metrics.registry import HEADLINE, METRICS
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset, preset_names
 from im2latex.rendering.dataset_images import render_dataset_images
@@ -42,74 +43,74 @@ from im2latex.training.validation import ValidationExample
 from pipeline.project import project_normalizer
 from pipeline.project_renderer import RenderStageParams
 
-LOOKED_AT = 2000
-SHORTEST, LONGEST = 5, 16
-SHAPES = 5
+MAX_CANDIDATES = 2000
+MIN_TOKENS, MAX_TOKENS = 5, 16
+MAX_BUCKETS = 5
 OVERFIT, SCORES = "presets-overfit", "presets-scores"
-HEADLINE = ("bleu", "edit", "exact", "image_exact", "compiles")
+SCORES_SHOWN = tuple(name for name in HEADLINE if METRICS[name].needs != "glyph_boxes")
 SHARDS = Path("data/bucket")
-PUBLISHED_ENTRIES = 500
-"""Entries of the vocabulary with which weights are counted, about those of im2latex-100k."""
+VOCABULARY_SIZE = 500
+"""Vocabulary size for the number of weights, about that of im2latex-100k."""
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 File = Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")]
-Only = Annotated[list[str] | None, typer.Option(help="a preset, again for each; all small ones without")]
+Only = Annotated[list[str] | None, typer.Option(help="name of a preset; may be repeated; default all small ones")]
 
 
-class LearntError(Exception):
-    """All formulas are read: the training has reached its end."""
+class ConvergedError(Exception):
+    """All formulas are predicted; ends the training."""
 
 
 @app.command()
 def overfit(file: File, count: int = 50, samples: int = 8_000, preset: Only = None) -> None:
-    """Train on `count` formulas until all are read, for at most `samples` samples."""
+    """Train on `count` formulas until all are predicted, for at most `samples` samples."""
     with tempfile.TemporaryDirectory() as folder:
         vocabulary = _shards(file, count, Path(folder))
         for name in preset or _small():
-            found = _kept(OVERFIT) | {name: _overfit(name, Path(folder), vocabulary, count, samples)}
-            save(OVERFIT, {"file": file.name, "presets": found})
+            results = _earlier(OVERFIT) | {name: _overfit(name, Path(folder), vocabulary, count, samples)}
+            save(OVERFIT, {"file": file.name, "presets": results})
 
 
 @app.command()
 def table(file: File, count: int = 50, samples: int = 100) -> None:
-    """Weights of every preset, and samples a second of one processor of the small ones."""
+    """Number of weights of every preset, and training samples per CPU second of the small ones."""
     rows: dict[str, dict[str, object]] = {name: {"weights": _weights(name)} for name in preset_names()}
     with tempfile.TemporaryDirectory() as folder:
         vocabulary = _shards(file, count, Path(folder))
         for name in _small():
-            rows[name]["samples_a_processor_second"] = _speed(name, Path(folder), vocabulary, samples)
-    save("presets-table", {"file": file.name, "vocabulary": PUBLISHED_ENTRIES, "presets": rows})
+            rows[name]["samples_per_cpu_second"] = _speed(name, Path(folder), vocabulary, samples)
+    save("presets-table", {"file": file.name, "vocabulary": VOCABULARY_SIZE, "presets": rows})
 
 
 @app.command()
 def scores(samples: int = 10_000, preset: Only = None) -> None:
-    """Train on `samples` samples of data/bucket and score the readings of its split test."""
+    """Train on `samples` samples of data/bucket and score the predictions of its split test."""
     for name in preset or ["fast-tiny", *_small()]:
-        found = _kept(SCORES) | {name: _scores(name, samples)}
-        save(SCORES, {"dataset": load_yaml(Path("params.yaml"))["dataset"], "presets": found})
+        results = _earlier(SCORES) | {name: _scores(name, samples)}
+        save(SCORES, {"dataset": load_yaml(Path("params.yaml"))["dataset"], "presets": results})
 
 
 def _scores(name: str, samples: int) -> dict[str, object]:
-    """Headline scores with their intervals, and seconds of training, validations included."""
-    changes = {"preset": name, "budget": {"samples": samples}, "validate_every_samples": samples}
-    recipe = check(load_yaml(Path("params.yaml"))["train"] | changes, TrainParams, "params.yaml: train")
+    """Headline metrics with intervals, and seconds of training, including validation."""
+    overrides = {"preset": name, "budget": {"samples": samples}, "validate_every_samples": samples}
+    params = check(load_yaml(Path("params.yaml"))["train"] | overrides, TrainParams, "params.yaml: train")
     vocabulary = Vocabulary.load(Path("data/tokenize/vocabulary.json"))
     stage = load_section("render", RenderStageParams)
     renderer = ParallelRenderer(TexRenderer(stage.renderer))
-    started, processor = time.monotonic(), time.process_time()
+    started, cpu = time.monotonic(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint = Trainer(recipe, SHARDS, vocabulary, "scores", Path(folder) / "state").fit()
-        seconds = {"seconds": time.monotonic() - started, "processor_seconds": time.process_time() - processor}
+        checkpoint = Trainer(params, SHARDS, vocabulary, "scores", Path(folder) / "state").fit()
+        seconds = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
         save_checkpoint(checkpoint, Path(folder) / "model")
         out = Path(folder) / "predictions.parquet"
         reranker = RenderReranker(renderer, stage.image)
         found = evaluate_split(Path(folder) / "model", SHARDS, "test", out, PredictParams(), reranker, renderer)
-    values = {key: [found[key], *found["intervals"][key]] for key in HEADLINE}
+    values = {key: [found[key], *found["intervals"][key]] for key in SCORES_SHOWN}
     return {"samples": samples, "n": found["n"], **{key: round(value, 1) for key, value in seconds.items()}, **values}
 
 
-def _kept(result: str) -> dict[str, object]:
-    """The results of other presets, which stay."""
+def _earlier(result: str) -> dict[str, object]:
+    """Results of earlier calls, for other presets."""
     path = RESULTS / f"{result}.json"
     presets: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))["presets"] if path.is_file() else {}
     return presets
@@ -121,82 +122,87 @@ def _small() -> list[str]:
 
 def _weights(name: str) -> int:
     with torch.device("meta"):
-        network = Network(check(load_preset(name)["model"], ModelParams, name), PUBLISHED_ENTRIES)
+        network = Network(check(load_preset(name)["model"], ModelParams, name), VOCABULARY_SIZE)
     return sum(weight.numel() for weight in network.parameters())
 
 
 def _overfit(name: str, shards: Path, vocabulary: Vocabulary, count: int, samples: int) -> dict[str, object]:
-    """Samples and seconds, validations included, until all are read or the samples are used up; the last scores."""
+    """Samples and seconds (with validation) until all formulas are predicted or the budget is used; last scores."""
     rows: list[dict[str, float]] = []
 
-    def note(row: dict[str, float]) -> None:
+    def on_row(row: dict[str, float]) -> None:
         rows.append(row)
         if row["val_exact"] == 1.0:
-            raise LearntError
+            raise ConvergedError
 
-    started, processor = time.monotonic(), time.process_time()
-    recipe = _recipe(name, {"samples": samples}, 500, count)
-    with tempfile.TemporaryDirectory() as state, suppress(LearntError):
-        _fit(recipe, shards, vocabulary, Path(state), note)
+    started, cpu = time.monotonic(), time.process_time()
+    params = _params(name, {"samples": samples}, 500, count)
+    with tempfile.TemporaryDirectory() as state, suppress(ConvergedError):
+        _fit(params, shards, vocabulary, Path(state), on_row)
     last = rows[-1]
     scores = {key: round(last[key], 4) for key in ("val_exact", "val_token_error", "train_loss")}
-    seconds = {"seconds": time.monotonic() - started, "processor_seconds": time.process_time() - processor}
-    given = {"formulas": count, "most_samples": samples}
-    return {**given, "samples": last["samples"], **{key: round(value, 1) for key, value in seconds.items()}, **scores}
+    seconds = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
+    settings = {"formulas": count, "max_samples": samples}
+    return {
+        **settings,
+        "samples": last["samples"],
+        **{key: round(value, 1) for key, value in seconds.items()},
+        **scores,
+    }
 
 
 def _speed(name: str, shards: Path, vocabulary: Vocabulary, samples: int) -> float:
-    """Samples a second of processor time, which a busy machine does not change, between two validations of one."""
+    """Training samples per CPU second, measured between two validations of one sample."""
     marks: list[tuple[float, float]] = []
-    recipe = _recipe(name, {"samples": 2 * samples}, samples, 1)
+    params = _params(name, {"samples": 2 * samples}, samples, 1)
 
-    def note(row: dict[str, float]) -> None:
+    def on_row(row: dict[str, float]) -> None:
         marks.append((row["samples"], time.process_time()))
 
     with tempfile.TemporaryDirectory() as state:
-        _fit(recipe, shards, vocabulary, Path(state), note)
+        _fit(params, shards, vocabulary, Path(state), on_row)
     (before, started), *_, (after, ended) = marks
     return round((after - before) / (ended - started), 1)
 
 
-class _Note(Callback):
-    """Passes each row on."""
+class _RowCallback(Callback):
+    """Calls a function with each row."""
 
-    def __init__(self, note: Callable[[MetricsRow], None]) -> None:
-        self._note = note
+    def __init__(self, on_row: Callable[[MetricsRow], None]) -> None:
+        self._on_row = on_row
 
     def on_validation(self, row: MetricsRow, examples: Sequence[ValidationExample]) -> None:  # noqa: ARG002
-        """Pass the row on."""
-        self._note(row)
+        """Call the function."""
+        self._on_row(row)
 
 
 def _fit(
-    recipe: TrainParams, shards: Path, vocabulary: Vocabulary, state: Path, note: Callable[[MetricsRow], None]
+    params: TrainParams, shards: Path, vocabulary: Vocabulary, state: Path, on_row: Callable[[MetricsRow], None]
 ) -> None:
-    """Train on the processor."""
+    """Train on the CPU."""
     settings = TrainerParams(accelerator="cpu")
-    Trainer(recipe, shards, vocabulary, "benchmark", state, settings=settings, callback=_Note(note)).fit()
+    Trainer(params, shards, vocabulary, "benchmark", state, settings=settings, callback=_RowCallback(on_row)).fit()
 
 
-def _recipe(name: str, budget: dict[str, float], validate_every: int, validated: int) -> TrainParams:
-    """Section `train` of params.yaml with that preset, on this processor and without augmentation."""
-    changes: dict[str, Any] = {
+def _params(name: str, budget: dict[str, float], validate_every: int, validation_samples: int) -> TrainParams:
+    """Section `train` of params.yaml with a preset and without augmentation."""
+    overrides: dict[str, Any] = {
         "preset": name,
-        "augmentation": {"contrast": 0.0, "light": 0.0, "noise": 0.0},
+        "augmentation": {"contrast": 0.0, "brightness": 0.0, "noise": 0.0},
         "budget": budget,
         "ema_samples": 300,
         "validate_every_samples": validate_every,
-        "validation_samples": validated,
+        "validation_samples": validation_samples,
     }
-    return check(load_yaml(Path("params.yaml"))["train"] | changes, TrainParams, "params.yaml: train")
+    return check(load_yaml(Path("params.yaml"))["train"] | overrides, TrainParams, "params.yaml: train")
 
 
 def _shards(file: Path, count: int, folder: Path) -> Vocabulary:
-    """Write the first short formulas that can be drawn as the splits `train` and `val` alike."""
-    drawn = _drawn(file, count)
-    vocabulary = Vocabulary([*SPECIALS, *sorted({token for text, _ in drawn for token in text.split()})])
-    sizes = np.array([[*pixels.shape, len(text.split())] for text, pixels in drawn])
-    params = load_section("bucket", BucketParams).model_copy(update={"max_buckets": SHAPES})
+    """Write the first short formulas that render as the splits `train` and `val`, which are equal."""
+    rendered = _rendered(file, count)
+    vocabulary = Vocabulary([*SPECIALS, *sorted({token for text, _ in rendered for token in text.split()})])
+    sizes = np.array([[*pixels.shape, len(text.split())] for text, pixels in rendered])
+    params = load_section("bucket", BucketParams).model_copy(update={"max_buckets": MAX_BUCKETS})
     shapes = choose_shapes(sizes, params)
     rows = [
         {
@@ -208,7 +214,7 @@ def _shards(file: Path, count: int, folder: Path) -> Vocabulary:
             "width": pixels.shape[1],
             "image": {"bytes": encode_png(pixels), "path": None},
         }
-        for (text, pixels), bucket in zip(drawn, assign(sizes, shapes, params), strict=True)
+        for (text, pixels), bucket in zip(rendered, assign(sizes, shapes, params), strict=True)
     ]
     save_shapes(shapes, folder / "buckets.json")
     for split in ("train", "val"):
@@ -216,16 +222,16 @@ def _shards(file: Path, count: int, folder: Path) -> Vocabulary:
     return vocabulary
 
 
-def _drawn(file: Path, count: int) -> list[tuple[str, NDArray[np.uint8]]]:
-    """Formulas and their images (h, w), as the pipeline makes them but drawn with pdfium."""
+def _rendered(file: Path, count: int) -> list[tuple[str, NDArray[np.uint8]]]:
+    """Formulas and their images (h, w), as in the pipeline but with pdfium."""
     normalizer, stage = project_normalizer(), load_section("render", RenderStageParams)
     texts: dict[str, None] = {}
-    for formula in load(file, LOOKED_AT):
+    for formula in load(file, MAX_CANDIDATES):
         try:
             text = normalizer.normalize(formula)
         except LatexError:
             continue
-        if SHORTEST <= len(text.split()) <= LONGEST:
+        if MIN_TOKENS <= len(text.split()) <= MAX_TOKENS:
             texts[text] = None
     chosen = list(texts)[: 2 * count]
     renderer = TexRenderer(stage.renderer.model_copy(update={"rasterizer": "pdfium"}))

@@ -1,9 +1,9 @@
 """Speed of the renderer on real formulas: python -m benchmarks.rendering COMMAND --help
 
-speed    formulas a second from text to Parquet, beside the tools alone and beside one pdflatex and one gs a formula
-scale    milliseconds a formula, for ever more formulas
-single   milliseconds for one formula by itself
-labels   what becomes of each label of a file, as given and normalized
+speed    formulas per second from LaTeX to Parquet, compared with one pdflatex and one gs process per formula
+scale    milliseconds per formula by the number of formulas
+single   latency of a single formula
+labels   share of labels that render, as given and normalized
 """
 
 import os
@@ -39,10 +39,10 @@ from im2latex.sandbox.scratch import temporary_folder
 from pipeline.project_renderer import RenderStageParams
 
 PART_ROWS = 500
-_PAUSE = 0.05  # seconds between two formulas of one person
-_US_AND_CHILDREN = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+_PAUSE_SECONDS = 0.05  # between two formulas of a user
+_SELF_AND_CHILDREN = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 _GS = ["gs", "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", "-sDEVICE=pnggray", "-dTextAlphaBits=4", "-dGraphicsAlphaBits=4"]
-_USUAL_TOOLS = {
+_BASELINE_TOOLS = {
     "ghostscript": [*_GS, "-r{dpi}", "-o", "a.png", "a.pdf"],
     "imagemagick": ["convert", "-density", "{dpi}", "a.pdf", "-quality", "100", "a.png"],
 }
@@ -55,66 +55,67 @@ app = typer.Typer(help=__doc__, add_completion=False)
 def speed(
     file: File,
     count: int = 4000,
-    usual: int = 60,
-    rasterizer: Annotated[list[str] | None, typer.Option(help="by default all")] = None,
+    baseline_count: int = 60,
+    rasterizer: Annotated[list[str] | None, typer.Option(help="default: all")] = None,
 ) -> None:
-    """Formulas a second; the usual ways are timed on the first `usual` of the same formulas."""
+    """Formulas per second; the baselines with one process per formula run on the first `baseline_count` formulas."""
     stage = load_section("render", RenderStageParams)
-    formulas = _that_typeset(load(file, count), stage.renderer)
+    formulas = _renderable(load(file, count), stage.renderer)
     workers = worker_count()
     result: dict[str, object] = {"formulas": len(formulas), "workers": workers}
     rates: dict[str, float] = {}
-    for tool in _USUAL_TOOLS:
-        _usual_way(formulas[: 2 * workers], tool, stage.renderer.dpi, workers)  # so that nobody waits for processes
-        rates[tool] = usual / _seconds(partial(_usual_way, formulas[:usual], tool, stage.renderer.dpi, workers))
-    result["usual_way_per_second"] = rates
+    for tool in _BASELINE_TOOLS:
+        _run_baseline(formulas[: 2 * workers], tool, stage.renderer.dpi, workers)  # warm-up
+        seconds = _seconds(partial(_run_baseline, formulas[:baseline_count], tool, stage.renderer.dpi, workers))
+        rates[tool] = baseline_count / seconds
+    result["baseline_per_second"] = rates
     for name in rasterizer or RASTERIZERS:
         chosen = stage.model_copy(update={"renderer": _with(stage.renderer, name)})
         rate = len(formulas) / _seconds(partial(_to_parquet, formulas, chosen))
         steps = _steps(formulas[:1000], chosen)
         result[name] = {
             "per_second": rate,
-            "times_usual": {tool: rate / usual_rate for tool, usual_rate in rates.items()},
-            "share_of_tools_alone": rate * (steps["tex"] + steps["rasterizer"]) / 1000 / workers,
+            "speedup": {tool: rate / baseline for tool, baseline in rates.items()},
+            "relative_to_tools_alone": rate * (steps["tex"] + steps["rasterizer"]) / 1000 / workers,
             "cpu_ms": steps,
-            "peak_process_mb": max(resource.getrusage(who).ru_maxrss for who in _US_AND_CHILDREN) / 1024,
+            "peak_process_mb": max(resource.getrusage(who).ru_maxrss for who in _SELF_AND_CHILDREN) / 1024,
         }
     save("rendering-speed", result)
 
 
 @app.command()
 def scale(file: File, counts: tuple[int, int, int] = (1000, 10_000, 100_000), rasterizer: str = "pdfium") -> None:
-    """Milliseconds a formula from text to Parquet, for ever more formulas, and the largest process."""
+    """Milliseconds per formula from LaTeX to Parquet, and peak memory, by the number of formulas."""
     stage = load_section("render", RenderStageParams)
     chosen = stage.model_copy(update={"renderer": _with(stage.renderer, rasterizer)})
     formulas = load(file, max(counts))
-    _to_parquet(formulas[: 2 * PART_ROWS], chosen)  # so that no timing holds the preamble and the start of processes
+    _to_parquet(formulas[: 2 * PART_ROWS], chosen)  # warm-up: preamble and processes
     result: dict[str, object] = {"rasterizer": rasterizer, "workers": worker_count()}
     for count in counts:
-        found = formulas[:count]
-        result[f"{len(found)}"] = {
-            "ms_per_formula": 1000 * _seconds(partial(_to_parquet, found, chosen)) / len(found),
-            "peak_process_mb": max(resource.getrusage(who).ru_maxrss for who in _US_AND_CHILDREN) / 1024,
+        subset = formulas[:count]
+        result[f"{len(subset)}"] = {
+            "ms_per_formula": 1000 * _seconds(partial(_to_parquet, subset, chosen)) / len(subset),
+            "peak_process_mb": max(resource.getrusage(who).ru_maxrss for who in _SELF_AND_CHILDREN) / 1024,
         }
     save(f"rendering-scale-{rasterizer}", result)
 
 
 @app.command()
 def single(file: File, count: int = 100) -> None:
-    """Milliseconds from one formula to its pixels: a new TeX process each, and processes that wait for one."""
+    """Milliseconds from one formula to its pixels, with a new TeX process each, and with a pool of started ones."""
     stage = load_section("render", RenderStageParams)
-    formulas = _that_typeset(load(file, count), stage.renderer)
+    formulas = _renderable(load(file, count), stage.renderer)
     result: dict[str, object] = {"formulas": len(formulas)}
     for name in ("pdfium", "ghostscript"):
-        for ready in (0, 2):
-            renderer = TexRenderer(_with(stage.renderer, name), pool_size=ready)
+        for pool_size in (0, 2):
+            renderer = TexRenderer(_with(stage.renderer, name), pool_size=pool_size)
             renderer.render_one(formulas[0])
             times = []
             for formula in formulas:
-                time.sleep(_PAUSE)
+                time.sleep(_PAUSE_SECONDS)
                 times.append(1000 * _seconds(partial(renderer.render_one, formula)))
             renderer.close()
-            result[f"{name}, {ready} ready"] = {
+            result[f"{name}, pool_size {pool_size}"] = {
                 "median_ms": float(np.median(times)),
                 "p95_ms": float(np.percentile(times, 95)),
             }
@@ -123,7 +124,7 @@ def single(file: File, count: int = 100) -> None:
 
 @app.command()
 def labels(file: File, count: int = 0) -> None:
-    """Share of labels with an image, and the reasons of the others."""
+    """Share of labels that render, and the reasons for failures."""
     params = load_section("render", RenderStageParams).renderer
     given = file.read_text(encoding="utf-8").splitlines()
     given = given[:count] if count else given
@@ -149,7 +150,7 @@ def _normalized(text: str) -> str:
 
 
 def _reasons(texts: Sequence[str], params: RenderParams) -> Counter[str]:
-    """How many have an image, and why the others have none."""
+    """Counts of rendered formulas, and of failures by reason."""
     parts = [texts[start : start + PART_ROWS] for start in range(0, len(texts), PART_ROWS)]
     pool = joblib.Parallel(n_jobs=worker_count())
     return Counter(
@@ -158,13 +159,13 @@ def _reasons(texts: Sequence[str], params: RenderParams) -> Counter[str]:
 
 
 def _reasons_of(texts: Sequence[str], params: RenderParams) -> list[str]:
-    return [drawn.reason or "rendered" for drawn in TexRenderer(params).render(texts)]
+    return [rendering.reason or "rendered" for rendering in TexRenderer(params).render(texts)]
 
 
-def _that_typeset(formulas: Sequence[str], params: RenderParams) -> list[str]:
-    """Those that have an image; compiles the preamble, so that no timing holds it."""
-    drawn = TexRenderer(_with(params, "pdfium")).render(formulas)
-    return [formula for formula, rendering in zip(formulas, drawn, strict=True) if rendering.pixels is not None]
+def _renderable(formulas: Sequence[str], params: RenderParams) -> list[str]:
+    """The formulas that render; also compiles the preamble before any timing."""
+    renderings = TexRenderer(_with(params, "pdfium")).render(formulas)
+    return [formula for formula, rendering in zip(formulas, renderings, strict=True) if rendering.pixels is not None]
 
 
 def _with(params: RenderParams, name: str) -> RenderParams:
@@ -178,18 +179,18 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _to_parquet(formulas: Sequence[str], params: RenderStageParams) -> None:
-    """What the stage does, into an empty cache."""
+    """The work of the stage `render`, with an empty cache."""
     parts = [formulas[start : start + PART_ROWS] for start in range(0, len(formulas), PART_ROWS)]
     with tempfile.TemporaryDirectory() as folder:
         cache = PartCache(Path(folder), "render", {})
-        drawing = DatasetRenderer(params.renderer, params.image)
-        for _ in run_jobs((Job(part, drawing, cache) for part in parts), "render", len(formulas)):
+        renderer = DatasetRenderer(params.renderer, params.image)
+        for _ in run_jobs((Job(part, renderer, cache) for part in parts), "render", len(formulas)):
             pass
 
 
 def _steps(formulas: Sequence[str], params: RenderStageParams) -> dict[str, float]:
-    """Processor milliseconds a formula of each step on its own, those of child processes included, and of all."""
-    spent: dict[str, float] = defaultdict(float)
+    """CPU milliseconds per formula of each step and of all steps, including child processes."""
+    used: dict[str, float] = defaultdict(float)
     renderer = params.renderer
     tex = TexLauncher(tex_format.load(document.preamble(renderer.template, renderer)), renderer)
     rasterizer = create_rasterizer(renderer.rasterizer, renderer)
@@ -198,20 +199,20 @@ def _steps(formulas: Sequence[str], params: RenderStageParams) -> dict[str, floa
     def lap(step: str) -> None:
         nonlocal before
         now = _cpu_ms()
-        spent[step] += (now - before) / len(formulas)
+        used[step] += (now - before) / len(formulas)
         before = now
 
     for start in range(0, len(formulas), renderer.batch_size):
         batch = [sanitize.clean(formula) for formula in formulas[start : start + renderer.batch_size]]
-        for printed in Typesetter(renderer.template, tex, renderer.timeout_seconds).typeset(
+        for typeset in Typesetter(renderer.template, tex, renderer.timeout_seconds).typeset(
             batch, renderer.template.margin_px
         ):
             lap("tex")
-            pages = [result.page for result in printed.results.values() if result.page is not None]
-            if printed.pdf is not None and pages:
-                pdfium.thread_client().inspect(printed.pdf, pages)
+            pages = [result.page for result in typeset.results.values() if result.page is not None]
+            if typeset.pdf is not None and pages:
+                pdfium.thread_client().inspect(typeset.pdf, pages)
                 lap("inspection")
-                pixels = list(rasterizer.pages(printed.pdf, renderer.dpi, pages))
+                pixels = list(rasterizer.pages(typeset.pdf, renderer.dpi, pages))
                 lap("rasterizer")
                 images = [to_dataset_image(page, params.image) for page in pixels]
                 lap("crop, pad, downsample")
@@ -219,20 +220,22 @@ def _steps(formulas: Sequence[str], params: RenderStageParams) -> dict[str, floa
                 lap("png")
     DatasetRenderer(renderer, params.image)(formulas)
     lap("all")
-    return dict(spent)
+    return dict(used)
 
 
 def _cpu_ms() -> float:
-    usages = [resource.getrusage(who) for who in _US_AND_CHILDREN]
+    usages = [resource.getrusage(who) for who in _SELF_AND_CHILDREN]
     return 1000 * sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def _usual_way(formulas: Sequence[str], tool: str, dpi: int, workers: int) -> None:
-    joblib.Parallel(n_jobs=workers)(joblib.delayed(_one_by_the_usual_way)(formula, tool, dpi) for formula in formulas)
+def _run_baseline(formulas: Sequence[str], tool: str, dpi: int, workers: int) -> None:
+    joblib.Parallel(n_jobs=workers)(
+        joblib.delayed(_render_with_new_processes)(formula, tool, dpi) for formula in formulas
+    )
 
 
-def _one_by_the_usual_way(formula: str, tool: str, dpi: int) -> None:
-    """One pdflatex and one gs or convert, as the scripts of the published data sets start them."""
+def _render_with_new_processes(formula: str, tool: str, dpi: int) -> None:
+    """Run one pdflatex and one gs or convert, as the scripts of the published data sets do."""
     source = (
         "\\documentclass[12pt]{article}\n\\usepackage{amsmath,amssymb,mathtools,mathrsfs,xcolor}\n"
         f"\\pagestyle{{empty}}\n\\begin{{document}}\n$\\displaystyle {formula}$\n\\end{{document}}\n"
@@ -241,7 +244,7 @@ def _one_by_the_usual_way(formula: str, tool: str, dpi: int) -> None:
         (folder / "a.tex").write_text(source, encoding="utf-8")
         settings = pgm_worker.allow_pdf(folder)
         tex = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "a.tex"]
-        for command in (tex, [word.format(dpi=dpi) for word in _USUAL_TOOLS[tool]]):
+        for command in (tex, [word.format(dpi=dpi) for word in _BASELINE_TOOLS[tool]]):
             done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, env=os.environ | settings)
         assert (folder / "a.png").exists(), (done.stdout, done.stderr)
 

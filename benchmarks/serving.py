@@ -1,8 +1,7 @@
 """Throughput and latency of the server under load: python -m benchmarks.serving FORMULAS --help
 
-Starts `im2latex serve` on a free port of this machine, draws formulas to images, and lets clients send one after the
-other for a while, first one client alone, then all at once: milliseconds, throughput, processor time (which a busy
-machine changes least), memory at the start and the end, errors.
+Starts `im2latex serve` on a free port of this machine and sends images of formulas, first from one client, then from
+all: latency, throughput, CPU time (reliable on a busy machine), memory at the start and the end, errors.
 """
 
 import asyncio
@@ -26,23 +25,23 @@ from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 _MB = 1 << 20
 _PADDING_PX = 16
-_WARM_UP_SECONDS = 3  # allocations of the first requests are no leak
+_WARM_UP_SECONDS = 3  # the first requests allocate memory
 _START_SECONDS = 120
-_PATIENCE_SECONDS = 90
+_TIMEOUT_SECONDS = 90
 
 app = typer.Typer(help=__doc__, add_completion=False)
 
 
 @dataclass
-class Tally:
-    """What one run of clients saw."""
+class LoadResult:
+    """Latencies and errors of one run."""
 
     seconds: float
     times: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
 
     def summary(self) -> dict[str, object]:
-        """Milliseconds, requests a second, errors by kind."""
+        """Latency, requests per second, errors by kind."""
         milliseconds = 1000 * np.array(self.times or [np.nan])
         return {
             "requests": len(self.times),
@@ -56,15 +55,17 @@ class Tally:
 
 @app.command()
 def measure(
-    formulas: Annotated[Path, typer.Argument(help="formulas to send images of: .txt, .jsonl, .csv or .parquet")],
-    checkpoint: Annotated[Path | None, typer.Option(help="that of the package if not given")] = None,
+    formulas: Annotated[Path, typer.Argument(help="formulas to render and send: .txt, .jsonl, .csv or .parquet")],
+    checkpoint: Annotated[Path | None, typer.Option(help="checkpoint folder; default the released checkpoint")] = None,
     clients: int = 20,
     seconds: float = 120,
-    count: Annotated[int, typer.Option(help="different images")] = 100,
-    query: Annotated[str, typer.Option(help="of the requests; the page's own")] = "candidates=5&attention=true",
+    count: Annotated[int, typer.Option(help="number of images")] = 100,
+    query: Annotated[
+        str, typer.Option(help="query of the requests; default that of the page")
+    ] = "candidates=5&attention=true",
 ) -> None:
-    """One client alone, then `clients` at once, each for `seconds`."""
-    images = drawn_images(load(formulas, count))
+    """Measure one client, then `clients` concurrent clients, each for `seconds`."""
+    images = render_images(load(formulas, count))
     port = free_port()
     command = [sys.executable, "-m", "im2latex.cli", "serve", "--quiet", "--port", str(port)]
     server = subprocess.Popen(command + (["--checkpoint", str(checkpoint)] if checkpoint else []))
@@ -75,14 +76,14 @@ def measure(
         asyncio.run(_load(send, images, clients, _WARM_UP_SECONDS))
         alone = asyncio.run(_load(send, images, 1, min(seconds, 20)))
         process = psutil.Process(server.pid)
-        before, computed = process.memory_info().rss, process.cpu_times()
+        before, cpu_before = process.memory_info().rss, process.cpu_times()
         together = asyncio.run(_load(send, images, clients, seconds))
         after, cpu = process.memory_info().rss, process.cpu_times()
     finally:
         server.terminate()
-        stopping = time.monotonic()
-        status = server.wait(_PATIENCE_SECONDS)
-    result: dict[str, object] = {
+        stop_time = time.monotonic()
+        status = server.wait(_TIMEOUT_SECONDS)
+    figures: dict[str, object] = {
         "clients": clients,
         "seconds": seconds,
         "images": len(images),
@@ -90,54 +91,54 @@ def measure(
         "one_client": alone.summary(),
         "all_clients": together.summary(),
         "server_cpu_ms_per_request": 1000
-        * (cpu.user + cpu.system - computed.user - computed.system)
+        * (cpu.user + cpu.system - cpu_before.user - cpu_before.system)
         / max(1, len(together.times)),
         "server_mb": {"start": before / _MB, "end": after / _MB},
-        "stop": {"status": status, "seconds": time.monotonic() - stopping},
+        "shutdown": {"status": status, "seconds": time.monotonic() - stop_time},
     }
-    save("serving", result)
+    save("serving", figures)
 
 
-async def _load(url: str, images: list[bytes], clients: int, seconds: float) -> Tally:
-    """Each client sends as soon as it was answered, until the time is over."""
-    tally = Tally(seconds)
+async def _load(url: str, images: list[bytes], clients: int, seconds: float) -> LoadResult:
+    """Send requests until the time is over; each client sends after the previous response."""
+    result = LoadResult(seconds)
     until = time.monotonic() + seconds
-    async with httpx2.AsyncClient(timeout=_PATIENCE_SECONDS, limits=httpx2.Limits(max_connections=clients)) as http:
+    async with httpx2.AsyncClient(timeout=_TIMEOUT_SECONDS, limits=httpx2.Limits(max_connections=clients)) as http:
 
         async def client(number: int) -> None:
-            place = number
+            position = number
             while time.monotonic() < until:
                 began = time.perf_counter()
                 try:
-                    answer = await http.post(url, content=images[place % len(images)])
+                    response = await http.post(url, content=images[position % len(images)])
                 except httpx2.TransportError as error:
-                    tally.errors[type(error).__name__] += 1
+                    result.errors[type(error).__name__] += 1
                     continue
-                if answer.status_code == 200:
-                    tally.times.append(time.perf_counter() - began)
+                if response.status_code == 200:
+                    result.times.append(time.perf_counter() - began)
                 else:
-                    tally.errors[f"{answer.status_code} {answer.json()['error']}"] += 1
-                place += clients
+                    result.errors[f"{response.status_code} {response.json()['error']}"] += 1
+                position += clients
 
         await asyncio.gather(*(client(number) for number in range(clients)))
-    return tally
+    return result
 
 
-def drawn_images(formulas: list[str]) -> list[bytes]:
-    """Images of those that typeset, as a screenshot shows them."""
-    drawn = TexRenderer(RenderParams(rasterizer="pdfium", dpi=150)).render(formulas)
-    return [encode_png(pad(one.pixels, _PADDING_PX)) for one in drawn if one.pixels is not None]
+def render_images(formulas: list[str]) -> list[bytes]:
+    """PNG images of the formulas that render, at the resolution of a screenshot."""
+    renderings = TexRenderer(RenderParams(rasterizer="pdfium", dpi=150)).render(formulas)
+    return [encode_png(pad(one.pixels, _PADDING_PX)) for one in renderings if one.pixels is not None]
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """An unused port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 def wait_until_ready(url: str, server: "subprocess.Popen[bytes]") -> None:
-    """Until the server answers."""
+    """Wait until the server responds; exit where it does not."""
     for _ in range(10 * _START_SECONDS):
         try:
             httpx2.get(f"{url}/healthz").raise_for_status()

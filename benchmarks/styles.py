@@ -1,7 +1,7 @@
 """Contact sheet of a few formulas in every style of a parameter file: python -m benchmarks.styles FILE -o SHEET.png
 
 reads   FILE           parameters with render.styles, such as recipes/styles/all.yaml
-writes  SHEET.png      a row for each style, a column for each formula, as the data set holds the images
+writes  SHEET.png      images of the data set, a row for each style, a column for each formula
 """
 
 from pathlib import Path
@@ -26,37 +26,37 @@ _NAME_PX, _GAP_PX = 130, 10
 
 def main(
     file: Annotated[Path, typer.Argument(help="parameters with render.styles")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="the PNG to write")] = Path("sheet.png"),
+    out: Annotated[Path, typer.Option("-o", "--out", help="PNG to write")] = Path("sheet.png"),
 ) -> None:
-    """Draw the sheet; print what could not be drawn."""
+    """Write the sheet; print formulas that do not render."""
     render = load_yaml(file)["render"]
     styles = all_styles(
         check(render.get("renderer", {}), RenderParams, "render.renderer"),
         check(render["styles"], StylesParams, "render.styles"),
     )
     rows = [_row(style) for style in styles]
-    columns = [max(row[place].width for row in rows) + _GAP_PX for place in range(len(FORMULAS))]
+    widths = [max(row[column].width for row in rows) + _GAP_PX for column in range(len(FORMULAS))]
     heights = [max(image.height for image in row) + _GAP_PX for row in rows]
-    sheet = Image.new("L", (_NAME_PX + sum(columns), sum(heights)), PAPER)
-    pen = ImageDraw.Draw(sheet)
+    sheet = Image.new("L", (_NAME_PX + sum(widths), sum(heights)), PAPER)
+    draw = ImageDraw.Draw(sheet)
     for line, (style, row) in enumerate(zip(styles, rows, strict=True)):
         top = sum(heights[:line])
-        pen.text((4, top + heights[line] // 2 - 6), style.name, fill=0)
-        for place, image in enumerate(row):
-            sheet.paste(image, (_NAME_PX + sum(columns[:place]), top))
+        draw.text((4, top + heights[line] // 2 - 6), style.name, fill=0)
+        for column, image in enumerate(row):
+            sheet.paste(image, (_NAME_PX + sum(widths[:column]), top))
     sheet.save(out)
 
 
 def _row(style: RenderStyle) -> list[Image.Image]:
-    """The formulas in one style; an empty image for one that is not drawn."""
+    """The formulas in one style; an empty image for one that does not render."""
     image = style.image_params(ImageParams())
     images = []
-    for formula, drawn in zip(FORMULAS, create_renderer(style.renderer).render(FORMULAS), strict=True):
-        if drawn.pixels is None:
-            print(f"{style.name}: {drawn.reason} {drawn.detail}: {formula}")
+    for formula, rendering in zip(FORMULAS, create_renderer(style.renderer).render(FORMULAS), strict=True):
+        if rendering.pixels is None:
+            print(f"{style.name}: {rendering.reason} {rendering.detail}: {formula}")
             images.append(Image.new("L", (1, 1), PAPER))
         else:
-            images.append(Image.fromarray(to_dataset_image(drawn.pixels, image)))
+            images.append(Image.fromarray(to_dataset_image(rendering.pixels, image)))
     return images
 
 

@@ -1,9 +1,9 @@
 """Cost of training: python -m benchmarks.training COMMAND --help
 
-loader      images decoded and batches put together a second, by each way there is
-sheet       an image of every augmentation at several strengths, for the eye
-throughput  samples trained and images read a second, memory, and the share of what the machine can multiply
-The model, its batches and its augmentation are those of params.yaml.
+loader      decoded images and collated samples per second, for each placement of the images
+throughput  training and inference samples per second, memory, and share of the peak matrix-product rate
+
+Model, batches and augmentation are those of params.yaml.
 """
 
 import tempfile
@@ -18,15 +18,13 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.augmentation_sheet import draw_sheet
 from benchmarks.harness import load, save
-from benchmarks.throughput import Machine, measure
+from benchmarks.throughput import Device, measure
 from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.shards import read_shards
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import LatexError
-from im2latex.images.arrays import encode_png
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.training.collate import collate
 from im2latex.training.config import TrainParams
@@ -37,9 +35,9 @@ from im2latex.training.sampler import BucketBatchSampler, bucket_batches
 from pipeline.project_renderer import RenderStageParams
 from pipeline.rendered_shards import Label, write_rendered_shards
 
-MOST_TOKENS = 150
-_PARTS_MB = 8
-"""Memory of the placement `segments`: so little that an epoch of the benchmark needs several."""
+MAX_TOKENS = 150
+_SEGMENT_MB = 8
+"""Memory of the placement `segments`, small enough that an epoch needs several segments."""
 
 File = Annotated[Path, typer.Argument(help="formulas: .txt, .jsonl, .csv or .parquet")]
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
@@ -47,30 +45,30 @@ app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=F
 
 @app.command()
 def loader(file: File, count: int = 4000, device: str = "cpu", name: str = "loader") -> None:
-    """Samples a second on one core, on images as params.yaml makes them but drawn with pdfium."""
+    """Samples per second on one core; images as in params.yaml but rendered with pdfium."""
     torch.set_num_threads(1)
     params = load_section("train", TrainParams)
     with _shards(file, count) as (folder, _):
-        coded = [
+        encoded = [
             row["bytes"] for table in read_shards(folder, "train", ["image"]) for row in table["image"].to_pylist()
         ]
-        rates = {"decode": len(coded) / _seconds(lambda: [decode_png(png) for png in coded])}
-        rates["load_a_split"] = len(coded) / _seconds(lambda: InMemoryDataset(folder, "train"))
+        rates = {"decode": len(encoded) / _seconds(lambda: [decode_png(png) for png in encoded])}
+        rates["load_a_split"] = len(encoded) / _seconds(lambda: InMemoryDataset(folder, "train"))
         samples = InMemoryDataset(folder, "train")
     batches = bucket_batches(samples, params.batches, [params.seed, 0])
-    placing = torch.Generator().manual_seed(0)
-    rates["collate"] = len(samples) / _seconds(lambda: [collate(samples, batch, placing) for batch in batches])
-    ways: tuple[Placement, ...] = ("host", "device", "segments")
-    for way in ways:
-        feed = BatchLoader(
+    generator = torch.Generator().manual_seed(0)
+    rates["collate"] = len(samples) / _seconds(lambda: [collate(samples, batch, generator) for batch in batches])
+    placements: tuple[Placement, ...] = ("host", "device", "segments")
+    for placement in placements:
+        batch_loader = BatchLoader(
             samples,
             BucketBatchSampler(samples, params.batches, params.seed),
             torch.device(device),
-            _PARTS_MB,
-            placement=way,
+            _SEGMENT_MB,
+            placement=placement,
         )
-        rates[f"epoch_{way}"] = len(samples) / _seconds(partial(_epoch, feed, len(batches), device))
-    once = 1 / rates["decode"] + 1 / rates["epoch_host"]
+        rates[f"epoch_{placement}"] = len(samples) / _seconds(partial(_epoch, batch_loader, len(batches), device))
+    seconds_per_sample = 1 / rates["decode"] + 1 / rates["epoch_host"]
     save(
         f"training-{name}",
         {
@@ -79,30 +77,22 @@ def loader(file: File, count: int = 4000, device: str = "cpu", name: str = "load
             "samples_per_batch": len(samples) / len(batches),
             "device": device,
             "per_second": {key: round(rate) for key, rate in rates.items()},
-            "decode_and_one_epoch_per_second": round(1 / once),
+            "decode_and_one_epoch_per_second": round(1 / seconds_per_sample),
         },
     )
 
 
-def _epoch(feed: BatchLoader, batches: int, device: str) -> None:
-    """One epoch; on an accelerator it ends when the last batch is there, and the processor waits for it busily."""
-    for place in range(batches):
-        feed.batch(place, torch.Generator().manual_seed(place))
+def _epoch(batch_loader: BatchLoader, batches: int, device: str) -> None:
+    """Load the batches of one epoch, and wait for the accelerator."""
+    for position in range(batches):
+        batch_loader.batch(position, torch.Generator().manual_seed(position))
     if device == "cuda":
         torch.cuda.synchronize()
 
 
-@app.command()
-def sheet(
-    out: Annotated[Path, typer.Option("-o", "--out", help="the PNG to write")] = Path("sheet.png"), seed: int = 0
-) -> None:
-    """One row for each augmentation, from the weakest draw to the strongest."""
-    out.write_bytes(encode_png(draw_sheet(load_section("render", RenderStageParams), seed)))
-
-
 def _precision(name: str) -> Precision:
     if name not in get_args(Precision):
-        raise typer.BadParameter(f"{name}: known are {', '.join(get_args(Precision))}")
+        raise typer.BadParameter(f"{name}: unknown precision; known are {', '.join(get_args(Precision))}")
     return cast(Precision, name)
 
 
@@ -112,30 +102,30 @@ def throughput(
     count: int = 2000,
     device: str = "auto",
     seconds: float = 20,
-    batch_sizes: Annotated[str, typer.Option(help="images read at once")] = "1,8,64",
+    batch_sizes: Annotated[str, typer.Option(help="batch sizes of inference")] = "1,8,64",
     precisions: str = "32-true,bf16-mixed",
     name: str = "",
 ) -> None:
-    """Train and read for `seconds` each, in each arithmetic; nothing that is trained is kept."""
+    """Train and predict for `seconds` each, in each precision; the weights are discarded."""
     params = load_section("train", TrainParams)
-    machine = Machine("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
+    target = Device("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
     sizes = [int(size) for size in batch_sizes.split(",")]
     with _shards(file, count) as (folder, vocabulary):
         result: dict[str, object] = {
             precision: measure(
-                params, _precision(precision), InMemoryDataset(folder, "train"), vocabulary, machine, sizes, seconds
+                params, _precision(precision), InMemoryDataset(folder, "train"), vocabulary, target, sizes, seconds
             )
             for precision in precisions.split(",")
         }
     model = params.model.model_dump(mode="json")
-    kind = f"training-throughput-{name or machine.kind}"
+    kind = f"training-throughput-{name or target.kind}"
     save(kind, {"devices": describe_devices(), "threads": torch.get_num_threads(), "model": model, **result})
 
 
 @contextmanager
 def _shards(file: Path, count: int) -> Iterator[tuple[Path, Vocabulary]]:
-    """A throw-away folder of shards made of `count` formulas, as a split train, and their vocabulary."""
-    formulas = [formula for formula in _normalized(load(file, count)) if len(formula.split()) <= MOST_TOKENS]
+    """A temporary folder of shards of `count` formulas, as the split train, and their vocabulary."""
+    formulas = [formula for formula in _normalized(load(file, count)) if len(formula.split()) <= MAX_TOKENS]
     vocabulary = Vocabulary.fit(
         [formula.split() for formula in formulas], VocabularyParams(min_frequency=2, max_size=2000)
     )
@@ -157,14 +147,14 @@ def _normalized(formulas: list[str]) -> Iterator[str]:
             continue
 
 
-def _seconds(work: Callable[[], object], times: int = 3) -> float:
-    """The least processor seconds of a few runs: what the work takes of one core, however busy the machine is."""
-    found = []
+def _seconds(function: Callable[[], object], times: int = 3) -> float:
+    """Minimum CPU seconds of a few calls, which is reliable on a busy machine."""
+    seconds = []
     for _ in range(times):
         started = time.process_time()
-        work()
-        found.append(time.process_time() - started)
-    return min(found)
+        function()
+        seconds.append(time.process_time() - started)
+    return min(seconds)
 
 
 if __name__ == "__main__":

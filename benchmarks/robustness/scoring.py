@@ -24,16 +24,16 @@ from im2latex.errors import InputError
 from im2latex.images.arrays import PAPER, ink_box
 from im2latex.inference.predictor import Predictor
 from im2latex.io.parquet import read_table
-from im2latex.metrics.bootstrap import Aggregate, Column, Columns, bootstrap_intervals, mean, ratio, sum_columns
+from im2latex.metrics.bootstrap import Aggregate, Column, Columns, bootstrap_intervals, ratio, sum_columns
 from im2latex.metrics.image import compare_renderings
-from im2latex.metrics.registry import aggregates
+from im2latex.metrics.registry import METRICS
 from im2latex.metrics.text import text_columns
 from im2latex.rendering.renderer import Renderer
 from im2latex.reporting.tables import markdown_table
 from im2latex.types import Prediction
 
-METRICS: Mapping[str, Aggregate] = MappingProxyType(
-    {"image_exact": mean("image_exact")} | {name: aggregates("text")[name] for name in ("exact", "bleu", "edit")}
+AGGREGATES: Mapping[str, Aggregate] = MappingProxyType(
+    {name: METRICS[name].aggregate for name in ("image_exact", "exact", "bleu", "edit")}
 )
 _DECIMALS = 4
 _RESAMPLES, _SEED = 1000, 0
@@ -114,7 +114,7 @@ def score_condition(predictions: Sequence[ImagePrediction], clean: Sequence[Imag
     paired = [clean_by_id[one.id] for one in predictions]
     columns = text_columns([one.reference for one in predictions], [one.hypothesis for one in predictions])
     columns |= {"image_exact": _image_exact(predictions), "clean": _image_exact(paired)}
-    scores = {**METRICS, "of_clean": _of_clean}
+    scores = {**AGGREGATES, "of_clean": _of_clean}
     sums, bounds = sum_columns(columns), bootstrap_intervals(columns, scores, _RESAMPLES, _SEED)
     values = {name: _rounded(score(sums)[0]) for name, score in scores.items()}
     on_all = _image_exact(clean).mean()

@@ -252,7 +252,7 @@ def normalizer_respellings() -> str:
     rows.append(
         [
             "im2latex-100k, raw and published lines that print alike",
-            _count(pairs["print_alike"]),
+            _count(pairs["same_image"]),
             _percent(pairs["rate"]),
             _percent(pairs["identity_rate"]),
         ]
@@ -264,14 +264,14 @@ def normalizer_respellings() -> str:
 def renderer_speed() -> str:
     """Formulas a second of the renderer, by rasterizer."""
     found = _result("rendering-speed")
-    usual = found["usual_way_per_second"]
+    baseline = found["baseline_per_second"]
     rows = [
         [
             name,
             _count(found[name]["per_second"]),
-            f"{found[name]['times_usual']['ghostscript']:.0f}",
-            f"{found[name]['times_usual']['imagemagick']:.0f}",
-            _percent(found[name]["share_of_tools_alone"], 0),
+            f"{found[name]['speedup']['ghostscript']:.0f}",
+            f"{found[name]['speedup']['imagemagick']:.0f}",
+            _percent(found[name]["relative_to_tools_alone"], 0),
             f"{found[name]['cpu_ms']['all']:.2f}",
         ]
         for name in ("ghostscript", "pdfium", "poppler", "imagemagick")
@@ -279,8 +279,8 @@ def renderer_speed() -> str:
     header = [
         f"{_count(found['formulas'])} arXiv formulas, {found['workers']} cores",
         "formulas/s",
-        f"times one pdflatex and Ghostscript per formula ({usual['ghostscript']:.1f}/s)",
-        f"times one pdflatex and ImageMagick per formula ({usual['imagemagick']:.1f}/s)",
+        f"times one pdflatex and Ghostscript per formula ({baseline['ghostscript']:.1f}/s)",
+        f"times one pdflatex and ImageMagick per formula ({baseline['imagemagick']:.1f}/s)",
         "share of the speed of TeX and rasterizer alone",
         "processor ms per formula",
     ]
@@ -299,7 +299,7 @@ def renderer_latency() -> str:
 
 
 def _latency_label(key: str) -> str:
-    return key.replace(", ", ", TeX processes started ahead: ").replace(" ready", "")
+    return key.replace(", pool_size ", ", TeX processes started ahead: ")
 
 
 @_table
@@ -348,7 +348,7 @@ def bucketing() -> str:
             f"{way['tokens']:.2f}",
             f"{way['tokens_in_batches']:.2f}",
         ]
-        for name, way in found["ways"].items()
+        for name, way in found["methods"].items()
     ]
     header = ["method and number of shapes", "shapes", "pixels", "tokens, by shape", "tokens, in training batches"]
     return _markdown(header, rows)
@@ -393,7 +393,7 @@ def model_families() -> str:
             [
                 f"`{name}`",
                 f"{preset['weights'] / 1e6:.1f} M",
-                _count(preset["samples_a_processor_second"]) if "samples_a_processor_second" in preset else "",
+                _count(preset["samples_per_cpu_second"]) if "samples_per_cpu_second" in preset else "",
                 _count(overfit[name]["samples"]) if name in overfit else "",
                 _share(score["bleu"][0]) if score else "",
                 _share(score["image_exact"][0]) if score else "",
@@ -414,14 +414,14 @@ def model_families() -> str:
 def decoding() -> str:
     """Time and accuracy of the search methods."""
     found = _result("decoding-search")
-    ways = {key: value for key, value in found.items() if isinstance(value, Mapping) and "times greedy" in value}
+    ways = {key: value for key, value in found.items() if isinstance(value, Mapping) and "relative_to_greedy" in value}
     rows = [
         [
             name,
-            f"{way['milliseconds an image']:.2f}",
-            f"{way['times greedy']:.2f}",
+            f"{way['ms_per_image']:.2f}",
+            f"{way['relative_to_greedy']:.2f}",
             _share(way["exact"]),
-            _share(way["exact in any place"]),
+            _share(way["exact_in_any_candidate"]),
             _share(way["parse"]),
             _share(way["render"]),
         ]
@@ -445,9 +445,9 @@ def reranking() -> str:
     row = [
         _count(found["images"]),
         str(found["beam"]),
-        _share(found["it was the search's first"]),
-        _share(found["the same image was among them"]),
-        f"{found['processor milliseconds an image']:.1f}",
+        _share(found["same_image_in_first_candidate"]),
+        _share(found["same_image_in_any_candidate"]),
+        f"{found['cpu_ms_per_image']:.1f}",
     ]
     return _markdown(header, [row], words=0)
 
@@ -459,10 +459,10 @@ def training_speed() -> str:
     rows = [
         [
             f"`{precision}`",
-            f"{found[precision]['trained_per_second']:.0f}",
+            f"{found[precision]['training_samples_per_second']:.0f}",
             _percent(found[precision]["share_of_peak"], 0),
             _count(found[precision]["training_peak_mb"]),
-            " / ".join(f"{speed:.0f}" for speed in found[precision]["read_per_second"].values()),
+            " / ".join(f"{speed:.0f}" for speed in found[precision]["inference_images_per_second"].values()),
         ]
         for precision in ("32-true", "bf16-mixed")
     ]
@@ -566,7 +566,11 @@ def extraction() -> str:
 @_table
 def invariants() -> str:
     """Checks that count faults: zero is right."""
-    damage, kill, ways = _result("damaged-artifacts-files"), _result("data-stages-kill"), _result("data-stages-ways")
+    damage, kill, ways = (
+        _result("damaged-artifacts-files"),
+        _result("data-stages-kill"),
+        _result("data-stages-executors"),
+    )
     durability, fuzz = _result("durability"), _result("normalizer-fuzz")
     parts, state = _result("damaged-artifacts-parts"), _result("damaged-artifacts-state")
     rows = [

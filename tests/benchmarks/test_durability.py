@@ -1,4 +1,4 @@
-"""A real project with git and dvc: a training ends with its dvc, and is taken as it is."""
+"""A project with git and dvc: a training ends with its dvc, and can be accepted as it is."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def wait_for(repro: durability.Repro, text: str) -> None:
         time.sleep(0.05)
 
 
-def test_a_training_whose_dvc_was_stopped_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_an_interrupted_training_is_accepted_as_it_is(tmp_path: Path) -> None:
     durability.prepare(tmp_path)
     params = yaml.safe_load((tmp_path / "params.yaml").read_text())
     params["train"]["budget"]["samples"] = 10**6
@@ -42,11 +42,11 @@ def test_a_training_whose_dvc_was_stopped_is_taken_as_it_is(tmp_path: Path) -> N
     repro.join()
     assert any("dvc has ended" in line for line in repro.lines)
     assert not (tmp_path / "data" / "train").exists()
-    saved = durability.saved(tmp_path)
+    saved = durability.saved_samples(tmp_path)
     assert saved >= 100
 
     call(tmp_path, sys.executable, "-m", "pipeline.train", "--as-it-is")
     call(tmp_path, sys.executable, "-m", "dvc", "commit", "-f", "train")
     assert "up to date" in call(tmp_path, sys.executable, "-m", "dvc", "status")
     assert "didn't change" in call(tmp_path, sys.executable, "-m", "dvc", "repro", "train")
-    assert durability.saved(tmp_path) == saved, "it may still go on"
+    assert durability.saved_samples(tmp_path) == saved, "it can still be resumed"

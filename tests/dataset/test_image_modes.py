@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from PIL.Image import Transpose
 
-from benchmarks.hostile_images import drawing, encoded
+from benchmarks.hostile_images import encoded, sample_image
 from im2latex.cli.image_sources import find_sources
 from im2latex.dataset.source_images import crop_source_image, read_source_image
 from im2latex.images.arrays import crop, to_grayscale
@@ -15,7 +15,7 @@ from im2latex.images.decode import DecodedImage, decode_images
 from im2latex.images.foreground import estimate_ink
 from im2latex.serving.app import decode_upload
 
-GREY = np.asarray(drawing())
+GREY = np.asarray(sample_image())
 STORED = {
     1: None,
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -33,7 +33,7 @@ def turned(orientation: int, kind: str) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
     turn = STORED[orientation]
-    image = drawing() if turn is None else drawing().transpose(turn)
+    image = sample_image() if turn is None else sample_image().transpose(turn)
     return encoded(image.convert("RGB"), kind, exif=exif, quality=100, lossless=True, subsampling=0)
 
 
@@ -57,10 +57,10 @@ FILES = {
     "16 bit PNG": encoded(Image.fromarray(GREY.astype(np.uint16) * 257), "PNG"),
     "16 bit TIFF": encoded(Image.fromarray(GREY.astype(np.uint16) * 257), "TIFF"),
     "16 bit PGM": encoded(Image.fromarray(GREY.astype(np.uint16) * 257), "PPM"),
-    "CMYK JPEG": encoded(drawing().convert("RGB").convert("CMYK"), "JPEG", quality=95),
-    "CMYK TIFF": encoded(drawing().convert("RGB").convert("CMYK"), "TIFF"),
-    "palette PNG": encoded(drawing().convert("P"), "PNG"),
-    "palette GIF": encoded(drawing(), "GIF"),
+    "CMYK JPEG": encoded(sample_image().convert("RGB").convert("CMYK"), "JPEG", quality=95),
+    "CMYK TIFF": encoded(sample_image().convert("RGB").convert("CMYK"), "TIFF"),
+    "palette PNG": encoded(sample_image().convert("P"), "PNG"),
+    "palette GIF": encoded(sample_image(), "GIF"),
     "alpha": encoded(transparent(0, 255), "PNG"),
     "alpha on black": encoded(transparent(0, 0), "PNG"),
     "alpha, WebP": encoded(transparent(0, 128), "WEBP", lossless=True, exact=True),

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.hostile_images import bombs, drawing, encoded, examples, mutated
+from benchmarks.hostile_images import bombs, encoded, examples, mutate, sample_image
 from im2latex.errors import ImageError, ToolError
 from im2latex.images import decode, formats
 from im2latex.images.arrays import encode_png
@@ -51,7 +51,7 @@ def refused(data: bytes, limits: DecodeLimits = SHORT) -> ImageError:
 def test_damaged_files_are_decoded_or_refused() -> None:
     random, seeds = Random(1), examples()
     names = sorted(seeds)
-    damaged = [mutated(random, seeds[names[number % len(names)]], seeds[random.choice(names)]) for number in range(300)]
+    damaged = [mutate(random, seeds[names[number % len(names)]], seeds[random.choice(names)]) for number in range(300)]
     found = list(decode_images(damaged))
     assert len(found) == len(damaged)
     assert {one.reason for one in found if isinstance(one, ImageError)} <= {
@@ -78,7 +78,7 @@ def test_scans_are_counted_before_they_are_decoded() -> None:
 
 @pytest.mark.parametrize("kind", ["EPS", "ICO", "TGA", "DDS", "JPEG2000"])
 def test_other_formats_are_refused_whatever_their_name(kind: str) -> None:
-    assert refused(encoded(drawing().convert("RGB"), kind)).reason == "not_an_image"
+    assert refused(encoded(sample_image().convert("RGB"), kind)).reason == "not_an_image"
 
 
 def test_no_format_is_decoded_by_another_program() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sacrebleu
 
-from benchmarks.formula_edits import DAMAGES, STRENGTHS, damaged
+from benchmarks.formula_edits import EDITS, STRENGTHS, edit
 from im2latex.images import compare
 from im2latex.metrics.baselines import one_changed
 from im2latex.metrics.registry import text_scores
@@ -26,9 +26,9 @@ PAIRS = 2500
 def pairs(file: Path) -> tuple[list[str], list[str]]:
     """Thousands of labels; a quarter as they are, the others damaged in every way and strength, or missing."""
     references = file.read_text(encoding="utf-8").split("\n")[:PAIRS]
-    ways = [(name, strength) for name in DAMAGES for strength in STRENGTHS]
+    ways = [(name, strength) for name in EDITS for strength in STRENGTHS]
     hypotheses = [
-        text if number % 4 == 0 else damaged(text, *ways[number % len(ways)], seed=number)
+        text if number % 4 == 0 else edit(text, *ways[number % len(ways)], seed=number)
         for number, text in enumerate(references)
     ]
     return references, hypotheses
