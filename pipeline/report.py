@@ -1,4 +1,4 @@
-"""Stage `report`: the report as one HTML page, and its tables as Markdown.
+"""The report as one HTML page, and its tables as Markdown.
 
 reads   data/evaluate/, data/predict/attention.parquet, data/tokenize/, data/bucket/, data/train/log.jsonl
         data/audit/, reports/audit.json
