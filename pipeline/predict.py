@@ -1,4 +1,4 @@
-"""What the model reads in images it was not trained on, and in blank paper.
+"""Predictions for held-out images and for blank images.
 
 reads   data/train/                           the checkpoint
         data/bucket/<split>/                  held-out shards
