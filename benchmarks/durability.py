@@ -78,10 +78,11 @@ class Repro:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line)
-            if line.startswith(ENDED) and " seen, " in line:
-                self.ended.set()
+        with self.process.stdout as stream:
+            for line in stream:
+                self.lines.append(line)
+                if line.startswith(ENDED) and " seen, " in line:
+                    self.ended.set()
         self.ended.set()  # without training: DVC recorded the outputs before the last kill
 
     def kill(self, whole: bool) -> bool:
