@@ -230,7 +230,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _tag(model: type[BaseModel]) -> str | None:
-    """The only value of the key `name`, where that is how a section is told from others."""
+    """Return the only value of the key `name`, where it distinguishes the sections of a union."""
     field = model.model_fields.get("name")
     values = get_args(field.annotation) if field is not None else ()
     return values[0] if len(values) == 1 and isinstance(values[0], str) else None

@@ -106,7 +106,7 @@ class Sources:
 
 
 class Closure:
-    """What is reachable from entry points."""
+    """Definitions and data files that are reachable from entry points."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -308,7 +308,7 @@ def open_sources() -> Sources:
 
 
 def _cache_version() -> str:
-    """What must be equal for an index to be used again."""
+    """Version of the index format: an index of another version is not used."""
     return f"{sys.version_info[:2]} {hashlib.sha256(Path(source_index.__file__).read_bytes()).hexdigest()}"
 
 

@@ -59,7 +59,7 @@ def work(run: StageRun[PredictParams]) -> None:
 
 
 def _attention(predictions: pa.Table, params: PredictParams) -> pa.Table:
-    """Where the model looked in a few images of the test split, drawn from those in which it read something."""
+    """Attention maps of a few random images of the test split with a prediction."""
     rows = predictions.filter(pc.equal(predictions["input"], IMAGE)).to_pylist()
     read = {row["formula_id"]: row["hypothesis"] for row in rows if row["hypothesis"]}
     drawn = random.Random(_SEED).sample(sorted(read), min(params.attention, len(read)))

@@ -135,7 +135,7 @@ def _clear(folder: Path) -> None:
 
 
 def _finished(folder: Path) -> dict[str, Any]:
-    """What `mark_finished` wrote; empty where it is missing or incomplete."""
+    """Return the content that `mark_finished` wrote; empty where it is missing or incomplete."""
     try:
         content: dict[str, Any] = json.loads((folder / _OUTPUTS).read_text(encoding="utf-8"))
         return content if {"code", "budget", "samples", "metrics", "before"} <= content.keys() else {}

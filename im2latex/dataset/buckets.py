@@ -42,7 +42,7 @@ SWAPS = 32
 
 
 class BucketParams(Params):
-    """How shapes are chosen, their granularity, and the size of a shard."""
+    """Parameters of bucket shapes and shards."""
 
     preset: Literal["fitted", "published-sizes", "token-bins", "none"] = Field(
         default="fitted",

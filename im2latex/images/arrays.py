@@ -20,7 +20,7 @@ _PNG_LEVEL = 6
 
 
 class ImageParams(Params):
-    """How the pixels of a renderer become an image of the data set."""
+    """Conversion of rendered pixels to an image of the data set."""
 
     downsample: int = Field(
         default=2, ge=1, le=8, description="pixels of the rendering that make one of the image, a side"

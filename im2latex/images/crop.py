@@ -98,7 +98,7 @@ def _sides(ink: Ink) -> tuple[Ink, Ink, Ink, Ink]:
 
 
 def _edge(view: Ink) -> int:
-    """How many of the first rows are dark from end to end; 0 where they are too many for an edge."""
+    """Number of first rows that are dark from end to end; 0 where they are too many for an edge."""
     dark = view[: 2 + int(_EDGE_SHARE * len(view))].mean(axis=1) > _EDGE_INK
     return 0 if dark.all() else int(np.argmin(dark))
 

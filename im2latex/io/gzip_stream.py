@@ -32,7 +32,7 @@ _BUFFER_BYTES = 1 << 17
 
 
 class _Bounded(io.RawIOBase):
-    """What a gzip stream unpacks to; raises `InputError` where that is too much."""
+    """Unpacked gzip stream; raises `InputError` beyond a size limit."""
 
     def __init__(self, packed: BinaryIO, name: str) -> None:
         self._packed, self._name = packed, name

@@ -43,7 +43,7 @@ def write_manifest(path: Path, outputs: Iterable[Path], facts: Mapping[str, obje
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """What `write_manifest` wrote."""
+    """Read a manifest that `write_manifest` wrote."""
     return read_json(path)
 
 
@@ -113,7 +113,7 @@ def _is_entry(entry: object) -> bool:
 
 
 def _dataset_faults(dataset: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What differs in the raw dataset, and what is new there."""
+    """Return the differences of the raw dataset, and its new files."""
     again = "bring it back, or run `dvc repro` to go on with it as it is"
     faults = [f"{name}: {fault}; {again}" for name, entry in dataset.items() if (fault := _fault(Path(name), entry))]
     for folder in sorted({Path(name).parent for name in dataset if Path(name).parent != _RAW}):

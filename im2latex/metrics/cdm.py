@@ -206,7 +206,7 @@ def same_places(first: Array, second: Array, differ: Array) -> bool:
 
 
 def placed_pairs(first: Array, second: Array) -> int:
-    """How many pairs of boxes, (N, 4) each, count: those that agree by one shift, less one for each further shift."""
+    """Number of pairs of boxes, (N, 4) each, that count: those that agree by one shift, less one per further shift."""
     by = second - first
     shifts = np.tile((by[:, :2] + by[:, 2:]) / 2, 2)
     agree = cdist(shifts, by, "chebyshev") <= TOLERANCE_PX

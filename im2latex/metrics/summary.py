@@ -46,7 +46,7 @@ RowMask = NDArray[np.bool_]
 
 
 class EvaluateParams(Params):
-    """How scored predictions are summarized: section `evaluate` of params.yaml."""
+    """Parameters of the summary of scores: section `evaluate` of params.yaml."""
 
     split: str = Field(default="test", description="split whose scores are published in reports/metrics.json")
     resamples: int = Field(default=1000, ge=1, description="bootstrap resamples for an interval")

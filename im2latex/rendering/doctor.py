@@ -106,7 +106,7 @@ def _package_file(package: str) -> str:
 
 
 def _locate(names: tuple[str, ...]) -> dict[str, Path | None]:
-    """Where TeX finds each file, by one call of kpsewhich."""
+    """Paths of files as TeX finds them, by one call of kpsewhich."""
     done = process.query_program("kpsewhich", *names)
     paths = {path.name: path for path in map(Path, done.stdout.decode().splitlines())}
     return {name: paths.get(name) for name in names}

@@ -52,7 +52,7 @@ _NAME_AT_END = re.compile(r"\\[a-zA-Z]+$")
 
 
 class MathtextParams(Params):
-    """How mathtext draws formulas."""
+    """Parameters of the mathtext renderer."""
 
     fonts: MathtextFonts = Field(default="cm", description="font set of mathtext")
     points: int = Field(default=12, ge=5, le=40, description="type size")

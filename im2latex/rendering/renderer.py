@@ -44,7 +44,7 @@ CHUNK_SIZE = 250
 
 
 class RenderParams(document.PageParams, ProcessLimits):
-    """How formulas become images."""
+    """Parameters of the renderer: TeX, template, rasterizer and limits."""
 
     template: document.TemplateParams = Field(default=document.TemplateParams(), description="the TeX document")
     rasterizer: RasterizerName = Field(default="ghostscript", description="the program that draws the pages")

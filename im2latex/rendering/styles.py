@@ -100,7 +100,7 @@ class RenderStyle:
     downsample: int | None = None
 
     def image_params(self, base: ImageParams) -> ImageParams:
-        """How renderings become images; the padding is as wide as that of the base style."""
+        """Image parameters of the style; the padding is as wide as that of the base style."""
         if self.downsample is None:
             return base
         padding_px = _scaled(base.padding_px, self.downsample, base.downsample)

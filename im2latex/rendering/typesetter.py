@@ -165,7 +165,7 @@ def _retries(numbers: list[int], last: int | None) -> list[list[int]]:
 
 
 def _failure(done: CompletedProcess, log: TexLog) -> PageResult:
-    """Why the run of a formula alone did not end normally."""
+    """Reason for the abnormal end of the run of a single formula."""
     if done.timed_out:
         return PageResult(None, TIMEOUT, "stopped at the time limit")
     result = log.results.get(0)
@@ -183,7 +183,7 @@ def _failure(done: CompletedProcess, log: TexLog) -> PageResult:
 
 
 def system_failure(text: str, mark: str) -> str | None:
-    """Why a run failed for no formula of its own: TeX did not reach them, or could not read or write a file.
+    """Failure of a run that no formula caused: TeX did not reach them, or could not read or write a file.
 
     An outline font that is listed and has no file is such a reason: the TeX installation is incomplete.
     """

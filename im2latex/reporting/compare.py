@@ -54,7 +54,7 @@ class ScorePair:
 
     @property
     def outcome(self) -> str:
-        """How B compares with A: "better", "worse", "equal", "not significant" or "no interval".
+        """Outcome of B against A: "better", "worse", "equal", "not significant" or "no interval".
 
         The last means that a run has no interval and the two have no samples in common.
         """
@@ -173,7 +173,7 @@ def _sample_pairs(a: RunData, b: RunData, pairs: RowPairs) -> list[SamplePair]:
 
 
 def _gain(a: gallery.ScoredRow, b: gallery.ScoredRow) -> float:
-    """How much better B is: 1 for a formula that is now correct, and the decrease of the share of wrong tokens."""
+    """Improvement of B over A: 1 for a formula that is now correct, plus the decrease of the share of wrong tokens."""
     if a["image_exact"] is None or b["image_exact"] is None:
         a, b = ({**row, "image_exact": None} for row in (a, b))
     return gallery.is_correct(b) - gallery.is_correct(a) + gallery.error_share(a) - gallery.error_share(b)

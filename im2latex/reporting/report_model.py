@@ -142,7 +142,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Padding:
-    """How many shapes the buckets have, and the share of padded pixels and tokens that is not padding."""
+    """Number of bucket shapes, and the share of padded pixels and tokens that is not padding."""
 
     shapes: int
     pixels: float

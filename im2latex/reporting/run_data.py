@@ -74,7 +74,7 @@ class RunData:
 
     @property
     def budget_note(self) -> str | None:
-        """What ended the training, where that was not a budget in samples."""
+        """Reason for the end of a training run that had no budget in samples."""
         text = self.files.text("reports/manifest/train.json")
         words = training_budget(parse_json(text, "reports/manifest/train.json")) if text else None
         return f"{self.name}: trained for {words}" if words and ";" in words else None

@@ -147,7 +147,7 @@ class RunFiles(Protocol):
         """Paths of the files in a folder, sorted; none where there is no such folder."""
 
     def remedy(self, stage: str) -> str:
-        """How to get missing files of a stage, in words."""
+        """Return a hint on how to get the missing files of a stage."""
 
 
 class FolderFiles:
@@ -171,7 +171,7 @@ class FolderFiles:
         return sorted(file.relative_to(self._root).as_posix() for file in (self._root / folder).glob("*"))
 
     def remedy(self, stage: str) -> str:
-        """How to get missing files of a stage, in words."""
+        """Return a hint on how to get the missing files of a stage."""
         return f"`dvc repro {stage}` computes them"
 
 
@@ -212,7 +212,7 @@ class RevisionFiles:
             return []
 
     def remedy(self, stage: str) -> str:
-        """How to get missing files of a stage, in words."""
+        """Return a hint on how to get the missing files of a stage."""
         return (
             f"DVC's cache and remote do not have them; `git checkout {self._name} && dvc repro {stage}` computes them"
         )

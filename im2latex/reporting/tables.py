@@ -252,7 +252,7 @@ def padding_table(padding: Padding) -> str:
 
 
 def audit_table(audit: AuditSummary) -> str:
-    """How many images the normalizer left unchanged."""
+    """Table of the images that the normalizer left unchanged."""
     rate = f"{100 * audit.same / max(1, audit.printable):.2f} %"
     counts = (audit.audited, audit.printable, audit.same, audit.changed, audit.broken, audit.not_idempotent)
     head = ["Audited", "Print as given", "Same image", "Changed", "Broken", "Not idempotent", "Rate"]

@@ -41,7 +41,7 @@ _MB = 1 << 20
 
 @dataclass(frozen=True)
 class CompletedProcess:
-    """How a program ended: `returncode` is negative for the signal that killed it.
+    """Result of a program; `returncode` is negative for the signal that killed it.
 
     `timed_out`: it was stopped at a limit. `stalled`: that was the limit of wall-clock time, so that it got less of the
     CPU than it may use.

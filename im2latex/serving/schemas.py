@@ -43,7 +43,7 @@ class RenderRequest(BaseModel):
 
 
 class ErrorResponse(BaseModel):
-    """Why there is no result."""
+    """Error of a request."""
 
     error: str = Field(description="one sentence for the user")
     reason: str | None = Field(default=None, description="a fixed short name, such as `blank` or `not_allowed`")

@@ -58,7 +58,7 @@ class BudgetParams(Params):
 
 
 class TrainParams(Params):
-    """What decides the weights. A key that is null has the preset's value, else its default.
+    """Settings that decide the weights. A key that is null has the preset's value, else its default.
 
     Explicit keys override those of the preset, in nested sections key by key.
     """
@@ -139,7 +139,7 @@ class TrainParams(Params):
 
 
 class TrainerParams(Params):
-    """Where and how a training runs; none of it decides the weights."""
+    """Settings of devices, logging and saving; none of them affects the weights."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = Field(
         default="auto", description="where to train, as Lightning Fabric names it"
@@ -164,7 +164,7 @@ def is_clock_bound(budget: BudgetParams, total: int, split_size: int) -> bool:
 
 
 def clock_warning(budget: BudgetParams, total: int, split_size: int) -> str | None:
-    """How to repeat a run of `total` samples whose end a clock decided; None for any other run."""
+    """Return a hint on how to repeat a run of `total` samples that a clock ended; None for any other run."""
     if not is_clock_bound(budget, total, split_size):
         return None
     if budget.deadline_seconds is not None:

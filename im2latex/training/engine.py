@@ -135,7 +135,7 @@ class TrainingEngine:
             self._deadline_share = self.fabric.broadcast((time.monotonic() - self._first_step_time) / deadline)
 
     def _loss(self, position: int, indices: list[int], step_size: tuple[int, int]) -> Tensor:
-        """What this process's rows of a batch add to the mean loss of a step of size `step_size`."""
+        """Contribution of this process's rows of a batch to the mean loss of a step of size `step_size`."""
         rank, world_size = self.fabric.global_rank, self.fabric.world_size
         seed = batch_seed(self.params.seed, position, 0)  # of the whole batch, so that each process has its rows of it
         batch = self._augmented_batch(position, seed)

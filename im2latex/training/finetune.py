@@ -50,7 +50,7 @@ class Pretrained:
         return f"{self.folder}@{self.weights[:MIN_HASH_DIGITS]}"
 
     def describe(self, vocabulary: Vocabulary) -> str:
-        """How many tokens of `vocabulary` have weights in the checkpoint, on one line."""
+        """Describe on one line how many tokens of `vocabulary` have weights in the checkpoint."""
         before, now = set(self.checkpoint.vocabulary.tokens), set(vocabulary.tokens)
         shared, new, removed = len(before & now), len(now - before), len(before - now)
         return f"train.init_from={self.name}: {shared:,} tokens shared, {new:,} new, {removed:,} removed"

@@ -18,7 +18,7 @@ from types import FrameType
 
 
 class Request(IntEnum):
-    """What to do after a step; of several requests, the greatest."""
+    """Action after a step; of several requests, the greatest."""
 
     NOTHING = 0
     SAVE = 1

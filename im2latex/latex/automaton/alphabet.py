@@ -86,7 +86,7 @@ COUNTED_COLUMNS = 12
 
 
 class TokenClass(NamedTuple):
-    """What the transitions depend on in a token or symbol.
+    """Class of a token or symbol: all that the transitions depend on.
 
     `kinds` are the arguments that must follow (letters of `signatures.KINDS`), without those inside the token itself.
     """

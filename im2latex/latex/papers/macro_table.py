@@ -17,7 +17,7 @@ BRACKETS = ("[", "]")
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """How one argument is read.
+    """Specification of one argument.
 
     plain: a token or a group. optional: between the two `marks`, else `default`. flag: TRUE if the mark follows, else
     FALSE. until: everything up to `marks`. literal: `marks` must follow and are no argument.

@@ -21,7 +21,7 @@ class DecoderBaseParams(Params):
     """Base of the decoder parameters; each decoder adds `name` and its sizes."""
 
     def conflict(self, encoder: EncoderBaseParams) -> str | None:
-        """Why this decoder cannot be combined with that encoder, or None where it can."""
+        """Return the reason why this decoder cannot be combined with that encoder, or None."""
         raise NotImplementedError
 
     def build(self, vocabulary_size: int, encoder: EncoderBaseParams) -> "Decoder":

@@ -60,7 +60,7 @@ def _process_request(
 
 
 def _page_fault(document: pypdfium2.PdfDocument, number: int) -> str | None:
-    r"""Why a page cannot be drawn: ink outside the page, or more ink than a formula can have.
+    r"""Reason to reject a page: ink outside the page, or more ink than a formula can have.
 
     The box of a formula with an overlap (`\rlap`, `\smash`, a negative space) does not say how far its ink goes, and a
     drawn page shows ink cut off at its edge only where the edge happens to meet some.
