@@ -89,9 +89,9 @@ def load_section(section: str, kind: type[P], path: Path = Path("params.yaml")) 
     return check(content[section], kind, f"{path}: {section}")
 
 
-def check_sections(path: Path, known: Iterable[str]) -> None:
-    """Raise `ParamsError` where the file has a section that is not known."""
-    for name in sorted(load_yaml(path).keys() - set(known)):
+def check_sections(content: Mapping[str, Any], path: Path, known: Iterable[str]) -> None:
+    """Raise `ParamsError` where the content of params.yaml has a section that is not known."""
+    for name in sorted(content.keys() - set(known)):
         if renamed := renamed_key(str(name)):
             raise ParamsError(f"{path}: {name} is named {renamed} now; rename it")
         raise ParamsError(f"{path}: {name} is not a known section; known are {', '.join(known)}")
@@ -176,6 +176,16 @@ def check(values: Any, kind: type[P], where: str) -> P:
         return kind.model_validate(values)
     except ValidationError as error:
         raise ParamsError("; ".join(_sentence(item, kind, where) for item in error.errors())) from None
+
+
+def check_keys(values: Any, kind: type[Params], where: str) -> None:
+    """Raise `ParamsError` for a key that `kind` does not have, also where its value is null.
+
+    A class that lets null stand for another default removes such keys before pydantic sees them.
+    """
+    unknown = {key: 0 for key, value in values.items() if value is None} if isinstance(values, Mapping) else {}
+    for key in sorted(unknown.keys() - kind.model_fields.keys()):
+        raise ParamsError(_sentence({"type": "extra_forbidden", "loc": (key,)}, kind, where))
 
 
 def renamed_key(key: str) -> str | None:

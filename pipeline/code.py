@@ -57,7 +57,8 @@ def stage_names() -> list[str]:
 
 def params_faults(stages: Iterable[str]) -> Iterator[str]:
     """A sentence for each section of params.yaml that is wrong, unknown or missing."""
-    from im2latex.config import check_sections, load_section  # slow; not needed where params.yaml is as it was
+    # slow; not needed where params.yaml is as it was
+    from im2latex.config import check_keys, check_sections, load_section, load_yaml
     from im2latex.errors import Im2LatexError
     from pipeline.project import dataset_folder
 
@@ -65,8 +66,14 @@ def params_faults(stages: Iterable[str]) -> Iterator[str]:
     kinds = {stage.name: stage.params for stage in found}
     for stage in found:
         kinds |= stage.settings
-    checks: list[Callable[[], object]] = [partial(check_sections, PARAMS, ["dataset", *kinds]), dataset_folder]
+    try:
+        content = load_yaml(PARAMS)
+    except Im2LatexError as error:
+        yield str(error)
+        return
+    checks: list[Callable[[], object]] = [partial(check_sections, content, PARAMS, ["dataset", *kinds]), dataset_folder]
     checks += [partial(load_section, name, kind) for name, kind in kinds.items()]
+    checks += [partial(check_keys, content.get(name), kind, f"{PARAMS}: {name}") for name, kind in kinds.items()]
     for check in checks:
         try:
             check()

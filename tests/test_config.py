@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field, model_validator
 
-from im2latex.config import RENAMED_KEYS, Params, check, load_section, renamed_key
+from im2latex.config import RENAMED_KEYS, Params, check, check_keys, load_section, renamed_key
 from im2latex.errors import InputError, ParamsError
 
 
@@ -127,3 +127,21 @@ class Pair(Params):
 def test_a_rule_of_a_whole_section_is_told_without_its_values() -> None:
     with pytest.raises(ParamsError, match="^p: low must not be above high$"):
         check({"low": 2, "high": 1}, Pair, "p")
+
+
+class Defaults(Params):
+    """A class where null stands for another default."""
+
+    rate: float | None = None
+    count: int | None = None
+
+
+@pytest.mark.parametrize("value", [None, 3])
+def test_an_unknown_key_is_refused_whatever_its_value(value: object) -> None:
+    check_keys({"rate": None}, Defaults, "train")
+    if value is None:
+        with pytest.raises(ParamsError, match=r"train.ratte is not a known key; known here are count, rate"):
+            check_keys({"ratte": None}, Defaults, "train")
+    else:
+        with pytest.raises(ParamsError, match="train.ratte is not a known key"):
+            check({"ratte": value}, Defaults, "train")

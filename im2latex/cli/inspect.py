@@ -132,18 +132,21 @@ def params(
 
 def resolve(content: Mapping[str, Any], preset: str | None = None) -> dict[str, Setting]:
     """The settings by dotted key, for the content of params.yaml; raises `ParamsError` for a value that is wrong."""
-    from im2latex.config import check
+    from im2latex.config import check, check_keys, check_sections
     from im2latex.models.presets import load_preset
 
     if preset:
         content = {**content, "train": {**(content.get("train") or {}), "preset": preset}}
     name = _at(content, "train.preset")
     from_preset = {"train": load_preset(name)} if name else {}
+    known = ["dataset", *dict.fromkeys(name.partition(".")[0] for name in _sections())]
+    check_sections(content, PARAMS_FILE, known)
     settings = {
         key: Setting(value, PARAMS_FILE.name) for key, value in _leaves(content, _sections()) if value is not None
     }
     for section, kind in _sections().items():
         values = _at(content, section) or {}
+        check_keys(values, kind, f"{PARAMS_FILE}: {section}")
         resolved = check(values, kind, f"{PARAMS_FILE}: {section}").model_dump(mode="json")
         for key, value in _leaves(resolved, (), f"{section}."):
             in_file, in_preset = _at(content, key), _at(from_preset, key)

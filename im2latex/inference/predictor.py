@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from im2latex.decoding.beam import SearchParams, search
 from im2latex.decoding.grammar_constraint import GrammarConstraint
-from im2latex.errors import ArtifactError, ImageError
+from im2latex.errors import ArtifactError, ImageError, UsageError
 from im2latex.images.arrays import ImageParams, Pixels
 from im2latex.images.preprocess import POINTS_PER_INCH, InputImageSpec, preprocess
 from im2latex.inference.attention_maps import attention_maps
@@ -269,9 +270,16 @@ def rerank(predictions: Sequence[Prediction], reranker: RenderReranker) -> list[
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` is the first GPU, or the CPU where there is none."""
+    """Return the device of that name; `auto` is the first GPU, or the CPU where there is none.
+
+    Raises `UsageError` for a name that torch does not know, and for a GPU where there is none.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?|mps", name):
+        raise UsageError(f"{name}: not a device; use auto, cpu, cuda or cuda:NUMBER")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError(f"{name}: PyTorch finds no GPU here; use cpu or auto")
     return torch.device(name)
 
 

@@ -187,7 +187,7 @@ class RevisionFiles:
             self._files = DVCFileSystem(rev=revision)
         except (DvcException, SCMError) as error:
             raise UsageError(
-                f"{name}: neither a folder or file, nor a commit or experiment of the project here ({error})"
+                f"{name}: neither a folder, a file, nor a commit or experiment of the project here ({error})"
             ) from None
 
     def text(self, path: str) -> str | None:

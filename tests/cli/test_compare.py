@@ -23,7 +23,7 @@ def test_two_folders_are_compared(command: Command, tmp_path: Path) -> None:
     assert json.loads(out)["scores"]["exact"]["outcome"] == "worse"
     code, _, err = command("compare", "a", "c")
     assert (code, err.count("\n")) == (2, 1)
-    assert err.startswith("im2latex: c: neither a folder or file, nor a commit or experiment")
+    assert err.startswith("im2latex: c: neither a folder, a file, nor a commit or experiment")
 
 
 def test_the_gate_fails_where_a_score_fell(command: Command, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_the_gate_needs_a_base(command: Command, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for arguments, sentence in (
         ([], "no base to compare with: neither origin/main nor main is a commit here; name one: im2latex gate COMMIT"),
-        (["v1"], "v1: neither a folder or file, nor a commit or experiment of the project here"),
+        (["v1"], "v1: neither a folder, a file, nor a commit or experiment of the project here"),
         (["empty"], "no base to compare with: empty: has no scores"),
         ([".", "--score", "speed"], "--score speed: . has no such score; it has"),
     ):

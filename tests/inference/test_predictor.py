@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.decoding.rerank import RenderReranker
-from im2latex.errors import ArtifactError
+from im2latex.errors import ArtifactError, UsageError
 from im2latex.images.arrays import ImageParams, crop
-from im2latex.inference.predictor import Predictor, load, rerank
+from im2latex.inference.predictor import Predictor, choose_device, load, rerank
 from im2latex.models.model import ModelParams, Network
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from im2latex.training.dataset import Shape
@@ -190,3 +190,16 @@ def test_a_formula_that_reaches_the_greatest_length_is_cut_and_unsure(monkeypatc
             assert prediction.candidates[0].reason == "cut"
             assert prediction.latex.count(" ") + 1 >= 12
             assert prediction.confidence < 1e-6
+
+
+@pytest.mark.parametrize("name", ["tpu", "cuda:x", "cpu:gpu", ""])
+def test_an_unknown_device_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="not a device; use auto, cpu, cuda or cuda:NUMBER"):
+        choose_device(name)
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="PyTorch finds no GPU here"):
+        choose_device("cuda:0")
+    assert choose_device("auto") == torch.device("cpu")

@@ -118,7 +118,7 @@ def test_files_of_predictions_and_of_scores(a: Path, tmp_path: Path) -> None:
 
 def test_mistakes(a: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="absent: neither a folder or file, nor a commit or experiment"):
+    with pytest.raises(UsageError, match="absent: neither a folder, a file, nor a commit or experiment"):
         read_run_data("absent", "test", score_predictions)
     with pytest.raises(InputError, match="no such file"):
         read_run_data("absent.parquet", "test", score_predictions)

@@ -198,5 +198,5 @@ def test_commits_are_compared_by_samples_from_the_cache(tmp_path: Path, monkeypa
         "`git checkout v0 && dvc repro evaluate` computes them"
     )
     assert side.images([name]) == {}
-    with pytest.raises(UsageError, match="v7: neither a folder or file, nor a commit or experiment of the project"):
+    with pytest.raises(UsageError, match="v7: neither a folder, a file, nor a commit or experiment of the project"):
         open_run_files("v7")
