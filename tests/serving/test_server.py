@@ -78,7 +78,14 @@ def _scratch_folders(server: subprocess.Popen[bytes]) -> set[Path]:
 def _tex_of(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """Processes of TeX that compute."""
     family = psutil.Process(server.pid).children(recursive=True)
-    return [one for one in family if one.name() == "pdftex" and one.status() == psutil.STATUS_RUNNING]
+    return [one for one in family if _is_running(one, "pdftex")]
+
+
+def _is_running(process: psutil.Process, name: str) -> bool:
+    try:
+        return bool(process.name() == name and process.status() == psutil.STATUS_RUNNING)
+    except psutil.NoSuchProcess:  # it ended since it was listed
+        return False
 
 
 def _connections(server: subprocess.Popen[bytes]) -> int:
