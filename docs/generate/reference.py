@@ -16,6 +16,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from im2latex.config import _models, _tag
+
 ROOT = Path(__file__).parents[2]
 REFERENCES: dict[str, Callable[[], str]] = {}
 """Name in an insert line to the function that makes the Markdown."""
@@ -188,18 +190,6 @@ def _attribute_notes(model: type[BaseModel]) -> dict[str, str]:
         ):
             notes[match[1]] = match[2] or match[3] or ""
     return notes
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for inner in get_args(annotation) for model in _models(inner)]
-
-
-def _tag(model: type[BaseModel]) -> str | None:
-    field = model.model_fields.get("name")
-    values = get_args(field.annotation) if field is not None else ()
-    return values[0] if len(values) == 1 and isinstance(values[0], str) else None
 
 
 def _type(annotation: Any) -> str:

@@ -42,7 +42,7 @@ from im2latex.types import RawFormula
 from pipeline.paths import ROOT
 from pipeline.project_renderer import RenderStageParams
 from recipes.gpu_10min.labels import Labels
-from recipes.overrides import parse_assignment
+from recipes.overrides import check_params, parse_assignment
 from recipes.portable_tex import collect
 
 MAX_INPUT_BYTES = 64 * 2**20
@@ -83,7 +83,7 @@ def main(
             params = merge(params, load_yaml(path))
         for text in set_value or []:
             params = merge(params, parse_assignment(text))
-        params = _with_pdfium(params)
+        params = check_params(_with_pdfium(params))
         training = [text for path in train for text in islice(_formulas(path), count or None)]
         excluded = [text for path in held_out or [] for text in _formulas(path)]
         labels = prepare_labels(params, training, list(islice(_formulas(val), val_count)), excluded, normalized)

@@ -32,7 +32,7 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.corrcoef(one.ravel(), brought.ravel())[0, 1])
 
 
-def test_a_image_as_in_training_stays_as_it_is() -> None:
+def test_an_image_as_in_training_stays_as_it_is() -> None:
     found = preprocess(CANONICAL, TARGET)
     assert found.factor == 1
     assert np.abs(np.subtract(found.pixels.shape, CANONICAL.shape)).max() <= 2
@@ -46,7 +46,7 @@ def test_only_what_is_much_too_small_is_enlarged() -> None:
     assert resize_ink(ink, 1.5, TARGET).factor == 1.5
 
 
-def test_a_image_that_fits_as_it_is_is_not_refused() -> None:
+def test_an_image_that_fits_as_it_is_is_not_refused() -> None:
     ink = crop_ink(estimate_ink(typed()))
     assert ink is not None
     page = InputImageSpec(em=16.6, padding=0, height=ink.shape[0], width=ink.shape[1])

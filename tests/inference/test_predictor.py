@@ -91,7 +91,7 @@ def test_the_page_has_a_shape_of_the_training(predictor: Predictor) -> None:
     assert {page(one).shape for one in predictor.predict(IMAGES)} <= {(40, 120), (64, 320)}
 
 
-def test_a_image_between_the_shapes_is_read_at_its_own_size() -> None:
+def test_an_image_between_the_shapes_is_read_at_its_own_size() -> None:
     checkpoint = fresh()
     tall = Predictor(
         Checkpoint(

@@ -64,7 +64,7 @@ def test_a_little_changes_less_than_much(name: str) -> None:
     assert 0 < (little - PAGES).abs().sum() < (much - PAGES).abs().sum()
 
 
-def test_what_happens_to_a_image_does_not_depend_on_its_neighbours() -> None:
+def test_what_happens_to_an_image_does_not_depend_on_its_neighbours() -> None:
     strengths = {name: value for name, value in STRENGTHS.items() if name != "padding"}
     changed = PAGES.clone()
     changed[2:] = 255
@@ -218,7 +218,7 @@ def test_ink_stays_on_the_page(factor: float, degrees: float, down: float, right
     assert found.sum() >= 0.9 * min(float(roomy.sum()), float(page().sum()) * factor**2)
 
 
-def test_a_image_as_large_as_its_page_stays_as_it_is() -> None:
+def test_an_image_as_large_as_its_page_stays_as_it_is() -> None:
     full = torch.rand(1, 1, 16, 32, generator=torch.Generator().manual_seed(0)).clamp(min=0.1)
     torch.testing.assert_close(moved(full, 1.2, 5, 4, 4), full, atol=1e-4, rtol=0)
 
