@@ -20,7 +20,7 @@ from im2latex.dataset.buckets import BucketParams, Ints, assign, choose_shapes, 
 from im2latex.dataset.filters import FilterParams
 from im2latex.errors import LatexError
 from im2latex.latex.normalizer import Normalizer
-from im2latex.parallel.workers import worker_count
+from im2latex.parallel.process_pool import worker_count
 from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.renderer import TexRenderer
 from im2latex.training.dataset import Shape

@@ -18,12 +18,12 @@ from benchmarks.harness import save
 from im2latex.errors import LatexError, ToolError
 from im2latex.images.compare import same_ink
 from im2latex.latex.papers.archive import Paper, read_papers
-from im2latex.latex.papers.definition_commands import DEFINITION_COMMANDS, read_definition
 from im2latex.latex.papers.displays import display_to_formula
 from im2latex.latex.papers.extract import extract
 from im2latex.latex.papers.formula_collector import ExtractedFormula
 from im2latex.latex.papers.input_files import main_files
 from im2latex.latex.papers.lexer import tokens
+from im2latex.latex.papers.macro_definitions import DEFINITION_COMMANDS, read_definition
 from im2latex.latex.papers.macro_expander import MacroExpander
 from im2latex.latex.papers.paper_reader import PaperReader, read_definitions
 from im2latex.latex.papers.verbatim import remove_comments

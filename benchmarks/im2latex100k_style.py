@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.harness import save
 from im2latex.errors import LatexError
 from im2latex.images.arrays import crop, to_grayscale
-from im2latex.images.decode import decode_image
+from im2latex.images.sandboxed_decoder import decode_image
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.rendering.document import TemplateParams
 from im2latex.rendering.renderer import RenderParams, TexRenderer

@@ -23,8 +23,8 @@ from benchmarks.harness import cpu_seconds, load, save
 from benchmarks.hostile_images import bombs, examples, mutate
 from im2latex.errors import ImageError
 from im2latex.images.arrays import ImageParams, crop, encode_png, to_dataset_image, to_grayscale
-from im2latex.images.decode import DecodedImage, decode_image, decode_images
-from im2latex.images.formats import FORMATS
+from im2latex.images.decode import FORMATS
+from im2latex.images.sandboxed_decoder import DecodedImage, decode_image, decode_images
 from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.renderer import TexRenderer
 

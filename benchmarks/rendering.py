@@ -27,7 +27,7 @@ from im2latex.errors import LatexError
 from im2latex.images.arrays import encode_png, to_dataset_image
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.parallel.part_cache import Job, PartCache, run_jobs
-from im2latex.parallel.workers import worker_count
+from im2latex.parallel.process_pool import worker_count
 from im2latex.rendering import document, sanitize, tex_format
 from im2latex.rendering.dataset_images import DatasetRenderer
 from im2latex.rendering.rasterizers import pdfium, pgm_worker

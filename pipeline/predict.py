@@ -18,7 +18,7 @@ from im2latex.config import load_section
 from im2latex.dataset.shards import read_dataset, read_images
 from im2latex.decoding.rerank import RenderReranker
 from im2latex.errors import ArtifactError
-from im2latex.images.formats import decode_png
+from im2latex.images.decode import decode_png
 from im2latex.inference.attention_maps import attention_rows
 from im2latex.inference.predict_split import PredictParams, predict_samples, predict_split
 from im2latex.inference.predictor import choose_device

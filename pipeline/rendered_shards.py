@@ -18,7 +18,7 @@ from im2latex.dataset.sharded_dataset import write_rows
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import InputError
 from im2latex.parallel.process_guard import delayed
-from im2latex.parallel.workers import worker_count
+from im2latex.parallel.process_pool import worker_count
 from im2latex.rendering.dataset_images import DatasetRenderer
 from im2latex.types import Split
 from pipeline.project_renderer import RenderStageParams

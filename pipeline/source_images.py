@@ -11,7 +11,7 @@ import pyarrow as pa
 from im2latex.dataset.source_images import crop_source_image, read_source_image
 from im2latex.errors import ImageError, InputError
 from im2latex.images.arrays import ImageParams, to_dataset_image
-from im2latex.images.decode import decode_images
+from im2latex.images.sandboxed_decoder import decode_images
 from im2latex.rendering.dataset_images import DATASET_IMAGES, image_row
 
 

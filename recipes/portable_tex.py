@@ -23,7 +23,7 @@ from im2latex.errors import ToolError
 from im2latex.rendering import document, tex_format
 from im2latex.rendering.renderer import RenderParams
 from im2latex.sandbox import process
-from im2latex.sandbox.restrictions import FileAccess
+from im2latex.sandbox.sandbox import FileAccess
 
 _PROGRAMS = ("pdftex", "kpsewhich")
 _MAP = "pdftex.map"

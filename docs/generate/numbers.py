@@ -172,7 +172,7 @@ def gpu_run() -> str:
 @_table
 def dataset_sources() -> str:
     """Labels of the training set by source."""
-    sources = _read("recipes/dataset/world.json")["sources"]
+    sources = _read("recipes/dataset/mixture_statistics.json")["sources"]
     rows = [[f"`{name}`", _count(found["labels"]), _percent(found["share"], 1)] for name, found in sources.items()]
     return _markdown(["source", "labels", "share"], rows)
 
@@ -180,7 +180,7 @@ def dataset_sources() -> str:
 @_table
 def dataset_lengths() -> str:
     """Lengths, bold letters and frequent tokens of the training set, and of whole arXiv formulas alone."""
-    both = [_read("recipes/dataset/world.json")[key] for key in ("before", "after")]
+    both = [_read("recipes/dataset/mixture_statistics.json")[key] for key in ("before", "after")]
     rows = [["labels", *(_count(found["labels"]) for found in both)]]
     for length in both[1]["lengths"]:
         shares = (_percent(found["lengths"].get(length, 0), 1) for found in both)

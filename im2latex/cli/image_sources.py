@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2latex.errors import ImageError, ToolError
-from im2latex.images.decode import DecodedImage, count_pages, decode_image, draw_page
-from im2latex.images.formats import PDF_MARK, PDF_PAGE, SUFFIXES, read_bytes
+from im2latex.images.decode import PDF_MARK, PDF_PAGE, SUFFIXES, read_bytes
+from im2latex.images.sandboxed_decoder import DecodedImage, count_pages, decode_image, draw_page
 from im2latex.sandbox import process, scratch
 
 _PNG_OF_MACOS = ["osascript", "-e", "get the clipboard as «class PNGf»"]

@@ -68,7 +68,7 @@ def predict(
 
     if not images and not clipboard:
         raise UsageError("predict: no input; pass images, - for standard input, or --clipboard")
-    from im2latex.images.decode import borrow_decoder
+    from im2latex.images.sandboxed_decoder import borrow_decoder
 
     with borrow_decoder() as decoder:
         decoder.start()  # while torch is loaded

@@ -56,7 +56,7 @@ def serve(
     import uvicorn  # noqa: F401
 
     from im2latex.config import check
-    from im2latex.sandbox import restrictions
+    from im2latex.sandbox import sandbox
     from im2latex.serving.limits import ServerLimits
     from im2latex.serving.middleware import AllowedHosts
     from im2latex.serving.server import exit_process, open_socket, run
@@ -74,8 +74,8 @@ def serve(
     for proxy in trusted_proxy or ():
         _check_network(proxy)
     listener = open_socket(host, port, allow_unsandboxed=allow_unsandboxed)
-    if not restrictions.support().complete:
-        typer.echo(f"im2latex: {restrictions.UNRESTRICTED}; {restrictions.REMEDY}", err=True)
+    if not sandbox.support().complete:
+        typer.echo(f"im2latex: {sandbox.UNRESTRICTED}; {sandbox.REMEDY}", err=True)
 
     with listener:
         import torch
@@ -83,7 +83,7 @@ def serve(
         from im2latex.inference.predictor import load
         from im2latex.io.hashing import sha256_of
         from im2latex.io.manifest import RELEASED
-        from im2latex.parallel.workers import worker_count
+        from im2latex.parallel.process_pool import worker_count
         from im2latex.rendering.renderer import RenderParams, TexRenderer
         from im2latex.serving.app import create_app
         from im2latex.serving.backend import Backend

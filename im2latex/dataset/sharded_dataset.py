@@ -24,7 +24,7 @@ from im2latex.dataset.shards import SHARDS, ShardWriter
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError, InputError
 from im2latex.images.arrays import encode_png
-from im2latex.images.formats import decode_png
+from im2latex.images.decode import decode_png
 from im2latex.io.parquet import part_paths, read_table
 from im2latex.schemas import SAMPLES
 from im2latex.types import SPLITS, Split

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from im2latex.images.arrays import ImageParams, Pixels, crop, encode_png
 from im2latex.images.compare import ColumnComparison
-from im2latex.images.formats import decode_png
+from im2latex.images.decode import decode_png
 from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.renderer import RENDER_BATCH_SIZE, Renderer
 

@@ -1,261 +1,228 @@
-"""Decoder of untrusted images, the only one: for datasets, predictions and the server.
+"""Decoder of image and PDF files to pixels, within limits: EXIF orientation, transparency, CMYK, palettes, 16 bits.
 
->>> decode_image(Path("image.png").read_bytes()).shape
-(60, 400)
+Only formats that Pillow decodes by itself, and none that starts a program. Of several frames it is the first.
+Untrusted bytes are decoded only in the sandboxed process (`sandboxed_decoder`); `decode_png` is for images that this
+project has written.
 
-Files are decoded in a worker process (`decoder_worker`) that reads only files of the system, has no network, and has
-limits on memory, and on CPU time for each file. Where the kernel offers no sandbox, the limits still apply. A
-file that ends the worker is refused like any other that cannot be decoded. A process has as many workers as it uses at
-the same time; each starts at its first request and ends with the process.
+Pages of a PDF are drawn by pdfium. The module imports Pillow and nothing else, since a decoder process is started for
+every command that reads an image, and pdfium takes long to load.
 """
 
-import json
-import signal
-import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import io
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from im2latex.errors import ImageError, ToolError
-from im2latex.images.decoder_worker import ANSWER, COUNT_PAGES, HEADER, READY
-from im2latex.images.formats import DecodeLimits
-from im2latex.sandbox.worker import Deadline, PythonWorker, WorkerError, WorkerStalledError
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
-DecodedImage = NDArray[np.uint8]
-"""(H, W) where the image is grey, (H, W, 3) in colour, (H, W, 4) where parts are transparent."""
-Answer = DecodedImage | ImageError | int
-"""Pixels, a refusal, or a number of pages."""
+from im2latex.errors import ImageError
 
-IMAGES = DecodeLimits()
-PAGES = DecodeLimits(seconds=10)
-_MEMORY_MB = 2048
-_MAX_TEXT_BYTES = 1 << 12
-_BATCH_SIZE, _BATCH_BYTES = 64, 4_000_000
-"""Limits of one request: the number of its files, and their bytes in total."""
-_REMEDY = "`python -m im2latex.images.decoder_worker 0 1 < /dev/null` says why"
-_ANSWER_SECONDS = 60.0
-"""Wall-clock time without an answer: far more than the CPU time that a file may take."""
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pypdfium2 import PdfDocument
 
-
-class DecoderStoppedError(ToolError):
-    """Another thread stopped the decoder while it worked."""
-
-
-class ImageDecoder:
-    """Client of a worker process, which it replaces after its end. Serves one thread at a time (`borrow_decoder`)."""
-
-    def __init__(self) -> None:
-        self._worker: PythonWorker | None = None
-        self._ready = False
-        self._pending = 0
-        self._document: bytes | None = None
-        self._stopped = threading.Event()
-
-    def start(self) -> None:
-        """Start the process without waiting for it, so that it is ready at the first request."""
-        self._running_worker()
-
-    def decode(self, data: bytes, limits: DecodeLimits = IMAGES) -> DecodedImage:
-        """Decode an image file.
-
-        Raises `ImageError`: not_an_image, too_many_pixels, too_complex, animated; `ToolError` without a worker.
-        """
-        return _one(self._answers([data], limits, None))
-
-    def decode_all(
-        self, images: Iterable[bytes | ImageError], limits: DecodeLimits = IMAGES
-    ) -> Iterator[DecodedImage | ImageError]:
-        """Decode many image files, in order, with an error in place of each that is refused.
-
-        An `ImageError` in place of a file is passed on, so that files can be read while others are decoded.
-        """
-        for batch in _batches(images):
-            files = [one for one in batch if isinstance(one, bytes)]
-            with closing(self._answers(files, limits, None)) as answers:
-                for one in batch:
-                    found = one if isinstance(one, ImageError) else next(answers)
-                    assert not isinstance(found, int)
-                    yield found
-
-    def count_pages(self, pdf: bytes) -> int:
-        """The number of pages of a PDF; raises `ImageError` not_an_image."""
-        (found,) = self._answers([pdf], PAGES, COUNT_PAGES)
-        if isinstance(found, ImageError):
-            raise found
-        return int(found)
-
-    def draw_page(self, pdf: bytes, number: int, limits: DecodeLimits = PAGES) -> DecodedImage:
-        """Page `number` (from 1) as pixels (H, W, 3); raises `ImageError`: not_an_image, no_such_page, ..."""
-        return _one(self._answers([pdf], limits, number))
-
-    def stop(self) -> None:
-        """Kill the worker, from any thread: the call that waits for it raises `DecoderStoppedError`."""
-        self._stopped.set()
-        worker = self._worker
-        if worker is not None:
-            worker.kill()
-
-    def reset(self) -> None:
-        """Allow requests again after `stop`."""
-        self._stopped.clear()
-
-    def _answers(self, files: Sequence[bytes], limits: DecodeLimits, page: int | None) -> Generator[Answer, None, None]:
-        """The answer for each file; a file is sent once more where the worker ended for an unknown reason."""
-        index, retried = 0, False
-        while index < len(files):
-            try:
-                self._send(files[index:], limits, page)
-                while index < len(files):
-                    answer = self._receive(limits)
-                    index, retried = index + 1, False
-                    yield answer
-            except WorkerStalledError:
-                self._end()
-                raise ToolError(
-                    f"an image was not decoded within {_ANSWER_SECONDS:g} s; run the same command again when the "
-                    "machine is less busy"
-                ) from None
-            except WorkerError:
-                ready = self._ready
-                ended = self._end()
-                if self._stopped.is_set():
-                    raise DecoderStoppedError("the decoder was stopped") from None
-                if not ready:
-                    raise ToolError(f"the decoder of images does not start ({_status(ended)}); {_REMEDY}") from None
-                if ended != -signal.SIGPROF and not retried:
-                    retried = True  # a signal from outside may have killed it, and not the file
-                    continue
-                index, retried = index + 1, False
-                yield _refusal(ended)
-
-    def _send(self, files: Sequence[bytes], limits: DecodeLimits, page: int | None) -> None:
-        worker = self._running_worker()
-        if not self._ready:
-            worker.receive(len(READY), _deadline(worker))
-            self._ready = True
-        sizes = [None if file is self._document else len(file) for file in files]
-        self._document = files[0] if page is not None else None
-        request = json.dumps({"sizes": sizes, "limits": asdict(limits), "page": page}).encode()
-        sent = [file for file, size in zip(files, sizes, strict=True) if size is not None]
-        self._pending = len(sizes)
-        worker.send(b"".join((HEADER.pack(len(request)), request, *sent)), _deadline(worker))
-
-    def _receive(self, limits: DecodeLimits) -> Answer:
-        """The next answer; the worker is killed after an answer that does not fit the protocol."""
-        worker = self._worker
-        assert worker is not None
-        deadline = _deadline(worker)
-        length, height, width, channels = ANSWER.unpack(worker.receive(ANSWER.size, deadline))
-        if length > _MAX_TEXT_BYTES or height * width > limits.pixels or channels not in (0, 1, 3, 4):
-            worker.kill()
-            raise WorkerError("the answer does not fit the request")
-        text = worker.receive(length, deadline).decode("utf-8", "replace") if length else ""
-        pixels = np.frombuffer(worker.receive(height * width * channels, deadline), np.uint8)
-        self._pending -= 1
-        if channels:
-            return pixels.reshape((height, width) if channels == 1 else (height, width, channels))
-        reason, _, detail = text.partition(":")
-        return int(text) if text.isdecimal() else ImageError(reason, detail)
-
-    def _running_worker(self) -> PythonWorker:
-        """The worker; a new one where there is none, or where unread answers of it are left."""
-        if self._worker is None or self._pending or not self._worker.alive:
-            self._end()
-            self._worker = PythonWorker("im2latex.images.decoder_worker", _MEMORY_MB)
-            if self._stopped.is_set():
-                self._worker.kill()
-        return self._worker
-
-    def _end(self) -> int:
-        """End the worker; returns its status, negative for a signal."""
-        worker, self._worker = self._worker, None
-        self._ready, self._pending, self._document = False, 0, None
-        if worker is None:
-            return 0
-        ended = worker.kill() if worker.own else 0
-        worker.end()
-        return ended
+_PLUGINS = (
+    PngImagePlugin.PngImageFile,
+    JpegImagePlugin.JpegImageFile,
+    WebPImagePlugin.WebPImageFile,
+    GifImagePlugin.GifImageFile,
+    BmpImagePlugin.BmpImageFile,
+    TiffImagePlugin.TiffImageFile,
+    PpmImagePlugin.PpmImageFile,
+)
+"""Imported by name: with a format that is not loaded, Pillow imports all of its plugins."""
+FORMATS = tuple(plugin.format for plugin in _PLUGINS)
+SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm")
+)
+PDF_MARK = b"%PDF-"
+PDF_PAGE = re.compile(r"(?P<file>.+\.pdf)#(?P<page>\d+)", re.IGNORECASE)
+"""Name of one page of a PDF, counted from 1."""
+PDF_DPI = 300
+"""Type of 10 points is then 42 pixels high, more than twice what models read."""
+_POINTS_PER_INCH = 72  # of PDF
+MAX_PIXELS = 50_000_000
+"""The largest image that is decoded; a page at 600 dpi has 35 million."""
+MAX_SCANS = 100
+"""Scans of a progressive JPEG; encoders write about ten, and each costs a pass over the whole image."""
+_START_OF_SCAN = b"\xff\xda"
+_SECONDS, _SECONDS_PER_PIXEL = 0.4, 6e-8
+_ORIENTATION = 0x0112  # EXIF
+_METADATA = frozenset(("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp", "Raw profile type xmp"))
+"""Where Pillow finds an orientation; the one of a TIFF it applies by itself."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
-_idle: list[ImageDecoder] = []
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """The largest image that is decoded, and the CPU time for it."""
+
+    pixels: int = MAX_PIXELS
+    side: int = 30_000
+    """RawImage along the longer side."""
+    seconds: float = 1.4
+    """Largest CPU time; small images have less, see `seconds_for`."""
+    single: bool = False
+    """Whether an image of several frames or pages is refused."""
+
+    def seconds_for(self, pixels: int) -> float:
+        """CPU time for an image of so many pixels: about 5 times what images need on a CPU of 2020."""
+        return min(self.seconds, _SECONDS + _SECONDS_PER_PIXEL * pixels)
 
 
-@contextmanager
-def borrow_decoder() -> Iterator[ImageDecoder]:
-    """Yield an idle decoder of this process, or a new one."""
+@dataclass(frozen=True, slots=True)
+class RawImage:
+    """uint8 pixels row by row; height, width, channels: 1 for grey, 3 for colour, 4 where parts are transparent."""
+
+    shape: tuple[int, int, int]
+    content: bytes
+
+
+def decode(data: bytes, limits: DecodeLimits, limit_time: Callable[[float], None] = lambda _: None) -> RawImage:
+    """Decode a file.
+
+    `limit_time` is called with the CPU seconds to open the file and, once its size is known, to decode it. Raises
+    `ImageError`: not_an_image, too_many_pixels before they take memory, too_complex, animated.
+    """
+    # Pillow would refuse large images before their size is known; the limits here apply instead.
+    Image.MAX_IMAGE_PIXELS = None
+    limit_time(limits.seconds_for(0))
     try:
-        decoder = _idle.pop()
-    except IndexError:
-        decoder = ImageDecoder()
-    try:
-        yield decoder
-    finally:
-        decoder.reset()
-        _idle.append(decoder)
-
-
-def decode_image(data: bytes, limits: DecodeLimits = IMAGES) -> DecodedImage:
-    """`ImageDecoder.decode`, from any thread."""
-    with borrow_decoder() as decoder:
-        return decoder.decode(data, limits)
-
-
-def decode_images(
-    images: Iterable[bytes | ImageError], limits: DecodeLimits = IMAGES
-) -> Iterator[DecodedImage | ImageError]:
-    """`ImageDecoder.decode_all`, from any thread."""
-    with borrow_decoder() as decoder:
-        yield from decoder.decode_all(images, limits)
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            check_size(image.width, image.height, limits)
+            limit_time(limits.seconds_for(image.width * image.height))
+            if limits.single and getattr(image, "is_animated", False):
+                raise ImageError("animated", "the image moves, or has several pages; give a single one")
+            if image.format == "JPEG" and data.count(_START_OF_SCAN) > MAX_SCANS:
+                raise ImageError("too_complex", f"the JPEG has more than {MAX_SCANS} scans; save it as PNG")
+            return pillow_pixels(image)
+    except UnidentifiedImageError:
+        raise ImageError(
+            "not_an_image", f"no image of a format that can be read: {', '.join(FORMATS)}, or PDF from a file"
+        ) from None
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 Pillow does not document what its decoders raise for damaged files
+        message = " ".join(str(error).split())[:100] or type(error).__name__
+        raise ImageError("not_an_image", f"the image is damaged: {message}") from None
 
 
 def count_pages(pdf: bytes) -> int:
-    """`ImageDecoder.count_pages`, from any thread."""
-    with borrow_decoder() as decoder:
-        return decoder.count_pages(pdf)
+    """The number of pages of a PDF; raises `ImageError` not_an_image."""
+    with _open_pdf(pdf) as document:
+        return len(document)
 
 
-def draw_page(pdf: bytes, number: int) -> DecodedImage:
-    """`ImageDecoder.draw_page`, from any thread."""
-    with borrow_decoder() as decoder:
-        return decoder.draw_page(pdf, number)
+def draw_page(pdf: bytes, number: int, limits: DecodeLimits) -> RawImage:
+    """Page `number` (from 1), of shape (H, W, 3); raises `ImageError`: not_an_image, no_such_page, ..."""
+    from pypdfium2 import PdfiumError
+
+    with _open_pdf(pdf) as document:
+        if not 1 <= number <= len(document):
+            raise ImageError("no_such_page", f"there is no page {number}; the file has {len(document)}")
+        try:
+            page = document[number - 1]
+            width, height = (round(side * PDF_DPI / _POINTS_PER_INCH) for side in page.get_size())
+            check_size(width, height, limits)
+            pixels = page.render(scale=PDF_DPI / _POINTS_PER_INCH, rev_byteorder=True).to_numpy()[..., :3]
+            return RawImage(pixels.shape, pixels.tobytes())
+        except PdfiumError as error:
+            raise ImageError("not_an_image", f"page {number} cannot be drawn: {error}") from None
 
 
-def _batches(images: Iterable[bytes | ImageError]) -> Iterator[list[bytes | ImageError]]:
-    """Group files to requests."""
-    batch: list[bytes | ImageError] = []
-    size = 0
-    for image in images:
-        length = len(image) if isinstance(image, bytes) else 0
-        if batch and (len(batch) == _BATCH_SIZE or size + length > _BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(image)
-        size += length
-    if batch:
-        yield batch
+def _open_pdf(pdf: bytes) -> PdfDocument:
+    from pypdfium2 import PdfDocument, PdfiumError
+
+    try:
+        return PdfDocument(pdf)
+    except PdfiumError as error:
+        raise ImageError("not_an_image", f"not a PDF that can be read: {error}") from None
 
 
-def _one(answers: Iterator[Answer]) -> DecodedImage:
-    (found,) = answers
-    if isinstance(found, ImageError):
-        raise found
-    return np.asarray(found, np.uint8)
+def decode_png(data: bytes) -> NDArray[np.uint8]:
+    """Gray pixels (H, W), 255 paper, of a PNG that this project has written; raises `ImageError` not_an_image."""
+    import numpy as np
+
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            return np.array(image if image.mode == "L" else image.convert("L"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ImageError("not_an_image", f"not a PNG that can be read: {error}") from None
 
 
-def _refusal(ended: int) -> ImageError:
-    if ended == -signal.SIGPROF:
-        return ImageError(
-            "too_complex", "decoding takes too much CPU time for an image of its size; save it as a plain PNG"
+def check_size(width: int, height: int, limits: DecodeLimits) -> None:
+    """Raise `ImageError` too_many_pixels where an image of that size is over the limits."""
+    if width * height > limits.pixels or max(width, height) > limits.side:
+        raise ImageError(
+            "too_many_pixels",
+            f"{width} x {height} pixels are more than {limits.pixels:,}, or than {limits.side:,} along a side; "
+            "give a smaller image",
         )
-    return ImageError("not_an_image", f"the image is damaged: its decoder ended with {_status(ended)}")
 
 
-def _status(ended: int) -> str:
-    return f"signal {-ended}" if ended < 0 else f"status {ended}"
+def read_bytes(path: Path | str) -> bytes:
+    """The content of a file; raises `ImageError` unreadable."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError("unreadable", f"the file cannot be read: {error.strerror}") from None
 
 
-def _deadline(worker: PythonWorker) -> Deadline:
-    return Deadline(worker, _ANSWER_SECONDS)
+def pillow_pixels(image: Image.Image) -> RawImage:
+    """Pixels of a PIL image of any mode, its EXIF orientation applied, as `decode` returns them."""
+    image.load()  # a PNG's EXIF data may follow its pixels
+    image = _apply_orientation(image)
+    if image.mode == "F" or image.mode.startswith("I"):
+        return RawImage((image.height, image.width, 1), _to_eight_bits(image))
+    wanted = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
+    converted = image if image.mode == wanted else image.convert(wanted)
+    return RawImage((image.height, image.width, len(wanted)), converted.tobytes())
+
+
+def _apply_orientation(image: Image.Image) -> Image.Image:
+    """The image with its EXIF orientation applied; unchanged where the EXIF data are damaged."""
+    if not image.info.keys() & _METADATA:
+        return image
+    try:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 as above
+        turn = None
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_eight_bits(image: Image.Image) -> bytes:
+    """16 bits to 8, which Pillow would clip; larger values are scaled by their own range."""
+    deep = image if image.mode == "F" else image.convert("I")
+    low, high = deep.getextrema()
+    assert isinstance(low, int | float)
+    assert isinstance(high, int | float)
+    most = 65535 if deep.mode == "I" and high < 1 << 16 else high
+    if not math.isfinite(most) or low < 0:
+        raise ValueError("values of its pixels are out of range")
+    scale = 255 / max(most, 1e-9)
+    # Pillow truncates where it converts floats to grayscale.
+    return deep.convert("F").point(lambda value: value * scale + 0.5).convert("L").tobytes()

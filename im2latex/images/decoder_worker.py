@@ -1,6 +1,6 @@
 """Worker process that decodes untrusted images and PDF pages: python -m im2latex.images.decoder_worker IN OUT.
 
-IN and OUT are file descriptors. Its only client, `im2latex.images.decode`, starts it in a sandbox with limits.
+IN and OUT are file descriptors. Its only client, `images.sandboxed_decoder`, starts it in a sandbox with limits.
 
 reads   a request: its length (4 bytes, big-endian), JSON {"sizes", "limits", "page"}, then files. `sizes` are the bytes
         of each file, `limits` a `DecodeLimits`. `page` is null for image files; for one PDF it is the page to draw
@@ -19,7 +19,7 @@ import struct
 import sys
 
 from im2latex.errors import ImageError
-from im2latex.images.formats import DecodeLimits, RawImage, count_pages, decode, draw_page
+from im2latex.images.decode import DecodeLimits, RawImage, count_pages, decode, draw_page
 
 HEADER = struct.Struct(">I")
 READY = b"ready"

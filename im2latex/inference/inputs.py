@@ -1,6 +1,6 @@
 """Kinds of images that `Predictor.predict` takes, and their conversion to pixels.
 
-Paths and bytes are decoded in the sandboxed decoder process (`images.decode`), as on the command line. All pixels are
+Paths and bytes are decoded in a sandbox (`images.sandboxed_decoder`), as on the command line. All pixels are
 uint8 (H, W), (H, W, 3) or (H, W, 4), upright.
 """
 
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from im2latex.errors import ImageError
-from im2latex.images.decode import count_pages, decode_image, draw_page
-from im2latex.images.formats import PDF_MARK, PDF_PAGE, pillow_pixels, read_bytes
+from im2latex.images.decode import PDF_MARK, PDF_PAGE, pillow_pixels, read_bytes
+from im2latex.images.sandboxed_decoder import count_pages, decode_image, draw_page
 
 ImageInput: TypeAlias = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any] | torch.Tensor

@@ -25,7 +25,7 @@ from im2latex.io.atomic_write import atomic_write
 from im2latex.io.hashing import read_sums, sha256_of, sum_line
 from im2latex.io.parquet import write_table
 from im2latex.parallel.process_guard import delayed
-from im2latex.parallel.workers import worker_count
+from im2latex.parallel.process_pool import worker_count
 
 Work = Callable[[Sequence[str]], pa.Table]
 

@@ -17,7 +17,7 @@ from im2latex.rendering import document
 from im2latex.rendering.fonts import FONTS, RECOMMENDED
 from im2latex.rendering.rasterizers.registry import RASTERIZERS, RasterizerName, create_rasterizer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
-from im2latex.sandbox import process, restrictions, scratch
+from im2latex.sandbox import process, sandbox, scratch
 from im2latex.sandbox.process import install_command, tex_packages
 
 WHEELS = ("numpy", "pillow", "pyarrow", "pypdfium2", "pylatexenc", "tokenizers")
@@ -134,15 +134,15 @@ def _check_tex(params: RenderParams) -> ToolCheck:
 
 def _check_sandbox() -> ToolCheck:
     """The restrictions of child processes: a restricted one must not read a file outside its `FileAccess`."""
-    support = restrictions.support()
+    support = sandbox.support()
     if not support.complete:
         return ToolCheck(
             "sandbox",
             installed=False,
             version=support.names,
             works=False,
-            remedy=restrictions.REMEDY,
-            note=restrictions.UNRESTRICTED,
+            remedy=sandbox.REMEDY,
+            note=sandbox.UNRESTRICTED,
             required=False,
         )
 
@@ -155,12 +155,12 @@ def _check_sandbox() -> ToolCheck:
                 timeout_seconds=20,
                 memory_mb=2048,
                 file_mb=1,
-                access=restrictions.FileAccess(),
+                access=sandbox.FileAccess(),
             )
         if done.stdout:
-            raise ToolError(restrictions.UNRESTRICTED)
+            raise ToolError(sandbox.UNRESTRICTED)
 
-    return _self_tested("sandbox", support.names, restrictions.REMEDY, read)
+    return _self_tested("sandbox", support.names, sandbox.REMEDY, read)
 
 
 def _check_file(name: str) -> ToolCheck:

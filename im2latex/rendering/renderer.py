@@ -19,7 +19,7 @@ from pydantic import Field
 from im2latex.errors import LatexError, ToolError
 from im2latex.images import arrays
 from im2latex.images.arrays import Pixels
-from im2latex.parallel.workers import map_chunks
+from im2latex.parallel.process_pool import map_chunks
 from im2latex.rendering import document, sanitize, tex_format, tex_process
 from im2latex.rendering.fonts import RECOMMENDED
 from im2latex.rendering.rasterizers.base import Rasterizer, RasterizerError
@@ -27,7 +27,7 @@ from im2latex.rendering.rasterizers.pdfium_worker import MAX_COVERAGE, MAX_OBJEC
 from im2latex.rendering.rasterizers.registry import RasterizerName, create_rasterizer
 from im2latex.rendering.typesetter import PageResult, Typesetter, cpu_seconds
 from im2latex.sandbox import process
-from im2latex.sandbox.restrictions import ProcessLimits
+from im2latex.sandbox.resource_limits import ProcessLimits
 
 _PIXELS_PER_MB = 1 << 20
 _FAULT_DETAILS = {

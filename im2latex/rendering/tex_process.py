@@ -17,7 +17,8 @@ from typing import Protocol
 from im2latex.rendering import tex_format
 from im2latex.sandbox import process
 from im2latex.sandbox.process import CompletedProcess
-from im2latex.sandbox.restrictions import FileAccess, ProcessLimits
+from im2latex.sandbox.resource_limits import ProcessLimits
+from im2latex.sandbox.sandbox import FileAccess
 from im2latex.sandbox.scratch import temporary_folder
 
 JOB_NAME = "batch"

@@ -15,7 +15,7 @@ from rapidfuzz.distance import Levenshtein
 
 from im2latex.errors import InputError
 from im2latex.images.arrays import Pixels, crop
-from im2latex.images.formats import decode_png
+from im2latex.images.decode import decode_png
 from im2latex.reporting.report_model import InlineImage
 
 InkMask = NDArray[np.bool_]

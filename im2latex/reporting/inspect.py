@@ -19,7 +19,7 @@ from rich.text import Text
 
 from im2latex.errors import InputError
 from im2latex.images.arrays import PAPER, Pixels, to_grayscale
-from im2latex.images.decode import decode_image
+from im2latex.images.sandboxed_decoder import decode_image
 from im2latex.io.parquet import PARQUET_ERRORS
 from im2latex.reporting.provenance import STAGES
 

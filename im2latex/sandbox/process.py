@@ -28,7 +28,8 @@ from pathlib import Path
 
 from im2latex.errors import FULL_DISK, ToolError
 from im2latex.parallel import cancellation
-from im2latex.sandbox.restrictions import FileAccess, killed_at_cpu_limit, limit_setter, sandbox
+from im2latex.sandbox.resource_limits import killed_at_cpu_limit, limit_setter
+from im2latex.sandbox.sandbox import FileAccess, sandbox
 
 _MIN_FREE_MB = 1
 _POLL_SECONDS = 0.1

@@ -30,13 +30,9 @@ from starlette.exceptions import HTTPException
 from im2latex import __version__
 from im2latex.errors import Im2LatexError, ImageError, InputError, ToolError
 from im2latex.images.arrays import encode_png, pad
-from im2latex.images.decode import ImageDecoder, borrow_decoder, decode_image
-from im2latex.images.formats import FORMATS, DecodeLimits
-from im2latex.serving.backend import Backend, BackendQueues
-from im2latex.serving.batching import QueueFullError
-from im2latex.serving.limits import AdmissionController, ServerLimits
-from im2latex.serving.middleware import CONTENT_SECURITY_POLICY, LimitMiddleware
-from im2latex.serving.schemas import (
+from im2latex.images.decode import FORMATS, DecodeLimits
+from im2latex.images.sandboxed_decoder import ImageDecoder, borrow_decoder, decode_image
+from im2latex.serving.api_models import (
     MAX_CANDIDATES,
     CandidateResponse,
     ErrorResponse,
@@ -44,6 +40,10 @@ from im2latex.serving.schemas import (
     PredictionResponse,
     RenderRequest,
 )
+from im2latex.serving.backend import Backend, BackendQueues
+from im2latex.serving.batching import QueueFullError
+from im2latex.serving.limits import AdmissionController, ServerLimits
+from im2latex.serving.middleware import CONTENT_SECURITY_POLICY, LimitMiddleware
 from im2latex.types import Prediction
 
 PAGE = Path(str(files("im2latex.serving") / "page"))

@@ -29,7 +29,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from im2latex.errors import UsageError
-from im2latex.sandbox import restrictions, scratch
+from im2latex.sandbox import sandbox, scratch
 from im2latex.serving.limits import AdmissionController, ServerLimits
 from im2latex.serving.middleware import AllowedHostMiddleware, AllowedHosts
 
@@ -51,9 +51,9 @@ def open_socket(host: str, port: int, *, allow_unsandboxed: bool = False) -> soc
     try:
         addresses = {str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
         loopback = all(ipaddress.ip_address(address).is_loopback for address in addresses)
-        if not (loopback or allow_unsandboxed or restrictions.support().complete):
+        if not (loopback or allow_unsandboxed or sandbox.support().complete):
             raise UsageError(
-                f"--host {host}: {restrictions.UNRESTRICTED}; {restrictions.REMEDY}; or add --allow-unsandboxed if "
+                f"--host {host}: {sandbox.UNRESTRICTED}; {sandbox.REMEDY}; or add --allow-unsandboxed if "
                 "all clients are trusted"
             )
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)

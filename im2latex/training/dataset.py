@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from im2latex.errors import ArtifactError
-from im2latex.parallel.workers import worker_count
+from im2latex.parallel.process_pool import worker_count
 from im2latex.types import Split
 
 PAPER = 255

@@ -39,9 +39,9 @@ def papers(
 
 @app.command()
 def build(
-    config: Annotated[Path, typer.Argument(help="configuration, such as recipes/dataset/world.yaml")],
+    config: Annotated[Path, typer.Argument(help="configuration, such as recipes/dataset/mixture.yaml")],
     inputs: Annotated[Path, typer.Option(help="folder of the input files")] = Path("data/inputs"),
-    out: Annotated[Path, typer.Option("-o", "--out", help="dataset folder to write")] = Path("data/raw/world"),
+    out: Annotated[Path, typer.Option("-o", "--out", help="dataset folder to write")] = Path("data/raw/mixture"),
     workers: Annotated[int, typer.Option(help="number of processes; 0 for one per core")] = 0,
 ) -> None:
     """Write a dataset folder; the bytes do not depend on the number of processes."""
@@ -58,7 +58,7 @@ def build(
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(help="dataset folder")] = Path("data/raw/world"),
+    folder: Annotated[Path, typer.Argument(help="dataset folder")] = Path("data/raw/mixture"),
     shards: Annotated[Path | None, typer.Option(help="shards of the dataset, such as data/bucket")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="JSON file to write the figures to")] = None,
 ) -> None:

@@ -1,6 +1,6 @@
 """Dataset builder: inputs to candidates, candidates to labels, labels to files, with counts of each step.
 
-reads   the configuration (world.yaml), params.yaml, the inputs
+reads   the configuration (mixture.yaml), params.yaml, the inputs
 writes  OUT/NAME.jsonl.gz    for each source, coverage, val, test: id, group, split, source, formula (normalized)
         OUT/ledger.json      counts of inputs, of chosen labels, of dropped candidates by reason; checksums
 

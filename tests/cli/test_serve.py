@@ -8,7 +8,7 @@ import pytest
 from im2latex.cli.serve import serve
 from im2latex.errors import ArtifactError, UsageError
 from im2latex.extras import distribution_of
-from im2latex.sandbox import restrictions
+from im2latex.sandbox import sandbox
 from tests.packaging.distribution import EXTRAS
 
 
@@ -40,7 +40,7 @@ def test_options_are_checked_before_anything_is_loaded(options: dict[str, Any], 
 
 
 def test_it_says_that_there_is_no_sandbox(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(0, seccomp=False, bubblewrap=None))
+    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(0, seccomp=False, bubblewrap=None))
     with pytest.raises(UsageError, match="without a sandbox"):
         serve(host="0.0.0.0", port=0)
     with pytest.raises(ArtifactError):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from im2latex.dataset.shards import ShardWriter
 from im2latex.images.arrays import Pixels, encode_png
-from im2latex.images.formats import decode_png
+from im2latex.images.decode import decode_png
 from im2latex.schemas import SAMPLES, formula_id
 
 LABELS = ["x", r"\frac { 1 } { 2 }", r"a \in \mathbb { R }", r"\text { é }", "y ^ 2"]

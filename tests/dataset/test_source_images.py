@@ -12,7 +12,7 @@ from im2latex.dataset import source_images
 from im2latex.dataset.source_images import crop_source_image, read_source_image
 from im2latex.errors import ImageError
 from im2latex.images.arrays import encode_png
-from im2latex.images.decode import decode_images
+from im2latex.images.sandboxed_decoder import decode_images
 
 PIXELS = np.full((9, 12), 255, np.uint8)
 PIXELS[2:5, 3:9] = 7

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from im2latex.images import arrays
-from im2latex.images.formats import decode_png
+from im2latex.images.decode import decode_png
 
 
 def image(height: int = 5, width: int = 7) -> arrays.Pixels:

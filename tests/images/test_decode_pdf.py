@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from im2latex.errors import ImageError
-from im2latex.images.decode import borrow_decoder, count_pages, draw_page
-from im2latex.images.formats import PDF_DPI, DecodeLimits
+from im2latex.images.decode import PDF_DPI, DecodeLimits
+from im2latex.images.sandboxed_decoder import borrow_decoder, count_pages, draw_page
 from tests.images.typed import typed
 
 

@@ -5,7 +5,7 @@ import torch
 
 from im2latex.config import check
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.images.formats import decode_png
+from im2latex.images.decode import decode_png
 from im2latex.inference.attention_maps import attention_maps, attention_rows
 from im2latex.models.model import ModelParams, Network, Output
 from im2latex.models.presets import load_preset, preset_names

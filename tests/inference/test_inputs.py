@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from im2latex.errors import ImageError
-from im2latex.images.decode import decode_image
+from im2latex.images.sandboxed_decoder import decode_image
 from im2latex.inference.inputs import as_inputs, to_pixels
 from im2latex.inference.predictor import Predictor
 from im2latex.types import Prediction

@@ -12,7 +12,7 @@ import pytest
 from im2latex.errors import ToolError, UsageError
 from im2latex.parallel import part_cache
 from im2latex.parallel.part_cache import Job, PartCache, run_jobs
-from im2latex.parallel.workers import worker_count
+from im2latex.parallel.process_pool import worker_count
 
 
 class Counting:

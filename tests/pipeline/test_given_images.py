@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks.hostile_images import encoded, jpeg_of_scans
 from im2latex.images.arrays import ImageParams, encode_png, to_dataset_image
-from im2latex.images.formats import decode_png
+from im2latex.images.decode import decode_png
 from im2latex.io.parquet import read_parts
 from im2latex.latex.grammar.generator import generate
 from tests.pipeline.conftest import run

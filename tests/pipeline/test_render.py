@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from im2latex.images.formats import decode_png
+from im2latex.images.decode import decode_png
 from im2latex.io.parquet import read_parts
 from im2latex.latex.grammar.generator import generate
 from tests.pipeline.conftest import run

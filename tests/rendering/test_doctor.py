@@ -7,8 +7,8 @@ from im2latex.rendering import doctor
 from im2latex.rendering.document import TemplateParams
 from im2latex.rendering.rasterizers import imagemagick
 from im2latex.rendering.renderer import RenderParams
-from im2latex.sandbox import process, restrictions
-from im2latex.sandbox.restrictions import ProcessLimits
+from im2latex.sandbox import process, sandbox
+from im2latex.sandbox.resource_limits import ProcessLimits
 
 
 @pytest.mark.needs_tex
@@ -83,16 +83,16 @@ def test_debians_policy_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_sandbox_is_tested_and_its_absence_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    if restrictions.support().complete:
+    if sandbox.support().complete:
         assert doctor._check_sandbox().works
-    monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(7, seccomp=True, bubblewrap=None))
+    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(7, seccomp=True, bubblewrap=None))
     monkeypatch.setattr(
         process, "run_process", lambda *_, **__: process.CompletedProcess(0, b"read", b"", timed_out=False)
     )
     leaking = doctor._check_sandbox()
     assert (leaking.works, leaking.version, leaking.required) == (False, "Landlock ABI 7, seccomp", True)
-    monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(0, seccomp=True, bubblewrap=None))
+    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(0, seccomp=True, bubblewrap=None))
     absent = doctor.format_check(doctor._check_sandbox())
     assert absent.startswith("none    sandbox  seccomp  ")
-    assert restrictions.UNRESTRICTED in absent
+    assert sandbox.UNRESTRICTED in absent
     assert "bubblewrap" in absent

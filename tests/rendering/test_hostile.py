@@ -9,7 +9,7 @@ from im2latex.rendering import document, sanitize, tex_format
 from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer
 from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.restrictions import ProcessLimits
+from im2latex.sandbox.resource_limits import ProcessLimits
 
 pytestmark = pytest.mark.needs_tex
 

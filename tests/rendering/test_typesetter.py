@@ -10,7 +10,7 @@ from im2latex.rendering import document, tex_format
 from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import PageResult, Typesetter, parse_log
 from im2latex.sandbox.process import CompletedProcess
-from im2latex.sandbox.restrictions import ProcessLimits
+from im2latex.sandbox.resource_limits import ProcessLimits
 
 MARGIN = 24
 

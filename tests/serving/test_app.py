@@ -13,8 +13,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from im2latex.errors import ImageError, InputError, ToolError
-from im2latex.images.decode import ImageDecoder, _idle
-from im2latex.images.formats import FORMATS
+from im2latex.images.decode import FORMATS
+from im2latex.images.sandboxed_decoder import ImageDecoder, _idle
 from im2latex.rendering.renderer import Rendering
 from im2latex.serving.app import PAGE, create_app, decode_upload, decode_upload_cancellable
 from im2latex.serving.backend import Backend

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from im2latex.errors import UsageError
-from im2latex.sandbox import restrictions
+from im2latex.sandbox import sandbox
 from im2latex.serving.server import STOP_SECONDS, open_socket
 from tests.serving import images
 
@@ -197,13 +197,13 @@ def test_other_hosts_are_rejected(server: subprocess.Popen[bytes], port: int) ->
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::"])
 def test_without_a_sandbox_it_listens_on_loopback_only(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(0, seccomp=True, bubblewrap=None))
+    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(0, seccomp=True, bubblewrap=None))
     with pytest.raises(UsageError, match=f"--host {host}: TeX .* without a sandbox.* --allow-unsandboxed"):
         open_socket(host, 0)
     open_socket("127.0.0.1", 0).close()
     open_socket("localhost", 0).close()
     open_socket("0.0.0.0", 0, allow_unsandboxed=True).close()
-    monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(1, seccomp=True, bubblewrap=None))
+    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(1, seccomp=True, bubblewrap=None))
     open_socket("0.0.0.0", 0).close()
 
 

@@ -3,9 +3,9 @@ r"""Conditional commands that select one of their arguments: xparse, ifthen, eto
 from collections.abc import Callable, Sequence
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.arguments import TokenListStream, TokenStream, read_plain
 from im2latex.latex.papers.conditionals import is_defined, same_meaning
 from im2latex.latex.papers.lexer import is_space
+from im2latex.latex.papers.macro_arguments import TokenListStream, TokenStream, read_plain
 from im2latex.latex.papers.macro_table import NO_VALUE, TRUE, MacroTable
 
 Condition = Callable[[str, TokenStream, MacroTable], bool | None]

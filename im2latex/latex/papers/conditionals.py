@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.arguments import TokenStream, read_arguments, read_plain
 from im2latex.latex.papers.lexer import is_space
+from im2latex.latex.papers.macro_arguments import TokenStream, read_arguments, read_plain
 from im2latex.latex.papers.macro_table import MacroTable
 from im2latex.latex.parser.signatures import COMMANDS
 

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.arguments import TextStream, read_arguments
 from im2latex.latex.papers.conditional_commands import CONDITIONAL_COMMANDS, select_argument
 from im2latex.latex.papers.conditionals import (
     evaluate_condition,
@@ -13,11 +12,12 @@ from im2latex.latex.papers.conditionals import (
     may_be_conditional,
     skip_branch,
 )
-from im2latex.latex.papers.definition_commands import DEFINITION_COMMANDS, read_definition
 from im2latex.latex.papers.displays import DISPLAYS
 from im2latex.latex.papers.formula_collector import FormulaCollector
 from im2latex.latex.papers.input_files import IMPORTS, INPUTS, PACKAGES
 from im2latex.latex.papers.lexer import FROZEN, JOIN, SourceText, untokenize
+from im2latex.latex.papers.macro_arguments import TextStream, read_arguments
+from im2latex.latex.papers.macro_definitions import DEFINITION_COMMANDS, read_definition
 from im2latex.latex.papers.macro_table import Macro, MacroTable, is_environment
 
 _FORMULA = re.compile(r"\$|\\[(\[]|\\begin\s*\{(?:" + "|".join(map(re.escape, DISPLAYS)) + r")\}")

@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex.parallel.workers import map_chunks
+from im2latex.parallel.process_pool import map_chunks
 from im2latex.rendering import document, sanitize, tex_format, tex_process
 from im2latex.rendering.glyph_boxes import dvi
 from im2latex.rendering.glyph_boxes.dvi import RULE, FontMetrics, Mark

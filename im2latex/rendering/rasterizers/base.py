@@ -16,7 +16,8 @@ from im2latex.images.arrays import PAPER, Pixels
 from im2latex.rendering.document import TexOutput
 from im2latex.sandbox import process
 from im2latex.sandbox.process import CompletedProcess, stalled_message
-from im2latex.sandbox.restrictions import FileAccess, ProcessLimits
+from im2latex.sandbox.resource_limits import ProcessLimits
+from im2latex.sandbox.sandbox import FileAccess
 
 _SECONDS_PER_PAGE = 0.1  # over six times what the slowest of them takes for a formula
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from im2latex.images.arrays import Pixels
-from im2latex.images.formats import decode_png
+from im2latex.images.decode import decode_png
 from im2latex.rendering.glyph_boxes import dvi
 from im2latex.rendering.rasterizers.base import Rasterizer, RasterizerError, run_program, stderr_tail
 from im2latex.rendering.rasterizers.pdfium_worker import MAX_COVERAGE, MAX_OBJECTS
 from im2latex.rendering.tex_format import TEX_ENVIRONMENT, tex_trees
 from im2latex.sandbox import process
-from im2latex.sandbox.restrictions import FileAccess
+from im2latex.sandbox.sandbox import FileAccess
 
 
 class Dvipng(Rasterizer):

@@ -6,7 +6,7 @@ from pathlib import Path
 from im2latex.images.arrays import Pixels
 from im2latex.rendering.rasterizers.pgm import ProgramRasterizer
 from im2latex.sandbox import process
-from im2latex.sandbox.restrictions import FileAccess
+from im2latex.sandbox.sandbox import FileAccess
 
 
 class Ghostscript(ProgramRasterizer):

@@ -20,7 +20,7 @@ from im2latex.parallel import cancellation
 from im2latex.rendering.rasterizers.base import Rasterizer, RasterizerError
 from im2latex.rendering.rasterizers.pdfium_worker import HEADER
 from im2latex.sandbox import process, scratch
-from im2latex.sandbox.worker import Deadline, PythonWorker, WorkerError
+from im2latex.sandbox.python_worker import Deadline, PythonWorker, WorkerError
 
 _MAX_HEADER_BYTES = 1 << 24
 _MEMORY_MB = 2048

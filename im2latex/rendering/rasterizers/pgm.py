@@ -16,8 +16,8 @@ import numpy as np
 from im2latex.images.arrays import Pixels
 from im2latex.rendering.rasterizers.base import RasterizerError, run_program
 from im2latex.rendering.rasterizers.pdfium import PdfRasterizer
-from im2latex.sandbox.restrictions import FileAccess
-from im2latex.sandbox.worker import python_access
+from im2latex.sandbox.python_worker import python_access
+from im2latex.sandbox.sandbox import FileAccess
 
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _HEADER = re.compile(rb"P5" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"255\s")

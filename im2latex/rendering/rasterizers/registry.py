@@ -14,7 +14,7 @@ from im2latex.rendering.rasterizers.ghostscript import Ghostscript
 from im2latex.rendering.rasterizers.imagemagick import ImageMagick
 from im2latex.rendering.rasterizers.pdfium import Pdfium
 from im2latex.rendering.rasterizers.poppler import Poppler
-from im2latex.sandbox.restrictions import ProcessLimits
+from im2latex.sandbox.resource_limits import ProcessLimits
 
 RasterizerName = Literal["ghostscript", "pdfium", "poppler", "imagemagick", "dvipng"]
 

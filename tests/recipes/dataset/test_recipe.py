@@ -22,13 +22,13 @@ def test_the_overrides_are_valid() -> None:
 
 def test_merged_tokens_are_indistinguishable() -> None:
     same = json.loads((ROOT / "benchmarks/results/indistinguishable.json").read_text(encoding="utf-8"))["same"]
-    _, _, merges = load(FOLDER / "world.yaml", ROOT)
+    _, _, merges = load(FOLDER / "mixture.yaml", ROOT)
     assert len(merges) > 20
     for token, written in merges.items():
         assert any({token, written} <= set(group) for group in same)
 
 
-@pytest.mark.parametrize("name", ["world", "tiny"])
+@pytest.mark.parametrize("name", ["mixture", "mixture_tiny"])
 def test_the_shares(name: str) -> None:
     params, _, _ = load(FOLDER / f"{name}.yaml", ROOT)
     shares = {(least, most): 0.0 for source in params.sources.values() for least, most, _ in source.ranges}
@@ -47,7 +47,9 @@ def test_the_shares(name: str) -> None:
 
 
 def test_both_configurations_have_the_same_shares() -> None:
-    large, small = (yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")) for name in ("world", "tiny"))
+    large, small = (
+        yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")) for name in ("mixture", "mixture_tiny")
+    )
     for key in ("sources", "fonts", "held_out", "max_tokens", "overrides", "seed"):
         assert large[key] == small[key]
     assert {name: its["sha256"] for name, its in large["inputs"].items()} == {

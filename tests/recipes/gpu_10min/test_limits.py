@@ -10,7 +10,7 @@ from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import InputError
 from im2latex.io.manifest import RELEASED
 from im2latex.models.model import Network
-from im2latex.sandbox import worker
+from im2latex.sandbox import python_worker
 from im2latex.training.config import TrainParams
 from pipeline.paths import ROOT
 from recipes.gpu_10min import output
@@ -70,7 +70,7 @@ def test_imports_of_the_gpu_recipe_are_packed_or_preinstalled() -> None:
 
 def test_a_sandboxed_worker_may_import_packed_wheels() -> None:
     (folder,) = set(re.findall(r"--target (\S+)", (ROOT / "recipes/gpu_10min/run.sh").read_text(encoding="utf-8")))
-    assert Path(folder.strip('"')).name in worker._PACKAGE_FOLDERS
+    assert Path(folder.strip('"')).name in python_worker._PACKAGE_FOLDERS
 
 
 @pytest.mark.parametrize("tokens", [500, 1000])

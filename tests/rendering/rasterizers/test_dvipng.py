@@ -13,7 +13,7 @@ from im2latex.rendering.fonts import RECOMMENDED, FontSet
 from im2latex.rendering.rasterizers.base import RasterizerError
 from im2latex.rendering.rasterizers.registry import RASTERIZERS, create_rasterizer
 from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer
-from im2latex.sandbox.restrictions import ProcessLimits
+from im2latex.sandbox.resource_limits import ProcessLimits
 
 pytestmark = [
     pytest.mark.needs_tex,

@@ -9,8 +9,8 @@ from im2latex.rendering.rasterizers import pdfium
 from im2latex.rendering.rasterizers.pdfium import PdfiumClient
 from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.restrictions import ProcessLimits
-from im2latex.sandbox.worker import Deadline, PythonWorker
+from im2latex.sandbox.python_worker import Deadline, PythonWorker
+from im2latex.sandbox.resource_limits import ProcessLimits
 
 RULES = r"\hbox to 1pt{{\leaders\hbox to {step}pt{{\rule{{9pt}}{{9pt}}\hss}}\hfill}}"
 # Clipped is what has ink more than 24 px, which is 8.7 pt, outside its box.
@@ -48,7 +48,7 @@ def test_a_library_that_does_not_work_is_no_verdict(tmp_path: Path, monkeypatch:
     page = tmp_path / "page.pdf"
     page.write_bytes(pdfium._BLANK_PDF)
     assert PdfiumClient().inspect(page, [1]) == {}
-    monkeypatch.setattr("im2latex.sandbox.worker.sys.executable", "/bin/false")
+    monkeypatch.setattr("im2latex.sandbox.python_worker.sys.executable", "/bin/false")
     with pytest.raises(ToolError, match=r"ended.*pypdfium2"):
         PdfiumClient().inspect(page, [1])
 

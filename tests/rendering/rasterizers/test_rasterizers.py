@@ -9,7 +9,7 @@ from im2latex.rendering.rasterizers.base import RasterizerError
 from im2latex.rendering.rasterizers.registry import RASTERIZERS, RasterizerName, create_rasterizer
 from im2latex.rendering.tex_process import TexLauncher
 from im2latex.rendering.typesetter import Typesetter
-from im2latex.sandbox.restrictions import ProcessLimits
+from im2latex.sandbox.resource_limits import ProcessLimits
 
 pytestmark = pytest.mark.needs_tex
 NAMES = [name for name, rasterizer in RASTERIZERS.items() if rasterizer.input_format == "pdf"]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from im2latex.sandbox import process, restrictions
-from im2latex.sandbox.restrictions import FileAccess
-from im2latex.sandbox.worker import python_access
+from im2latex.sandbox import process, sandbox
+from im2latex.sandbox.python_worker import python_access
+from im2latex.sandbox.sandbox import FileAccess
 
-pytestmark = pytest.mark.skipif(not restrictions.support().complete, reason="this kernel cannot restrict processes")
+pytestmark = pytest.mark.skipif(not sandbox.support().complete, reason="this kernel cannot restrict processes")
 
 SECRET = "canary7391"
 # {0} is a file outside the working folder, {1} its folder; each prints the secret or changes something if it succeeds.
@@ -190,10 +190,10 @@ def test_a_file_that_does_not_exist_may_be_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 def test_bubblewrap_takes_the_place_of_landlock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = restrictions._usable_bubblewrap()
+    found = sandbox._usable_bubblewrap()
     if found is None:
         pytest.skip("bubblewrap cannot create namespaces here")
-    monkeypatch.setattr(restrictions, "support", lambda: restrictions.Support(0, seccomp=True, bubblewrap=found))
+    monkeypatch.setattr(sandbox, "support", lambda: sandbox.Support(0, seccomp=True, bubblewrap=found))
     (tmp_path / "inside").mkdir()
     (tmp_path / "secret").write_text(SECRET)
 

@@ -18,7 +18,7 @@ import im2latex
 from im2latex.errors import ToolError
 from im2latex.parallel import cancellation
 from im2latex.sandbox import process, scratch
-from im2latex.sandbox.restrictions import FileAccess
+from im2latex.sandbox.sandbox import FileAccess
 
 _CHUNK_BYTES = _PIPE_BYTES = 1 << 20
 _READ_AHEAD_BYTES = 1 << 16

@@ -1,35 +1,19 @@
-"""Landlock rulesets and seccomp filters: restrictions that the Linux kernel enforces on a process.
+"""Seccomp filter: a BPF program by which the Linux kernel refuses system calls of a process.
 
-Landlock limits the files that a process may read and write, and denies TCP, abstract sockets and signals; a seccomp
-filter is a BPF program that refuses system calls. Neither needs a privilege, and neither can be lifted.
+It needs no privilege and cannot be lifted.
 
-Sources: the kernel's Landlock documentation; linux/landlock.h (rights by ABI version), linux/seccomp.h and
-linux/filter.h; system call numbers of x86-64 and of the generic table that arm64 uses.
+Sources: linux/seccomp.h and linux/filter.h; system call numbers of x86-64 and of the generic table that arm64 uses.
 """
 
 import ctypes
-import os
 import platform
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 
-# linux/landlock.h
-_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_DIR, _REMOVE_FILE = (1 << bit for bit in range(6))
-_MAKE_DIR, _MAKE_REG, _TRUNCATE, _IOCTL_DEV = 1 << 7, 1 << 8, 1 << 14, 1 << 15
-_FILE_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many of the lowest bits a version knows
-_NET_FROM_ABI, _ALL_NET = 4, 0b11  # bind and connect of TCP
-_SCOPES_FROM_ABI, _ALL_SCOPES = 6, 0b11  # abstract UNIX sockets and signals
-_READ = _EXECUTE | _READ_FILE | _READ_DIR
-# No symbolic links, pipes, sockets or devices: the caller opens what the process leaves behind.
-_WRITE = _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _TRUNCATE
-_FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # alike on all architectures
-_VERSION_FLAG, _PATH_BENEATH = 1, 1
+from im2latex.sandbox.libc import checked, libc
 
-# linux/seccomp.h, linux/filter.h
 _PR_SET_SECCOMP, _PR_GET_SECCOMP, _MODE_FILTER = 22, 21, 2
 _ALLOW, _EPERM = 0x7FFF0000, 0x00050000 | 1  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO | EPERM
 _LOAD, _EQUAL, _GREATER_EQUAL, _RETURN = 0x20, 0x15, 0x35, 0x06  # BPF_LD|W|ABS, JMP|JEQ|K, JMP|JGE|K, RET|K
@@ -106,57 +90,6 @@ ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 """Column in the tables above, AUDIT_ARCH value."""
 
 
-def landlock_abi() -> int:
-    """The version of Landlock that the kernel has; 0 for none."""
-    return max(0, int(libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)))
-
-
-def create_ruleset(
-    read: Sequence[Path], write: Sequence[Path], listed: Sequence[Path], devices: Sequence[Path], abi: int
-) -> int:
-    """A ruleset as a file descriptor: files and folders to read, to write, to list only, and devices."""
-    newest = max(version for version in _FILE_RIGHTS_BY_ABI if version <= abi)
-    handled = (1 << _FILE_RIGHTS_BY_ABI[newest]) - 1
-    attributes = struct.pack(
-        "QQQ", handled, _ALL_NET if abi >= _NET_FROM_ABI else 0, _ALL_SCOPES if abi >= _SCOPES_FROM_ABI else 0
-    )
-    known = 8 * (1 + (abi >= _NET_FROM_ABI) + (abi >= _SCOPES_FROM_ABI))
-    descriptor: int = checked(libc().syscall(_CREATE_RULESET, ctypes.c_char_p(attributes), ctypes.c_size_t(known), 0))
-    try:
-        for paths, rights in (
-            (read, _READ),
-            (write, _WRITE),
-            (listed, _READ_DIR),
-            (devices, _READ_FILE | _WRITE_FILE),
-        ):
-            for path in paths:
-                _allow(descriptor, path, rights & handled)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def enter_ruleset(ruleset: int) -> None:
-    """Restrict the calling process to a ruleset for good; raises `OSError`."""
-    checked(libc().syscall(_RESTRICT_SELF, ruleset, 0))
-
-
-def _allow(ruleset: int, path: Path, rights: int) -> None:
-    """Add a rule for a file or folder; one that does not exist needs none."""
-    try:
-        parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except (FileNotFoundError, PermissionError):
-        return
-    try:
-        if not path.is_dir():
-            rights &= _FILE_RIGHTS
-        rule = struct.pack("=Qi", rights, parent)
-        checked(libc().syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.c_char_p(rule), 0))
-    finally:
-        os.close(parent)
-
-
 def seccomp_supported() -> bool:
     """Whether the kernel has seccomp filters."""
     return bool(libc().prctl(_PR_GET_SECCOMP, 0, 0, 0, 0) >= 0)
@@ -202,19 +135,3 @@ class SeccompFilter:
     def enter(self) -> None:
         """Install the filter in the calling process for good; raises `OSError`."""
         checked(libc().prctl(_PR_SET_SECCOMP, _MODE_FILTER, self._address, 0, 0))
-
-
-@cache
-def libc() -> ctypes.CDLL:
-    """The C library of this process."""
-    library = ctypes.CDLL(None, use_errno=True)
-    library.syscall.restype = ctypes.c_long
-    return library
-
-
-def checked(result: int) -> int:
-    """The result of a call; raises `OSError` where it is negative."""
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return result

@@ -1,6 +1,4 @@
-r"""Restrictions of child processes: resource limits, and a sandbox of Landlock and seccomp, or of bubblewrap.
-
-Every child process has limits on CPU time, address space and file size.
+r"""Sandbox of child processes: Landlock and seccomp, or bubblewrap.
 
 A process in the sandbox, and every process that it starts, can read only the files and folders of its `FileAccess`,
 write only in the folders of its `FileAccess`, and has no sockets, no tracing, no signals to others, no shared memory,
@@ -9,36 +7,18 @@ no io_uring and no way to change the attributes of files. The sandbox holds even
 lifted. It does not hide names, sizes and attributes of files (`stat`), or the time.
 """
 
-import contextlib
-import math
 import os
 import platform
-import resource
 import shutil
-import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
-
-from im2latex.config import Params
-from im2latex.parallel.process_guard import exit_with_parent
-from im2latex.sandbox import kernel_restrictions
-from im2latex.sandbox.kernel_restrictions import SeccompFilter, checked, filter_program, libc
-
-
-class ProcessLimits(Params):
-    """Limits of one run of TeX or of a rasterizer."""
-
-    timeout_seconds: float = Field(
-        default=3, gt=0, description="CPU time for a formula set alone; above one, whole seconds"
-    )
-    memory_mb: int = Field(default=2048, ge=256, description="address space")
-    file_mb: int = Field(default=128, ge=8, description="size of a file it writes, of its output too")
+from im2latex.sandbox import landlock, seccomp
+from im2latex.sandbox.libc import checked, libc
 
 
 @dataclass(frozen=True)
@@ -85,63 +65,15 @@ UNRESTRICTED = "TeX and the rasterizers run without a sandbox: a formula may rea
 REMEDY = "use Linux 5.13 or newer with Landlock and seccomp (in a container, that of its host), or install bubblewrap"
 _DEVICES = (Path("/dev/null"), Path("/dev/zero"), Path("/dev/urandom"), Path("/dev/random"))
 _PR_SET_NO_NEW_PRIVS = 38
-_BACKGROUND_NICE = 19
-
-
-def limit_setter(cpu_seconds: float, memory_bytes: int, file_bytes: int, background: bool) -> Callable[[], None]:
-    """The function that a child calls between fork and exec to limit itself and to end with its parent.
-
-    All that is slow, or unsafe between fork and exec, is done here.
-    """
-    bind_to_parent = exit_with_parent(os.getpid())
-    whole_seconds = math.ceil(cpu_seconds)
-    limits = [
-        (resource.RLIMIT_CPU, whole_seconds, whole_seconds + 1),
-        (resource.RLIMIT_AS, memory_bytes, memory_bytes),
-        (resource.RLIMIT_FSIZE, file_bytes, file_bytes),
-        (resource.RLIMIT_CORE, 0, 0),
-    ]
-    # An ordinary user can only lower a hard limit.
-    limits = [(what, *_within(resource.getrlimit(what)[1], soft, hard)) for what, soft, hard in limits]
-
-    def set_limits() -> None:
-        bind_to_parent()
-        for what, soft, hard in limits:
-            resource.setrlimit(what, (soft, hard))
-        if cpu_seconds < whole_seconds:
-            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
-        if background:
-            os.nice(_BACKGROUND_NICE)
-            # Where each session is scheduled as a group (sched(7), autogroup), the group's nice value counts.
-            with contextlib.suppress(OSError):
-                Path("/proc/self/autogroup").write_text(str(_BACKGROUND_NICE))
-
-    return set_limits
-
-
-def killed_at_cpu_limit(cpu_seconds: float) -> bool:
-    """Whether the kernel sends SIGKILL rather than SIGXCPU to a child that uses up `cpu_seconds`.
-
-    It does where the hard limit in force is as low.
-    """
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    return hard != resource.RLIM_INFINITY and hard <= cpu_seconds
-
-
-def _within(ceiling: int, soft: int, hard: int) -> tuple[int, int]:
-    """The limits, lowered to the hard limit in force."""
-    if ceiling == resource.RLIM_INFINITY:
-        return soft, hard
-    return min(soft, ceiling), min(hard, ceiling)
 
 
 @cache
 def support() -> Support:
-    """The restrictions that this kernel offers."""
-    if platform.system() != "Linux" or platform.machine() not in kernel_restrictions.ARCHITECTURES:
+    """The sandbox mechanisms of this kernel."""
+    if platform.system() != "Linux" or platform.machine() not in seccomp.ARCHITECTURES:
         return Support(0, seccomp=False, bubblewrap=None)
-    abi = kernel_restrictions.landlock_abi()
-    return Support(abi, kernel_restrictions.seccomp_supported(), None if abi else _usable_bubblewrap())
+    abi = landlock.landlock_abi()
+    return Support(abi, seccomp.seccomp_supported(), None if abi else _usable_bubblewrap())
 
 
 class Sandbox:
@@ -150,13 +82,11 @@ class Sandbox:
     def __init__(self, access: FileAccess) -> None:
         found = support()
         self._access = access
-        self._filter = SeccompFilter() if found.seccomp else None
+        self._filter = seccomp.SeccompFilter() if found.seccomp else None
         self._ruleset: int | None = None
         if found.landlock:
             read = (*SYSTEM, *access.read)
-            self._ruleset = kernel_restrictions.create_ruleset(
-                read, access.write, access.listed, _DEVICES, found.landlock
-            )
+            self._ruleset = landlock.create_ruleset(read, access.write, access.listed, _DEVICES, found.landlock)
         self._bubblewrap = found.bubblewrap
         self._program_file: int | None = None
 
@@ -165,7 +95,7 @@ class Sandbox:
         if self._bubblewrap is None or self._filter is None:
             return list(command)
         self._program_file = os.memfd_create("seccomp", 0)
-        os.write(self._program_file, filter_program())
+        os.write(self._program_file, seccomp.filter_program())
         os.lseek(self._program_file, 0, os.SEEK_SET)
         options = ["--unshare-all", "--die-with-parent", "--dev", "/dev", "--seccomp", str(self._program_file)]
         for flag, paths in (("--ro-bind", (*SYSTEM, *self._access.read)), ("--bind", self._access.write)):
@@ -185,7 +115,7 @@ class Sandbox:
             return
         checked(libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         if self._ruleset is not None:
-            kernel_restrictions.enter_ruleset(self._ruleset)
+            landlock.enter_ruleset(self._ruleset)
         if self._filter is not None:
             self._filter.enter()
 

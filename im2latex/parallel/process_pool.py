@@ -1,4 +1,4 @@
-"""Worker processes: their number, and the distribution of items to them."""
+"""Pool of worker processes: its size, and the map of a function over items on all cores."""
 
 import os
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Request and response models of the REST API, as the OpenAPI document describes them."""
+"""Request and response models of the REST API (pydantic), as the OpenAPI document describes them."""
 
 from typing import Annotated
 

@@ -10,21 +10,20 @@ from contextlib import suppress
 from functools import partial
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.arguments import (
+from im2latex.latex.papers.conditional_commands import toggle_name
+from im2latex.latex.papers.lexer import FROZEN, read_argument, read_optional, skip_spaces, tokens
+from im2latex.latex.papers.macro_arguments import TokenListStream, read_arguments
+from im2latex.latex.papers.macro_parameters import (
     OPTION,
     STAR,
-    TokenListStream,
     count_of,
     latex_parameters,
-    read_arguments,
     read_name,
     skip_star,
     tex_parameters,
     xargs_parameters,
     xparse_parameters,
 )
-from im2latex.latex.papers.conditional_commands import toggle_name
-from im2latex.latex.papers.lexer import FROZEN, read_argument, read_optional, skip_spaces, tokens
 from im2latex.latex.papers.macro_table import Macro, MacroTable, Parameter, end_of, frozen, plain
 
 DefinitionReader = Callable[[str, int, MacroTable], int]
