@@ -4,9 +4,9 @@
 (60, 400)
 
 Every untrusted file is decoded in a worker process (`decoder_worker`, with the functions of `decode`) that reads only
-files of the system, has no network, and has limits on memory, and on CPU time for each file. Where the kernel offers no sandbox, the limits still apply. A
-file that ends the worker is refused like any other that cannot be decoded. A process has as many workers as it uses at
-the same time; each starts at its first request and ends with the process.
+files of the system, has no network, and has limits on memory, and on CPU time for each file. Where the kernel offers no
+sandbox, the limits still apply. A file that ends the worker is refused like any other that cannot be decoded. A process
+has as many workers as it uses at the same time; each starts at its first request and ends with the process.
 """
 
 import json
