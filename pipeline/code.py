@@ -16,10 +16,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
-import yaml
-
+from im2latex.errors import Im2LatexError
+from im2latex.io.stage_names import read_stage_names
 from pipeline.fingerprint import open_sources, stage_lines
 from pipeline.paths import CODE, cache_root
 
@@ -32,7 +32,10 @@ def main() -> None:
     """Check params.yaml and write the fingerprints; exits with 2 and a line for each fault of params.yaml."""
     if len(sys.argv) > 1:
         _refuse([f"unknown argument {sys.argv[1]}; it takes none"])
-    stages = stage_names()
+    try:
+        stages = read_stage_names()
+    except Im2LatexError as error:
+        _refuse([str(error)])
     sources = open_sources()
     lines = {stage: stage_lines(stage, sources) for stage in stages}
     sources.save_cache()
@@ -49,17 +52,10 @@ def main() -> None:
         (CODE / f"{stage}.txt").write_text("\n".join(lines[stage]) + "\n", encoding="utf-8")
 
 
-def stage_names() -> list[str]:
-    """The stages of dvc.yaml that have a section in params.yaml: all but this one."""
-    graph: dict[str, Any] = yaml.load(Path("dvc.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
-    return [name for name in graph["stages"] if name != "code"]
-
-
 def params_faults(stages: Iterable[str]) -> Iterator[str]:
     """A sentence for each section of params.yaml that is wrong, unknown or missing."""
     # slow; not needed where params.yaml is as it was
     from im2latex.config import check_keys, check_sections, load_section, load_yaml
-    from im2latex.errors import Im2LatexError
     from pipeline.project import dataset_folder
 
     found = [importlib.import_module(f"pipeline.{name}").STAGE for name in stages]
@@ -81,7 +77,7 @@ def params_faults(stages: Iterable[str]) -> Iterator[str]:
             yield str(error)
 
 
-def _refuse(sentences: Iterable[str]) -> None:
+def _refuse(sentences: Iterable[str]) -> NoReturn:
     print(*(f"code: {sentence}" for sentence in sentences), sep="\n", file=sys.stderr)  # noqa: T201
     sys.exit(2)
 

@@ -2,6 +2,7 @@
 
 reads   data/evaluate/, data/predict/attention.parquet, data/tokenize/, data/bucket/, data/train/log.jsonl
         data/audit/, reports/audit.json
+        dvc.yaml                         the order of the stages
         reports/metrics.json, reports/evaluation.json, reports/robustness.json, reports/ledger/, reports/manifest/
 writes  reports/report.html, reports/report.md
 """
@@ -11,7 +12,7 @@ from pathlib import Path
 from im2latex.reporting import tables
 from im2latex.reporting.build import ReportParams, collect, read_ledgers
 from im2latex.reporting.html import write_page
-from im2latex.reporting.provenance import STAGES
+from im2latex.reporting.provenance import reported_stages
 from im2latex.reporting.tables import read_scores
 from pipeline.paths import DATA, REPORTS
 from pipeline.project_renderer import project_renderer
@@ -30,7 +31,7 @@ def work(run: StageRun[ReportParams]) -> None:
         tables.errors_table(content.errors, content.samples),
         tables.robustness_table(content.robustness),
         tables.audit_table(content.audit),
-        tables.ledger_table(read_ledgers(REPORTS / "ledger", STAGES)),
+        tables.ledger_table(read_ledgers(REPORTS / "ledger", reported_stages())),
         tables.padding_table(content.padding),
         tables.coverage_table(content.vocabulary),
         tables.provenance_table(content.provenance),

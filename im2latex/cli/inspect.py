@@ -133,13 +133,15 @@ def params(
 def resolve(content: Mapping[str, Any], preset: str | None = None) -> dict[str, Setting]:
     """The settings by dotted key, for the content of params.yaml; raises `ParamsError` for a value that is wrong."""
     from im2latex.config import check, check_keys, check_sections
+    from im2latex.io.stage_names import GRAPH, read_stage_names
     from im2latex.models.presets import load_preset
 
     if preset:
         content = {**content, "train": {**(content.get("train") or {}), "preset": preset}}
     name = _at(content, "train.preset")
     from_preset = {"train": load_preset(name)} if name else {}
-    known = ["dataset", *dict.fromkeys(name.partition(".")[0] for name in _sections())]
+    stages = read_stage_names() if Path(GRAPH).is_file() else []  # a section of a team's own stage is shown as it is
+    known = dict.fromkeys(["dataset", *(name.partition(".")[0] for name in _sections()), *stages])
     check_sections(content, PARAMS_FILE, known)
     settings = {
         key: Setting(value, PARAMS_FILE.name) for key, value in _leaves(content, _sections()) if value is not None

@@ -12,6 +12,7 @@ reads   <data>/evaluate/scores.parquet     schemas.SCORES, for the gallery
         <reports>/robustness.json          {"checkpoint": SHA-256 of model.safetensors, "conditions": [{"name", "n",
                                            "image_exact", "bleu", "of_clean"}, ...]}
         params.yaml                        shown as it is
+        dvc.yaml                           the order of the stages, from the folder of params.yaml
 No clock, commit or speed enters: the same artifacts give the same content.
 
 The robustness benchmark takes long and is no stage. The repository has its file, empty until something is measured, so
@@ -36,7 +37,7 @@ from im2latex.metrics.baselines import IMAGE
 from im2latex.rendering.renderer import Renderer
 from im2latex.reporting import gallery
 from im2latex.reporting.figures import stored_image
-from im2latex.reporting.provenance import STAGES, WEIGHTS, read_provenance
+from im2latex.reporting.provenance import WEIGHTS, read_provenance, reported_stages
 from im2latex.reporting.report_model import (
     AttentionMap,
     AuditFault,
@@ -66,8 +67,8 @@ from im2latex.reporting.tables import (
 )
 from im2latex.types import SPLITS
 
-FUNNEL = tuple(stage for stage in STAGES if stage not in ("audit", "train", "evaluate"))
-"""Stages that records pass through; the audit is beside them, and `train` and `evaluate` drop nothing."""
+NOT_IN_FUNNEL = ("audit", "train", "evaluate")
+"""Stages that no record passes through: the audit is beside them, and `train` and `evaluate` drop nothing."""
 
 BARS = 24
 """Bars of a histogram, about."""
@@ -92,7 +93,8 @@ class ReportParams(gallery.GalleryParams):
 def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, renderer: Renderer) -> ReportContent:
     """Read the content of the report; raises `ArtifactError` where a stage has not run."""
     scores = read_scores(reports)
-    provenance = read_provenance(data / "bucket", reports / "manifest", params_file)
+    stages = reported_stages(params_file.parent)
+    provenance = read_provenance(data / "bucket", reports / "manifest", params_file, stages)
     return ReportContent(
         title=params.title,
         split=params.split,
@@ -101,7 +103,7 @@ def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, 
         reference_failures=scores["reference_failures"],
         baselines=tuple(BASELINE_LABELS[name] for name in baseline_scores(scores)),
         scores=score_rows(scores),
-        stages=read_ledgers(reports / "ledger", FUNNEL),
+        stages=read_ledgers(reports / "ledger", [stage for stage in stages if stage not in NOT_IN_FUNNEL]),
         audit=read_audit(data, reports, params.render_density),
         histograms=_histograms(data / "bucket"),
         padding=read_padding(data / "bucket"),
@@ -118,7 +120,7 @@ def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, 
     )
 
 
-def read_ledgers(folder: Path, stages: Sequence[str] = STAGES) -> tuple[StageLedger, ...]:
+def read_ledgers(folder: Path, stages: Sequence[str]) -> tuple[StageLedger, ...]:
     """The ledgers that were written, in the order of `stages`."""
     found = [(stage, read_json(folder / f"{stage}.json")) for stage in stages if (folder / f"{stage}.json").is_file()]
     return tuple(

@@ -21,7 +21,8 @@ from im2latex.errors import InputError
 from im2latex.images.arrays import PAPER, Pixels, to_grayscale
 from im2latex.images.sandboxed_decoder import decode_image
 from im2latex.io.parquet import PARQUET_ERRORS
-from im2latex.reporting.provenance import STAGES
+from im2latex.io.stage_names import GRAPH
+from im2latex.reporting.provenance import reported_stages
 
 ID_COLUMNS = ("formula_id", "id")
 """Columns that identify a sample: in the artifacts of the project, in those of `im2latex render`."""
@@ -112,11 +113,15 @@ class Artifact:
 
 
 def rows_in_other_artifacts(path: Path, name: str) -> dict[str, list[ArtifactRow]]:
-    """The rows of a sample in the other artifacts of the file's project, by stage in the order of the graph."""
+    """The rows of a sample in the other artifacts of the file's project, by stage in the order of the graph.
+
+    None where the file is in no folder data/ of a project with a dvc.yaml.
+    """
     data = next((folder for folder in path.resolve().parents if folder.name == "data"), None)
     found: dict[str, list[ArtifactRow]] = {}
-    for stage in STAGES if data else ():
-        assert data
+    if data is None or not (data.parent / GRAPH).is_file():
+        return found
+    for stage in reported_stages(data.parent):
         for file in sorted((data / stage).rglob("*.parquet")):
             artifact = Artifact.open(file)
             if file != path.resolve() and artifact.key:

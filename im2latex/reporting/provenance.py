@@ -1,18 +1,16 @@
 """Provenance of the numbers: hashes, versions and parameters, from the manifests of the stages.
 
-reads   <data>/bucket/dataset.json, <reports>/manifest/*.json, params.yaml
+reads   <data>/bucket/dataset.json, <reports>/manifest/*.json, params.yaml, dvc.yaml for the order of the stages
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from im2latex.dataset.shards import read_dataset
 from im2latex.io.manifest import read_manifest
+from im2latex.io.stage_names import read_stage_names
 from im2latex.reporting.report_model import Provenance
-
-STAGES = ("normalize", "audit", "render", "tokenize", "filter", "bucket", "train", "predict", "evaluate")
-"""The order of the graph."""
 
 WEIGHTS = "weights, SHA-256"
 """The fact that identifies the model."""
@@ -21,13 +19,18 @@ TRAINED_FOR = "trained for"
 """The fact that says when the training ended."""
 
 
-def read_provenance(shards: Path, manifests: Path, params_file: Path) -> Provenance:
-    """The facts of the data set and of the stages that have run; raises `ArtifactError` where there are no shards."""
+def reported_stages(project: Path = Path()) -> list[str]:
+    """The stages that the report describes, in the order of dvc.yaml: all but `report` itself."""
+    return [name for name in read_stage_names(project) if name != "report"]
+
+
+def read_provenance(shards: Path, manifests: Path, params_file: Path, stages: Sequence[str]) -> Provenance:
+    """The facts of the data set and of the `stages` that have run; raises `ArtifactError` where there are no shards."""
     dataset = read_dataset(shards)
     facts = {"data set": dataset["hash"]}
     facts |= {f"{split} samples": f"{count:,}" for split, count in dataset["samples"].items()}
     tools: dict[str, str] = {}
-    for stage in STAGES:
+    for stage in stages:
         if (manifests / f"{stage}.json").is_file():
             manifest = read_manifest(manifests / f"{stage}.json")
             facts[f"code of {stage}"] = str(manifest["code"])

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,23 @@ def test_a_preset_of_the_command_line_replaces_that_of_the_file() -> None:
     assert found["train.seed"].origin == "params.yaml"
 
 
+def test_a_section_of_a_new_stage_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = CONTENT | {"deduplicate": {"threshold": 0.9}}
+    with pytest.raises(ParamsError, match="deduplicate is not a known section"):
+        resolve(content)
+    (tmp_path / "dvc.yaml").write_text("stages: {code: {}, deduplicate: {}}")
+    assert resolve(content)["deduplicate.threshold"] == Setting(0.9, "params.yaml")
+
+
 def test_a_wrong_value_is_refused() -> None:
     with pytest.raises(ParamsError, match=r"evaluate\.resamples = 0"):
         resolve(CONTENT | {"evaluate": {"resamples": 0}})
 
 
 def test_the_command_prints_lines_and_json(command: Command) -> None:
-    Path("params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, name)
     code, lines, _ = command("params")
     assert code == 0
     assert ["train.seed", str(CONTENT["train"]["seed"]), "params.yaml"] in [line.split() for line in lines.splitlines()]

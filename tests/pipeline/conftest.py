@@ -1,6 +1,7 @@
 """A small project in a folder of its own: parameters, a dataset, and a renderer that needs no TeX."""
 
 import runpy
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -81,6 +82,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callabl
     monkeypatch.setattr("im2latex.rendering.glyph_boxes.reader.TexGlyphReader", lambda params: FakeGlyphs())
     monkeypatch.setattr("im2latex.rendering.doctor.tool_versions", lambda params: {"pdftex": "none"})
     set_params({})
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
     dataset = tmp_path / "data" / "raw" / "tiny"
     dataset.mkdir(parents=True)
     formulas = [line.encode() for line in generate(GOOD, 5)]

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from im2latex.metrics.score import score_predictions
 from im2latex.metrics.summary import EvaluateParams, split_metrics, summarize_splits
 from im2latex.reporting.build import ReportParams, collect, histogram, read_coverage, read_ledgers, read_robustness
 from im2latex.reporting.html import render_page
-from im2latex.reporting.provenance import WEIGHTS
+from im2latex.reporting.provenance import WEIGHTS, reported_stages
 from im2latex.reporting.report_model import Padding, RobustnessCondition, SplitCoverage, ValidationPredictions
 from im2latex.schemas import ATTENTION, LABELS, PREDICTIONS, SAMPLES
 from pipeline.paths import ROOT
@@ -77,6 +78,7 @@ def project(tmp_path: Path) -> Path:
     write_table(pa.Table.from_pylist(faults, schema=FAULTS), data / "audit" / "faults.parquet")
     written(reports / "audit.json", AuditCounts().summary() | {"formulas": 3, "same": 1, "changed": 1})
     written(tmp_path / "params.yaml", "seed: 1\n")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
     return tmp_path
 
 
@@ -136,7 +138,11 @@ def test_missing_and_damaged_metrics_say_what_to_do(project: Path) -> None:
 def test_ledgers_stand_in_the_order_of_the_pipeline(tmp_path: Path) -> None:
     for stage in ("bucket", "render", "normalize"):
         written(tmp_path / f"{stage}.json", {"seen": 1, "kept": 1, "dropped": 0, "reasons": {}})
-    assert [ledger.stage for ledger in read_ledgers(tmp_path)] == ["normalize", "render", "bucket"]
+    assert [ledger.stage for ledger in read_ledgers(tmp_path, reported_stages(ROOT))] == [
+        "normalize",
+        "render",
+        "bucket",
+    ]
 
 
 @pytest.mark.parametrize("values", [[3], [0, 0], [1, 150], [15, 71, 33], list(range(1000))])

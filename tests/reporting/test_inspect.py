@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from im2latex.reporting import inspect as artifacts
 from im2latex.reporting.inspect import Artifact, image, rows_in_other_artifacts, unicode_image
 from im2latex.reporting.run_data import SAMPLES
 from im2latex.schemas import FORMULAS
+from pipeline.paths import ROOT
 from tests.metrics.drawings import drawing
 from tests.reporting.comparing import predictions, write_project, wrong
 
@@ -23,6 +25,7 @@ SEVENTH = f"{7:032x}"
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     folder = write_project(tmp_path / "p", predictions(wrong(7)))
+    shutil.copy(ROOT / "dvc.yaml", folder)
     row = dict.fromkeys(FORMULAS.names) | {"formula_id": SEVENTH, "split": "test", "raw": "a^7+b", "latex": "a"}
     write_table(pa.Table.from_pylist([row], schema=FORMULAS), folder / "data" / "normalize" / "part-00000.parquet")
     return folder
