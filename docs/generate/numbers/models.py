@@ -1,0 +1,156 @@
+"""Tables of the trained models: scores, robustness, presets, decoding and training speed."""
+
+from collections.abc import Mapping
+
+from docs.generate.numbers.tables import (
+    format_count,
+    format_interval,
+    format_percent,
+    format_share,
+    load_json,
+    load_result,
+    markdown_table,
+    register,
+)
+
+_SCORES = ("bleu", "image_exact", "exact", "edit", "cdm", "cdm_strict", "compiles")
+
+
+@register
+def sample_scores() -> str:
+    """Scores of `make repro` on the test split, beside trivial predictions."""
+    scores = load_json("reports/metrics.json")
+    beside = load_json("reports/evaluation.json")
+    others = [beside["blank"], beside["baselines"]["most_frequent"], beside["baselines"]["one_changed"]]
+    header = [
+        "score",
+        f"model (n = {scores['n']})",
+        "95 % interval",
+        "blank image",
+        "most frequent",
+        "one token changed",
+    ]
+    rows = [
+        [
+            f"`{name}`",
+            format_share(scores[name]),
+            format_interval(scores["intervals"][name]),
+            *(format_share(o[name]) for o in others),
+        ]
+        for name in _SCORES
+    ]
+    return markdown_table(header, rows)
+
+
+@register
+def robustness() -> str:
+    """`image_exact` in every image condition, beside the clean images of the same formulas."""
+    found = load_result("robustness")["short"]
+    rows = [
+        [
+            name,
+            condition["kind"],
+            str(condition["n"]),
+            format_share(condition["image_exact"]),
+            format_interval(condition["intervals"]["image_exact"]),
+            f"**{condition['of_clean']:.2f}**" if condition["of_clean"] < 2 / 3 else f"{condition['of_clean']:.2f}",
+        ]
+        for name, condition in found.items()
+    ]
+    return markdown_table(["condition", "kind", "n", "`image_exact`", "95 % interval", "of clean"], rows, words=2)
+
+
+@register
+def model_families() -> str:
+    """Trainable weights of every preset, and how fast the small ones learn."""
+    sizes = load_result("presets-table")["presets"]
+    overfit = load_result("presets-overfit")["presets"]
+    scores = load_result("presets-scores")["presets"]
+    rows = []
+    for name, preset in sorted(sizes.items()):
+        score = scores.get(name, {})
+        rows.append(
+            [
+                f"`{name}`",
+                f"{preset['weights'] / 1e6:.1f} M",
+                format_count(preset["samples_per_cpu_second"]) if "samples_per_cpu_second" in preset else "",
+                format_count(overfit[name]["samples"]) if name in overfit else "",
+                format_share(score["bleu"][0]) if score else "",
+                format_share(score["image_exact"][0]) if score else "",
+            ]
+        )
+    header = [
+        "preset",
+        "weights",
+        "samples/s, one core",
+        "samples until 50 formulas are learned",
+        "`bleu` after 37,000 samples of `sample`",
+        "`image_exact`",
+    ]
+    return markdown_table(header, rows)
+
+
+@register
+def decoding() -> str:
+    """Time and accuracy of the search methods."""
+    found = load_result("decoding-search")
+    ways = {key: value for key, value in found.items() if isinstance(value, Mapping) and "relative_to_greedy" in value}
+    rows = [
+        [
+            name,
+            f"{way['ms_per_image']:.2f}",
+            f"{way['relative_to_greedy']:.2f}",
+            format_share(way["exact"]),
+            format_share(way["exact_in_any_candidate"]),
+            format_share(way["parse"]),
+            format_share(way["render"]),
+        ]
+        for name, way in ways.items()
+    ]
+    header = ["search", "ms per image", "times greedy", "`exact`", "exact among all hypotheses", "parse", "render"]
+    return markdown_table(header, rows)
+
+
+@register
+def reranking() -> str:
+    """The choice of the hypothesis whose rendering equals the input image."""
+    found = load_result("decoding-rerank")
+    header = [
+        "images",
+        "beam",
+        "first hypothesis has the same image",
+        "some hypothesis has the same image",
+        "processor ms per image",
+    ]
+    row = [
+        format_count(found["images"]),
+        str(found["beam"]),
+        format_share(found["same_image_in_first_candidate"]),
+        format_share(found["same_image_in_any_candidate"]),
+        f"{found['cpu_ms_per_image']:.1f}",
+    ]
+    return markdown_table(header, [row], words=0)
+
+
+@register
+def training_speed() -> str:
+    """Training and inference speed of the preset fast-tiny on two cores."""
+    found = load_result("training-throughput-cpu")
+    rows = [
+        [
+            f"`{precision}`",
+            f"{found[precision]['training_samples_per_second']:.0f}",
+            format_percent(found[precision]["share_of_peak"], 0),
+            format_count(found[precision]["training_peak_mb"]),
+            " / ".join(f"{speed:.0f}" for speed in found[precision]["inference_images_per_second"].values()),
+        ]
+        for precision in ("32-true", "bf16-mixed")
+    ]
+    header = [
+        "precision",
+        "samples/s, training",
+        "share of the matrix-product peak",
+        "memory, MB",
+        "images/s, inference in batches of 1 / 8 / 64",
+    ]
+    return markdown_table(header, rows)
