@@ -1,4 +1,4 @@
-"""Generated parts that are committed: tables of numbers in Markdown, and the diagrams."""
+"""Generated parts that are committed: tables of numbers, references, and the diagrams."""
 
 import re
 from pathlib import Path
@@ -25,13 +25,13 @@ def pages() -> list[Path]:
     return [page for page in top if page.is_file()] + sorted((ROOT / "docs").rglob("*.md"))
 
 
-TABLES = {**numbers.TABLES, "renamed-keys": reference.renamed_keys, "renamed-commands": reference.renamed_commands}
+TABLES = {**numbers.TABLES, **reference.REFERENCES}
 """Name in a marker to the function that makes the content."""
 
 
 def filled(text: str) -> str:
     """Return the Markdown with every generated block replaced by its present content."""
-    return _BLOCK.sub(lambda match: f"{match[1]}\n{TABLES[match[2]]()}\n\n{match[4]}", text)
+    return _BLOCK.sub(lambda match: f"{match[1]}\n{TABLES[match[2]]().rstrip()}\n\n{match[4]}", text)
 
 
 def outdated() -> dict[Path, str]:

@@ -1,17 +1,16 @@
-"""MkDocs hooks: insert the generated references where a page has the line `<!-- insert: NAME -->`."""
+"""MkDocs hook: the mkdocstrings blocks of the Python interface, in place of `<!-- insert: python-interface -->`."""
 
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # `mkdocs` does not put the current folder on the path
 
-from docs.generate.reference import REFERENCES
+from docs.generate.reference import python_interface
 
-_INSERT = re.compile(r"<!-- insert: ([\w-]+) -->")
+PYTHON_INTERFACE = "<!-- insert: python-interface -->"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Return the page with its references inserted."""
-    return _INSERT.sub(lambda match: REFERENCES[match[1]](), markdown)
+    """Return the page with the blocks inserted."""
+    return markdown.replace(PYTHON_INTERFACE, python_interface()) if PYTHON_INTERFACE in markdown else markdown

@@ -62,12 +62,16 @@ def blocks(page: Path) -> list[Block]:
 
 def spans(page: Path) -> list[tuple[int, str]]:
     """Line and text of every inline code span outside of fenced blocks and generated parts."""
-    text = page.read_text(encoding="utf-8")
-    text = re.sub(r"<!-- generated: .*?<!-- end generated -->", _blank, text, flags=re.DOTALL)
-    text = _BLOCK.sub(_blank, text)
+    text = _BLOCK.sub(_blank, hand_written(page))
     if page.parent.name == "coming-from":  # the first cell of a row holds names of another project
         text = re.sub(r"^\|[^|\n]*\|", "|", text, flags=re.MULTILINE)
     return [(text.count("\n", 0, match.start()) + 1, match[1]) for match in re.finditer(r"`([^`\n]+)`", text)]
+
+
+def hand_written(page: Path) -> str:
+    """The text of a page with its generated parts made blank."""
+    text = page.read_text(encoding="utf-8")
+    return re.sub(r"<!-- generated: .*?<!-- end generated -->", _blank, text, flags=re.DOTALL)
 
 
 def _blank(match: "re.Match[str]") -> str:

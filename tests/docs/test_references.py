@@ -11,9 +11,11 @@ import pytest
 import yaml
 
 from docs.generate.committed import ROOT
-from docs.generate.reference import REFERENCES, commands, parameter_comments
+from docs.generate.hooks import PYTHON_INTERFACE, on_page_markdown
+from docs.generate.parameters import parameter_comments
+from docs.generate.reference import commands, public_names
 from im2latex.config import RENAMED_KEYS
-from tests.docs.blocks import CHECKED, PAGES, blocks, spans, words
+from tests.docs.blocks import CHECKED, PAGES, blocks, hand_written, spans, words
 
 COMMANDS = dict(commands())
 KEYS = set(parameter_comments())
@@ -184,14 +186,18 @@ def test_yaml_blocks_fit_their_section() -> None:
 
 
 def test_every_command_is_mentioned_in_the_guides() -> None:
-    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    text = "".join(hand_written(page) for page in PAGES)
     assert [name for name in COMMANDS if name not in text] == []
 
 
-def test_every_insert_line_names_a_reference() -> None:
-    names = [name for page in PAGES for name in re.findall(r"<!-- insert: ([\w-]+) -->", page.read_text("utf-8"))]
-    assert set(names) == set(REFERENCES)
-    assert all(REFERENCES[name]() for name in names)
+def test_the_page_of_the_python_interface_shows_every_public_name() -> None:
+    inserting = [page for page in PAGES if "<!-- insert: " in page.read_text(encoding="utf-8")]
+    assert [page.name for page in inserting] == ["python.md"]
+    text = inserting[0].read_text(encoding="utf-8")
+    shown = on_page_markdown(text)
+    assert PYTHON_INTERFACE not in shown
+    assert [name for name in public_names() if f"heading: im2latex.{name}\n" not in shown] == []
+    assert [name for name in public_names() if f"`im2latex.{name}`" not in text] == []
 
 
 def test_paths_of_the_server_exist() -> None:
