@@ -102,14 +102,14 @@ def describe_keys(kind: type[Params], prefix: str) -> list[str]:
     lines: list[str] = []
     for name, field in kind.model_fields.items():
         key = f"{prefix}.{name}"
-        models = [model for model in _models(field.annotation) if issubclass(model, Params)]
+        models = [model for model in nested_models(field.annotation) if issubclass(model, Params)]
         default = "" if models and field.default is not None else f", {_default(field)}"
         lines.append(f"  {key} ({_type_name(field.annotation)}{default})  {field.description or ''}".rstrip())
         for model in models:
             inner = describe_keys(model, key)
-            lines += (
-                inner if _tag(model) is None else [line for line in inner if not line.startswith(f"  {key}.name (")]
-            )
+            if discriminator_value(model) is not None:
+                inner = [line for line in inner if not line.startswith(f"  {key}.name (")]
+            lines += inner
     return lines
 
 
@@ -136,7 +136,7 @@ def _type_name(annotation: Any) -> str:
     if origin is dict:
         return "mapping"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        tag = _tag(annotation)
+        tag = discriminator_value(annotation)
         return f"section {tag}" if tag else "section"
     return {int: "integer", float: "number", str: "text", bool: "true or false"}.get(annotation, str(annotation))
 
@@ -221,26 +221,29 @@ def _walk(kind: type[Params], location: tuple[int | str, ...]) -> tuple[list[str
     steps: list[str] = []
     fields: dict[str, FieldInfo] = {}
     for step in location:
-        chosen = [member for member in members if _tag(member) == step]
+        chosen = [member for member in members if discriminator_value(member) == step]
         if len(members) > 1 and chosen:
             members = chosen
             continue
         steps.append(str(step))
         if isinstance(step, str):
             fields = {name: field for member in members for name, field in member.model_fields.items()}
-            members = _models(fields[step].annotation) if step in fields else []
+            members = nested_models(fields[step].annotation) if step in fields else []
     return steps, fields
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    """The sections that a type is made of: itself, or those inside a union or a list."""
+def nested_models(annotation: Any) -> list[type[BaseModel]]:
+    """The pydantic models in a type annotation: itself, or the members of a union and the items of a list.
+
+    For code that describes a parameter class key by key: `describe_keys`, and the reference of the documentation.
+    """
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for inner in get_args(annotation) for model in _models(inner)]
+    return [model for inner in get_args(annotation) for model in nested_models(inner)]
 
 
-def _tag(model: type[BaseModel]) -> str | None:
-    """Return the only value of the key `name`, where it distinguishes the sections of a union."""
+def discriminator_value(model: type[BaseModel]) -> str | None:
+    """The value of the key `name` that selects this model in a discriminated union; None where it is in none."""
     field = model.model_fields.get("name")
     values = get_args(field.annotation) if field is not None else ()
     return values[0] if len(values) == 1 and isinstance(values[0], str) else None

@@ -27,7 +27,7 @@ from pipeline.fingerprint import fingerprint
 from pipeline.paths import DATA, cache_root
 from pipeline.project import dataset_folder
 from pipeline.project_renderer import RenderStageParams, with_commands
-from pipeline.source_images import SourceImageConverter
+from pipeline.source_image_converter import SourceImageConverter
 from pipeline.stage import Stage, StageRun
 
 

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from docs.generate.numbers.tables import ROOT
-from im2latex.config import _models, _tag
+from im2latex.config import discriminator_value, nested_models
 
 
 def cell(text: str) -> str:
@@ -92,14 +92,14 @@ def _nested(section: str) -> str:
     parts = []
     for key, value in content.items():
         if value is None or value == {}:
-            for model in dict.fromkeys(_models(kind.model_fields[key].annotation)):
+            for model in dict.fromkeys(nested_models(kind.model_fields[key].annotation)):
                 parts += _class_tables(f"{section}.{key}", model)
     return "\n".join(parts)
 
 
 def _class_tables(key: str, model: type[BaseModel]) -> list[str]:
     rows = ["| key | type | default | meaning |", "|:--|:--|:--|:--|"]
-    name = _tag(model)
+    name = discriminator_value(model)
     notes = _attribute_notes(model)
     deeper: list[str] = []
     for field, info in model.model_fields.items():
@@ -107,7 +107,7 @@ def _class_tables(key: str, model: type[BaseModel]) -> list[str]:
             continue
         meaning = info.description or notes.get(field, "")
         rows.append(f"| `{field}` | {_type(info.annotation)} | {_field_default(info)} | {cell(meaning)} |")
-        for inner in dict.fromkeys(_models(info.annotation)):
+        for inner in dict.fromkeys(nested_models(info.annotation)):
             deeper += _class_tables(f"{key}.{field}", inner)
     title = f"### `{key}`" + (f", `name: {name}`" if name else "")
     first = cell((inspect.getdoc(model) or "").split("\n\n")[0])

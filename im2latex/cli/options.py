@@ -75,8 +75,11 @@ def renderer_params() -> RenderParams:
     It also takes the commands of `normalize.normalizer.commands`.
     """
     from im2latex.config import project_section
-    from im2latex.latex.normalizer import NormalizerParams
     from im2latex.rendering.renderer import RenderParams
+
+    if not Path("params.yaml").is_file():  # as after an installation without extras
+        return RenderParams()
+    from im2latex.latex.normalizer import NormalizerParams  # needs the extra `pipeline`
 
     commands = project_section(NormalizerParams, "normalize", "normalizer").commands
     return project_section(RenderParams, "render", "renderer").with_commands(commands)

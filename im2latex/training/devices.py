@@ -5,22 +5,21 @@ reads  the variables that torchrun sets: LOCAL_WORLD_SIZE, GROUP_WORLD_SIZE
 
 import os
 import time
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from lightning_fabric import Fabric
-from lightning_fabric.strategies.ddp import DDPStrategy
-from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from im2latex.errors import ParamsError
 
+if TYPE_CHECKING:  # of the extra `train`; the parameters and the description of devices need only torch
+    from lightning_fabric import Fabric
+
 ResolvedPrecision = Literal["32-true", "bf16-mixed"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
-
 
 MIN_SPEEDUP = 1.5
 """How much faster bfloat16 products must be for `auto` to choose them: casts and float32 operations cost time too."""
@@ -37,6 +36,8 @@ def describe_devices() -> str:
 
 def is_first_process() -> bool:
     """Whether this process has rank 0, and writes; the others of a training on several devices only compute."""
+    from lightning_fabric.utilities.rank_zero import rank_zero_only
+
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
@@ -70,11 +71,14 @@ def _matmul_flops(dtype: torch.dtype) -> float:
     return 2 * _SIDE**3 / min(seconds)
 
 
-def launch(accelerator: str, devices: int, precision: ResolvedPrecision, unused_weights: bool) -> Fabric:
+def launch(accelerator: str, devices: int, precision: ResolvedPrecision, unused_weights: bool) -> "Fabric":
     """Start one process per device, each running this program; processes started by torchrun replace `devices`.
 
     `unused_weights`: some weights may have no gradient. With bf16-mixed, float32 products on a GPU use TF32.
     """
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
     nodes = 1
     if torch.distributed.is_torchelastic_launched():
         devices, nodes = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["GROUP_WORLD_SIZE"])

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -33,10 +34,10 @@ main()
 """
 
 
-def _without_extras(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _without_extras(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """The command line, where only the base dependencies can be imported."""
     code = BLOCK.format(packages=sorted(OPTIONAL), metadata=METADATA)
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT)
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=folder)
 
 
 @pytest.fixture
@@ -49,6 +50,14 @@ def test_an_image_is_predicted_with_the_base_dependencies_alone() -> None:
     predicted = _without_extras("predict", "examples/image.png")
     assert predicted.returncode == 0, predicted.stderr
     assert predicted.stdout.startswith(r"x _ { 1 , 2 } = \frac")
+
+
+@pytest.mark.needs_tex
+def test_doctor_needs_no_extra(tmp_path: Path) -> None:
+    checked = _without_extras("doctor", folder=tmp_path)
+    assert checked.stderr == ""
+    assert checked.returncode == 0, checked.stdout
+    assert "torch " in checked.stdout.splitlines()[-1]
 
 
 def test_a_command_that_needs_an_extra_ends_with_one_sentence() -> None:
