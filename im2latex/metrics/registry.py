@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from im2latex.metrics.bootstrap import Aggregate, mean, sum_columns
+from im2latex.metrics.bootstrap import Aggregate, mean
 from im2latex.metrics.cdm import symbol_counts
 from im2latex.metrics.image import image_counts, image_edit_similarity
 from im2latex.metrics.text import (
@@ -24,10 +24,8 @@ from im2latex.metrics.text import (
     bleu_any_length,
     character_error_rate,
     edit_similarity,
-    text_columns,
     token_counts,
     token_error_rate,
-    tokenize,
 )
 from im2latex.types import Tokenizer
 
@@ -183,21 +181,6 @@ def sample_functions(needs: Needs) -> tuple[SampleCounts, ...]:
     return tuple(dict.fromkeys(metric.sample_counts for metric in METRICS.values() if metric.needs == needs))
 
 
-def stored_columns(needs: Needs) -> tuple[str, ...]:
-    """The columns of `schemas.SCORES` that hold the counts of the metrics that need this."""
-    names = (name for metric in METRICS.values() if metric.needs == needs for name in metric.columns)
-    return tuple(dict.fromkeys(names))
-
-
 def aggregates(needs: Needs, tokenizer: Tokenizer = "whitespace") -> dict[str, Aggregate]:
     """The aggregates of the metrics that need this, by name."""
     return {name: metric.aggregate_for(tokenizer) for name, metric in METRICS.items() if metric.needs == needs}
-
-
-def text_scores(
-    references: Sequence[str], hypotheses: Sequence[str], tokenizer: Tokenizer = "whitespace"
-) -> dict[str, float]:
-    """Every text metric of a whole set, without intervals."""
-    sides = [[tokenize(formula, tokenizer) for formula in side] for side in (references, hypotheses)]
-    sums = sum_columns(text_columns(*sides))
-    return {name: float(aggregate(sums)[0]) for name, aggregate in aggregates("text", tokenizer).items()}

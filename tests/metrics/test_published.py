@@ -9,10 +9,10 @@ import sacrebleu
 from benchmarks.formula_edits import EDITS, STRENGTHS, edit
 from im2latex.images import compare
 from im2latex.metrics.baselines import one_changed
-from im2latex.metrics.registry import text_scores
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from tests.images import published
 from tests.metrics.test_text import multi_bleu
+from tests.metrics.text_scores import text_scores
 
 EMBEDDED = Path(__file__).parents[2] / "data/raw/sample/formulas.txt"
 LABELS = Path(__file__).parents[3] / "shared/data/im2latex100k_val.norm.txt"

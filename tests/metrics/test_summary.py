@@ -7,12 +7,12 @@ from pydantic import ValidationError
 from im2latex.errors import InputError
 from im2latex.images.arrays import Pixels
 from im2latex.metrics.baselines import one_changed, with_baselines
-from im2latex.metrics.registry import text_scores
 from im2latex.metrics.score import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize, summarize_splits
 from im2latex.schemas import PREDICTIONS
 from tests.fakes import FakeGlyphs
 from tests.metrics.drawings import DrawnRenderer, drawing
+from tests.metrics.text_scores import text_scores
 
 PARAMS = EvaluateParams(resamples=50, length_edges=(1, 6))
 DOT, BAR = drawing("#"), drawing("###")

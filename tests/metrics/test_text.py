@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from im2latex.metrics.bootstrap import sum_columns
-from im2latex.metrics.registry import text_scores
 from im2latex.metrics.text import bleu, bleu_any_length, text_columns
+from tests.metrics.text_scores import text_scores
 
 WORDS = [r"\frac", "{", "}", "x", "^", "_", "2", r"\alpha", "+", "="]
 
