@@ -55,7 +55,7 @@ def measure(
     url = f"http://127.0.0.1:{port}"
     before = _scratch_folders()
     with tempfile.TemporaryFile("w+") as log:
-        command = [sys.executable, "-m", "im2latex.cli", "serve", "--quiet", "--port", str(port)]
+        command = [sys.executable, "-m", "im2latex", "serve", "--quiet", "--port", str(port)]
         server = subprocess.Popen(command, stderr=log)
         try:
             wait_until_ready(url, server)

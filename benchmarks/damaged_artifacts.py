@@ -131,7 +131,7 @@ def bombs() -> None:
         for what, path, arguments in _bombs(folder):
             size = path.stat().st_size
             started = time.monotonic()
-            child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "im2latex.cli", *arguments])
+            child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "im2latex", *arguments])
             _, status, usage = os.wait4(child, 0)
             results[what] = {
                 "bytes": size,

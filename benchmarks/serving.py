@@ -67,7 +67,7 @@ def measure(
     """Measure one client, then `clients` concurrent clients, each for `seconds`."""
     images = render_images(load(formulas, count))
     port = free_port()
-    command = [sys.executable, "-m", "im2latex.cli", "serve", "--quiet", "--port", str(port)]
+    command = [sys.executable, "-m", "im2latex", "serve", "--quiet", "--port", str(port)]
     server = subprocess.Popen(command + (["--checkpoint", str(checkpoint)] if checkpoint else []))
     url = f"http://127.0.0.1:{port}"
     try:

@@ -15,6 +15,17 @@ formulas catches it and counts its reason in the ledger.
 
 import errno
 
+_REASONS = {
+    "bad_definition": "a definition cannot be read: {}",
+    "control_character": "{} is a control character",
+    "forbidden_command": "{} is forbidden",
+    "non_ascii": "{} is not ASCII, and no command is known for it",
+    "not_allowed": "{} is not allowed",
+    "unreadable_definition": "a definition after {} cannot be read",
+    "unresolved_conditional": "{} cannot be evaluated",
+}
+"""Sentences of the reasons whose detail is only a name."""
+_REASONS_ALONE = {"empty": "the formula is empty", "blank_line": "the formula has a blank line"}
 FULL_DISK = "the disk is full; make room and run the same command again"
 
 
@@ -64,14 +75,20 @@ class LatexError(Im2LatexError):
     """One formula is refused.
 
     `reason` is a fixed short name that the ledger counts, such as "unbalanced_group"; `detail` says what it was;
-    `position` is the offset in characters into the formula as given, or None where none can be named.
+    `position` is the offset in characters into the formula as given, or None where none can be named. `str(error)` says
+    the same as `sentence` in words, without the name of the reason.
     """
 
     def __init__(self, reason: str, detail: str = "", position: int | None = None) -> None:
         self.reason = reason
         self.detail = detail
         self.position = position
-        super().__init__(self.sentence)
+        super().__init__(reason, detail, position)
+
+    def __str__(self) -> str:
+        words = _REASONS.get(self.reason, "{}").format(self.detail) if self.detail else ""
+        place = f" at character {self.position}" if self.position is not None else ""
+        return (words or _REASONS_ALONE.get(self.reason, self.reason.replace("_", " "))) + place
 
     @property
     def sentence(self) -> str:

@@ -1,5 +1,7 @@
 """Errors carry facts and say them in one sentence."""
 
+import pickle
+
 import pytest
 
 from im2latex.errors import ArtifactError, Im2LatexError, InputError, LatexError, ParamsError, ToolError, UsageError
@@ -14,7 +16,21 @@ from im2latex.errors import ArtifactError, Im2LatexError, InputError, LatexError
     ],
 )
 def test_a_refused_formula(error: LatexError, sentence: str) -> None:
-    assert str(error) == sentence
+    assert error.sentence == sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (LatexError("empty"), "the formula is empty"),
+        (LatexError("unbalanced_group", "no { for this }", 3), "no { for this } at character 3"),
+        (LatexError("not_allowed", r"\foo", 0), r"\foo is not allowed at character 0"),
+        (LatexError("too_long", position=0), "too long at character 0"),
+    ],
+)
+def test_a_refused_formula_in_words(error: LatexError, words: str) -> None:
+    assert str(error) == words
+    assert str(pickle.loads(pickle.dumps(error))) == words
 
 
 def test_wrong_usage_exits_2_and_failed_work_1() -> None:

@@ -14,6 +14,7 @@ import yaml
 
 from docs.generate.numbers.tables import ROOT
 from docs.generate.parameters import cell, params
+from im2latex.cli.options import argument_usage
 
 # Command line
 
@@ -43,16 +44,11 @@ def cli() -> str:
             if parameter.name == "help":
                 continue
             optional = parameter.param_type_name == "option"
-            spelled = ", ".join([*parameter.opts, *parameter.secondary_opts]) if optional else _argument(parameter)
+            spelled = ", ".join([*parameter.opts, *parameter.secondary_opts]) if optional else argument_usage(parameter)
             rows.append(f"| `{spelled}` | {_default(parameter)} | {cell(parameter.help or '')} |")
         if len(rows) > 2:
             parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)
-
-
-def _argument(parameter: Any) -> str:
-    name = (parameter.metavar or parameter.name.upper()).replace("|", " or ")  # a pipe would end the cell
-    return name if parameter.required else f"[{name.strip('[]')}]"
 
 
 def _default(parameter: Any) -> str:

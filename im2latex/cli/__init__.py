@@ -6,9 +6,11 @@ import what they need when they run, so that `im2latex --help` imports none of t
 
 import sys
 from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
+from im2latex import __version__
 from im2latex.cli import compare, formulas, inspect, predict, serve, vocab
 from im2latex.cli.options import CommandWithRenames, GroupWithRenames
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
@@ -17,11 +19,28 @@ from im2latex.extras import install_hint
 app = typer.Typer(
     cls=GroupWithRenames,
     help="Images of formulas to LaTeX: a reproducible data pipeline, models and honest scores.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"im2latex {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of `im2latex` before the command."""
+
 
 for command in (
     formulas.generate,

@@ -183,7 +183,7 @@ def _score_run(predictions: pa.Table, images: bool = True) -> pa.Table:
 
 def gate(
     base: Annotated[
-        str | None, typer.Argument(metavar="[BASE]", help="run to compare with; default: origin/main, or main")
+        str | None, typer.Argument(metavar="BASE", help="run to compare with; default: origin/main, or main")
     ] = None,
     score: Annotated[
         list[str] | None, typer.Option("--score", help="score to check; default: the headline metrics")
@@ -196,7 +196,7 @@ def gate(
     resamples: Annotated[int, typer.Option("--resamples", min=1, help="bootstrap resamples")] = 1000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="seed of the bootstrap")] = 0,
     markdown: Annotated[
-        str | None, typer.Option("--markdown", metavar="FILE|-", help="write the table as Markdown")
+        str | None, typer.Option("--markdown", metavar="FILE", help="write the table as Markdown; - is standard output")
     ] = None,
 ) -> None:
     """Fail where a score is significantly worse than in BASE.

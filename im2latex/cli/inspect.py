@@ -22,7 +22,7 @@ PARAMS_FILE = Path("params.yaml")
 def inspect(
     file: Annotated[Path, typer.Argument(help="a .parquet file of the project")],
     sample: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="formula_id of one sample, or its first characters")
+        str | None, typer.Argument(metavar="ID", help="formula_id of one sample, or its first characters")
     ] = None,
     rows: Annotated[int, typer.Option("-n", "--rows", min=0, help="first rows to show")] = 3,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="write the image of the sample to this file")] = None,
@@ -109,7 +109,7 @@ class Setting(NamedTuple):
 
 def params(
     preset: Annotated[
-        str | None, typer.Argument(metavar="[PRESET]", help="show the training settings with this preset")
+        str | None, typer.Argument(metavar="PRESET", help="show the training settings with this preset")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print an object: key to value and origin")] = False,
 ) -> None:

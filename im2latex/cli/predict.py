@@ -33,7 +33,7 @@ def predict(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="IMAGE...",
+            metavar="IMAGE",
             help="images of one formula each: PNG, JPEG, WebP, ...; folders, patterns; - is standard input; "
             "all pages of FILE.pdf, or one: FILE.pdf#2",
         ),

@@ -101,8 +101,10 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         known = content.vocabulary
         vocabulary = Vocabulary(known.tokens, known.counts, known.merges)
         network = load_network(content.model, len(vocabulary), folder / "model.safetensors")
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ArtifactError(f"{error.filename or folder}: no checkpoint here; run `dvc repro train`") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise ArtifactError(
+            f"{folder}: {_missing(folder)}; name the folder of a trained model, or train one with `dvc repro train`"
+        ) from None
     except (ArtifactError, ParamsError, OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{folder}: damaged checkpoint ({error}); run `dvc repro train`") from None
     return Checkpoint(
@@ -116,6 +118,14 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         content.images,
         tuple(Ancestor(one.weights, one.dataset_hash, one.samples) for one in content.started_from),
     )
+
+
+def _missing(folder: Path) -> str:
+    """What a folder lacks of a checkpoint."""
+    if not folder.is_dir():
+        return "is not a folder" if folder.exists() else "no such folder"
+    absent = [name for name in ("checkpoint.json", "model.safetensors") if not (folder / name).is_file()]
+    return f"this folder has no {' and no '.join(absent)}"
 
 
 class _VocabularyContent(Params):

@@ -1,12 +1,16 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from im2latex.cli.options import RENAMED_COMMANDS, RENAMED_OPTIONS
+from im2latex import __version__
+from im2latex.cli.options import RENAMED_COMMANDS, RENAMED_OPTIONS, STAGES
 from tests.cli.test_cli import Command, command
 
 __all__ = ["command"]
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED_COMMANDS.items())
@@ -25,6 +29,39 @@ def test_the_old_name_of_an_option_names_the_new_one(command: Command, verb: str
         code, out, error = command(*(["vocab"] if verb == "build" else []), verb, *arguments)
         assert (code, out) == (2, "")
         assert error == f"im2latex: the option {old} is named {new} now; use {new}\n"
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_the_name_of_a_stage_names_the_command_to_run(command: Command, stage: str) -> None:
+    code, out, error = command(stage)
+    assert (code, out) == (2, "")
+    assert error.endswith(f"run: dvc repro {stage}\n")
+    assert (ROOT / "pipeline" / f"{stage}.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("verb", "usage"),
+    [
+        ("compare", "[OPTIONS] A [B]"),
+        ("predict", "[OPTIONS] [IMAGE]..."),
+        ("extract", "[OPTIONS] PAPERS..."),
+        ("score", "[OPTIONS] REFERENCES HYPOTHESES"),
+    ],
+)
+def test_usage_lines(command: Command, verb: str, usage: str) -> None:
+    code, out, _ = command(verb, "-h")
+    assert code == 0
+    assert out.splitlines()[0].endswith(f" {verb} {usage}")
+    assert "<" not in out
+
+
+def test_the_version(command: Command) -> None:
+    assert command("--version")[:2] == (0, f"im2latex {__version__}\n")
+
+
+def test_the_package_is_a_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "im2latex", "--version"], check=True, capture_output=True, text=True)
+    assert done.stdout == f"im2latex {__version__}\n"
 
 
 def test_after_two_dashes_an_old_name_is_an_argument(command: Command) -> None:

@@ -77,7 +77,7 @@ def test_standard_input(command: Command, folder: Path) -> None:
     ("arguments", "code", "said"),
     [
         ((), 2, "no input"),
-        (("--checkpoint", "nowhere", "a.png"), 1, "no checkpoint here"),
+        (("--checkpoint", "nowhere", "a.png"), 1, "nowhere: no such folder"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(

@@ -169,7 +169,7 @@ def test_without_a_checkpoint_it_says_so(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("im2latex.inference.predictor.RELEASED", tmp_path / "none")
     with pytest.raises(ArtifactError, match="no released model"):
         load()
-    with pytest.raises(ArtifactError, match="no checkpoint here"):
+    with pytest.raises(ArtifactError, match=r"no checkpoint\.json and no model\.safetensors"):
         load(tmp_path)
 
 

@@ -208,14 +208,18 @@ def test_finite_weights_that_give_no_finite_scores_are_an_error(folder: Path, be
 
 
 def test_no_checkpoint_is_one_sentence(folder: Path, tmp_path: Path) -> None:
-    for place in (tmp_path / "none", folder / CONTENT, folder / CONTENT / "x"):
-        with pytest.raises(ArtifactError, match="no checkpoint here"):
+    for place, lacks in (
+        (tmp_path / "none", "no such folder"),
+        (folder / CONTENT, "is not a folder"),
+        (folder / CONTENT / "x", "no such folder"),
+    ):
+        with pytest.raises(ArtifactError, match=lacks):
             load_checkpoint(place)
     (folder / WEIGHTS).unlink()
-    with pytest.raises(ArtifactError, match=r"model\.safetensors: no checkpoint here"):
+    with pytest.raises(ArtifactError, match=r"no model\.safetensors"):
         load_checkpoint(folder)
     (folder / WEIGHTS).mkdir()
-    with pytest.raises(ArtifactError, match=r"model\.safetensors: no checkpoint here"):
+    with pytest.raises(ArtifactError, match=r"no model\.safetensors"):
         load_checkpoint(folder)
 
 

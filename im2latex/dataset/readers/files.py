@@ -37,6 +37,8 @@ LISTED_LINE_END = re.compile(rb"\r?\n")
 _TOO_LONG = "\0"
 """Placeholder of a CSV record that is too long; other lines hold no NUL."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_SPREADSHEETS = frozenset((".xlsx", ".xls", ".ods"))
 _SNIFFED = 8192
 """Bytes of a file of unknown format that are searched for a NUL, which no text holds."""
 
@@ -71,10 +73,16 @@ def read_file(path: Path) -> Iterator[FormulaRow]:
 def read_as_lines(path: Path) -> str | None:
     """Return the notice that a file of unknown format is read as lines of text, or None for a known format."""
     kind = file_format(path)
-    if kind in FORMATS or not path.is_file():
+    if kind in FORMATS or kind in _SPREADSHEETS or not path.is_file():
         return None
     what = f"the suffix '{kind}' names no format" if kind else "the name has no suffix"
     return f"{path}: {what}; read as text, one formula per line"
+
+
+def refuse_spreadsheet(path: Path) -> None:
+    """Raise `InputError` where a file is a spreadsheet, with the next step."""
+    if file_format(path).lower() in _SPREADSHEETS:
+        raise InputError(f"{path}: is a spreadsheet; export it as CSV with commas and a column 'formula'")
 
 
 def file_format(path: Path) -> str:
@@ -99,6 +107,7 @@ def _read_txt(path: Path) -> Iterator[FormulaRow]:
 
 def _read_unknown(path: Path) -> Iterator[FormulaRow]:
     """Read lines of a file of unknown format; raises `InputError` where it is binary."""
+    refuse_spreadsheet(path)
     with _open(path) as stream:
         head = stream.peek(_SNIFFED)[:_SNIFFED]
         if b"\0" in head and not head.startswith(_UTF16):
@@ -154,6 +163,11 @@ def _csv_rows(stream: IO[bytes], name: str) -> Iterator[FormulaRow]:
         if header is None:
             return
         if "formula" not in header:
+            separator = next((one for one in _OTHER_SEPARATORS if "formula" in "".join(header).split(one)), None)
+            if separator:
+                raise InputError(
+                    f"{name}:1: columns are separated by {_OTHER_SEPARATORS[separator]}; save the file with commas"
+                )
             raise InputError(f"{name}:1: no column 'formula'; the columns are {', '.join(header)}")
         begins_record = True
         for fields in reader:

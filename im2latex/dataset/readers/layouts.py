@@ -31,6 +31,7 @@ from im2latex.dataset.readers.files import (
     printable,
     read_file,
     read_lines,
+    refuse_spreadsheet,
     table_row,
 )
 from im2latex.errors import InputError
@@ -77,6 +78,8 @@ def _read_dataset(path: Path) -> Iterator[FormulaRow]:
     for layout in LAYOUTS:
         if (rows := layout(path)) is not None:
             return rows
+    for file in sorted(path.iterdir()):
+        refuse_spreadsheet(file)
     raise InputError(f"{path}: holds no {', '.join(FORMATS)} file; put one formula per line into formulas.txt")
 
 

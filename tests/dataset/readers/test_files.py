@@ -238,3 +238,22 @@ def test_a_pair_of_json_files_names_images_and_formulas(tmp_path: Path) -> None:
     (tmp_path / "NAME2ID.json").write_text("[1]")
     with pytest.raises(InputError, match="expected an object"):
         list(read_raw_formulas(tmp_path))
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
+def test_a_csv_file_with_another_separator_names_it(tmp_path: Path, separator: str, name: str) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(f"id{separator}formula\n1{separator}x^2\n")
+    with pytest.raises(InputError, match=f"separated by {name}"):
+        list(read_file(path))
+
+
+@pytest.mark.parametrize("name", ["f.xlsx", "f.ods"])
+def test_a_spreadsheet_is_refused_with_the_next_step(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"PK\x03\x04\0")
+    assert read_as_lines(path) is None
+    with pytest.raises(InputError, match="spreadsheet; export it as CSV"):
+        list(read_file(path))
+    with pytest.raises(InputError, match="spreadsheet; export it as CSV"):
+        list(read_raw_formulas(tmp_path))

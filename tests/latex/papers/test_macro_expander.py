@@ -26,8 +26,9 @@ DOUBLING = "".join(rf"\def\{name}{{\{after}\{after}}}" for name, after in pairwi
 )
 def test_bombs_are_cut_off_in_time(bomb: str) -> None:
     started = time.monotonic()
-    with pytest.raises(LatexError, match="macro_bomb"):
+    with pytest.raises(LatexError) as caught:
         read_definitions(bomb + r"\def\z{xxxxxxxxxx}").expand(r"\a")
+    assert caught.value.reason == "macro_bomb"
     assert time.monotonic() - started < 2
 
 
@@ -42,8 +43,9 @@ def test_bombs_are_cut_off_in_time(bomb: str) -> None:
     ],
 )
 def test_a_missing_argument_is_a_reason(definition: str, use: str) -> None:
-    with pytest.raises(LatexError, match="macro_argument"):
+    with pytest.raises(LatexError) as caught:
         read_definitions(definition).expand(use)
+    assert caught.value.reason == "macro_argument"
 
 
 @given(

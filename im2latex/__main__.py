@@ -1,4 +1,4 @@
-"""`python -m im2latex.cli`."""
+"""`python -m im2latex`."""
 
 from im2latex.cli import main
 
