@@ -6,6 +6,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export DVC_NO_ANALYTICS := 1
 READY := .venv/.ready
 DOCS_READY := .venv/.docs-ready
+PLOTS_READY := .dvc/tmp/plots.html
 
 # wand finds Homebrew's ImageMagick by this variable.
 ifeq ($(shell uname),Darwin)
@@ -17,7 +18,7 @@ WORKERS ?= 2
 BENCH_FORMULAS ?= data/raw/sample/formulas.txt
 
 .PHONY: help setup styles repro test test-fast test-all coverage lint types docs wheel train evaluate serve docker small full \
-	accept-stopped lock bench-data bench-render bench-score bench-serve
+	accept-stopped lock plots bench-data bench-render bench-score bench-serve
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -68,6 +69,13 @@ docs: $(DOCS_READY) ## the documentation, into site/; warnings are errors
 $(DOCS_READY): $(READY)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
 	@touch $@
+
+plots: $(PLOTS_READY) ## the charts of DVC as dvc_plots/index.html, a page that opens without a network
+	dvc plots show
+
+$(PLOTS_READY): $(READY) setup/plots_template.py
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,plots]'
+	.venv/bin/python setup/plots_template.py
 
 wheel: $(READY) ## the package as dist/*.whl, checked
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build twine
