@@ -47,7 +47,7 @@ METHODS = {
     "greedy, constrained": (SearchParams(beam=1), True),
     "beam 5": (SearchParams(beam=5), False),
     "beam 5, constrained": (SearchParams(beam=5), True),
-    "beam 5, wu": (SearchParams(beam=5, length_normalization="wu"), False),
+    "beam 5, GNMT length penalty": (SearchParams(beam=5, length_normalization="gnmt"), False),
     "beam 6 in 3 groups": (SearchParams(beam=6, num_beam_groups=3), False),
 }
 

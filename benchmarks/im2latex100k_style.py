@@ -25,7 +25,7 @@ from im2latex.rendering.renderer import RenderParams, TexRenderer
 
 STYLES = {
     "amsmath": TemplateParams(),
-    "im2latex-100k": TemplateParams(sizes="kernel", line_width="390pt"),
+    "im2latex-100k": TemplateParams(sizes="latex", line_width="390pt"),
 }
 INK = 128
 

@@ -27,8 +27,9 @@ class SearchParams(Params):
     length_penalty: float = Field(
         default=1.0, ge=0, description="exponent of the length that divides a log probability; 0 for no division"
     )
-    length_normalization: Literal["mean", "wu"] = Field(
-        default="mean", description="length that divides a log probability: the tokens; or Wu et al. 2016, section 7"
+    length_normalization: Literal["mean", "gnmt"] = Field(
+        default="mean",
+        description="length that divides a log probability: the tokens (mean), or as in Google NMT (gnmt)",
     )
     num_beam_groups: int = Field(default=1, ge=1, description="groups of beams in diverse beam search; divides beam")
     diversity_penalty: float = Field(
@@ -38,8 +39,9 @@ class SearchParams(Params):
     @field_validator("length_penalty", mode="before")
     @classmethod
     def _is_a_number(cls, value: object) -> object:
-        if value in ("mean", "wu"):
-            raise ValueError(f"is a number now, the former alpha; set length_normalization: {value}")
+        if value in ("mean", "wu", "gnmt"):
+            name = "mean" if value == "mean" else "gnmt"
+            raise ValueError(f"is a number now, the former alpha; set length_normalization: {name}")
         return value
 
     @model_validator(mode="after")
@@ -68,7 +70,7 @@ def search(
 def length_normalized(params: SearchParams, hypothesis: Hypothesis) -> float:
     """The score that ranks hypotheses; the end token counts as a token.
 
-    `mean` with `length_penalty` 1 is the mean log probability of a token. `wu` is equation 14 of Wu et al. 2016
+    `mean` with `length_penalty` 1 is the mean log probability of a token. `gnmt` is equation 14 of Wu et al. 2016
     ("Google's Neural Machine Translation System") without its coverage penalty: the divisor is
     ((5 + length) / 6) ** length_penalty.
     """

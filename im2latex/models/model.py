@@ -87,7 +87,7 @@ class Network(nn.Module):
         return self.decoder.step(state, tokens)
 
     def hidden_matrices(self) -> list[nn.Parameter]:
-        """The weights between hidden features: matrices and kernels, without embeddings and output layers.
+        """The weights between hidden features: matrices and convolution kernels, without embeddings and output layers.
 
         Kernels over a single channel, those of the image itself, are excluded too: neighbouring pixels are alike, so
         that their gradient has few directions that deserve an equal step.

@@ -34,7 +34,7 @@ from im2latex.rendering.fonts import FONTS, FontSet
 
 MathStyle = Literal["displaystyle", "textstyle", "scriptstyle"]
 TexOutput = Literal["pdf", "dvi"]
-SymbolSizes = Literal["amsmath", "kernel"]
+SymbolSizes = Literal["amsmath", "latex"]
 LINE_WIDTH = r"^[1-9][0-9]*pt$"
 POINTS_PER_INCH = 72.27
 SP_PER_INCH = round(POINTS_PER_INCH * 65536)
@@ -128,7 +128,7 @@ _SAVE_KERNEL = rf"""\makeatletter
   \expandafter\let\csname im@\im@name\expandafter\endcsname\csname\im@robust\endcsname}}
 \makeatother
 """
-"""TeX code before the packages are loaded: saves the definitions of the kernel."""
+"""TeX code before the packages are loaded: saves the definitions of LaTeX itself (of its kernel)."""
 
 _RESTORE_KERNEL = r"""\makeatletter
 \@for\im@name:=\im@kernel\do{%
@@ -240,7 +240,7 @@ def preamble(template: TemplateParams, page: PageParams, output: TexOutput = "pd
     """The part of the document that is the same for all batches, up to and with \\begin{document}."""
     fonts = FONTS[template.fonts]
     loaded = _use_packages(template.packages)
-    if template.sizes == "kernel":
+    if template.sizes == "latex":
         loaded = f"{_SAVE_KERNEL}{loaded}{_RESTORE_KERNEL}"
     loaded += f"{_use_packages(fonts.packages)}{fonts.code}"
     return (

@@ -1,8 +1,8 @@
 """Styles: the fonts, font size, resolution, math style and rasterizer with which a formula is rendered.
 
-The base style is the renderer of params.yaml, and the only one of validation and test, so that scores are comparable.
-A training formula is rendered in the base style or in variants of it, selected by its id and their shares: the
-selection depends on no other formula, and a new variant moves no formula between the old ones.
+The base style is `render.renderer` of params.yaml. Validation and test have no other style, so that scores are
+comparable. A training formula is rendered in the base style or in variants of it, selected by its id and their shares:
+the selection depends on no other formula, and a new variant moves no formula between the old ones.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ class VariantParams(Params):
     dpi: int | None = Field(default=None, ge=20, le=1200, description="pixels per inch")
     math_style: MathStyle | None = Field(default=None, description="style of the formula, as of display or text")
     sizes: SymbolSizes | None = Field(
-        default=None, description="large symbols, dots and matrices, of amsmath or the kernel"
+        default=None, description="large symbols, dots and matrices, of amsmath, or of LaTeX without it"
     )
     line_width: str | None = Field(default=None, pattern=LINE_WIDTH, description="wider formulas are squeezed to it")
     equation_number: bool | None = Field(

@@ -95,7 +95,9 @@ class TrainParams(Params):
     loss_spike_factor: float = Field(
         default=0.0, ge=0, description="a loss above so many times the running median ends the run; 0: none does"
     )
-    ema_samples: int = Field(default=2000, ge=1, description="horizon of the moving average of the weights, in samples")
+    ema_samples: int = Field(
+        default=2000, ge=1, description="horizon of the exponential moving average (EMA) of the weights"
+    )
     batch_norm_samples: int = Field(
         default=0,
         ge=0,

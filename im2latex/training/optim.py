@@ -1,8 +1,8 @@
-"""Optimizers: Muon for hidden matrices and kernels, AdamW for all other weights.
+"""Optimizers: Muon for hidden matrices and convolution kernels, AdamW for all other weights.
 
-There is one optimizer for hidden matrices and kernels and one for all other weights, by default Muon and AdamW. Muon
-orthogonalizes the momentum of the gradient (Jordan et al. 2024, kellerjordan.github.io/posts/muon), at a step size
-matched to that of AdamW (Liu et al. 2025, arXiv 2502.16982).
+Both are defaults: each of the two groups of weights may have another optimizer. Muon orthogonalizes the momentum of the
+gradient (Jordan et al. 2024, kellerjordan.github.io/posts/muon), at a step size matched to that of AdamW (Liu et al.
+2025, arXiv 2502.16982).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,10 +21,10 @@ _STATE_KEYS = ("momentum", "momentum_buffer", "exp_avg", "exp_avg_sq", "step")
 
 
 class OptimizerParams(Params):
-    """Optimizers of the hidden matrices and kernels (`hidden`) and of all other weights (`others`)."""
+    """Optimizers of the hidden matrices and convolution kernels (`hidden`) and of all other weights (`others`)."""
 
     hidden: Literal["muon", "adamw", "adam", "sgd"] = Field(
-        default="muon", description="optimizer of hidden matrices and kernels"
+        default="muon", description="optimizer of hidden matrices and convolution kernels"
     )
     hidden_learning_rate: float = Field(default=0.006, gt=0, description="its peak learning rate")
     others: Literal["adamw", "adam", "sgd"] = Field(default="adamw", description="optimizer of all other weights")
@@ -38,7 +38,9 @@ class OptimizerParams(Params):
         description="data type of Muon's Newton-Schulz iteration; auto: bfloat16 where precision is bf16-mixed",
     )
     weight_decay: float = Field(
-        default=0.01, ge=0, description="weight decay of hidden matrices and kernels; an L2 penalty with Adam and SGD"
+        default=0.01,
+        ge=0,
+        description="weight decay of `hidden`; an L2 penalty with Adam and SGD",
     )
     others_weight_decay: float = Field(default=0.0, ge=0, description="weight decay of all other weights")
 

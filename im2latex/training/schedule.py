@@ -1,4 +1,7 @@
-"""Learning rate schedules: warm-up, then one of six kinds of decay."""
+"""Learning rate schedules: warm-up, then one of six kinds of decay.
+
+WSD is warm-up, stable, decay (Hu et al. 2024, arXiv 2404.06395): a constant rate with a decay at the end.
+"""
 
 import math
 from typing import Literal

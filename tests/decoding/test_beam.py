@@ -111,7 +111,7 @@ def test_penalties() -> None:
     one = Hypothesis([4] * 7, -4.0, True)
     assert length_normalized(SearchParams(beam=2), one) == -0.5
     assert length_normalized(SearchParams(beam=2, length_penalty=0), one) == -4.0
-    assert length_normalized(SearchParams(beam=2, length_normalization="wu", length_penalty=1), one) == pytest.approx(
+    assert length_normalized(SearchParams(beam=2, length_normalization="gnmt", length_penalty=1), one) == pytest.approx(
         -4 * 6 / 13
     )
 

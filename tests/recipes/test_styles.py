@@ -36,7 +36,7 @@ USUAL, ALL = _styles("dataset/overrides.yaml"), _styles("styles/all.yaml")
 @pytest.mark.parametrize("styles", [USUAL, ALL])
 def test_a_fifth_each_is_drawn_as_the_benchmark_and_in_text_style(styles: list[RenderStyle]) -> None:
     total = sum(style.share for style in styles)
-    assert sum(style.share for style in styles if _template(style, "sizes") == "kernel") >= total / 5
+    assert sum(style.share for style in styles if _template(style, "sizes") == "latex") >= total / 5
     assert sum(style.share for style in styles if _template(style, "math_style") in ("textstyle", None)) >= total / 5
     assert len(styles) > 12
 

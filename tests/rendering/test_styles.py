@@ -39,11 +39,11 @@ def test_a_variant_changes_what_it_names_and_keeps_lengths_on_paper() -> None:
 
 
 def test_a_variant_sets_style_sizes_line_and_rasterizer() -> None:
-    variant = {"name": "old", "sizes": "kernel", "line_width": "390pt", "math_style": "textstyle"}
+    variant = {"name": "old", "sizes": "latex", "line_width": "390pt", "math_style": "textstyle"}
     styles = check({"variants": [variant | {"rasterizer": "pdfium", "share": 2}]}, StylesParams, "styles")
     base, style = all_styles(RenderParams(), styles)
     _, old = tex_render_params([base, style])
-    assert (old.template.sizes, old.template.line_width) == ("kernel", "390pt")
+    assert (old.template.sizes, old.template.line_width) == ("latex", "390pt")
     assert (old.template.math_style, old.rasterizer, style.share) == ("textstyle", "pdfium", 2)
     assert (base.renderer, base.share) == (RenderParams(), 1)
 

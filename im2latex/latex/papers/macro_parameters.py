@@ -92,6 +92,6 @@ def xparse_parameters(specification: str) -> tuple[Parameter, ...]:
             default, position = (NO_VALUE, position) if kind.islower() else read_argument(specification, position)
             found.append(Parameter("optional", marks, tuple(tokens(default))))
         elif kind not in "+!":
-            raise LatexError("bad_definition", f"argument kind {kind}", position)
+            raise LatexError("bad_definition", f"argument type {kind}", position)
         position = skip_spaces(specification, position)
     return tuple(found)

@@ -85,7 +85,7 @@ def test_images_are_those_of_a_document_without_amsmath(size: str) -> None:
     formulas = list(_formulas())
     pairs = [(formula, formula) for formula in formulas] + list(MATRICES)
     plain = TemplateParams(class_options=size, packages=(), definitions=False)
-    kept = TemplateParams(class_options=size, sizes="kernel")
+    kept = TemplateParams(class_options=size, sizes="latex")
     wanted = _drawn(plain, [old for old, _ in pairs])
     found = _drawn(kept, [new for _, new in pairs])
     assert [old for (old, _), one in zip(pairs, wanted, strict=True) if one is None] == []
@@ -102,7 +102,7 @@ def test_commands_of_amsmath_still_work() -> None:
         r"\begin{smallmatrix} a \\ b \end{smallmatrix} \tfrac{1}{2} \boldsymbol{\alpha} \mathbb{R}",
         r"\begin{pmatrix*}[r] -1 \\ 2 \end{pmatrix*}",
     ]
-    drawn = TexRenderer(RenderParams(template=TemplateParams(sizes="kernel"), rasterizer="pdfium")).render(formulas)
+    drawn = TexRenderer(RenderParams(template=TemplateParams(sizes="latex"), rasterizer="pdfium")).render(formulas)
     assert [(one.reason, one.detail) for one in drawn] == [(None, "")] * len(formulas)
 
 
