@@ -1,6 +1,7 @@
 """A toy dataset whose images spell their tokens: each token is a column of bars."""
 
 import io
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,19 @@ from im2latex.schemas import SAMPLES, formula_id
 from im2latex.training.config import TrainParams
 
 LETTERS = "abcdef"
+SMALL_MODEL = {
+    "encoder": {
+        "name": "conv",
+        "channels": [4, 8, 16],
+        "blocks": [0, 1, 1],
+        "features": 32,
+        "heads": 2,
+        "layers": 1,
+        "dropout": 0.1,
+    },
+    "decoder": {"name": "transformer", "features": 32, "heads": 2, "layers": 2, "dropout": 0.1},
+}
+"""Parameters of a network that is fast on a CPU."""
 SHAPES = np.array([[16, 32, 4], [32, 64, 8]])
 
 
@@ -71,18 +85,7 @@ def values() -> dict[str, object]:
     return {
         "preset": None,
         "seed": 3,
-        "model": {
-            "encoder": {
-                "name": "conv",
-                "channels": [4, 8, 16],
-                "blocks": [0, 1, 1],
-                "features": 32,
-                "heads": 2,
-                "layers": 1,
-                "dropout": 0.1,
-            },
-            "decoder": {"name": "transformer", "features": 32, "heads": 2, "layers": 2, "dropout": 0.1},
-        },
+        "model": deepcopy(SMALL_MODEL),
         "batches": {"max_images": 10, "max_pixels": 20_000, "max_tokens": 200},
         "augmentation": {"contrast": 0.2, "brightness": 0.05, "noise": 0.02},
         "budget": {"samples": 60},

@@ -76,8 +76,9 @@ def training_summary(engine: TrainingEngine) -> str:
     lines += [
         f"for one image {tuple(images.shape)} and {tokens.shape[1]} tokens; "
         f"{sum(weight.numel() for weight in state.average.parameters()):,} weights in all",
-        f"{len(dataset):,} samples in {len(batches):,} batches per epoch; {params.gradient_accumulation} batches per "
-        f"step, divided among {engine.fabric.world_size} processes on {engine.fabric.device.type}, {params.precision}",
+        f"{len(dataset):,} samples in {len(batches):,} batches per epoch",
+        f"gradient accumulation {params.gradient_accumulation}, world size {engine.fabric.world_size}, "
+        f"device {engine.fabric.device.type}, precision {params.precision}",
         f"{_budget(engine, len(batches))}; {state.seen:,} samples done",
     ]
     return "\n".join(lines)

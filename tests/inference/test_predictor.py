@@ -19,21 +19,9 @@ from im2latex.training.dataset import Shape
 from im2latex.types import Candidate, Prediction
 from tests.fakes import FakeRenderer
 from tests.images.typed import typed
+from tests.toy_fixtures import SMALL_MODEL
 
-MODEL = ModelParams.model_validate(
-    {
-        "encoder": {
-            "name": "conv",
-            "channels": [4, 8, 16],
-            "blocks": [0, 1, 1],
-            "features": 32,
-            "heads": 2,
-            "layers": 1,
-            "dropout": 0.1,
-        },
-        "decoder": {"name": "transformer", "features": 32, "heads": 2, "layers": 2, "dropout": 0.1},
-    }
-)
+MODEL = ModelParams.model_validate(SMALL_MODEL)
 IMAGES = [typed("x = 1", 40), typed("a + b", 25), 255 - typed("x = 1", 40), typed("long, long", 90)]
 BLANK = np.full((30, 50), 255, np.uint8)
 
