@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from im2latex.images.crop import crop_ink, stroke_width
+from im2latex.images.crop import crop_ink
 from im2latex.images.font_size import estimate_font_size
 from im2latex.images.foreground import estimate_ink
 from tests.images.typed import typed
@@ -11,12 +11,6 @@ def ink(text: str, em: float) -> np.ndarray:
     found = crop_ink(estimate_ink(typed(text, em)))
     assert found is not None
     return found
-
-
-def test_the_width_of_a_stroke_is_that_of_a_bar() -> None:
-    bar = np.zeros((40, 400), np.float32)
-    bar[17:23] = 1
-    assert stroke_width(bar) == pytest.approx(6, rel=0.05)
 
 
 @pytest.mark.parametrize("text", ["ax + b = c, y' < 12 i", "x = 1", "A", "x"])

@@ -1,14 +1,11 @@
 import shutil
-from pathlib import Path
 
 import pytest
 
 from im2latex.rendering import doctor
 from im2latex.rendering.document import TemplateParams
-from im2latex.rendering.rasterizers import imagemagick
 from im2latex.rendering.renderer import RenderParams
 from im2latex.sandbox import process, sandbox
-from im2latex.sandbox.resource_limits import ProcessLimits
 
 
 @pytest.mark.needs_tex
@@ -69,17 +66,6 @@ def test_missing_programs_are_reported_with_a_remedy(monkeypatch: pytest.MonkeyP
             assert not check.installed
         assert not check.works
         assert check.remedy
-
-
-def test_debians_policy_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "ImageMagick-6"
-    folder.mkdir()
-    (folder / "policy.xml").write_text('<policymap>\n  <policy domain="coder" rights="none" pattern="PDF" />\n')
-    monkeypatch.setattr(imagemagick, "_POLICY_FOLDER", tmp_path)
-    rasterizer = imagemagick.ImageMagick(ProcessLimits())
-    assert "forbids PDF" in rasterizer.note()
-    (folder / "policy.xml").write_text("<policymap/>")
-    assert rasterizer.note() == ""
 
 
 def test_the_sandbox_is_tested_and_its_absence_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,6 @@
-from collections import Counter
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
 import pytest
 import torch
 
@@ -65,51 +63,3 @@ def test_the_way_follows_from_device_and_memory(shards: Path) -> None:
     epochs = BucketBatchSampler(samples, PARAMS, seed=1)
     assert BatchLoader(samples, epochs, meta, 1).placement == "device"
     assert BatchLoader(samples, epochs, meta, 0).placement == "segments"
-
-
-def test_an_epoch_holds_every_sample_once(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
-    epochs = BucketBatchSampler(samples, PARAMS, seed=1)
-    length = len(bucket_batches(samples, PARAMS))
-    for epoch in range(3):
-        batches = [epochs[epoch * length + place] for place in range(length)]
-        assert Counter(index for batch in batches for index in batch) == Counter(range(len(samples)))
-
-
-def test_epochs_differ_and_repeat_from_the_seed(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
-    length = len(bucket_batches(samples, PARAMS))
-    first, again, other = (BucketBatchSampler(samples, PARAMS, seed) for seed in (1, 1, 2))
-    order = [first[place] for place in range(2 * length)]
-    assert order[:length] != order[length:]
-    assert order == [again[place] for place in range(2 * length)]
-    assert order[:length] != [other[place] for place in range(length)]
-    assert first[1] == order[1]
-
-
-def test_batches_keep_to_the_budgets(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
-    for batch in bucket_batches(samples, PARAMS, [1]):
-        shape = samples.shapes[samples.bucket[batch[0]]]
-        assert len({samples.bucket[index] for index in batch}) == 1
-        assert len(batch) <= 4
-        assert len(batch) * shape.height * shape.width <= 5000
-    tight = BatchParams(max_images=4, max_pixels=512, max_tokens=8)
-    assert all(len(batch) == 1 for batch in bucket_batches(samples, tight))
-
-
-def test_shuffled_batches_bring_labels_of_like_length_together(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
-
-    def padded(batches: list[list[int]]) -> int:
-        return sum(len(batch) * max(len(samples.tokens[index]) for index in batch) for batch in batches)
-
-    assert np.mean([padded(bucket_batches(samples, PARAMS, [seed])) for seed in range(20)]) < 0.95 * padded(
-        bucket_batches(samples, PARAMS)
-    )
-
-
-def test_a_choice_of_samples_is_cut_likewise(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
-    batches = bucket_batches(samples, PARAMS, indices=[1, 4, 5, 17])
-    assert sorted(index for batch in batches for index in batch) == [1, 4, 5, 17]

@@ -4,7 +4,6 @@ from typing import get_args
 
 import pytest
 
-from im2latex.rendering.rasterizers import pgm_worker
 from im2latex.rendering.rasterizers.registry import RASTERIZERS, RasterizerName
 from im2latex.sandbox.process import packages_of
 
@@ -23,7 +22,3 @@ def test_every_program_has_its_packages(name: RasterizerName) -> None:
     }
     assert rasterizer.programs or rasterizer.wheels
     assert rasterizer.remedy()
-
-
-def test_the_policy_of_imagemagick_allows_pdf_and_nothing_that_is_not_needed() -> None:
-    assert "{PDF,GRAY}" in pgm_worker._POLICY

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from im2latex.images.crop import crop_ink, stroke_width
+from tests.images.typed import typed
+
+WIDE_INK = (1 - typed(margin=60) / 255).astype(np.float32)
+ALONE = crop_ink(WIDE_INK)
+
+
+def same(ink: np.ndarray) -> bool:
+    found = crop_ink(ink)
+    return found is not None and ALONE is not None and np.array_equal(found, ALONE)
+
+
+def test_the_crop_holds_all_ink_and_little_else() -> None:
+    assert ALONE is not None
+    rows, columns = np.nonzero(WIDE_INK)
+    assert abs(ALONE.shape[0] - np.ptp(rows) - 1) <= 4
+    assert abs(ALONE.shape[1] - np.ptp(columns) - 1) <= 4
+    assert ALONE.sum() > 0.999 * WIDE_INK.sum()
+
+
+def test_more_paper_on_any_side_changes_nothing() -> None:
+    assert same(np.pad(WIDE_INK, ((0, 300), (7, 41))))
+
+
+def test_a_speck_far_away_is_left_out() -> None:
+    specked = WIDE_INK.copy()
+    specked[2:4, 5:7] = 1
+    assert same(specked)
+
+
+def test_the_dark_edge_of_a_scan_is_left_out() -> None:
+    edged = WIDE_INK.copy()
+    edged[:, :6] = 1
+    edged[-4:] = 0.8
+    assert same(edged)
+
+
+def test_what_belongs_to_the_formula_stays() -> None:
+    for text in ("i", "x'", "a, b.", "j . . .", "x =", "a            ."):
+        pixels = typed(text, margin=30)
+        ink = (1 - pixels / 255).astype(np.float32)
+        found = crop_ink(ink)
+        assert found is not None
+        assert found.sum() > 0.98 * ink.sum(), text
+
+
+def test_a_bar_from_end_to_end_over_a_letter_stays() -> None:
+    letter = (1 - typed("x", margin=0) / 255).astype(np.float32)
+    barred = np.pad(letter, ((9, 0), (0, 0)))
+    barred[:3] = 1
+    found = crop_ink(barred)
+    assert found is not None
+    assert found.shape == barred.shape
+
+
+def test_blank_paper_has_no_crop() -> None:
+    assert crop_ink(np.zeros((20, 30), np.float32)) is None
+
+
+def test_the_width_of_a_stroke_is_that_of_a_bar() -> None:
+    bar = np.zeros((40, 400), np.float32)
+    bar[17:23] = 1
+    assert stroke_width(bar) == pytest.approx(6, rel=0.05)
