@@ -2,7 +2,7 @@ r"""Tokens that render the same image at the training resolution: python -m benc
 
 Every symbol, and every command with one argument applied to a letter, is rendered as a training image in several
 contexts (alone, between letters, in a script, beside brackets and signs) and font sets at 12 pt. Two tokens are `same`
-where all these images are equal, so that no model can tell them apart, and `near` where they have the same size and
+where all these images are equal, so that no model can distinguish them, and `near` where they have the same size and
 differ in little ink. Spaces are compared by the width they add, in pixels of a training image.
 
 writes  benchmarks/results/indistinguishable.json

@@ -13,4 +13,4 @@ export PATH="$PWD/.venv/bin:$PATH"
 im2latex verify
 dvc metrics diff --md "$base" workspace > scores.md
 cat scores.md
-im2latex gate "$base" # fails where a score is worse by more than luck explains
+im2latex gate "$base" # fails where a score is significantly worse

@@ -181,7 +181,7 @@ def check(values: Any, kind: type[P], where: str) -> P:
 def check_keys(values: Any, kind: type[Params], where: str) -> None:
     """Raise `ParamsError` for a key that `kind` does not have, also where its value is null.
 
-    A class that lets null stand for another default removes such keys before pydantic sees them.
+    A class in which null means another default removes such keys before pydantic sees them.
     """
     unknown = {key: 0 for key, value in values.items() if value is None} if isinstance(values, Mapping) else {}
     for key in sorted(unknown.keys() - kind.model_fields.keys()):
@@ -215,7 +215,7 @@ def _sentence(item: Any, kind: type[Params], where: str) -> str:
 def _walk(kind: type[Params], location: tuple[int | str, ...]) -> tuple[list[str], Iterable[str]]:
     """The steps to a value as the user writes them, and the keys that are allowed beside it.
 
-    pydantic puts the name of a union's member among the steps, which stands in no file; it is left out.
+    pydantic puts the name of a union's member among the steps, which is in no file; it is left out.
     """
     members: list[type[BaseModel]] = [kind]
     steps: list[str] = []

@@ -26,7 +26,7 @@ _REASONS = {
 }
 """Sentences of the reasons whose detail is only a name."""
 _REASONS_ALONE = {"empty": "the formula is empty", "blank_line": "the formula has a blank line"}
-FULL_DISK = "the disk is full; make room and run the same command again"
+FULL_DISK = "the disk is full; free some space and run the same command again"
 
 
 def is_full(error: OSError) -> bool:

@@ -2,7 +2,7 @@
 
 A fingerprint covers the definitions that are reachable from an entry point, across the modules of this repository:
 statements that run at import count whenever their module is imported; a function, class or constant counts when a
-name that counts refers to it; a data file of a package counts when its name stands in code that counts. Where a
+name that counts refers to it; a data file of a package counts when its name is in code that counts. Where a
 reference cannot be followed, more counts rather than less: a module that is used as a value, or named in a string,
 counts as a whole.
 

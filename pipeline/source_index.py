@@ -45,7 +45,7 @@ class Statement:
     uses: list[str] = field(default_factory=list)
     """Names and dotted names in it, such as `np.array`; each may refer to a definition or an import."""
     strings: list[str] = field(default_factory=list)
-    """Short strings in it, which may name a module or a data file; `*` stands for the values of an f-string."""
+    """Short strings in it, which may name a module or a data file; `*` matches the values of an f-string."""
     imports: list[tuple[str, str | None, str]] = field(default_factory=list)
     """Imports in it: module, name or None for the module itself, local name."""
 

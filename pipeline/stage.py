@@ -1,7 +1,7 @@
 """Frame of a DVC stage: parameters, output folder, ledger, manifest and command line.
 
 reads   params.yaml                      the section of the stage
-        reports/code/<stage>.txt         the fingerprint that DVC knows; a stage with other code is refused
+        reports/code/<stage>.txt         the fingerprint that DVC recorded; a stage with other code is refused
 writes  data/<stage>/                    emptied first
         reports/ledger/<stage>.json      what came in, what was kept, why the rest was dropped
         reports/manifest/<stage>.json    SHA-256, rows and schema of every artifact, written last

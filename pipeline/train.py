@@ -7,7 +7,7 @@ writes  data/train/model.safetensors, checkpoint.json
         data/train/log.jsonl, samples.jsonl   losses and scores, and a few predictions, by samples seen
         reports/train/                        the learning curves, for `dvc plots`
         <state>/train/<key>/                  state of the run, and its checkpoints last/ and best/: training_state.py
-        <cache>/tensorboard/, <cache>/wandb/  where trainer.loggers asks for them
+        <cache>/tensorboard/, <cache>/wandb/  where trainer.loggers enables them
 
 DVC deletes outputs before a run and takes exit 0 for success. So only a finished run writes outputs, a stopped one
 exits 1, and its state stays in IM2LATEX_STATE, else the cache, where the next `dvc repro` finds it. The state of a

@@ -107,7 +107,7 @@ class Drawing(Params):
         ),
     ],
 )
-def test_a_union_told_apart_by_name_is_told_as_it_is_written(values: object, sentence: str) -> None:
+def test_errors_in_a_discriminated_union_use_the_written_keys(values: object, sentence: str) -> None:
     with pytest.raises(ParamsError) as caught:
         check(values, Drawing, "p")
     assert str(caught.value) == sentence
@@ -124,13 +124,13 @@ class Pair(Params):
         return self
 
 
-def test_a_rule_of_a_whole_section_is_told_without_its_values() -> None:
+def test_an_error_of_a_whole_section_omits_its_values() -> None:
     with pytest.raises(ParamsError, match="^p: low must not be above high$"):
         check({"low": 2, "high": 1}, Pair, "p")
 
 
 class Defaults(Params):
-    """A class where null stands for another default."""
+    """A class in which null means another default."""
 
     rate: float | None = None
     count: int | None = None

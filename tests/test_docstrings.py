@@ -1,4 +1,4 @@
-"""Public methods have a docstring, unless they override a method that has one (ruff's D102 cannot tell them apart)."""
+"""Public methods have a docstring, unless they override a method that has one (ruff's D102 cannot distinguish them)."""
 
 import importlib
 import inspect

@@ -18,7 +18,7 @@ from im2latex.extras import install_hint
 
 app = typer.Typer(
     cls=GroupWithRenames,
-    help="Images of formulas to LaTeX: a reproducible data pipeline, models and honest scores.",
+    help="Images of formulas to LaTeX: a reproducible data pipeline, models and scores.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,

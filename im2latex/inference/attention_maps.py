@@ -57,7 +57,7 @@ def attention_rows(
 
 
 def _overlaps(axis: AxisGeometry, count: int, length: int) -> Tensor:
-    """The share of each of `count` grid cells that lies in each of the equal parts of `length` pixels: (parts, count).
+    """The share of each of `count` grid cells that is in each of the equal parts of `length` pixels: (parts, count).
 
     A cell at the edge counts as all within the image; a single one, such as a strip, spans the whole axis.
     """

@@ -161,7 +161,7 @@ class Predictor:
         return predictions
 
     def _page(self, pixels: NDArray[np.uint8]) -> Pixels:
-        """The preprocessed image in the middle of the smallest page (H, W) of the shapes that the model knows."""
+        """The preprocessed image in the middle of the smallest page (H, W) of the shapes of the checkpoint."""
         page: Pixels = pad_to_bucket(self.checkpoint.shapes, preprocess(pixels, self.input_spec).pixels)[0, 0].numpy()
         return page
 

@@ -1,7 +1,7 @@
 """Cancellation of a call in a thread, from outside of it.
 
-The call is made in `Cancellation.active()`. Inside it, whoever computes for long calls `check` from time to time, and
-whoever waits for a file descriptor waits with `ready`; both raise `CallCancelledError` once it is cancelled. A call
+The call is made in `Cancellation.active()`. Inside it, long computations call `check` from time to time, and
+code that waits for a file descriptor calls `ready`; both raise `CallCancelledError` once it is cancelled. A call
 without a `Cancellation` runs to its end.
 """
 

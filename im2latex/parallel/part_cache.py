@@ -82,7 +82,7 @@ class Job:
         except OSError as error:
             raise ToolError(
                 f"{path.parent}: a result cannot be written ({error.strerror}); finished parts are kept: "
-                "make room and run the same command again"
+                "free some space and run the same command again"
             ) from error
         return path
 

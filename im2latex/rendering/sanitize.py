@@ -7,7 +7,7 @@ be named by the user: a command of `normalizer.commands`, of a package that the 
 `extra_preamble`.
 
 *Does it close what it opens?* Braces are counted as TeX counts them (escapes and comments respected), environments
-must nest, and no math shift may stand outside braces: so a formula that typesets without error cannot end the box that
+must nest, and no math shift may be outside braces: so a formula that typesets without error cannot end the box that
 holds it. One that provokes errors might; the group around each formula (`document.body`) bounds what it can do then.
 """
 

@@ -31,7 +31,7 @@ IMAGE_COLUMNS = ("image", "before", "after")
 """Columns that hold images."""
 
 MIN_PREFIX = 6
-"""Fewest characters of a formula_id that may stand for the whole; pages and messages show twelve."""
+"""Fewest characters of a formula_id that may abbreviate the whole; pages and messages show twelve."""
 
 ArtifactRow = dict[str, Any]
 

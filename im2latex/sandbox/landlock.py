@@ -16,7 +16,7 @@ from im2latex.sandbox.libc import checked, libc
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_DIR, _REMOVE_FILE = (1 << bit for bit in range(6))
 _MAKE_DIR, _MAKE_REG, _TRUNCATE, _IOCTL_DEV = 1 << 7, 1 << 8, 1 << 14, 1 << 15
-_FILE_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many of the lowest bits a version knows
+_FILE_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many of the lowest bits a version has
 _NET_FROM_ABI, _ALL_NET = 4, 0b11  # bind and connect of TCP
 _SCOPES_FROM_ABI, _ALL_SCOPES = 6, 0b11  # abstract UNIX sockets and signals
 _READ = _EXECUTE | _READ_FILE | _READ_DIR

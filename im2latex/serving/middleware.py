@@ -7,7 +7,7 @@ body.
 `AllowedHostMiddleware` protects against DNS rebinding: a web page can let its own name resolve to a loopback or private
 address and then read the responses of a server there; its requests have that name as Host. Accepted are the names of
 loopback, the address that the server listens on, and the names that the user allows. A server on all addresses also
-accepts any IP address, since that needs no DNS; Starlette's `TrustedHostMiddleware` knows lists of names only.
+accepts any IP address, since that needs no DNS; Starlette's `TrustedHostMiddleware` accepts lists of names only.
 """
 
 import asyncio
@@ -149,7 +149,7 @@ class LimitMiddleware:
 
 
 class _ResponseSender:
-    """Sends messages with the security headers; knows whether a response has started."""
+    """Sends messages with the security headers; records whether a response has started."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

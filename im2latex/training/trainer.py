@@ -5,7 +5,7 @@ reads, writes  <folder>/state.pt            so that a stopped run can be resumed
 writes         <folder>/last/, best/        checkpoints, usable while the run continues
 
 Validation, saving and signals wait for the end of a step. The state is saved every few minutes, before and after each
-validation, and when a signal asks for it.
+validation, and when a signal requests it.
 """
 
 import hashlib
@@ -213,7 +213,7 @@ class Trainer:
         self.callback.on_validation(row, self._validation.examples)
 
     def _handle(self, request: Request, validated: bool) -> None:
-        """Save, then validate, then stop, as far as the request asks for it and it has not just been done."""
+        """Save, then validate, then stop, as far as it is requested and has not just been done."""
         if request and not validated:
             self.save()
         if request.validates and not validated:

@@ -49,13 +49,13 @@ def test_generate_is_seeded(command: Command) -> None:
     assert command("generate", "-n", "20", "--seed", "4")[1] != first
 
 
-def test_normalize_answers_every_line(command: Command) -> None:
+def test_normalize_has_a_line_of_output_per_line(command: Command) -> None:
     code, out, _ = command("normalize", stdin=b"\\frac12\r\n}{\n\nx^2\xe9\nx^2")
     assert code == 0
     assert out.splitlines() == ["\\frac { 1 } { 2 }", "", "", "", "x ^ { 2 }"]
 
 
-def test_normalize_says_why(command: Command) -> None:
+def test_normalize_reports_reasons(command: Command) -> None:
     Path("f.jsonl").write_text('{"formula": "x^2", "id": "a"}\n{"formula": "}", "id": "b"}\n{"x": 1}\n')
     code, out, _ = command("normalize", "f.jsonl", "--json")
     rows = [json.loads(line) for line in out.splitlines()]

@@ -35,7 +35,7 @@ def test_folders_and_patterns_are_sorted() -> None:
     assert levels("**/2*.png", "some/10.png") == [wanted[1], wanted[0]]
 
 
-def test_a_file_whose_name_looks_like_a_pattern() -> None:
+def test_a_file_whose_name_is_also_a_pattern() -> None:
     Image.new("L", (4, 3), 90).save("a[1].png")
     assert levels("a[1].png") == [("a[1].png", 90)]
 

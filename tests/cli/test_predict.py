@@ -48,7 +48,7 @@ def test_a_bad_file_leaves_a_blank_line_and_a_sentence(command: Command, folder:
     assert "no ink" in err
 
 
-def test_json_names_all_there_is_to_know(command: Command, folder: Path) -> None:
+def test_json_has_every_field(command: Command, folder: Path) -> None:
     code, out, _ = command("predict", "--checkpoint", "model", "--json", "-n", "3", "a.png", "blank.png")
     assert code == 1
     good, bad = (json.loads(line) for line in out.splitlines())
@@ -80,7 +80,7 @@ def test_standard_input(command: Command, folder: Path) -> None:
         (("--checkpoint", "nowhere", "a.png"), 1, "nowhere: no such folder"),
     ],
 )
-def test_what_is_wrong_is_one_sentence(
+def test_wrong_usage_is_one_sentence(
     command: Command, folder: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     found, out, err = command("predict", *arguments)

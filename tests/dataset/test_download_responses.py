@@ -99,7 +99,7 @@ def test_an_odd_answer_is_one_sentence(server: Server, tmp_path: Path, answer: b
     assert not (tmp_path / "SHA256SUMS").exists()
 
 
-def test_without_length_and_checksum_nothing_is_taken(server: Server, tmp_path: Path) -> None:
+def test_without_length_and_checksum_nothing_is_accepted(server: Server, tmp_path: Path) -> None:
     server.answer = response()
     with pytest.raises(InputError, match="announces no length, and no checksum was published"):
         download("unpublished", tmp_path / "1", server.url)
@@ -110,13 +110,15 @@ def test_without_length_and_checksum_nothing_is_taken(server: Server, tmp_path: 
     assert (tmp_path / "2" / "a.lst").read_bytes() == BODY
 
 
-@pytest.mark.parametrize(("told", "taken"), [(f"bytes */{len(BODY)}", True), ("bytes */7", False), ("", False)])
-def test_a_partial_file_that_is_whole_is_taken_only_for_what_it_is(
-    server: Server, tmp_path: Path, told: str, taken: bool
+@pytest.mark.parametrize(
+    ("content_range", "accepted"), [(f"bytes */{len(BODY)}", True), ("bytes */7", False), ("", False)]
+)
+def test_a_complete_partial_file_is_accepted_only_with_its_length(
+    server: Server, tmp_path: Path, content_range: str, accepted: bool
 ) -> None:
     (tmp_path / "a.lst.partial").write_bytes(BODY)
-    server.answer = response(b"", "416 Range Not Satisfiable", Content_Range=told)
-    if taken:
+    server.answer = response(b"", "416 Range Not Satisfiable", Content_Range=content_range)
+    if accepted:
         assert download("unpublished", tmp_path, server.url)[0].read_bytes() == BODY
     else:
         with pytest.raises(InputError, match="file has changed since the partial download"):

@@ -50,7 +50,7 @@ def test_pieces_fill_what_is_left() -> None:
     rows = [["a", "b", "c"], ["a", "b", "d"], ["a", "b"], ["c", "a"]]
     vocabulary = Vocabulary.fit(rows, params)
     assert vocabulary.tokens[4:] == ["a", "b", "c", "a b"]
-    assert vocabulary.counts == {"a": 1, "b": 0, "c": 2, "a b": 3}, "as often as the entry stands in the labels"
+    assert vocabulary.counts == {"a": 1, "b": 0, "c": 2, "a b": 3}, "as often as the entry is in the labels"
     assert vocabulary.encode(["c", "a", "b", "d", "b"]) == [6, 7, 3, 5]
     assert vocabulary.decode([1, 6, 7, 3, 2, 7]) == ["c", "a", "b", "<unk>"]
     small = Vocabulary.fit(rows, VocabularyParams(type="bpe", min_frequency=1, max_size=8))

@@ -88,7 +88,7 @@ def test_the_length_is_bounded(network: Network, params: SearchParams) -> None:
         assert all(not one.finished and len(one.tokens) == 6 for one in hypotheses)
 
 
-def test_the_best_stands_first_and_none_twice(network: Network) -> None:
+def test_the_best_is_first_and_none_is_repeated(network: Network) -> None:
     favour_the_end(network, 0.5)
     for params in (PLAIN, SearchParams(beam=4, num_beam_groups=4, diversity_penalty=0.0)):
         for hypotheses in beam(network, IMAGES, 12, params):

@@ -97,7 +97,7 @@ def test_a_walk_through_boxes_ends_in_a_formula_that_parses(
 def test_exactly_what_the_automaton_reads_is_allowed(
     grammars: dict[Vocabulary, GrammarConstraint], vocabulary: Vocabulary
 ) -> None:
-    """With room enough, along a random formula."""
+    """Along a random formula, with a sufficient maximum length."""
     random = np.random.default_rng(3)
     grammar = grammars[vocabulary]
     state = grammar.initial_state(1, torch.device("cpu"))

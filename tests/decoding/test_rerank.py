@@ -78,7 +78,7 @@ def test_each_distinct_hypothesis_is_drawn_once() -> None:
 
 
 @pytest.mark.needs_tex
-def test_a_rendered_image_is_told_from_one_that_differs_by_a_digit() -> None:
+def test_images_that_differ_by_a_digit_do_not_match() -> None:
     renderer = TexRenderer()
     formula, other = r"\frac { 1 } { x ^ { 2 } }", r"\frac { 1 } { x ^ { 3 } }"
     pixels = renderer.render([formula])[0].pixels

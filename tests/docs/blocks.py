@@ -1,4 +1,4 @@
-"""Code blocks of the documentation, with the comments that stand before them.
+"""Code blocks of the documentation, with the comments before them.
 
 <!-- not run: REASON -->    the block is checked for names, but not run
 <!-- slow -->               run by `make test-all` only

@@ -26,7 +26,7 @@ _REAL = {"mkdir", "cp", "cat", "tar"}
 
 
 class Interpreter:
-    """The current folder is a project; `extra` stands where the example says `"$@"`; `download` provides a dataset."""
+    """The current folder is a project; `extra` replaces `"$@"` of the example; `download` provides a dataset."""
 
     def __init__(self, extra: str = "", download: Callable[[str], None] | None = None) -> None:
         self.extra, self.download = extra, download

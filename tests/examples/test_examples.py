@@ -1,4 +1,4 @@
-"""Every example does what it says, on a miniature: few formulas, the smallest model, and a stand-in for DVC."""
+"""Every example runs on few formulas, with the smallest model and a substitute for DVC."""
 
 import io
 import json
@@ -41,7 +41,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def sample(project: Path) -> Path:
-    """The project with an embedded dataset of its own, so few formulas that many tokens stand in one split only."""
+    """The project with an embedded dataset of its own, so few formulas that many tokens are in one split only."""
     (project / "data/raw/sample").mkdir()
     (project / "data/raw/sample/formulas.txt").write_text("\n".join(generate(60, 5)))
     set_value("filter.unknown_tokens=keep")

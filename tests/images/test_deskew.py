@@ -44,7 +44,7 @@ def test_upright_formulas_are_not_touched() -> None:
     assert deskew(ink) is ink
 
 
-def test_few_symbols_are_not_touched_whatever_they_look_like() -> None:
+def test_few_symbols_are_left_unchanged() -> None:
     rising = np.zeros((60, 60), np.float32)
     for place in range(40):
         rising[10 + place // 4 : 13 + place // 4, 10 + place] = 1

@@ -21,7 +21,7 @@ def test_twice_the_image_is_twice_the_type(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["ax + b = c, y' < 12 i", "f(x) = 3x - 4"])
-def test_a_line_of_letters_tells_its_size(text: str) -> None:
+def test_the_font_size_of_a_line_of_letters(text: str) -> None:
     """The type is none of those that were fitted, and letters of one nominal size differ."""
     assert estimate_font_size(ink(text, 30)).em == pytest.approx(30, rel=0.3)
 

@@ -50,7 +50,7 @@ def test_any_ink_on_any_paper(ink: tuple[int, int, int], paper: tuple[int, int, 
 
 @pytest.mark.parametrize("level", [0, 255])
 def test_transparent_paper_differs_from_the_ink(level: int) -> None:
-    hidden = np.full_like(TYPED, 77)  # what stands behind full transparency means nothing
+    hidden = np.full_like(TYPED, 77)  # pixels behind full transparency have no meaning
     ink = np.where(TYPED < 255, level, hidden).astype(np.uint8)
     assert off(estimate_ink(np.dstack([ink, ink, ink, 255 - TYPED]))) < 0.01
 

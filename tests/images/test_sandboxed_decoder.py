@@ -1,4 +1,4 @@
-"""The decoder process: what it refuses, what it survives, and what ends it."""
+"""The sandboxed decoder process: refused files, damaged files, and the end of the process."""
 
 import ast
 import os

@@ -55,7 +55,7 @@ class Looking(Network):
 
 
 def test_a_cell_becomes_its_place_in_the_image() -> None:
-    """Pools of 32 pixels divide an image evenly; it lies in the upper left of a page of ten rows."""
+    """Pools of 32 pixels divide an image evenly; it is in the upper left of a page of ten rows."""
     network = Looking(check(load_preset("i2l-nopool-small")["model"], ModelParams, "model"), 12)
     maps = attention_maps(network, torch.zeros(1, 1, 64, 128, dtype=torch.uint8), torch.tensor([[20, 5, 0, 0]]))
     assert maps.shape == (1, 4, 2, 4)
@@ -65,7 +65,7 @@ def test_a_cell_becomes_its_place_in_the_image() -> None:
     assert maps[0, 3].nonzero().tolist() == [[0, 0]]
 
 
-def test_cells_around_pixels_lie_half_a_step_higher() -> None:
+def test_cells_around_pixels_are_half_a_step_higher() -> None:
     """A cell of the family `fast` is around the first of its eight pixels, so that half of it is in the part before."""
     network = Looking(check(load_preset("fast-small")["model"], ModelParams, "model"), 12)
     maps = attention_maps(network, torch.zeros(1, 1, 64, 128, dtype=torch.uint8), torch.tensor([[8 + 2, 0]]))
@@ -75,7 +75,7 @@ def test_cells_around_pixels_lie_half_a_step_higher() -> None:
     assert maps[0, 1].sum() == 1
 
 
-def test_what_was_read_is_looked_up_token_by_token(
+def test_attention_maps_match_the_predicted_tokens(
     network: Network, model: ModelParams, vocabulary: Vocabulary
 ) -> None:
     checkpoint = Checkpoint(network, model, vocabulary, [Shape(16, 40, 4)], "a1", {}, {})

@@ -60,7 +60,7 @@ def test_without_reranking_the_first_hypothesis_is_the_prediction(trained: Path,
     assert found.hypotheses["same_image"].null_count == found.hypotheses.num_rows > found.num_images == 10
 
 
-def test_the_hypothesis_that_looks_like_the_image_is_taken(trained: Path, shards: Path) -> None:  # noqa: F811
+def test_the_hypothesis_that_matches_the_image_is_selected(trained: Path, shards: Path) -> None:  # noqa: F811
     plain = predict_split(trained, shards, "val", check(BEAM, PredictParams, "test"))
     samples = InMemoryDataset(shards, "val")
     wanted = {row["formula_id"]: row for row in plain.hypotheses.to_pylist() if row["rank"] == 1}

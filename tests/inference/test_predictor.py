@@ -143,7 +143,7 @@ def test_half_precise_weights_are_read(predictor: Predictor, tmp_path: Path) -> 
         assert one.confidence == pytest.approx(other.confidence, rel=0.02)
 
 
-def test_the_first_of_the_candidates_can_be_the_one_that_looks_alike() -> None:
+def test_reranking_moves_the_matching_candidate_to_the_front() -> None:
     right, wrong = Candidate("a b", 0.4), Candidate("a c", 0.5)
     drawn = FakeRenderer().render(["a b"])[0].pixels
     assert drawn is not None

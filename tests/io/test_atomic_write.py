@@ -31,7 +31,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_a_full_disk_is_told_as_one(
+def test_a_full_disk_is_reported_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, free: int, kind: type[Exception]
 ) -> None:
     path = tmp_path / "state.pt"

@@ -15,7 +15,7 @@ from im2latex.sandbox import process
 OF_OTHER_PACKAGES = frozenset(
     [r"\bcancel", r"\cancel", r"\xcancel", r"\mathbfcal", r"\mathsfit", r"\underaccent", r"\widebar", r"\widecheck"]
 )
-"""Commands that the normalizer knows and no package of the default template defines."""
+"""Commands that the normalizer parses and no package of the default template defines."""
 IN_BOXES_ALONE = frozenset([r"\depth", r"\height", r"\totalheight", r"\width"])
 DELIMITS = frozenset([r"\of"])
 
@@ -126,7 +126,7 @@ def test_packages_add_what_they_document() -> None:
     "formula",
     [r"x \label{\foo}", r"x \tag{\foo}", r"\color{\foo} x", r"\hspace{\foo} x", r"\begin{array}{c\foo} x \end{array}"],
 )
-def test_the_normalizer_asks_in_arguments_that_it_does_not_read(formula: str) -> None:
+def test_raw_arguments_are_checked_against_the_allowed_commands(formula: str) -> None:
     with pytest.raises(LatexError) as caught:
         parse(formula)
     assert caught.value.reason == "not_allowed"

@@ -25,7 +25,7 @@ def lengths(draw: st.DrawFn) -> str:
 
 @st.composite
 def contents(draw: st.DrawFn, depth: int = 2) -> str:
-    """What may stand in a box: no space, control words apart from letters."""
+    """Possible content of a box: no space, control words apart from letters."""
     inner = st.sampled_from(_PIECES)
     if depth:
         nested = contents(depth - 1)

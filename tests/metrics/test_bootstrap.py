@@ -29,7 +29,7 @@ def test_every_resample_is_as_large_as_the_set() -> None:
     assert (resample_sums(columns(3, 17), 20, seed=0)["count"] == 17).all()
 
 
-def test_the_score_of_the_set_lies_inside() -> None:
+def test_the_interval_contains_the_score() -> None:
     references = [f"a b c d e {n}" for n in range(80)]
     hypotheses = [f"a b c d {'x' if n % 3 else 'e'} {n}" for n in range(80)]
     data = text_columns(references, hypotheses)

@@ -69,7 +69,7 @@ def test_the_order_of_typesetting_decides_where_places_mislead() -> None:
     assert f1(reference, hypothesis) == pytest.approx(2 * 5 / 12), "the end moved as a whole, with its own a"
 
 
-def test_what_a_symbol_is_weighs_more_than_where_it_stands() -> None:
+def test_identity_weighs_more_than_position() -> None:
     reference = placed(p=0, q=30, r=60, x=900, y=930, z=960)
     assert f1(reference, placed(x=0, y=30, z=60, p=900, q=930, r=960)) == 1
 
@@ -189,7 +189,7 @@ def test_a_symbol_of_another_place_or_size_does_not_count(edges: tuple[float, fl
     assert found.cdm_strict == pytest.approx(5 / 6)
 
 
-def test_the_whole_may_stand_anywhere_and_within_the_tolerance_nothing_changes() -> None:
+def test_a_shift_of_the_whole_within_the_tolerance_changes_nothing() -> None:
     reference = row("abcdef")
     drawn = np.random.default_rng(0)
     for _ in range(50):

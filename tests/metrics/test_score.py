@@ -29,7 +29,7 @@ def test_symbols_are_compared_where_there_is_a_reader() -> None:
     assert table.schema == SCORES
     assert table["cdm"].to_pylist() == [0.75, 0.0]
     assert table["cdm_exact"].to_pylist() == [False, False]
-    assert table["cdm_strict"].to_pylist() == [0.5, 0.0], "the 2 stands elsewhere"
+    assert table["cdm_strict"].to_pylist() == [0.5, 0.0], "the 2 has another position"
     assert table["compiles"].null_count == 2
 
 

@@ -94,8 +94,8 @@ def test_the_sign_of_a_falling_score_is_turned() -> None:
     assert paired_bootstrap(b, a, scores, lower_is_better=("cer",), resamples=100)[0].p_worse > 0.95
 
 
-def test_systems_that_are_as_good_are_rarely_told_apart() -> None:
-    """Both err in the same share of samples, each by its own luck: 5 % of such pairs may be told apart, not more.
+def test_equal_systems_rarely_differ_significantly() -> None:
+    """Both err in the same share of samples, independently: at most 5 % of such pairs may differ significantly.
 
     Of 400 pairs that is 20; 31 or more have a probability of 1 % where 5 % is the truth.
     """
@@ -112,7 +112,7 @@ def test_systems_that_are_as_good_are_rarely_told_apart() -> None:
 
 
 def test_the_same_draws_make_pairs_sharper_than_intervals() -> None:
-    """Two systems that differ in a few samples are told apart though their own intervals overlap."""
+    """Two systems that differ in a few samples differ significantly although their own intervals overlap."""
     rights = np.arange(1000) % 2 == 0
     a, b = exact(rights), exact(rights & (np.arange(1000) >= 20))
     [one] = paired_bootstrap(a, b, {"exact": mean("exact")})
@@ -147,7 +147,7 @@ def test_rows_meet_by_formula_whatever_their_order() -> None:
     assert pair_rows(judged("a", "b"), judged("b", "a")).same_set
 
 
-def test_a_formula_that_stands_there_twice_is_paired_twice() -> None:
+def test_a_repeated_formula_is_paired_twice() -> None:
     found = pair_rows(judged("a", "b", "a", "a"), judged("a", "a"))
     assert (found.a.tolist(), found.b.tolist()) == ([0, 2], [0, 1])
     assert found.only_a == ("a", "b")

@@ -1,4 +1,4 @@
-"""Parts: computed once, in order, by any number of workers; a cache that survives a kill and notices damage."""
+"""Parts: computed once, in order, by any number of workers; the cache after a kill and after damage."""
 
 import errno
 import os

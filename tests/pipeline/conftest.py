@@ -45,7 +45,7 @@ TINY: dict[str, Any] = {
 
 
 def run(*stages: str, options: Sequence[str] = ()) -> None:
-    """Run stages as `python -m pipeline.<stage>` does, in this process, so that the stand-ins hold."""
+    """Run stages as `python -m pipeline.<stage>` does, in this process, so that the fakes apply."""
     arguments, sys.argv = sys.argv, [sys.argv[0], *options]
     try:
         _run(stages)

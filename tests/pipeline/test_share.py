@@ -1,4 +1,4 @@
-"""A colleague clones, pulls and has every artifact, without computing any; what is damaged there is named and mended.
+"""A colleague clones, pulls and has every artifact, without computing any; damage there is reported and repaired.
 
 The project is this repository's code and stages up to the shards, with a small dataset; git, DVC and TeX are real.
 """
@@ -134,7 +134,7 @@ def flip(path: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def test_damage_is_named_and_mended_as_the_sentences_say(origin: Path, clone: Path) -> None:
+def test_damage_is_reported_and_repaired_by_the_named_command(origin: Path, clone: Path) -> None:
     flipped, missing = Path("data/normalize/part-00000.parquet"), Path("data/filter/kept.parquet")
     flip(flipped)
     SHARD.write_bytes(SHARD.read_bytes()[:-100])

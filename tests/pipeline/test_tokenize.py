@@ -33,7 +33,7 @@ def test_pieces_and_merges_reach_the_labels(project: Path, set_params: Callable[
     assert json.loads(Path("reports/manifest/tokenize.json").read_text())["merged"] == {"x": merged}
 
 
-def test_the_vocabulary_knows_the_training_split_alone(
+def test_the_vocabulary_has_tokens_of_the_training_split_only(
     project: Path, set_params: Callable[[dict[str, Any]], None]
 ) -> None:
     set_params({"tokenize": {"vocabulary": {"type": "bpe", "min_frequency": 1}}})

@@ -98,13 +98,13 @@ def test_the_states_of_other_trainings_go_when_they_are_recorded() -> None:
     assert stopped.exists()
 
 
-def test_a_finished_training_of_other_code_is_not_taken_for_this(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_training_of_other_code_is_not_reused(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = finished("a", "1")
-    told: list[str] = []
+    messages: list[str] = []
     monkeypatch.setattr(training_state, "fingerprint", lambda module: "other code")
-    prepare(folder, BUDGET, 37, told.append)
+    prepare(folder, BUDGET, 37, messages.append)
     assert not kept(folder)
-    assert "training anew" in told[0]
+    assert "training anew" in messages[0]
 
 
 @pytest.mark.parametrize(("recorded", "limit", "stays"), [(True, 90, True), (True, 20, False), (False, 90, False)])
@@ -153,15 +153,15 @@ def test_a_folder_in_use_is_refused_with_the_process_that_uses_it() -> None:
     command = [sys.executable, "-c", HOLD, str(folder)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-    told: list[str] = []
+    messages: list[str] = []
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         message = f"process {holder.pid} trains there.*kill -USR1 {holder.pid}"
-        with pytest.raises(UsageError, match=message), locked(folder, told.append, 0.3):
+        with pytest.raises(UsageError, match=message), locked(folder, messages.append, 0.3):
             pass
         holder.kill()
-    assert len(told) == 1
+    assert len(messages) == 1
     with locked(folder, quiet, 10):
         assert (folder / "lock").read_text() == str(os.getpid())
 

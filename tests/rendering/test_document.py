@@ -14,7 +14,7 @@ def test_the_mark_is_in_no_formula_and_the_source_repeats() -> None:
     assert document.body(formulas[::-1], TemplateParams(), 24)[1] != mark
 
 
-def test_each_formula_stands_on_lines_of_its_own() -> None:
+def test_each_formula_has_lines_of_its_own() -> None:
     source, _ = document.body(["a % comment", "b\n+ c"], TemplateParams(math_style="textstyle"), 24)
     assert "{$\\textstyle\na % comment\n$}\\stopformula\\endgroup\n" in source
     assert "\nb\n+ c\n$}" in source

@@ -42,7 +42,7 @@ def test_each_set_is_in_the_table() -> None:
 
 @pytest.mark.needs_tex
 @pytest.mark.parametrize("fonts", [fonts for fonts in get_args(FontSet) if fonts != "times"])
-def test_bold_is_told_from_regular(fonts: FontSet) -> None:
+def test_bold_differs_from_regular(fonts: FontSet) -> None:
     letters = [[form % letter for form in ALPHABETS] for letter in LETTERS]
     symbols = [[symbol, rf"\boldsymbol{{{symbol}}}"] for symbol in SYMBOLS]
     groups = letters + symbols

@@ -22,7 +22,7 @@ def test_ink_fills_the_image_and_the_paper_is_white() -> None:
 
 
 @pytest.mark.parametrize("formula", ["\u2603", r"\begin{matrix} a & b \end{matrix}", r"\unknown { a }", "{" * 2000])
-def test_what_mathtext_does_not_know_is_refused_by_name(formula: str) -> None:
+def test_commands_unknown_to_mathtext_are_refused_by_name(formula: str) -> None:
     (drawn,) = renderer().render([formula])
     assert drawn.pixels is None
     assert drawn.reason == "not_understood"
@@ -48,7 +48,7 @@ def test_a_font_file_that_cannot_be_read_is_no_fault_of_the_formula(monkeypatch:
         renderer().render(["x"])
 
 
-def test_a_subscript_stands_below() -> None:
+def test_a_subscript_is_below() -> None:
     beside, below = renderer().render(["x x", "x _ { x }"])
     assert beside.pixels is not None
     assert below.pixels is not None

@@ -171,7 +171,7 @@ def test_rasterizers_draw_the_same_formulas(renderer: TexRenderer, rasterizer: s
         assert abs(float(ours.pixels.mean()) - float(theirs.pixels.mean())) < 12
 
 
-def test_identity_tells_what_decides_pixels(renderer: TexRenderer) -> None:
+def test_identity_changes_with_what_decides_pixels(renderer: TexRenderer) -> None:
     def identity(**changes: object) -> str:
         return TexRenderer(RenderParams.model_validate(changes)).identity
 
@@ -227,7 +227,7 @@ def test_one_formula_is_drawn_as_among_others(renderer: TexRenderer) -> None:
 
 
 @pytest.mark.needs_tex
-def test_an_equation_number_stands_to_the_right_and_the_formula_stays_as_it_is() -> None:
+def test_an_equation_number_is_to_the_right_of_the_unchanged_formula() -> None:
     formulas = ["x _ 1", r"\frac { a } { b }", r"{\color{red} y}"]
     plain = TexRenderer(RenderParams()).render(formulas)
     numbered = TexRenderer(RenderParams(template=document.TemplateParams(equation_number=True))).render(formulas)

@@ -90,7 +90,7 @@ def test_what_is_left_open_or_is_no_text_is_refused(formula: str, reason: str, p
         r"\begin{aligned}[%s] a \end{aligned}",
     ],
 )
-def test_what_is_not_on_the_list_is_refused_wherever_it_stands(command: str, place: str) -> None:
+def test_what_is_not_on_the_list_is_refused_at_any_position(command: str, place: str) -> None:
     source = place % command
     with pytest.raises(LatexError) as caught:
         sanitize.check_formula(source)
@@ -99,7 +99,7 @@ def test_what_is_not_on_the_list_is_refused_wherever_it_stands(command: str, pla
     assert command.startswith(caught.value.detail)
 
 
-def test_a_refusal_tells_the_word_and_its_place() -> None:
+def test_a_refusal_names_the_word_and_its_position() -> None:
     with pytest.raises(LatexError) as caught:
         sanitize.check_formula(r"a \def\x{}")
     assert caught.value.reason == "not_allowed"

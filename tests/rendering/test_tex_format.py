@@ -46,7 +46,7 @@ def test_several_may_build_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs_tex
-def test_a_bad_preamble_is_told(tmp_path: Path) -> None:
+def test_a_bad_preamble_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"refuses the preamble.*nosuchpackage"):
         tex_format.load("\\documentclass{article}\\usepackage{nosuchpackage}\n", tmp_path)
     assert list(tmp_path.iterdir()) == []

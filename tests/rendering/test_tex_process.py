@@ -50,7 +50,7 @@ def test_each_process_serves_one_formula(ready: TexRenderer) -> None:
     assert not before & {child.pid for child in tex_processes()}
 
 
-def test_one_that_died_waiting_is_replaced(ready: TexRenderer) -> None:
+def test_an_idle_process_that_ended_is_replaced(ready: TexRenderer) -> None:
     for child in tex_processes():
         os.kill(child.pid, signal.SIGKILL)
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)

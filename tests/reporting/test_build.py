@@ -135,7 +135,7 @@ def test_missing_and_damaged_metrics_say_what_to_do(project: Path) -> None:
         collect(*places)
 
 
-def test_ledgers_stand_in_the_order_of_the_pipeline(tmp_path: Path) -> None:
+def test_ledgers_are_in_the_order_of_the_pipeline(tmp_path: Path) -> None:
     for stage in ("bucket", "render", "normalize"):
         written(tmp_path / f"{stage}.json", {"seen": 1, "kept": 1, "dropped": 0, "reasons": {}})
     assert [ledger.stage for ledger in read_ledgers(tmp_path, reported_stages(ROOT))] == [

@@ -45,7 +45,7 @@ def test_a_run_is_equal_to_itself(a: Path) -> None:
     assert "60 formulas in both: 0 better in B, 0 worse, 60 equal" in shown(found)
 
 
-def test_a_worse_run_is_told_with_its_formulas(a: Path, tmp_path: Path) -> None:
+def test_a_worse_run_is_reported_with_its_formulas(a: Path, tmp_path: Path) -> None:
     found = compared(a, write_project(tmp_path / "b", predictions(wrong(3) | BAD), rate=0.2))
     outcomes = {one.name: one.outcome for one in found.scores}
     assert {outcomes[name] for name in ("bleu", "edit", "exact", "image_exact", "cer")} == {"worse"}

@@ -101,7 +101,7 @@ class Balance(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_padding_of_batches_is_told() -> None:
+def test_the_padding_of_batches_is_reported() -> None:
     page = render_page(CONTENT).decode()
     assert "one of 24 shapes" in page
     assert "<b>71.12 %</b> of their pixels" in page

@@ -51,7 +51,7 @@ def test_a_file_is_described(project: Path) -> None:
     assert "█▄" in printed(artifacts.overview(found, found.first(1), 80))
 
 
-def test_a_sample_is_told_as_every_stage_knows_it(project: Path) -> None:
+def test_a_sample_is_shown_with_the_values_of_every_stage(project: Path) -> None:
     found = Artifact.open(project / SHARD)
     rows = found.rows_of(SEVENTH)
     assert [row["latex"] for row in rows] == ["a ^ { 7 } + b"]

@@ -53,7 +53,7 @@ def test_frames_come_one_after_the_other() -> None:
     assert uses == [("0", "0"), ("1", "1"), ("2", "2")]
 
 
-def test_a_single_map_is_told_in_words() -> None:
+def test_a_single_map_has_a_text_description() -> None:
     assert "Token 3, }: 88 % from the left, 75 % from the top" in svg.attention_of_token(ATTENTION_MAP, 0, 2)
 
 

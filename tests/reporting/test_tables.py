@@ -37,7 +37,7 @@ from im2latex.reporting.tables import (
 PART = SubsetScore("0-20", 1200, 0.5, (0.4, 0.6))
 
 
-def test_metrics_stand_beside_their_intervals_and_controls() -> None:
+def test_metrics_are_shown_with_intervals_and_controls() -> None:
     metrics = {"cer": 0.25, "n": 1200, "intervals": {"cer": [0.2, 0.3]}, "blank": {"cer": 0.9}, "baselines": {}}
     assert scores_table(metrics).splitlines() == [
         "| Score | Model (n = 1,200) | 95 % interval | Blank image |",
@@ -60,7 +60,7 @@ def test_bars_in_cells_do_not_cut_them() -> None:
     assert markdown_table(["a|b"], []).startswith(r"| a\|b |")
 
 
-def test_padding_is_told_in_percent() -> None:
+def test_padding_is_shown_in_percent() -> None:
     assert padding_table(Padding(24, 0.7112, 0.7036)).splitlines()[-1] == "| 24 | 71.1 % | 70.4 % |"
 
 
@@ -76,7 +76,7 @@ def test_parts_have_a_table_for_each_way_to_part() -> None:
     assert len(sources.splitlines()) == 4
 
 
-def test_edits_of_all_kinds_stand_side_by_side() -> None:
+def test_edits_of_all_kinds_are_in_one_table() -> None:
     kinds = (ErrorCount("Same string", 3, True),)
     errors = ErrorSummary(kinds, (), 0, (("r", "c", 4),), (("|", 9), ("x", 1)), (("`", 2),))
     predictions, edits = errors_table(errors, 12).split("\n\n")
@@ -84,7 +84,7 @@ def test_edits_of_all_kinds_stand_side_by_side() -> None:
     assert edits.splitlines()[2:] == [r"| `r` | `c` | 4 | `\|` | 9 | `` ` `` | 2 |", "|  |  |  | `x` | 1 |  |  |"]
 
 
-def test_what_is_unknown_is_told_by_split() -> None:
+def test_unknown_tokens_are_counted_by_split() -> None:
     lines = coverage_table(VocabularyCoverage(217, (SplitCoverage("test", 400, 2, 9000, 3),), (), ())).splitlines()
     assert lines[0].startswith("| 217 entries |")
     assert lines[2] == "| test | 400 | 0.50 % | 0.03 % |"
@@ -108,7 +108,7 @@ METRICS: dict[str, Any] = BLOCK | {
 }
 
 
-def test_scores_stand_in_fixed_order_beside_the_controls() -> None:
+def test_scores_are_in_a_fixed_order_with_the_controls() -> None:
     found = score_rows(METRICS)
     assert [score.name for score in found] == ["exact", "bleu", "edit"]
     assert list(baseline_scores(METRICS)) == ["blank", "empty"]
@@ -131,7 +131,7 @@ def test_every_feature_and_kind_has_words() -> None:
     assert set(ERROR_LABELS) == set(metric_breakdown.ERROR_KINDS)
 
 
-def test_parts_stand_in_the_order_of_the_page_and_sources_only_where_there_are_any() -> None:
+def test_parts_are_in_page_order_and_sources_only_where_there_are_any() -> None:
     metrics = {"image_exact": 0.5, "exact": 0.4, "by_feature": {"matrix": block(0.3), "plain": block(0.6)}}
     (found,) = breakdowns(metrics)
     assert found.label == "Same image"

@@ -92,7 +92,7 @@ def test_processor_time_is_limited(python: Start) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_a_program_that_somebody_else_killed_tells_nothing(python: Start, number: signal.Signals) -> None:
+def test_a_program_killed_from_outside_raises_a_tool_error(python: Start, number: signal.Signals) -> None:
     with pytest.raises(ToolError, match=f"was killed by {number.name}.*IM2LATEX_WORKERS"):
         python(f"import os; os.kill(os.getpid(), {int(number)})")
 
@@ -124,7 +124,7 @@ def test_an_exception_of_ours_kills_the_program(tmp_path: Path) -> None:
     assert "sleep" not in names, "no child is left, not even one to be reaped"
 
 
-def test_the_program_dies_with_its_parent(tmp_path: Path) -> None:
+def test_the_program_ends_with_its_parent(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from im2latex.sandbox import process\n"
         f"process.run_process(['sh', '-c', 'echo $$ > pid; exec sleep 60'], cwd=Path({str(tmp_path)!r}),"

@@ -149,7 +149,7 @@ def test_nothing_is_left_behind_that_leads_elsewhere(
 
 
 @pytest.mark.parametrize("code", CALLS)
-def test_sockets_other_processes_and_the_kernel_are_out_of_reach(
+def test_sockets_other_processes_and_the_kernel_are_denied(
     attack: Callable[[str], process.CompletedProcess], code: str
 ) -> None:
     if " sys.exit(" in code and os.uname().machine != "x86_64":
@@ -189,7 +189,7 @@ def test_a_file_that_does_not_exist_may_be_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
-def test_bubblewrap_takes_the_place_of_landlock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bubblewrap_replaces_landlock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = sandbox._usable_bubblewrap()
     if found is None:
         pytest.skip("bubblewrap cannot create namespaces here")

@@ -12,7 +12,7 @@ from im2latex.serving.batching import DynamicBatcher, QueueFullError
 
 
 class Doubling:
-    """Doubles numbers; waits while told to; cannot double 13."""
+    """Doubles numbers; waits on request; cannot double 13."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []

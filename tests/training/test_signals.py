@@ -29,7 +29,7 @@ def test_a_second_sigint_cancels_the_first(capfd: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 @pytest.mark.parametrize("times", [1, 2, 3])
-def test_a_request_to_stop_stands_however_often_it_comes(number: signal.Signals, times: int) -> None:
+def test_a_repeated_request_to_stop_stays_in_force(number: signal.Signals, times: int) -> None:
     with signal_requests(aloud=False) as requests:
         for _ in range(times):
             os.kill(os.getpid(), number)

@@ -35,7 +35,7 @@ _BODY_LAST = re.compile(r"[+!\s]*b\s*$")
 def read_definition(command: str, source: str, position: int, macros: MacroTable, is_global: bool = False) -> int:
     r"""Parse the definition after `command`, from `position` on, and return its end; `position` where it is invalid.
 
-    `is_global` stands for TeX's `\global`.
+    `is_global` has the effect of TeX's `\global`.
     """
     macros.is_global = is_global or command in _GLOBAL
     try:

@@ -61,7 +61,7 @@ def plain(count: int) -> tuple[Parameter, ...]:
 
 
 def frozen(name: str) -> Macro:
-    """Return the macro that stands for a command of LaTeX itself."""
+    """Return the macro whose body is a command of LaTeX itself."""
     return Macro((), (name + FROZEN,))
 
 

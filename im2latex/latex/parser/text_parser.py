@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _WORD_SPACES = (Token(" "), Token("~"))
 _SENTENCE_GOES_ON = Token("\\@")
-"""Also stands for an empty formula: it prints nothing, separates its neighbors, and sets the space factor."""
+"""Also represents an empty formula: it prints nothing, separates its neighbors, and sets the space factor."""
 
 
 def text_items(nodes: list[LatexNode]) -> list[Item]:

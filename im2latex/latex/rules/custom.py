@@ -9,7 +9,7 @@ reads   a text file, one replacement per line; `%` begins a comment line
         a Python file with RULES, a tuple of `rules.registry.Rule`
 
 Both sides of a replacement are LaTeX, split by the lexer: `\mathrm{d}` is `\mathrm { d }`. An empty right side drops
-the left one. A synonym on the left stands for its canonical name. Left sides are matched in the normalized tokens from
+the left one. A synonym on the left means its canonical name. Left sides are matched in the normalized tokens from
 left to right, the longest first, and replaced tokens are not matched again; so chains (`a -> b`, `b -> c`) are resolved
 when the file is read, and cycles are errors.
 """

@@ -25,7 +25,7 @@ def load_preset(name: str) -> dict[str, Any]:
 def with_preset(values: dict[str, Any], default: str) -> dict[str, Any]:
     """Merge the explicit `values` of section `train` over those of their preset, by default the one named `default`.
 
-    A key that is null is not explicit; `preset: null` stands for no preset. Raises `ValueError` for an unknown one.
+    A key that is null is not explicit; `preset: null` means no preset. Raises `ValueError` for an unknown one.
     """
     explicit = {key: value for key, value in values.items() if value is not None or key == "preset"}
     name = explicit.get("preset", default)

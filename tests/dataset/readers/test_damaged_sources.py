@@ -158,7 +158,7 @@ def test_long_cells_of_csv(tmp_path: Path, lines: list[str], found: list[str]) -
     "lines", [[f'1,"{TOO_LONG}', 'x"'], ['1,"a', f'{TOO_LONG}"'], ['1,"a', TOO_LONG, 'b"'], ['1,"a', *[LONG] * 6, 'b"']]
 )
 def test_a_quoted_cell_that_is_too_long_ends_csv_with_its_line(tmp_path: Path, lines: list[str]) -> None:
-    """Where a quote is open, what follows cannot be told from the cell."""
+    """Where a quote is open, what follows cannot be distinguished from the cell."""
     (tmp_path / "a.csv").write_text("\n".join(["id,formula", "0,a", *lines, "2,b"]))
     rows = read_file(tmp_path / "a.csv")
     assert outcome([next(rows)]) == ["a"]

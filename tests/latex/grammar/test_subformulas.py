@@ -33,7 +33,7 @@ def texts(formula: str, most: int = 12) -> set[str]:
 
 
 @pytest.mark.parametrize("formula", [*BOUND, *generate(150, 5)])
-def test_runs_stand_alone(formula: str) -> None:
+def test_runs_are_complete_formulas(formula: str) -> None:
     row = parse(normalize(formula, NormalizerParams()))
     whole = "".join(write(row))
     for run in iter_subformulas(row, 12):

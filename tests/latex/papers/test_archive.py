@@ -121,7 +121,7 @@ def test_a_binary_file_is_no_source(tmp_path: Path) -> None:
 
 
 def tar(path: Path, *members: tuple[str, int, bytes, bytes]) -> Path:
-    """An archive of members of a name, a size as told, a type and a content, without a check of any."""
+    """An archive of members of a name, a declared size, a type and a content, without a check of any."""
     blocks = []
     for name, size, kind, content in members:
         info = tarfile.TarInfo(name)
@@ -149,11 +149,11 @@ def test_members_that_unpack_to_far_more_are_refused_while_they_are_read(
 
 
 def test_sparse_members_are_left_out(tmp_path: Path) -> None:
-    """A header of 512 bytes that stands for 19 million zeros."""
+    """A header of 512 bytes that declares 19 million zeros."""
     sparse = tarfile.TarInfo("sparse.tex")
     sparse.type = tarfile.GNUTYPE_SPARSE
     header = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
-    header[386:410] = b"%011o\0%011o\0" % (19_000_000, 0)  # where the only piece of data lies, and its length
+    header[386:410] = b"%011o\0%011o\0" % (19_000_000, 0)  # position of the only piece of data, and its length
     header[483:495] = b"%011o\0" % 19_000_000
     header[148:156] = b"%06o\0 " % (256 + sum(header) - sum(header[148:156]))
     good = tar(tmp_path / "a.tar.gz", GOOD)
@@ -176,7 +176,7 @@ def test_sparse_members_are_left_out(tmp_path: Path) -> None:
         [("a.tex", 10**6, FILE, b"x")],
     ],
 )
-def test_headers_that_lie_are_one_sentence(tmp_path: Path, members: list[tuple[str, int, bytes, bytes]]) -> None:
+def test_false_headers_are_one_sentence(tmp_path: Path, members: list[tuple[str, int, bytes, bytes]]) -> None:
     with pytest.raises(InputError):
         list(read_papers(tar(tmp_path / "a.tar.gz", *members)))
 

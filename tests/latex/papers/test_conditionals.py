@@ -150,7 +150,7 @@ def test_case_distinctions() -> None:
     "condition",
     [r"\ifdim\hsize>1pt", r"\ifvmode", r"\ifdraft", r"\ifx\some\thing", r"\ifhbox1", r"\some\ifcsname some\endcsname"],
 )
-def test_what_cannot_be_known_is_counted(condition: str) -> None:
+def test_unresolvable_conditionals_are_counted(condition: str) -> None:
     assert formulas(rf"{condition} $a$\else $b$\fi $c$") == ["a", "b", "c"]
     assert notes(rf"{condition} $a$\else $b$\fi $c$") == {"unresolved_conditional": 1}
 

@@ -11,7 +11,7 @@ def test_main_files() -> None:
     assert main_files({"a.tex": r"\input b", "b.tex": ""}) == ["a.tex"]
 
 
-def test_inputs_are_looked_for_beside_and_at_the_top() -> None:
+def test_inputs_are_searched_in_the_folder_of_the_file_and_at_the_top() -> None:
     files = {"sub/c.tex": "", "top.tex": ""}
     assert resolve("c", "sub/a.tex", files) == "sub/c.tex"
     assert resolve("top", "sub/a.tex", files) == "top.tex"

@@ -32,7 +32,7 @@ FIRST = [r"\sqrt", r"\mathop", r"\mathbin", r"\mathrel", r"\mathord"]
 
 
 def siblings(count: int, seed: int) -> list[str]:
-    """Formulas in which macros stand where arguments are due."""
+    """Formulas with macros as arguments."""
     rng = random.Random(seed)
 
     def argument() -> str:

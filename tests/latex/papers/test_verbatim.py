@@ -1,4 +1,4 @@
-"""Verbatim text, and text that only looks like it."""
+"""Verbatim text, and text similar to it."""
 
 import random
 
@@ -82,5 +82,5 @@ def test_siblings_urls(seed: int) -> None:
         (r"\includecomment{comment}\begin{comment}$x$\end{comment}", ["x"]),
     ],
 )
-def test_what_looks_like_it(source: str, found: list[str]) -> None:
+def test_text_similar_to_verbatim(source: str, found: list[str]) -> None:
     assert formulas(source) == found

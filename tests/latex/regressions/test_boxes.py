@@ -129,7 +129,7 @@ def test_centred_boxes_are_kept() -> None:
 
 
 @pytest.mark.parametrize("command", [r"\noalign\hrule", r"\noalign x", r"\noalign\frac", r"\noalign\alpha\beta"])
-def test_space_between_rows_stands_in_braces(command: str) -> None:
+def test_space_between_rows_is_in_braces(command: str) -> None:
     with pytest.raises(LatexError) as caught:
         parse(rf"\begin{{array}}{{c}} a \\ {command} {{b}} \end{{array}}")
     assert caught.value.reason == "forbidden_command"

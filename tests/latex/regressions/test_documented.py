@@ -117,7 +117,7 @@ def test_what_prints_is_accepted(kind: Callable[[Draw], str]) -> None:
 
 
 @pytest.mark.parametrize("inside", [r"\bigskip\bigskip x", r"\vskip 2pt x", r"\hbox{x}", r"\hrule height 2pt"])
-def test_only_space_and_rules_stand_between_rows(inside: str) -> None:
+def test_only_space_and_rules_are_allowed_between_rows(inside: str) -> None:
     with pytest.raises(LatexError) as refusal:
         normalize(rf"\begin{{matrix}} a \\ \noalign{{{inside}}} b \end{{matrix}}", NormalizerParams())
     assert refusal.value.reason == "forbidden_command"

@@ -41,7 +41,7 @@ def test_a_shared_form_follows_the_positions_wherever_they_lie(params: Attention
     torch.testing.assert_close(turned, weights.flip(1))
 
 
-def test_the_mlp_knows_positions_by_their_place() -> None:
+def test_the_mlp_attention_depends_on_the_position() -> None:
     attention = built(KINDS[2])
     weights, turned = (attention(STATE, attention.keys(memory)) for memory in (MEMORY, MEMORY.flip(1)))
     assert not torch.allclose(turned, weights.flip(1))

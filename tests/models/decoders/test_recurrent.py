@@ -28,8 +28,8 @@ def attention(model: Network, tokens: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("name", "place"), [("i2l-nopool-small", 2), ("wygiwys-small", 1)])
-def test_who_looks_first_does_not_know_the_token_yet(name: str, place: int) -> None:
-    """A changed second token moves the attention of its own row only where the LSTM steps before it looks."""
+def test_attention_before_the_cell_does_not_depend_on_the_token(name: str, place: int) -> None:
+    """A changed second token moves the attention of its own row only where the LSTM steps before the attention."""
     model = network(name)
     changed = TOKENS.clone()
     changed[0, 1] = 9
@@ -86,7 +86,7 @@ def test_there_is_a_state_of_each_size() -> None:
     assert all(not state.any() for state in states("zeros", MEMORY))
 
 
-def test_the_mean_knows_no_order_and_all_does() -> None:
+def test_the_mean_initial_state_ignores_order_and_all_does_not() -> None:
     turned = MEMORY.flip(1)
     torch.testing.assert_close(states("mean", turned), states("mean", MEMORY))
     assert not torch.allclose(states("all", turned)[0], states("all", MEMORY)[0])
@@ -108,7 +108,7 @@ def test_without_peepholes_it_is_the_usual_cell() -> None:
 
 @pytest.mark.parametrize(("gate", "sees"), [(0, "before"), (1, "before"), (2, "after")])
 def test_a_peephole_opens_its_gate(gate: int, sees: str) -> None:
-    """With all weights zero, the first step tells which cell each gate sees."""
+    """With all weights zero, the first step shows which cell each gate reads."""
     cell = LstmCell(1, 1, peephole=True)
     nn.init.zeros_(cell.gates.weight)
     assert cell.peepholes is not None

@@ -10,7 +10,7 @@ def encoder(max_rows: int = 4) -> RowLstmEncoder:
     return RowLstmEncoder(check(values, RowLstmEncoderParams, "encoder")).eval()
 
 
-def test_a_row_is_read_both_ways_and_tells_other_rows_nothing() -> None:
+def test_rows_are_bidirectional_and_independent() -> None:
     model = encoder()
     blank, inked = torch.zeros(2, 1, 12, 20).unbind(0), torch.zeros(1, 1, 12, 20)
     inked[:, :, 9:, 9:11] = 1.0

@@ -143,7 +143,7 @@ def test_any_size_has_the_grid_of_its_geometry(name: str, size: tuple[int, int])
 
 @pytest.mark.parametrize("name", ["fast-small", "resnet-transformer-small", "i2l-nopool-small", "wygiwys-small"])
 @pytest.mark.parametrize("axis", [0, 1])
-def test_cells_lie_in_the_middle_of_the_pixels_they_are_made_of(name: str, axis: int) -> None:
+def test_cells_are_in_the_middle_of_their_pixels(name: str, axis: int) -> None:
     encoder = network_of(name).double().encoder.eval()
     if isinstance(encoder, ConvEncoder):
         encoder.layers = torch.nn.ModuleList()  # they, and the LSTM below, mix all cells
@@ -173,7 +173,7 @@ def test_one_step_at_full_size(name: str) -> None:
     assert all(key.startswith("ctc_head") for key in missing)
 
 
-def test_an_unknown_preset_is_told_with_those_known() -> None:
+def test_an_unknown_preset_is_reported_with_the_known_ones() -> None:
     with pytest.raises(
         ParamsError, match=r"^p: there is no preset 'fats'; known are fast-base, fast-large, fast-medium, fast-small, "
     ):

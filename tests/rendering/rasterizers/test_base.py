@@ -47,7 +47,7 @@ def test_only_the_wanted_pages_are_drawn(pdf: Path, name: RasterizerName) -> Non
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_damaged_file_is_told(tmp_path: Path, name: RasterizerName) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path, name: RasterizerName) -> None:
     damaged = tmp_path / "batch.pdf"
     damaged.write_bytes(b"%PDF-1.5 and no more")
     with pytest.raises(RasterizerError):

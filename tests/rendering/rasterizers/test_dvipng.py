@@ -92,7 +92,7 @@ def test_rules_are_as_large_as_they_say() -> None:
     assert np.abs(np.array(drawn.pixels.shape) - (50, 100)).max() <= 1
 
 
-def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
     damaged = tmp_path / "batch.dvi"
     damaged.write_bytes(b"\xf7\x02 and no more")
     with pytest.raises(RasterizerError):

@@ -53,7 +53,7 @@ def test_a_library_that_does_not_work_is_no_verdict(tmp_path: Path, monkeypatch:
         PdfiumClient().inspect(page, [1])
 
 
-def test_a_worker_that_somebody_else_killed_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_killed_from_outside_raises_a_tool_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "page.pdf"
     page.write_bytes(pdfium._BLANK_PDF)
     library = PdfiumClient()
