@@ -98,7 +98,16 @@ def _setting(setting: str) -> str | None:
 
 OPTIONS = {option for command in COMMANDS.values() for part in command.params for option in part.opts}
 OPTIONS |= {option for command in COMMANDS.values() for part in command.params for option in part.secondary_opts}
-FOREIGN = {"--config", "--strict", "--check", "--name", "--normalized", "--count", "--start"}
+FOREIGN = {
+    "--set-resources",
+    "--slurm-no-account",
+    "--strict",
+    "--check",
+    "--name",
+    "--normalized",
+    "--count",
+    "--start",
+}
 """Options of other programs and of the modules of recipes."""
 
 
