@@ -24,6 +24,7 @@ from im2latex.rendering import document, tex_format
 from im2latex.rendering.renderer import RenderParams
 from im2latex.sandbox import process
 from im2latex.sandbox.sandbox import FileAccess
+from im2latex.sandbox.system_packages import find_program
 
 _PROGRAMS = ("pdftex", "kpsewhich")
 _MAP = "pdftex.map"
@@ -167,7 +168,7 @@ def _copy_programs(folder: Path) -> None:
         shutil.copyfile(path, folder / f"web2c/{number}/texmf.cnf")
     configs = ":".join(f"$IM2LATEX_TEX/web2c/{number}" for number in range(len(settings) + 1))
     for name in _PROGRAMS:
-        program = process.find_program(name).resolve()
+        program = find_program(name).resolve()
         shutil.copy(program, folder / "lib" / name)
         for library in _libraries(program):
             shutil.copy(library, folder / "lib" / library.name)

@@ -150,6 +150,7 @@ def compare(
 ) -> None:
     """Compare two runs: scores, significance, changed formulas."""
     from im2latex.reporting import compare as comparison
+    from im2latex.reporting import comparison_output
     from im2latex.reporting.run_data import read_run_data
 
     first, second = (read_run_data(name, split, lambda table: _score_run(table, images)) for name in (a, b))
@@ -159,13 +160,13 @@ def compare(
         from im2latex.rendering.renderer import TexRenderer
 
         count = 12 if examples is None else examples
-        size = comparison.write_page(found, shown, count, TexRenderer(renderer_params()), out)
+        size = comparison_output.write_page(found, shown, count, TexRenderer(renderer_params()), out)
         typer.echo(f"{out}: {size / 1000:,.0f} kB", err=True)
     count = 3 if examples is None else examples
     if as_json:
-        typer.echo(json.dumps(comparison.as_json(found, count), indent=1, ensure_ascii=False))
+        typer.echo(json.dumps(comparison_output.as_json(found, count), indent=1, ensure_ascii=False))
     elif not out:
-        console().print(comparison.as_text(found, shown, count))
+        console().print(comparison_output.as_text(found, shown, count))
 
 
 def _score_run(predictions: pa.Table, images: bool = True) -> pa.Table:

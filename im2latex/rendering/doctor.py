@@ -18,7 +18,7 @@ from im2latex.rendering.fonts import FONTS, RECOMMENDED
 from im2latex.rendering.rasterizers.registry import RASTERIZERS, RasterizerName, create_rasterizer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.sandbox import process, sandbox, scratch
-from im2latex.sandbox.process import install_command, tex_packages
+from im2latex.sandbox.system_packages import install_command, tex_packages
 
 WHEELS = ("numpy", "pillow", "pyarrow", "pypdfium2", "pylatexenc", "tokenizers")
 """Python packages that decide bytes; pypdfium2 also inspects the pages that other rasterizers draw."""

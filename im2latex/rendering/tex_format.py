@@ -20,6 +20,7 @@ from pathlib import Path
 
 from im2latex.errors import ToolError
 from im2latex.sandbox import process
+from im2latex.sandbox.system_packages import find_program
 
 BUILD_SECONDS = 60
 # No program may be started, no file read or written outside the working folder, no font made at run time; lines of
@@ -70,7 +71,7 @@ def cache_folder() -> Path:
 
 def tex_trees() -> tuple[Path, ...]:
     """The folders of the files of this TeX installation, as kpathsea names them (kpathsea manual, 4.1)."""
-    return _trees(process.find_program("kpsewhich"))
+    return _trees(find_program("kpsewhich"))
 
 
 @cache

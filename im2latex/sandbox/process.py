@@ -2,13 +2,11 @@
 
 The only module of the project that starts programs. A program runs in its own process group with hard limits on
 CPU time, address space and file size, in a minimal environment and a temporary folder, and ends with its parent.
-A program with untrusted input also runs in a sandbox (`restrictions`): it reads the files of the system and those that
-`access` names, and writes in its folder.
+A program with untrusted input also runs in a sandbox (`sandbox.sandbox`): it reads the files of the system and those
+that `access` names, and writes in its folder.
 
 The number of processes is not limited: that limit counts all processes of the user, so that a busy machine would
 fail a good run. The programs here get by without children, and a child they start anyway is killed with the group.
-
-reads  system_packages.txt, beside this file: packages of the system and the programs that they install
 """
 
 import contextlib
@@ -17,19 +15,18 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 from im2latex.errors import FULL_DISK, ToolError
 from im2latex.parallel import cancellation
 from im2latex.sandbox.resource_limits import killed_at_cpu_limit, limit_setter
 from im2latex.sandbox.sandbox import FileAccess, sandbox
+from im2latex.sandbox.system_packages import find_program
 
 _MIN_FREE_MB = 1
 _POLL_SECONDS = 0.1
@@ -238,52 +235,6 @@ def query_program(program: str, *arguments: str, env: Mapping[str, str] | None =
     if done.stalled:
         raise ToolError(stalled_message(program))
     return done
-
-
-@dataclass(frozen=True)
-class SystemPackage:
-    """A row of `system_packages.txt`; `checks` say what shows that the package is installed, as KIND:NAME."""
-
-    debian: str
-    homebrew: str
-    group: str
-    checks: tuple[str, ...]
-
-
-@cache
-def system_packages() -> tuple[SystemPackage, ...]:
-    """Every package of the system that the project uses."""
-    lines = (files("im2latex.sandbox") / "system_packages.txt").read_text(encoding="utf-8").splitlines()
-    rows = [line.split() for line in lines if line and not line.startswith("#")]
-    return tuple(SystemPackage(debian, homebrew, group, tuple(checks)) for debian, homebrew, group, *checks in rows)
-
-
-def packages_of(*programs: str) -> tuple[SystemPackage, ...]:
-    """The packages that install the programs; none for a program that the table lacks."""
-    checks = {f"program:{program}" for program in programs}
-    return tuple(package for package in system_packages() if checks & {*package.checks})
-
-
-def tex_packages() -> tuple[SystemPackage, ...]:
-    """The packages of TeX Live that `make setup` installs."""
-    return tuple(one for one in system_packages() if one.debian.startswith("texlive") and one.group == "setup")
-
-
-def install_command(*packages: SystemPackage) -> str:
-    """The shell command that installs packages on this system."""
-    if sys.platform == "darwin":
-        return f"brew install {' '.join(dict.fromkeys(package.homebrew for package in packages))}"
-    return f"sudo apt-get install {' '.join(package.debian for package in packages)}"
-
-
-def find_program(program: str) -> Path:
-    """The path of a program; raises `ToolError` that names the package to install."""
-    path = shutil.which(program)
-    if path is None:
-        packages = packages_of(program) or (SystemPackage(program, program, "", ()),)
-        system = "" if sys.platform == "darwin" else "on Debian or Ubuntu: "
-        raise ToolError(f"{program} is not installed; {system}{install_command(*packages)}")
-    return Path(path)
 
 
 def _wait(child: "subprocess.Popen[bytes]", timeout_seconds: float) -> bool:

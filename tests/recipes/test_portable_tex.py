@@ -6,6 +6,7 @@ import pytest
 
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.sandbox import process
+from im2latex.sandbox.system_packages import find_program
 from recipes.portable_tex import _filter_font_map, collect
 
 PARAMS = RenderParams(rasterizer="pdfium")
@@ -24,7 +25,7 @@ def test_portable_tex_renders_the_same_images(tmp_path: Path, monkeypatch: pytes
     bare = tmp_path / "bin"
     bare.mkdir()
     for name in ("sh", "dirname", "readlink"):
-        (bare / name).symlink_to(process.find_program(name))
+        (bare / name).symlink_to(find_program(name))
     monkeypatch.setenv("PATH", f"{moved / 'bin'}:{bare}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(moved / "cache"))
     process.output_lines.cache_clear()

@@ -7,7 +7,8 @@ from rich.console import Console
 from im2latex.errors import InputError, UsageError
 from im2latex.io.parquet import write_table
 from im2latex.metrics.score import score_predictions
-from im2latex.reporting.compare import Comparison, as_json, as_text, compare, select_scores, write_page
+from im2latex.reporting.compare import Comparison, compare, select_scores
+from im2latex.reporting.comparison_output import as_json, as_text, write_page
 from im2latex.reporting.run_data import SAMPLES, RunData, read_run_data
 from tests.fakes import FakeRenderer
 from tests.reporting.comparing import predictions, write_json, write_project, wrong

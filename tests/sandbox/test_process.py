@@ -144,12 +144,6 @@ def test_the_program_ends_with_its_parent(tmp_path: Path) -> None:
     assert not _alive(number)
 
 
-def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(ToolError, match=r"gs is not installed.*apt-get install ghostscript"):
-        process.find_program("gs")
-
-
 def test_first_line_of_a_program() -> None:
     assert process.version_line("echo", "one\ntwo") == "one"
     with pytest.raises(ToolError, match="false  failed with status 1"):

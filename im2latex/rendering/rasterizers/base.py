@@ -18,6 +18,7 @@ from im2latex.sandbox import process
 from im2latex.sandbox.process import CompletedProcess, stalled_message
 from im2latex.sandbox.resource_limits import ProcessLimits
 from im2latex.sandbox.sandbox import FileAccess
+from im2latex.sandbox.system_packages import install_command, packages_of
 
 _SECONDS_PER_PAGE = 0.1  # over six times what the slowest of them takes for a formula
 
@@ -73,7 +74,7 @@ class Rasterizer(ABC):
     def remedy(cls) -> str:
         """The command that installs it."""
         if cls.programs:
-            return process.install_command(*process.packages_of(*cls.programs))
+            return install_command(*packages_of(*cls.programs))
         return f"reinstall the Python package {' '.join(cls.wheels)}"
 
 

@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from im2latex.rendering.rasterizers.registry import RASTERIZERS, RasterizerName
-from im2latex.sandbox.process import packages_of
+from im2latex.sandbox.system_packages import packages_of
 
 
 def test_names_agree() -> None:
