@@ -1,8 +1,10 @@
 """compare, gate and inspect as a user meets them."""
 
 import json
+import shutil
 from pathlib import Path
 
+from pipeline.paths import ROOT
 from tests.cli.test_cli import Command, command
 from tests.reporting.comparing import predictions, write_json, write_project, wrong
 
@@ -57,6 +59,7 @@ def test_the_gate_needs_a_base(command: Command, tmp_path: Path) -> None:
 
 def test_an_artifact_is_inspected(command: Command, tmp_path: Path) -> None:
     write_project(tmp_path, predictions(wrong(7)))
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
     shard = "data/bucket/test/shard-00000.parquet"
     code, out, _ = command("inspect", shard, "-n", "1")
     assert code == 0

@@ -30,7 +30,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The repository's own parameters with the smallest model and the smallest audit, in the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
-    copied(ROOT, tmp_path, "examples", "custom")
+    copied(ROOT, tmp_path, "examples", "custom", "dvc.yaml")
     (tmp_path / "data" / "raw").mkdir(parents=True)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params = merge(params, {name: TINY[name] for name in ("render", "bucket", "train")})
