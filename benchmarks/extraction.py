@@ -18,7 +18,7 @@ from benchmarks.harness import save
 from im2latex.errors import LatexError, ToolError
 from im2latex.images.compare import same_ink
 from im2latex.latex.papers.archive import Paper, read_papers
-from im2latex.latex.papers.displays import display_to_formula
+from im2latex.latex.papers.display_conversion import display_to_formula
 from im2latex.latex.papers.extract import extract
 from im2latex.latex.papers.formula_collector import ExtractedFormula
 from im2latex.latex.papers.input_files import main_files
@@ -126,7 +126,7 @@ def _with_macros(paper: Paper) -> tuple[list[ExtractedFormula], list[str]]:
         if source != item.formula:
             if item.formula.startswith("{") and not source.startswith(
                 "{"
-            ):  # the macro contains a fraction; see latex.papers.displays
+            ):  # the macro contains a fraction; see latex.papers.display_conversion
                 source = f"{{{source}}}"
             items.append(item)
             written.append(source)

@@ -27,7 +27,7 @@ from im2latex.metrics.bootstrap import bootstrap_intervals
 from im2latex.metrics.cdm import compare_glyphs
 from im2latex.metrics.image import compare_renderings
 from im2latex.metrics.registry import METRICS, aggregates, lower_is_better
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize
 from im2latex.metrics.text import text_columns
 from im2latex.rendering.glyph_boxes.reader import ParallelGlyphReader, TexGlyphReader

@@ -30,7 +30,7 @@ from im2latex.parallel.part_cache import Job, PartCache, run_jobs
 from im2latex.parallel.process_pool import worker_count
 from im2latex.rendering import document, sanitize, tex_format
 from im2latex.rendering.dataset_images import DatasetRenderer
-from im2latex.rendering.rasterizers import pdfium, pgm_worker
+from im2latex.rendering.rasterizers import pdf_library_worker, pdfium
 from im2latex.rendering.rasterizers.registry import RASTERIZERS, create_rasterizer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.rendering.tex_process import TexLauncher
@@ -242,7 +242,7 @@ def _render_with_new_processes(formula: str, tool: str, dpi: int) -> None:
     )
     with temporary_folder() as folder:
         (folder / "a.tex").write_text(source, encoding="utf-8")
-        settings = pgm_worker.allow_pdf(folder)
+        settings = pdf_library_worker.allow_pdf(folder)
         tex = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "a.tex"]
         for command in (tex, [word.format(dpi=dpi) for word in _BASELINE_TOOLS[tool]]):
             done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, env=os.environ | settings)

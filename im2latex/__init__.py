@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from im2latex.errors import ArtifactError, Im2LatexError, ImageError, InputError, LatexError, ToolError
     from im2latex.inference.predictor import Predictor, load
     from im2latex.latex.normalizer import Normalizer, NormalizerParams, normalize
-    from im2latex.metrics.formulas import score
+    from im2latex.metrics.score_formulas import score
     from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer, render
     from im2latex.types import Candidate, Prediction
 
@@ -27,7 +27,7 @@ _NAMES = {
     "im2latex.errors": ("ArtifactError", "Im2LatexError", "ImageError", "InputError", "LatexError", "ToolError"),
     "im2latex.inference.predictor": ("Predictor", "load"),
     "im2latex.latex.normalizer": ("Normalizer", "NormalizerParams", "normalize"),
-    "im2latex.metrics.formulas": ("score",),
+    "im2latex.metrics.score_formulas": ("score",),
     "im2latex.rendering.renderer": ("RenderParams", "Rendering", "TexRenderer", "render"),
     "im2latex.types": ("Candidate", "Prediction"),
 }

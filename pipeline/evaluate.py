@@ -17,7 +17,7 @@ from im2latex.dataset.shards import read_shards
 from im2latex.io.parquet import read_table, write_table
 from im2latex.metrics.baselines import most_frequent, with_baselines
 from im2latex.metrics.breakdown import write_plots
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.metrics.summary import EvaluateParams, split_metrics, summarize_splits
 from pipeline.paths import DATA, REPORTS
 from pipeline.project_renderer import project_glyphs, project_renderer

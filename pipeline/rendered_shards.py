@@ -17,7 +17,7 @@ from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.sharded_dataset import write_rows
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import InputError
-from im2latex.parallel.process_guard import delayed
+from im2latex.parallel.parent_death_signal import delayed
 from im2latex.parallel.process_pool import worker_count
 from im2latex.rendering.dataset_images import DatasetRenderer
 from im2latex.types import Split

@@ -25,7 +25,7 @@ from im2latex.config import Params, describe_keys, load_section
 from im2latex.errors import FULL_DISK, ArtifactError, Im2LatexError, UsageError, is_full
 from im2latex.io.manifest import write_manifest
 from im2latex.ledger import Ledger
-from pipeline.dvc_guard import end_with_dvc
+from pipeline.dvc_watchdog import end_with_dvc
 from pipeline.fingerprint import changed_names, stage_lines
 from pipeline.paths import CODE, DATA, REPORTS
 

@@ -26,7 +26,7 @@ from im2latex.errors import LatexError
 from im2latex.inference.predict_split import PredictParams, predict_samples
 from im2latex.io.parquet import write_table
 from im2latex.latex.normalizer import Normalizer
-from im2latex.metrics.formulas import score_files
+from im2latex.metrics.score_formulas import score_files
 from im2latex.rendering.renderer import Renderer
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.devices import describe_devices

@@ -5,7 +5,7 @@ fit        downscale them, some blurred or noisy, and fit a network on the featu
 evaluate   error of the estimates, on formulas of held-out papers
 
 reads   formulas, as .jsonl.gz with the column paper
-writes  RENDERED.npz, im2latex/images/font_size.json, benchmarks/results/font-size.json
+writes  RENDERED.npz, im2latex/images/font_size_weights.json, benchmarks/results/font-size.json
 """
 
 import gzip

@@ -52,7 +52,7 @@ def test_every_public_name_exists_and_has_a_docstring() -> None:
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(vars(im2latex), "score", raising=False)
-    monkeypatch.delitem(sys.modules, "im2latex.metrics.formulas", raising=False)
+    monkeypatch.delitem(sys.modules, "im2latex.metrics.score_formulas", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setattr("im2latex.extras.install_hint", lambda error: f"{error.name} is missing; install it")
     with pytest.raises(ModuleNotFoundError, match=r"^im2latex\.score: pyarrow is missing; install it$"):

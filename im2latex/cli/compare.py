@@ -56,7 +56,7 @@ def score(
     """
     from im2latex.config import project_section
     from im2latex.latex.normalizer import Normalizer, NormalizerParams
-    from im2latex.metrics.formulas import score_files
+    from im2latex.metrics.score_formulas import score_files
     from im2latex.rendering.glyph_boxes.reader import ParallelGlyphReader, TexGlyphReader
     from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
 
@@ -171,7 +171,7 @@ def compare(
 
 def _score_run(predictions: pa.Table, images: bool = True) -> pa.Table:
     """Score predictions with the renderer of this project."""
-    from im2latex.metrics.score import score_predictions
+    from im2latex.metrics.score_predictions import score_predictions
     from im2latex.rendering.glyph_boxes.reader import ParallelGlyphReader, TexGlyphReader
     from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
 

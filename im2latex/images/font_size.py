@@ -4,7 +4,7 @@ The unit of all lengths is the mean stroke width, which hardly depends on the fo
 determine the font size: runs of ink and of paper, sizes of connected parts and of the whole. A small network of two
 layers, fitted by `recipes.font_size`, weighs them.
 
-reads  font_size.json, beside this file
+reads  font_size_weights.json, beside this file: the weights of that network
 """
 
 import json
@@ -21,7 +21,7 @@ from scipy import ndimage
 from im2latex.images.crop import stroke_width
 from im2latex.images.foreground import Ink
 
-WEIGHTS_PATH = Path(str(files("im2latex.images") / "font_size.json"))
+WEIGHTS_PATH = Path(str(files("im2latex.images") / "font_size_weights.json"))
 FEATURE_NAMES = (
     *("stroke", "height", "width", "density", "parts"),
     *(f"run_across_{share}" for share in (10, 25, 50, 75, 90)),

@@ -25,7 +25,7 @@ from im2latex.decoding.rerank import RenderMatch, RenderReranker, best_match
 from im2latex.inference.predictor import choose_device
 from im2latex.io.parquet import write_table
 from im2latex.metrics.baselines import IMAGE, SEARCH_ALONE
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize
 from im2latex.rendering.renderer import Renderer
 from im2latex.schemas import HYPOTHESES, PREDICTIONS

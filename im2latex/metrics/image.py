@@ -16,7 +16,7 @@ from tqdm import tqdm
 from im2latex.images.arrays import Pixels
 from im2latex.images.compare import ColumnComparison, same_ink
 from im2latex.metrics.bootstrap import Column, Columns, ratio
-from im2latex.parallel.process_guard import delayed
+from im2latex.parallel.parent_death_signal import delayed
 from im2latex.parallel.process_pool import worker_count
 from im2latex.rendering.renderer import RENDER_BATCH_SIZE, Renderer, Rendering
 

@@ -37,7 +37,7 @@ from im2latex.metrics.baselines import BASELINES, BLANK, IMAGE, SEARCH_ALONE
 from im2latex.metrics.bootstrap import Columns, bootstrap_intervals, sum_columns
 from im2latex.metrics.breakdown import ERROR_KINDS, FEATURES, confusions, error_kind, features, length_classes
 from im2latex.metrics.registry import METRICS
-from im2latex.metrics.score import metric_columns
+from im2latex.metrics.score_predictions import metric_columns
 from im2latex.types import Tokenizer
 
 DECIMALS = 6

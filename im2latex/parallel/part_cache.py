@@ -24,7 +24,7 @@ from im2latex.errors import InputError, ToolError
 from im2latex.io.atomic_write import atomic_write
 from im2latex.io.hashing import read_sums, sha256_of, sum_line
 from im2latex.io.parquet import write_table
-from im2latex.parallel.process_guard import delayed
+from im2latex.parallel.parent_death_signal import delayed
 from im2latex.parallel.process_pool import worker_count
 
 Work = Callable[[Sequence[str]], pa.Table]

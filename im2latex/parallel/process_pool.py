@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from im2latex.errors import UsageError
-from im2latex.parallel.process_guard import delayed
+from im2latex.parallel.parent_death_signal import delayed
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from im2latex.errors import InputError
 from im2latex.images.arrays import encode_png
-from im2latex.parallel.process_guard import delayed
+from im2latex.parallel.parent_death_signal import delayed
 from im2latex.parallel.process_pool import worker_count
 from im2latex.rendering.renderer import Rendering
 from im2latex.rendering.styles import RendererParams, create_renderer

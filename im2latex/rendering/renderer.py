@@ -25,7 +25,8 @@ from im2latex.rendering.fonts import RECOMMENDED
 from im2latex.rendering.rasterizers.base import Rasterizer, RasterizerError
 from im2latex.rendering.rasterizers.pdfium_worker import MAX_COVERAGE, MAX_OBJECTS
 from im2latex.rendering.rasterizers.registry import RasterizerName, create_rasterizer
-from im2latex.rendering.typesetter import PageResult, Typesetter, cpu_seconds
+from im2latex.rendering.tex_log import PageResult
+from im2latex.rendering.typesetter import Typesetter, cpu_seconds
 from im2latex.sandbox import process
 from im2latex.sandbox.resource_limits import ProcessLimits
 

@@ -38,7 +38,7 @@ from im2latex.rendering.renderer import Renderer
 from im2latex.reporting import gallery
 from im2latex.reporting.figures import stored_image
 from im2latex.reporting.provenance import WEIGHTS, read_provenance, reported_stages
-from im2latex.reporting.report_model import (
+from im2latex.reporting.report_data import (
     AttentionMap,
     AuditFault,
     AuditSummary,

@@ -14,7 +14,7 @@ from im2latex.rendering.renderer import Renderer
 from im2latex.reporting import gallery
 from im2latex.reporting.compare import Comparison, SamplePair, ScorePair
 from im2latex.reporting.html import render_template
-from im2latex.reporting.report_model import Example
+from im2latex.reporting.report_data import Example
 from im2latex.reporting.runs import format_value
 
 OUTCOME_STYLES = {"better": "green", "worse": "red"}

@@ -16,7 +16,7 @@ from rapidfuzz.distance import Levenshtein
 from im2latex.errors import InputError
 from im2latex.images.arrays import Pixels, crop
 from im2latex.images.decode import decode_png
-from im2latex.reporting.report_model import InlineImage
+from im2latex.reporting.report_data import InlineImage
 
 InkMask = NDArray[np.bool_]
 

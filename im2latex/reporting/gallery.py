@@ -13,7 +13,7 @@ from rapidfuzz.distance import Levenshtein
 from im2latex.config import Params
 from im2latex.rendering.renderer import Renderer, Rendering
 from im2latex.reporting.figures import grey_image, overlay, overlay_image, stored_image
-from im2latex.reporting.report_model import Example, Gallery, InlineImage
+from im2latex.reporting.report_data import Example, Gallery, InlineImage
 
 ScoredRow = Mapping[str, Any]
 """A row of schemas.SCORES."""

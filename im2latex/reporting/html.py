@@ -12,7 +12,7 @@ from markupsafe import Markup
 from im2latex.reporting import svg
 from im2latex.reporting.figures import data_uri
 from im2latex.reporting.gallery import token_spans
-from im2latex.reporting.report_model import Example, ReportContent, StageLedger
+from im2latex.reporting.report_data import Example, ReportContent, StageLedger
 
 MAX_BYTES = 2_000_000
 """Limit of the page size, so that it can be sent by mail and opened on a telephone."""

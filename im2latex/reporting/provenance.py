@@ -10,7 +10,7 @@ from typing import Any
 from im2latex.dataset.shards import read_dataset
 from im2latex.io.manifest import read_manifest
 from im2latex.io.stage_names import read_stage_names
-from im2latex.reporting.report_model import Provenance
+from im2latex.reporting.report_data import Provenance
 
 WEIGHTS = "weights, SHA-256"
 """The fact that identifies the model."""

@@ -19,7 +19,7 @@ from im2latex.errors import InputError
 from im2latex.io.json_files import parse_json
 from im2latex.io.parquet import PARQUET_ERRORS
 from im2latex.metrics.bootstrap import Aggregate, Column, sum_columns
-from im2latex.metrics.score import metric_columns
+from im2latex.metrics.score_predictions import metric_columns
 from im2latex.metrics.significance import rows_of_split
 from im2latex.reporting.provenance import training_budget
 from im2latex.reporting.runs import RunFiles, RunSummary, open_run_files, read_run

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2latex.reporting.figures import data_uri
-from im2latex.reporting.report_model import AttentionMap, Histogram, LearningCurve, LengthChart
+from im2latex.reporting.report_data import AttentionMap, Histogram, LearningCurve, LengthChart
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 22, 34
 """Margins around the drawn area, in drawing units."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from im2latex.io.json_files import read_json
 from im2latex.metrics.registry import METRICS
-from im2latex.reporting.report_model import (
+from im2latex.reporting.report_data import (
     AuditSummary,
     Breakdown,
     ErrorCount,

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import Field
 
 from im2latex.config import Params
-from im2latex.parallel.process_guard import exit_with_parent
+from im2latex.parallel.parent_death_signal import exit_with_parent
 
 _BACKGROUND_NICE = 19
 

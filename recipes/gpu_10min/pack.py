@@ -33,7 +33,7 @@ from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import Im2LatexError, InputError, LatexError
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.models.model import Network
-from im2latex.parallel.process_guard import delayed
+from im2latex.parallel.parent_death_signal import delayed
 from im2latex.parallel.process_pool import worker_count
 from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.styles import RenderStyle, all_styles, create_renderer, tex_render_params

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from im2latex.config import load_section
 from im2latex.dataset.buckets import load_shapes
-from im2latex.parallel.process_guard import delayed
+from im2latex.parallel.parent_death_signal import delayed
 from im2latex.parallel.process_pool import worker_count
 from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.styles import all_styles, create_renderer

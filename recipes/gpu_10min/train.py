@@ -28,7 +28,7 @@ from im2latex.config import check, load_section, load_yaml, merge, project_secti
 from im2latex.dataset.buckets import BucketParams, load_shapes
 from im2latex.errors import Im2LatexError, InputError
 from im2latex.io.atomic_write import atomic_write
-from im2latex.parallel.process_guard import exit_with_parent
+from im2latex.parallel.parent_death_signal import exit_with_parent
 from im2latex.training.config import BudgetParams, TrainerParams, TrainParams
 from im2latex.training.devices import choose_precision, describe_devices, launch
 from im2latex.training.engine import TrainingEngine

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from im2latex.metrics.cdm import compare_glyphs
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize
 from im2latex.rendering.document import TemplateParams
 from im2latex.rendering.glyph_boxes.reader import TexGlyphReader

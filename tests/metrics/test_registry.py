@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from im2latex.metrics.registry import HEADLINE, METRICS, aggregates, in_order, label, lower_is_better
-from im2latex.metrics.score import metric_columns, score_predictions
+from im2latex.metrics.score_predictions import metric_columns, score_predictions
 from im2latex.metrics.text import token_counts
 from im2latex.schemas import PREDICTIONS, SCORES
 

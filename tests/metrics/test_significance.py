@@ -8,7 +8,7 @@ from sacrebleu.metrics.bleu import BLEU
 from im2latex.errors import InputError
 from im2latex.metrics.bootstrap import Column, mean
 from im2latex.metrics.registry import aggregates
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.metrics.significance import pair_rows, paired_bootstrap, rows_of_split
 from im2latex.metrics.text import text_columns
 from im2latex.schemas import PREDICTIONS

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from im2latex.errors import InputError
 from im2latex.images.arrays import Pixels
 from im2latex.metrics.baselines import one_changed, with_baselines
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize, summarize_splits
 from im2latex.schemas import PREDICTIONS
 from tests.fakes import FakeGlyphs

@@ -163,7 +163,7 @@ def test_data_files_and_worker_processes_of_this_repository_count() -> None:
     assert "im2latex/latex/allowed_commands.txt" in names["normalize"]
     assert "im2latex/models/presets/fast-tiny.yaml" in names["train"]
     assert "im2latex/reporting/templates/page.html.j2" in names["report"]
-    assert "im2latex.rendering.rasterizers.pgm_worker" in names["render"]
+    assert "im2latex.rendering.rasterizers.pdf_library_worker" in names["render"]
     assert "im2latex.dataset.download" not in set().union(*names.values())
 
 

@@ -10,7 +10,7 @@ import yaml
 from im2latex.dataset.shards import ShardWriter
 from im2latex.images.arrays import encode_png
 from im2latex.io.parquet import write_table
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.metrics.summary import EvaluateParams, split_metrics, summarize_splits
 from im2latex.schemas import PREDICTIONS, SAMPLES
 from tests.fakes import FakeRenderer

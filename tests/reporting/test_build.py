@@ -13,12 +13,12 @@ from im2latex.images.arrays import encode_png
 from im2latex.io.parquet import write_table
 from im2latex.metrics.baselines import one_changed, with_baselines
 from im2latex.metrics.normalizer_audit import FAULTS, AuditCounts
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.metrics.summary import EvaluateParams, split_metrics, summarize_splits
 from im2latex.reporting.build import ReportParams, collect, histogram, read_coverage, read_ledgers, read_robustness
 from im2latex.reporting.html import render_page
 from im2latex.reporting.provenance import WEIGHTS, reported_stages
-from im2latex.reporting.report_model import Padding, RobustnessCondition, SplitCoverage, ValidationPredictions
+from im2latex.reporting.report_data import Padding, RobustnessCondition, SplitCoverage, ValidationPredictions
 from im2latex.schemas import ATTENTION, LABELS, PREDICTIONS, SAMPLES
 from pipeline.paths import ROOT
 from tests.metrics.drawings import DrawnRenderer, drawing

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from im2latex.errors import InputError, UsageError
 from im2latex.io.parquet import write_table
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.reporting.compare import Comparison, compare, select_scores
 from im2latex.reporting.comparison_output import as_json, as_text, write_page
 from im2latex.reporting.run_data import SAMPLES, RunData, read_run_data

@@ -14,7 +14,7 @@ from im2latex.reporting.figures import (
     overlay_image,
     stored_image,
 )
-from im2latex.reporting.report_model import InlineImage
+from im2latex.reporting.report_data import InlineImage
 from tests.metrics.drawings import drawing
 
 

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from im2latex.errors import UsageError
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.reporting.gate import GateResult, as_markdown, as_table, default_base, gate
 from im2latex.reporting.run_data import SAMPLES, read_run_data
 from tests.reporting.comparing import predictions, write_json, write_ledger, write_project, wrong

@@ -9,7 +9,7 @@ import pytest
 from im2latex.reporting import html
 from im2latex.reporting.figures import data_uri
 from im2latex.reporting.html import outcome, render_page, write_page
-from im2latex.reporting.report_model import (
+from im2latex.reporting.report_data import (
     AttentionMap,
     AuditFault,
     AuditSummary,

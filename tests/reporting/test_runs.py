@@ -11,7 +11,7 @@ import yaml
 from rich.console import Console
 
 from im2latex.errors import ArtifactError, InputError, UsageError
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.reporting.compare import compare
 from im2latex.reporting.run_data import SAMPLES, read_run_data
 from im2latex.reporting.runs import (

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from im2latex.reporting import svg
-from im2latex.reporting.report_model import (
+from im2latex.reporting.report_data import (
     AttentionMap,
     CurveLine,
     Histogram,

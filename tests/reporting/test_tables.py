@@ -1,7 +1,7 @@
 from typing import Any
 
 from im2latex.metrics import breakdown as metric_breakdown
-from im2latex.reporting.report_model import (
+from im2latex.reporting.report_data import (
     Breakdown,
     ErrorCount,
     ErrorSummary,

@@ -2,13 +2,13 @@
 
 import re
 
-from im2latex.latex.papers.conditional_commands import CONDITIONAL_COMMANDS
-from im2latex.latex.papers.conditionals import is_conditional
 from im2latex.latex.papers.formula_collector import FormulaCollector
 from im2latex.latex.papers.input_files import INPUTS, InputCommands
 from im2latex.latex.papers.lexer import CONTROL, FROZEN, SourceText, skip_spaces
 from im2latex.latex.papers.macro_definitions import DEFINITION_COMMANDS, read_definition
 from im2latex.latex.papers.macro_table import MacroTable, is_environment
+from im2latex.latex.papers.package_conditionals import CONDITIONAL_COMMANDS
+from im2latex.latex.papers.tex_conditionals import is_conditional
 from im2latex.latex.papers.text_expansion import MacroEffects, TextConditionals, TextMacroExpander
 
 _EVENT = re.compile(rf"{CONTROL}|\$\$?|[{{}}]", re.DOTALL)

@@ -21,7 +21,7 @@ from im2latex.latex.papers.formula_collector import ExtractedFormula
 from im2latex.latex.papers.macro_expander import MacroExpander
 from im2latex.latex.papers.paper_reader import PaperReader, read_definitions
 from im2latex.latex.papers.verbatim import remove_comments
-from im2latex.parallel.process_guard import delayed
+from im2latex.parallel.parent_death_signal import delayed
 from im2latex.parallel.process_pool import worker_count
 
 

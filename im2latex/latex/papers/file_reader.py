@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.conditional_commands import CONDITIONAL_COMMANDS
+from im2latex.latex.papers.display_conversion import DISPLAYS
 from im2latex.latex.papers.display_scanner import DisplayScanner, environment_at
-from im2latex.latex.papers.displays import DISPLAYS
 from im2latex.latex.papers.formula_collector import FormulaCollector
 from im2latex.latex.papers.input_files import (
     IMPORTS,
@@ -24,6 +23,7 @@ from im2latex.latex.papers.input_files import (
 from im2latex.latex.papers.lexer import CONTROL, SourceText, read_argument
 from im2latex.latex.papers.macro_definitions import DEFINITION_COMMANDS, read_definition
 from im2latex.latex.papers.macro_table import end_of, is_environment
+from im2latex.latex.papers.package_conditionals import CONDITIONAL_COMMANDS
 from im2latex.latex.papers.text_expansion import MacroEffects, TextConditionals, TextMacroExpander
 from im2latex.latex.tokens import split
 

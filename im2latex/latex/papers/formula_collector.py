@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.displays import INTERTEXT_COMMANDS, display_to_formula, split_at_intertext
+from im2latex.latex.papers.display_conversion import INTERTEXT_COMMANDS, display_to_formula, split_at_intertext
 from im2latex.latex.papers.input_files import INPUTS
 from im2latex.latex.papers.lexer import FROZEN, JOIN, tokens, untokenize
 from im2latex.latex.papers.macro_expander import MacroExpander

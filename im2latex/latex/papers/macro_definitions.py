@@ -10,7 +10,6 @@ from contextlib import suppress
 from functools import partial
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.conditional_commands import toggle_name
 from im2latex.latex.papers.lexer import FROZEN, read_argument, read_optional, skip_spaces, tokens
 from im2latex.latex.papers.macro_arguments import TokenListStream, read_arguments
 from im2latex.latex.papers.macro_parameters import (
@@ -25,6 +24,7 @@ from im2latex.latex.papers.macro_parameters import (
     xparse_parameters,
 )
 from im2latex.latex.papers.macro_table import Macro, MacroTable, Parameter, end_of, frozen, plain
+from im2latex.latex.papers.package_conditionals import toggle_name
 
 DefinitionReader = Callable[[str, int, MacroTable], int]
 """Parses a definition after its command, adds it to the macro table and returns the end position."""

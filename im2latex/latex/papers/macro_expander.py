@@ -9,12 +9,12 @@ read before their content is expanded). Primitives such as `^`, `\sqrt` and `\ma
 from collections.abc import Sequence
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.conditional_commands import CONDITIONAL_COMMANDS, select_argument
-from im2latex.latex.papers.conditionals import evaluate_condition, evaluate_unless, is_conditional, skip_branch
 from im2latex.latex.papers.lexer import FROZEN, is_space, tokens, untokenize
 from im2latex.latex.papers.macro_arguments import TokenListStream, read_arguments
 from im2latex.latex.papers.macro_definitions import DEFINITION_COMMANDS, read_definition
 from im2latex.latex.papers.macro_table import BRACKETS, Macro, MacroTable, Parameter, is_environment
+from im2latex.latex.papers.package_conditionals import CONDITIONAL_COMMANDS, select_argument
+from im2latex.latex.papers.tex_conditionals import evaluate_condition, evaluate_unless, is_conditional, skip_branch
 from im2latex.latex.parser.signatures import COMMANDS
 from im2latex.latex.tokens import split
 

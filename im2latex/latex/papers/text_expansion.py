@@ -4,21 +4,21 @@ import re
 from collections import Counter
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.conditional_commands import CONDITIONAL_COMMANDS, select_argument
-from im2latex.latex.papers.conditionals import (
-    evaluate_condition,
-    evaluate_unless,
-    is_conditional,
-    may_be_conditional,
-    skip_branch,
-)
-from im2latex.latex.papers.displays import DISPLAYS
+from im2latex.latex.papers.display_conversion import DISPLAYS
 from im2latex.latex.papers.formula_collector import FormulaCollector
 from im2latex.latex.papers.input_files import IMPORTS, INPUTS, PACKAGES
 from im2latex.latex.papers.lexer import FROZEN, JOIN, SourceText, untokenize
 from im2latex.latex.papers.macro_arguments import TextStream, read_arguments
 from im2latex.latex.papers.macro_definitions import DEFINITION_COMMANDS, read_definition
 from im2latex.latex.papers.macro_table import Macro, MacroTable, is_environment
+from im2latex.latex.papers.package_conditionals import CONDITIONAL_COMMANDS, select_argument
+from im2latex.latex.papers.tex_conditionals import (
+    evaluate_condition,
+    evaluate_unless,
+    is_conditional,
+    may_be_conditional,
+    skip_branch,
+)
 
 _FORMULA = re.compile(r"\$|\\[(\[]|\\begin\s*\{(?:" + "|".join(map(re.escape, DISPLAYS)) + r")\}")
 _END = re.compile(r"\\end(?![A-Za-z@])|\\\]|\$\$")

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from im2latex.images.arrays import Pixels
-from im2latex.rendering.rasterizers.pgm import ProgramRasterizer
+from im2latex.rendering.rasterizers.pgm_rasterizer import PgmRasterizer
 from im2latex.sandbox import process
 from im2latex.sandbox.sandbox import FileAccess
 
 
-class Ghostscript(ProgramRasterizer):
+class Ghostscript(PgmRasterizer):
     """Draws all pages in one run of `gs`, with its raw gray device: its PNG device gives grays that differ by one."""
 
     name = "ghostscript"

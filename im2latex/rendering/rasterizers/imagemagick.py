@@ -6,13 +6,13 @@ from importlib import metadata
 from pathlib import Path
 
 from im2latex.images.arrays import Pixels
-from im2latex.rendering.rasterizers.pgm import ProgramRasterizer
+from im2latex.rendering.rasterizers.pgm_rasterizer import PgmRasterizer
 from im2latex.sandbox import process
 
 _POLICY_FOLDER = Path("/etc")
 
 
-class ImageMagick(ProgramRasterizer):
+class ImageMagick(PgmRasterizer):
     """Draws with wand, in a child process, since its library can crash or grow; it uses Ghostscript."""
 
     name = "imagemagick"

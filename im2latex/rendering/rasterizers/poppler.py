@@ -5,11 +5,11 @@ from importlib import metadata
 from pathlib import Path
 
 from im2latex.images.arrays import Pixels
-from im2latex.rendering.rasterizers.pgm import ProgramRasterizer
+from im2latex.rendering.rasterizers.pgm_rasterizer import PgmRasterizer
 from im2latex.sandbox import process
 
 
-class Poppler(ProgramRasterizer):
+class Poppler(PgmRasterizer):
     """Draws with pdf2image, in a child process, since it starts programs itself."""
 
     name = "poppler"

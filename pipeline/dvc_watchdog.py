@@ -1,4 +1,4 @@
-"""Guard of the dvc process: a stage ends when the dvc that started it ends, however that happens.
+"""Watchdog thread of a stage: the stage ends when the dvc that started it ends, however that happens.
 
 Linux leaves the children of a killed process running. A stage that goes on without its dvc would write its outputs
 while the next `dvc repro` writes them too.

@@ -20,7 +20,7 @@ from im2latex.dataset.readers.files import read_file
 from im2latex.errors import InputError, LatexError
 from im2latex.latex.normalizer import Normalizer
 from im2latex.metrics.baselines import IMAGE, most_frequent, with_baselines
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize, summarize_splits
 from im2latex.metrics.text import tokenize
 from im2latex.rendering.glyph_boxes.reader import GlyphReader, ParallelGlyphReader, TexGlyphReader

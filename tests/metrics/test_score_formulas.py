@@ -5,7 +5,7 @@ import pytest
 
 from im2latex.errors import InputError
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
-from im2latex.metrics.formulas import read_lines, score_files
+from im2latex.metrics.score_formulas import read_lines, score_files
 from im2latex.metrics.summary import EvaluateParams
 from tests.metrics.drawings import DrawnRenderer, drawing
 

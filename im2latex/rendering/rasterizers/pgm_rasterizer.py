@@ -23,7 +23,7 @@ _GAP = rb"(?:\s|#[^\n]*\n)+"
 _HEADER = re.compile(rb"P5" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"255\s")
 
 
-class ProgramRasterizer(PdfRasterizer):
+class PgmRasterizer(PdfRasterizer):
     """A rasterizer whose program writes PGM images to its standard output."""
 
     def draw_pgm(
@@ -40,8 +40,8 @@ class ProgramRasterizer(PdfRasterizer):
         yield from images
 
     def draw_in_child(self, library: str, path: Path, dpi: int, numbers: Sequence[int]) -> Iterator[Pixels]:
-        """Draw pages in a child process with one of the libraries of `pgm_worker`."""
-        module = "im2latex.rendering.rasterizers.pgm_worker"
+        """Draw pages in a child process with one of the libraries of `pdf_library_worker`."""
+        module = "im2latex.rendering.rasterizers.pdf_library_worker"
         command = [sys.executable, "-m", module, library, path.name, str(dpi), *map(str, numbers)]
         env = {"PYTHONPATH": os.pathsep.join(sys.path)}
         yield from self.draw_pgm(command, path, len(numbers), python_access(), env)

@@ -1,7 +1,7 @@
 import pyarrow as pa
 
 from im2latex.metrics.registry import METRICS
-from im2latex.metrics.score import score_predictions
+from im2latex.metrics.score_predictions import score_predictions
 from im2latex.schemas import PREDICTIONS, SCORES
 from tests.fakes import FakeGlyphs
 from tests.metrics.drawings import DrawnRenderer, drawing

@@ -1,4 +1,7 @@
-"""Child processes that exit with their parent, however it ends: Linux sends them SIGKILL (PR_SET_PDEATHSIG)."""
+"""Parent-death signal: worker and child processes exit with the process that started them, however that ends.
+
+Linux sends them SIGKILL (prctl, PR_SET_PDEATHSIG); other systems have nothing like it.
+"""
 
 import ctypes
 import os
@@ -45,7 +48,7 @@ class _InWorker:
 
 def delayed(function: Callable[P, R]) -> Callable[P, object]:
     """As `joblib.delayed`; the worker that runs it exits with this process."""
-    import joblib  # slow, and not needed to guard a child
+    import joblib  # slow, and not needed for a child that is no worker
 
     wrapped: Callable[P, object] = joblib.delayed(_InWorker(function))
     return wrapped

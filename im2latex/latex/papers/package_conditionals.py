@@ -1,12 +1,15 @@
-r"""Conditional commands that select one of their arguments: xparse, ifthen, etoolbox, and LaTeX's `\@ifstar`."""
+r"""Conditionals of packages, which select one of their arguments: xparse, ifthen, etoolbox, and LaTeX's `\@ifstar`.
+
+TeX's own, which end with `\fi`, are in `tex_conditionals`.
+"""
 
 from collections.abc import Callable, Sequence
 
 from im2latex.errors import LatexError
-from im2latex.latex.papers.conditionals import is_defined, same_meaning
 from im2latex.latex.papers.lexer import is_space
 from im2latex.latex.papers.macro_arguments import TokenListStream, TokenStream, read_plain
 from im2latex.latex.papers.macro_table import NO_VALUE, TRUE, MacroTable
+from im2latex.latex.papers.tex_conditionals import is_defined, same_meaning
 
 Condition = Callable[[str, TokenStream, MacroTable], bool | None]
 """Reads and evaluates a condition; None where it is unknown."""

@@ -68,7 +68,7 @@ def allow_pdf(folder: Path) -> dict[str, str]:
 
 
 def encode_pgm(pixels: NDArray[np.uint8]) -> bytes:
-    """One image (H, W) in the PGM format, as `programs.decode_pgm` reads it."""
+    """One image (H, W) in the PGM format, as `pgm_rasterizer.decode_pgm` reads it."""
     height, width = pixels.shape
     return b"P5\n%d %d\n255\n" % (width, height) + np.ascontiguousarray(pixels).tobytes()
 

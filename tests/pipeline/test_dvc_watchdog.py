@@ -12,7 +12,7 @@ from pipeline.paths import ROOT
 
 STAGE = """
 import os, signal, sys, time
-from pipeline.dvc_guard import end_with_dvc
+from pipeline.dvc_watchdog import end_with_dvc
 
 def end(*_):
     print("asked to end", flush=True)

@@ -1,4 +1,4 @@
-r"""TeX's primitive conditionals, evaluated where the paper alone decides them.
+r"""TeX's primitive conditionals, `\if... \else ... \fi`, evaluated where the paper alone decides them.
 
 Sources: The TeXbook, chapter 20; e-TeX's manual for `\ifdefined`, `\ifcsname` and `\unless`. `\newif\iffoo` is LaTeX's
 own (ltdefns): `\iffoo` is let to `\iftrue` or `\iffalse`. Conditions on boxes, modes, lengths or files are unknown.

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from im2latex.rendering.rasterizers.pgm import decode_pgm
-from im2latex.rendering.rasterizers.pgm_worker import encode_pgm
+from im2latex.rendering.rasterizers.pdf_library_worker import encode_pgm
+from im2latex.rendering.rasterizers.pgm_rasterizer import decode_pgm
 
 
 def test_images_reads_what_encode_wrote() -> None:

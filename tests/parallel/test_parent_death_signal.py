@@ -2,7 +2,7 @@ import os
 
 import joblib
 
-from im2latex.parallel.process_guard import delayed
+from im2latex.parallel.parent_death_signal import delayed
 
 
 def test_a_task_gives_its_result_here_and_in_a_worker() -> None:

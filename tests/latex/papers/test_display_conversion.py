@@ -1,6 +1,6 @@
 import pytest
 
-from im2latex.latex.papers.displays import display_to_formula
+from im2latex.latex.papers.display_conversion import display_to_formula
 from im2latex.latex.papers.lexer import tokens
 from tests.latex.papers.paper_formulas import formulas
 

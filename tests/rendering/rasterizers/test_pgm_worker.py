@@ -1,5 +1,0 @@
-from im2latex.rendering.rasterizers import pgm_worker
-
-
-def test_the_policy_of_imagemagick_allows_pdf_and_nothing_that_is_not_needed() -> None:
-    assert "{PDF,GRAY}" in pgm_worker._POLICY
