@@ -2,8 +2,9 @@
 
 import importlib
 import inspect
-import pkgutil
+import json
 import re
+from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -13,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from docs.generate.numbers.tables import ROOT
-from im2latex.config import discriminator_value, nested_models
+from im2latex.config import Params, discriminator_value, nested_models
 
 
 def cell(text: str) -> str:
@@ -25,15 +26,17 @@ def parameter_comments() -> dict[str, tuple[str, str]]:
     """Dotted key of params.yaml to its value as written and its comment."""
     found: dict[str, tuple[str, str]] = {}
     stack: list[tuple[int, str]] = []
-    last = ""
+    last, continues = "", False  # lines below the comment of a key are one more sentence
     for line in (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines():
         match = re.match(r"( *)(\w+):(.*)", line)
         if not match:
             note = re.match(r" *# ?(.*)", line)
             if note and last:
                 value, comment = found[last]
-                found[last] = value, f"{comment} {note[1]}"
+                found[last] = value, comment + (" " if continues else "; ") + note[1]
+                continues = True
             continue
+        continues = False
         indent, name = len(match[1]), match[2]
         stack = [*(item for item in stack if item[0] < indent), (indent, name)]
         last = ".".join(item[1] for item in stack)
@@ -42,11 +45,34 @@ def parameter_comments() -> dict[str, tuple[str, str]]:
     return found
 
 
+def section_classes() -> dict[str, type[Params]]:
+    """The parameter class of every section of params.yaml, from the stages that read them."""
+    found: dict[str, type[Params]] = {}
+    for name in yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]:
+        stage = getattr(importlib.import_module(f"pipeline.{name}"), "STAGE", None)
+        if stage is not None:
+            found |= {name: stage.params, **stage.settings}
+    return found
+
+
+def parameter_keys() -> set[str]:
+    """All dotted keys: those of params.yaml, and those that it leaves to their defaults."""
+    content = _load_params()
+    absent = [
+        f"{section}.{key}"
+        for section, kind in section_classes().items()
+        if isinstance(content.get(section), dict)
+        for key, _ in _absent(kind, content[section])
+    ]
+    return {*parameter_comments(), *absent}
+
+
 def params() -> str:
-    """Every key of params.yaml with default and meaning, and the keys that are set by a preset."""
+    """Every key of params.yaml with default and meaning, and the keys that it leaves to a preset or a default."""
     comments = parameter_comments()
+    kinds = section_classes()
     parts = []
-    for section, content in yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")).items():
+    for section, content in _load_params().items():
         parts.append(f"## `{section}`\n")
         rows = ["| key | value | meaning |", "|:--|:--|:--|"]
         keys = [key for key in comments if key == section or key.startswith(f"{section}.")]
@@ -56,45 +82,45 @@ def params() -> str:
                 short = key.removeprefix(f"{section}.")
                 rows.append(f"| `{short}` | {f'`{cell(value)}`' if value else ''} | {cell(comment)} |")
         parts.append("\n".join(rows) + "\n")
-        if section == "train" and isinstance(content, dict):
-            parts.append(_nested("train"))
+        if isinstance(content, dict):
+            kind = kinds[section]
+            if absent := list(_absent(kind, content)):
+                parts.append("Not in `params.yaml`, so that their defaults hold; set one with `-S +KEY=VALUE`:\n")
+                rows = ["| key | default | meaning |", "|:--|:--|:--|"]
+                rows += [
+                    f"| `{key}` | {_field_default(info)} | {cell(info.description or '')} |" for key, info in absent
+                ]
+                parts.append("\n".join(rows) + "\n")
+            parts += _nested(section, kind, content)
     return "\n".join(parts)
 
 
-def parameter_classes() -> list[type[BaseModel]]:
-    """All parameter classes that the training imports."""
-    from im2latex.config import Params
-
-    package = importlib.import_module("im2latex.training")
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        importlib.import_module(module.name)
-    found: list[type[BaseModel]] = []
-    queue: list[type[BaseModel]] = [Params]
-    while queue:
-        children = queue.pop().__subclasses__()
-        queue += children
-        found += children
-    return found
+def _load_params() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    return content
 
 
-def section_class(keys: set[str]) -> type[BaseModel] | None:
-    """The parameter class that has exactly these keys."""
-    matching = [kind for kind in parameter_classes() if set(kind.model_fields) == keys]
-    return matching[0] if matching else None
+def _absent(kind: type[BaseModel], content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """The keys of a class that params.yaml does not have, with their fields; not those inside empty sections."""
+    for name, info in kind.model_fields.items():
+        if name not in content:
+            yield prefix + name, info
+        elif isinstance(content[name], dict) and content[name]:
+            for model in nested_models(info.annotation)[:1]:
+                yield from _absent(model, content[name], f"{prefix}{name}.")
 
 
-def _nested(section: str) -> str:
+def _nested(section: str, kind: type[BaseModel], content: Mapping[str, Any]) -> list[str]:
     """Tables of the classes below the keys of a section that are null or empty in params.yaml."""
-    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))[section]
-    kind = section_class(set(content))
-    if kind is None:
-        return ""
     parts = []
     for key, value in content.items():
-        if value is None or value == {}:
-            for model in dict.fromkeys(nested_models(kind.model_fields[key].annotation)):
+        models = list(dict.fromkeys(nested_models(kind.model_fields[key].annotation)))
+        if not value and models:
+            for model in models:
                 parts += _class_tables(f"{section}.{key}", model)
-    return "\n".join(parts)
+        elif isinstance(value, dict) and models:
+            parts += _nested(f"{section}.{key}", models[0], value)
+    return parts
 
 
 def _class_tables(key: str, model: type[BaseModel]) -> list[str]:
@@ -151,4 +177,8 @@ def _field_default(info: FieldInfo) -> str:
     default = info.get_default(call_default_factory=False)
     if default is PydanticUndefined or isinstance(default, BaseModel):
         return ""
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, tuple | list):
+        return f"`{cell(json.dumps(list(default)))}`"
     return f"`{cell(str(default))}`" if default is not None else "null"

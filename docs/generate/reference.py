@@ -14,6 +14,7 @@ import yaml
 
 from docs.generate.numbers.tables import ROOT
 from docs.generate.parameters import cell, params
+from docs.generate.reasons import reasons
 from im2latex.cli.options import argument_usage
 
 # Command line
@@ -195,5 +196,6 @@ REFERENCES = {
     "stages": stages,
     "renamed-keys": renamed_keys,
     "renamed-commands": renamed_commands,
+    "reasons": reasons,
 }
 """Name in a marker to the function that makes the Markdown."""

@@ -67,7 +67,10 @@ class TemplateParams(Params):
     equation_number: bool = Field(default=False, description="set a number in parentheses to the right of the formula")
     margin_px: int = Field(default=24, ge=2, le=400, description="margin around the box, for ink that leaves it")
     max_margin_px: int = Field(
-        default=1000, ge=2, le=4000, description="the same for formulas whose ink leaves that paper"
+        default=1000,
+        ge=2,
+        le=4000,
+        description="margin of a second rendering, for formulas whose ink leaves the first page",
     )
 
 

@@ -12,13 +12,13 @@ import yaml
 
 from docs.generate.committed import ROOT
 from docs.generate.hooks import PYTHON_INTERFACE, on_page_markdown
-from docs.generate.parameters import parameter_comments
+from docs.generate.parameters import parameter_keys
 from docs.generate.reference import commands, public_names
 from im2latex.config import RENAMED_KEYS
 from tests.docs.blocks import CHECKED, PAGES, blocks, hand_written, spans, words
 
 COMMANDS = dict(commands())
-KEYS = set(parameter_comments())
+KEYS = parameter_keys()
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 TARGETS = set(re.findall(r"^([\w-]+(?: [\w-]+)*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 TARGETS = {name for group in TARGETS for name in group.split()}
