@@ -93,7 +93,7 @@ def contact_sheet(render: RenderStageParams, seed: int) -> NDArray[np.uint8]:
 
 
 def _pages(render: RenderStageParams) -> torch.Tensor:
-    """The formulas as images of the data set, each centred on a page of the same size."""
+    """The formulas as images of the dataset, each centred on a page of the same size."""
     renderings = render_dataset_images(TexRenderer(render.renderer), FORMULAS, render.image)
     images = [rendering.pixels for rendering in renderings if rendering.pixels is not None]
     height, width = (max(image.shape[side] for image in images) + 2 * _MARGIN_PX for side in (0, 1))

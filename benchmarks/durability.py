@@ -1,6 +1,6 @@
 """Training interrupted by SIGKILL at random moments, compared byte by byte: python -m benchmarks.durability --help
 
-Works in a temporary project with the code and params.yaml of this repository, a small data set and model, git and dvc.
+Works in a temporary project with the code and params.yaml of this repository, a small dataset and model, git and dvc.
 Half of the kills hit `dvc` alone; the orphaned stage must save its state and exit. The others hit dvc and the stage. A
 third follow within two seconds of the last line of the stage, while DVC hashes and records the outputs.
 

@@ -1,7 +1,7 @@
 """Speed and safety of the image decoder: python -m benchmarks.image_decoder --help
 
 hostile   decode mutated files and slow files, and count outcomes other than pixels or an `ImageError`
-speed     compare the decoder process with decoding in this process, alone and with the processing of a data set
+speed     compare the decoder process with decoding in this process, alone and with the processing of a dataset
 
 CPU seconds include the decoder process, so they are reliable on a busy machine.
 """

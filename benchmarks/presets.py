@@ -29,7 +29,7 @@ from im2latex.errors import LatexError
 from im2latex.images.arrays import encode_png
 from im2latex.inference.predict_split import PredictParams, evaluate_split
 from im2latex.io.parquet import write_table
-from im2latex.metrics.registry import HEADLINE, METRICS
+from im2latex.metrics.registry import METRICS, PRIMARY_METRICS
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset, preset_names
 from im2latex.rendering.dataset_images import render_dataset_images
@@ -47,7 +47,7 @@ MAX_CANDIDATES = 2000
 MIN_TOKENS, MAX_TOKENS = 5, 16
 MAX_BUCKETS = 5
 OVERFIT, SCORES = "presets-overfit", "presets-scores"
-SCORES_SHOWN = tuple(name for name in HEADLINE if METRICS[name].needs != "glyph_boxes")
+SCORES_SHOWN = tuple(name for name in PRIMARY_METRICS if METRICS[name].needs != "glyph_boxes")
 SHARDS = Path("data/bucket")
 VOCABULARY_SIZE = 500
 """Vocabulary size for the number of weights, about that of im2latex-100k."""

@@ -235,7 +235,7 @@ def _run_baseline(formulas: Sequence[str], tool: str, dpi: int, workers: int) ->
 
 
 def _render_with_new_processes(formula: str, tool: str, dpi: int) -> None:
-    """Run one pdflatex and one gs or convert, as the scripts of the published data sets do."""
+    """Run one pdflatex and one gs or convert, as the scripts of the published datasets do."""
     source = (
         "\\documentclass[12pt]{article}\n\\usepackage{amsmath,amssymb,mathtools,mathrsfs,xcolor}\n"
         f"\\pagestyle{{empty}}\n\\begin{{document}}\n$\\displaystyle {formula}$\n\\end{{document}}\n"

@@ -1,7 +1,7 @@
 """Contact sheet of a few formulas in every style of a parameter file: python -m benchmarks.styles FILE -o SHEET.png
 
 reads   FILE           parameters with render.styles, such as recipes/styles/all.yaml
-writes  SHEET.png      images of the data set, a row for each style, a column for each formula
+writes  SHEET.png      images of the dataset, a row for each style, a column for each formula
 """
 
 from pathlib import Path

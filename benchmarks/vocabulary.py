@@ -1,7 +1,7 @@
 """Effect of spelling text and lengths on the vocabulary: python -m benchmarks.vocabulary FILE ... --help
 
 For each file and `min_frequency`, with and without spelling: vocabulary size, test formulas with unknown tokens
-(`lost`), ids per label. Also: frequent texts with their own entries; a small data set; and whether decoding,
+(`lost`), ids per label. Also: frequent texts with their own entries; a small dataset; and whether decoding,
 tokenizer.json and the automaton of constrained decoding agree with the labels.
 
 Formulas are ordered by SHA-256 of seed and normalized formula and split into a fitting and a test part. Formulas that

@@ -31,5 +31,5 @@ def dataset_folder() -> Path:
 
 
 def project_normalizer() -> Normalizer:
-    """The normalizer of the data set."""
+    """The normalizer of the dataset."""
     return Normalizer(load_section("normalize", NormalizeParams).normalizer)

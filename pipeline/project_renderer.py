@@ -22,7 +22,7 @@ def with_commands(renderer: RenderParams) -> RenderParams:
 
 
 def project_renderer() -> ParallelRenderer:
-    """The renderer of the data set, on all cores."""
+    """The renderer of the dataset, on all cores."""
     return ParallelRenderer(TexRenderer(_renderer()))
 
 

@@ -1,4 +1,4 @@
-"""Images that the dataset brings, to the form in which the data set stores them."""
+"""Images that the dataset brings, to the form in which the dataset stores them."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Shards to a trained model.
 
-reads   data/bucket/                          shards, shapes, data set hash
+reads   data/bucket/                          shards, shapes, dataset hash
         data/tokenize/vocabulary.json
         <train.init_from>/                    a checkpoint, where weights are initialized from one
 writes  data/train/model.safetensors, checkpoint.json
@@ -202,7 +202,7 @@ def _pretrained(params: TrainParams) -> Pretrained | None:
 
 
 def _image_settings() -> dict[str, int]:
-    """Settings of the data set's images, for the checkpoint; parameters that the stage depends on by name."""
+    """Settings of the dataset's images, for the checkpoint; parameters that the stage depends on by name."""
     render = load_yaml(Path("params.yaml"))["render"]
     return {"dpi": render["renderer"]["dpi"], **render["image"]}
 

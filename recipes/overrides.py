@@ -1,10 +1,15 @@
-"""Overrides of params.yaml by recipes."""
+"""Overrides of params.yaml by recipes; writes them into params.yaml: python -m recipes.overrides FILE...
 
+The comments of params.yaml are lost; `git checkout params.yaml` restores it.
+"""
+
+import sys
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from im2latex.config import Params, check
+from im2latex.config import Params, check, load_yaml, merge
 from im2latex.dataset.buckets import BucketParams
 from im2latex.dataset.filters import FilterParams
 from im2latex.errors import InputError
@@ -39,3 +44,16 @@ def check_params(params: dict[str, Any]) -> dict[str, Any]:
     for section, params_class in classes.items():
         check(params[section], params_class, section)
     return params
+
+
+def main(files: list[str]) -> None:
+    """Merge the files, in order, into ./params.yaml; raises `ParamsError` and writes nothing where a key is wrong."""
+    path = Path("params.yaml")
+    content = load_yaml(path)
+    for file in files:
+        content = merge(content, load_yaml(Path(file)))
+    path.write_text(yaml.safe_dump(check_params(content), sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

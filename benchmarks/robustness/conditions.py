@@ -1,6 +1,6 @@
 """Image conditions by name: a renderer and the effects applied to its image.
 
-`clean` is an image of the data set in its base style. Every other condition is compared with it.
+`clean` is an image of the dataset in its base style. Every other condition is compared with it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,14 +16,14 @@ from im2latex.rendering.styles import FontSize, StylesParams, VariantParams, all
 
 CLEAN = "clean"
 PADDING_PX = 10
-"""Padding of images that are not padded as in the data set."""
+"""Padding of images that are not padded as in the dataset."""
 
 
 @dataclass(frozen=True)
 class TexCondition:
     """The base style of TeX with other fonts, font size or resolution; None keeps that of the base style.
 
-    `as_data` pads and downsamples as for the data set.
+    `as_data` pads and downsamples as for the dataset.
     """
 
     fonts: FontSet | None = None

@@ -187,7 +187,7 @@ def gate(
         str | None, typer.Argument(metavar="BASE", help="run to compare with; default: origin/main, or main")
     ] = None,
     score: Annotated[
-        list[str] | None, typer.Option("--score", help="score to check; default: the headline metrics")
+        list[str] | None, typer.Option("--score", help="score to check; default: the primary metrics")
     ] = None,
     split: Annotated[Split, typer.Option("--split", help="split whose samples are compared")] = "test",
     ledger: Annotated[

@@ -44,7 +44,7 @@ def build(
     type_: Type = "word_level",
     min_frequency: Annotated[int, typer.Option(min=1, help="least occurrences in the training split")] = 2,
     max_size: Annotated[
-        int, typer.Option(min=8, help="largest number of entries, the four special ones included")
+        int, typer.Option(min=8, help="largest number of entries, <pad>, <bos>, <eos> and <unk> included")
     ] = 2000,
     symbol_fallback: Annotated[
         bool, typer.Option(help="encode text boxes and lengths symbol by symbol; or each is one entry")
@@ -94,7 +94,7 @@ def build(
 def show(vocabulary: VocabularyPath) -> None:
     """Print id, count and token, symbol or subword, one per line; token merges go to standard error.
 
-    `«` marks the first symbol of a spelled token, and `»` the last.
+    A token of the symbol fallback is several symbols: `«` marks the first, and `»` the last.
     """
     from im2latex.dataset.vocabulary import Vocabulary
 
@@ -126,7 +126,7 @@ def diff(old: VocabularyPath, new: VocabularyPath) -> None:
 def stats(vocabulary: VocabularyPath, formulas: FormulaSource) -> None:
     """Print out-of-vocabulary rates, rare tokens, and the effect of another `min_frequency`.
 
-    Each symbol of a spelled token counts as a token.
+    Each symbol of the symbol fallback counts as a token.
     """
     from im2latex.dataset.vocab_stats import vocabulary_stats
     from im2latex.dataset.vocabulary import Vocabulary

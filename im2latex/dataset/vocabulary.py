@@ -35,7 +35,7 @@ class VocabularyParams(Params):
     )
     min_frequency: int = Field(default=2, ge=1, description="least occurrences in the training split")
     max_size: int = Field(
-        default=2000, ge=8, le=MAX_IDS, description="largest number of entries, the four special ones included"
+        default=2000, ge=8, le=MAX_IDS, description="largest number of entries, <pad>, <bos>, <eos> and <unk> included"
     )
     symbol_fallback: bool = Field(
         default=True, description="encode text boxes and lengths symbol by symbol; false: each is one entry"

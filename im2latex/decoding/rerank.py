@@ -1,7 +1,7 @@
 """Reranking of hypotheses by rendering: prefer the one whose image equals the input image.
 
 The input image is known at inference, so this does not use the reference. The image must have been rendered as the
-images of the data set are, by the same renderer: then the correct formula has equal pixels. Independent of models.
+images of the dataset are, by the same renderer: then the correct formula has equal pixels. Independent of models.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class RenderMatch:
 
 @dataclass(frozen=True)
 class RenderReranker:
-    """Renders hypotheses as the data set was rendered: by `renderer`, then `image`."""
+    """Renders hypotheses as the dataset was rendered: by `renderer`, then `image`."""
 
     renderer: Renderer
     image: ImageParams

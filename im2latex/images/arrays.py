@@ -20,7 +20,7 @@ _PNG_LEVEL = 6
 
 
 class ImageParams(Params):
-    """Conversion of rendered pixels to an image of the data set."""
+    """Conversion of rendered pixels to an image of the dataset."""
 
     downsample: int = Field(
         default=2, ge=1, le=8, description="pixels of the rendering that make one of the image, a side"
@@ -109,5 +109,5 @@ def downsample(pixels: Pixels, factor: int) -> Pixels:
 
 
 def to_dataset_image(pixels: Pixels, params: ImageParams) -> Pixels:
-    """A rendering as the data set stores it: cropped to its ink, padded, then downsampled."""
+    """A rendering as the dataset stores it: cropped to its ink, padded, then downsampled."""
     return downsample(pad(crop(pixels), params.padding_px), params.downsample)

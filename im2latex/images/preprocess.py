@@ -32,7 +32,7 @@ _MAX_PIXELS = 4_000_000
 class InputImageSpec:
     """The input images of a model, in pixels: em of the font, padding around the ink, largest height and width.
 
-    An em is the nominal font size, 12 points at 100 dpi in the images of the data set.
+    An em is the nominal font size, 12 points at 100 dpi in the images of the dataset.
     """
 
     em: float = 12 / POINTS_PER_INCH * 100

@@ -1,1 +1,1 @@
-"""Inference with a checkpoint: on any image, on a split of the data set, and its attention maps."""
+"""Inference with a checkpoint: on any image, on a split of the dataset, and its attention maps."""

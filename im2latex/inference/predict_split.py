@@ -1,4 +1,4 @@
-"""Predictions of a checkpoint on a split of the data set, with optional reranking by rendering.
+"""Predictions of a checkpoint on a split of the dataset, with optional reranking by rendering.
 
 reads   a checkpoint folder and <shards>/<split>/shard-*.parquet
         params.yaml: predict
@@ -61,7 +61,7 @@ class PredictParams(SearchParams):
 
 @dataclass(frozen=True, slots=True)
 class SamplePrediction:
-    """Hypotheses of one sample as LaTeX, best first, and the sample: `image` (H, W) is that of the data set."""
+    """Hypotheses of one sample as LaTeX, best first, and the sample: `image` (H, W) is that of the dataset."""
 
     formula_id: str
     reference: str

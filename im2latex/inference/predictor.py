@@ -244,7 +244,7 @@ def confidence(hypothesis: Hypothesis) -> float:
 def rerank(predictions: Sequence[Prediction], reranker: RenderReranker) -> list[Prediction]:
     """The same predictions, each with the candidate first whose rendering is most similar to the image.
 
-    This helps for images that were rendered by TeX in the fonts of the data set; no other image has equal pixels.
+    This helps for images that were rendered by TeX in the fonts of the dataset; no other image has equal pixels.
     """
     from im2latex.decoding.rerank import best_match  # its dependencies are not needed to predict
 

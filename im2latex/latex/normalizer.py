@@ -51,7 +51,7 @@ class NormalizerParams(Params):
     rules: str | None = Field(default=None, description="Python file whose RULES run after the built-in ones")
     replacements: str | None = Field(default=None, description="text file of `TOKENS -> TOKENS` lines, applied last")
     commands: dict[str, str] = Field(
-        default={}, description="additional commands and their argument kinds, as in latex/parser/signatures.py"
+        default={}, description="additional commands and their argument types, as in latex/parser/signatures.py"
     )
 
     @field_validator("disable_rules", "enable_rules")

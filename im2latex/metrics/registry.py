@@ -39,7 +39,7 @@ class Metric:
     """One metric.
 
     `columns` are the counts that `aggregate` reads beside the number of samples. `latex_aggregate` replaces it where
-    the tokens are those of the LaTeX lexer. `headline` metrics are checked by the gate, and the first of them are shown
+    the tokens are those of the LaTeX lexer. `primary` metrics are checked by the gate, and the first of them are shown
     beside each run. Metrics with the same `chart` share one chart, which shows the first of them that was computed.
     """
 
@@ -52,7 +52,7 @@ class Metric:
     aggregate: Aggregate
     latex_aggregate: Aggregate | None = None
     lower_is_better: bool = False
-    headline: bool = False
+    primary: bool = False
     chart: str | None = None
 
     def aggregate_for(self, tokenizer: Tokenizer) -> Aggregate:
@@ -74,10 +74,10 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 "typeset at 200 dpi, every pixel of ink is equal",
                 "images",
                 image_counts,
-                headline=True,
+                primary=True,
                 chart="correct",
             ),
-            _mean_of("exact", "Same string", "all tokens equal", "text", token_counts, headline=True, chart="correct"),
+            _mean_of("exact", "Same string", "all tokens equal", "text", token_counts, primary=True, chart="correct"),
             Metric(
                 "bleu",
                 "BLEU-4",
@@ -87,7 +87,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 ("ref_tokens", "hyp_tokens"),
                 bleu,
                 latex_aggregate=bleu_any_length,
-                headline=True,
+                primary=True,
             ),
             Metric(
                 "edit",
@@ -97,7 +97,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 token_counts,
                 ("edits", "max_tokens"),
                 edit_similarity,
-                headline=True,
+                primary=True,
                 chart="similarity",
             ),
             Metric(
@@ -137,7 +137,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 "images",
                 image_counts,
             ),
-            _mean_of("cdm", "CDM", "matched glyph boxes, F1", "glyph_boxes", symbol_counts, headline=True),
+            _mean_of("cdm", "CDM", "matched glyph boxes, F1", "glyph_boxes", symbol_counts, primary=True),
             _mean_of("cdm_exact", "CDM exact", "all glyph boxes matched", "glyph_boxes", symbol_counts),
             _mean_of(
                 "cdm_strict",
@@ -145,19 +145,19 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 "the same, in place and size to half a pixel at 200 dpi",
                 "glyph_boxes",
                 symbol_counts,
-                headline=True,
+                primary=True,
             ),
-            _mean_of("compiles", "Typesets", "the prediction is valid LaTeX", "images", image_counts, headline=True),
+            _mean_of("compiles", "Typesets", "the prediction is valid LaTeX", "images", image_counts, primary=True),
         )
     }
 )
 """All metrics by name, in the order in which they are shown."""
 
-HEADLINE = tuple(name for name, metric in METRICS.items() if metric.headline)
-"""Names of the headline metrics."""
+PRIMARY_METRICS = tuple(name for name, metric in METRICS.items() if metric.primary)
+"""Names of the primary metrics."""
 
-RUN_COLUMNS = HEADLINE[:4]
-"""The headline metrics that a table of runs shows."""
+RUN_COLUMNS = PRIMARY_METRICS[:4]
+"""The primary metrics that a table of runs shows."""
 
 
 def lower_is_better(name: str) -> bool:

@@ -53,7 +53,7 @@ class EvaluateParams(Params):
     seed: int = Field(default=0, ge=0, description="seed of the bootstrap")
     length_edges: tuple[int, ...] = Field(
         default=(20, 40, 60, 80, 100, 150),
-        description="largest length, in reference tokens, of each class but the open one",
+        description="largest length, in reference tokens, of each class; one more class has all longer labels",
     )
     top_k: int = Field(default=20, ge=1, description="entries of each list of confused tokens and of groups")
 

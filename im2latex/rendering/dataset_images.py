@@ -1,4 +1,4 @@
-"""Images as the data set stores them: rendered, cropped to the ink, padded, downsampled.
+"""Images as the dataset stores them: rendered, cropped to the ink, padded, downsampled.
 
 The only definition of these steps. The stage `render`, recipes, benchmarks and reranking share it.
 """
@@ -27,7 +27,7 @@ DATASET_IMAGES = pa.schema(
 
 
 def render_dataset_images(renderer: Renderer, formulas: Sequence[str], image: ImageParams) -> list[Rendering]:
-    """Render formulas, in order, to images as the data set stores them."""
+    """Render formulas, in order, to images as the dataset stores them."""
     return [
         rendering if rendering.pixels is None else replace(rendering, pixels=to_dataset_image(rendering.pixels, image))
         for rendering in renderer.render(formulas)

@@ -1,7 +1,7 @@
 """Checks of the tools that rendering needs: installed, version, self-test, remedy.
 
 Writes nothing but the cache of formats. `check_tools` is for people; `tool_versions` names what decides the bytes of
-the data set, for the tracked lock file and for the check that each stage makes against it.
+the dataset, for the tracked lock file and for the check that each stage makes against it.
 """
 
 import hashlib

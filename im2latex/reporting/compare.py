@@ -90,7 +90,7 @@ def compare(a: RunData, b: RunData, resamples: int, seed: int) -> Comparison:
     """
     notes = [note for run in (a, b) for note in (run.missing_samples, run.inconsistency, run.budget_note) if note]
     if a.dataset != b.dataset and a.dataset and b.dataset:
-        notes.append(f"the data sets differ: {a.dataset[:12]} in A, {b.dataset[:12]} in B")
+        notes.append(f"the datasets differ: {a.dataset[:12]} in A, {b.dataset[:12]} in B")
     if a.samples is None or b.samples is None:
         if not a.run.scores.keys() & b.run.scores.keys():
             raise UsageError(f"{a.name} and {b.name} have no score in common: one was evaluated, one only validated")

@@ -1,4 +1,4 @@
-"""Inline PNG figures: images of the data set, renderings, and overlays that show how two renderings differ.
+"""Inline PNG figures: images of the dataset, renderings, and overlays that show how two renderings differ.
 
 Pixels are uint8 (H, W), 255 paper; the same pixels give the same bytes.
 """
@@ -52,7 +52,7 @@ def grey_image(pixels: Pixels, density: float) -> InlineImage:
 
 
 def stored_image(data: bytes, density: float) -> InlineImage | None:
-    """Encode a PNG of a data set again, in grey; None where the bytes are no PNG."""
+    """Encode a PNG of a dataset again, in grey; None where the bytes are no PNG."""
     try:
         return grey_image(decode_png(data), density)
     except InputError:

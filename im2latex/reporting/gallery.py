@@ -22,7 +22,9 @@ ScoredRow = Mapping[str, Any]
 class GalleryParams(Params):
     """Number and size of the examples."""
 
-    examples: int = Field(default=4, ge=1, le=12, description="samples in each of the four groups")
+    examples: int = Field(
+        default=4, ge=1, le=12, description="samples in each of the groups random, typical, best and worst"
+    )
     seed: int = Field(default=0, ge=0, description="seed of the random group")
     input_density: float = Field(default=1.0, gt=0, description="input image pixels in one CSS pixel")
     render_density: float = Field(default=2.0, gt=0, description="rendered image pixels in one CSS pixel")

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from im2latex.errors import UsageError
 from im2latex.metrics.bootstrap import CONFIDENCE
-from im2latex.metrics.registry import HEADLINE, lower_is_better
+from im2latex.metrics.registry import PRIMARY_METRICS, lower_is_better
 from im2latex.metrics.significance import RowPairs, pair_rows
 from im2latex.reporting.compare import ScorePair, paired_scores, published_scores, sample_differences
 from im2latex.reporting.run_data import RunData
@@ -78,16 +78,18 @@ def default_base() -> str:
 def gate(
     base: RunData, now: RunData, names: Sequence[str], ledger: float | None, resamples: int, seed: int
 ) -> GateResult:
-    """Check the named scores, or the headline metrics, and, with `ledger`, the share of records that each stage kept.
+    """Check the named scores, or the primary metrics, and, with `ledger`, the share of records that each stage kept.
 
     Raises `UsageError` for a score that the base does not have.
     """
     for name in names:
         if name not in base.run.scores:
             raise UsageError(f"--score {name}: {base.name} has no such score; it has {', '.join(base.run.scores)}")
-    checked = [name for name in names or HEADLINE if name in base.run.scores]
+    checked = [name for name in names or PRIMARY_METRICS if name in base.run.scores]
     if not checked:
-        raise UsageError(f"{base.name} has none of the checked scores ({', '.join(HEADLINE)}); name others by --score")
+        raise UsageError(
+            f"{base.name} has none of the checked scores ({', '.join(PRIMARY_METRICS)}); name others by --score"
+        )
     notes, pairs = _common_samples(base, now)
     rows = {one.name: one for one in _score_pairs(base, now, pairs, resamples, seed)}
     checks = [_check(rows.get(name), name, base.run.scores[name]) for name in checked]
@@ -100,7 +102,7 @@ def _common_samples(base: RunData, now: RunData) -> tuple[list[str], RowPairs | 
     """The common samples, or None where published intervals have to be used, and notes that say why."""
     notes = []
     if base.dataset and now.dataset and base.dataset != now.dataset:
-        notes.append(f"the data set changed: {base.dataset[:12]} in {base.name}, {now.dataset[:12]} in this run")
+        notes.append(f"the dataset changed: {base.dataset[:12]} in {base.name}, {now.dataset[:12]} in this run")
     lacking = [note for run in (base, now) for note in (run.missing_samples, run.inconsistency) if note]
     if lacking or base.samples is None or now.samples is None:
         return [*notes, *lacking, "compared by published intervals, not by samples"], None

@@ -25,9 +25,9 @@ def reported_stages(project: Path = Path()) -> list[str]:
 
 
 def read_provenance(shards: Path, manifests: Path, params_file: Path, stages: Sequence[str]) -> Provenance:
-    """The facts of the data set and of the `stages` that have run; raises `ArtifactError` where there are no shards."""
+    """The facts of the dataset and of the `stages` that have run; raises `ArtifactError` where there are no shards."""
     dataset = read_dataset(shards)
-    facts = {"data set": dataset["hash"]}
+    facts = {"dataset": dataset["hash"]}
     facts |= {f"{split} samples": f"{count:,}" for split, count in dataset["samples"].items()}
     tools: dict[str, str] = {}
     for stage in stages:

@@ -66,7 +66,7 @@ class RunData:
 
     @property
     def dataset(self) -> str | None:
-        """The logical hash of the data set; None where the run has no manifest of it."""
+        """The logical hash of the dataset; None where the run has no manifest of it."""
         text = self.files.text("reports/manifest/bucket.json")
         content = parse_json(text, "reports/manifest/bucket.json") if text else {}
         found: str | None = content.get("dataset", {}).get("hash")

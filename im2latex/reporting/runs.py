@@ -241,11 +241,11 @@ def sort_runs(runs: Sequence[RunSummary], metric: str) -> list[RunSummary]:
 
 
 def shown_scores(runs: Sequence[RunSummary], names: Sequence[str] = ()) -> tuple[str, ...]:
-    """The scores to show: those named, else headline metrics, and validation values where a run has no others."""
+    """The scores to show: those named, else primary metrics, and validation values where a run has no others."""
     known = dict.fromkeys(name for run in runs for name in run.scores)
-    headline = tuple(name for name in RUN_COLUMNS if name in known)
-    all_tested = all(run.scores.keys() & set(headline) for run in runs)
-    return tuple(names) or headline + tuple(name for name in known if name.startswith(VALIDATION) and not all_tested)
+    primary = tuple(name for name in RUN_COLUMNS if name in known)
+    all_tested = all(run.scores.keys() & set(primary) for run in runs)
+    return tuple(names) or primary + tuple(name for name in known if name.startswith(VALIDATION) and not all_tested)
 
 
 def as_json(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:

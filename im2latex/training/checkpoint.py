@@ -2,7 +2,7 @@
 
 reads, writes  <folder>/model.safetensors   the weights
                <folder>/checkpoint.json     model parameters, vocabulary with its merges, image settings,
-                                            shapes, data set hash, recipe, counts, earlier training runs
+                                            shapes, dataset hash, recipe, counts, earlier training runs
 """
 
 import json
@@ -30,7 +30,7 @@ MAX_TOKENS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Ancestor:
-    """A training whose weights initialized a later one: their SHA-256, its data set and the samples it saw."""
+    """A training whose weights initialized a later one: their SHA-256, its dataset and the samples it saw."""
 
     weights: str
     dataset_hash: str

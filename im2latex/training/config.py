@@ -67,7 +67,9 @@ class TrainParams(Params):
         default=None, description="checkpoint to initialize weights from: FOLDER, or FOLDER@HASH of its weights"
     )
     seed: int = Field(
-        default=3, ge=0, description="of initial weights, batch order, image placement, augmentation and dropout"
+        default=3,
+        ge=0,
+        description="of initial weights, batch order, position of images in their padding, augmentation and dropout",
     )
     preset: str | None = Field(default=DEFAULT_PRESET, description="model family with its training settings, or null")
     model: ModelParams = Field(
@@ -84,7 +86,7 @@ class TrainParams(Params):
     )
     clip_norm: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
     attention_penalty: AttentionPenaltyParams | Literal[False] = Field(
-        default=False, description="a loss on uneven attention, or false"
+        default=False, description="a loss on the deviation from uniform attention, or false"
     )
     scheduled_sampling: ScheduledSamplingParams | Literal[False] = Field(
         default=False, description="decoder inputs replaced by its own predictions, or false"
@@ -148,7 +150,7 @@ class TrainerParams(Params):
     )
     devices: int = Field(default=1, ge=1, description="accelerators, each with a part of every batch")
     device_memory_mb: int = Field(
-        default=16384, ge=1, description="most MiB of images in an accelerator's memory; more are sent in segments"
+        default=16384, ge=1, description="most MiB of images in an accelerator's memory; more are sent in parts"
     )
     save_every_minutes: float = Field(default=5, gt=0, description="longest time between two saves of the state")
     loggers: LoggerParams = Field(default=LoggerParams(), description="loggers beside the files of the stage")

@@ -25,14 +25,14 @@ class BatchSource(Protocol):
     """Batches by their position in an endless sequence."""
 
     def indices(self, position: int) -> list[int]:
-        """The samples of the batch, as indices into the data set."""
+        """The samples of the batch, as indices into the dataset."""
 
     def batch(self, position: int, generator: torch.Generator | None) -> Batch:
         """The batch on the training device; images are placed at random by `generator`, centred without."""
 
 
 class DeviceImageStore:
-    """Images of a data set, or of its samples `indices` in any order, in the memory of a device."""
+    """Images of a dataset, or of its samples `indices` in any order, in the memory of a device."""
 
     def __init__(self, dataset: InMemoryDataset, device: torch.device, indices: Sequence[int] | None = None) -> None:
         self._device = device

@@ -1,4 +1,4 @@
-"""One split of the data set in memory.
+"""One split of the dataset in memory.
 
 reads  <data>/<split>/shard-*.parquet (schemas.SAMPLES) and <data>/buckets.json
 

@@ -2,8 +2,9 @@
 
 writes  <folder>/bad_batch.pt   the batch at which the loss was not finite or spiked
 
-The random numbers of a batch (image placement, augmentation, dropout) follow from the seed and the position of the
-batch in the sequence. So a resumed run repeats an uninterrupted one, on a CPU to the bit, and no generator is saved.
+The random numbers of a batch (position of the image in its padding, augmentation, dropout) follow from the seed and the
+position of the batch in the sequence. So a resumed run repeats an uninterrupted one, on a CPU to the bit, and no
+generator is saved.
 A step has the same batches at any world size: process `rank` has every n-th row, and all normalize by the whole batch.
 """
 

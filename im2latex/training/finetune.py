@@ -1,4 +1,4 @@
-"""Fine-tuning: initial weights from the checkpoint of an earlier training, on another data set or vocabulary.
+"""Fine-tuning: initial weights from the checkpoint of an earlier training, on another dataset or vocabulary.
 
 reads  <init_from>/model.safetensors, <init_from>/checkpoint.json
        <init_from>/momentum.safetensors, where the earlier training saved the state of its optimizers

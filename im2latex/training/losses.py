@@ -10,11 +10,11 @@ from im2latex.dataset.vocabulary import Vocabulary
 
 
 class AttentionPenaltyParams(Params):
-    """Penalty on the unevenness of attention over the image."""
+    """Penalty on the deviation from uniform attention over the image; 0 is uniform, 100 is one position only."""
 
     weight: float = Field(default=0.001, gt=0, description="weight in the sum of losses")
     target: float = Field(
-        default=5.27, ge=0, le=100, description="unevenness without penalty; the default is that of Singh 2018"
+        default=5.27, ge=0, le=100, description="deviation that has no penalty; the default is that of Singh 2018"
     )
 
 
@@ -44,7 +44,7 @@ def ctc_loss(logits: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
 
 
 def attention_penalty(attention: Tensor, tokens: Tensor, target: float) -> Tensor:
-    """Distance of the unevenness of attention (B, T - 1, P) from `target`, averaged over the images of a batch.
+    """Distance of the deviation of attention (B, T - 1, P) from `target`, averaged over the images of a batch.
 
     The sum of a position over the C tokens (B, T) after the first is C / P where attention is even. The squared
     differences from that are scaled so that all attention on one position is 100 (Singh 2018, arXiv

@@ -47,7 +47,7 @@ def bucket_batches(
     """Cut all samples, or those of `indices`, into batches of one bucket each, each sample exactly once.
 
     With a `seed`, samples and batches are shuffled, and samples of similar label length share a batch; without, the
-    order of the data set is kept.
+    order of the dataset is kept.
     """
     generator = np.random.default_rng(seed)
     every = np.arange(len(dataset)) if indices is None else np.array(indices, dtype=np.int64)

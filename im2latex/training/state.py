@@ -4,7 +4,8 @@ reads, writes  <folder>/state.pt           weights, their average, the best aver
                                            its last 32 bytes are the SHA-256 of all before them
                <folder>/state-earlier.pt   the state that was saved before; read where state.pt is damaged
 
-Nothing else is needed to resume exactly: batch order, image placement and dropout follow from the seed and the step.
+Nothing else is needed to resume exactly: batch order, position of images in their
+padding and dropout follow from the seed and the step.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""Trainer: a whole training, from the shards of a data set to a checkpoint, on Lightning Fabric.
+"""Trainer: a whole training, from the shards of a dataset to a checkpoint, on Lightning Fabric.
 
 reads          shards and buckets.json (through dataset)
 reads, writes  <folder>/state.pt            so that a stopped run can be resumed
@@ -36,7 +36,7 @@ TIMED_STEPS = 40
 class Trainer:
     """Train `params` on the folder `shards`; `folder` has the state, `pretrained` what `params.init_from` names.
 
-    `dataset_hash` identifies the data set in the state and the checkpoint. `settings` decide no weight.
+    `dataset_hash` identifies the dataset in the state and the checkpoint. `settings` decide no weight.
     """
 
     def __init__(

@@ -104,7 +104,7 @@ class TestParams(Params):
 
 
 class DatasetParams(Params):
-    """Parameters of a data set."""
+    """Parameters of a dataset."""
 
     seed: int = Field(ge=0)
     labels: int = Field(ge=1, description="labels of the split train, without those of `coverage`")

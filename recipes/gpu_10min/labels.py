@@ -60,7 +60,7 @@ class Labels(Sequence[Sequence[int]]):
 
     @cached_property
     def digest(self) -> str:
-        """Hash of the data set: all labels and their styles."""
+        """Hash of the dataset: all labels and their styles."""
         arrays = (self.flat, self.lengths, self.styles, self.held_out)
         digest = hashlib.sha256("\n".join(self.vocabulary.tokens).encode())
         for array in arrays:

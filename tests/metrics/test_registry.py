@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from im2latex.metrics.registry import HEADLINE, METRICS, aggregates, in_order, label, lower_is_better
+from im2latex.metrics.registry import METRICS, PRIMARY_METRICS, aggregates, in_order, label, lower_is_better
 from im2latex.metrics.score_predictions import metric_columns, score_predictions
 from im2latex.metrics.text import token_counts
 from im2latex.schemas import PREDICTIONS, SCORES
@@ -36,4 +36,4 @@ def test_directions_order_and_labels() -> None:
     assert not lower_is_better("val_exact")
     assert in_order(["val_loss", "bleu", "exact"]) == ["exact", "bleu", "val_loss"]
     assert (label("bleu"), label("val_loss")) == ("BLEU-4", "val_loss")
-    assert set(HEADLINE) <= METRICS.keys()
+    assert set(PRIMARY_METRICS) <= METRICS.keys()

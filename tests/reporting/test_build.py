@@ -103,7 +103,7 @@ def test_everything_on_disk_reaches_the_page(project: Path) -> None:
     assert [one.name for one in content.robustness] == ["noise"]
     assert content.vocabulary.splits[0].unknown == 2
     assert content.attention_maps[0].maps.tolist() == [[[0.25, 0.75]]]
-    assert content.provenance.facts["data set"] == "5c1e"
+    assert content.provenance.facts["dataset"] == "5c1e"
     assert content.provenance.facts[WEIGHTS] == "77aa"
     assert content.provenance.facts["code of evaluate"] == "9f3c"
     assert content.provenance.tools == {"numpy": "2"}

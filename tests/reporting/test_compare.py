@@ -73,7 +73,7 @@ def test_samples_that_one_side_lacks_are_counted_and_named(a: Path, tmp_path: Pa
     assert found.pairs
     assert len(found.pairs.a) == 58
     assert found.notes == (
-        "the data sets differ: 5c1e in A, 9999 in B",
+        "the datasets differ: 5c1e in A, 9999 in B",
         f"2 formulas ({0:012x}, {0:012x}) only in A",
     )
     assert as_json(found, 0)["samples"]["only_a"] == [f"{number:032x}" for number in (0, 1)]

@@ -85,7 +85,7 @@ def test_other_test_sets_are_compared_by_intervals(base: Path, tmp_path: Path) -
     now = write_project(tmp_path / "now", predictions(MANY, 1, 60), dataset="9999")
     found = gated(base, now, "exact")
     assert failed(found) == ["exact"]
-    assert found.notes[0].startswith("the data set changed: 5c1e in")
+    assert found.notes[0].startswith("the dataset changed: 5c1e in")
     assert found.notes[1].startswith(f"the test sets differ: 1 formula ({0:012x}) only in {base}; compared by")
 
 

@@ -71,7 +71,7 @@ CONTENT = ReportContent(
     validation_predictions=(ValidationPredictions("cd", r"a < \beta", ((1, "c"), (2345, r"a < \gamma"))),),
     by_length=(LengthChart("Same image", (SubsetScore("0-20", 5, 0.5, (0.4, 0.6)),)),),
     galleries=(Gallery("Random", "By chance.", (EXAMPLE,)),),
-    provenance=Provenance({"data set": "5c1e"}, {"numpy": "2.4"}, "seed: 1"),
+    provenance=Provenance({"dataset": "5c1e"}, {"numpy": "2.4"}, "seed: 1"),
 )
 
 
@@ -162,7 +162,7 @@ def test_sections_without_content_are_left_out() -> None:
         "Learning curve",
         "Scores by length",
         "Examples",
-        "The data set",
+        "The dataset",
         "From raw formulas",
     ):
         assert heading not in text

@@ -97,7 +97,7 @@ def test_conditions_only_where_there_are_any() -> None:
 
 
 def test_provenance_names_hashes() -> None:
-    assert provenance_table(Provenance({"data set": "5c1e"}, {}, "")).splitlines()[2] == "| data set | `5c1e` |"
+    assert provenance_table(Provenance({"dataset": "5c1e"}, {}, "")).splitlines()[2] == "| dataset | `5c1e` |"
 
 
 BLOCK = {"bleu": 0.5, "edit": 0.7, "exact": 0.2, "n": 3, "intervals": {"edit": [0.6, 0.8], "exact": [0.1, 0.3]}}

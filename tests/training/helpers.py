@@ -1,4 +1,4 @@
-"""A training of the toy data set in this process, and a callback that records it."""
+"""A training of the toy dataset in this process, and a callback that records it."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -83,7 +83,7 @@ def renderer_speed() -> str:
         f"times one pdflatex and Ghostscript per formula ({baseline['ghostscript']:.1f}/s)",
         f"times one pdflatex and ImageMagick per formula ({baseline['imagemagick']:.1f}/s)",
         "share of the speed of TeX and rasterizer alone",
-        "processor ms per formula",
+        "CPU ms per formula",
     ]
     return markdown_table(header, rows)
 
@@ -123,7 +123,7 @@ def data_stages() -> str:
 
 @register
 def data_append() -> str:
-    """Cost of formulas appended to a finished data set."""
+    """Cost of formulas appended to a finished dataset."""
     found = load_result("data-stages-append")
     before, after = (found[key] for key in ("seconds_before", "seconds_after"))
     rows = [
@@ -174,11 +174,11 @@ def vocabulary_spelling() -> str:
     header = [
         "`min_frequency`",
         "entries, whole",
-        "entries, spelled",
+        "entries, by symbols",
         "formulas lost, whole",
-        "lost, spelled",
+        "lost, by symbols",
         "ids per label, whole",
-        "ids, spelled",
+        "ids, by symbols",
     ]
     return markdown_table(header, rows, words=0)
 

@@ -8,7 +8,7 @@ def scoring_speed() -> str:
     """Time to score prediction pairs."""
     found = load_result("metrics-speed-ghostscript")
     rows = [[kind, f"{found[kind]['seconds']:.1f}", f"{found[kind]['cpu_seconds']:.1f}"] for kind in _SCORE_KINDS]
-    return markdown_table([f"scores of {format_count(found['pairs'])} pairs", "seconds", "processor seconds"], rows)
+    return markdown_table([f"scores of {format_count(found['pairs'])} pairs", "seconds", "CPU seconds"], rows)
 
 
 _SCORE_KINDS = ("text", "images", "symbols")

@@ -1,5 +1,6 @@
 """Tables of the trained models: scores, robustness, presets, decoding and training speed."""
 
+import re
 from collections.abc import Mapping
 
 from docs.generate.numbers.tables import (
@@ -42,6 +43,36 @@ def sample_scores() -> str:
     return markdown_table(header, rows)
 
 
+def describe_condition(name: str) -> str:
+    """How the images of a condition are made, in words."""
+    from benchmarks.robustness.browser import BrowserRenderer
+    from benchmarks.robustness.conditions import CONDITIONS, MathtextCondition
+
+    condition = next(one for one in CONDITIONS if one.name == name)
+    source = condition.source
+    if isinstance(source, MathtextCondition):
+        parts = [f"mathtext of matplotlib, fonts {source.fonts}, 12 pt at 150 dpi"]
+    elif isinstance(source, BrowserRenderer):
+        parts = [f"{source.engine} in a browser, device pixel ratio {source.scale}"]
+        parts += [f"ink {source.ink} on {source.paper}"] if source.ink != "#000000" else []
+    else:
+        changes = (("fonts", source.fonts), ("type size", source.size), ("dpi", source.dpi))
+        parts = ["TeX, " + (", ".join(f"{key} {value}" for key, value in changes if value) or "as in the dataset")]
+    return "; ".join([*parts, *map(_describe_effect, condition.effects)])
+
+
+def _describe_effect(effect: object) -> str:
+    """An effect with its values: `blur, sigma 1`."""
+    values = ", ".join(
+        f"{key.replace('_', ' ')} {value if value is not None else 'none'}" for key, value in vars(effect).items()
+    )
+    return f"{_words(type(effect).__name__)} ({values})"
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
 @register
 def robustness() -> str:
     """`image_exact` in every image condition, beside the clean images of the same formulas."""
@@ -49,7 +80,7 @@ def robustness() -> str:
     rows = [
         [
             name,
-            condition["kind"],
+            describe_condition(name),
             str(condition["n"]),
             format_share(condition["image_exact"]),
             format_interval(condition["intervals"]["image_exact"]),
@@ -57,7 +88,7 @@ def robustness() -> str:
         ]
         for name, condition in found.items()
     ]
-    return markdown_table(["condition", "kind", "n", "`image_exact`", "95 % interval", "of clean"], rows, words=2)
+    return markdown_table(["condition", "images", "n", "`image_exact`", "95 % interval", "of clean"], rows, words=2)
 
 
 @register
@@ -97,7 +128,7 @@ def decoding() -> str:
     ways = {key: value for key, value in found.items() if isinstance(value, Mapping) and "relative_to_greedy" in value}
     rows = [
         [
-            name,
+            name.replace("constrained", "grammar constraint"),
             f"{way['ms_per_image']:.2f}",
             f"{way['relative_to_greedy']:.2f}",
             format_share(way["exact"]),
@@ -120,7 +151,7 @@ def reranking() -> str:
         "beam",
         "first hypothesis has the same image",
         "some hypothesis has the same image",
-        "processor ms per image",
+        "CPU ms per image",
     ]
     row = [
         format_count(found["images"]),

@@ -1,4 +1,4 @@
-"""Tables of the released checkpoint and of the data set that it was trained on."""
+"""Tables of the released checkpoint and of the dataset that it was trained on."""
 
 from typing import Any
 
@@ -71,7 +71,15 @@ def released_other_programs() -> str:
                 format_share(now["bold_invented"]),
             ]
         )
-    header = ["images of", "n", "`image_exact` before", "`image_exact`", "`cdm`", "`bleu`", "bold where there is none"]
+    header = [
+        "images of",
+        "n",
+        "`image_exact` before",
+        "`image_exact`",
+        "`cdm`",
+        "`bleu`",
+        "bold in predictions of labels without bold",
+    ]
     return markdown_table(header, rows)
 
 

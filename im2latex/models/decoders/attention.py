@@ -30,7 +30,9 @@ class MlpAttentionParams(Params):
     """Parameters of tanh layers over the hidden state and all positions at once (Singh 2018, arXiv 1802.05415)."""
 
     name: Literal["mlp"]
-    hidden: tuple[int, ...] = Field(min_length=1, description="widths of the layers before the one with P outputs")
+    hidden: tuple[int, ...] = Field(
+        min_length=1, description="widths of the layers before the last, which has one output per grid position"
+    )
 
 
 AttentionParams = Annotated[
