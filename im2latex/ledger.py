@@ -53,11 +53,11 @@ class Ledger:
         counts.parent.mkdir(parents=True, exist_ok=True)
         counts.write_text(json.dumps(self.summary(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    def summary_line(self) -> str:
-        """The counts in one line for people."""
+    def summary_line(self, unit: str = "") -> str:
+        """The counts in one line for people; `unit` is what is counted, such as "predictions"."""
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.dropped.most_common(4))
         more = ", ..." if len(self.dropped) > 4 else ""
         dropped = self.dropped.total()
-        return f"{self.stage}: {self.seen:,} seen, {self.kept:,} kept, {dropped:,} dropped" + (
+        return f"{self.stage}: {self.seen:,}{unit and f' {unit}'} seen, {self.kept:,} kept, {dropped:,} dropped" + (
             f" ({reasons}{more})" if dropped else ""
         )

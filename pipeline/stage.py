@@ -30,6 +30,19 @@ from pipeline.fingerprint import changed_names, stage_lines
 from pipeline.paths import CODE, DATA, REPORTS
 
 RUN = REPORTS / "run.json"
+UNITS = {
+    "normalize": "formulas",
+    "audit": "formulas",
+    "render": "formulas",
+    "tokenize": "formulas",
+    "filter": "samples",
+    "bucket": "samples",
+    "train": "samples",
+    "predict": "samples",
+    "evaluate": "predictions",
+    "report": "predictions",
+}
+"""What the ledger of a stage counts, for the line that the stage prints."""
 
 P = TypeVar("P", bound=Params)
 
@@ -88,7 +101,7 @@ class Stage(Generic[P]):
             _exit(self.name, FULL_DISK, 1)
         seconds = time.monotonic() - started
         _note_run(self.name, seconds)
-        print(f"{ledger.summary_line()} in {seconds:.1f} s")  # noqa: T201
+        print(f"{ledger.summary_line(UNITS.get(self.name, 'records'))} in {seconds:.1f} s")  # noqa: T201
 
     def help(self) -> str:
         """Usage, options, and the keys of the section in params.yaml: type, default, description."""

@@ -76,7 +76,7 @@ def doctor(
         Path | None, typer.Option("--against", help="name every tool that differs from this file")
     ] = None,
 ) -> None:
-    """Check TeX, the sandbox, the rasterizers and the GPU.
+    """Check TeX, the sandbox, the rasterizers, the optional Python packages and the GPU.
 
     Prints version and self-test of each tool and, where it fails, how to install it.
     """
@@ -94,6 +94,7 @@ def doctor(
     from im2latex.training.devices import describe_devices
 
     checks = examination.check_tools(renderer_params(), tex_render_params(project_styles()))
+    checks += examination.check_extras()
     for check in checks:
         typer.echo(examination.format_check(check))
     typer.echo(f"{'':8}{describe_devices()}")

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, save_shapes
-from im2latex.dataset.shards import SHARDS, ShardWriter
+from im2latex.dataset.shards import SHARDS, ShardWriter, missing_split_remedy
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError, InputError
 from im2latex.images.arrays import encode_png
@@ -50,7 +50,7 @@ class ShardedDataset:
     def __init__(self, folder: Path, split: Split) -> None:
         if not (folder / split).is_dir():
             present = ", ".join(name for name in SPLITS if (folder / name).is_dir()) or "none"
-            raise ArtifactError(f"{folder}: has no split '{split}'; present: {present}; run `dvc repro bucket`")
+            raise ArtifactError(f"{folder}: has no split '{split}'; present: {present}; {missing_split_remedy(split)}")
         self.split = split
         self._paths = part_paths(folder / split, SHARDS)
         self._ends = list(accumulate(pq.ParquetFile(path).metadata.num_rows for path in self._paths))

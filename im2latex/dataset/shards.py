@@ -53,11 +53,20 @@ class ShardWriter:
         self._count -= rows
 
 
+def missing_split_remedy(split: str) -> str:
+    """What to do about a split that no sample reached."""
+    share = f"a larger normalize.split.{split}, or " if split in ("val", "test") else ""
+    return (
+        "reports/ledger says which stage dropped the samples; set filter.unknown_tokens=keep or "
+        f"tokenize.vocabulary.min_frequency=1 for few formulas, {share}the column `split`, and run `dvc repro bucket`"
+    )
+
+
 def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """Yield the shards of a split as tables; raises `ArtifactError` where the split is missing."""
     if not (folder / split).is_dir():
         present = ", ".join(sorted(path.name for path in folder.glob("*/") if path.is_dir())) or "none"
-        raise ArtifactError(f"{folder}: has no split '{split}'; present: {present}")
+        raise ArtifactError(f"{folder}: has no split '{split}'; present: {present}; {missing_split_remedy(split)}")
     for path in part_paths(folder / split, SHARDS):
         yield read_table(path, columns)
 

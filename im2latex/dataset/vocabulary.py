@@ -44,7 +44,7 @@ class VocabularyParams(Params):
     include: tuple[str, ...] = Field(default=(), description="tokens that get an id whatever their count")
     exclude: tuple[str, ...] = Field(default=(), description="tokens that get no id")
     init_from: str | None = Field(
-        default=None, description="vocabulary.json whose tokens keep their ids, for fine-tuning"
+        default=None, description="vocabulary.json or checkpoint.json whose tokens keep their ids, for fine-tuning"
     )
 
     @field_validator("token_merges")
@@ -202,9 +202,10 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
-        """Read vocabulary.json; raises `ArtifactError` where it is missing or damaged."""
+        """Read vocabulary.json, or that of checkpoint.json; raises `ArtifactError` where it is missing or damaged."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
+            content = content.get("vocabulary", content)
             return cls(content["tokens"], content["counts"], resolve_merges(dict(content.get("merges", {}))))
         except FileNotFoundError:
             raise ArtifactError(f"{path}: no vocabulary; run `dvc repro tokenize`") from None

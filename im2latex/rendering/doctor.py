@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 
 from im2latex.errors import InputError, ToolError
+from im2latex.extras import extra_of, missing_distributions
+from im2latex.extras import install_command as pip_command
 from im2latex.rendering import document
 from im2latex.rendering.fonts import FONTS, RECOMMENDED
 from im2latex.rendering.rasterizers.registry import RASTERIZERS, RasterizerName, create_rasterizer
@@ -55,8 +57,13 @@ def check_tools(params: RenderParams | None = None, styles: Sequence[RenderParam
     used = {one.rasterizer for one in every}
     for name, rasterizer in RASTERIZERS.items():
         check = _check_rasterizer(name, params)
-        checks.append(replace(check, required=name in used or not rasterizer.optional))
+        checks.append(replace(check, required=name in used or (check.required and not rasterizer.optional)))
     return [*checks, _check_style_fonts()]
+
+
+def check_extras() -> list[ToolCheck]:
+    """Check whether the Python packages of the extras are installed; none of them is required."""
+    return [_check_extra(extra, missing) for extra, missing in missing_distributions().items()]
 
 
 def tool_versions(params: RenderParams | None = None) -> dict[str, str]:
@@ -193,15 +200,33 @@ def _check_style_fonts() -> ToolCheck:
     )
 
 
+def _check_extra(extra: str, missing: Sequence[str]) -> ToolCheck:
+    """The Python packages of an extra, of which some may be missing."""
+    return ToolCheck(
+        f"extra {extra}",
+        installed=not missing,
+        version="",
+        works=not missing,
+        remedy=pip_command(extra) if missing else "",
+        note=f"{', '.join(missing)} missing" if missing else "",
+        required=False,
+    )
+
+
 def _check_rasterizer(name: RasterizerName, params: RenderParams) -> ToolCheck:
     """One rasterizer, on one letter."""
     params = params.model_copy(update={"rasterizer": name})
     rasterizer = create_rasterizer(name, params)
+    remedy = rasterizer.remedy()
     try:
         version = rasterizer.identity()
+    except metadata.PackageNotFoundError as error:
+        package = str(error.name)
+        remedy, note = pip_command(extra_of(package) or "pipeline"), f"{package} is not installed"
+        return ToolCheck(name, installed=False, version="", works=False, remedy=remedy, note=note, required=False)
     except ToolError as error:
-        return ToolCheck(name, installed=False, version="", works=False, remedy=rasterizer.remedy(), note=str(error))
-    check = _self_tested(name, version, rasterizer.remedy(), TexRenderer(params).self_test)
+        return ToolCheck(name, installed=False, version="", works=False, remedy=remedy, note=str(error))
+    check = _self_tested(name, version, remedy, TexRenderer(params).self_test)
     return replace(check, note=check.note or rasterizer.note())
 
 

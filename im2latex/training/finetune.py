@@ -90,16 +90,22 @@ def open_pretrained(init_from: str) -> Pretrained:
 def load_pretrained(network: Network, params: ModelParams, vocabulary: Vocabulary, pretrained: Pretrained) -> None:
     """Copy the weights of `pretrained` into a fresh network over `vocabulary`.
 
-    Raises `ParamsError` naming the first setting in which the two models differ. Rates of dropout and batch norms may
-    differ, and the new model may have more layers.
+    Raises `ParamsError` naming the first setting in which the two models differ, or, where several differ, the preset
+    of the checkpoint. Rates of dropout and batch norms may differ, and the new model may have more layers.
     """
     earlier = pretrained.checkpoint
-    for key, there, here in _differences(earlier.model.model_dump(mode="json"), params.model_dump(mode="json")):
-        if not _deeper(params, key, there, here):
-            raise ParamsError(
-                f"train.model.{key} = {here}: the checkpoint {pretrained.folder} of train.init_from has {there}; "
-                "set the same value, or choose another checkpoint"
-            )
+    differences = _differences(earlier.model.model_dump(mode="json"), params.model_dump(mode="json"))
+    refused = [(key, there, here) for key, there, here in differences if not _deeper(params, key, there, here)]
+    if refused:
+        key, there, here = refused[0]
+        preset = earlier.recipe.get("preset")
+        several = len(refused) > 1 and preset
+        raise ParamsError(
+            f"train.model.{key} = {here}: the checkpoint {pretrained.folder} of train.init_from has {there}"
+            + (f", and {len(refused) - 1} other values differ; set train.preset = {preset}" if several else "")
+            + (", the preset of the checkpoint" if several else "; set the same value")
+            + ", or choose another checkpoint"
+        )
     ids = {token: index for index, token in enumerate(earlier.vocabulary.tokens)}
     shared = [(index, ids[token]) for index, token in enumerate(vocabulary.tokens) if token in ids]
     new, old = (torch.tensor(column) for column in zip(*shared, strict=True))

@@ -58,7 +58,7 @@ def test_images_are_found_in_whichever_shard_they_lie(tmp_path: Path) -> None:
 
 def test_absent_splits_are_named(tmp_path: Path) -> None:
     write(tmp_path, [3])
-    with pytest.raises(ArtifactError, match="has no split 'test'; present: train"):
+    with pytest.raises(ArtifactError, match="has no split 'test'; present: train; .*normalize.split.test"):
         list(read_shards(tmp_path, "test"))
     with pytest.raises(ArtifactError, match="run `dvc repro bucket`"):
         read_dataset(tmp_path)

@@ -258,3 +258,9 @@ def test_what_is_no_token_is_refused(token: str, written: str) -> None:
 
 def test_tally() -> None:
     assert count_merges([["a", "b", "a"], ["a"]], {"a": "x", "z": "y"}) == {"a": 3, "z": 0}
+
+
+def test_the_vocabulary_of_a_checkpoint_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.json"
+    path.write_text('{"vocabulary": {"tokens": ["<pad>", "<bos>", "<eos>", "<unk>", "x"], "counts": [0, 0, 0, 0, 3]}}')
+    assert Vocabulary.load(path).tokens == ["<pad>", "<bos>", "<eos>", "<unk>", "x"]

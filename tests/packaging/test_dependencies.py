@@ -1,13 +1,15 @@
 """What is declared, what is imported, and what an installation without extras can do."""
 
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from im2latex.extras import distribution_of, extra_of, install_hint
+from im2latex.extras import distribution_of, extra_of, install_hint, normalized
 from tests.packaging.distribution import BASE, EXTRAS, METADATA, ROOT, imported
 
 OPTIONAL = {
@@ -21,22 +23,48 @@ OPTIONAL = {
 BLOCK = """
 import sys
 from importlib import metadata
+from importlib.machinery import PathFinder
 
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {packages!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] in {packages!r} else super().find_spec(name, path, target)
 
-sys.meta_path.insert(0, Blocked())
+sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
+installed = metadata.distribution
+
+def distribution(name):
+    if name in {distributions!r}:
+        raise metadata.PackageNotFoundError(name)
+    return installed(name)
+
+metadata.distribution = distribution
 metadata.requires = lambda _: {metadata!r}
 from im2latex.cli import main
 main()
 """
 
 
+def _outside_the_base() -> tuple[set[str], set[str]]:
+    """Importable packages and distributions installed here that the base dependencies do not install."""
+    base, pending = {"im2latex"}, sorted(BASE)
+    while pending:
+        name = pending.pop()
+        if name in base:
+            continue
+        base.add(name)
+        with suppress(metadata.PackageNotFoundError):
+            found = [one for one in metadata.requires(name) or [] if "extra ==" not in one]
+            pending += [normalized(re.split(r"[^A-Za-z0-9._-]", one, maxsplit=1)[0]) for one in found]
+    owners = metadata.packages_distributions()
+    packages = {package for package, names in owners.items() if base.isdisjoint(map(normalized, names))}
+    return packages | OPTIONAL.keys(), {name for names in owners.values() for name in map(normalized, names)} - base
+
+
 def _without_extras(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """The command line, where only the base dependencies can be imported."""
-    code = BLOCK.format(packages=sorted(OPTIONAL), metadata=METADATA)
+    """The command line, where only the base dependencies can be imported and have metadata."""
+    packages, distributions = _outside_the_base()
+    code = BLOCK.format(packages=sorted(packages), distributions=sorted(distributions), metadata=METADATA)
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=folder)
 
 
@@ -58,6 +86,11 @@ def test_doctor_needs_no_extra(tmp_path: Path) -> None:
     assert checked.stderr == ""
     assert checked.returncode == 0, checked.stdout
     assert "torch " in checked.stdout.splitlines()[-1]
+    lines = {line[8:].split("  ")[0]: line for line in checked.stdout.splitlines()}
+    assert "pdf2image" in lines["poppler"]
+    assert "wand" in lines["imagemagick"]
+    assert {lines[f"extra {extra}"][:8].strip() for extra in ("pipeline", "train", "serve")} == {"none"}
+    assert all(f"im2latex[{extra}]" in lines[f"extra {extra}"] for extra in ("pipeline", "train", "serve"))
 
 
 def test_a_command_that_needs_an_extra_ends_with_one_sentence() -> None:

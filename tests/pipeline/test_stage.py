@@ -49,7 +49,7 @@ def test_writes_ledger_manifest_and_cost(capsys: pytest.CaptureFixture[str]) -> 
     assert manifest["params"] == {"limit": 3}
     assert set(manifest["versions"]) == {"pyarrow"}
     assert json.loads(Path("reports/run.json").read_text())["filter"]["seconds"] >= 0
-    assert capsys.readouterr().out.startswith("filter: 3 seen, 2 kept, 1 dropped (too_long 1) in ")
+    assert capsys.readouterr().out.startswith("filter: 3 samples seen, 2 kept, 1 dropped (too_long 1) in ")
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,17 @@ def test_the_first_difference_of_two_models_is_named(
         load_pretrained(fresh(other, vocabulary), other, vocabulary, open_pretrained(str(earlier)))
 
 
+def test_the_preset_is_the_remedy_where_several_settings_differ(
+    values: dict[str, dict[str, dict[str, object]]], vocabulary: Vocabulary, earlier: Path
+) -> None:
+    values["model"]["encoder"] |= {"layers": 0, "heads": 4}
+    other = TrainParams.model_validate(values).model
+    start = open_pretrained(str(earlier))
+    start.checkpoint.recipe["preset"] = "fast-base"
+    with pytest.raises(ParamsError, match="set train.preset = fast-base"):
+        load_pretrained(fresh(other, vocabulary), other, vocabulary, start)
+
+
 @pytest.mark.parametrize(
     ("part", "changes"),
     [("encoder", {"layers": 3}), ("decoder", {"layers": 3}), ("encoder", {"blocks": [0, 1, 2]})],
