@@ -40,8 +40,9 @@ class BadRow:
     source_id: str | None = None
 
 
-CUT = "cut"
-"""The `reason` of a formula that is only a beginning: the model reached its maximum length before the end."""
+CUT, LOOP, UNSURE = "cut", "loop", "unsure"
+"""The `reason` of a formula that is only a beginning, since the model reached its maximum length before the end; of one
+that is more likely wrong than right and repeats a few tokens; and of any other that is more likely wrong than right."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -50,8 +51,10 @@ class Candidate:
 
     Attributes:
         latex: The formula, tokens separated by one space.
-        confidence: Geometric mean of the probabilities of its tokens, end token included, from 0 to 1.
-        reason: `"cut"` where `latex` is only the beginning of a formula longer than the model can write, else None.
+        confidence: Probability, from 0 to 1, that the formula is right, estimated by a calibrated model; for a
+            checkpoint without one, the geometric mean of the probabilities of its tokens.
+        reason: `"cut"` where `latex` is only the beginning of a formula longer than the model can write, `"loop"` where
+            it repeats the same tokens, `"unsure"` where it is more likely wrong than right, else None.
 
     """
 
@@ -84,14 +87,14 @@ class Prediction:
 
     Attributes:
         latex: The formula, tokens separated by one space; empty where there is an `error`.
-        confidence: Geometric mean of the probabilities of its tokens, end token included, from 0 to 1.
+        confidence: Probability, from 0 to 1, that `latex` is right; see `Candidate`.
         candidates: The most probable formulas, best first; the first has `latex`, `confidence` and `reason`.
         image: The image as the model saw it, uint8 (H, W), 255 for background.
         attention: Where requested, one map per token of `latex`, float32 (T, rows, columns): the share of the
-            attention on each part of `image`. After reranking it belongs to the search's own choice.
+            attention on each part of `image`.
         seconds: Time spent on this image, its share of its batch included.
         error: Why the image cannot be used: `error.reason` is a fixed name such as `"blank"`, `str(error)` a sentence.
-        reason: `"cut"` where `latex` is only the beginning of a formula longer than the model can write, else None.
+        reason: Why `latex` is doubtful, as for a `Candidate`; None where it is not.
 
     """
 

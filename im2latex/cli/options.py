@@ -44,7 +44,7 @@ STAGES = frozenset(("tokenize", "filter", "bucket", "train", "report"))
 
 RENAMED_OPTIONS = {
     "render": {"--look": "--style"},
-    "predict": {"--constrain": "--grammar"},
+    "predict": {"--constrain": "--grammar", "--rerank": "--effort best"},
     "evaluate": {"--constrain": "--grammar"},
     "build": {
         "--kind": "--type",

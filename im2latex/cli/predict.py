@@ -10,11 +10,12 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
 from im2latex.errors import ImageError, UsageError
+from im2latex.inference.effort import Effort
 
 if TYPE_CHECKING:
     from im2latex.cli.image_sources import Source
@@ -25,8 +26,21 @@ CHUNK_SIZE = 64
 """Images in memory at one time."""
 SINGLE_THREAD_IMAGES = 4
 """Up to so many images are predicted by one thread, since threads wait for each other at every token."""
-RERANK_CANDIDATES = 5
-"""Candidates that are rendered by default for reranking."""
+_REASONS = {
+    "cut": "the formula is longer than the model writes; this is its beginning",
+    "loop": "the model repeats itself; the formula is probably wrong",
+    "unsure": "the formula is probably not quite right",
+}
+"""Warnings by the reason of a prediction."""
+
+
+class _Options(TypedDict):
+    """Options of `Predictor.predict`."""
+
+    candidates: int
+    beam: int | None
+    grammar: bool
+    effort: Effort
 
 
 def predict(
@@ -51,10 +65,17 @@ def predict(
     beam: Annotated[
         int | None, typer.Option("--beam", min=1, help="beam width; default: the number of candidates")
     ] = None,
-    grammar: Annotated[bool, typer.Option("--grammar", help="restrict the search to formulas that parse")] = False,
-    rerank: Annotated[
-        bool, typer.Option("--rerank", help="render the hypotheses and prefer those that match the image (needs TeX)")
-    ] = False,
+    grammar: Annotated[
+        bool, typer.Option("--grammar/--no-grammar", help="restrict the search to formulas that parse")
+    ] = True,
+    effort: Annotated[
+        Effort,
+        typer.Option(
+            "--effort",
+            help="fast: the choice of the search; normal: where it is not sure, candidates are rendered with TeX and "
+            "compared with the image; best: always, with more candidates and repairs",
+        ),
+    ] = "normal",
     page: Annotated[int | None, typer.Option("--page", min=1, help="page of each PDF to read; default: all")] = None,
     clipboard: Annotated[bool, typer.Option("--clipboard", help="read the image on the clipboard")] = False,
     device: Annotated[str, typer.Option("--device", help="device: auto, cpu or cuda")] = "auto",
@@ -80,19 +101,23 @@ def predict(
     if len(waiting) <= SINGLE_THREAD_IMAGES:
         torch.set_num_threads(1)
     predictor = load(checkpoint, device=device)
-    width = max(candidates, beam or (RERANK_CANDIDATES if rerank else 1))
+    if problem := predictor.problem_of(effort):
+        typer.echo(f"im2latex: {problem}; going on with --effort fast", err=True)
+        effort = "fast"
+    options: _Options = {"candidates": candidates, "beam": beam, "grammar": grammar, "effort": effort}
     failed = False
     with tqdm(total=len(waiting), desc="read", unit="image", disable=True if quiet else None, delay=2) as bar:
         remaining = iter(waiting)
         while sources := [*islice(remaining, CHUNK_SIZE)]:
-            for source, prediction in zip(sources, _predict(predictor, sources, width, grammar, rerank), strict=True):
+            for source, prediction in zip(sources, _predict(predictor, sources, options), strict=True):
                 failed = failed or prediction.error is not None
                 if prediction.error is not None:
                     tqdm.write(f"im2latex: {source.name}: {prediction.error.detail}", sys.stderr)
                 elif prediction.reason is not None:
-                    tqdm.write(
-                        f"im2latex: {source.name}: {prediction.reason}: longer than the model writes", sys.stderr
+                    warning = (
+                        f"{prediction.reason}: {_REASONS[prediction.reason]} (confidence {prediction.confidence:.2f})"
                     )
+                    tqdm.write(f"im2latex: {source.name}: {warning}", sys.stderr)
                 tqdm.write(_as_json(source.name, prediction, candidates) if as_json else prediction.latex, sys.stdout)
                 bar.update()
     sys.exit(1 if failed else 0)
@@ -106,7 +131,7 @@ def _sources(images: list[str], clipboard: bool, page: int | None) -> Iterator[S
     yield from find_sources(images, page)
 
 
-def _predict(predictor: Predictor, sources: list[Source], width: int, grammar: bool, rerank: bool) -> list[Prediction]:
+def _predict(predictor: Predictor, sources: list[Source], options: _Options) -> list[Prediction]:
     """One prediction per source, with an error where the image cannot be loaded or used."""
     from im2latex.types import Prediction
 
@@ -118,21 +143,8 @@ def _predict(predictor: Predictor, sources: list[Source], width: int, grammar: b
             answers.append(None)
         except ImageError as error:
             answers.append(Prediction(error=error))
-    predictions = predictor.predict(images, candidates=width, grammar=grammar)
-    found = iter(_reranked(predictions) if rerank else predictions)
+    found = iter(predictor.predict(images, **options))
     return [answer or next(found) for answer in answers]
-
-
-def _reranked(predictions: list[Prediction]) -> list[Prediction]:
-    from im2latex.cli.options import renderer_params
-    from im2latex.config import project_section
-    from im2latex.decoding.rerank import RenderReranker
-    from im2latex.images.arrays import ImageParams
-    from im2latex.inference.predictor import rerank
-    from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
-
-    renderer = ParallelRenderer(TexRenderer(renderer_params()))
-    return rerank(predictions, RenderReranker(renderer, project_section(ImageParams, "render", "image")))
 
 
 def _as_json(name: str, prediction: Prediction, candidates: int) -> str:

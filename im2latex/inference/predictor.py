@@ -1,4 +1,4 @@
-"""Prediction of the formulas in images: decoding, preprocessing, batching and search with a checkpoint.
+"""Prediction of the formulas in images: decoding, preprocessing, batching, search, and choice among candidates.
 
 reads  a checkpoint folder; by default the released one, which comes with the package
 """
@@ -9,8 +9,8 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -20,23 +20,30 @@ from numpy.typing import NDArray
 
 from im2latex.decoding.beam import SearchParams, search
 from im2latex.decoding.grammar_constraint import GrammarConstraint
-from im2latex.errors import ArtifactError, ImageError, UsageError
+from im2latex.decoding.repetition import RepetitionConstraint, has_stopped_loop
+from im2latex.errors import ArtifactError, ImageError, ToolError, UsageError
+from im2latex.extras import install_hint
 from im2latex.images.arrays import ImageParams, Pixels
 from im2latex.images.preprocess import POINTS_PER_INCH, InputImageSpec, preprocess
 from im2latex.inference.attention_maps import attention_maps
+from im2latex.inference.candidates import Evidence, FormulaCandidate
+from im2latex.inference.confidence import ConfidenceModel, load_confidence_model
+from im2latex.inference.effort import EFFORT_PARAMS, Effort, EffortParams
 from im2latex.inference.inputs import ImageInput, as_inputs, to_pixels
 from im2latex.io.manifest import RELEASED
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
 from im2latex.training.collate import pad_to_bucket
-from im2latex.types import CUT, Candidate, Prediction
+from im2latex.types import CUT, LOOP, UNSURE, Candidate, Prediction
 
 if TYPE_CHECKING:
     from im2latex.decoding.greedy import Hypothesis
-    from im2latex.decoding.rerank import RenderReranker
+    from im2latex.inference.refine import Refiner
 
 MAX_BATCH_IMAGES = 64
 MAX_BATCH_PIXELS = 1_000_000
 """Size of a batch; changes speed and memory, not results."""
+UNSURE_BELOW = 0.5
+"""Confidence below which a formula is more likely wrong than right."""
 _FONT_SIZE_PT = 12
 _DPI = 200
 
@@ -47,12 +54,19 @@ class Predictor:
     It may be used by several threads at once.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
-        """Move the checkpoint's network to the device: `cpu`, `cuda`, or `auto` for the first GPU, if any."""
+    def __init__(
+        self, checkpoint: Checkpoint, device: str = "auto", confidence_model: ConfidenceModel | None = None
+    ) -> None:
+        """Move the checkpoint's network to the device: `cpu`, `cuda`, or `auto` for the first GPU, if any.
+
+        Without a `confidence_model` the confidence is the geometric mean of the probabilities of the tokens.
+        """
         self.checkpoint = checkpoint
         self.device = choose_device(device)
         self.input_spec = _input_spec(checkpoint)
-        self._constraint: GrammarConstraint | None = None
+        self.confidence_model = confidence_model
+        self._constraints: dict[bool, RepetitionConstraint] = {}
+        self._refiner: Refiner | None = None
         checkpoint.network.to(self.device)
 
     def __repr__(self) -> str:
@@ -68,6 +82,7 @@ class Predictor:
         candidates: int = ...,
         beam: int | None = ...,
         grammar: bool = ...,
+        effort: Effort = ...,
         attention: bool = ...,
     ) -> Prediction: ...
 
@@ -79,6 +94,7 @@ class Predictor:
         candidates: int = ...,
         beam: int | None = ...,
         grammar: bool = ...,
+        effort: Effort = ...,
         attention: bool = ...,
     ) -> list[Prediction]: ...
 
@@ -88,7 +104,8 @@ class Predictor:
         *,
         candidates: int = 1,
         beam: int | None = None,
-        grammar: bool = False,
+        grammar: bool = True,
+        effort: Effort = "fast",
         attention: bool = False,
     ) -> Prediction | list[Prediction]:
         r"""Predict the formula in one image, or in each of many.
@@ -113,6 +130,9 @@ class Predictor:
             candidates: How many formulas to return per image, at most.
             beam: Width of the beam search; by default `candidates`, and 1 is greedy search.
             grammar: Restrict the search to formulas that parse.
+            effort: `fast` returns the choice of the search. `normal` and `best` also render candidates with TeX and
+                compare them with the image, `normal` where the search is not sure; without TeX they warn and return
+                what `fast` does.
             attention: Compute the attention maps.
 
         Returns:
@@ -127,20 +147,41 @@ class Predictor:
         if candidates < 1 or (beam is not None and beam < 1):
             raise ValueError(f"candidates = {candidates} and beam = {beam} must be at least 1")
         inputs, is_single = as_inputs(images)
-        predictions = self._predict(
-            inputs, candidates, SearchParams(beam=max(candidates, beam or 1)), grammar, attention
-        )
+        params = _search_params(max(candidates, beam or 1))
+        predictions = self._predict(inputs, candidates, params, grammar, effort, attention)
         if not is_single:
             return predictions
         if (error := predictions[0].error) is not None:
             raise error
         return predictions[0]
 
+    def problem_of(self, effort: Effort) -> str | None:
+        """One sentence on what is missing for that effort here, None where nothing is."""
+        if effort == "fast" or self._refiner is not None:
+            return None
+        try:
+            from im2latex.inference.refine import Refiner, StyleRenderers
+
+            renderers = StyleRenderers()
+            renderers.prepare()
+        except ToolError as error:
+            return f"candidates are not rendered: {error}"
+        except ModuleNotFoundError as error:
+            return f"candidates are not rendered: {install_hint(error) or error}"
+        self._refiner = Refiner(self.checkpoint, renderers)
+        return None
+
     def _predict(
-        self, inputs: Iterable[ImageInput], candidates: int, params: SearchParams, grammar: bool, attention: bool
+        self,
+        inputs: Iterable[ImageInput],
+        candidates: int,
+        params: SearchParams,
+        grammar: bool,
+        effort: Effort,
+        attention: bool,
     ) -> list[Prediction]:
         predictions: list[Prediction] = []
-        pages: dict[tuple[int, int], list[tuple[int, Pixels]]] = {}
+        pages: dict[int, Pixels] = {}
         for index, item in enumerate(inputs):
             started = time.perf_counter()
             try:
@@ -148,16 +189,31 @@ class Predictor:
             except ImageError as error:
                 predictions.append(Prediction(error=error))
             else:
-                pages.setdefault((page.shape[0], page.shape[1]), []).append((index, page))
+                pages[index] = page
                 predictions.append(Prediction(image=page, seconds=time.perf_counter() - started))
-        for (height, width), same_shape in sorted(pages.items()):
-            size = max(1, min(MAX_BATCH_IMAGES, MAX_BATCH_PIXELS // (height * width)))
-            for start in range(0, len(same_shape), size):
-                indices, batch = zip(*same_shape[start : start + size], strict=True)
-                found = self._predict_batch(batch, params, grammar, attention)
-                for index, result in zip(indices, found, strict=True):
-                    seconds = predictions[index].seconds + result.seconds
-                    predictions[index] = replace(result, candidates=result.candidates[:candidates], seconds=seconds)
+        started = time.perf_counter()
+        if problem := self.problem_of(effort):
+            warnings.warn(f"{problem}; the result is that of effort='fast'", RuntimeWarning, stacklevel=3)
+        work = EFFORT_PARAMS["fast" if problem else effort]
+        found = self._candidates_of(pages, params, grammar, work)
+        seconds = (time.perf_counter() - started) / max(1, len(pages))
+        for index, several in found.items():
+            confidences = self._confidences(several)
+            scored = [
+                Candidate(one.latex, confidence, self._reason(one, confidence))
+                for one, confidence in zip(several[:candidates], confidences, strict=False)
+            ]
+            best = scored[0]
+            maps = self._attention(pages[index], several[0].tokens) if attention else None
+            predictions[index] = Prediction(
+                best.latex,
+                best.confidence,
+                scored,
+                pages[index],
+                maps,
+                seconds=predictions[index].seconds + seconds,
+                reason=best.reason,
+            )
         return predictions
 
     def _page(self, pixels: NDArray[np.uint8]) -> Pixels:
@@ -165,49 +221,104 @@ class Predictor:
         page: Pixels = pad_to_bucket(self.checkpoint.shapes, preprocess(pixels, self.input_spec).pixels)[0, 0].numpy()
         return page
 
-    def _predict_batch(
-        self, pages: Sequence[Pixels], params: SearchParams, grammar: bool, attention: bool
-    ) -> Iterator[Prediction]:
-        """Predict pages of one shape."""
-        started = time.perf_counter()
-        checkpoint = self.checkpoint
-        if grammar and self._constraint is None:
-            self._constraint = GrammarConstraint(checkpoint.vocabulary, self.device)
-        images = torch.from_numpy(np.stack(pages)[:, None]).to(self.device)
-        constraint = self._constraint if grammar else None
-        found = search(checkpoint.network, images, checkpoint.max_tokens, params, constraint)
-        maps: Sequence[NDArray[np.float32] | None] = [None] * len(pages)
-        if attention:
-            maps = self._attention(images, [several[0].tokens for several in found])
-        seconds = (time.perf_counter() - started) / len(pages)
-        for page, several, its_maps in zip(pages, found, maps, strict=True):
-            written = self._candidates(several)
-            best = written[0]
-            yield Prediction(best.latex, best.confidence, written, page, its_maps, seconds=seconds, reason=best.reason)
+    def find_candidates(
+        self, images: Sequence[Pixels], beam: int = 1, effort: EffortParams = EFFORT_PARAMS["fast"]
+    ) -> list[list[FormulaCandidate]]:
+        """The candidates of images with what is known of them, best first; for the fit of a confidence model.
 
-    def _candidates(self, hypotheses: Sequence[Hypothesis]) -> list[Candidate]:
-        """The different formulas, best first: subwords can spell one formula in several ways."""
-        candidates: dict[str, Candidate] = {}
+        Raises `ToolError` where the effort needs TeX and there is none.
+        """
+        if effort.beam > 1 and (problem := self.problem_of("best")):
+            raise ToolError(problem)
+        pages = {index: self._page(image) for index, image in enumerate(images)}
+        found = self._candidates_of(pages, _search_params(beam), True, effort)
+        return [found[index] for index in pages]
+
+    def _candidates_of(
+        self, pages: Mapping[int, Pixels], params: SearchParams, grammar: bool, effort: EffortParams
+    ) -> dict[int, list[FormulaCandidate]]:
+        """The candidates of each page, best first."""
+        found = self._search(pages, params, grammar)
+        unsure = {index: page for index, page in pages.items() if self._confidences(found[index])[0] < effort.sure}
+        return found | self._refine(unsure, found, grammar, effort)
+
+    def _search(
+        self, pages: Mapping[int, Pixels], params: SearchParams, grammar: bool
+    ) -> dict[int, list[FormulaCandidate]]:
+        """The candidates of each page by greedy or beam search, best first."""
+        constraint = self._constraint(grammar)
+        found = {}
+        for batch in _batches(pages):
+            images = torch.from_numpy(np.stack([pages[index] for index in batch])[:, None]).to(self.device)
+            hypotheses = search(self.checkpoint.network, images, self.checkpoint.max_tokens, params, constraint)
+            for index, several in zip(batch, hypotheses, strict=True):
+                found[index] = self._different(several)
+        return found
+
+    def _constraint(self, grammar: bool) -> RepetitionConstraint:
+        if grammar not in self._constraints:
+            vocabulary = self.checkpoint.vocabulary
+            inner = GrammarConstraint(vocabulary, self.device) if grammar else None
+            self._constraints[grammar] = RepetitionConstraint(vocabulary, inner)
+        return self._constraints[grammar]
+
+    def _different(self, hypotheses: Sequence[Hypothesis]) -> list[FormulaCandidate]:
+        """The different formulas, in order: subwords can spell one formula in several ways.
+
+        A grammar constraint closes a formula that is too long in time, so its length tells that it is cut.
+        """
+        different: dict[str, FormulaCandidate] = {}
         for one in hypotheses:
             latex = " ".join(self.checkpoint.vocabulary.decode(one.tokens))
-            candidates.setdefault(latex, Candidate(latex, confidence(one), None if one.finished else CUT))
-        return [*candidates.values()]
+            evidence = Evidence(one.log_probability, len(one.tokens) + 1)
+            finished = one.finished and len(one.tokens) < self.checkpoint.max_tokens
+            different.setdefault(latex, FormulaCandidate(latex, tuple(one.tokens), evidence, finished))
+        return list(different.values())
 
-    def _attention(self, images: torch.Tensor, formulas: Sequence[list[int]]) -> list[NDArray[np.float32]]:
-        """Attention maps (T, rows, columns), one per LaTeX token of each formula.
+    def _refine(
+        self,
+        pages: Mapping[int, Pixels],
+        found: Mapping[int, list[FormulaCandidate]],
+        grammar: bool,
+        effort: EffortParams,
+    ) -> dict[int, list[FormulaCandidate]]:
+        """The candidates of pages after a wider search, rendering and repair."""
+        refined: dict[int, list[FormulaCandidate]] = {}
+        numbers = list(pages)
+        if any(len(found[index]) < effort.beam for index in numbers):
+            found = self._search(pages, _search_params(effort.beam), grammar)
+        for start in range(0, len(numbers), MAX_BATCH_IMAGES):
+            chunk = numbers[start : start + MAX_BATCH_IMAGES]
+            assert self._refiner is not None, "problem_of creates it"
+            results = self._refiner.refine([pages[index] for index in chunk], [found[index] for index in chunk], effort)
+            refined |= dict(zip(chunk, results, strict=True))
+        return refined
+
+    def _confidences(self, candidates: Sequence[FormulaCandidate]) -> list[float]:
+        evidence = [one.evidence for one in candidates]
+        if self.confidence_model is None:
+            return [_mean_probability(one) for one in candidates]
+        return [self.confidence_model.probability(evidence, number) for number in range(len(candidates))]
+
+    def _reason(self, candidate: FormulaCandidate, confidence: float) -> str | None:
+        """Why a candidate is doubtful, None where it is not or the confidence is not calibrated."""
+        if not candidate.finished:
+            return CUT
+        if self.confidence_model is None or confidence >= UNSURE_BELOW:
+            return None
+        return LOOP if has_stopped_loop(candidate.latex) else UNSURE
+
+    def _attention(self, page: Pixels, formula: Sequence[int]) -> NDArray[np.float32]:
+        """Attention maps (T, rows, columns), one per LaTeX token of the formula.
 
         The tokens of one subword share a map; that of a token spelled by several is their mean.
         """
         vocabulary = self.checkpoint.vocabulary
-        tokens = torch.full((len(formulas), max(1, *map(len, formulas))), vocabulary.eos)
-        for row, formula in zip(tokens, formulas, strict=True):
-            row[: len(formula)] = torch.tensor(formula, dtype=torch.long)
-        maps = attention_maps(self.checkpoint.network, images, tokens.to(images.device)).numpy()
-        spans = [[list(span) for _, span in vocabulary.spans(formula)] for formula in formulas]
-        return [
-            np.array([one[span].mean(axis=0) for span in its_spans], dtype=one.dtype).reshape(-1, *one.shape[1:])
-            for one, its_spans in zip(maps, spans, strict=True)
-        ]
+        tokens = torch.tensor([[*formula] or [vocabulary.eos]], device=self.device)
+        images = torch.from_numpy(page[None, None]).to(self.device)
+        maps = attention_maps(self.checkpoint.network, images, tokens)[0].numpy()
+        spans = [list(span) for _, span in vocabulary.spans(formula)]
+        return np.array([maps[span].mean(axis=0) for span in spans], dtype=maps.dtype).reshape(-1, *maps.shape[1:])
 
 
 def load(checkpoint: str | os.PathLike[str] | None = None, *, device: str = "auto") -> Predictor:
@@ -228,45 +339,32 @@ def load(checkpoint: str | os.PathLike[str] | None = None, *, device: str = "aut
     """
     if checkpoint is None and not RELEASED.is_dir():
         raise ArtifactError(f"{RELEASED}: this copy of im2latex has no released model; name the folder of a checkpoint")
-    return Predictor(load_checkpoint(RELEASED if checkpoint is None else Path(checkpoint)), device)
+    folder = RELEASED if checkpoint is None else Path(checkpoint)
+    return Predictor(load_checkpoint(folder), device, load_confidence_model(folder))
 
 
-def confidence(hypothesis: Hypothesis) -> float:
+def _mean_probability(candidate: FormulaCandidate) -> float:
     """Geometric mean of the probabilities of the tokens, end token included, from 0 to 1.
 
-    For an unfinished hypothesis it is their product: little more than the probability of its end.
+    For an unfinished formula it is their product: little more than the probability of its end.
     """
-    if not hypothesis.finished:
-        return math.exp(hypothesis.log_probability)
-    return math.exp(hypothesis.log_probability / (len(hypothesis.tokens) + 1))
+    evidence = candidate.evidence
+    return math.exp(evidence.log_probability / (evidence.length if candidate.finished else 1))
 
 
-def rerank(predictions: Sequence[Prediction], reranker: RenderReranker) -> list[Prediction]:
-    """The same predictions, each with the candidate first whose rendering is most similar to the image.
+def _search_params(beam: int) -> SearchParams:
+    """Parameters of a search that ranks formulas by their probability: longer ones are not preferred."""
+    return SearchParams(beam=beam, length_penalty=0)
 
-    This helps for images that were rendered by TeX in the fonts of the dataset; no other image has equal pixels.
-    """
-    from im2latex.decoding.rerank import best_match  # its dependencies are not needed to predict
 
-    several = [[candidate.latex for candidate in prediction.candidates] for prediction in predictions]
-    images = [np.empty((0, 0), np.uint8) if one.image is None else one.image for one in predictions]
-    reranked = []
-    for prediction, matches in zip(predictions, reranker.compare(images, several), strict=True):
-        if prediction.candidates:
-            first = prediction.candidates[best_match(matches)]
-            others = [candidate for candidate in prediction.candidates if candidate is not first]
-            reranked.append(
-                replace(
-                    prediction,
-                    latex=first.latex,
-                    confidence=first.confidence,
-                    reason=first.reason,
-                    candidates=[first, *others],
-                )
-            )
-        else:
-            reranked.append(prediction)
-    return reranked
+def _batches(pages: Mapping[int, Pixels]) -> Iterator[list[int]]:
+    """Numbers of pages in batches of one shape."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for index, page in pages.items():
+        by_shape.setdefault(page.shape, []).append(index)
+    for (height, width), indices in sorted(by_shape.items()):
+        size = max(1, min(MAX_BATCH_IMAGES, MAX_BATCH_PIXELS // (height * width)))
+        yield from (indices[start : start + size] for start in range(0, len(indices), size))
 
 
 def choose_device(name: str) -> torch.device:

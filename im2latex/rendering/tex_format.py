@@ -11,7 +11,6 @@ import contextlib
 import gzip
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from im2latex.errors import ToolError
+from im2latex.io.user_cache import user_cache_folder
 from im2latex.sandbox import process
 from im2latex.sandbox.system_packages import find_program
 
@@ -57,18 +57,6 @@ class TexFormat:
         return _read(self.path.parent) == self
 
 
-def cache_folder() -> Path:
-    """The folder of the formats: in XDG_CACHE_HOME or ~/.cache, else in the temporary folder."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    folder = base / "im2latex" / "formats"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        folder = Path(tempfile.gettempdir()) / f"im2latex-formats-{os.getuid()}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
 def tex_trees() -> tuple[Path, ...]:
     """The folders of the files of this TeX installation, as kpathsea names them (kpathsea manual, 4.1)."""
     return _trees(find_program("kpsewhich"))
@@ -91,7 +79,7 @@ def load(preamble: str, cache: Path | None = None) -> TexFormat:
     """The format of a preamble, from the cache or newly built; raises `ToolError` where TeX refuses the preamble."""
     version = process.version_line("pdftex", "--version")
     key = hashlib.sha256(f"{version}\0uncompressed\0{preamble}".encode()).hexdigest()[:24]
-    folder = (cache or cache_folder()) / key
+    folder = (cache or user_cache_folder("formats")) / key
     found = _read(folder)
     if found is None:
         found = _build(preamble, folder)

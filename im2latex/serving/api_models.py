@@ -12,11 +12,11 @@ class CandidateResponse(BaseModel):
     """One formula that the image may show."""
 
     latex: str = Field(description="tokens separated by single spaces")
-    confidence: float = Field(
-        description="geometric mean of the token probabilities, 0 to 1; of a `cut` candidate their product"
-    )
+    confidence: float = Field(description="probability that the formula is right, 0 to 1")
     reason: str | None = Field(
-        default=None, description="`cut` where the model reached its maximum length: `latex` is only the beginning"
+        default=None,
+        description="`cut` where the model reached its maximum length: `latex` is only the beginning; `loop` where it "
+        "repeats the same tokens; `unsure` where it is more likely wrong than right",
     )
 
 

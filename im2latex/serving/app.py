@@ -32,6 +32,7 @@ from im2latex.errors import Im2LatexError, ImageError, InputError, ToolError
 from im2latex.images.arrays import encode_png, pad
 from im2latex.images.decode import FORMATS, DecodeLimits
 from im2latex.images.sandboxed_decoder import ImageDecoder, borrow_decoder, decode_image
+from im2latex.inference.effort import Effort
 from im2latex.serving.api_models import (
     MAX_CANDIDATES,
     CandidateResponse,
@@ -121,13 +122,17 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
     async def predict(
         request: Request,
         candidates: Annotated[int, Query(ge=1, le=MAX_CANDIDATES, description="formulas to return, at most")] = 5,
+        effort: Annotated[
+            Effort,
+            Query(description="fast: the choice of the search; normal, best: candidates are rendered and compared"),
+        ] = "normal",
         attention: Annotated[bool, Query(description="return the attention maps")] = False,
     ) -> PredictionResponse:
         began = time.perf_counter()
         data = await read_upload(request)
         async with decoders:
             pixels = await decode_upload_cancellable(data, limits.max_pixels)
-        prediction = await queues.predict(pixels, candidates, attention)
+        prediction = await queues.predict(pixels, candidates, effort, attention)
         if prediction.error is not None:
             raise prediction.error
         return _response(prediction, time.perf_counter() - began)

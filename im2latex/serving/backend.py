@@ -16,6 +16,7 @@ import numpy as np
 
 from im2latex.errors import ToolError
 from im2latex.images.arrays import Pixels
+from im2latex.inference.effort import Effort
 from im2latex.rendering.renderer import Renderer, Rendering
 from im2latex.rendering.typesetter import TIMEOUT
 from im2latex.serving.batching import DynamicBatcher
@@ -28,9 +29,12 @@ class BatchPredictor(Protocol):
     """`im2latex.Predictor`, for arrays; several threads may call it at once."""
 
     def predict(
-        self, images: Sequence[Pixels], *, candidates: int = 1, attention: bool = False
+        self, images: Sequence[Pixels], *, candidates: int = 1, effort: Effort = "fast", attention: bool = False
     ) -> Sequence[Prediction]:
         """One prediction per image."""
+
+    def problem_of(self, effort: Effort) -> str | None:
+        """What is missing for that effort, None where nothing is."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Backend:
 class _PredictionTask:
     pixels: Pixels
     candidates: int
+    effort: Effort
     attention: bool
 
 
@@ -65,7 +70,7 @@ class BackendQueues:
             self._predict,
             max_batch_size=MAX_BATCH_SIZE,
             max_queue_size=max_queue_size,
-            key=lambda task: (task.candidates, task.attention),
+            key=lambda task: (task.candidates, task.effort, task.attention),
             num_threads=backend.predictor_threads,
         )
         # One formula per TeX run: formulas of different callers never share one.
@@ -84,7 +89,8 @@ class BackendQueues:
         self._stack.push_async_callback(asyncio.to_thread, self._backend.close)
         await self._stack.enter_async_context(self._renderings)
         await self._stack.enter_async_context(self._slow_renderings)
-        await self.predict(np.pad(np.zeros((12, 24), np.uint8), 8, constant_values=255), 1, False)
+        warm_up = np.pad(np.zeros((12, 24), np.uint8), 8, constant_values=255)
+        await self.predict(warm_up, 1, "best", False)
         try:
             await self.render("x")
             self.can_render = True
@@ -103,9 +109,9 @@ class BackendQueues:
         """Images and formulas in the queues."""
         return self._predictions.queue_size + self._renderings.queue_size + self._slow_renderings.queue_size
 
-    async def predict(self, pixels: Pixels, candidates: int, attention: bool) -> Prediction:
-        """Predict the formula in one image."""
-        return await self._predictions.submit(_PredictionTask(pixels, candidates, attention))
+    async def predict(self, pixels: Pixels, candidates: int, effort: Effort, attention: bool) -> Prediction:
+        """Predict the formula in one image; where TeX is missing, with the effort `fast`."""
+        return await self._predictions.submit(_PredictionTask(pixels, candidates, effort, attention))
 
     async def render(self, latex: str) -> Rendering:
         """Render one formula; raises `ToolError` where there is no TeX."""
@@ -116,6 +122,8 @@ class BackendQueues:
 
     def _predict(self, tasks: Sequence[_PredictionTask]) -> Sequence[Prediction]:
         first = tasks[0]
-        return self._backend.predictor.predict(
-            [task.pixels for task in tasks], candidates=first.candidates, attention=first.attention
+        predictor = self._backend.predictor
+        effort = "fast" if predictor.problem_of(first.effort) else first.effort
+        return predictor.predict(
+            [task.pixels for task in tasks], candidates=first.candidates, effort=effort, attention=first.attention
         )

@@ -9,15 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
-from im2latex.decoding.rerank import RenderReranker
 from im2latex.errors import ArtifactError, UsageError
-from im2latex.images.arrays import ImageParams, crop
-from im2latex.inference.predictor import Predictor, choose_device, load, rerank
+from im2latex.inference.predictor import Predictor, choose_device, load
 from im2latex.models.model import ModelParams, Network
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from im2latex.training.dataset import Shape
 from im2latex.types import Candidate, Prediction
-from tests.fakes import FakeRenderer
 from tests.images.typed import typed
 from tests.toy_fixtures import SMALL_MODEL
 
@@ -103,9 +100,6 @@ def test_candidates_differ_and_the_best_comes_first(predictor: Predictor) -> Non
     texts = [one.latex for one in found.candidates]
     assert len(texts) == len(set(texts)) > 1
     assert found.candidates[0] == Candidate(found.latex, found.confidence)
-    assert [one.confidence for one in found.candidates] == sorted(
-        (o.confidence for o in found.candidates), reverse=True
-    )
     (wider,) = predictor.predict(IMAGES[:1], candidates=2, beam=4)
     assert wider.candidates == found.candidates[:2]
 
@@ -141,16 +135,6 @@ def test_half_precise_weights_are_read(predictor: Predictor, tmp_path: Path) -> 
     halved = load(tmp_path, device="cpu").predict(IMAGES)
     for one, other in zip(predictor.predict(IMAGES), halved, strict=True):
         assert one.confidence == pytest.approx(other.confidence, rel=0.02)
-
-
-def test_reranking_moves_the_matching_candidate_to_the_front() -> None:
-    right, wrong = Candidate("a b", 0.4), Candidate("a c", 0.5)
-    drawn = FakeRenderer().render(["a b"])[0].pixels
-    assert drawn is not None
-    reranker = RenderReranker(FakeRenderer(), ImageParams(downsample=1))
-    page = np.pad(crop(drawn), ((9, 4), (3, 30)), constant_values=255)
-    predicted = Prediction("a c", 0.5, [wrong, right], page)
-    assert rerank([predicted, Prediction()], reranker)[0].candidates == [right, wrong]
 
 
 def test_without_a_checkpoint_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,15 +52,6 @@ def test_a_bad_preamble_is_reported(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cache_folder_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert tex_format.cache_folder() == tmp_path / "im2latex" / "formats"
-    blocked = tmp_path / "file"
-    blocked.touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    assert tex_format.cache_folder().is_dir()
-
-
 @pytest.mark.needs_tex
 def test_the_format_is_kept_uncompressed(tmp_path: Path) -> None:
     made = tex_format.load(SMALL, tmp_path).path.read_bytes()

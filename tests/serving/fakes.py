@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2latex.errors import ImageError
+from im2latex.inference.effort import Effort
 from im2latex.types import Candidate, Prediction
 
 LATEX = r"\frac { a } { b }"
@@ -16,11 +17,13 @@ OTHERS = (r"\frac { a } { 6 }", r"\broken { a }")
 class FakePredictor:
     """Predicts LATEX and the width of the image for every image, and an error for a blank one.
 
-    `batches` holds the number of images of each call; a call waits while `may_go` is not set.
+    `batches` holds the number of images of each call, `efforts` its effort; a call waits while `may_go` is not set.
     """
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.efforts: list[Effort] = []
+        self.has_tex = True
         self.may_go = threading.Event()
         self.may_go.set()
         self.error: Exception | None = None
@@ -30,13 +33,18 @@ class FakePredictor:
         images: Sequence[NDArray[np.uint8]],
         *,
         candidates: int = 1,
+        effort: Effort = "fast",
         attention: bool = False,
     ) -> list[Prediction]:
         self.may_go.wait(10)
         self.batches.append(len(images))
+        self.efforts.append(effort)
         if self.error is not None:
             raise self.error
         return [self._read(pixels, candidates, attention) for pixels in images]
+
+    def problem_of(self, effort: Effort) -> str | None:
+        return None if self.has_tex or effort == "fast" else "pdftex is not installed"
 
     @staticmethod
     def _read(pixels: NDArray[np.uint8], candidates: int, attention: bool) -> Prediction:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from im2latex.inference.effort import Effort
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.serving.app import create_app
 from im2latex.serving.backend import Backend
@@ -26,10 +27,11 @@ class SlowPredictor(FakePredictor):
         images: Sequence[NDArray[np.uint8]],
         *,
         candidates: int = 1,
+        effort: Effort = "fast",
         attention: bool = False,
     ) -> list[Prediction]:
         time.sleep(1)
-        return super().predict(images, candidates=candidates, attention=attention)
+        return super().predict(images, candidates=candidates, effort=effort, attention=attention)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,19 @@ def test_an_image_in_a_form(client: TestClient, field: str) -> None:
     assert len(answer.json()["candidates"]) == 3  # of five that were asked for
 
 
+def test_the_effort_is_passed_on_and_normal_by_default(client: TestClient, predictor: FakePredictor) -> None:
+    for query in ("", "?effort=fast", "?effort=best"):
+        assert client.post(f"/predict{query}", content=IMAGE).status_code == 200
+    assert predictor.efforts[-3:] == ["normal", "fast", "best"]
+    assert client.post("/predict?effort=much", content=IMAGE).status_code == 422
+
+
+def test_without_tex_every_effort_is_fast(client: TestClient, predictor: FakePredictor) -> None:
+    predictor.has_tex = False
+    assert client.post("/predict?effort=best", content=IMAGE).status_code == 200
+    assert predictor.efforts[-1] == "fast"
+
+
 def test_attention_is_a_map_of_thousandths_for_each_token(client: TestClient) -> None:
     found = client.post("/predict?attention=true", content=IMAGE).json()
     maps = np.array(found["attention"])

@@ -36,6 +36,12 @@ let canvas = null;
 let timer = null;
 let best = "";
 
+const DOUBTS = {
+  cut: ", cut: longer than the model can write",
+  loop: ", probably wrong: the model repeats itself",
+  unsure: ", probably not quite right: compare it with the image",
+};
+
 const latestPrediction = latest(predict);
 const latestRendering = latest(render);
 
@@ -80,8 +86,8 @@ function showPrediction(prediction) {
   attention.show(prediction);
   at("attention-card").hidden = !prediction.attention;
   markAttention(true);
-  const cut = prediction.reason === "cut" ? ", cut: longer than the model can write" : "";
-  at("confidence").textContent = `confidence ${candidates.percent(prediction.confidence)}${cut}`;
+  const doubt = DOUBTS[prediction.reason] ?? "";
+  at("confidence").textContent = `confidence ${candidates.percent(prediction.confidence)}${doubt}`;
   setLatex(prediction.latex);
 }
 

@@ -1,0 +1,246 @@
+"""Choice and repair of candidates by rendering them: `Refiner`.
+
+The candidates of an image are rendered in the styles that fit it best and compared with it (`images.matching`). Then
+the best one is edited where the model is least sure, and edits whose renderings match better become candidates too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from im2latex.decoding.alternatives import FormulaEdits, Tokens, log_probabilities, log_probability
+from im2latex.errors import LatexError, ToolError
+from im2latex.images.arrays import ImageParams, Pixels, to_dataset_image
+from im2latex.images.matching import WORST, ImageMatcher
+from im2latex.inference.candidates import Evidence, FormulaCandidate
+from im2latex.inference.effort import EffortParams
+from im2latex.latex.parser.parse import parse
+from im2latex.rendering.renderer import Renderer, RenderParams
+from im2latex.rendering.styles import RenderStyle, StylesParams, VariantParams, all_styles, create_renderer
+from im2latex.training.checkpoint import Checkpoint
+
+_BEST_STYLES = 2
+"""Styles in which all candidates of an image are rendered."""
+_PROBES = 3
+"""Candidates that are rendered in every style, to find the best styles."""
+
+
+STYLES = StylesParams(
+    variants=(
+        VariantParams(name="latex-sizes", sizes="latex"),
+        VariantParams(name="10pt", size="10pt", dpi=240),
+        VariantParams(name="text", math_style="textstyle"),
+        VariantParams(name="text-10pt", math_style="textstyle", size="10pt", dpi=240),
+        VariantParams(name="times", fonts="mathptmx"),
+        VariantParams(name="palatino", fonts="palatino"),
+        VariantParams(name="euler", fonts="euler"),
+        VariantParams(name="sans", fonts="sans"),
+        VariantParams(name="helvetica", fonts="helvetica", size="11pt", dpi=220),
+    )
+)
+"""The styles in which candidates are rendered, beside the base style: fonts that most documents use."""
+
+
+class StyleRenderers:
+    """The renderers of `STYLES`; one whose fonts are missing is left out. Raises `ToolError` without TeX."""
+
+    def __init__(self, styles: Sequence[RenderStyle] | None = None) -> None:
+        base = RenderParams(rasterizer="pdfium")
+        self._styles = {style.name: style for style in styles or all_styles(base, STYLES)}
+
+    def prepare(self) -> None:
+        """Create the renderers; raises `ToolError` without TeX."""
+        self._renderers  # noqa: B018  the property creates them
+
+    @cached_property
+    def _renderers(self) -> dict[str, Renderer]:
+        renderers: dict[str, Renderer] = {}
+        for name, style in self._styles.items():
+            renderer = create_renderer(style.renderer)
+            try:
+                renderer.render(["x"])
+            except ToolError:
+                if not renderers:
+                    raise
+            else:
+                renderers[name] = renderer
+        return renderers
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the styles, that of the base style first."""
+        return list(self._renderers)
+
+    def render(self, style: str, formulas: Iterable[str]) -> dict[str, Pixels]:
+        """The images of those formulas that can be rendered, at the size of the data set's images."""
+        several = list(dict.fromkeys(formulas))
+        if not several:
+            return {}
+        params = self._styles[style].image_params(ImageParams())
+        renderings = self._renderers[style].render(several)
+        return {
+            formula: to_dataset_image(rendering.pixels, params)
+            for formula, rendering in zip(several, renderings, strict=True)
+            if rendering.pixels is not None
+        }
+
+
+@dataclass
+class _Candidate:
+    """A candidate of an image, the distances of its renderings by style, and the image in the last one."""
+
+    latex: str
+    tokens: Tokens
+    log_probability: float
+    finished: bool
+    distances: dict[str, float] = field(default_factory=dict)
+    images: dict[str, bytes] = field(default_factory=dict)
+
+    def evidence(self, styles: Iterable[str]) -> Evidence:
+        """What is known of it in these styles: the smallest distance counts."""
+        distance = min((self.distances.get(style, WORST) for style in styles), default=WORST)
+        return Evidence(self.log_probability, len(self.tokens) + 1, distance)
+
+
+class _Image:
+    """An input image (H, W) with its candidates and the styles that fit it best."""
+
+    def __init__(self, page: Pixels, candidates: Sequence[FormulaCandidate]) -> None:
+        self.page, self.matcher = page, ImageMatcher(page)
+        ranked = sorted(candidates, key=lambda one: -one.evidence.log_probability)
+        self.candidates = [
+            _Candidate(one.latex, one.tokens, one.evidence.log_probability, one.finished) for one in ranked
+        ]
+        self.seen = {one.latex for one in candidates}
+        self.styles: list[str] = []
+
+    def choose_styles(self, names: Sequence[str]) -> None:
+        """Select the styles in which the first candidates match best."""
+
+        def smallest(style: str) -> float:
+            return min(one.distances.get(style, WORST) for one in self.candidates[:_PROBES])
+
+        self.styles = sorted(names, key=smallest)[:_BEST_STYLES]
+
+    def sort(self) -> None:
+        """Sort the candidates, best first, and drop those whose rendering equals that of a better one."""
+        ranked = sorted(self.candidates, key=lambda one: -one.evidence(self.styles).score)
+        different: dict[object, _Candidate] = {}
+        for one in ranked:
+            different.setdefault(one.images.get(self.styles[0], one.latex), one)
+        self.candidates = list(different.values())
+
+    @property
+    def best_distance(self) -> float:
+        """The distance of the best candidate."""
+        return self.candidates[0].evidence(self.styles).distance or 0.0
+
+
+class Refiner:
+    """Chooses among the candidates of images, and repairs the best one."""
+
+    def __init__(self, checkpoint: Checkpoint, renderers: StyleRenderers) -> None:
+        self._checkpoint, self._renderers = checkpoint, renderers
+        self._edits = FormulaEdits(checkpoint.vocabulary)
+
+    def refine(
+        self, pages: Sequence[Pixels], candidates: Sequence[Sequence[FormulaCandidate]], effort: EffortParams
+    ) -> list[list[FormulaCandidate]]:
+        """The different candidates of each page (H, W), best first, with those that repair adds."""
+        images = [_Image(page, several) for page, several in zip(pages, candidates, strict=True)]
+        names = self._renderers.names
+        self._measure([(image, one, names) for image in images for one in image.candidates[:_PROBES]])
+        for image in images:
+            image.choose_styles(names)
+        self._measure([(image, one, image.styles) for image in images for one in image.candidates])
+        for image in images:
+            image.sort()
+        active = images
+        for _ in range(effort.rounds):
+            active = self._repair(active, effort.edits)
+        return [
+            [
+                FormulaCandidate(one.latex, one.tokens, one.evidence(image.styles), one.finished)
+                for one in image.candidates
+            ]
+            for image in images
+        ]
+
+    def _latex(self, tokens: Sequence[int]) -> str:
+        return " ".join(self._checkpoint.vocabulary.decode(tokens))
+
+    def _measure(self, requests: Sequence[tuple[_Image, _Candidate, Sequence[str]]]) -> None:
+        """Render candidates in styles, and store their distances from the image; what is known is not done again."""
+        for style in dict.fromkeys(style for _, _, styles in requests for style in styles):
+            missing = [
+                (image, one) for image, one, styles in requests if style in styles and style not in one.distances
+            ]
+            rendered = self._renderers.render(style, (one.latex for _, one in missing))
+            for image, one in missing:
+                pixels = rendered.get(one.latex)
+                one.distances[style] = WORST if pixels is None else image.matcher.distance(pixels)
+                if pixels is not None:
+                    one.images[style] = str(pixels.shape).encode() + pixels.tobytes()
+
+    def _repair(self, images: Sequence[_Image], count: int) -> list[_Image]:
+        """Add edits of each image's best candidate that match better; returns the images whose best has changed."""
+        edits: dict[int, list[_Candidate]] = {}
+        for number, image in enumerate(images):
+            if image.best_distance > 0:
+                edits[number] = self._edited(image, count)
+        self._measure(
+            [(images[number], one, images[number].styles[:1]) for number, several in edits.items() for one in several]
+        )
+        changed = []
+        for number, several in edits.items():
+            image = images[number]
+            best = image.candidates[0]
+            better = [one for one in several if _distance(image, one) < _distance(image, best)]
+            better = sorted(better, key=lambda one: _distance(image, one))[:_PROBES]
+            if not better:
+                continue
+            scores = log_probabilities(self._checkpoint.network, self._tensor(image), [one.tokens for one in better])
+            for one, row in zip(better, scores, strict=True):
+                one.log_probability = log_probability(row, one.tokens)
+            self._measure([(image, one, image.styles) for one in better])
+            image.candidates += better
+            image.sort()
+            if image.candidates[0] is not best:
+                changed.append(image)
+        return changed
+
+    def _edited(self, image: _Image, count: int) -> list[_Candidate]:
+        """The most promising edits of the best candidate that parse and are new."""
+        best = image.candidates[0]
+        (scores,) = log_probabilities(self._checkpoint.network, self._tensor(image), [best.tokens])
+        found = []
+        for tokens in self._edits.best(best.tokens, scores, 4 * count):
+            latex = self._latex(tokens)
+            if latex not in image.seen and _parses(latex):
+                found.append(_Candidate(latex, tokens, -math.inf, True))
+                image.seen.add(latex)
+            if len(found) == count:
+                break
+        return found
+
+    def _tensor(self, image: _Image) -> torch.Tensor:
+        device = next(self._checkpoint.network.parameters()).device
+        return torch.from_numpy(image.page[None, None].copy()).to(device)
+
+
+def _distance(image: _Image, candidate: _Candidate) -> float:
+    """The distance in the image's best style."""
+    return candidate.distances.get(image.styles[0], WORST)
+
+
+def _parses(latex: str) -> bool:
+    try:
+        parse(latex)
+    except LatexError:
+        return False
+    return True
