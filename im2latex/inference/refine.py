@@ -77,7 +77,7 @@ class StyleRenderers:
         return list(self._renderers)
 
     def render(self, style: str, formulas: Iterable[str]) -> dict[str, Pixels]:
-        """The images of those formulas that can be rendered, at the size of the data set's images."""
+        """The images of those formulas that can be rendered, at the size of the dataset's images."""
         several = list(dict.fromkeys(formulas))
         if not several:
             return {}
