@@ -2,12 +2,17 @@
 
 import json
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 import joblib
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from im2latex.dataset.readers.files import read_file
+from im2latex.images.arrays import Pixels
+from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
 from im2latex.types import RawFormula
 
 RESULTS = Path(__file__).with_name("results")
@@ -40,3 +45,15 @@ def cpu_seconds() -> float:
     """
     process = psutil.Process()
     return float(sum(sum(each.cpu_times()[:4]) for each in [process, *process.children(recursive=True)]))
+
+
+def equal_pixels(references: Sequence[str], hypotheses: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether each pair of formulas (N,) has equal pixels in the base style; false where one cannot be rendered."""
+    formulas = list(dict.fromkeys([*references, *hypotheses]))
+    renderings = ParallelRenderer(TexRenderer()).render(formulas)
+    pixels = {formula: one.pixels for formula, one in zip(formulas, renderings, strict=True)}
+    return np.array([_equal(pixels[one], pixels[other]) for one, other in zip(references, hypotheses, strict=True)])
+
+
+def _equal(one: Pixels | None, other: Pixels | None) -> bool:
+    return one is not None and other is not None and np.array_equal(one, other)

@@ -21,10 +21,9 @@ import yaml
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from benchmarks.harness import save
+from benchmarks.harness import equal_pixels, save
 from im2latex.errors import LatexError, ToolError
 from im2latex.images.arrays import ImageParams, Pixels, to_dataset_image
-from im2latex.inference.candidates import FormulaCandidate
 from im2latex.inference.confidence import FILE_NAME, Coefficients, ConfidenceModel, features
 from im2latex.inference.effort import EFFORT_PARAMS, EffortParams
 from im2latex.inference.predictor import load
@@ -32,7 +31,7 @@ from im2latex.io.atomic_write import atomic_write
 from im2latex.io.manifest import RELEASED
 from im2latex.latex.normalizer import Normalizer
 from im2latex.metrics.calibration import auroc, expected_calibration_error
-from im2latex.rendering.renderer import ParallelRenderer, RenderParams, TexRenderer
+from im2latex.rendering.renderer import RenderParams
 from im2latex.rendering.styles import RenderStyle, StylesParams, all_styles, create_renderer
 
 STYLES = Path("recipes/styles/all.yaml")
@@ -64,7 +63,7 @@ def main(
         "beam": predictor.find_candidates(images, beam=EFFORT_PARAMS["normal"].beam),
     }
     samples["rendered"] = predictor.find_candidates(images, effort=_always(EFFORT_PARAMS["normal"]))
-    right = are_right(labels, list(samples.values()))
+    right = [equal_pixels(labels, [several[0].latex for several in found]) for found in samples.values()]
     fits: dict[str, Coefficients] = {}
     results: dict[str, object] = {}
     for name, found in zip(FEATURES, right, strict=True):
@@ -136,21 +135,6 @@ def _works(style: RenderStyle) -> bool:
     except ToolError as error:
         typer.echo(f"{style.name} is left out: {error}")
         return False
-
-
-def are_right(
-    labels: Sequence[str], predictions: Sequence[Sequence[Sequence[FormulaCandidate]]]
-) -> list[NDArray[np.bool_]]:
-    """Whether the first candidates of each list of predictions have the pixels of their labels in the base style."""
-    texts = [[several[0].latex for several in found] for found in predictions]
-    every = list(dict.fromkeys([*labels, *(text for several in texts for text in several)]))
-    renderings = ParallelRenderer(TexRenderer()).render(every)
-    pixels = {text: one.pixels for text, one in zip(every, renderings, strict=True)}
-    return [np.array([_equal(pixels[a], pixels[b]) for a, b in zip(labels, several, strict=True)]) for several in texts]
-
-
-def _equal(one: Pixels | None, other: Pixels | None) -> bool:
-    return one is not None and other is not None and np.array_equal(one, other)
 
 
 def fit(inputs: Vector, right: NDArray[np.bool_], names: Sequence[str]) -> Coefficients:

@@ -142,6 +142,58 @@ def decoding() -> str:
     return markdown_table(header, rows)
 
 
+EFFORT_SETS = {
+    "im2latex100k-test": "im2latex-100k test, drawn in the base style",
+    "im2latex100k-pages": "original pages of im2latex-100k",
+    "other-programs": "images that other programs drew",
+}
+"""Result of `benchmarks.effort` to the words for its images."""
+
+
+@register
+def efforts() -> str:
+    """Scores of the released model with each effort."""
+    header = ["images", "n", "effort", "`image_exact`", "1–12", "13–45", "46–100", "101–200", "parse", "s per image"]
+    rows = []
+    for name, words in EFFORT_SETS.items():
+        result = load_result(f"effort-{name}")
+        for effort, scores in result["efforts"].items():
+            by_length = [scores["by_length"].get(key) for key in ("1-12", "13-45", "46-100", "101-200")]
+            rows.append(
+                [
+                    words,
+                    format_count(result["images"]),
+                    effort,
+                    format_share(scores["image_exact"]),
+                    *(format_share(one and one["image_exact"]) for one in by_length),
+                    format_share(scores["parse"]),
+                    f"{scores['cpu_seconds_per_image']:.2f}",
+                ]
+            )
+    return markdown_table(header, rows)
+
+
+@register
+def confidence() -> str:
+    """Calibration of the confidence of the released model."""
+    header = ["images", "n", "effort", "calibration error", "AUROC", "confidence above 0.9", "of these right"]
+    rows = [
+        [
+            words,
+            format_count(result["images"]),
+            effort,
+            format_share(scores["expected_calibration_error"]),
+            format_share(scores["auroc"]),
+            format_percent(scores["above_0.9"], 0),
+            format_percent(scores["right_above_0.9"], 0),
+        ]
+        for name, words in EFFORT_SETS.items()
+        for result in [load_result(f"effort-{name}")]
+        for effort, scores in result["efforts"].items()
+    ]
+    return markdown_table(header, rows)
+
+
 @register
 def reranking() -> str:
     """The choice of the hypothesis whose rendering equals the input image."""
