@@ -163,7 +163,7 @@ class Predictor:
             from im2latex.inference.refine import Refiner, StyleRenderers
 
             renderers = StyleRenderers()
-            renderers.prepare()
+            renderers.check()
         except ToolError as error:
             return f"candidates are not rendered: {error}"
         except ModuleNotFoundError as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import torch
 
@@ -26,6 +25,10 @@ from im2latex.training.checkpoint import Checkpoint
 
 _BEST_STYLES = 2
 """Styles in which all candidates of an image are rendered."""
+_FREQUENT_STYLES = 5
+"""Styles that are tried first; the others are tried where none of these matches."""
+_RECOGNIZED = 0.08
+"""Distance below which a style matches: fonts, size and resolution are the image's own, and differences are small."""
 _PROBES = 3
 """Candidates that are rendered in every style, to find the best styles."""
 
@@ -47,42 +50,37 @@ STYLES = StylesParams(
 
 
 class StyleRenderers:
-    """The renderers of `STYLES`; one whose fonts are missing is left out. Raises `ToolError` without TeX."""
+    """The renderers of styles, by default of the base style and `STYLES`, created when first used."""
 
     def __init__(self, styles: Sequence[RenderStyle] | None = None) -> None:
-        base = RenderParams(rasterizer="pdfium")
-        self._styles = {style.name: style for style in styles or all_styles(base, STYLES)}
-
-    def prepare(self) -> None:
-        """Create the renderers; raises `ToolError` without TeX."""
-        self._renderers  # noqa: B018  the property creates them
-
-    @cached_property
-    def _renderers(self) -> dict[str, Renderer]:
-        renderers: dict[str, Renderer] = {}
-        for name, style in self._styles.items():
-            renderer = create_renderer(style.renderer)
-            try:
-                renderer.render(["x"])
-            except ToolError:
-                if not renderers:
-                    raise
-            else:
-                renderers[name] = renderer
-        return renderers
+        """The first style must work; others whose fonts are missing are left out."""
+        found = styles or all_styles(RenderParams(rasterizer="pdfium"), STYLES)
+        self._styles = {style.name: style for style in found}
+        self._renderers: dict[str, Renderer] = {}
 
     @property
     def names(self) -> list[str]:
-        """The names of the styles, that of the base style first."""
-        return list(self._renderers)
+        """The names of the styles, those that are more frequent in documents first."""
+        return list(self._styles)
+
+    def check(self) -> None:
+        """Render a letter; raises `ToolError` without TeX."""
+        self.render(self.names[0], ["x"])
 
     def render(self, style: str, formulas: Iterable[str]) -> dict[str, Pixels]:
         """The images of those formulas that can be rendered, at the size of the dataset's images."""
         several = list(dict.fromkeys(formulas))
-        if not several:
+        if style not in self._styles or not several:
             return {}
         params = self._styles[style].image_params(ImageParams())
-        renderings = self._renderers[style].render(several)
+        try:
+            renderer = self._renderers.setdefault(style, create_renderer(self._styles[style].renderer))
+            renderings = renderer.render(several)
+        except ToolError:
+            if style == self.names[0]:
+                raise
+            self._styles.pop(style, None)
+            return {}
         return {
             formula: to_dataset_image(rendering.pixels, params)
             for formula, rendering in zip(several, renderings, strict=True)
@@ -137,8 +135,8 @@ class _Image:
 
     @property
     def best_distance(self) -> float:
-        """The distance of the best candidate."""
-        return self.candidates[0].evidence(self.styles).distance or 0.0
+        """The smallest distance in the chosen styles of a candidate that was rendered."""
+        return min((one.evidence(self.styles).distance or 0.0) for one in self.candidates)
 
 
 class Refiner:
@@ -154,9 +152,8 @@ class Refiner:
         """The different candidates of each page (H, W), best first, with those that repair adds."""
         images = [_Image(page, several) for page, several in zip(pages, candidates, strict=True)]
         names = self._renderers.names
-        self._measure([(image, one, names) for image in images for one in image.candidates[:_PROBES]])
-        for image in images:
-            image.choose_styles(names)
+        self._probe(images, names[:_FREQUENT_STYLES])
+        self._probe([image for image in images if image.best_distance > _RECOGNIZED], names)
         self._measure([(image, one, image.styles) for image in images for one in image.candidates])
         for image in images:
             image.sort()
@@ -170,6 +167,12 @@ class Refiner:
             ]
             for image in images
         ]
+
+    def _probe(self, images: Sequence[_Image], styles: Sequence[str]) -> None:
+        """Choose the styles of images by their first candidates."""
+        self._measure([(image, one, styles) for image in images for one in image.candidates[:_PROBES]])
+        for image in images:
+            image.choose_styles(styles)
 
     def _latex(self, tokens: Sequence[int]) -> str:
         return " ".join(self._checkpoint.vocabulary.decode(tokens))
@@ -191,7 +194,7 @@ class Refiner:
         """Add edits of each image's best candidate that match better; returns the images whose best has changed."""
         edits: dict[int, list[_Candidate]] = {}
         for number, image in enumerate(images):
-            if image.best_distance > 0:
+            if image.candidates[0].evidence(image.styles).distance:
                 edits[number] = self._edited(image, count)
         self._measure(
             [(images[number], one, images[number].styles[:1]) for number, several in edits.items() for one in several]

@@ -11,7 +11,7 @@ from im2latex.inference.candidates import Evidence, FormulaCandidate
 from im2latex.inference.effort import EffortParams
 from im2latex.inference.predictor import Predictor
 from im2latex.inference.refine import Refiner, StyleRenderers
-from im2latex.rendering.renderer import RenderParams
+from im2latex.rendering.renderer import Rendering, RenderParams
 from im2latex.rendering.styles import RenderStyle
 from im2latex.training.collate import pad_to_bucket
 from tests.images.typed import typed
@@ -99,7 +99,7 @@ def test_without_tex_the_predictor_warns_and_searches_alone(monkeypatch: pytest.
     def missing(self: StyleRenderers) -> None:
         raise ToolError("pdftex is not installed")
 
-    monkeypatch.setattr(StyleRenderers, "prepare", missing)
+    monkeypatch.setattr(StyleRenderers, "check", missing)
     predictor = Predictor(CHECKPOINT, "cpu")
     with pytest.warns(RuntimeWarning, match="pdftex is not installed"):
         found = predictor.predict(page("a b"), effort="best")
@@ -111,26 +111,30 @@ def test_a_style_whose_fonts_are_missing_is_left_out(monkeypatch: pytest.MonkeyP
         def __init__(self, available: bool) -> None:
             self.available = available
 
-        def render(self, formulas: list[str]) -> list[object]:
+        def render(self, formulas: list[str]) -> list[Rendering]:
             if not self.available:
                 raise ToolError("no such font")
-            return []
+            return [Rendering(typed(formula)) for formula in formulas]
 
     monkeypatch.setattr(
         "im2latex.inference.refine.create_renderer", lambda params: Fonts(params.template.fonts != "euler")
     )
     params = RenderParams()
     euler = params.model_copy(update={"template": params.template.model_copy(update={"fonts": "euler"})})
-    styles = [RenderStyle("base", params), RenderStyle("euler", euler)]
-    assert StyleRenderers(styles).names == ["base"]
+    styles = StyleRenderers([RenderStyle("base", params), RenderStyle("euler", euler)])
+    styles.check()
+    assert styles.render("euler", ["a"]) == styles.render("euler", ["b"]) == {}
+    assert styles.names == ["base"]
+    assert list(styles.render("base", ["a"])) == ["a"]
     with pytest.raises(ToolError, match="no such font"):
-        StyleRenderers(styles[1:]).prepare()
+        StyleRenderers([RenderStyle("euler", euler)]).check()
 
 
 @pytest.mark.needs_tex
 def test_the_styles_of_the_base_install_render() -> None:
     styles = StyleRenderers()
-    assert {"base", "10pt", "text", "times", "sans"} <= set(styles.names)
-    images = styles.render("base", [r"\frac { 1 } { x }", r"\undefined"])
-    assert list(images) == [r"\frac { 1 } { x }"]
-    assert images[r"\frac { 1 } { x }"].dtype == np.uint8
+    for style in styles.names:
+        images = styles.render(style, [r"\frac { 1 } { x }", r"\undefined"])
+        assert list(images) == [r"\frac { 1 } { x }"]
+        assert images[r"\frac { 1 } { x }"].dtype == np.uint8
+    assert len(styles.names) == 10
