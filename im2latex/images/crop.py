@@ -1,4 +1,4 @@
-"""Cropping: removal of specks and scan borders, then the bounding box of the formula.
+"""Cropping: removal of specks, scan borders and a frame, then the bounding box of the formula.
 
 Lengths are in stroke widths, about seventeen to an em. A dot of i, a comma or a prime is near other ink; a speck is
 isolated. The dark edge of a scan extends along a side of the image, from end to end, with paper between it and
@@ -33,6 +33,9 @@ _DOT_AREA = 3.0
 _SPECK_AREA = 0.8
 
 
+_FRAME_SHARE = 0.97
+"""Least share of each side of a frame that is ink; a scan has gaps."""
+
 _EDGE_SHARE = 0.15
 
 
@@ -52,6 +55,7 @@ def crop_ink(ink: Ink) -> Ink | None:
     found = ndimage.find_objects(parts)
     boxes = np.array([(box[0].start, box[0].stop, box[1].start, box[1].stop) for box in found])
     kept = _formula(boxes, np.bincount(parts.ravel(), minlength=count + 1)[1:] / unit**2, unit)
+    kept &= ~_frames(parts, boxes, kept, unit)
     if not kept.all():
         # The soft edges of the specks are removed too.
         removed = ndimage.binary_dilation(np.concatenate([[False], ~kept])[parts], iterations=1 + round(unit / 2))
@@ -114,6 +118,24 @@ def _formula(boxes: Boxes, areas: NDArray[np.float64], unit: float) -> NDArray[n
             kept[part] = True
             whole = _bounding_box(np.array([whole, boxes[part]]))
     return kept
+
+
+def _frames(parts: NDArray[np.int32], boxes: Boxes, kept: NDArray[np.bool_], unit: float) -> NDArray[np.bool_]:
+    r"""Which part is a frame around all others, as of `\boxed`, and holds no lines as a table does; at most one."""
+    frames = np.zeros_like(kept)
+    sizes = (boxes[:, 1] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 2])
+    part = int(np.argmax(np.where(kept, sizes, 0)))
+    top, bottom, left, right = boxes[part]
+    inner = boxes[kept & (np.arange(len(boxes)) != part)]
+    if not len(inner):
+        return frames
+    above, below, before, after = _bounding_box(inner)
+    width = max(2, round(2 * unit))
+    own = parts[top:bottom, left:right] == part + 1
+    is_closed = all(view[:width].any(axis=0).mean() > _FRAME_SHARE for view in (own, own[::-1], own.T, own.T[::-1]))
+    is_around = top < above and below < bottom and left < before and after < right
+    frames[part] = is_around and is_closed and not own[width:-width, width:-width].any()
+    return frames
 
 
 def _bounding_box(boxes: Boxes) -> BoundingBox:

@@ -63,6 +63,7 @@ MAX_SCANS = 100
 """Scans of a progressive JPEG; encoders write about ten, and each costs a pass over the whole image."""
 _START_OF_SCAN = b"\xff\xda"
 _SECONDS, _SECONDS_PER_PIXEL = 0.4, 6e-8
+_BIT_DEPTHS = (8, 10, 12, 14, 16)
 _ORIENTATION = 0x0112  # EXIF
 _METADATA = frozenset(("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp", "Raw profile type xmp"))
 """Where Pillow finds an orientation; the one of a TIFF it applies by itself."""
@@ -215,12 +216,16 @@ def _apply_orientation(image: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(image: Image.Image) -> bytes:
-    """16 bits to 8, which Pillow would clip; larger values are scaled by their own range."""
+    """More than 8 bits to 8, which Pillow would clip.
+
+    Files of 16 bits often hold the 8, 10, 12 or 14 bits of a camera. Larger values are scaled by their own range.
+    """
     deep = image if image.mode == "F" else image.convert("I")
     low, high = deep.getextrema()
     assert isinstance(low, int | float)
     assert isinstance(high, int | float)
-    most = 65535 if deep.mode == "I" and high < 1 << 16 else high
+    ranges = [(1 << bits) - 1 for bits in _BIT_DEPTHS if high < 1 << bits]
+    most = ranges[0] if deep.mode == "I" and ranges else high
     if not math.isfinite(most) or low < 0:
         raise ValueError("values of its pixels are out of range")
     scale = 255 / max(most, 1e-9)

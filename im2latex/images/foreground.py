@@ -7,8 +7,9 @@ paper is removed.
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from im2latex.images.arrays import flatten_alpha
+from im2latex.images.arrays import PAPER, flatten_alpha
 
 Ink = NDArray[np.float32]
 """(H, W), 0 paper and 1 full ink."""
@@ -25,13 +26,15 @@ DARK_INK = 0.9
 """Ink that absorbs this share of the light is not darkened: thin strokes of black ink are seldom darker."""
 SATURATED = 0.97
 """Where many pixels reach this share of the darkest, strokes are wide enough to show how dark the ink is."""
+_HIGHLIGHT_SHARE = 0.04
+"""Least share of the image that a highlight covers; a quarter of it is away from its edges and the ink."""
 _SAMPLES = 6_000
 _ITERATIONS = 8
 
 
 def estimate_ink(pixels: NDArray[np.uint8]) -> Ink:
     """Estimate the ink of an image (H, W), (H, W, 3) or (H, W, 4); all zero where there is none."""
-    colors = flatten_alpha(pixels)
+    colors = _without_highlights(flatten_alpha(pixels))
     paper = np.median(_sample(colors), axis=0)
     distance = np.abs(colors - paper).max(axis=2)
     strong = distance > max(MIN_CONTRAST, float(distance.max()) / 2)
@@ -44,6 +47,23 @@ def estimate_ink(pixels: NDArray[np.uint8]) -> Ink:
     direction = absorbed[strong].mean(axis=0).clip(min=0)
     share = (absorbed @ (direction / max(float(direction.sum()), 1e-6))).astype(np.float32)
     return _normalize(share, MIN_CONTRAST / float(light.max()))
+
+
+def _without_highlights(colors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Brightness of the brightest color where markers have covered a part of light paper, else `colors` (H, W, C).
+
+    A marker leaves one of the colors as light as the paper; black ink leaves none. A highlight is an area of that kind
+    which is wider than strokes.
+    """
+    brightest, darkest = colors.max(axis=2), colors.min(axis=2)
+    light = float(np.median(brightest))
+    highlighted = (brightest > light - MIN_CONTRAST) & (darkest < light - 2 * MIN_CONTRAST)
+    has_ink = (brightest < light / 2).any()
+    if light < PAPER / 2 or not has_ink or highlighted.mean() < _HIGHLIGHT_SHARE:
+        return colors
+    size = max(3, colors.shape[0] // 8)
+    filled = ndimage.uniform_filter(highlighted.astype(np.float32), size) > 0.99
+    return brightest[..., None] if filled.mean() > _HIGHLIGHT_SHARE / 4 else colors
 
 
 def _normalize(share: Ink, min_share: float) -> Ink:

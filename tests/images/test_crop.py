@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from im2latex.images.crop import crop_ink, stroke_width
+from im2latex.images.foreground import Ink, estimate_ink
 from tests.images.typed import typed
 
 WIDE_INK = (1 - typed(margin=60) / 255).astype(np.float32)
@@ -64,3 +65,39 @@ def test_the_width_of_a_stroke_is_that_of_a_bar() -> None:
     bar = np.zeros((40, 400), np.float32)
     bar[17:23] = 1
     assert stroke_width(bar) == pytest.approx(6, rel=0.05)
+
+
+def framed(ink: Ink, gap: int, width: int = 2) -> Ink:
+    """The ink in a frame with paper around it."""
+    inside = np.pad(ink, gap)
+    return np.pad(np.pad(inside, width, constant_values=1), 12)
+
+
+@pytest.mark.parametrize("gap", [3, 12, 30])
+def test_a_frame_is_left_out(gap: int) -> None:
+    ink = estimate_ink(typed())
+    plain, cropped = crop_ink(ink), crop_ink(framed(ink, gap))
+    assert plain is not None
+    assert cropped is not None
+    np.testing.assert_allclose(cropped, plain)
+
+
+def test_lines_that_are_no_frame_stay() -> None:
+    ink = np.pad(estimate_ink(typed()), 6)
+    for sides in (((2, 0), (2, 2)), ((2, 2), (0, 2)), ((0, 0), (2, 2))):  # open below, at the left; fences
+        bars = np.pad(ink, sides, constant_values=1)
+        cropped = crop_ink(np.pad(bars, 12))
+        assert cropped is not None
+        assert cropped.shape == bars.shape
+    table = framed(ink, 4)
+    table[:, table.shape[1] // 2] = np.where(table.any(axis=1), 1, 0)
+    cropped = crop_ink(table)
+    assert cropped is not None
+    assert cropped.shape == tuple(side - 24 for side in table.shape)
+
+
+def test_a_square_alone_stays() -> None:
+    square = framed(np.zeros((14, 14), np.float32), 0)
+    cropped = crop_ink(square)
+    assert cropped is not None
+    assert cropped.shape == (18, 18)

@@ -101,3 +101,11 @@ def test_damaged_bytes_never_raise_anything_else(place: int, damage: bytes, kind
     data[place : place + len(damage)] = damage
     with contextlib.suppress(ImageError):
         assert decode_image(bytes(data)).dtype == np.uint8
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_a_file_of_sixteen_bits_that_uses_fewer_is_scaled_by_these(bits: int) -> None:
+    full = np.linspace(0, 255, GREY.size).round().reshape(GREY.shape)
+    deep = np.round(full * ((1 << bits) - 1) / 255).astype(np.uint16)
+    found = decode_image(encoded(Image.fromarray(deep), "PNG"))
+    np.testing.assert_allclose(found, full, atol=1)

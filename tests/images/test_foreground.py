@@ -88,3 +88,29 @@ def test_any_pixels_give_shares(pixels: np.ndarray) -> None:
     assert found.shape == pixels.shape
     assert found.min() >= 0
     assert found.max() <= 1
+
+
+@pytest.mark.parametrize("marker", [(255, 255, 60), (120, 255, 120), (255, 170, 220), (150, 220, 255)])
+@pytest.mark.parametrize("part", [(0.33, 0.66), (0.0, 0.5), (0.0, 1.0), (0.6, 0.9)])
+def test_a_highlighted_part_is_paper(marker: tuple[int, int, int], part: tuple[float, float]) -> None:
+    plain = typed()
+    colors = np.stack([plain] * 3, axis=2)
+    start, stop = (round(share * plain.shape[1]) for share in part)
+    colors[:, start:stop] = np.minimum(colors[:, start:stop], np.array(marker, np.uint8))
+    expected, found = estimate_ink(plain), estimate_ink(colors)
+    assert np.abs(expected - found).mean() < 0.03
+
+
+def test_colored_symbols_beside_black_ones_are_no_highlight() -> None:
+    plain = typed(em=60)
+    colors = np.stack([plain] * 3, axis=2)
+    half = plain.shape[1] // 2
+    colors[:, half:, 0] = 255  # red ink
+    found = estimate_ink(colors)
+    assert found[:, half:].max() > 0.7
+
+
+def test_colors_without_any_alpha_are_visible() -> None:
+    plain = typed()
+    invisible = np.dstack([plain] * 3 + [np.zeros_like(plain)])
+    np.testing.assert_array_equal(estimate_ink(invisible), estimate_ink(plain))
