@@ -80,9 +80,10 @@ def stroke_width(ink: Ink) -> float:
 
 
 def _remove_edges(ink: Ink) -> Ink:
-    """Replace by paper what is dark along a side, from end to end, with paper beside it."""
+    """Replace by paper what is dark near a side, from end to end, with paper beside it."""
     widths = [_edge(view) for view in _sides(ink)]
-    if not any(widths):
+    is_frame = all(width and view[0].mean() < _EDGE_INK for view, width in zip(_sides(ink), widths, strict=True))
+    if not any(widths) or is_frame:
         return ink
     above, below, left, right = widths
     # An edge is not a stroke, and must not influence the stroke width.
@@ -102,9 +103,10 @@ def _sides(ink: Ink) -> tuple[Ink, Ink, Ink, Ink]:
 
 
 def _edge(view: Ink) -> int:
-    """Number of first rows that are dark from end to end; 0 where they are too many for an edge."""
+    """Number of rows up to the first ones that are dark from end to end; 0 where they are too many for an edge."""
     dark = view[: 2 + int(_EDGE_SHARE * len(view))].mean(axis=1) > _EDGE_INK
-    return 0 if dark.all() else int(np.argmin(dark))
+    start = int(np.argmax(dark))
+    return 0 if dark[start:].all() or not dark.any() else start + int(np.argmin(dark[start:]))
 
 
 def _formula(boxes: Boxes, areas: NDArray[np.float64], unit: float) -> NDArray[np.bool_]:

@@ -39,6 +39,17 @@ def test_the_dark_edge_of_a_scan_is_left_out() -> None:
     assert same(edged)
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_a_line_along_an_edge_is_left_out(turns: int) -> None:
+    ink = np.rot90(WIDE_INK, turns).copy()
+    expected = crop_ink(ink)
+    ink[2:4] = 1
+    found = crop_ink(ink)
+    assert found is not None
+    assert expected is not None
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_what_belongs_to_the_formula_stays() -> None:
     for text in ("i", "x'", "a, b.", "j . . .", "x =", "a            ."):
         pixels = typed(text, margin=30)
