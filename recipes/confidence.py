@@ -1,7 +1,7 @@
 """Fit of the confidence model: python -m recipes.confidence FORMULAS
 
 reads   held-out formulas, as .jsonl.gz with the column `formula`; a checkpoint folder; recipes/styles/all.yaml
-writes  CHECKPOINT/confidence.json                    the coefficients
+writes  CHECKPOINT/confidence.json                    the coefficients; its line in CHECKPOINT/SHA256SUMS
         benchmarks/results/confidence.json            calibration error and AUROC, in cross-validation
 
 Each formula is rendered in one of the styles whose fonts are here, half of the formulas as a short piece of them. A
@@ -28,7 +28,8 @@ from im2latex.inference.confidence import FILE_NAME, Coefficients, ConfidenceMod
 from im2latex.inference.effort import EFFORT_PARAMS, EffortParams
 from im2latex.inference.predictor import load
 from im2latex.io.atomic_write import atomic_write
-from im2latex.io.manifest import RELEASED
+from im2latex.io.hashing import read_sums, sum_line
+from im2latex.io.manifest import RELEASED, SUMS
 from im2latex.latex.normalizer import Normalizer
 from im2latex.metrics.calibration import auroc, expected_calibration_error
 from im2latex.rendering.renderer import RenderParams
@@ -75,7 +76,16 @@ def main(
         typer.echo(f"{name}: {results[name]} {fits[name]}")
     text = ConfidenceModel(**fits).model_dump_json(indent=1) + "\n"
     atomic_write(checkpoint / FILE_NAME, lambda path: path.write_text(text, encoding="utf-8"))
+    _update_sums(checkpoint)
     save("confidence", results)
+
+
+def _update_sums(folder: Path) -> None:
+    """List the file in the checkpoint's SHA256SUMS, where it has one, for `im2latex verify`."""
+    sums = folder / SUMS
+    if sums.is_file():
+        names = {*read_sums(sums), FILE_NAME}
+        sums.write_text("".join(sum_line(folder / name) for name in sorted(names)), encoding="utf-8")
 
 
 def sample_formulas(path: Path, count: int, seed: int) -> list[str]:

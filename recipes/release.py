@@ -21,6 +21,7 @@ from typing import Annotated
 import typer
 
 from im2latex.errors import ArtifactError, Im2LatexError
+from im2latex.inference.confidence import FILE_NAME
 from im2latex.inference.predict_split import PredictParams, SamplePrediction, predict_samples
 from im2latex.io.hashing import sum_line
 from im2latex.io.manifest import RELEASED, SUMS
@@ -61,7 +62,9 @@ def main(
             shutil.copyfile(path, out / path.name)
         sums = "".join(map(sum_line, sorted(draft.iterdir())))
         (out / SUMS).write_text(sums, encoding="utf-8")
+        (out / FILE_NAME).unlink(missing_ok=True)  # it was fitted on other weights
     typer.echo(f"{out}: {size / 1e6:.2f} MB, {agreement:.1%} equal predictions, confidence changes by {change:.3%}")
+    typer.echo("next: fit its confidence with python -m recipes.confidence")
 
 
 def compare(full: list[SamplePrediction], half: list[SamplePrediction]) -> tuple[float, float]:
