@@ -30,8 +30,7 @@ _FREQUENT_STYLES = 5
 _RECOGNIZED = 0.08
 """Distance below which a style matches: fonts, size and resolution are the image's own, and differences are small."""
 _PROBES = 3
-"""Candidates that are rendered in every style, to find the best styles."""
-
+"""Candidates that are rendered in every style, to find the best styles; and edits of a round that are kept."""
 
 STYLES = StylesParams(
     variants=(
@@ -138,6 +137,11 @@ class _Image:
         """The smallest distance in the chosen styles of a candidate that was rendered."""
         return min((one.evidence(self.styles).distance or 0.0) for one in self.candidates)
 
+    @property
+    def is_matched(self) -> bool:
+        """Whether the best candidate equals the image."""
+        return self.candidates[0].evidence(self.styles).distance == 0
+
 
 class Refiner:
     """Chooses among the candidates of images, and repairs the best one."""
@@ -192,32 +196,31 @@ class Refiner:
 
     def _repair(self, images: Sequence[_Image], count: int) -> list[_Image]:
         """Add edits of each image's best candidate that match better; returns the images whose best has changed."""
-        edits: dict[int, list[_Candidate]] = {}
-        for number, image in enumerate(images):
-            if image.candidates[0].evidence(image.styles).distance:
-                edits[number] = self._edited(image, count)
-        self._measure(
-            [(images[number], one, images[number].styles[:1]) for number, several in edits.items() for one in several]
-        )
+        edited = [(image, self._edits_of(image, count)) for image in images if not image.is_matched]
+        self._measure([(image, one, image.styles[:1]) for image, edits in edited for one in edits])
+        better = [(image, self._better(image, edits)) for image, edits in edited]
+        self._measure([(image, one, image.styles) for image, edits in better for one in edits])
         changed = []
-        for number, several in edits.items():
-            image = images[number]
+        for image, edits in better:
             best = image.candidates[0]
-            better = [one for one in several if _distance(image, one) < _distance(image, best)]
-            better = sorted(better, key=lambda one: _distance(image, one))[:_PROBES]
-            if not better:
-                continue
-            scores = log_probabilities(self._checkpoint.network, self._tensor(image), [one.tokens for one in better])
-            for one, row in zip(better, scores, strict=True):
-                one.log_probability = log_probability(row, one.tokens)
-            self._measure([(image, one, image.styles) for one in better])
-            image.candidates += better
+            image.candidates += edits
             image.sort()
             if image.candidates[0] is not best:
                 changed.append(image)
         return changed
 
-    def _edited(self, image: _Image, count: int) -> list[_Candidate]:
+    def _better(self, image: _Image, edits: Sequence[_Candidate]) -> list[_Candidate]:
+        """Those edits, at most a few, that match better in the best style, with their log probabilities."""
+        limit = image.candidates[0].distances.get(image.styles[0], WORST)
+        ranked = sorted(edits, key=lambda one: one.distances[image.styles[0]])
+        better = [one for one in ranked if one.distances[image.styles[0]] < limit][:_PROBES]
+        if better:
+            scores = log_probabilities(self._checkpoint.network, self._tensor(image), [one.tokens for one in better])
+            for one, row in zip(better, scores, strict=True):
+                one.log_probability = log_probability(row, one.tokens)
+        return better
+
+    def _edits_of(self, image: _Image, count: int) -> list[_Candidate]:
         """The most promising edits of the best candidate that parse and are new."""
         best = image.candidates[0]
         (scores,) = log_probabilities(self._checkpoint.network, self._tensor(image), [best.tokens])
@@ -234,11 +237,6 @@ class Refiner:
     def _tensor(self, image: _Image) -> torch.Tensor:
         device = next(self._checkpoint.network.parameters()).device
         return torch.from_numpy(image.page[None, None].copy()).to(device)
-
-
-def _distance(image: _Image, candidate: _Candidate) -> float:
-    """The distance in the image's best style."""
-    return candidate.distances.get(image.styles[0], WORST)
 
 
 def _parses(latex: str) -> bool:
