@@ -24,6 +24,6 @@ class EffortParams:
 
 EFFORT_PARAMS: Mapping[Effort, EffortParams] = {
     "fast": EffortParams(sure=0, beam=1, rounds=0, edits=0),
-    "normal": EffortParams(sure=0.97, beam=10, rounds=1, edits=16),
+    "normal": EffortParams(sure=0.9, beam=10, rounds=1, edits=16),
     "best": EffortParams(sure=1.01, beam=20, rounds=4, edits=24),
 }

@@ -7,6 +7,7 @@ the best one is edited where the model is least sure, and edits whose renderings
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -49,13 +50,17 @@ STYLES = StylesParams(
 
 
 class StyleRenderers:
-    """The renderers of styles, by default of the base style and `STYLES`, created when first used."""
+    """The renderers of styles, by default of the base style and `STYLES`, created when first used.
+
+    Several threads may use them at once; a renderer serves one at a time.
+    """
 
     def __init__(self, styles: Sequence[RenderStyle] | None = None) -> None:
         """The first style must work; others whose fonts are missing are left out."""
         found = styles or all_styles(RenderParams(rasterizer="pdfium"), STYLES)
         self._styles = {style.name: style for style in found}
         self._renderers: dict[str, Renderer] = {}
+        self._locks = {name: threading.Lock() for name in self._styles}
 
     @property
     def names(self) -> list[str]:
@@ -73,8 +78,10 @@ class StyleRenderers:
             return {}
         params = self._styles[style].image_params(ImageParams())
         try:
-            renderer = self._renderers.setdefault(style, create_renderer(self._styles[style].renderer))
-            renderings = renderer.render(several)
+            with self._locks[style]:
+                if style not in self._renderers:
+                    self._renderers[style] = create_renderer(self._styles[style].renderer)
+                renderings = self._renderers[style].render(several)
         except ToolError:
             if style == self.names[0]:
                 raise

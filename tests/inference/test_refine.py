@@ -1,6 +1,7 @@
 """Choice and repair without TeX: formulas are rendered as typed lines."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -128,6 +129,24 @@ def test_a_style_whose_fonts_are_missing_is_left_out(monkeypatch: pytest.MonkeyP
     assert list(styles.render("base", ["a"])) == ["a"]
     with pytest.raises(ToolError, match="no such font"):
         StyleRenderers([RenderStyle("euler", euler)]).check()
+
+
+def test_threads_take_turns_with_a_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy:
+        busy = False
+
+        def render(self, formulas: list[str]) -> list[Rendering]:
+            assert not self.busy
+            self.busy = True
+            renderings = [Rendering(typed(formula)) for formula in formulas]
+            self.busy = False
+            return renderings
+
+    monkeypatch.setattr("im2latex.inference.refine.create_renderer", lambda params: Busy())
+    styles = StyleRenderers([RenderStyle("base", RenderParams())])
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda number: styles.render("base", [f"a {number}"]), range(40)))
+    assert [list(images) for images in found] == [[f"a {number}"] for number in range(40)]
 
 
 @pytest.mark.needs_tex
