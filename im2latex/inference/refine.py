@@ -1,7 +1,8 @@
 """Choice and repair of candidates by rendering them: `Refiner`.
 
 The candidates of an image are rendered in the styles that fit it best and compared with it (`images.matching`). Then
-the best one is edited where the model is least sure, and edits whose renderings match better become candidates too.
+the best one is edited where the model is least sure, and edits whose renderings match better become candidates too. At
+last a simpler spelling of the best one is preferred where it matches no worse.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from im2latex.decoding.alternatives import FormulaEdits, Tokens, log_probabilities, log_probability
+from im2latex.decoding.simplification import simpler_spellings
 from im2latex.errors import LatexError, ToolError
 from im2latex.images.arrays import ImageParams, Pixels, to_dataset_image
 from im2latex.images.matching import WORST, ImageMatcher
@@ -30,6 +33,8 @@ _FREQUENT_STYLES = 5
 """Styles that are tried first; the others are tried where none of these matches."""
 _RECOGNIZED = 0.08
 """Distance below which a style matches: fonts, size and resolution are the image's own, and differences are small."""
+_SIMPLER_RATIO, _SIMPLER_DISTANCE = 1.02, 0.001
+"""A simpler spelling may have this ratio of the distance of the other, and so much more."""
 _PROBES = 3
 """Candidates that are rendered in every style, to find the best styles; and edits of a round that are kept."""
 
@@ -171,6 +176,7 @@ class Refiner:
         active = images
         for _ in range(effort.rounds):
             active = self._repair(active, effort.edits)
+        self._simplify(images)
         return [
             [
                 FormulaCandidate(one.latex, one.tokens, one.evidence(image.styles), one.finished)
@@ -215,6 +221,35 @@ class Refiner:
             if image.candidates[0] is not best:
                 changed.append(image)
         return changed
+
+    def _simplify(self, images: Sequence[_Image]) -> None:
+        """Put the simplest spelling of each image's best candidate first that matches no worse.
+
+        Both describe the same ink, so the simpler one takes over the probability of the other.
+        """
+        simpler = [(image, self._simpler(image)) for image in images]
+        self._measure([(image, one, image.styles) for image, several in simpler for one in several])
+        for image, several in simpler:
+            best = image.candidates[0]
+            limit = _SIMPLER_RATIO * (best.evidence(image.styles).distance or 0.0) + _SIMPLER_DISTANCE
+            matching = [one for one in several if (one.evidence(image.styles).distance or 0.0) <= limit]
+            if not matching or limit >= WORST:
+                continue
+            chosen = min(matching, key=lambda one: len(one.tokens))
+            (scores,) = log_probabilities(self._checkpoint.network, self._tensor(image), [chosen.tokens])
+            own = log_probability(scores, chosen.tokens)
+            chosen.log_probability = float(np.logaddexp(own, best.log_probability))
+            others = [one for one in image.candidates if one is not best and one.latex != chosen.latex]
+            image.candidates = [chosen, *others]
+
+    def _simpler(self, image: _Image) -> list[_Candidate]:
+        """The simpler spellings of the best candidate that the vocabulary can write."""
+        vocabulary, found = self._checkpoint.vocabulary, []
+        for latex in simpler_spellings(image.candidates[0].latex):
+            tokens = tuple(vocabulary.encode(latex.split(" ")))
+            if vocabulary.unk not in tokens:
+                found.append(_Candidate(latex, tokens, -math.inf, True))
+        return found
 
     def _better(self, image: _Image, edits: Sequence[_Candidate]) -> list[_Candidate]:
         """Those edits, at most a few, that match better in the best style, with their log probabilities."""

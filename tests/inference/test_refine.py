@@ -83,6 +83,17 @@ def test_repair_finds_a_formula_that_no_candidate_is() -> None:
     assert found.evidence.log_probability < 0
 
 
+def test_a_simpler_spelling_that_looks_alike_is_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("im2latex.inference.refine.simpler_spellings", lambda latex: ["a b c"] if "e" in latex else [])
+    found = refine(page("a b c"), "a b d", "a b e")
+    assert found[0].latex == "a b d"  # it has no simpler spelling
+    monkeypatch.setattr("im2latex.inference.refine.simpler_spellings", lambda latex: ["a b a", "a b c"])
+    found = refine(page("a b c"), "a b d")
+    assert [one.latex for one in found] == ["a b c"]
+    assert found[0].evidence.log_probability >= -40
+    assert [one.latex for one in refine(page("b b"), "b b")] == ["b b"]  # neither matches
+
+
 def test_images_do_not_influence_each_other() -> None:
     pages, formulas = [page("a b"), page("c c b")], [("b b", "a b"), ("c c", "c c b")]
     together = Refiner(CHECKPOINT, TypedStyles()).refine(pages, [candidates(*several) for several in formulas], REPAIR)
