@@ -94,7 +94,11 @@ def test_the_raw_dataset() -> None:
 
 
 def test_the_released_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(read_sums(manifest.RELEASED / "SHA256SUMS")) == {"checkpoint.json", "confidence.json", "model.safetensors"}
+    assert set(read_sums(manifest.RELEASED / "SHA256SUMS")) == {
+        "checkpoint.json",
+        "confidence.json",
+        "model.safetensors",
+    }
     monkeypatch.setattr(manifest, "RELEASED", tmp_path / "released")
     assert verify(MANIFESTS) == (2, []), "a copy without a checkpoint"
     (tmp_path / "released").mkdir()
