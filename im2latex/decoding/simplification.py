@@ -34,7 +34,7 @@ def simpler_spellings(latex: str) -> list[str]:
             simple = normalizer.normalize(" ".join(spelling))
         except LatexError:
             continue
-        if len(simple.split(" ")) < len(tokens) or _BOX.search(latex):
+        if len(simple.split(" ")) < len(tokens) or _BOX.search(latex):  # a box is one token, whatever it holds
             found.append(simple)
     return list(dict.fromkeys(one for one in found if one != latex))[:_MAX_SIMPLER]
 
