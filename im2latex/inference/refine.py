@@ -33,8 +33,8 @@ _FREQUENT_STYLES = 5
 """Styles that are tried first; the others are tried where none of these matches."""
 _RECOGNIZED = 0.08
 """Distance below which a style matches: fonts, size and resolution are the image's own, and differences are small."""
-_SIMPLER_RATIO, _SIMPLER_DISTANCE = 1.02, 0.001
-"""A simpler spelling may have this ratio of the distance of the other, and so much more."""
+_SIMPLER_DISTANCE = 0.0005
+"""A simpler spelling may have so much more distance than the other; one letter of another font has ten times as much."""
 _PROBES = 3
 """Candidates that are rendered in every style, to find the best styles; and edits of a round that are kept."""
 
@@ -231,7 +231,7 @@ class Refiner:
         self._measure([(image, one, image.styles) for image, several in simpler for one in several])
         for image, several in simpler:
             best = image.candidates[0]
-            limit = _SIMPLER_RATIO * (best.evidence(image.styles).distance or 0.0) + _SIMPLER_DISTANCE
+            limit = (best.evidence(image.styles).distance or 0.0) + _SIMPLER_DISTANCE
             matching = [one for one in several if (one.evidence(image.styles).distance or 0.0) <= limit]
             if not matching or limit >= WORST:
                 continue
