@@ -34,7 +34,7 @@ _FREQUENT_STYLES = 5
 _RECOGNIZED = 0.08
 """Distance below which a style matches: fonts, size and resolution are the image's own, and differences are small."""
 _SIMPLER_DISTANCE = 0.0005
-"""A simpler spelling may have so much more distance than the other; one letter of another font has ten times as much."""
+"""A simpler spelling may have so much more distance than the other; a letter of another font has ten times as much."""
 _PROBES = 3
 """Candidates that are rendered in every style, to find the best styles; and edits of a round that are kept."""
 
