@@ -51,7 +51,7 @@ def flatten_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     if pixels.shape[2] == 3:
         return colors
     alpha = pixels[..., 3:].astype(np.float32) / np.float32(255)
-    if not alpha.any() and (colors != colors[0, 0]).any():  # programs that write no alpha leave it at 0
+    if not alpha.any() and colors.min(initial=PAPER) < colors.max(initial=0):  # of programs that write no alpha
         return colors
     light = _is_light(colors, alpha)
     shown: NDArray[np.float32] = (255 - colors if light else colors) * alpha + PAPER * (1 - alpha)
