@@ -33,8 +33,10 @@ _FREQUENT_STYLES = 5
 """Styles that are tried first; the others are tried where none of these matches."""
 _RECOGNIZED = 0.08
 """Distance below which a style matches: fonts, size and resolution are the image's own, and differences are small."""
-_SIMPLER_DISTANCE = 0.0005
-"""A simpler spelling may have so much more distance than the other; a letter of another font has ten times as much."""
+_ALIKE = 0.01
+"""Distance of two renderings below which they look alike: a color or nothing differs."""
+_NO_WORSE = 0.0005
+"""Difference of distances that counts for nothing; a letter of another font has ten times as much."""
 _PROBES = 3
 """Candidates that are rendered in every style, to find the best styles; and edits of a round that are kept."""
 
@@ -101,14 +103,14 @@ class StyleRenderers:
 
 @dataclass
 class _Candidate:
-    """A candidate of an image, the distances of its renderings by style, and the image in the last one."""
+    """A candidate of an image, and its renderings and their distances from the image by style."""
 
     latex: str
     tokens: Tokens
     log_probability: float
     finished: bool
     distances: dict[str, float] = field(default_factory=dict)
-    images: dict[str, bytes] = field(default_factory=dict)
+    images: dict[str, Pixels] = field(default_factory=dict)
 
     def evidence(self, styles: Iterable[str]) -> Evidence:
         """What is known of it in these styles: the smallest distance counts."""
@@ -141,8 +143,18 @@ class _Image:
         ranked = sorted(self.candidates, key=lambda one: -one.evidence(self.styles).score)
         different: dict[object, _Candidate] = {}
         for one in ranked:
-            different.setdefault(one.images.get(self.styles[0], one.latex), one)
+            pixels = one.images.get(self.styles[0])
+            different.setdefault(one.latex if pixels is None else (pixels.shape, pixels.tobytes()), one)
         self.candidates = list(different.values())
+
+    def look_alike(self, one: _Candidate, best: _Candidate) -> bool:
+        """Whether a candidate looks like the best one, or matches no worse in a style that matches the image."""
+        style = self.styles[0]
+        if style not in one.images or style not in best.images:
+            return False
+        if best.distances[style] < _RECOGNIZED:
+            return one.distances[style] <= best.distances[style] + _NO_WORSE
+        return ImageMatcher(best.images[style]).distance(one.images[style]) < _ALIKE
 
     @property
     def best_distance(self) -> float:
@@ -205,7 +217,7 @@ class Refiner:
                 pixels = rendered.get(one.latex)
                 one.distances[style] = WORST if pixels is None else image.matcher.distance(pixels)
                 if pixels is not None:
-                    one.images[style] = str(pixels.shape).encode() + pixels.tobytes()
+                    one.images[style] = pixels
 
     def _repair(self, images: Sequence[_Image], count: int) -> list[_Image]:
         """Add edits of each image's best candidate that match better; returns the images whose best has changed."""
@@ -223,19 +235,19 @@ class Refiner:
         return changed
 
     def _simplify(self, images: Sequence[_Image]) -> None:
-        """Put the simplest spelling of each image's best candidate first that matches no worse.
+        """Put the simplest spelling of each image's best candidate first that looks alike.
 
-        Both describe the same ink, so the simpler one takes over the probability of the other.
+        Where the style matches the image, one that matches no worse is enough. Both describe the same ink, so the
+        simpler one takes over the probability of the other.
         """
         simpler = [(image, self._simpler(image)) for image in images]
         self._measure([(image, one, image.styles) for image, several in simpler for one in several])
         for image, several in simpler:
             best = image.candidates[0]
-            limit = (best.evidence(image.styles).distance or 0.0) + _SIMPLER_DISTANCE
-            matching = [one for one in several if (one.evidence(image.styles).distance or 0.0) <= limit]
-            if not matching or limit >= WORST:
+            alike = [one for one in several if image.look_alike(one, best)]
+            if not alike:
                 continue
-            chosen = min(matching, key=lambda one: len(one.tokens))
+            chosen = min(alike, key=lambda one: len(one.tokens))
             (scores,) = log_probabilities(self._checkpoint.network, self._tensor(image), [chosen.tokens])
             own = log_probability(scores, chosen.tokens)
             chosen.log_probability = float(np.logaddexp(own, best.log_probability))

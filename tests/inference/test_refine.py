@@ -94,6 +94,15 @@ def test_a_simpler_spelling_that_looks_alike_is_preferred(monkeypatch: pytest.Mo
     assert [one.latex for one in refine(page("b b"), "b b")] == ["b b"]  # neither matches
 
 
+def test_in_an_unknown_style_only_what_looks_alike_is_simpler(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = page("a b c", em=24)
+    monkeypatch.setattr("im2latex.inference.refine.simpler_spellings", lambda latex: ["a b", "a b c"])
+    monkeypatch.setattr("im2latex.inference.refine._RECOGNIZED", 0)
+    assert refine(image, "a b d")[0].latex == "a b c"
+    monkeypatch.setattr("im2latex.inference.refine.simpler_spellings", lambda latex: ["a b", "a b a"])
+    assert refine(image, "a b c")[0].latex == "a b c"
+
+
 def test_images_do_not_influence_each_other() -> None:
     pages, formulas = [page("a b"), page("c c b")], [("b b", "a b"), ("c c", "c c b")]
     together = Refiner(CHECKPOINT, TypedStyles()).refine(pages, [candidates(*several) for several in formulas], REPAIR)
