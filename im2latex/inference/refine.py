@@ -35,6 +35,8 @@ _RECOGNIZED = 0.08
 """Distance below which a style matches: fonts, size and resolution are the image's own, and differences are small."""
 _ALIKE = 0.01
 """Distance of two renderings below which they look alike: a color or nothing differs."""
+_SHORT = 12
+"""Length of a short formula in tokens."""
 _NO_WORSE = 0.0005
 """Difference of distances that counts for nothing; a letter of another font has ten times as much."""
 _PROBES = 3
@@ -148,11 +150,15 @@ class _Image:
         self.candidates = list(different.values())
 
     def look_alike(self, one: _Candidate, best: _Candidate) -> bool:
-        """Whether a candidate looks like the best one, or matches no worse in a style that matches the image."""
+        """Whether a candidate looks like the best one, or matches no worse.
+
+        To match no worse is enough in a style that matches the image, and for a short formula: in a long one of another
+        style the places of all symbols are a little off, so that distances say nothing of one symbol.
+        """
         style = self.styles[0]
         if style not in one.images or style not in best.images:
             return False
-        if best.distances[style] < _RECOGNIZED:
+        if best.distances[style] < _RECOGNIZED or len(best.tokens) <= _SHORT:
             return one.distances[style] <= best.distances[style] + _NO_WORSE
         return ImageMatcher(best.images[style]).distance(one.images[style]) < _ALIKE
 
@@ -237,8 +243,7 @@ class Refiner:
     def _simplify(self, images: Sequence[_Image]) -> None:
         """Put the simplest spelling of each image's best candidate first that looks alike.
 
-        Where the style matches the image, one that matches no worse is enough. Both describe the same ink, so the
-        simpler one takes over the probability of the other.
+        Both describe the same ink, so the simpler one takes over the probability of the other.
         """
         simpler = [(image, self._simpler(image)) for image in images]
         self._measure([(image, one, image.styles) for image, several in simpler for one in several])

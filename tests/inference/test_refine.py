@@ -98,6 +98,7 @@ def test_in_an_unknown_style_only_what_looks_alike_is_simpler(monkeypatch: pytes
     image = page("a b c", em=24)
     monkeypatch.setattr("im2latex.inference.refine.simpler_spellings", lambda latex: ["a b", "a b c"])
     monkeypatch.setattr("im2latex.inference.refine._RECOGNIZED", 0)
+    monkeypatch.setattr("im2latex.inference.refine._SHORT", 0)
     assert refine(image, "a b d")[0].latex == "a b c"
     monkeypatch.setattr("im2latex.inference.refine.simpler_spellings", lambda latex: ["a b", "a b a"])
     assert refine(image, "a b c")[0].latex == "a b c"
