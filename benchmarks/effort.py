@@ -27,7 +27,7 @@ from im2latex.inference.inputs import ImageInput
 from im2latex.inference.predictor import Predictor, load
 from im2latex.io.manifest import RELEASED
 from im2latex.latex.normalizer import Normalizer
-from im2latex.latex.parser.parse import parse
+from im2latex.latex.parser.parse import parses
 from im2latex.metrics.calibration import auroc, expected_calibration_error
 from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
 from im2latex.types import Prediction
@@ -109,7 +109,7 @@ def _scores(references: Sequence[str], predictions: Sequence[Prediction]) -> dic
             if (chosen := (low <= lengths) & (lengths <= high)).any()
         },
         "not_read": sum(not text for text in hypotheses),
-        "parse": _share(np.array([_parses(text) for text in hypotheses if text])),
+        "parse": _share(np.array([parses(text) for text in hypotheses if text])),
         "bold_invented": _share(invented[short]),
         "expected_calibration_error": round(expected_calibration_error(confidences, right), 4),
         "auroc": round(auroc(confidences, right), 4),
@@ -120,14 +120,6 @@ def _scores(references: Sequence[str], predictions: Sequence[Prediction]) -> dic
 
 def _share(values: NDArray[np.bool_]) -> float | None:
     return round(float(values.mean()), 4) if len(values) else None
-
-
-def _parses(latex: str) -> bool:
-    try:
-        parse(latex)
-    except LatexError:
-        return False
-    return True
 
 
 if __name__ == "__main__":

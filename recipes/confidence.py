@@ -10,8 +10,10 @@ prediction is right if it and the normalized label have equal pixels in the base
 
 import gzip
 import json
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +27,7 @@ from benchmarks.harness import equal_pixels, save
 from im2latex.errors import LatexError, ToolError
 from im2latex.images.arrays import ImageParams, Pixels, to_dataset_image
 from im2latex.inference.confidence import FILE_NAME, Coefficients, ConfidenceModel, features
-from im2latex.inference.effort import EFFORT_PARAMS, EffortParams
+from im2latex.inference.effort import EFFORT_PARAMS
 from im2latex.inference.predictor import load
 from im2latex.io.atomic_write import atomic_write
 from im2latex.io.hashing import read_sums, sum_line
@@ -63,7 +65,9 @@ def main(
         "greedy": predictor.find_candidates(images, beam=1),
         "beam": predictor.find_candidates(images, beam=EFFORT_PARAMS["normal"].beam),
     }
-    samples["rendered"] = predictor.find_candidates(images, effort=_always(EFFORT_PARAMS["normal"]))
+    samples["rendered"] = predictor.find_candidates(
+        images, effort=replace(EFFORT_PARAMS["normal"], confidence_threshold=math.inf)
+    )
     right = [equal_pixels(labels, [several[0].latex for several in found]) for found in samples.values()]
     fits: dict[str, Coefficients] = {}
     results: dict[str, object] = {}
@@ -180,11 +184,6 @@ def _validate(inputs: Vector, right: NDArray[np.bool_], name: str) -> dict[str, 
         "auroc": auroc,
     }
     return {key: round(measure(probabilities, right), 4) for key, measure in measures.items()}
-
-
-def _always(effort: EffortParams) -> EffortParams:
-    """The same effort, spent on every image."""
-    return EffortParams(sure=2, beam=effort.beam, rounds=effort.rounds, edits=effort.edits)
 
 
 if __name__ == "__main__":

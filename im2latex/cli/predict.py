@@ -101,7 +101,7 @@ def predict(
     if len(waiting) <= SINGLE_THREAD_IMAGES:
         torch.set_num_threads(1)
     predictor = load(checkpoint, device=device)
-    if problem := predictor.problem_of(effort):
+    if problem := predictor.unavailable_reason(effort):
         typer.echo(f"im2latex: {problem}; going on with --effort fast", err=True)
         effort = "fast"
     options: _Options = {"candidates": candidates, "beam": beam, "grammar": grammar, "effort": effort}

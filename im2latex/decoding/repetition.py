@@ -1,8 +1,8 @@
 """Constraint against loops: a search may not repeat the same few tokens again and again.
 
 Models that meet an unfamiliar image fall into loops (Holtzman et al., "The Curious Case of Neural Text Degeneration",
-2020, section 1). A loop is a sequence of at most `MAX_PERIOD` tokens that occurs `MAX_REPEATS` times in succession. In
-im2latex-100k 0.4 % of the labels hold one, all of spaces.
+2020, section 1). A loop is a sequence of at most `MAX_PERIOD` tokens that occurs `MAX_REPEATS` times in succession.
+Labels that hold one are rare, and most of them repeat a space.
 """
 
 import re

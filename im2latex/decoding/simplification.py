@@ -1,12 +1,13 @@
-r"""Simpler spellings of a formula: commands that change only the font or colour of their argument are taken off.
+r"""Simpler spellings of a formula: commands that change only the font or color of their argument are taken off.
 
-A model writes `\boldsymbol { E }` or `\textcolor{red} { 2 }` where it is unsure of the weight or the colour, and
+A model writes `\boldsymbol { E }` or `\textcolor{red} { 2 }` where it is unsure of the weight or the color, and
 `\mbox{$\mu$}` or `\left ( a \right )` for what looks the same without. Whoever compares renderings can decide which of
 them the image shows.
 """
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from im2latex.errors import LatexError
 from im2latex.latex.normalizer import Normalizer
@@ -18,7 +19,7 @@ _WRAPPERS = frozenset(
         *("operatorname", "mathop", "mathord", "MakeUppercase", "emph"),
     )
 )
-_COLOUR = re.compile(r"\\(?:text)?color\{[^{}]*\}")
+_COLOR = re.compile(r"\\(?:text)?color\{[^{}]*\}")
 _BOX = re.compile(r"\\(?:mbox|text|textrm|hbox)\{(?:\\boldmath)?\$(.*)\$\}")
 _MAX_SIMPLER = 12
 """Spellings of one formula that are tried; longer formulas hold more wrappers than that, most of them right."""
@@ -29,17 +30,18 @@ def simpler_spellings(latex: str) -> list[str]:
     normalizer = Normalizer()
     tokens = latex.split(" ")
     found: list[str] = []
-    for spelling in _without_wrappers(tokens):
+    for spelling in islice(_without_wrappers(tokens), _MAX_SIMPLER):
         try:
             simple = normalizer.normalize(" ".join(spelling))
         except LatexError:
             continue
         if len(simple.split(" ")) < len(tokens) or _BOX.search(latex):  # a box is one token, whatever it holds
             found.append(simple)
-    return list(dict.fromkeys(one for one in found if one != latex))[:_MAX_SIMPLER]
+    return list(dict.fromkeys(one for one in found if one != latex))
 
 
 def _without_wrappers(tokens: Sequence[str]) -> Iterator[list[str]]:
+    """The tokens without any wrapper, then with one less each."""
     bare = list(tokens)
     while True:
         step = next(_single_steps(bare), None)
@@ -57,7 +59,7 @@ def _single_steps(tokens: Sequence[str]) -> Iterator[list[str]]:
         before, after = [*tokens[:place]], [*tokens[place + 1 :]]
         if box := _BOX.fullmatch(token):
             yield [*before, "{", box[1], "}", *after]
-        elif _COLOUR.fullmatch(token) or (token in _WRAPPERS and after[:1] == ["{"]):
+        elif _COLOR.fullmatch(token) or (token in _WRAPPERS and after[:1] == ["{"]):
             yield [*before, *after]
         elif token == r"\left":
             yield from _without_fence(tokens, place)

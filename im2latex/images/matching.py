@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 
 from im2latex.images.arrays import PAPER, Pixels, crop
 
-WORST = 1.0
+MAX_DISTANCE = 1.0
 """Distance of a candidate that cannot be rendered; larger distances count as this one."""
 _INK_THRESHOLD = 230
 """Lighter pixels at the edges are no ink: JPEG and resizing leave traces there."""
@@ -44,12 +44,12 @@ class ImageMatcher:
         self._total = float(self._input.sum())
 
     def distance(self, rendering: Pixels) -> float:
-        """Distance of a rendering, from 0 to `WORST`."""
+        """Distance of a rendering, from 0 to `MAX_DISTANCE`."""
         ink = PAPER - crop(rendering, _INK_THRESHOLD)
         if not ink.size or not self._total:
-            return WORST
+            return MAX_DISTANCE
         distances = (self._distance(_blurred(_resized(ink, scale))) for scale in self._scales(ink))
-        return min(WORST, *distances)
+        return min(MAX_DISTANCE, *distances)
 
     def _scales(self, ink: Pixels) -> list[float]:
         """The scales worth a try: 1, that of the widths, that of the heights."""

@@ -23,8 +23,7 @@ FILE_NAME = "confidence.json"
 def features(candidates: Sequence[Evidence], chosen: int = 0) -> dict[str, float]:
     """Features of the chosen one among the candidates of an image, by name.
 
-    `log_share` is the logarithm of its part of the candidates' probability; `log_ratio` compares its distance with the
-    smallest one.
+    `log_share` is the logarithm of its part of the candidates' probability.
     """
     one = candidates[chosen]
     log_probabilities = np.array([other.log_probability for other in candidates])
@@ -35,7 +34,6 @@ def features(candidates: Sequence[Evidence], chosen: int = 0) -> dict[str, float
     }
     if one.distance is not None:
         found["log_distance"] = one.log_distance
-        found["log_ratio"] = one.log_distance - min(other.log_distance for other in candidates)
     return found
 
 

@@ -155,7 +155,7 @@ class Predictor:
             raise error
         return predictions[0]
 
-    def problem_of(self, effort: Effort) -> str | None:
+    def unavailable_reason(self, effort: Effort) -> str | None:
         """One sentence on what is missing for that effort here, None where nothing is."""
         if effort == "fast" or self._refiner is not None:
             return None
@@ -192,7 +192,7 @@ class Predictor:
                 pages[index] = page
                 predictions.append(Prediction(image=page, seconds=time.perf_counter() - started))
         started = time.perf_counter()
-        if problem := self.problem_of(effort):
+        if problem := self.unavailable_reason(effort):
             warnings.warn(f"{problem}; the result is that of effort='fast'", RuntimeWarning, stacklevel=3)
         work = EFFORT_PARAMS["fast" if problem else effort]
         found = self._candidates_of(pages, params, grammar, work)
@@ -228,7 +228,7 @@ class Predictor:
 
         Raises `ToolError` where the effort needs TeX and there is none.
         """
-        if effort.beam > 1 and (problem := self.problem_of("best")):
+        if effort.beam > 1 and (problem := self.unavailable_reason("best")):
             raise ToolError(problem)
         pages = {index: self._page(image) for index, image in enumerate(images)}
         found = self._candidates_of(pages, _search_params(beam), True, effort)
@@ -239,8 +239,14 @@ class Predictor:
     ) -> dict[int, list[FormulaCandidate]]:
         """The candidates of each page, best first."""
         found = self._search(pages, params, grammar)
-        unsure = {index: page for index, page in pages.items() if self._confidences(found[index])[0] < effort.sure}
-        return found | self._refine(unsure, found, grammar, effort)
+        unsure = {
+            index: page
+            for index, page in pages.items()
+            if self._confidences(found[index])[0] < effort.confidence_threshold
+        }
+        if params.beam < effort.beam:
+            found |= self._search(unsure, _search_params(effort.beam), grammar)
+        return found | self._refine(unsure, found, effort)
 
     def _search(
         self, pages: Mapping[int, Pixels], params: SearchParams, grammar: bool
@@ -276,20 +282,16 @@ class Predictor:
         return list(different.values())
 
     def _refine(
-        self,
-        pages: Mapping[int, Pixels],
-        found: Mapping[int, list[FormulaCandidate]],
-        grammar: bool,
-        effort: EffortParams,
+        self, pages: Mapping[int, Pixels], found: Mapping[int, list[FormulaCandidate]], effort: EffortParams
     ) -> dict[int, list[FormulaCandidate]]:
-        """The candidates of pages after a wider search, rendering and repair."""
+        """The candidates of pages after rendering and repair."""
+        if not pages:
+            return {}
+        assert self._refiner is not None, "unavailable_reason creates it"
         refined: dict[int, list[FormulaCandidate]] = {}
         numbers = list(pages)
-        if any(len(found[index]) < effort.beam for index in numbers):
-            found = self._search(pages, _search_params(effort.beam), grammar)
         for start in range(0, len(numbers), MAX_BATCH_IMAGES):
             chunk = numbers[start : start + MAX_BATCH_IMAGES]
-            assert self._refiner is not None, "problem_of creates it"
             results = self._refiner.refine([pages[index] for index in chunk], [found[index] for index in chunk], effort)
             refined |= dict(zip(chunk, results, strict=True))
         return refined

@@ -17,12 +17,12 @@ import torch
 
 from im2latex.decoding.alternatives import FormulaEdits, Tokens, log_probabilities, log_probability
 from im2latex.decoding.simplification import simpler_spellings
-from im2latex.errors import LatexError, ToolError
+from im2latex.errors import ToolError
 from im2latex.images.arrays import ImageParams, Pixels, to_dataset_image
-from im2latex.images.matching import WORST, ImageMatcher
+from im2latex.images.matching import MAX_DISTANCE, ImageMatcher
 from im2latex.inference.candidates import Evidence, FormulaCandidate
 from im2latex.inference.effort import EffortParams
-from im2latex.latex.parser.parse import parse
+from im2latex.latex.parser.parse import parses
 from im2latex.rendering.renderer import Renderer, RenderParams
 from im2latex.rendering.styles import RenderStyle, StylesParams, VariantParams, all_styles, create_renderer
 from im2latex.training.checkpoint import Checkpoint
@@ -38,7 +38,7 @@ _ALIKE = 0.01
 _SHORT = 12
 """Length of a short formula in tokens."""
 _NO_WORSE = 0.0005
-"""Difference of distances that counts for nothing; a letter of another font has ten times as much."""
+"""Difference of distances that counts for nothing."""
 _PROBES = 3
 """Candidates that are rendered in every style, to find the best styles; and edits of a round that are kept."""
 
@@ -114,10 +114,13 @@ class _Candidate:
     distances: dict[str, float] = field(default_factory=dict)
     images: dict[str, Pixels] = field(default_factory=dict)
 
+    def distance(self, styles: Iterable[str]) -> float:
+        """The smallest distance in these styles."""
+        return min(self.distances.get(style, MAX_DISTANCE) for style in styles)
+
     def evidence(self, styles: Iterable[str]) -> Evidence:
-        """What is known of it in these styles: the smallest distance counts."""
-        distance = min((self.distances.get(style, WORST) for style in styles), default=WORST)
-        return Evidence(self.log_probability, len(self.tokens) + 1, distance)
+        """What is known of it in these styles."""
+        return Evidence(self.log_probability, len(self.tokens) + 1, self.distance(styles))
 
 
 class _Image:
@@ -136,7 +139,7 @@ class _Image:
         """Select the styles in which the first candidates match best."""
 
         def smallest(style: str) -> float:
-            return min(one.distances.get(style, WORST) for one in self.candidates[:_PROBES])
+            return min(one.distance([style]) for one in self.candidates[:_PROBES])
 
         self.styles = sorted(names, key=smallest)[:_BEST_STYLES]
 
@@ -165,12 +168,12 @@ class _Image:
     @property
     def best_distance(self) -> float:
         """The smallest distance in the chosen styles of a candidate that was rendered."""
-        return min((one.evidence(self.styles).distance or 0.0) for one in self.candidates)
+        return min(one.distance(self.styles) for one in self.candidates)
 
     @property
     def is_matched(self) -> bool:
         """Whether the best candidate equals the image."""
-        return self.candidates[0].evidence(self.styles).distance == 0
+        return self.candidates[0].distance(self.styles) == 0
 
 
 class Refiner:
@@ -221,7 +224,7 @@ class Refiner:
             rendered = self._renderers.render(style, (one.latex for _, one in missing))
             for image, one in missing:
                 pixels = rendered.get(one.latex)
-                one.distances[style] = WORST if pixels is None else image.matcher.distance(pixels)
+                one.distances[style] = MAX_DISTANCE if pixels is None else image.matcher.distance(pixels)
                 if pixels is not None:
                     one.images[style] = pixels
 
@@ -270,9 +273,10 @@ class Refiner:
 
     def _better(self, image: _Image, edits: Sequence[_Candidate]) -> list[_Candidate]:
         """Those edits, at most a few, that match better in the best style, with their log probabilities."""
-        limit = image.candidates[0].distances.get(image.styles[0], WORST)
-        ranked = sorted(edits, key=lambda one: one.distances[image.styles[0]])
-        better = [one for one in ranked if one.distances[image.styles[0]] < limit][:_PROBES]
+        style = image.styles[:1]
+        limit = image.candidates[0].distance(style)
+        ranked = sorted(edits, key=lambda one: one.distance(style))
+        better = [one for one in ranked if one.distance(style) < limit][:_PROBES]
         if better:
             scores = log_probabilities(self._checkpoint.network, self._tensor(image), [one.tokens for one in better])
             for one, row in zip(better, scores, strict=True):
@@ -286,7 +290,7 @@ class Refiner:
         found = []
         for tokens in self._edits.best(best.tokens, scores, 4 * count):
             latex = self._latex(tokens)
-            if latex not in image.seen and _parses(latex):
+            if latex not in image.seen and parses(latex):
                 found.append(_Candidate(latex, tokens, -math.inf, True))
                 image.seen.add(latex)
             if len(found) == count:
@@ -296,11 +300,3 @@ class Refiner:
     def _tensor(self, image: _Image) -> torch.Tensor:
         device = next(self._checkpoint.network.parameters()).device
         return torch.from_numpy(image.page[None, None].copy()).to(device)
-
-
-def _parses(latex: str) -> bool:
-    try:
-        parse(latex)
-    except LatexError:
-        return False
-    return True

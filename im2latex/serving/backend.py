@@ -33,7 +33,7 @@ class BatchPredictor(Protocol):
     ) -> Sequence[Prediction]:
         """One prediction per image."""
 
-    def problem_of(self, effort: Effort) -> str | None:
+    def unavailable_reason(self, effort: Effort) -> str | None:
         """What is missing for that effort, None where nothing is."""
 
 
@@ -123,7 +123,7 @@ class BackendQueues:
     def _predict(self, tasks: Sequence[_PredictionTask]) -> Sequence[Prediction]:
         first = tasks[0]
         predictor = self._backend.predictor
-        effort = "fast" if predictor.problem_of(first.effort) else first.effort
+        effort = "fast" if predictor.unavailable_reason(first.effort) else first.effort
         return predictor.predict(
             [task.pixels for task in tasks], candidates=first.candidates, effort=effort, attention=first.attention
         )

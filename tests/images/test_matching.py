@@ -3,7 +3,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from im2latex.images.arrays import Pixels, pad
-from im2latex.images.matching import WORST, ImageMatcher
+from im2latex.images.matching import MAX_DISTANCE, ImageMatcher
 from tests.images.typed import typed
 
 FORMULA, NEAR, OTHER = typed("x + y = 12", 60), typed("x + y = 13", 60), typed("sum of all", 60)
@@ -33,10 +33,10 @@ def test_size_and_weight_change_less_than_a_digit(change: object) -> None:
     assert callable(change)
     matcher = ImageMatcher(change(FORMULA))
     same, near, other = (matcher.distance(image) for image in (FORMULA, NEAR, OTHER))
-    assert same < near < other <= WORST
+    assert same < near < other <= MAX_DISTANCE
 
 
 def test_paper_without_ink_matches_nothing() -> None:
     blank = np.full((20, 30), 255, np.uint8)
-    assert ImageMatcher(FORMULA).distance(blank) == WORST
-    assert ImageMatcher(blank).distance(FORMULA) == WORST
+    assert ImageMatcher(FORMULA).distance(blank) == MAX_DISTANCE
+    assert ImageMatcher(blank).distance(FORMULA) == MAX_DISTANCE

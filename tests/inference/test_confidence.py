@@ -26,7 +26,6 @@ def test_features_of_a_candidate() -> None:
     assert found["log_probability"] == -2
     assert found["mean_log_probability"] == -0.4
     assert found["log_share"] == pytest.approx(-1 - math.log(1 + math.exp(-1)))
-    assert found["log_ratio"] == 0
     assert features([Evidence(-1.0, 4)])["log_share"] == pytest.approx(0)
     assert "log_distance" not in features([Evidence(-1.0, 4)])
 

@@ -19,8 +19,8 @@ from tests.images.typed import typed
 from tests.inference.test_predictor import fresh
 
 CHECKPOINT = fresh()
-CHOOSE = EffortParams(sure=2, beam=4, rounds=0, edits=0)
-REPAIR = EffortParams(sure=2, beam=4, rounds=3, edits=40)
+CHOOSE = EffortParams(confidence_threshold=2, beam=4, rounds=0, edits=0)
+REPAIR = EffortParams(confidence_threshold=2, beam=4, rounds=3, edits=40)
 
 
 class TypedStyles(StyleRenderers):

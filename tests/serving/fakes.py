@@ -43,7 +43,7 @@ class FakePredictor:
             raise self.error
         return [self._read(pixels, candidates, attention) for pixels in images]
 
-    def problem_of(self, effort: Effort) -> str | None:
+    def unavailable_reason(self, effort: Effort) -> str | None:
         return None if self.has_tex or effort == "fast" else "pdftex is not installed"
 
     @staticmethod

@@ -74,6 +74,15 @@ def parse(source: str, commands: Mapping[str, str] = COMMANDS) -> Row:
         raise _translated(error) from None
 
 
+def parses(source: str) -> bool:
+    """Whether `parse` accepts a formula."""
+    try:
+        parse(source)
+    except LatexError:
+        return False
+    return True
+
+
 def _without_empty_formulas(source: str) -> str:
     r"""Replace `$$` in a text by `\@`: it is an empty formula there, as no display begins (The TeXbook, chapter 25)."""
     if "$$" not in source:
