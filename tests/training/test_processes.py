@@ -19,7 +19,9 @@ from tests.training.helpers import Recorder, fit, weights
 Values = dict[str, object]
 
 ONE = (sys.executable, "-m")
-TWO = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
+# torchrun connects to the name of the machine, which not every machine can resolve.
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "localhost")
+TWO = (*TORCHRUN, "--nproc-per-node", "2", "-m")
 
 
 class Training:
