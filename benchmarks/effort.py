@@ -93,7 +93,7 @@ def _evaluate(name: str, pairs: Sequence[tuple[str, ImageInput]], predictor: Pre
 
 
 def _scores(references: Sequence[str], predictions: Sequence[Prediction]) -> dict[str, object]:
-    hypotheses = [prediction.latex for prediction in predictions]
+    hypotheses = [" ".join(prediction.tokens) for prediction in predictions]
     right = equal_pixels(references, hypotheses)
     confidences = np.array([prediction.confidence for prediction in predictions])
     lengths = np.array([len(reference.split()) for reference in references])

@@ -3,7 +3,7 @@ r"""Images of formulas to LaTeX.
 >>> import im2latex
 >>> predictor = im2latex.load()
 >>> print(predictor.predict("examples/image.png"))
-x _ { 1 , 2 } = \frac { - b \pm \sqrt { b ^ { 2 } - 4 a c } } { 2 a }
+x_{1,2} = \frac{-b \pm \sqrt{b^2 - 4ac}}{2a}
 
 The names in `__all__` are the public interface. Each is imported at its first use, so that `import im2latex` is fast
 and loads neither NumPy nor torch. A name whose packages are not installed raises an error that names the extra.

@@ -50,17 +50,19 @@ class Candidate:
     """One formula that an image may show.
 
     Attributes:
-        latex: The formula, tokens separated by one space.
+        latex: The formula as LaTeX that one can paste.
         confidence: Probability, from 0 to 1, that the formula is right, estimated by a calibrated model; for a
             checkpoint without one, the geometric mean of the probabilities of its tokens.
         reason: `"cut"` where `latex` is only the beginning of a formula longer than the model can write, `"loop"` where
             it repeats the same tokens, `"unsure"` where it is more likely wrong than right, else None.
+        tokens: The tokens of the formula as the model writes them: `["x", "^", "{", "2", "}"]` where `latex` is `x^2`.
 
     """
 
     latex: str
     confidence: float
     reason: str | None = None
+    tokens: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """Short form without defaults."""
@@ -80,21 +82,24 @@ class Prediction:
 
     `str(prediction)` is the LaTeX; a notebook shows the typeset formula.
 
-    >>> Prediction("x ^ { 2 }", 0.98)
-    Prediction('x ^ { 2 }', confidence=0.98)
-    >>> print(Prediction("x ^ { 2 }", 0.98))
-    x ^ { 2 }
+    >>> Prediction("x^2", 0.98)
+    Prediction('x^2', confidence=0.98)
+    >>> print(Prediction("x^2", 0.98))
+    x^2
 
     Attributes:
-        latex: The formula, tokens separated by one space; empty where there is an `error`.
+        latex: The formula as LaTeX that one can paste; empty where there is an `error`.
         confidence: Probability, from 0 to 1, that `latex` is right; see `Candidate`.
-        candidates: The most probable formulas, best first; the first has `latex`, `confidence` and `reason`.
+        candidates: The most probable formulas, best first; the first has `latex`, `confidence`, `reason` and
+            `tokens`.
         image: The image as the model saw it, uint8 (H, W), 255 for background.
-        attention: Where requested, one map per token of `latex`, float32 (T, rows, columns): the share of the
+        attention: Where requested, one map per token, float32 (T, rows, columns): the share of the
             attention on each part of `image`.
         seconds: Time spent on this image, its share of its batch included.
         error: Why the image cannot be used: `error.reason` is a fixed name such as `"blank"`, `str(error)` a sentence.
         reason: Why `latex` is doubtful, as for a `Candidate`; None where it is not.
+        tokens: The tokens of the formula as the model writes them, as for a `Candidate`; joined by spaces they are what
+            `im2latex.score` compares.
 
     """
 
@@ -106,6 +111,7 @@ class Prediction:
     seconds: float = field(default=0.0, compare=False)
     error: ImageError | None = field(default=None, compare=False)
     reason: str | None = None
+    tokens: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """Short form without arrays and defaults."""

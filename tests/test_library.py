@@ -67,12 +67,12 @@ def test_examples_of_the_docstrings_run(module: str, monkeypatch: pytest.MonkeyP
 
 
 def test_a_prediction_prints_its_latex_and_has_a_short_repr() -> None:
-    first = Candidate(r"\frac { a } { b }", 0.91234567)
+    first = Candidate(r"\frac{a}{b}", 0.91234567)
     one = Prediction(first.latex, first.confidence, [first, Candidate("a", 0.1)], seconds=2.0)
-    assert str(one) == str(first) == r"\frac { a } { b }"
-    assert repr(one) == r"Prediction('\\frac { a } { b }', confidence=0.9123, candidates: 2)"
-    assert repr(first) == r"Candidate('\\frac { a } { b }', confidence=0.9123)"
-    assert one._repr_latex_() == first._repr_latex_() == r"$\displaystyle \frac { a } { b }$"
+    assert str(one) == str(first) == r"\frac{a}{b}"
+    assert repr(one) == r"Prediction('\\frac{a}{b}', confidence=0.9123, candidates: 2)"
+    assert repr(first) == r"Candidate('\\frac{a}{b}', confidence=0.9123)"
+    assert one._repr_latex_() == first._repr_latex_() == r"$\displaystyle \frac{a}{b}$"
     assert "reason='cut'" in repr(Prediction("a", 0.1, reason="cut"))
 
 

@@ -79,7 +79,7 @@ def predict_all(folder: Path, predictor: Predictor) -> list[ImagePrediction]:
 def predict_blank(predictions: Sequence[ImagePrediction], predictor: Predictor) -> list[ImagePrediction]:
     """The prediction for a blank image, in place of each prediction for a clean image."""
     (prediction,) = predictor.predict([np.full((40, 200), PAPER, np.uint8)])
-    return constant_predictions(predictions, prediction.latex)
+    return constant_predictions(predictions, " ".join(prediction.tokens))
 
 
 def constant_predictions(predictions: Sequence[ImagePrediction], hypothesis: str) -> list[ImagePrediction]:
@@ -183,7 +183,7 @@ def _image_prediction(row: Mapping[str, str], prediction: Prediction) -> ImagePr
     rejected = prediction.error.reason if prediction.error else None
     height = box[1] - box[0] if box else 0
     place = (row["condition"], row["id"], row["length"])
-    return ImagePrediction(*place, row["formula"], prediction.latex, height, rejected)
+    return ImagePrediction(*place, row["formula"], " ".join(prediction.tokens), height, rejected)
 
 
 def _image_exact(predictions: Sequence[ImagePrediction]) -> Column:

@@ -118,7 +118,7 @@ def predict(
                         f"{prediction.reason}: {_REASONS[prediction.reason]} (confidence {prediction.confidence:.2f})"
                     )
                     tqdm.write(f"im2latex: {source.name}: {warning}", sys.stderr)
-                tqdm.write(_as_json(source.name, prediction, candidates) if as_json else prediction.latex, sys.stdout)
+                tqdm.write(_as_json(source.name, prediction) if as_json else prediction.latex, sys.stdout)
                 bar.update()
     sys.exit(1 if failed else 0)
 
@@ -147,15 +147,16 @@ def _predict(predictor: Predictor, sources: list[Source], options: _Options) -> 
     return [answer or next(found) for answer in answers]
 
 
-def _as_json(name: str, prediction: Prediction, candidates: int) -> str:
+def _as_json(name: str, prediction: Prediction) -> str:
     error = prediction.error
-    answer: dict[str, object] = {"image": name, "latex": None, "confidence": None, "candidates": [], "seconds": None}
+    answer: dict[str, object] = {"image": name, "latex": None, "confidence": None, "tokens": None, "candidates": []}
+    answer["seconds"] = None
     if error is None:
         several = [
-            {"latex": one.latex, "confidence": round(one.confidence, 4), "reason": one.reason}
+            {"latex": one.latex, "confidence": round(one.confidence, 4), "reason": one.reason, "tokens": one.tokens}
             for one in prediction.candidates
         ]
         answer |= {"latex": prediction.latex, "confidence": round(prediction.confidence, 4)}
-        answer |= {"candidates": several[:candidates], "seconds": round(prediction.seconds, 4)}
+        answer |= {"tokens": prediction.tokens, "candidates": several, "seconds": round(prediction.seconds, 4)}
     answer |= {"reason": error.reason if error else prediction.reason, "detail": error and error.detail}
     return json.dumps(answer, ensure_ascii=False)

@@ -31,6 +31,7 @@ from im2latex.inference.confidence import ConfidenceModel, load_confidence_model
 from im2latex.inference.effort import EFFORT_PARAMS, Effort, EffortParams
 from im2latex.inference.inputs import ImageInput, as_inputs, to_pixels
 from im2latex.io.manifest import RELEASED
+from im2latex.latex.pretty import pretty
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
 from im2latex.training.collate import pad_to_bucket
 from im2latex.types import CUT, LOOP, UNSURE, Candidate, Prediction
@@ -114,7 +115,7 @@ class Predictor:
         >>> predictor = im2latex.load()
         >>> prediction = predictor.predict("examples/image.png")
         >>> print(prediction)
-        x _ { 1 , 2 } = \frac { - b \pm \sqrt { b ^ { 2 } - 4 a c } } { 2 a }
+        x_{1,2} = \frac{-b \pm \sqrt{b^2 - 4ac}}{2a}
         >>> predictor.predict(["examples/image.png", "missing.png"])[1].error.reason
         'no_such_file'
 
@@ -200,7 +201,7 @@ class Predictor:
         for index, several in found.items():
             confidences = self._confidences(several)
             scored = [
-                Candidate(one.latex, confidence, self._reason(one, confidence))
+                Candidate(pretty(one.latex), confidence, self._reason(one, confidence), one.latex.split())
                 for one, confidence in zip(several[:candidates], confidences, strict=False)
             ]
             best = scored[0]
@@ -213,6 +214,7 @@ class Predictor:
                 maps,
                 seconds=predictions[index].seconds + seconds,
                 reason=best.reason,
+                tokens=best.tokens,
             )
         return predictions
 
@@ -329,7 +331,7 @@ def load(checkpoint: str | os.PathLike[str] | None = None, *, device: str = "aut
     >>> import im2latex
     >>> predictor = im2latex.load()
     >>> print(predictor.predict("examples/image.png").latex)
-    x _ { 1 , 2 } = \frac { - b \pm \sqrt { b ^ { 2 } - 4 a c } } { 2 a }
+    x_{1,2} = \frac{-b \pm \sqrt{b^2 - 4ac}}{2a}
 
     Args:
         checkpoint: Folder of a trained model, such as `data/train`; by default the released one in the package.

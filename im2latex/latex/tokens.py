@@ -14,7 +14,7 @@ Most text becomes mathematics (`rules.fonts.text_letters`); the rest is one toke
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LEXEME = re.compile(r"\\(?:[A-Za-z]+|.)|\S|\xa0", re.DOTALL)
 CONTROL_WORD = re.compile(r"\\[A-Za-z]+")
@@ -28,6 +28,18 @@ def split(normalized: str) -> list[str]:
 def join(tokens: Iterable[str]) -> str:
     """Join tokens to one line; the inverse of `split`."""
     return " ".join(tokens)
+
+
+def matching_braces(tokens: Sequence[str]) -> dict[int, int]:
+    """Map the position of each token `{` to that of the `}` that closes it, if any does."""
+    found: dict[int, int] = {}
+    opened: list[int] = []
+    for place, token in enumerate(tokens):
+        if token == "{":
+            opened.append(place)
+        elif token == "}" and opened:
+            found[opened.pop()] = place
+    return found
 
 
 def lexemes(source: str) -> frozenset[str]:

@@ -11,23 +11,24 @@ MAX_FORMULA_LENGTH = 10_000
 class CandidateResponse(BaseModel):
     """One formula that the image may show."""
 
-    latex: str = Field(description="tokens separated by single spaces")
+    latex: str = Field(description="the formula as LaTeX to paste")
     confidence: float = Field(description="probability that the formula is right, 0 to 1")
     reason: str | None = Field(
         default=None,
         description="`cut` where the model reached its maximum length: `latex` is only the beginning; `loop` where it "
         "repeats the same tokens; `unsure` where it is more likely wrong than right",
     )
+    tokens: list[str] = Field(description="the formula as the tokens that the model writes")
 
 
 class PredictionResponse(BaseModel):
     """The formula predicted for an image."""
 
-    latex: str = Field(description="the best candidate")
+    latex: str = Field(description="the best candidate as LaTeX to paste")
     confidence: float = Field(description="that of the best candidate, 0 to 1")
     reason: str | None = Field(default=None, description="that of the best candidate")
     candidates: list[CandidateResponse] = Field(description="most probable formulas, the best first")
-    tokens: list[str] = Field(description="the tokens of `latex`, one for each attention map")
+    tokens: list[str] = Field(description="the tokens of the best candidate, one for each attention map")
     image: str = Field(description="data URL of a PNG: the image as the model saw it")
     attention: list[list[list[int]]] | None = Field(
         description="one attention map (rows, columns) over `image` for each token, in thousandths of its attention; "

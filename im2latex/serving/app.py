@@ -231,10 +231,10 @@ def _response(prediction: Prediction, seconds: float) -> PredictionResponse:
         confidence=prediction.confidence,
         reason=prediction.reason,
         candidates=[
-            CandidateResponse(latex=one.latex, confidence=one.confidence, reason=one.reason)
+            CandidateResponse(latex=one.latex, confidence=one.confidence, reason=one.reason, tokens=one.tokens)
             for one in prediction.candidates
         ],
-        tokens=prediction.latex.split(),
+        tokens=prediction.tokens,
         image=f"data:image/png;base64,{base64.b64encode(encode_png(prediction.image)).decode()}",
         attention=_thousandths(attention) if attention is not None else None,
         seconds=seconds,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from im2latex.latex.pretty import pretty
 from im2latex.training.checkpoint import save_checkpoint
 from tests.cli.test_cli import Command, command
 from tests.images.typed import typed
@@ -58,7 +59,10 @@ def test_json_has_every_field(command: Command, folder: Path) -> None:
         "latex": good["latex"],
         "confidence": good["confidence"],
         "reason": good["reason"],
+        "tokens": good["tokens"],
     }
+    assert good["tokens"]
+    assert good["latex"] == pretty(good["tokens"])
     assert good["seconds"] > 0
     assert good["reason"] == good["candidates"][0]["reason"]
     assert good["reason"] in (None, "cut")

@@ -77,7 +77,7 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_image_is_predicted_with_the_base_dependencies_alone() -> None:
     predicted = _without_extras("predict", "examples/image.png")
     assert predicted.returncode == 0, predicted.stderr
-    assert predicted.stdout.startswith(r"x _ { 1 , 2 } = \frac")
+    assert predicted.stdout.startswith(r"x_{1,2} = \frac")
 
 
 @pytest.mark.needs_tex

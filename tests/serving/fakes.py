@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,9 @@ from im2latex.errors import ImageError
 from im2latex.inference.effort import Effort
 from im2latex.types import Candidate, Prediction
 
-LATEX = r"\frac { a } { b }"
-OTHERS = (r"\frac { a } { 6 }", r"\broken { a }")
+LATEX = r"\frac{a}{b}"
+TOKENS = [r"\frac", "{", "a", "}", "{", "b", "}"]
+OTHERS = (r"\frac{a}{6}", r"\broken{a}")
 
 
 class FakePredictor:
@@ -51,9 +53,12 @@ class FakePredictor:
         grey = pixels if pixels.ndim == 2 else pixels[..., :3].mean(axis=2).astype(np.uint8)
         if (grey == 255).all():
             return Prediction(error=ImageError("blank", "there is no ink on the image"))
-        latex = f"{LATEX} {grey.shape[1]}"
+        width = str(grey.shape[1])
+        latex, tokens = f"{LATEX} {width}", [*TOKENS, width]
         found = [Candidate(text, 0.9 - 0.2 * place) for place, text in enumerate([latex, *OTHERS][:candidates])]
-        maps = np.zeros((len(latex.split()), 2, 6), np.float32)
+        found[0] = replace(found[0], tokens=tokens)
+        maps = np.zeros((len(tokens), 2, 6), np.float32)
         for token in range(len(maps)):
             maps[token, token % 2, token % 6] = 1
-        return Prediction(latex, 0.9, found, np.ascontiguousarray(grey), maps if attention else None)
+        page = np.ascontiguousarray(grey)
+        return Prediction(latex, 0.9, found, page, maps if attention else None, tokens=tokens)

@@ -21,7 +21,7 @@ from im2latex.serving.backend import Backend
 from im2latex.serving.limits import ServerLimits
 from tests.fakes import FakeRenderer
 from tests.serving import images
-from tests.serving.fakes import LATEX, OTHERS, FakePredictor
+from tests.serving.fakes import LATEX, OTHERS, TOKENS, FakePredictor
 
 IMAGE = images.encoded(images.ink())
 HOSTILE = {
@@ -49,7 +49,7 @@ def test_an_image_as_the_body(client: TestClient) -> None:
     assert answer.status_code == 200
     found = answer.json()
     assert found["latex"] == f"{LATEX} 60"
-    assert found["tokens"] == found["latex"].split()
+    assert found["tokens"] == found["candidates"][0]["tokens"] == [*TOKENS, "60"]
     assert [one["latex"] for one in found["candidates"]] == [f"{LATEX} 60", OTHERS[0]]
     assert found["confidence"] == found["candidates"][0]["confidence"] == 0.9
     assert found["attention"] is None

@@ -18,6 +18,7 @@ from im2latex.latex.parser.tree import (
     with_styles,
 )
 from im2latex.latex.rules.atoms import ACCENTS, has_ordinary_nucleus
+from im2latex.latex.text_words import CORRECTED
 
 OLD_NAMES = {
     "\\Bbb": "\\mathbb",
@@ -44,9 +45,6 @@ _TEXT_FONTS = {
 _OPERATORS = frozenset(["\\mathop", "\\overset", "\\underset", "\\stackrel", "\\overunderset", "\\smashoperator"])
 _UNSCALED = frozenset(["\\mbox", "\\hbox"])
 _LIFTS = frozenset(["\\raise", "\\lower"])
-_CORRECTED = frozenset("fgvwyVWY")
-"""Letters with an italic correction in Computer Modern's upright fonts, which only mathematics adds to the last letter.
-"""
 
 
 def accented_switch(row: Row, _: MathStyle) -> Row:
@@ -257,7 +255,7 @@ def _words(node: Node, style: MathStyle) -> list[str]:
 def _is_safe(word: str, name: str) -> bool:
     if name == "\\texttt":
         return True
-    return word[-1] not in _CORRECTED and not (name == "\\textsf" and word[-1] == "r")
+    return word[-1] not in CORRECTED and not (name == "\\textsf" and word[-1] == "r")
 
 
 def _is_long_safe_word(words: list[str]) -> bool:

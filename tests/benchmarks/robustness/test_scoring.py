@@ -38,7 +38,9 @@ class DarkestPredictor:
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         return [
-            Prediction(latex="a", image=image) if image.min() < 128 else Prediction(error=ImageError("blank", ""))
+            Prediction("a", image=image, tokens=["a"])
+            if image.min() < 128
+            else Prediction(error=ImageError("blank", ""))
             for image in images
         ]
 

@@ -1,0 +1,381 @@
+r"""Paste-ready spelling of a normalized formula: its tokens as a person would type them.
+
+    \int _ { - \infty } ^ { \infty } e ^ { - x ^ { 2 } } \, d x    \int_{-\infty}^{\infty} e^{-x^2}\,dx
+    x ~ \text{if} ~ y \ge 0                                        x\text{ if }y \ge 0
+
+Normalization of the spelling gives the tokens again, so it has the same image. Its style:
+
+- Outside of scripts there is a space on both sides of a relation, a binary operator and `\quad`, and one after a comma,
+  a function and a large operator. Everywhere there is one where TeX needs it, and where two symbols would read as one:
+  `\alpha 2`, `x^2 y`.
+- A script of one character has no braces, `x^2`; other scripts and all arguments have: `x^{\infty}`, `\frac{1}{2}`.
+  Primes are `'`.
+- Words that are text are in `\text`, with the spaces beside them (`text_words`).
+- A formula is one line; ` \\ ` separates the rows of a table, and ` & ` their cells.
+
+It needs no parser, and writes any sequence of tokens: also the beginning of a formula. The classes of atoms, and where
+a binary operator is a sign, are those of TeX (The TeXbook, chapters 17 and 18 and appendix G).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from functools import cache
+
+from im2latex.latex.parser.signatures import (
+    ARGUMENT_STYLES,
+    CELL_STYLES,
+    COMMANDS,
+    CONTROL_SPACE,
+    ENVIRONMENTS,
+    FONT_SWITCHES,
+    INFIX,
+    LETTER_FONTS,
+    PLAIN_CODES,
+    SMALLER_ARGUMENTS,
+    SPACES,
+    STYLE_SWITCHES,
+    TEXT_SWITCHES,
+    MathStyle,
+)
+from im2latex.latex.parser.symbols import symbol_classes
+from im2latex.latex.text_words import read_words, spaced_text
+from im2latex.latex.tokens import ends_in_control_word, join, matching_braces, split
+
+
+class _Class(Enum):
+    """Classes of atoms that decide the spaces between them."""
+
+    ORDINARY = auto()
+    OPERATOR = auto()
+    FUNCTION = auto()
+    BINARY = auto()
+    RELATION = auto()
+    OPEN = auto()
+    CLOSE = auto()
+    PUNCTUATION = auto()
+    THIN_SPACE = auto()
+    WIDE_SPACE = auto()
+    SWITCH = auto()  # changes what follows, as \displaystyle does: a space after it
+    SEPARATOR = auto()  # \\, &, begin or end of an environment, a length without braces: a space on both sides
+
+
+_CHARACTERS = {
+    _Class.BINARY: "+-*",
+    _Class.RELATION: "=<>:",
+    _Class.OPEN: "([",
+    _Class.CLOSE: ")]!?",
+    _Class.PUNCTUATION: ",;",
+    _Class.SEPARATOR: "&",
+}
+_SYMBOLS = {
+    "op": _Class.OPERATOR,
+    "function": _Class.FUNCTION,
+    "bin": _Class.BINARY,
+    "rel": _Class.RELATION,
+    "open": _Class.OPEN,
+    "close": _Class.CLOSE,
+    "punct": _Class.PUNCTUATION,
+}
+_COMMANDS = {
+    _Class.OPERATOR: r"\bigtimes \idotsint \iiiint \iiint \iint",
+    _Class.FUNCTION: r"\argmax \argmin \operatorname \operatorname* \operatornamewithlimits",
+    _Class.BINARY: r"\And \bmod \mathbin",
+    _Class.RELATION: r"""\Approxcolon \Colondash \Coloneq \Coloneqq \Doteq \Eqqcolon \Join \Longleftarrow
+        \Longleftrightarrow \Longrightarrow \bowtie \colonapprox \colondash \coloneq \coloneqq \colonsim \cong
+        \dasharrow \dashleftarrow \dashrightarrow \dblcolon \doteq \eqcolon \eqqcolon \gggtr \hookleftarrow
+        \hookrightarrow \iff \impliedby \implies \leadsto \llless \longleftarrow \longleftrightarrow \longmapsto
+        \longrightarrow \mapsto \models \ndownarrow \ne \neq \notin \nuparrow \rightleftharpoons \vcentcolon \mathrel
+        \stackrel \xleftarrow \xrightarrow \xleftrightarrow \xRightarrow \xLeftarrow \xLeftrightarrow \xmapsto
+        \xhookrightarrow \xhookleftarrow \xlongrightarrow \xlongleftarrow \xrightleftharpoons \middle \bigm \Bigm
+        \biggm \Biggm""",
+    _Class.OPEN: r"\{ \lbrack \lparen \llbracket \left \bigl \Bigl \biggl \Biggl \mathopen",
+    _Class.CLOSE: r"\} \rbrack \rparen \rrbracket \right \bigr \Bigr \biggr \Biggr \mathclose",
+    _Class.PUNCTUATION: r"\mathpunct",
+    _Class.WIDE_SPACE: r"\quad \qquad \enspace \enskip",
+    _Class.SWITCH: r"\hline \nonumber \notag",
+    _Class.SEPARATOR: r"\cr \tag \tag*",
+}
+_STACKED = frozenset(split(r"\overset \underset \overunderset"))
+"""Commands of the class of their last argument."""
+_LIMITS = frozenset(split(r"\limits \nolimits \displaylimits"))
+_PREFIXES = frozenset(split(r"\left \right \not"))
+_NO_WORDS = LETTER_FONTS | PLAIN_CODES | {"\\boldsymbol", "\\bm", "\\pmb"}
+"""Commands in whose argument no words are text."""
+_NAME = re.compile(r"\\(?:[A-Za-z]+\*?|.)", re.DOTALL)
+_BARE = re.compile(r"[A-Za-z0-9*+-]")
+_RULE = re.compile(r"(?:width|height|depth)[-+.0-9]")
+_NO_OPERAND = frozenset(
+    [_Class.OPERATOR, _Class.FUNCTION, _Class.BINARY, _Class.RELATION, _Class.OPEN, _Class.PUNCTUATION,
+     _Class.SWITCH, _Class.SEPARATOR]
+)  # fmt: skip
+"""What precedes a sign, such as that of `= -1`."""
+_NO_SECOND_OPERAND = frozenset([_Class.RELATION, _Class.CLOSE, _Class.PUNCTUATION, _Class.SEPARATOR])
+_SPACED = frozenset([_Class.RELATION, _Class.BINARY, _Class.WIDE_SPACE])
+"""With a space on both sides, except in scripts."""
+_OPERANDS = frozenset([_Class.ORDINARY, _Class.OPERATOR, _Class.FUNCTION])
+
+
+@dataclass(slots=True)
+class _Atom:
+    """An atom as text; `is_open` where it ends in a script that a letter or digit would seem to continue."""
+
+    text: str
+    kind: _Class = _Class.ORDINARY
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """Where a row is: its math style, whether optional spaces are left out, and whether words may be text."""
+
+    style: MathStyle = MathStyle.DISPLAY
+    is_compact: bool = False
+    has_words: bool = True
+    has_primes: bool = True
+
+    def in_style(self, style: MathStyle) -> "_Context":
+        """The context in a math style; there are no words in scripts, where their spaces would not shrink."""
+        return replace(self, style=style, has_words=self.has_words and style != MathStyle.SCRIPT)
+
+
+def pretty(tokens: str | Iterable[str]) -> str:
+    r"""Write the tokens of a normalized formula in the paste-ready spelling.
+
+    >>> print(pretty(r"\int _ { 0 } ^ { \infty } e ^ { - x ^ { 2 } } \, d x = \frac { \sqrt { \pi } } { 2 }"))
+    \int_0^{\infty} e^{-x^2}\,dx = \frac{\sqrt{\pi}}{2}
+    """
+    words = split(tokens) if isinstance(tokens, str) else list(tokens)
+    try:
+        text = _Writer(words).row(len(words), _Context(has_words=TEXT_SWITCHES.isdisjoint(words)))
+    except RecursionError:  # deeper than any formula that the normalizer accepts
+        return join(words)
+    return f"{text[:-2]}{CONTROL_SPACE}" if text.endswith("\\ ") else text
+
+
+@cache
+def _classes() -> dict[str, _Class]:
+    """The classes of characters and commands; those of others are ordinary."""
+    found: dict[str, _Class] = {}
+    for name, commands in symbol_classes().items():
+        if name in _SYMBOLS:
+            found |= dict.fromkeys(commands, _SYMBOLS[name])
+    found |= dict.fromkeys(SPACES, _Class.THIN_SPACE) | dict.fromkeys(INFIX, _Class.SEPARATOR)
+    found |= dict.fromkeys([*STYLE_SWITCHES, *FONT_SWITCHES, *TEXT_SWITCHES], _Class.SWITCH)
+    for members in (_CHARACTERS, {kind: split(names) for kind, names in _COMMANDS.items()}):
+        for kind, names in members.items():
+            found |= dict.fromkeys(names, kind)
+    return found
+
+
+class _Writer:
+    """Reads tokens from left to right, one row at a time, and writes each row."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self._tokens = tokens
+        self._at = 0
+        self._ends = matching_braces(tokens)
+
+    def row(self, end: int, context: _Context) -> str:
+        """Write the tokens up to `end`, a row or the rows of a table."""
+        atoms: list[_Atom] = []
+        around: list[_Context] = []
+        while self._at < end:
+            token = self._tokens[self._at]
+            if context.has_words:
+                before = atoms[-1].text if atoms else ""
+                words, self._at = read_words(self._tokens, self._ends, self._at, end, before)
+                if words:
+                    atoms.append(_Atom(words))
+                    continue
+            self._at += 1
+            if token in ("^", "_"):
+                self._script(token, end, atoms, context)
+            elif token in _LIMITS and atoms:
+                atoms[-1].text += token
+            elif token == "{":
+                atoms.append(_Atom(self._group(end, context)))
+            elif token.startswith("\\begin{"):
+                name = token[7:].partition("}")[0]
+                atoms.append(_Atom(token + self._environment_arguments(name, end), _Class.SEPARATOR))
+                around.append(context)
+                context = context.in_style(CELL_STYLES.get(name, MathStyle.DISPLAY))
+            elif token.startswith("\\end{"):
+                context = around.pop() if around else context
+                atoms.append(_Atom(token, _Class.SEPARATOR))
+            else:
+                context = context.in_style(STYLE_SWITCHES[token]) if token in STYLE_SWITCHES else context
+                atoms.append(self._atom(token, end, context))
+        return _joined(atoms, context.is_compact)
+
+    def _next(self, end: int) -> str:
+        return self._tokens[self._at] if self._at < end else ""
+
+    def _script(self, mark: str, end: int, atoms: list[_Atom], context: _Context) -> None:
+        """Read a script and append it to the last atom."""
+        atom = atoms[-1] if atoms else _Atom("")
+        atoms[-1:] = [atom]
+        close = self._ends.get(self._at, end)
+        if close >= end:  # it has no braces, or is not complete
+            atom.text += mark
+            return
+        self._at += 1
+        if mark == "^" and context.has_primes:
+            primes = self._at
+            while self._tokens[self._at] == "\\prime":
+                self._at += 1
+            atom.text += "'" * (self._at - primes)
+            if primes < self._at == close:
+                self._at += 1
+                return
+        if close == self._at + 1 and _BARE.fullmatch(self._tokens[self._at]):
+            atom.text += mark + self._tokens[self._at]
+            atom.is_open = True
+        else:
+            inside = self.row(close, replace(context.in_style(MathStyle.SCRIPT), is_compact=True))
+            atom.text += f"{mark}{{{inside}}}"
+            atom.is_open = False
+        self._at = close + 1
+
+    def _group(self, end: int, context: _Context) -> str:
+        """Read the rest of a group; one that is not closed ends with the row."""
+        close = self._ends.get(self._at - 1, end)
+        inside = self.row(min(close, end), context)
+        if close >= end:
+            return "{" + inside
+        self._at = close + 1
+        return f"{{{inside}}}"
+
+    def _raw_group(self, end: int) -> str:
+        """Read a group of columns, a length or another argument that is not mathematics."""
+        close = min(self._ends.get(self._at, end), end - 1)
+        text = ""
+        for token in self._tokens[self._at : close + 1]:
+            needs_space = _RULE.match(token) or (token[0].isalpha() and ends_in_control_word(text))
+            text += f" {token}" if needs_space else token
+        self._at = close + 1
+        return text
+
+    def _environment_arguments(self, name: str, end: int) -> str:
+        arguments = ""
+        for kind in ENVIRONMENTS.get(name, ""):
+            if kind in "crl" and self._next(end) == "{":
+                arguments += self._raw_group(end)
+        return arguments
+
+    def _atom(self, token: str, end: int, context: _Context) -> _Atom:
+        """Read the arguments of a symbol or command."""
+        if token == CONTROL_SPACE:
+            return _Atom("\\ ", _Class.THIN_SPACE)
+        found = _NAME.match(token)
+        if token.startswith("\\\\") or (found is None and len(token) > 1):
+            return _Atom(token, _Class.SEPARATOR)
+        name = found[0] if found else token
+        kinds = COMMANDS.get(name) or COMMANDS.get(name.rstrip("*"), "")
+        if kinds.endswith("t") and "{" in token:
+            return _Atom(spaced_text(token))
+        atom = _Atom(token, _classes().get(name, _Class.ORDINARY))
+        if name in _PREFIXES and self._at < end:
+            atom.text += self._bare(atom.text)
+        if kinds:
+            self._arguments(atom, name, kinds, end, context)
+        return atom
+
+    def _arguments(self, atom: _Atom, name: str, kinds: str, end: int, context: _Context) -> None:
+        rows = sum(kind in "mohfu" for kind in kinds)
+        context = replace(context, has_words=context.has_words and name not in _NO_WORDS,
+                          has_primes=context.has_primes and name not in PLAIN_CODES)  # fmt: skip
+        for kind in kinds:
+            following = self._next(end)
+            if kind in "mohfu":
+                inner = context.in_style(_argument_style(name, -rows, context.style))
+                rows -= 1
+                if kind == "o" and following == "[":
+                    atom.text += self._option(end, inner)
+                elif kind != "o" and following == "{":
+                    if name in _STACKED and not rows and self._ends.get(self._at) == self._at + 2:
+                        atom.kind = _classes().get(self._tokens[self._at + 1], atom.kind)
+                    self._at += 1
+                    atom.text += self._group(end, inner)
+                elif kind in "fu" and following not in ("", "}"):
+                    atom.text += self._bare(atom.text)
+            elif kind in "lct" and following == "{":
+                atom.text += self._raw_group(end)
+            elif kind == "d" and following:
+                atom.text += self._bare(atom.text)
+            elif (kind in "ngi" and following not in ("", "{", "}")) or (kind == "k" and _RULE.match(following)):
+                atom.text += f" {self._bare('')}"
+                atom.kind = _Class.SEPARATOR
+
+    def _bare(self, before: str) -> str:
+        """Read one token behind a text, apart from it where it would become part of a name."""
+        token = self._tokens[self._at]
+        self._at += 1
+        return f" {token}" if token[0].isalpha() and ends_in_control_word(before) else token
+
+    def _option(self, end: int, context: _Context) -> str:
+        """Read an optional argument; a bracket that is not closed is a symbol."""
+        depth = 0
+        for close in range(self._at, end):
+            token = self._tokens[close]
+            depth += (token == "{") - (token == "}")
+            if depth == 0 and token == "]":
+                self._at += 1
+                inside = self.row(close, replace(context, is_compact=True))
+                self._at = close + 1
+                return f"[{inside}]"
+        return ""
+
+
+def _argument_style(name: str, place: int, style: MathStyle) -> MathStyle:
+    """The math style of an argument, its place counted from the last one, -1."""
+    if name in SMALLER_ARGUMENTS:
+        return style.in_fraction
+    styles = ARGUMENT_STYLES.get(name, ())
+    found = styles[place] if -place <= len(styles) else None
+    return style if found is None else found
+
+
+def _joined(atoms: Sequence[_Atom], is_compact: bool) -> str:
+    """Join the atoms of a row with the spaces between them."""
+    text = ""
+    operand = _Class.SEPARATOR  # class of the last atom that is no space
+    left: _Atom | None = None
+    for place, atom in enumerate(atoms):
+        kind = atom.kind
+        if kind == _Class.BINARY:
+            right = next((one.kind for one in atoms[place + 1 :] if one.kind != _Class.THIN_SPACE), _Class.SEPARATOR)
+            if operand in _NO_OPERAND or right in _NO_SECOND_OPERAND:
+                kind = _Class.ORDINARY
+                atom.kind = kind
+        if left is not None and _needs_space(text, left, atom, is_compact):
+            text += " "
+        text += atom.text
+        if kind not in (_Class.THIN_SPACE, _Class.WIDE_SPACE):
+            operand = kind
+        left = atom
+    return text
+
+
+def _needs_space(text: str, left: _Atom, right: _Atom, is_compact: bool) -> bool:
+    first = right.text[:1]
+    if not first or text.endswith("\\ "):
+        return False
+    if _Class.SEPARATOR in (left.kind, right.kind) or left.kind == _Class.SWITCH:
+        return True
+    if first.isalnum() and first.isascii() and (left.is_open or ends_in_control_word(text)):
+        return True
+    if is_compact:
+        return False
+    if left.kind == right.kind == _Class.RELATION:
+        return right.text[0] == "\\" or left.text[0] == "\\"
+    if left.kind in _SPACED or right.kind in _SPACED:
+        return left.kind != _Class.THIN_SPACE != right.kind
+    if left.kind == _Class.PUNCTUATION:
+        return right.kind not in (_Class.THIN_SPACE, _Class.CLOSE, _Class.PUNCTUATION) and not right.text.startswith(
+            "\\text{ "
+        )
+    if left.kind == _Class.OPERATOR:
+        return right.kind in _OPERANDS or right.kind == _Class.OPEN
+    return left.kind == _Class.FUNCTION and right.kind in _OPERANDS
