@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 MAX_CANDIDATES = 10
 MAX_FORMULA_LENGTH = 10_000
@@ -24,6 +24,23 @@ class CandidateResponse(BaseModel):
 class PredictionResponse(BaseModel):
     """The formula predicted for an image."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "latex": "x^2",
+                "confidence": 0.97,
+                "reason": None,
+                "candidates": [
+                    {"latex": "x^2", "confidence": 0.97, "reason": None, "tokens": ["x", "^", "{", "2", "}"]},
+                    {"latex": "X^2", "confidence": 0.02, "reason": "unsure", "tokens": ["X", "^", "{", "2", "}"]},
+                ],
+                "tokens": ["x", "^", "{", "2", "}"],
+                "image": "data:image/png;base64,iVBORw0KGgo...",
+                "attention": None,
+                "seconds": 0.21,
+            }
+        }
+    )
     latex: str = Field(description="the best candidate as LaTeX to paste")
     confidence: float = Field(description="that of the best candidate, 0 to 1")
     reason: str | None = Field(default=None, description="that of the best candidate")
@@ -37,9 +54,21 @@ class PredictionResponse(BaseModel):
     seconds: float = Field(description="time from the last byte of the image to this response")
 
 
+class PageResponse(BaseModel):
+    """A page of a PDF."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"page": 1, "pages": 12, "image": "data:image/png;base64,iVBORw0KGgo..."}}
+    )
+    page: int = Field(description="number of the page, from 1")
+    pages: int = Field(description="number of pages of the PDF")
+    image: str = Field(description="data URL of a PNG")
+
+
 class RenderRequest(BaseModel):
     """The formula to render."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"latex": "x^2"}})
     latex: Annotated[str, Field(max_length=MAX_FORMULA_LENGTH, description="a formula without $ around it")]
 
 
@@ -53,6 +82,17 @@ class ErrorResponse(BaseModel):
 class HealthResponse(BaseModel):
     """State of the server."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "status": "ok",
+                "checkpoint": "9f3b...",
+                "rendering": True,
+                "uptime_seconds": 3600.5,
+                "queue_size": 0,
+            }
+        }
+    )
     status: str = Field(description="`ok`")
     checkpoint: str = Field(description="SHA-256 of the weights")
     rendering: bool = Field(description="whether formulas can be rendered, which needs TeX")

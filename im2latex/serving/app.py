@@ -1,62 +1,51 @@
-"""The FastAPI application: routes, uploaded images, and error responses of one sentence.
+"""The FastAPI application: routes, and error responses of one sentence.
 
 POST /predict   image to LaTeX        GET /              the web page
 POST /render    LaTeX to image        GET /docs          the API, as an interactive page
-GET  /healthz   state of the server   GET /openapi.json  the API, as an OpenAPI document
+POST /pdf-page  page of a PDF         GET /openapi.json  the API, as an OpenAPI document
+GET  /healthz   state of the server
 """
 
 import asyncio
 import base64
-import hashlib
-import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from numpy.typing import NDArray
-from PIL import Image
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from im2latex import __version__
 from im2latex.errors import Im2LatexError, ImageError, InputError, ToolError
 from im2latex.images.arrays import encode_png, pad
-from im2latex.images.decode import FORMATS, DecodeLimits
-from im2latex.images.sandboxed_decoder import ImageDecoder, borrow_decoder, decode_image
 from im2latex.inference.effort import Effort
 from im2latex.serving.api_models import (
     MAX_CANDIDATES,
     CandidateResponse,
     ErrorResponse,
     HealthResponse,
+    PageResponse,
     PredictionResponse,
     RenderRequest,
 )
 from im2latex.serving.backend import Backend, BackendQueues
 from im2latex.serving.batching import QueueFullError
 from im2latex.serving.limits import AdmissionController, ServerLimits
-from im2latex.serving.middleware import CONTENT_SECURITY_POLICY, LimitMiddleware
+from im2latex.serving.middleware import LimitMiddleware
+from im2latex.serving.openapi import ERRORS, IMAGE_BODY, PDF_BODY, SWAGGER_UI, openapi_document, swagger_ui
+from im2latex.serving.uploads import decode_upload, draw_page, read_upload, run_decoder
 from im2latex.types import Prediction
 
 PAGE = Path(str(files("im2latex.serving") / "page"))
-SWAGGER_UI = Path(str(files("fastapi_offline") / "static"))
-"""Scripts and styles of Swagger UI, so that /docs loads nothing from a content delivery network."""
 _MAX_DECODERS = 2  # each may need 100 MB
-_MIN_SIDE = 4
-_MAX_SIDE = 16_384
-_DECODE_CPU_SECONDS = 1.0
-"""Maximum CPU time to decode an image; those of 25 million pixels take up to 0.8 s."""
-_MAX_OUTPUT_PIXELS = 4_000_000
-"""Larger images are reduced to this: a formula on a third of such a page is still larger than the model's input."""
 _PADDING_PX = 8
 _STATUS: tuple[tuple[type[Im2LatexError], int], ...] = (
     (ImageError, 422),
@@ -64,30 +53,6 @@ _STATUS: tuple[tuple[type[Im2LatexError], int], ...] = (
     (QueueFullError, 503),
     (ToolError, 503),
 )
-_IMAGE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": f"An image ({', '.join(FORMATS)}): the file of a form, or the body itself",
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                }
-            },
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
-}
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorResponse, "description": "the request contains no image"},
-    408: {"model": ErrorResponse, "description": "the request was sent too slowly"},
-    413: {"model": ErrorResponse, "description": "the request is too large"},
-    422: {"model": ErrorResponse, "description": "the image cannot be used, or the formula cannot be rendered"},
-    429: {"model": ErrorResponse, "description": "too many requests of one client; send fewer at once, or slower"},
-    503: {"model": ErrorResponse, "description": "the server is overloaded, or took too long; try again"},
-}
 
 
 def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
@@ -106,6 +71,7 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
         summary="Images of formulas to LaTeX.",
         version=__version__,
         lifespan=lifespan,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
@@ -115,8 +81,8 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
 
     @app.post(
         "/predict",
-        openapi_extra=_IMAGE_BODY,
-        responses={200: {"description": "the prediction"}, **_ERRORS},
+        openapi_extra=IMAGE_BODY,
+        responses={200: {"description": "the prediction"}, **ERRORS},
         summary="Predict the formula in an image",
     )
     async def predict(
@@ -131,7 +97,7 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
         began = time.perf_counter()
         data = await read_upload(request)
         async with decoders:
-            pixels = await decode_upload_cancellable(data, limits.max_pixels)
+            pixels = await run_decoder(lambda decoder: decode_upload(data, limits.max_pixels, decoder))
         prediction = await queues.predict(pixels, candidates, effort, attention)
         if prediction.error is not None:
             raise prediction.error
@@ -140,7 +106,7 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
     @app.post(
         "/render",
         response_class=Response,
-        responses={200: {"content": {"image/png": {}}, "description": "a grayscale PNG"}, **_ERRORS},
+        responses={200: {"content": {"image/png": {}}, "description": "a grayscale PNG"}, **ERRORS},
         summary="Render a formula",
     )
     async def render(formula: RenderRequest) -> Response:
@@ -149,6 +115,15 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
             what = (rendering.reason or "").replace("_", " ") + (f" ({rendering.detail})" if rendering.detail else "")
             return _error(422, f"The formula cannot be rendered: {what}", rendering.reason)
         return Response(encode_png(pad(rendering.pixels, _PADDING_PX)), media_type="image/png")
+
+    @app.post("/pdf-page", openapi_extra=PDF_BODY, responses=ERRORS, summary="Render a page of a PDF as an image")
+    async def pdf_page(
+        request: Request, page: Annotated[int, Query(ge=1, description="number of the page, from 1")] = 1
+    ) -> PageResponse:
+        data = await read_upload(request)
+        async with decoders:
+            pixels, pages = await run_decoder(lambda decoder: draw_page(data, page, limits.max_pixels, decoder))
+        return PageResponse(page=page, pages=pages, image=_data_url(pixels))
 
     @app.get("/healthz", responses={200: {"description": "the server works"}}, summary="State of the server")
     async def healthz() -> HealthResponse:
@@ -160,9 +135,13 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
             queue_size=queues.queue_size,
         )
 
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi(request: Request) -> JSONResponse:
+        return JSONResponse(openapi_document(app, str(request.base_url).rstrip("/")))
+
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return _swagger_ui()
+        return swagger_ui()
 
     @app.get("/", include_in_schema=False)
     async def index() -> FileResponse:
@@ -173,54 +152,8 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
     return app
 
 
-async def read_upload(request: Request) -> bytes:
-    """The bytes of the image in a request: the first file of a form, or the body itself; raises `InputError`."""
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return await request.body()
-    async with request.form(max_files=1, max_fields=8) as form:
-        for value in form.values():
-            if isinstance(value, UploadFile):
-                return await value.read()
-    raise InputError("the form contains no file; send the image as its field `file`")
-
-
-async def decode_upload_cancellable(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
-    """`decode_upload` in a thread; on cancellation the decoder process is killed first."""
-    with borrow_decoder() as decoder:
-        work = asyncio.ensure_future(asyncio.to_thread(decode_upload, data, max_pixels, decoder))
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            decoder.stop()
-            with suppress(Im2LatexError):
-                await work
-            raise
-
-
-def decode_upload(data: bytes, max_pixels: int, decoder: ImageDecoder | None = None) -> NDArray[np.uint8]:
-    """Decode an image file to pixels uint8 (H, W), (H, W, 3) or (H, W, 4), upright.
-
-    Raises `InputError` where there is no file, `ImageError` where it cannot be used.
-    """
-    if not data:
-        raise InputError("the request contains no image; send one as the body, or as a form's field `file`")
-    decode_one = decoder.decode if decoder is not None else decode_image
-    pixels = decode_one(data, DecodeLimits(max_pixels, _MAX_SIDE, _DECODE_CPU_SECONDS, single=True))
-    if min(pixels.shape[:2]) < _MIN_SIDE:
-        height, width = pixels.shape[:2]
-        raise ImageError(
-            "too_small", f"{width} x {height} pixels are too few for a formula; the minimum is {_MIN_SIDE} per side"
-        )
-    return _reduce(pixels)
-
-
-def _reduce(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = pixels.shape[:2]
-    factor = (_MAX_OUTPUT_PIXELS / (height * width)) ** 0.5
-    if factor >= 1:
-        return pixels
-    size = max(1, round(factor * width)), max(1, round(factor * height))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+def _data_url(pixels: NDArray[np.uint8]) -> str:
+    return f"data:image/png;base64,{base64.b64encode(encode_png(pixels)).decode()}"
 
 
 def _response(prediction: Prediction, seconds: float) -> PredictionResponse:
@@ -235,7 +168,7 @@ def _response(prediction: Prediction, seconds: float) -> PredictionResponse:
             for one in prediction.candidates
         ],
         tokens=prediction.tokens,
-        image=f"data:image/png;base64,{base64.b64encode(encode_png(prediction.image)).decode()}",
+        image=_data_url(prediction.image),
         attention=_thousandths(attention) if attention is not None else None,
         seconds=seconds,
     )
@@ -244,26 +177,6 @@ def _response(prediction: Prediction, seconds: float) -> PredictionResponse:
 def _thousandths(attention: NDArray[np.float32]) -> list[list[list[int]]]:
     found: list[list[list[int]]] = np.rint(1000 * attention).astype(int).tolist()
     return found
-
-
-def _swagger_ui() -> HTMLResponse:
-    """FastAPI's page of the API; its inline script is allowed by its hash, and Swagger UI's inline styles."""
-    page = get_swagger_ui_html(
-        openapi_url="/openapi.json",
-        title="im2latex API",
-        swagger_js_url="/swagger-ui/swagger-ui-bundle.js",
-        swagger_css_url="/swagger-ui/swagger-ui.css",
-        swagger_favicon_url="/page/icon.svg",
-    )
-    hashes = [
-        base64.b64encode(hashlib.sha256(script).digest()).decode()
-        for script in re.findall(rb"<script>(.*?)</script>", bytes(page.body), re.DOTALL)
-    ]
-    scripts = " ".join(f"'sha256-{one}'" for one in hashes)
-    page.headers["content-security-policy"] = (
-        f"{CONTENT_SECURITY_POLICY}; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'"
-    )
-    return page
 
 
 def _add_error_handlers(app: FastAPI) -> None:

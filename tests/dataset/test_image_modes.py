@@ -13,7 +13,7 @@ from im2latex.dataset.source_images import crop_source_image, read_source_image
 from im2latex.images.arrays import crop, to_grayscale
 from im2latex.images.foreground import estimate_ink
 from im2latex.images.sandboxed_decoder import DecodedImage, decode_images
-from im2latex.serving.app import decode_upload
+from im2latex.serving.uploads import decode_upload
 
 GREY = np.asarray(sample_image())
 STORED = {

@@ -16,9 +16,10 @@ from im2latex.errors import ImageError, InputError, ToolError
 from im2latex.images.decode import FORMATS
 from im2latex.images.sandboxed_decoder import ImageDecoder, _idle
 from im2latex.rendering.renderer import Rendering
-from im2latex.serving.app import PAGE, create_app, decode_upload, decode_upload_cancellable
+from im2latex.serving.app import PAGE, create_app
 from im2latex.serving.backend import Backend
 from im2latex.serving.limits import ServerLimits
+from im2latex.serving.uploads import decode_upload, run_decoder
 from tests.fakes import FakeRenderer
 from tests.serving import images
 from tests.serving.fakes import LATEX, OTHERS, TOKENS, FakePredictor
@@ -27,7 +28,7 @@ IMAGE = images.encoded(images.ink())
 HOSTILE = {
     "nothing": (b"", "contains no image"),
     "text": (b"import os\n", "no image of a format"),
-    "a page": (b"%PDF-1.5\n", "no image of a format"),
+    "a page": (b"%PDF-1.5\n", "/pdf-page"),
     "a drawing": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "no image of a format"),
     "a bomb": (images.bomb(), "pixels"),
     "a smaller bomb": (images.bomb(9000), "pixels"),
@@ -96,6 +97,33 @@ def test_render_returns_an_image_or_a_reason(client: TestClient) -> None:
         "error": r"The formula cannot be rendered: undefined macro (\broken)",
         "reason": "undefined_macro",
     }
+
+
+def test_the_pages_of_a_pdf_are_drawn(client: TestClient) -> None:
+    pdf = io.BytesIO()
+    images.ink(300, 200).save(pdf, "PDF", save_all=True, append_images=[images.ink(200, 300)], resolution=300)
+    answer = client.post("/pdf-page?page=2", content=pdf.getvalue())
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["page"], answer.json()["pages"]) == (2, 2)
+    page = Image.open(io.BytesIO(base64.b64decode(answer.json()["image"].partition(",")[2])))
+    assert page.size == (200, 300)
+    for page_number, content, words in ((3, pdf.getvalue(), "no page 3"), (1, IMAGE, "no PDF"), (1, b"", "no PDF")):
+        refused = client.post(f"/pdf-page?page={page_number}", content=content)
+        assert refused.status_code in (400, 422)
+        assert words in refused.json()["error"]
+
+
+def test_the_api_is_described_with_the_address_of_the_server_and_examples(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    assert document["servers"] == [{"url": "http://testserver"}]
+    assert "http://testserver/predict" in document["info"]["description"]
+    for name in ("PredictionResponse", "PageResponse", "RenderRequest", "HealthResponse"):
+        schema = document["components"]["schemas"][name]
+        assert 0 < len(schema["example"]) <= len(schema["properties"])
+    for route in document["paths"].values():
+        for status, response in next(iter(route.values()))["responses"].items():
+            if int(status) >= 400:
+                assert response["content"]["application/json"]["example"]["error"], status
 
 
 def test_health(client: TestClient) -> None:
@@ -193,7 +221,19 @@ def test_an_internal_error_shows_no_traceback(client: TestClient, predictor: Fak
 def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
     page = client.get("/")
     assert page.headers["content-security-policy"].startswith("default-src 'self';")
-    for name in ("style.css", "app.js", "api.js", "attention.js", "crop.js", "image.js", "candidates.js", "icon.svg"):
+    for name in (
+        "style.css",
+        "app.js",
+        "api.js",
+        "attention.js",
+        "crop.js",
+        "image.js",
+        "candidates.js",
+        "history.js",
+        "messages.js",
+        "pages.js",
+        "icon.svg",
+    ):
         part = client.get(f"/page/{name}")
         assert part.status_code == 200
         assert "//" not in part.text.replace("http://www.w3.org/2000/svg", "").replace("// ", "").replace("//\n", "")
@@ -207,7 +247,7 @@ def test_the_api_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
     for address in addresses:
         assert client.get(address).status_code == 200, address
     assert page.headers["content-security-policy"].count("sha256-") == page.text.count("<script>") == 1
-    assert set(client.get("/openapi.json").json()["paths"]) == {"/predict", "/render", "/healthz"}
+    assert set(client.get("/openapi.json").json()["paths"]) == {"/predict", "/render", "/pdf-page", "/healthz"}
 
 
 MOST = 1_000_000
@@ -276,12 +316,12 @@ def test_an_image_that_is_slow_to_decode_is_rejected() -> None:
 
 
 def test_cancelled_decoding_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("im2latex.serving.app._DECODE_CPU_SECONDS", 600)
+    monkeypatch.setattr("im2latex.serving.uploads._DECODE_CPU_SECONDS", 600)
     decoder = ImageDecoder()
     _idle.append(decoder)
 
     async def scene() -> float:
-        work = asyncio.create_task(decode_upload_cancellable(SLOW, MOST))
+        work = asyncio.create_task(run_decoder(lambda decoder: decode_upload(SLOW, MOST, decoder)))
         while not decoder._pending:
             await asyncio.sleep(0.001)
         began = time.process_time()
@@ -289,7 +329,9 @@ def test_cancelled_decoding_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(asyncio.CancelledError):
             await work
         assert decoder._worker is None
-        assert (await decode_upload_cancellable(images.encoded(images.ink()), MOST)).shape == (40, 60)
+        assert (
+            await run_decoder(lambda decoder: decode_upload(images.encoded(images.ink()), MOST, decoder))
+        ).shape == (40, 60)
         return time.process_time() - began
 
     assert asyncio.run(scene()) < 5

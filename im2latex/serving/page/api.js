@@ -1,12 +1,13 @@
-// Requests to the server's two routes. Both throw an Error whose message is a sentence for the user.
+// Requests to the server. All throw an Error whose message is a sentence for the user.
 
-export async function predict(blob, signal) {
-  const response = await request("/predict?candidates=5&attention=true", {
-    method: "POST",
-    headers: { "content-type": blob.type || "application/octet-stream" },
-    body: blob,
-    signal,
-  });
+export async function predict(blob, attention, signal) {
+  const response = await request(`/predict?candidates=5&attention=${attention}`, upload(blob, signal));
+  return response.json();
+}
+
+// One page of a PDF: `image`, a data URL; `page`; and `pages`, their number.
+export async function pdfPage(blob, page, signal) {
+  const response = await request(`/pdf-page?page=${page}`, upload(blob, signal));
   return response.json();
 }
 
@@ -20,6 +21,10 @@ export async function render(latex, signal) {
   return response.blob();
 }
 
+function upload(blob, signal) {
+  return { method: "POST", headers: { "content-type": blob.type || "application/octet-stream" }, body: blob, signal };
+}
+
 async function request(url, options) {
   let response;
   try {
@@ -30,15 +35,19 @@ async function request(url, options) {
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
-  throw new Error(body.error ?? `The server responded with status ${response.status}.`);
+  const error = new Error(body.error ?? `The server responded with status ${response.status}.`);
+  error.reason = body.reason;
+  throw error;
 }
 
 // Runs one request at a time: a new one aborts the previous one.
 export function latest(send) {
   let controller = null;
-  return (...values) => {
+  const run = (...values) => {
     controller?.abort();
     controller = new AbortController();
     return send(...values, controller.signal);
   };
+  run.abort = () => controller?.abort();
+  return run;
 }

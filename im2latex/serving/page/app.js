@@ -1,12 +1,16 @@
-// The page: predicts the formula in an image; shows, compares, edits and copies the candidates.
+// The page: converts the formula in an image; shows, compares, edits and copies the result.
 
 import { latest, predict, render } from "./api.js";
 import { Attention } from "./attention.js";
 import { Crop, WHOLE } from "./crop.js";
-import * as images from "./image.js";
+import { History } from "./history.js";
+import { HINTS, confidence, doubt, isCroppable } from "./messages.js";
+import { Pages, isPdf } from "./pages.js";
 import * as candidates from "./candidates.js";
+import * as images from "./image.js";
 
 const PREVIEW_MS = 250;
+const COPIED_MS = 2000;
 const EXAMPLES = [
   ["The quadratic formula", "x = \\frac { - b \\pm \\sqrt { b ^ { 2 } - 4 a c } } { 2 a }"],
   ["A Gaussian integral", "\\int _ { - \\infty } ^ { \\infty } e ^ { - x ^ { 2 } } d x = \\sqrt { \\pi }"],
@@ -14,87 +18,163 @@ const EXAMPLES = [
   ["A field equation", "R _ { \\mu \\nu } - \\frac { 1 } { 2 } R g _ { \\mu \\nu } = 8 \\pi G T _ { \\mu \\nu }"],
 ];
 
-const NOTES = {
-  crop: matchMedia("(pointer: coarse)").matches
-    ? "To predict a part of it, press Crop and draw a box with a finger."
-    : "Drag over the image to predict a part of it.",
-  cropping: "Draw a box, or move it with the arrow keys, resize it with Shift, and press Enter.",
-  own: "Select a token to see the attention of the model when it predicted it.",
-  other: "The attention belongs to the first candidate.",
-};
-
 const at = (id) => document.getElementById(id);
 const attention = new Attention({ seen: at("seen"), heat: at("heat"), chips: at("chips"), play: at("play") });
 const crop = new Crop(at("stage"), at("box"), {
-  chosen: (area) => predictPart(area),
+  chosen: (area) => convert(area),
   changed: (active) => {
-    at("crop").setAttribute("aria-pressed", active);
-    at("crop-note").textContent = active ? NOTES.cropping : NOTES.crop;
+    at("crop").setAttribute("aria-expanded", active);
+    at("crop-actions").hidden = !active;
+    at("crop-note").textContent = active ? HINTS.cropping : HINTS.crop;
   },
 });
-let canvas = null;
-let timer = null;
-let best = "";
-
-const DOUBTS = {
-  cut: ", cut: longer than the model can write",
-  loop: ", probably wrong: the model repeats itself",
-  unsure: ", probably not quite right: compare it with the image",
-};
-
+const history = new History(at("history"), {
+  onSelect: restore,
+  changed: (length) => (at("history-card").hidden = length < 2),
+});
+const pages = new Pages(
+  {
+    form: at("pages"),
+    previous: at("previous-page"),
+    number: at("page-number"),
+    count: at("page-count"),
+    next: at("next-page"),
+  },
+  { onPage: showPage, onError: fail },
+);
 const latestPrediction = latest(predict);
 const latestRendering = latest(render);
+let canvas = null; // the whole image
+let previewTimer = null;
+let copiedTimer = null;
 
 async function load(blob) {
-  clearError();
   if (!blob) return;
+  reset();
+  pages.close();
+  canvas = null;
+  if (await isPdf(blob)) {
+    setState("opening", "Opening the PDF…");
+    await pages.open(blob);
+    return;
+  }
   try {
     canvas = await images.open(blob);
   } catch (error) {
-    showError(error);
+    fail(error);
     return;
   }
-  showImage(at("image"), await images.png(canvas));
-  await predictPart(WHOLE);
+  await showInput();
+  await convert(WHOLE);
 }
 
-async function predictPart(area) {
+// A page of a PDF: nothing is converted before a part is chosen.
+async function showPage(page) {
+  reset();
+  canvas = page;
+  await showInput();
+  setState("choosing", "Choose one formula of the page.");
+  crop.start();
+}
+
+async function showInput() {
+  crop.mark(WHOLE);
+  showImage(at("image"), await images.png(canvas));
+}
+
+async function convert(area) {
   if (!canvas) return;
-  clearError();
+  reset();
+  const whole = canvas;
+  crop.mark(area);
   at("whole").hidden = area === WHOLE;
-  if (area === WHOLE) crop.stop();
-  at("results").hidden = false;
-  setState("predicting", "Predicting…");
+  setState("predicting", "Converting…");
   try {
-    const prediction = await latestPrediction(await images.part(canvas, area));
-    showPrediction(prediction);
-    setState("done", `Predicted in ${Math.max(0.01, prediction.seconds).toFixed(2)} s`);
+    const part = area === WHOLE ? whole : images.part(whole, area);
+    const isAttentionOpen = at("attention-card").open;
+    const prediction = await latestPrediction(await images.png(part), isAttentionOpen);
+    const entry = { canvas: whole, area, part, prediction, latex: prediction.latex };
+    history.add(entry);
+    show(entry);
+    const time = Math.max(0.01, prediction.seconds).toFixed(2);
+    setState("done", `Converted in ${time} s: ${confidence(prediction.confidence)}`);
   } catch (error) {
-    if (error.name === "AbortError") return;
-    showError(error);
-    setState("failed", "");
+    if (error.name !== "AbortError") fail(error);
   }
 }
 
-function showPrediction(prediction) {
-  best = prediction.latex;
-  candidates.show(at("candidates"), prediction.candidates, (candidate, rank) => {
-    setLatex(candidate.latex);
-    at("confidence").textContent = `confidence ${candidates.percent(candidate.confidence)}`;
-    markAttention(rank === 0);
-  });
-  attention.show(prediction);
-  at("attention-card").hidden = !prediction.attention;
-  markAttention(true);
-  const doubt = DOUBTS[prediction.reason] ?? "";
-  at("confidence").textContent = `confidence ${candidates.percent(prediction.confidence)}${doubt}`;
-  setLatex(prediction.latex);
+// Shows an earlier formula again.
+async function restore(entry) {
+  reset();
+  pages.close();
+  canvas = entry.canvas;
+  await showInput();
+  crop.mark(entry.area);
+  at("whole").hidden = entry.area === WHOLE;
+  history.setCurrent(entry);
+  show(entry);
+  setState("done", "An earlier formula of this visit");
+}
+
+// Removes what belongs to the previous image.
+function reset() {
+  latestPrediction.abort();
+  latestRendering.abort();
+  clearTimeout(previewTimer);
+  at("error").hidden = true;
+  at("doubt").hidden = true;
+  at("candidates-card").hidden = true;
+  at("confidence").textContent = "";
+  at("rendering-error").textContent = "";
+  at("latex").value = "";
+  fit();
+  hideImage(at("rendering"));
+  attention.clear();
+  history.setCurrent(null);
+}
+
+function show(entry) {
+  const { prediction } = entry;
+  at("confidence").textContent = confidence(prediction.confidence);
+  showMessage(at("doubt"), doubt(prediction.reason), prediction.reason);
+  setLatex(entry.latex);
+  showAttention(entry);
+  const options = {
+    onSelect: (candidate, rank) => {
+      history.edit(candidate.latex);
+      setLatex(candidate.latex);
+      at("confidence").textContent = confidence(candidate.confidence);
+      markAttention(rank === 0);
+    },
+    onShow: (number) => {
+      at("candidates-card").hidden = number < 2 || history.current !== entry || document.body.dataset.state !== "done";
+      if (entry.latex !== prediction.latex) candidates.select(at("candidates"), prediction.candidates, entry.latex);
+    },
+  };
+  candidates.show(at("candidates"), prediction.candidates, options);
+}
+
+// The attention maps are requested once they are wanted.
+async function showAttention(entry) {
+  if (!at("attention-card").open || !entry) return;
+  at("attention-note").textContent = "Loading…";
+  try {
+    if (!entry.prediction.attention) {
+      const { image, tokens, attention } = await predict(await images.png(entry.part), true);
+      Object.assign(entry.prediction, { image, tokens, attention });
+    }
+    if (entry !== history.current) return;
+    attention.show(entry.prediction);
+    markAttention(entry.latex === entry.prediction.latex);
+  } catch (error) {
+    at("attention-note").textContent = error.message;
+  }
 }
 
 // Notes whether the attention belongs to the selected candidate.
 function markAttention(isOwn) {
   at("attention-card").classList.toggle("other", !isOwn);
-  at("attention-note").textContent = isOwn ? NOTES.own : NOTES.other;
+  at("attention-note").textContent = isOwn ? HINTS.attention : HINTS.otherAttention;
 }
 
 function setLatex(latex) {
@@ -104,11 +184,11 @@ function setLatex(latex) {
 }
 
 async function preview() {
-  clearTimeout(timer);
+  clearTimeout(previewTimer);
   const latex = at("latex").value;
   try {
     showImage(at("rendering"), await latestRendering(latex));
-    at("rendering").alt = latex;
+    at("rendering").alt = `Rendering of ${latex}`;
     at("rendering").classList.remove("stale");
     at("rendering-error").textContent = "";
   } catch (error) {
@@ -120,10 +200,12 @@ async function preview() {
 
 function edited() {
   fit();
-  if (at("latex").value !== best) candidates.deselect(at("candidates"));
+  const latex = at("latex").value;
+  history.edit(latex);
+  candidates.select(at("candidates"), history.current?.prediction.candidates ?? [], latex);
   at("confidence").textContent = "edited";
-  clearTimeout(timer);
-  timer = setTimeout(preview, PREVIEW_MS);
+  clearTimeout(previewTimer);
+  previewTimer = setTimeout(preview, PREVIEW_MS);
 }
 
 // Makes the text area as high as its text.
@@ -132,7 +214,7 @@ function fit() {
   at("latex").style.height = `${at("latex").scrollHeight + 2}px`;
 }
 
-async function copy(text) {
+async function copy(button, text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -143,8 +225,18 @@ async function copy(text) {
     field.select();
     document.execCommand("copy");
     field.remove();
+    button.focus();
   }
-  at("status").textContent = "Copied";
+  endCopied();
+  button.classList.add("copied");
+  at("copied").textContent = "Copied";
+  copiedTimer = setTimeout(endCopied, COPIED_MS);
+}
+
+function endCopied() {
+  clearTimeout(copiedTimer);
+  at("copied").textContent = "";
+  for (const button of document.querySelectorAll(".copied")) button.classList.remove("copied");
 }
 
 function showImage(image, blob) {
@@ -154,18 +246,40 @@ function showImage(image, blob) {
   if (previous.startsWith("blob:")) URL.revokeObjectURL(previous);
 }
 
-function showError(error) {
-  at("error").textContent = error.message;
-  at("error").hidden = false;
+function hideImage(image) {
+  if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
+  image.removeAttribute("src");
+  image.hidden = true;
 }
 
-function clearError() {
-  at("error").hidden = true;
+// Shows an error in place of a result; without an image, in place of everything.
+function fail(error) {
+  reset();
+  showMessage(at("error"), error.message, error.reason);
+  setState("failed", "");
+}
+
+// Shows a sentence; where a part of the image would do, with a button to choose it.
+function showMessage(element, message, reason) {
+  element.hidden = !message;
+  element.textContent = message;
+  if (!isCroppable(reason)) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet";
+  button.textContent = "Crop the image";
+  button.addEventListener("click", () => crop.start());
+  element.append(" ", button);
 }
 
 function setState(state, message) {
   document.body.dataset.state = state;
   at("status").textContent = message;
+  at("results").hidden = !canvas;
+  at("image-card").classList.toggle("wide", state === "choosing" || state === "failed");
+  for (const id of ["latex", "copy", "copy-display"]) at(id).disabled = state !== "done";
+  endCopied();
+  fit();
 }
 
 async function showExamples() {
@@ -196,7 +310,7 @@ for (const input of [at("file"), at("camera")]) {
   });
 }
 at("paste").hidden = !navigator.clipboard?.read;
-at("paste").addEventListener("click", () => images.fromClipboard().then(load, showError));
+at("paste").addEventListener("click", () => images.fromClipboard().then(load, fail));
 document.addEventListener("paste", (event) => {
   const blob = images.first(event.clipboardData);
   if (!blob) return; // text, for the text area
@@ -216,11 +330,17 @@ document.addEventListener("drop", (event) => {
   hover(-depth);
   const blob = images.first(event.dataTransfer);
   if (blob) load(blob);
-  else showError(new Error("What was dropped contains no image. Drop an image file, or copy the image and paste it here."));
+  else fail(new Error("What was dropped contains no image. Drop an image file, or copy the image and paste it here."));
 });
 at("crop").addEventListener("click", () => (crop.active ? crop.stop() : crop.start()));
-at("whole").addEventListener("click", () => predictPart(WHOLE));
+at("crop-confirm").addEventListener("click", () => crop.confirm());
+at("crop-cancel").addEventListener("click", () => {
+  crop.stop();
+  at("crop").focus();
+});
+at("whole").addEventListener("click", () => convert(WHOLE));
 at("latex").addEventListener("input", edited);
-at("copy").addEventListener("click", () => copy(at("latex").value));
-at("copy-display").addEventListener("click", () => copy(`$$${at("latex").value}$$`));
+at("copy").addEventListener("click", () => copy(at("copy"), at("latex").value));
+at("copy-display").addEventListener("click", () => copy(at("copy-display"), `$$${at("latex").value}$$`));
+at("attention-card").addEventListener("toggle", () => showAttention(history.current));
 showExamples();

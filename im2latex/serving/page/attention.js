@@ -19,8 +19,20 @@ export class Attention {
   show({ image, tokens, attention }) {
     this.pause();
     this.seen.src = image;
+    this.seen.hidden = false;
+    this.play.disabled = false;
     this.maps = attention;
     this.chips.replaceChildren(...tokens.map((token, place) => chip(token, place)));
+    this.#showMap(null);
+  }
+
+  clear() {
+    this.pause();
+    this.play.disabled = true;
+    this.seen.hidden = true;
+    this.seen.removeAttribute("src");
+    this.maps = null;
+    this.chips.replaceChildren();
     this.#showMap(null);
   }
 

@@ -2,13 +2,13 @@
 
 const MAX_PIXELS = 4_000_000; // the server shrinks larger images to this
 
-// Decodes any image that the browser can show, upright, into a canvas.
-export async function open(blob) {
+// Decodes any image that the browser can show, upright, into a canvas; `source` is a blob or a data URL.
+export async function open(source) {
   let bitmap;
   try {
-    bitmap = await createImageBitmap(blob);
+    bitmap = await (typeof source === "string" ? decoded(source) : createImageBitmap(source));
   } catch {
-    throw new Error("This is not an image that can be decoded. Use a PNG, JPEG or WebP file.");
+    throw new Error("This is not an image that can be decoded. Use a PNG, JPEG or WebP file, or a PDF.");
   }
   const factor = Math.min(1, Math.sqrt(MAX_PIXELS / (bitmap.width * bitmap.height)));
   const canvas = document.createElement("canvas");
@@ -17,11 +17,18 @@ export async function open(blob) {
   const pen = canvas.getContext("2d");
   pen.imageSmoothingQuality = "high";
   pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  bitmap.close();
+  bitmap.close?.();
   return canvas;
 }
 
-// A crop of the canvas as PNG; `box` has left, top, right and bottom as fractions of its sides.
+async function decoded(url) {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  return image;
+}
+
+// A crop of the canvas; `box` has left, top, right and bottom as fractions of its sides.
 export function part(canvas, box) {
   const left = Math.floor(box.left * canvas.width);
   const top = Math.floor(box.top * canvas.height);
@@ -31,7 +38,7 @@ export function part(canvas, box) {
   cut.width = width;
   cut.height = height;
   cut.getContext("2d").drawImage(canvas, left, top, width, height, 0, 0, width, height);
-  return png(cut);
+  return cut;
 }
 
 export function png(canvas) {
