@@ -17,7 +17,7 @@ from im2latex.serving.limits import ServerLimits
 from tests.fakes import FakeRenderer
 from tests.serving import images
 from tests.serving.conftest import listening
-from tests.serving.fakes import LATEX, OTHERS, FakePredictor
+from tests.serving.fakes import LATEX, OTHERS, TOKENS, FakePredictor
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -112,7 +112,7 @@ def test_tokens_show_their_attention(page: Page) -> None:
     _choose(page, images.encoded(images.ink()))
     page.locator("#attention-card summary").click()
     chips = page.locator(".chip")
-    playwright.expect(chips).to_have_text(f"{LATEX} 60".split())
+    playwright.expect(chips).to_have_text([*TOKENS, "60"])
 
     def heat() -> list[int]:
         """The opacity of the cells of the map."""
