@@ -23,8 +23,8 @@ from im2latex.latex.normalizer import Normalizer
 from im2latex.parallel.process_pool import worker_count
 from im2latex.rendering.dataset_images import render_dataset_images
 from im2latex.rendering.renderer import TexRenderer
-from im2latex.training.dataset import Shape
 from im2latex.training.sampler import SORT_WINDOW, BatchParams, batch_size
+from im2latex.types import Shape
 from pipeline.project import NormalizeParams
 from pipeline.project_renderer import RenderStageParams
 

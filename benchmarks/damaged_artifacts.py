@@ -39,9 +39,9 @@ from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset
 from im2latex.parallel.part_cache import Job, PartCache
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.training.dataset import Shape
 from im2latex.training.loggers import MetricsLog
 from im2latex.training.state import TrainingState, read_state
+from im2latex.types import Shape
 
 FORMULAS = [rf"\frac{{x_{{{number}}}}}{{y^{number}}} + \alpha \leq {number}" for number in range(200)]
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)

@@ -25,6 +25,7 @@ from im2latex.decoding.beam import SearchParams, search
 from im2latex.decoding.grammar_constraint import GrammarConstraint
 from im2latex.decoding.greedy import Hypothesis
 from im2latex.decoding.rerank import RenderReranker
+from im2latex.engines.torch_engine import TorchEngine
 from im2latex.errors import LatexError
 from im2latex.images.arrays import ImageParams
 from im2latex.inference.predict_split import PredictParams, predict_split
@@ -167,11 +168,12 @@ def _search(
 ) -> tuple[list[list[Hypothesis]], float]:
     """Hypotheses of all samples, or of `chosen` ones, and the CPU seconds."""
     batches = PredictParams().batches.model_copy(update={"max_images": max_images})
+    engine = TorchEngine(loaded.network)
     found: dict[int, list[Hypothesis]] = {}
     started = time.process_time()
     for indices in bucket_batches(samples, batches, indices=chosen):
-        images = collate(samples, indices).images
-        found |= dict(zip(indices, search(loaded.network, images, loaded.max_tokens, params, grammar), strict=True))
+        images = collate(samples, indices).images[:, 0].numpy()
+        found |= dict(zip(indices, search(engine, images, loaded.max_tokens, params, grammar), strict=True))
     seconds = time.process_time() - started
     return [found[index] for index in (range(len(samples)) if chosen is None else chosen)], seconds
 

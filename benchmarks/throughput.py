@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.decoding.greedy import greedy
+from im2latex.engines.torch_engine import TorchEngine
 from im2latex.models.model import Network
 from im2latex.training.collate import collate
 from im2latex.training.config import TrainParams
@@ -145,7 +146,7 @@ def _inference(network: Network, samples: InMemoryDataset, device: Device, size:
         nonlocal position
         batch = collated[position % len(collated)]
         position += 1
-        greedy(network, batch.images.to(device.device), batch.tokens.shape[1] - 1)
+        greedy(TorchEngine(network), batch.images[:, 0].numpy(), batch.tokens.shape[1] - 1)
         return len(batch.ids)
 
     predict()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +16,38 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 
 Tokenizer = Literal["latex", "whitespace"]
 """How the text metrics split a formula: by the project's LaTeX lexer (`latex.parser.lexer`), or at whitespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Size of a bucket: largest height and width in pixels, largest number of tokens without marks."""
+
+    height: int
+    width: int
+    tokens: int
+
+
+class AxisGeometry(NamedTuple):
+    """Cells of an encoder's grid along one axis of the image, in pixels.
+
+    `offset` is the center of the first cell, where 0 is the center of the first pixel; `stride` the distance from one
+    cell to the next.
+    """
+
+    offset: float
+    stride: float
+
+
+class GridGeometry(NamedTuple):
+    """Grid of an encoder for images of one size: P = `rows` * `columns`, and the position of its cells.
+
+    Only the receptive position of a cell counts, not the context that self-attention or an LSTM adds.
+    """
+
+    rows: int
+    columns: int
+    vertical: AxisGeometry
+    horizontal: AxisGeometry
 
 
 @dataclass(frozen=True, slots=True)

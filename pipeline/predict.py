@@ -17,11 +17,11 @@ from tqdm import tqdm
 from im2latex.config import load_section
 from im2latex.dataset.shards import read_dataset, read_images
 from im2latex.decoding.rerank import RenderReranker
+from im2latex.engines.torch_engine import TorchEngine, choose_device
 from im2latex.errors import ArtifactError
 from im2latex.images.decode import decode_png
 from im2latex.inference.attention_maps import attention_rows
 from im2latex.inference.predict_split import PredictParams, predict_samples, predict_split
-from im2latex.inference.predictor import choose_device
 from im2latex.io.parquet import write_table
 from im2latex.metrics.baselines import IMAGE
 from im2latex.schemas import ATTENTION, PREDICTIONS
@@ -65,8 +65,8 @@ def _attention(predictions: pa.Table, params: PredictParams) -> pa.Table:
     drawn = random.Random(_SEED).sample(sorted(read), min(params.attention, len(read)))
     images = read_images(SHARDS, "test", drawn)
     checkpoint = load_checkpoint(CHECKPOINT)
-    checkpoint.network.to(choose_device(params.device))
-    found = attention_rows(checkpoint, [(name, decode_png(images[name]), read[name]) for name in drawn])
+    engine = TorchEngine(checkpoint.network.to(choose_device(params.device)))
+    found = attention_rows(engine, checkpoint.config, [(name, decode_png(images[name]), read[name]) for name in drawn])
     return pa.Table.from_pylist(list(found), schema=ATTENTION)
 
 

@@ -91,7 +91,7 @@ def serve(
         # Threads that share one image wait for each other at every token; the server predicts on one thread per core.
         torch.set_num_threads(1)
         predictor = load(checkpoint, device=device)
-        params = RenderParams(rasterizer="pdfium", timeout_seconds=1, dpi=predictor.checkpoint.images.get("dpi", 200))
+        params = RenderParams(rasterizer="pdfium", timeout_seconds=1, dpi=predictor.config.images.get("dpi", 200))
         renderer = TexRenderer(params.model_copy(update={"timeout_seconds": _FIRST_TIMEOUT_SECONDS}), pool_size=2)
         weights = sha256_of((checkpoint or RELEASED) / "model.safetensors")
         slow_renderer = TexRenderer(params, background=True)

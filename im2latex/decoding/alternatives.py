@@ -6,11 +6,10 @@ Shape letters: N formulas, T tokens, V entries of the vocabulary.
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.models.model import Network
+from im2latex.engines.base import Engine, LogProbabilities, Memory
 
 Tokens = tuple[int, ...]
 
@@ -23,22 +22,19 @@ _DELETION_COST = 7.0
 """Costs, in nats, of edits that the model does not propose; they decide in which order edits are tried."""
 
 
-@torch.inference_mode()
-def log_probabilities(network: Network, image: Tensor, formulas: Sequence[Sequence[int]]) -> list[Tensor]:
-    """Log probabilities (T + 1, V) of each entry at each place of formulas of one image (1, 1, H, W)."""
-    memory = network.encode(image).expand(len(formulas), -1, -1)
-    tokens = torch.full((len(formulas), 1 + max(map(len, formulas))), Vocabulary.eos, device=image.device)
+def log_probabilities(engine: Engine, memory: Memory, formulas: Sequence[Sequence[int]]) -> list[LogProbabilities]:
+    """Log probabilities (T + 1, V) of each entry at each place of formulas of one encoded image."""
+    tokens = np.full((len(formulas), 1 + max(map(len, formulas))), Vocabulary.eos)
     tokens[:, 0] = Vocabulary.bos
     for row, formula in zip(tokens, formulas, strict=True):
-        row[1 : 1 + len(formula)] = torch.tensor(formula, dtype=torch.long)
-    scores = network.decoder(memory, tokens)[0].float().log_softmax(dim=-1)
+        row[1 : 1 + len(formula)] = formula
+    scores = engine.score(memory, tokens)
     return [row[: len(formula) + 1] for row, formula in zip(scores, formulas, strict=True)]
 
 
-def log_probability(scores: Tensor, formula: Sequence[int]) -> float:
+def log_probability(scores: LogProbabilities, formula: Sequence[int]) -> float:
     """Log probability of a formula and its end from the `log_probabilities` (T + 1, V) at its places."""
-    targets = torch.tensor([*formula, Vocabulary.eos], device=scores.device)
-    return float(scores.gather(1, targets[:, None]).sum())
+    return float(scores[np.arange(len(scores)), [*formula, Vocabulary.eos]].sum())
 
 
 class FormulaEdits:
@@ -47,7 +43,7 @@ class FormulaEdits:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._spaces = [index for index, token in enumerate(vocabulary.tokens) if token in _SPACES]
 
-    def best(self, formula: Tokens, scores: Tensor, count: int) -> list[Tokens]:
+    def best(self, formula: Tokens, scores: LogProbabilities, count: int) -> list[Tokens]:
         """The most promising edits of a formula with these `log_probabilities` (T + 1, V), best first."""
         costs: dict[Tokens, float] = {}
         for edited, cost in self._edits(formula, scores):
@@ -55,11 +51,12 @@ class FormulaEdits:
                 costs[edited] = cost
         return list(islice(sorted(costs, key=costs.__getitem__), count))
 
-    def _edits(self, formula: Tokens, scores: Tensor) -> Iterator[tuple[Tokens, float]]:
+    def _edits(self, formula: Tokens, scores: LogProbabilities) -> Iterator[tuple[Tokens, float]]:
         """Edits with their costs in nats: what the model prefers at the place to what the edit puts there."""
         targets = (*formula, Vocabulary.eos)
-        top = scores.topk(min(_ALTERNATIVES, scores.shape[1]), dim=1)
-        for place, (entries, values) in enumerate(zip(top.indices.tolist(), top.values.tolist(), strict=True)):
+        top = np.argsort(-scores, axis=1, kind="stable")[:, :_ALTERNATIVES]
+        best = np.take_along_axis(scores, top, axis=1)
+        for place, (entries, values) in enumerate(zip(top.tolist(), best.tolist(), strict=True)):
             before, after, is_end = formula[:place], formula[place + 1 :], place == len(formula)
             own = float(scores[place, targets[place]])
             for entry, value in zip(entries, values, strict=True):

@@ -9,15 +9,18 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
-from torch import Tensor
 
 from im2latex.config import Params
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.decoding.greedy import Constraint, DecoderState, Hypothesis, greedy
+from im2latex.decoding.greedy import ENDED_SHARE, Constraint, DecoderState, Hypothesis, greedy
+from im2latex.engines.base import Engine, LogProbabilities, Tokens
 from im2latex.errors import ArtifactError
-from im2latex.models.model import Network
+
+Totals = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 
 class SearchParams(Params):
@@ -52,16 +55,20 @@ class SearchParams(Params):
 
 
 def search(
-    network: Network, images: Tensor, max_tokens: int, params: SearchParams, constraint: Constraint | None = None
+    engine: Engine,
+    images: NDArray[np.uint8],
+    max_tokens: int,
+    params: SearchParams,
+    constraint: Constraint | None = None,
 ) -> list[list[Hypothesis]]:
-    """Hypotheses for each image (B, 1, H, W), best first, by greedy or beam search.
+    """Hypotheses for each image (B, H, W), best first, by greedy or beam search.
 
     Raises `ArtifactError` where the network's scores are NaN, which finite weights can cause.
     """
     if params.beam == 1:
-        found = [[one] for one in greedy(network, images, max_tokens, constraint)]
+        found = [[one] for one in greedy(engine, images, max_tokens, constraint)]
     else:
-        found = beam(network, images, max_tokens, params, constraint)
+        found = beam(engine, images, max_tokens, params, constraint)
     if any(not several or any(math.isnan(one.log_probability) for one in several) for several in found):
         raise ArtifactError("the checkpoint gives scores that are not numbers; its weights are damaged, use another")
     return found
@@ -79,45 +86,53 @@ def length_normalized(params: SearchParams, hypothesis: Hypothesis) -> float:
     return float(hypothesis.log_probability / divisor**params.length_penalty)
 
 
-@torch.inference_mode()
 def beam(
-    network: Network, images: Tensor, max_tokens: int, params: SearchParams, constraint: Constraint | None = None
+    engine: Engine,
+    images: NDArray[np.uint8],
+    max_tokens: int,
+    params: SearchParams,
+    constraint: Constraint | None = None,
 ) -> list[list[Hypothesis]]:
-    """For each image (B, 1, H, W) different formulas of at most `max_tokens` tokens, best first, at least one.
+    """For each image (B, H, W) different formulas of at most `max_tokens` tokens, best first, at least one.
 
     They are finished formulas, about as many as there are beams, or unfinished ones where no beam has ended. Several
     groups make this diverse beam search (Vijayakumar et al. 2016, algorithm 1, Hamming diversity): the groups choose
     one after the other, each with a penalty on tokens that earlier groups chose at this step. The penalty affects the
     search only: it is no part of a log probability.
     """
-    return _BeamSearch(network, images, max_tokens, params, constraint).run()
+    return _BeamSearch(engine, images, max_tokens, params, constraint).run()
 
 
 class _BeamSearch:
     """Beam search of one batch."""
 
     def __init__(
-        self, network: Network, images: Tensor, max_tokens: int, params: SearchParams, constraint: Constraint | None
+        self,
+        engine: Engine,
+        images: NDArray[np.uint8],
+        max_tokens: int,
+        params: SearchParams,
+        constraint: Constraint | None,
     ) -> None:
         self.params, self.max_tokens = params, max_tokens
         self.groups, self.width = params.num_beam_groups, params.beam // params.num_beam_groups
-        self.state = DecoderState(network, images, max_tokens, constraint)
-        batch_size, device = len(images), images.device
-        self.rows = torch.arange(batch_size, device=device)
-        self.totals = torch.full((batch_size, self.groups, self.width), -torch.inf, device=device)
+        batch_size = len(images)
+        self.state = DecoderState(engine, engine.encode(images), batch_size, max_tokens, constraint)
+        self.rows = np.arange(batch_size)
+        self.totals = np.full((batch_size, self.groups, self.width), -np.inf, np.float32)
         self.totals[:, :, 0] = 0
-        self.tokens = torch.full((batch_size, params.beam, 0), Vocabulary.eos, device=device)
-        self.finished = _FinishedHypotheses(batch_size, self.groups, self.width, max_tokens + 1, device)
+        self.tokens = np.empty((batch_size, params.beam, 0), np.int64)
+        self.finished = _FinishedHypotheses(batch_size, self.groups, self.width, max_tokens + 1)
 
     def run(self) -> list[list[Hypothesis]]:
         """Run steps until all images are done or the length limit is reached."""
-        last = torch.full_like(self.rows, Vocabulary.bos)
+        last = np.full(len(self.rows), Vocabulary.bos)
         for position in range(self.max_tokens + 1):
             scores = self.state.log_probabilities(last)
             if position == 0:  # all beams of an image start alike
-                scores = scores.repeat_interleave(self.params.beam, dim=0)
-                self.state.select(torch.arange(len(self.rows), device=last.device).repeat_interleave(self.params.beam))
-            scores = scores.view(len(self.rows), self.groups, self.width, -1)
+                scores = scores.repeat(self.params.beam, axis=0)
+                self.state.select(np.arange(len(self.rows)).repeat(self.params.beam))
+            scores = scores.reshape(len(self.rows), self.groups, self.width, -1)
             if position == self.max_tokens:
                 self._record_unfinished(scores[..., Vocabulary.eos])
             parents, chosen = self._choose(scores)
@@ -126,80 +141,90 @@ class _BeamSearch:
                 break
         return self.finished.hypotheses(lambda one: length_normalized(self.params, one))
 
-    def _choose(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+    def _choose(self, scores: LogProbabilities) -> tuple[Tokens, Tokens]:
         """From scores (R, G, W, V) the beams to continue, (R, G W): index of each one's parent, and its token."""
-        images, _, width, vocabulary = scores.shape
-        joint = (scores + self.totals[..., None]).flatten(2)
-        chosen_before = scores.new_zeros(images, vocabulary)
+        images, groups, width, vocabulary = scores.shape
+        joint = (scores + self.totals[..., None]).reshape(images, groups, -1)
+        chosen_before = np.zeros((images, vocabulary), np.float32)
+        image = np.arange(images)[:, None]
         parents, tokens, totals = [], [], []
-        for group in range(self.groups):
+        for group in range(groups):
             preferred = joint[:, group]
             if group:
-                preferred = preferred - self.params.diversity_penalty * chosen_before.repeat(1, width)
-            best = preferred.topk(2 * width, dim=1).indices
-            total = joint[:, group].gather(1, best)
+                preferred = preferred - np.float32(self.params.diversity_penalty) * np.tile(chosen_before, (1, width))
+            best = _largest(preferred, 2 * width)
+            total = joint[image, group, best]
             parent, token = best // vocabulary, best % vocabulary
             ends = token == Vocabulary.eos
-            first = slice(None), slice(width)
-            sequences = self._extended(group * width + parent[first], token[first])
-            self.finished.record(self.rows, group, ends[first], sequences, total[first])
-            kept = ends.to(torch.uint8).argsort(dim=1, stable=True)[:, :width]
-            parents.append(group * width + parent.gather(1, kept))
-            tokens.append(token.gather(1, kept))
-            totals.append(total.gather(1, kept).masked_fill(ends.gather(1, kept), -torch.inf))
-            chosen_before.scatter_add_(1, tokens[-1], totals[-1].isfinite().to(chosen_before.dtype))
-        self.totals = torch.stack(totals, dim=1)
-        return torch.cat(parents, dim=1), torch.cat(tokens, dim=1)
+            sequences = self._extended(group * width + parent[:, :width], token[:, :width])
+            self.finished.record(self.rows, group, ends[:, :width], sequences, total[:, :width])
+            kept = ends.argsort(axis=1, kind="stable")[:, :width]
+            parents.append(group * width + parent[image, kept])
+            tokens.append(token[image, kept])
+            totals.append(np.where(ends[image, kept], np.float32(-np.inf), total[image, kept]))
+            np.add.at(chosen_before, (image, tokens[-1]), np.isfinite(totals[-1]))
+        self.totals = np.stack(totals, axis=1)
+        return np.concatenate(parents, axis=1), np.concatenate(tokens, axis=1)
 
-    def _extended(self, parents: Tensor, chosen: Tensor) -> Tensor:
+    def _extended(self, parents: Tokens, chosen: Tokens) -> Tokens:
         """The prefixes (R, N, T) of `parents` (R, N), each with one more token."""
-        prefixes = self.tokens.gather(1, parents[..., None].expand(-1, -1, self.tokens.shape[2]))
-        return torch.cat([prefixes, chosen[..., None]], dim=2)
+        prefixes = self.tokens[np.arange(len(parents))[:, None], parents]
+        return np.concatenate([prefixes, chosen[..., None]], axis=2)
 
-    def _extend(self, parents: Tensor, chosen: Tensor) -> Tensor:
-        """Replace every beam by its continuation and drop the images that are done; returns the last tokens."""
+    def _extend(self, parents: Tokens, chosen: Tokens) -> Tokens:
+        """Replace every beam by its continuation and drop images that are done; returns the last tokens."""
         self.tokens = self._extended(parents, chosen)
-        first = torch.arange(len(self.rows), device=parents.device)[:, None] * self.params.beam
-        moves = first + parents
-        self.totals.masked_fill_(self.finished.is_done(self.rows)[..., None], -torch.inf)
-        active = self.totals.isfinite().flatten(1).any(dim=1)
-        if active.all():
-            self.state.reorder(moves.flatten())
-        else:
-            self.state.select(moves[active].flatten())
+        moves = np.arange(len(self.rows))[:, None] * self.params.beam + parents
+        self.totals[self.finished.is_done(self.rows)] = -np.inf
+        active = np.isfinite(self.totals).any(axis=(1, 2))
+        if not active.any() or active.mean() < 1 - ENDED_SHARE:
+            moves = moves[active]
             self.rows, self.totals, self.tokens = self.rows[active], self.totals[active], self.tokens[active]
-        return self.tokens[..., -1].flatten()
+        if len(moves):
+            self.state.select(moves.ravel())
+        return self.tokens[..., -1].ravel()
 
-    def _record_unfinished(self, end_scores: Tensor) -> None:
+    def _record_unfinished(self, end_scores: Totals) -> None:
         """Record the beams of the images that are left; `end_scores` (R, G, W) are those of the end token."""
-        alive = self.totals.isfinite().flatten(1)
-        self.finished.record_unfinished(self.rows, self.tokens, (self.totals + end_scores).flatten(1), alive)
+        alive = np.isfinite(self.totals)
+        count = len(self.rows)
+        self.finished.record_unfinished(
+            self.rows, self.tokens, (self.totals + end_scores).reshape(count, -1), alive.reshape(count, -1)
+        )
+
+
+def _largest(values: Totals, count: int) -> Tokens:
+    """Indices (R, count) of the largest values (R, N), largest first; of equal values the first."""
+    found = np.argpartition(-values, min(count, values.shape[1] - 1), axis=1)[:, :count]
+    found.sort(axis=1)
+    order = np.argsort(-np.take_along_axis(values, found, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(found, order, axis=1)
 
 
 class _FinishedHypotheses:
     """The formulas found so far, of each image and group; a group never has more than 2 W - 1 of them."""
 
-    def __init__(self, images: int, groups: int, width: int, length: int, device: torch.device) -> None:
+    def __init__(self, images: int, groups: int, width: int, length: int) -> None:
         self.width = width
-        self.count = torch.zeros((images, groups), dtype=torch.long, device=device)
-        self.totals = torch.full((images, groups, 2 * width), -torch.inf, device=device)
-        self.tokens = torch.full((images, groups, 2 * width, length), Vocabulary.eos, device=device)
+        self.count = np.zeros((images, groups), np.int64)
+        self.totals = np.full((images, groups, 2 * width), -np.inf, np.float32)
+        self.tokens = np.full((images, groups, 2 * width, length), Vocabulary.eos)
         self.unfinished: dict[int, list[Hypothesis]] = {}
 
-    def record(self, rows: Tensor, group: int, ends: Tensor, tokens: Tensor, totals: Tensor) -> None:
+    def record(self, rows: Tokens, group: int, ends: Mask, tokens: Tokens, totals: Totals) -> None:
         """Record those of a group's candidates (R, W) that end and are possible."""
-        ends = ends & totals.isfinite()
-        row, rank = ends.nonzero(as_tuple=True)
-        slot = (self.count[rows, group][:, None] + ends.cumsum(dim=1) - 1)[row, rank]
+        ends = ends & np.isfinite(totals)
+        row, rank = ends.nonzero()
+        slot = (self.count[rows, group][:, None] + ends.cumsum(axis=1) - 1)[row, rank]
         self.totals[rows[row], group, slot] = totals[row, rank]
         self.tokens[rows[row], group, slot, : tokens.shape[2]] = tokens[row, rank]
-        self.count[rows, group] += ends.sum(dim=1)
+        self.count[rows, group] += ends.sum(axis=1)
 
-    def is_done(self, rows: Tensor) -> Tensor:
+    def is_done(self, rows: Tokens) -> Mask:
         """Mask (R, G) of the groups that have found enough formulas."""
-        return self.count[rows] >= self.width
+        return np.asarray(self.count[rows] >= self.width)
 
-    def record_unfinished(self, rows: Tensor, tokens: Tensor, totals: Tensor, alive: Tensor) -> None:
+    def record_unfinished(self, rows: Tokens, tokens: Tokens, totals: Totals, alive: Mask) -> None:
         """Record beams (R, G W) of the greatest length; used only for images without a finished formula."""
         for row, *columns in zip(rows.tolist(), tokens.tolist(), totals.tolist(), alive.tolist(), strict=True):
             self.unfinished[row] = [
@@ -211,12 +236,13 @@ class _FinishedHypotheses:
     def hypotheses(self, score: Callable[[Hypothesis], float]) -> list[list[Hypothesis]]:
         """The different hypotheses of each image, best first; none where the scores were NaN."""
         found = []
-        tokens, totals = self.tokens.flatten(1, 2).tolist(), self.totals.flatten(1).tolist()
-        for image, (sequences, values) in enumerate(zip(tokens, totals, strict=True)):
+        images = len(self.totals)
+        tokens, totals = self.tokens.reshape(images, -1, self.tokens.shape[-1]), self.totals.reshape(images, -1)
+        for image, (sequences, values) in enumerate(zip(tokens.tolist(), totals.tolist(), strict=True)):
             finished = [
                 Hypothesis(sequence[: sequence.index(Vocabulary.eos)], value, True)
                 for sequence, value in zip(sequences, values, strict=True)
-                if value > -torch.inf
+                if value > -math.inf
             ]
             different: dict[tuple[int, ...], Hypothesis] = {}
             for one in sorted(finished or self.unfinished.get(image, []), key=score, reverse=True):

@@ -1,19 +1,23 @@
 """Greedy search, and the state of decoding that all searches share.
 
-A search decodes a batch with the decoder's cache, drops rows that have ended, and stops at a given length. The result
-of a row does not depend on the other rows of the batch.
+A search decodes a batch with the cache of an engine, drops rows that have ended, and stops at a given length. The
+result of a row does not depend on the other rows of the batch.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.models.decoders.base import State
-from im2latex.models.model import Network
+from im2latex.engines.base import Engine, LogProbabilities, Memory, Tokens
 from im2latex.parallel import cancellation
+
+ENDED_SHARE = 0.125
+"""Share of ended rows above which a search drops them. Those that wait cost a little; to copy the others costs more."""
+
+ConstraintState: TypeAlias = list[NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,96 +34,77 @@ class Hypothesis:
     finished: bool
 
 
-def steps_between_compactions(device: torch.device) -> int:
-    """Steps of a greedy search after which ended rows are dropped; the check synchronizes with the device."""
-    return 1 if device.type == "cpu" else 8
-
-
 class Constraint(Protocol):
-    """Restriction of the next tokens. The first dimension of its state is B, as in a decoder's state."""
+    """Restriction of the next tokens. The first dimension of the arrays of its state is B."""
 
-    def initial_state(self, batch_size: int, device: torch.device) -> State:
+    def initial_state(self, batch_size: int) -> ConstraintState:
         """The state before the first token of `batch_size` formulas."""
 
-    def allowed_tokens(self, state: State, remaining: int) -> Tensor:
+    def allowed_tokens(self, state: ConstraintState, remaining: int) -> NDArray[np.bool_]:
         """Mask (B, V) of the tokens that may come next, where at most `remaining` more may follow that one.
 
         At least one token per row is allowed if the same was true at every earlier step.
         """
 
-    def advance(self, state: State, tokens: Tensor) -> State:
-        """The state after one allowed token (B,)."""
+    def advance(self, state: ConstraintState, tokens: Tokens) -> ConstraintState:
+        """The state after one token (B,); any state after a token that is not allowed."""
 
 
 class DecoderState:
-    """State of the decoder and of the constraint, if any, for a batch of formulas: one row each."""
+    """State of the engine and of the constraint, if any, for a batch of formulas: one row each."""
 
-    def __init__(self, network: Network, images: Tensor, max_tokens: int, constraint: Constraint | None = None) -> None:
-        self._network, self._constraint = network, constraint
-        # Matrix products copy operands that are not contiguous, at every step: attention took twice the time.
-        self._state = [part.contiguous() for part in network.initial_state(images)]
-        self._is_unchanged = [False] * len(self._state)
-        self._constraint_state = constraint.initial_state(len(images), images.device) if constraint else []
+    def __init__(
+        self, engine: Engine, memory: Memory, batch_size: int, max_tokens: int, constraint: Constraint | None = None
+    ) -> None:
+        self._state, self._constraint = engine.start(memory), constraint
+        self._constraint_state = constraint.initial_state(batch_size) if constraint else []
         self._remaining, self._has_begun = max_tokens, False
 
-    def log_probabilities(self, last: Tensor) -> Tensor:
+    def log_probabilities(self, last: Tokens) -> LogProbabilities:
         """Log probabilities (B, V) of the token after the tokens `last` (B,), which are the begin token at first."""
         cancellation.check()
-        logits, new_state = self._network.step(self._state, last)
-        self._is_unchanged = [new is old for new, old in zip(new_state, self._state, strict=True)]
-        self._state = new_state
-        scores = logits.float().log_softmax(dim=-1)
-        scores[:, [Vocabulary.pad, Vocabulary.bos]] = -torch.inf
+        scores = self._state.step(last)
+        scores[:, [Vocabulary.pad, Vocabulary.bos]] = -np.inf
         self._remaining -= 1
         if self._constraint:
             if self._has_begun:
                 self._constraint_state = self._constraint.advance(self._constraint_state, last)
             allowed = self._constraint.allowed_tokens(self._constraint_state, self._remaining)
-            scores.masked_fill_(~allowed, -torch.inf)
+            scores[~allowed] = -np.inf
         self._has_begun = True
         return scores
 
-    def select(self, rows: Tensor) -> None:
-        """Continue with these rows, given by number or as a mask."""
-        self._state = [part[rows] for part in self._state]
-        self._constraint_state = [part[rows] for part in self._constraint_state]
-
-    def reorder(self, rows: Tensor) -> None:
-        """As `select`, where each row is replaced by one of the same image and no image is dropped.
-
-        Tensors that a step returns unchanged depend on the image alone. They are the largest part and are not copied.
-        """
-        self._state = [
-            part if is_unchanged else part[rows]
-            for part, is_unchanged in zip(self._state, self._is_unchanged, strict=True)
-        ]
+    def select(self, rows: Tokens) -> None:
+        """Continue with these rows, as `engines.base.DecodingState.select`."""
+        self._state.select(rows)
         self._constraint_state = [part[rows] for part in self._constraint_state]
 
 
-@torch.inference_mode()
-def greedy(network: Network, images: Tensor, max_tokens: int, constraint: Constraint | None = None) -> list[Hypothesis]:
-    """Choose the best token at each step; one hypothesis of at most `max_tokens` per image (B, 1, H, W)."""
-    state = DecoderState(network, images, max_tokens, constraint)
-    interval = 1 if constraint else steps_between_compactions(images.device)
-    rows = torch.arange(len(images), device=images.device)
-    last = torch.full_like(rows, Vocabulary.bos)
-    tokens = torch.full((len(images), max_tokens + 1), Vocabulary.eos, device=images.device)
-    total = torch.zeros(len(images), device=images.device)
-    active = torch.ones_like(rows, dtype=torch.bool)
+def greedy(
+    engine: Engine, images: NDArray[np.uint8], max_tokens: int, constraint: Constraint | None = None
+) -> list[Hypothesis]:
+    """Choose the best token at each step; one hypothesis of at most `max_tokens` per image (B, H, W)."""
+    state = DecoderState(engine, engine.encode(images), len(images), max_tokens, constraint)
+    rows = np.arange(len(images))
+    last = np.full(len(images), Vocabulary.bos)
+    tokens = np.full((len(images), max_tokens + 1), Vocabulary.eos)
+    total = np.zeros(len(images), np.float32)
+    active = np.ones(len(images), np.bool_)
     for position in range(max_tokens + 1):
         scores = state.log_probabilities(last)
-        best, best_tokens = scores.max(dim=-1)
+        best_tokens = scores.argmax(axis=1)
+        best = scores[np.arange(len(rows)), best_tokens]
         gain = best if position < max_tokens else scores[:, Vocabulary.eos]
-        total[rows] += gain.where(active, 0)
-        last = best_tokens.where(active, Vocabulary.eos)
+        total[rows] += np.where(active, gain, 0)
+        last = np.where(active, best_tokens, Vocabulary.eos)
         tokens[rows, position] = last
         active = last != Vocabulary.eos
-        if (position + 1) % interval == 0 and not active.all():
-            rows, last = rows[active], last[active]
-            state.select(active)
-            active = active[active]
-        if not len(rows):
+        if not active.any():
             break
+        if active.mean() < 1 - ENDED_SHARE:
+            kept = np.flatnonzero(active)
+            rows, last, active = rows[kept], last[kept], active[kept]
+            state.select(kept)
     return [_hypothesis(*row) for row in zip(tokens.tolist(), total.tolist(), strict=True)]
 
 

@@ -7,12 +7,12 @@ Labels that hold one are rare, and most of them repeat a space.
 
 import re
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.decoding.greedy import Constraint
-from im2latex.models.decoders.base import State
+from im2latex.decoding.greedy import Constraint, ConstraintState
+from im2latex.engines.base import Tokens
 
 MAX_PERIOD = 6
 MAX_REPEATS = 8
@@ -34,36 +34,35 @@ class RepetitionConstraint:
     def __init__(self, vocabulary: Vocabulary, inner: Constraint | None = None) -> None:
         """`inner` is a constraint that holds too; it wins where every token it allows would complete a loop."""
         self._inner, self._size = inner, len(vocabulary)
-        self._limits = torch.arange(1, MAX_PERIOD + 1) * (MAX_REPEATS - 1) - 1
-        exempt = [Vocabulary.eos, *(index for index, token in enumerate(vocabulary.tokens) if token == "}")]
-        self._exempt = torch.tensor(exempt)
+        self._limits = np.arange(1, MAX_PERIOD + 1) * (MAX_REPEATS - 1) - 1
+        self._exempt = [Vocabulary.eos, *(index for index, token in enumerate(vocabulary.tokens) if token == "}")]
 
-    def initial_state(self, batch_size: int, device: torch.device) -> State:
+    def initial_state(self, batch_size: int) -> ConstraintState:
         """Histories (B, MAX_PERIOD) and numbers (B, MAX_PERIOD) of empty formulas, and the inner state."""
-        history = torch.full((batch_size, MAX_PERIOD), -1, device=device)
-        inner = [] if self._inner is None else self._inner.initial_state(batch_size, device)
-        return [history, torch.zeros_like(history), *inner]
+        history = np.full((batch_size, MAX_PERIOD), -1)
+        inner = [] if self._inner is None else self._inner.initial_state(batch_size)
+        return [history, np.zeros_like(history), *inner]
 
-    def allowed_tokens(self, state: State, remaining: int) -> Tensor:
+    def allowed_tokens(self, state: ConstraintState, remaining: int) -> NDArray[np.bool_]:
         """Mask (B, V) of the entries that may come next."""
         history, equal, *inner = state
         if self._inner is None:
-            allowed = torch.ones((len(history), self._size), dtype=torch.bool, device=history.device)
+            allowed = np.ones((len(history), self._size), np.bool_)
         else:
             allowed = self._inner.allowed_tokens(inner, remaining)
-        completes = (equal >= self._limits.to(history.device)) & (history >= 0)
+        completes = (equal >= self._limits) & (history >= 0)
         if not completes.any():
             return allowed
-        excluded = torch.zeros_like(allowed)
-        rows, places = completes.nonzero(as_tuple=True)
+        excluded = np.zeros_like(allowed)
+        rows, places = completes.nonzero()
         excluded[rows, history[rows, places]] = True
-        excluded[:, self._exempt.to(history.device)] = False
+        excluded[:, self._exempt] = False
         left = allowed & ~excluded
-        return left.where(left.any(dim=1, keepdim=True), allowed)
+        return np.where(left.any(axis=1, keepdims=True), left, allowed)
 
-    def advance(self, state: State, tokens: Tensor) -> State:
+    def advance(self, state: ConstraintState, tokens: Tokens) -> ConstraintState:
         """The state after one entry (B,)."""
         history, equal, *inner = state
-        equal = (equal + 1).where(history == tokens[:, None], 0)
-        history = torch.cat([tokens[:, None], history[:, :-1]], dim=1)
+        equal = np.where(history == tokens[:, None], equal + 1, 0)
+        history = np.concatenate([tokens[:, None], history[:, :-1]], axis=1)
         return [history, equal, *(inner if self._inner is None else self._inner.advance(inner, tokens))]

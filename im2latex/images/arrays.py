@@ -4,6 +4,7 @@ Images are uint8 arrays (H, W), 255 paper and 0 ink. No function changes its inp
 """
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from PIL import Image
 from pydantic import Field
 
 from im2latex.config import Params
+from im2latex.types import Shape
 
 Pixels = NDArray[np.uint8]
 
@@ -89,6 +91,20 @@ def crop(pixels: Pixels, threshold: int = PAPER) -> Pixels:
 def pad(pixels: Pixels, padding_px: int) -> Pixels:
     """Paper of that width on all four sides."""
     return np.pad(pixels, padding_px, constant_values=PAPER)
+
+
+def pad_to_bucket(shapes: Sequence[Shape], pixels: Pixels) -> Pixels:
+    """Centre an image (h, w) in the smallest shape (H, W) that it fits.
+
+    An image larger than every shape is padded to multiples of 16 rows and 32 columns.
+    """
+    height, width = pixels.shape
+    fitting = [(s.height, s.width) for s in shapes if s.height >= height and s.width >= width]
+    size = min(fitting, key=lambda size: size[0] * size[1], default=(-(-height // 16) * 16, -(-width // 32) * 32))
+    padded = np.full(size, PAPER, np.uint8)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    padded[top : top + height, left : left + width] = pixels
+    return padded
 
 
 def downsample(pixels: Pixels, factor: int) -> Pixels:

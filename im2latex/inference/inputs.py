@@ -7,12 +7,12 @@ uint8 (H, W), (H, W, 3) or (H, W, 4), upright.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -20,8 +20,11 @@ from im2latex.errors import ImageError
 from im2latex.images.decode import PDF_MARK, PDF_PAGE, pillow_pixels, read_bytes
 from im2latex.images.sandboxed_decoder import count_pages, decode_image, draw_page
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 ImageInput: TypeAlias = (
-    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any] | torch.Tensor
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any] | Tensor"
 )
 """One image: a path, the bytes of a file, a binary file object, a PIL image, a NumPy array or a torch tensor."""
 
@@ -30,7 +33,7 @@ _CHANNELS = (1, 3, 4)
 
 def as_inputs(images: Any) -> tuple[Iterable[ImageInput], bool]:
     """The images as an iterable, and whether they are one image; raises `TypeError` where they are no images."""
-    if isinstance(images, np.ndarray | torch.Tensor):
+    if isinstance(images, np.ndarray) or _is_tensor(images):
         return (images, False) if images.ndim == 4 else ([images], True)
     if isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | Image.Image) or hasattr(images, "read"):
         return [images], True
@@ -48,13 +51,19 @@ def to_pixels(image: ImageInput) -> NDArray[np.uint8]:
             return _from_bytes(bytes(image))
         case Image.Image():
             return _from_pillow(image)
-        case torch.Tensor():
-            return _from_tensor(image)
         case np.ndarray():
             return _from_array(image)
+        case _ if _is_tensor(image):
+            return _from_tensor(image)
         case _ if hasattr(image, "read"):
             return _from_file(image)
     raise TypeError(_not_an_image(image))
+
+
+def _is_tensor(value: object) -> bool:
+    """Whether this is a torch tensor; torch is not imported for it, since without it there are none."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
 
 
 def _not_an_image(value: object) -> str:
@@ -83,7 +92,7 @@ def _from_bytes(data: bytes, page: int | None = None) -> NDArray[np.uint8]:
     return draw_page(data, page or 1)
 
 
-def _from_file(file: BinaryIO) -> NDArray[np.uint8]:
+def _from_file(file: Any) -> NDArray[np.uint8]:
     data = file.read()
     if not isinstance(data, bytes):
         raise TypeError(f"a file of an image is opened in binary mode; it gave {type(data).__name__}")
@@ -99,13 +108,13 @@ def _from_pillow(image: Image.Image) -> NDArray[np.uint8]:
     return pixels[..., 0] if raw.shape[2] == 1 else pixels
 
 
-def _from_tensor(image: torch.Tensor) -> NDArray[np.uint8]:
+def _from_tensor(image: Any) -> NDArray[np.uint8]:
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[0] not in _CHANNELS):
         raise ImageError(
             "shape", f"a tensor of an image is (H, W) or (C, H, W) with C = 1, 3 or 4, not {tuple(image.shape)}"
         )
     values = image.detach().cpu()
-    values = values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+    values = values.float() if values.is_floating_point() and values.element_size() == 2 else values
     return _eight_bits((values if values.ndim == 2 else values.permute(1, 2, 0)).numpy())
 
 

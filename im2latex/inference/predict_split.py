@@ -13,7 +13,6 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from tqdm import tqdm
@@ -22,7 +21,8 @@ from im2latex.decoding.beam import SearchParams, search
 from im2latex.decoding.grammar_constraint import GrammarConstraint
 from im2latex.decoding.greedy import Hypothesis
 from im2latex.decoding.rerank import RenderMatch, RenderReranker, best_match
-from im2latex.inference.predictor import choose_device
+from im2latex.engines.torch_engine import TorchEngine, choose_device
+from im2latex.images.arrays import PAPER
 from im2latex.io.parquet import write_table
 from im2latex.metrics.baselines import IMAGE, SEARCH_ALONE
 from im2latex.metrics.score_predictions import score_predictions
@@ -103,17 +103,16 @@ def predict_samples(
     any shards.
     """
     loaded = load_checkpoint(checkpoint)
-    device = choose_device(params.device)
-    loaded.network.to(device)
-    constraint = GrammarConstraint(loaded.vocabulary, device) if params.grammar else None
+    engine = TorchEngine(loaded.network.to(choose_device(params.device)))
+    constraint = GrammarConstraint(loaded.vocabulary) if params.grammar else None
     samples = InMemoryDataset(shards, split)
     for indices in bucket_batches(samples, params.batches):
-        images = collate(samples, indices).images
-        images = torch.full_like(images, 255) if blank else images
-        found = search(loaded.network, images.to(device), loaded.max_tokens, params, constraint)
+        images = collate(samples, indices).images[:, 0].numpy()
+        images = np.full_like(images, PAPER) if blank else images
+        found = search(engine, images, loaded.max_tokens, params, constraint)
         for index, several in zip(indices, found, strict=True):
             hypotheses = [(" ".join(loaded.vocabulary.decode(one.tokens)), one) for one in several]
-            yield SamplePrediction(samples.ids[index], samples.latex[index], samples.image(index).numpy(), hypotheses)
+            yield SamplePrediction(samples.ids[index], samples.latex[index], samples.array(index), hypotheses)
 
 
 def predict_split(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,25 +14,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from im2latex.decoding.beam import SearchParams, search
 from im2latex.decoding.grammar_constraint import GrammarConstraint
 from im2latex.decoding.repetition import RepetitionConstraint, has_stopped_loop
-from im2latex.errors import ArtifactError, ImageError, ToolError, UsageError
+from im2latex.engines.base import Engine
+from im2latex.engines.config import InferenceConfig
+from im2latex.errors import ArtifactError, ImageError, ToolError
 from im2latex.extras import install_hint
-from im2latex.images.arrays import ImageParams, Pixels
+from im2latex.images.arrays import ImageParams, Pixels, pad_to_bucket
 from im2latex.images.preprocess import POINTS_PER_INCH, InputImageSpec, preprocess
 from im2latex.inference.attention_maps import attention_maps
 from im2latex.inference.candidates import Evidence, FormulaCandidate
 from im2latex.inference.confidence import ConfidenceModel, load_confidence_model
 from im2latex.inference.effort import EFFORT_PARAMS, Effort, EffortParams
+from im2latex.inference.engine_choice import load_engine
 from im2latex.inference.inputs import ImageInput, as_inputs, to_pixels
 from im2latex.io.manifest import RELEASED
 from im2latex.latex.pretty import pretty
-from im2latex.training.checkpoint import Checkpoint, load_checkpoint
-from im2latex.training.collate import pad_to_bucket
 from im2latex.types import CUT, LOOP, UNSURE, Candidate, Prediction
 
 if TYPE_CHECKING:
@@ -50,30 +49,27 @@ _DPI = 200
 
 
 class Predictor:
-    """A checkpoint, ready to predict the formulas in images; `im2latex.load` makes one.
+    """A trained model, ready to predict the formulas in images; `im2latex.load` makes one.
 
     It may be used by several threads at once.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, device: str = "auto", confidence_model: ConfidenceModel | None = None
+        self, engine: Engine, config: InferenceConfig, confidence_model: ConfidenceModel | None = None
     ) -> None:
-        """Move the checkpoint's network to the device: `cpu`, `cuda`, or `auto` for the first GPU, if any.
+        """Predict with this engine and the configuration of its model.
 
         Without a `confidence_model` the confidence is the geometric mean of the probabilities of the tokens.
         """
-        self.checkpoint = checkpoint
-        self.device = choose_device(device)
-        self.input_spec = _input_spec(checkpoint)
+        self.engine, self.config = engine, config
+        self.input_spec = _input_spec(config)
         self.confidence_model = confidence_model
         self._constraints: dict[bool, RepetitionConstraint] = {}
         self._refiner: Refiner | None = None
-        checkpoint.network.to(self.device)
 
     def __repr__(self) -> str:
-        """Size and device."""
-        weights = sum(weight.numel() for weight in self.checkpoint.network.parameters())
-        return f"Predictor({weights:,} weights, vocabulary of {len(self.checkpoint.vocabulary):,}, on {self.device})"
+        """Engine and size of the vocabulary."""
+        return f"Predictor({self.engine.description}, vocabulary of {len(self.config.vocabulary):,})"
 
     @overload
     def predict(  # type: ignore[overload-overlap]  # a path is one image, though a string is an iterable too
@@ -169,7 +165,7 @@ class Predictor:
             return f"candidates are not rendered: {error}"
         except ModuleNotFoundError as error:
             return f"candidates are not rendered: {install_hint(error) or error}"
-        self._refiner = Refiner(self.checkpoint, renderers)
+        self._refiner = Refiner(self.engine, self.config, renderers)
         return None
 
     def _predict(
@@ -220,8 +216,7 @@ class Predictor:
 
     def _page(self, pixels: NDArray[np.uint8]) -> Pixels:
         """The preprocessed image in the middle of the smallest page (H, W) of the shapes of the checkpoint."""
-        page: Pixels = pad_to_bucket(self.checkpoint.shapes, preprocess(pixels, self.input_spec).pixels)[0, 0].numpy()
-        return page
+        return pad_to_bucket(self.config.shapes, preprocess(pixels, self.input_spec).pixels)
 
     def find_candidates(
         self, images: Sequence[Pixels], beam: int = 1, effort: EffortParams = EFFORT_PARAMS["fast"]
@@ -257,16 +252,16 @@ class Predictor:
         constraint = self._constraint(grammar)
         found = {}
         for batch in _batches(pages):
-            images = torch.from_numpy(np.stack([pages[index] for index in batch])[:, None]).to(self.device)
-            hypotheses = search(self.checkpoint.network, images, self.checkpoint.max_tokens, params, constraint)
+            images = np.stack([pages[index] for index in batch])
+            hypotheses = search(self.engine, images, self.config.max_tokens, params, constraint)
             for index, several in zip(batch, hypotheses, strict=True):
                 found[index] = self._different(several)
         return found
 
     def _constraint(self, grammar: bool) -> RepetitionConstraint:
         if grammar not in self._constraints:
-            vocabulary = self.checkpoint.vocabulary
-            inner = GrammarConstraint(vocabulary, self.device) if grammar else None
+            vocabulary = self.config.vocabulary
+            inner = GrammarConstraint(vocabulary) if grammar else None
             self._constraints[grammar] = RepetitionConstraint(vocabulary, inner)
         return self._constraints[grammar]
 
@@ -277,9 +272,9 @@ class Predictor:
         """
         different: dict[str, FormulaCandidate] = {}
         for one in hypotheses:
-            latex = " ".join(self.checkpoint.vocabulary.decode(one.tokens))
+            latex = " ".join(self.config.vocabulary.decode(one.tokens))
             evidence = Evidence(one.log_probability, len(one.tokens) + 1)
-            finished = one.finished and len(one.tokens) < self.checkpoint.max_tokens
+            finished = one.finished and len(one.tokens) < self.config.max_tokens
             different.setdefault(latex, FormulaCandidate(latex, tuple(one.tokens), evidence, finished))
         return list(different.values())
 
@@ -317,10 +312,8 @@ class Predictor:
 
         The tokens of one subword share a map; that of a token spelled by several is their mean.
         """
-        vocabulary = self.checkpoint.vocabulary
-        tokens = torch.tensor([[*formula] or [vocabulary.eos]], device=self.device)
-        images = torch.from_numpy(page[None, None]).to(self.device)
-        maps = attention_maps(self.checkpoint.network, images, tokens)[0].numpy()
+        vocabulary = self.config.vocabulary
+        maps = attention_maps(self.engine, page[None], np.array([[*formula] or [vocabulary.eos]]))[0]
         spans = [list(span) for _, span in vocabulary.spans(formula)]
         return np.array([maps[span].mean(axis=0) for span in spans], dtype=maps.dtype).reshape(-1, *maps.shape[1:])
 
@@ -344,7 +337,8 @@ def load(checkpoint: str | os.PathLike[str] | None = None, *, device: str = "aut
     if checkpoint is None and not RELEASED.is_dir():
         raise ArtifactError(f"{RELEASED}: this copy of im2latex has no released model; name the folder of a checkpoint")
     folder = RELEASED if checkpoint is None else Path(checkpoint)
-    return Predictor(load_checkpoint(folder), device, load_confidence_model(folder))
+    engine, config = load_engine(folder, device)
+    return Predictor(engine, config, load_confidence_model(folder))
 
 
 def _mean_probability(candidate: FormulaCandidate) -> float:
@@ -371,27 +365,13 @@ def _batches(pages: Mapping[int, Pixels]) -> Iterator[list[int]]:
         yield from (indices[start : start + size] for start in range(0, len(indices), size))
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device of that name; `auto` is the first GPU, or the CPU where there is none.
-
-    Raises `UsageError` for a name that torch does not know, and for a GPU where there is none.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?|mps", name):
-        raise UsageError(f"{name}: not a device; use auto, cpu, cuda or cuda:NUMBER")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError(f"{name}: PyTorch finds no GPU here; use cpu or auto")
-    return torch.device(name)
-
-
-def _input_spec(checkpoint: Checkpoint) -> InputImageSpec:
-    """The images that a checkpoint was trained on; older checkpoints, without these settings, had the defaults."""
+def _input_spec(config: InferenceConfig) -> InputImageSpec:
+    """The images that a model was trained on; older models, without these settings, had the defaults."""
     defaults = ImageParams()
-    images = {"dpi": _DPI, "downsample": defaults.downsample, "padding_px": defaults.padding_px} | checkpoint.images
+    images = {"dpi": _DPI, "downsample": defaults.downsample, "padding_px": defaults.padding_px} | dict(config.images)
     return InputImageSpec(
         em=_FONT_SIZE_PT / POINTS_PER_INCH * images["dpi"] / images["downsample"],
         padding=images["padding_px"] // images["downsample"],
-        height=max(shape.height for shape in checkpoint.shapes),
-        width=max(shape.width for shape in checkpoint.shapes),
+        height=max(shape.height for shape in config.shapes),
+        width=max(shape.width for shape in config.shapes),
     )

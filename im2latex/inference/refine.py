@@ -11,12 +11,14 @@ import math
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
-import torch
 
 from im2latex.decoding.alternatives import FormulaEdits, Tokens, log_probabilities, log_probability
 from im2latex.decoding.simplification import simpler_spellings
+from im2latex.engines.base import Engine, Memory
+from im2latex.engines.config import InferenceConfig
 from im2latex.errors import ToolError
 from im2latex.images.arrays import ImageParams, Pixels, to_dataset_image
 from im2latex.images.matching import MAX_DISTANCE, ImageMatcher
@@ -25,7 +27,6 @@ from im2latex.inference.effort import EffortParams
 from im2latex.latex.parser.parse import parses
 from im2latex.rendering.renderer import Renderer, RenderParams
 from im2latex.rendering.styles import RenderStyle, StylesParams, VariantParams, all_styles, create_renderer
-from im2latex.training.checkpoint import Checkpoint
 
 _BEST_STYLES = 2
 """Styles in which all candidates of an image are rendered."""
@@ -126,14 +127,19 @@ class _Candidate:
 class _Image:
     """An input image (H, W) with its candidates and the styles that fit it best."""
 
-    def __init__(self, page: Pixels, candidates: Sequence[FormulaCandidate]) -> None:
-        self.page, self.matcher = page, ImageMatcher(page)
+    def __init__(self, page: Pixels, candidates: Sequence[FormulaCandidate], engine: Engine) -> None:
+        self.page, self.matcher, self._engine = page, ImageMatcher(page), engine
         ranked = sorted(candidates, key=lambda one: -one.evidence.log_probability)
         self.candidates = [
             _Candidate(one.latex, one.tokens, one.evidence.log_probability, one.finished) for one in ranked
         ]
         self.seen = {one.latex for one in candidates}
         self.styles: list[str] = []
+
+    @cached_property
+    def memory(self) -> Memory:
+        """The encoded image."""
+        return self._engine.encode(self.page[None])
 
     def choose_styles(self, names: Sequence[str]) -> None:
         """Select the styles in which the first candidates match best."""
@@ -179,15 +185,15 @@ class _Image:
 class Refiner:
     """Chooses among the candidates of images, and repairs the best one."""
 
-    def __init__(self, checkpoint: Checkpoint, renderers: StyleRenderers) -> None:
-        self._checkpoint, self._renderers = checkpoint, renderers
-        self._edits = FormulaEdits(checkpoint.vocabulary)
+    def __init__(self, engine: Engine, config: InferenceConfig, renderers: StyleRenderers) -> None:
+        self._engine, self._vocabulary, self._renderers = engine, config.vocabulary, renderers
+        self._edits = FormulaEdits(config.vocabulary)
 
     def refine(
         self, pages: Sequence[Pixels], candidates: Sequence[Sequence[FormulaCandidate]], effort: EffortParams
     ) -> list[list[FormulaCandidate]]:
         """The different candidates of each page (H, W), best first, with those that repair adds."""
-        images = [_Image(page, several) for page, several in zip(pages, candidates, strict=True)]
+        images = [_Image(page, several, self._engine) for page, several in zip(pages, candidates, strict=True)]
         names = self._renderers.names
         self._probe(images, names[:_FREQUENT_STYLES])
         self._probe([image for image in images if image.best_distance > _RECOGNIZED], names)
@@ -213,7 +219,7 @@ class Refiner:
             image.choose_styles(styles)
 
     def _latex(self, tokens: Sequence[int]) -> str:
-        return " ".join(self._checkpoint.vocabulary.decode(tokens))
+        return " ".join(self._vocabulary.decode(tokens))
 
     def _measure(self, requests: Sequence[tuple[_Image, _Candidate, Sequence[str]]]) -> None:
         """Render candidates in styles, and store their distances from the image; what is known is not done again."""
@@ -256,7 +262,7 @@ class Refiner:
             if not alike:
                 continue
             chosen = min(alike, key=lambda one: len(one.tokens))
-            (scores,) = log_probabilities(self._checkpoint.network, self._tensor(image), [chosen.tokens])
+            (scores,) = log_probabilities(self._engine, image.memory, [chosen.tokens])
             own = log_probability(scores, chosen.tokens)
             chosen.log_probability = float(np.logaddexp(own, best.log_probability))
             others = [one for one in image.candidates if one is not best and one.latex != chosen.latex]
@@ -264,7 +270,7 @@ class Refiner:
 
     def _simpler(self, image: _Image) -> list[_Candidate]:
         """The simpler spellings of the best candidate that the vocabulary can write."""
-        vocabulary, found = self._checkpoint.vocabulary, []
+        vocabulary, found = self._vocabulary, []
         for latex in simpler_spellings(image.candidates[0].latex):
             tokens = tuple(vocabulary.encode(latex.split(" ")))
             if vocabulary.unk not in tokens:
@@ -278,7 +284,7 @@ class Refiner:
         ranked = sorted(edits, key=lambda one: one.distance(style))
         better = [one for one in ranked if one.distance(style) < limit][:_PROBES]
         if better:
-            scores = log_probabilities(self._checkpoint.network, self._tensor(image), [one.tokens for one in better])
+            scores = log_probabilities(self._engine, image.memory, [one.tokens for one in better])
             for one, row in zip(better, scores, strict=True):
                 one.log_probability = log_probability(row, one.tokens)
         return better
@@ -286,7 +292,7 @@ class Refiner:
     def _edits_of(self, image: _Image, count: int) -> list[_Candidate]:
         """The most promising edits of the best candidate that parse and are new."""
         best = image.candidates[0]
-        (scores,) = log_probabilities(self._checkpoint.network, self._tensor(image), [best.tokens])
+        (scores,) = log_probabilities(self._engine, image.memory, [best.tokens])
         found = []
         for tokens in self._edits.best(best.tokens, scores, 4 * count):
             latex = self._latex(tokens)
@@ -296,7 +302,3 @@ class Refiner:
             if len(found) == count:
                 break
         return found
-
-    def _tensor(self, image: _Image) -> torch.Tensor:
-        device = next(self._checkpoint.network.parameters()).device
-        return torch.from_numpy(image.page[None, None].copy()).to(device)

@@ -10,22 +10,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field
 from safetensors.torch import save_file
 
 from im2latex.config import Params, check
 from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.engines.config import ConfigContent, InferenceConfig
 from im2latex.errors import ArtifactError, ParamsError
 from im2latex.io.atomic_write import atomic_write
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.weights import load_network
-from im2latex.training.dataset import Shape
+from im2latex.types import Shape
 
 MAX_FILE_BYTES = 50_000_000
 """Largest checkpoint.json that is read; one with 131,072 tokens has 10 MB."""
-MAX_PIXELS = 4_000_000
-"""Largest shape of a checkpoint, to which images are padded."""
-MAX_TOKENS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +55,14 @@ class Checkpoint:
     started_from: tuple[Ancestor, ...] = ()
 
     @property
+    def config(self) -> InferenceConfig:
+        """What prediction needs beside the network."""
+        return InferenceConfig(self.vocabulary, self.shapes, self.images)
+
+    @property
     def max_tokens(self) -> int:
         """Length of the longest formula in training, at which decoding stops."""
-        return max(shape.tokens for shape in self.shapes)
+        return self.config.max_tokens
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
@@ -98,9 +101,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ArtifactError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes, so it is no checkpoint")
         content = check(json.loads(path.read_text(encoding="utf-8")), _Content, str(path))
-        known = content.vocabulary
-        vocabulary = Vocabulary(known.tokens, known.counts, known.merges)
-        network = load_network(content.model, len(vocabulary), folder / "model.safetensors")
+        config = content.inference_config()
+        network = load_network(content.model, len(config.vocabulary), folder / "model.safetensors")
     except (FileNotFoundError, NotADirectoryError):
         raise ArtifactError(
             f"{folder}: {_missing(folder)}; name the folder of a trained model, or train one with `dvc repro train`"
@@ -110,8 +112,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(
         network.eval(),
         content.model,
-        vocabulary,
-        [Shape(shape.height, shape.width, shape.tokens) for shape in content.shapes],
+        config.vocabulary,
+        config.shapes,
         content.dataset_hash,
         content.recipe,
         content.counts,
@@ -128,29 +130,6 @@ def _missing(folder: Path) -> str:
     return f"this folder has no {' and no '.join(absent)}"
 
 
-class _VocabularyContent(Params):
-    """A vocabulary."""
-
-    tokens: list[str]
-    counts: dict[str, int] = Field(default={})
-    merges: dict[str, str] | None = None
-
-
-class _Shape(Params):
-    """A bucket of the training."""
-
-    height: int = Field(ge=1)
-    width: int = Field(ge=1)
-    tokens: int = Field(ge=1, le=MAX_TOKENS)
-
-    @field_validator("width")
-    @classmethod
-    def _has_at_most_max_pixels(cls, width: int, values: Any) -> int:
-        if values.data.get("height", 1) * width > MAX_PIXELS:
-            raise ValueError(f"a shape has at most {MAX_PIXELS:,} pixels")
-        return width
-
-
 class _Ancestor(Params):
     """See `Ancestor`."""
 
@@ -159,24 +138,11 @@ class _Ancestor(Params):
     samples: int
 
 
-class _Content(Params):
+class _Content(ConfigContent):
     """Content of checkpoint.json; keys that a later version adds are ignored."""
 
-    model_config = ConfigDict(extra="ignore")
-
     model: ModelParams
-    vocabulary: _VocabularyContent
-    images: dict[str, int] = Field(default={})
-    shapes: list[_Shape] = Field(min_length=1)
     dataset_hash: str
     recipe: dict[str, Any]
     counts: dict[str, int]
     started_from: list[_Ancestor] = Field(default=[])
-
-    @field_validator("images")
-    @classmethod
-    def _images_have_a_size(cls, images: dict[str, int]) -> dict[str, int]:
-        for name, least, most in (("dpi", 10, 10_000), ("downsample", 1, 100), ("padding_px", 0, 1000)):
-            if not least <= images.get(name, least) <= most:
-                raise ValueError(f"{name} is between {least} and {most:,}")
-        return images

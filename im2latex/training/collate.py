@@ -1,15 +1,14 @@
 """Collate functions: samples to padded batches of one bucket shape."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.training.dataset import PAPER, InMemoryDataset, Shape
+from im2latex.images.arrays import PAPER
+from im2latex.training.dataset import InMemoryDataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +56,3 @@ def pad_tokens(dataset: InMemoryDataset, indices: list[int], step: int = 1) -> T
         row[1 : len(label) + 1] = label
         row[len(label) + 1] = Vocabulary.eos
     return torch.from_numpy(tokens)
-
-
-def pad_to_bucket(shapes: Sequence[Shape], image: NDArray[np.uint8]) -> Tensor:
-    """Centre an image (h, w) in the smallest shape that it fits, as a batch of one (1, 1, H, W).
-
-    An image larger than every shape is padded to multiples of 16 rows and 32 columns.
-    """
-    height, width = image.shape
-    fitting = [(s.height, s.width) for s in shapes if s.height >= height and s.width >= width]
-    size = min(fitting, key=lambda size: size[0] * size[1], default=(-(-height // 16) * 16, -(-width // 32) * 32))
-    padded = torch.full((1, 1, *size), PAPER, dtype=torch.uint8)
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    padded[0, 0, top : top + height, left : left + width] = torch.from_numpy(np.array(image))
-    return padded

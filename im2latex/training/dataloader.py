@@ -16,9 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from im2latex.images.arrays import PAPER
 from im2latex.training.collate import Batch, collate, image_offsets, pad_tokens
-from im2latex.training.dataset import PAPER, InMemoryDataset, Shape
+from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.sampler import BucketBatchSampler
+from im2latex.types import Shape
 
 
 class BatchSource(Protocol):

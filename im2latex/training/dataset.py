@@ -7,7 +7,6 @@ The images are decoded once, by threads, into one flat buffer; labels stay lists
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +17,9 @@ from torch import Tensor
 
 from im2latex.errors import ArtifactError
 from im2latex.parallel.process_pool import worker_count
-from im2latex.types import Split
+from im2latex.types import Shape, Split
 
-PAPER = 255
 _IMAGES_PER_TASK = 256  # enough that scheduling a task costs nothing beside decoding
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Size of a bucket: largest height and width in pixels, largest number of tokens without marks."""
-
-    height: int
-    width: int
-    tokens: int
 
 
 class InMemoryDataset:

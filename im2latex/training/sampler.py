@@ -7,7 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from im2latex.config import Params
-from im2latex.training.dataset import InMemoryDataset, Shape
+from im2latex.training.dataset import InMemoryDataset
+from im2latex.types import Shape
 
 SORT_WINDOW = 4
 """Batches that are cut from one window of samples sorted by label length; `benchmarks.buckets` measures the gain."""

@@ -11,6 +11,7 @@ from rapidfuzz.distance import Levenshtein
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.decoding.greedy import greedy
+from im2latex.engines.torch_engine import TorchEngine
 from im2latex.models.model import Network
 from im2latex.training.collate import collate
 from im2latex.training.dataset import InMemoryDataset
@@ -59,7 +60,7 @@ class Validation:
             tokens += scored
             if not self._search:
                 continue
-            hypotheses = greedy(network, images, self._max_tokens)
+            hypotheses = greedy(TorchEngine(network), batch.images[:, 0].numpy(), self._max_tokens)
             for name, reference, found in zip(batch.ids, batch.tokens.tolist(), hypotheses, strict=True):
                 wanted = [token for token in reference if token not in (Vocabulary.pad, Vocabulary.bos, Vocabulary.eos)]
                 edits += Levenshtein.distance(wanted, found.tokens)

@@ -13,8 +13,9 @@ from torch import Tensor
 from im2latex.dataset.buckets import BucketParams, assign
 from im2latex.training.collate import Batch, image_offsets, pad_tokens
 from im2latex.training.dataloader import gather_images, to_device
-from im2latex.training.dataset import InMemoryDataset, Shape
+from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.sampler import BatchParams, batch_size
+from im2latex.types import Shape
 from recipes.gpu_10min.labels import Labels
 from recipes.gpu_10min.render import PIXELS, read_rows
 

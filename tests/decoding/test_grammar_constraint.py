@@ -10,6 +10,7 @@ from im2latex.dataset.vocabulary import SPECIALS, Vocabulary, VocabularyParams
 from im2latex.decoding.beam import SearchParams, beam
 from im2latex.decoding.grammar_constraint import GrammarConstraint
 from im2latex.decoding.greedy import greedy
+from im2latex.engines.torch_engine import TorchEngine
 from im2latex.errors import ArtifactError, LatexError
 from im2latex.latex.automaton.alphabet import classify
 from im2latex.latex.automaton.transitions import START, accepts, transition
@@ -63,17 +64,17 @@ def test_a_random_walk_ends_in_a_formula_that_parses(
 def walk(grammar: GrammarConstraint, weights: NDArray[Any], rows: int, length: int, seed: int) -> list[list[int]]:
     """Random ids that the grammar allows, drawn by weight, going on as long as one can."""
     random = np.random.default_rng(seed)
-    state = grammar.initial_state(rows, torch.device("cpu"))
+    state = grammar.initial_state(rows)
     written: list[list[int]] = [[] for _ in range(rows)]
     for place in range(length + 1):
         allowed = grammar.allowed_tokens(state, length - place - 1)
-        allowed[:, Vocabulary.eos] &= allowed.sum(dim=1) == 1
-        assert allowed.any(dim=1).all()
-        shares = allowed.numpy() * weights
+        allowed[:, Vocabulary.eos] &= allowed.sum(axis=1) == 1
+        assert allowed.any(axis=1).all()
+        shares = allowed * weights
         chosen = [int(random.choice(len(weights), p=row / row.sum())) for row in shares]
         for tokens, token in zip(written, chosen, strict=True):
             tokens.append(token)
-        state = grammar.advance(state, torch.tensor(chosen))
+        state = grammar.advance(state, np.array(chosen))
     return written
 
 
@@ -100,7 +101,7 @@ def test_exactly_what_the_automaton_reads_is_allowed(
     """Along a random formula, with a sufficient maximum length."""
     random = np.random.default_rng(3)
     grammar = grammars[vocabulary]
-    state = grammar.initial_state(1, torch.device("cpu"))
+    state = grammar.initial_state(1)
     before: list[int] = []
     for _ in range(25):
         allowed = grammar.allowed_tokens(state, 1000)[0]
@@ -112,9 +113,9 @@ def test_exactly_what_the_automaton_reads_is_allowed(
                 assert bool(allowed[token]) == expected, vocabulary.tokens[token]
             else:
                 assert not allowed[token]
-        going = [int(token) for token in allowed.nonzero().flatten() if token != Vocabulary.eos]
+        going = [int(token) for token in np.flatnonzero(allowed) if token != Vocabulary.eos]
         before.append(int(random.choice(going)))
-        state = grammar.advance(state, torch.tensor(before[-1:]))
+        state = grammar.advance(state, np.array(before[-1:]))
 
 
 def symbols(vocabulary: Vocabulary, ids: list[int]) -> list[str]:
@@ -162,13 +163,14 @@ def wild(model: ModelParams) -> Network:
 def test_searches_obey_it_in_any_batch(grammars: dict[Vocabulary, GrammarConstraint], wild: Network) -> None:
     grammar = grammars[BPE]
     params = SearchParams(beam=4, num_beam_groups=2)
-    free = greedy(wild, IMAGES, 20)
+    engine = TorchEngine(wild)
+    free = greedy(engine, IMAGES, 20)
     assert not all(accepts(BPE.decode(one.tokens)) for one in free), "without it nonsense comes out"
-    together = beam(wild, IMAGES, 20, params, grammar)
-    for one in [*greedy(wild, IMAGES, 20, grammar), *(one for found in together for one in found)]:
+    together = beam(engine, IMAGES, 20, params, grammar)
+    for one in [*greedy(engine, IMAGES, 20, grammar), *(one for found in together for one in found)]:
         assert one.finished
         assert accepts(BPE.decode(one.tokens))
-    alone = [beam(wild, image[None], 20, params, grammar)[0] for image in IMAGES]
+    alone = [beam(engine, image[None], 20, params, grammar)[0] for image in IMAGES]
     assert [[one.tokens for one in found] for found in together] == [[one.tokens for one in found] for found in alone]
 
 

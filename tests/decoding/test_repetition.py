@@ -1,7 +1,9 @@
 import random
+from typing import Any
 
+import numpy as np
 import pytest
-import torch
+from numpy.typing import NDArray
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.decoding.grammar_constraint import GrammarConstraint
@@ -9,14 +11,13 @@ from im2latex.decoding.repetition import MAX_PERIOD, MAX_REPEATS, RepetitionCons
 
 VOCABULARY = Vocabulary([*SPECIALS, "{", "}", "a", "b", "c"])
 LETTERS = [VOCABULARY.tokens.index(letter) for letter in "abc"]
-CPU = torch.device("cpu")
 
 
 def excluded(constraint: RepetitionConstraint, tokens: list[int]) -> set[int]:
     """The letters that may not follow the tokens."""
-    state = constraint.initial_state(1, CPU)
+    state = constraint.initial_state(1)
     for token in tokens:
-        state = constraint.advance(state, torch.tensor([token]))
+        state = constraint.advance(state, np.array([token]))
     allowed = constraint.allowed_tokens(state, 100)[0]
     return {letter for letter in LETTERS if not allowed[letter]}
 
@@ -38,33 +39,33 @@ def test_exactly_the_tokens_that_complete_a_loop_are_excluded(seed: int) -> None
 def test_closing_braces_may_repeat() -> None:
     close = VOCABULARY.tokens.index("}")
     constraint = RepetitionConstraint(VOCABULARY)
-    state = constraint.initial_state(1, CPU)
+    state = constraint.initial_state(1)
     for _ in range(3 * MAX_REPEATS):
-        state = constraint.advance(state, torch.tensor([close]))
+        state = constraint.advance(state, np.array([close]))
     assert constraint.allowed_tokens(state, 100)[0, close]
 
 
 def test_the_inner_constraint_holds_too() -> None:
     constraint = RepetitionConstraint(VOCABULARY, GrammarConstraint(VOCABULARY))
-    state = constraint.initial_state(2, CPU)
+    state = constraint.initial_state(2)
     allowed = constraint.allowed_tokens(state, 100)
     assert not allowed[:, VOCABULARY.tokens.index("}")].any()
-    state = constraint.advance(state, torch.tensor([LETTERS[0], VOCABULARY.tokens.index("{")]))
+    state = constraint.advance(state, np.array([LETTERS[0], VOCABULARY.tokens.index("{")]))
     ends = constraint.allowed_tokens(state, 100)[:, VOCABULARY.eos]
     assert ends.tolist() == [True, False]
 
 
 def test_a_row_without_another_choice_keeps_its_last_one() -> None:
     class OnlyA:
-        def initial_state(self, batch_size: int, device: torch.device) -> list[torch.Tensor]:
+        def initial_state(self, batch_size: int) -> list[NDArray[Any]]:
             return []
 
-        def allowed_tokens(self, state: list[torch.Tensor], remaining: int) -> torch.Tensor:
-            mask = torch.zeros(1, len(VOCABULARY), dtype=torch.bool)
+        def allowed_tokens(self, state: list[NDArray[Any]], remaining: int) -> NDArray[np.bool_]:
+            mask = np.zeros((1, len(VOCABULARY)), np.bool_)
             mask[0, LETTERS[0]] = True
             return mask
 
-        def advance(self, state: list[torch.Tensor], tokens: torch.Tensor) -> list[torch.Tensor]:
+        def advance(self, state: list[NDArray[Any]], tokens: NDArray[np.int64]) -> list[NDArray[Any]]:
             return []
 
     constraint = RepetitionConstraint(VOCABULARY, OnlyA())

@@ -7,7 +7,7 @@ import pytest
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.models.model import ModelParams, Network
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
-from im2latex.training.dataset import Shape
+from im2latex.types import Shape
 from tests.toy_fixtures import model, network, recipe, values, vocabulary
 
 __all__ = ["checkpoint", "model", "network", "recipe", "values", "vocabulary"]

@@ -16,7 +16,7 @@ from im2latex.inference.inputs import as_inputs, to_pixels
 from im2latex.inference.predictor import Predictor
 from im2latex.types import Prediction
 from tests.images.typed import typed
-from tests.inference.test_predictor import fresh
+from tests.inference.test_predictor import fresh, predictor_of
 
 GREY = typed("a + b", 40)
 COLOURS = np.stack([GREY, 255 - (255 - GREY) // 2, GREY], axis=2)
@@ -42,7 +42,7 @@ def about(prediction: Prediction) -> tuple[str, float]:
 
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
-    return Predictor(fresh(), "cpu")
+    return predictor_of(fresh())
 
 
 KINDS: dict[str, Callable[[Path], object]] = {

@@ -18,8 +18,9 @@ from im2latex.models.model import ModelParams, Network
 from im2latex.rendering.renderer import Rendering
 from im2latex.schemas import HYPOTHESES, PREDICTIONS
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
-from im2latex.training.dataset import InMemoryDataset, Shape
+from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.sampler import BatchParams
+from im2latex.types import Shape
 from tests.fakes import FakeRenderer
 from tests.toy_fixtures import model, network, recipe, shards, values, vocabulary  # noqa: F401  fixtures
 

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
+from im2latex.engines.torch_engine import TorchEngine, choose_device
 from im2latex.errors import ArtifactError, UsageError
-from im2latex.inference.predictor import Predictor, choose_device, load
+from im2latex.inference.predictor import Predictor, load
 from im2latex.models.model import ModelParams, Network
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.training.dataset import Shape
-from im2latex.types import Candidate, Prediction
+from im2latex.types import Candidate, Prediction, Shape
 from tests.images.typed import typed
 from tests.toy_fixtures import SMALL_MODEL
 
@@ -34,6 +34,10 @@ def fresh(seed: int = 0) -> Checkpoint:
     return Checkpoint(network, MODEL, vocabulary, shapes, "a1", {}, {}, {"dpi": 200, "downsample": 2, "padding_px": 8})
 
 
+def predictor_of(checkpoint: Checkpoint) -> Predictor:
+    return Predictor(TorchEngine(checkpoint.network), checkpoint.config)
+
+
 def page(prediction: Prediction) -> NDArray[np.uint8]:
     assert prediction.image is not None
     return prediction.image
@@ -41,7 +45,7 @@ def page(prediction: Prediction) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
-    return Predictor(fresh(), "cpu")
+    return predictor_of(fresh())
 
 
 def test_every_image_has_its_formula_in_order(predictor: Predictor) -> None:
@@ -78,7 +82,7 @@ def test_the_page_has_a_shape_of_the_training(predictor: Predictor) -> None:
 
 def test_an_image_between_the_shapes_is_read_at_its_own_size() -> None:
     checkpoint = fresh()
-    tall = Predictor(
+    tall = predictor_of(
         Checkpoint(
             checkpoint.network,
             MODEL,
@@ -87,8 +91,7 @@ def test_an_image_between_the_shapes_is_read_at_its_own_size() -> None:
             "a1",
             {},
             {},
-        ),
-        "cpu",
+        )
     )
     (found,) = tall.predict([IMAGES[0]])
     assert page(found).shape[0] % 16 == 0
@@ -106,11 +109,12 @@ def test_candidates_differ_and_the_best_comes_first(predictor: Predictor) -> Non
 
 def test_confidence_is_the_mean_probability_of_a_token(predictor: Predictor) -> None:
     (found,) = predictor.predict(IMAGES[:1])
-    network, vocabulary = predictor.checkpoint.network, predictor.checkpoint.vocabulary
+    assert isinstance(predictor.engine, TorchEngine)
+    network, vocabulary = predictor.engine.network, predictor.config.vocabulary
     ids = [vocabulary.tokens.index(token) for token in found.tokens]
     images = torch.from_numpy(page(found))[None, None]
     logits = network(images, torch.tensor([[vocabulary.bos, *ids]])).logits[0].log_softmax(dim=-1)
-    finished = len(ids) < predictor.checkpoint.max_tokens
+    finished = len(ids) < predictor.config.max_tokens
     if finished:
         total = sum(float(row[token]) for row, token in zip(logits, [*ids, vocabulary.eos], strict=True))
         assert found.confidence == pytest.approx(math.exp(total / (len(ids) + 1)), rel=1e-3)
@@ -157,7 +161,7 @@ def test_a_formula_that_reaches_the_greatest_length_is_cut_and_unsure(monkeypatc
 
     monkeypatch.setattr(checkpoint.network.decoder, "step", endless)
     for beam in (1, 3):
-        for prediction in Predictor(checkpoint, "cpu").predict(IMAGES, candidates=beam):
+        for prediction in predictor_of(checkpoint).predict(IMAGES, candidates=beam):
             assert prediction.reason == "cut"
             assert prediction.candidates[0].reason == "cut"
             assert len(prediction.tokens) >= 12

@@ -6,19 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from im2latex.engines.torch_engine import TorchEngine
 from im2latex.errors import ToolError
-from im2latex.images.arrays import Pixels
+from im2latex.images.arrays import Pixels, pad_to_bucket
 from im2latex.inference.candidates import Evidence, FormulaCandidate
 from im2latex.inference.effort import EffortParams
 from im2latex.inference.predictor import Predictor
 from im2latex.inference.refine import Refiner, StyleRenderers
 from im2latex.rendering.renderer import Rendering, RenderParams
 from im2latex.rendering.styles import RenderStyle
-from im2latex.training.collate import pad_to_bucket
 from tests.images.typed import typed
 from tests.inference.test_predictor import fresh
 
 CHECKPOINT = fresh()
+ENGINE = TorchEngine(CHECKPOINT.network)
 CHOOSE = EffortParams(confidence_threshold=2, beam=4, rounds=0, edits=0)
 REPAIR = EffortParams(confidence_threshold=2, beam=4, rounds=3, edits=40)
 
@@ -50,12 +51,15 @@ def candidates(*formulas: str) -> list[FormulaCandidate]:
 
 
 def page(formula: str, em: float = 18) -> Pixels:
-    pixels: Pixels = pad_to_bucket(CHECKPOINT.shapes, typed(formula, em, 4))[0, 0].numpy()
-    return pixels
+    return pad_to_bucket(CHECKPOINT.shapes, typed(formula, em, 4))
+
+
+def refiner(styles: StyleRenderers) -> Refiner:
+    return Refiner(ENGINE, CHECKPOINT.config, styles)
 
 
 def refine(image: Pixels, *formulas: str, effort: EffortParams = CHOOSE) -> list[FormulaCandidate]:
-    return Refiner(CHECKPOINT, TypedStyles()).refine([image], [candidates(*formulas)], effort)[0]
+    return refiner(TypedStyles()).refine([image], [candidates(*formulas)], effort)[0]
 
 
 @pytest.mark.parametrize("em", [18, 30])
@@ -106,14 +110,14 @@ def test_in_an_unknown_style_only_what_looks_alike_is_simpler(monkeypatch: pytes
 
 def test_images_do_not_influence_each_other() -> None:
     pages, formulas = [page("a b"), page("c c b")], [("b b", "a b"), ("c c", "c c b")]
-    together = Refiner(CHECKPOINT, TypedStyles()).refine(pages, [candidates(*several) for several in formulas], REPAIR)
+    together = refiner(TypedStyles()).refine(pages, [candidates(*several) for several in formulas], REPAIR)
     alone = [refine(image, *several, effort=REPAIR) for image, several in zip(pages, formulas, strict=True)]
     assert together == alone
 
 
 def test_nothing_is_rendered_twice() -> None:
     styles = TypedStyles()
-    Refiner(CHECKPOINT, styles).refine([page("a b")], [candidates("a b", "b b", "a a", "c", "a c")], REPAIR)
+    refiner(styles).refine([page("a b")], [candidates("a b", "b b", "a a", "c", "a c")], REPAIR)
     assert len(styles.rendered) == len(set(styles.rendered))
 
 
@@ -122,7 +126,7 @@ def test_without_tex_the_predictor_warns_and_searches_alone(monkeypatch: pytest.
         raise ToolError("pdftex is not installed")
 
     monkeypatch.setattr(StyleRenderers, "check", missing)
-    predictor = Predictor(CHECKPOINT, "cpu")
+    predictor = Predictor(ENGINE, CHECKPOINT.config)
     with pytest.warns(RuntimeWarning, match="pdftex is not installed"):
         found = predictor.predict(page("a b"), effort="best")
     assert found == predictor.predict(page("a b"))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,13 +16,14 @@ from safetensors.torch import load_file, save_file
 from im2latex.config import check
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.decoding.beam import SearchParams, search
+from im2latex.engines.torch_engine import TorchEngine
 from im2latex.errors import ArtifactError
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset, preset_names
 from im2latex.models.weights import load_network, shapes
 from im2latex.training import checkpoint as checkpoints
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.training.dataset import Shape
+from im2latex.types import Shape
 
 HUGE = 10**9
 WEIGHTS, CONTENT = "model.safetensors", "checkpoint.json"
@@ -204,7 +206,7 @@ def test_finite_weights_that_give_no_finite_scores_are_an_error(folder: Path, be
     save_file(weights, folder / WEIGHTS)
     loaded = load_checkpoint(folder)
     with pytest.raises(ArtifactError, match="scores that are not numbers"):
-        search(loaded.network, torch.zeros(2, 1, 16, 32, dtype=torch.uint8), loaded.max_tokens, SearchParams(beam=beam))
+        search(TorchEngine(loaded.network), np.zeros((2, 16, 32), np.uint8), loaded.max_tokens, SearchParams(beam=beam))
 
 
 def test_no_checkpoint_is_one_sentence(folder: Path, tmp_path: Path) -> None:

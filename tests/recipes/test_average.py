@@ -7,7 +7,7 @@ import torch
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.models.model import ModelParams, Network
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.training.dataset import Shape
+from im2latex.types import Shape
 from recipes import average
 from tests.toy_fixtures import LETTERS, model, network, recipe, values, vocabulary
 

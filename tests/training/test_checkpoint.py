@@ -8,7 +8,7 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
 from im2latex.models.model import ModelParams, Network
 from im2latex.training.checkpoint import Ancestor, Checkpoint, load_checkpoint, save_checkpoint
-from im2latex.training.dataset import Shape
+from im2latex.types import Shape
 
 
 @pytest.fixture

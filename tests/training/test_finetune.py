@@ -10,11 +10,12 @@ from im2latex.errors import ParamsError
 from im2latex.models.model import ModelParams, Network
 from im2latex.training.checkpoint import Ancestor, Checkpoint, save_checkpoint
 from im2latex.training.config import TrainParams
-from im2latex.training.dataset import InMemoryDataset, Shape
+from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.engine import TrainingEngine
 from im2latex.training.finetune import load_pretrained, open_pretrained, token_dimensions
 from im2latex.training.optim import OPTIMIZER_STATE
 from im2latex.training.trainer import Trainer
+from im2latex.types import Shape
 from tests.toy_fixtures import LETTERS
 from tests.training.helpers import CPU
 

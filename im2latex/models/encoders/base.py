@@ -7,34 +7,11 @@ To add an encoder, write a module with its `Params` and `Encoder` and add the pa
 """
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from im2latex.config import Params
-
-
-class AxisGeometry(NamedTuple):
-    """Grid cells along one axis of the image, in pixels.
-
-    `offset` is the center of the first cell, where 0 is the center of the first pixel; `stride` the distance from one
-    cell to the next.
-    """
-
-    offset: float
-    stride: float
-
-
-class GridGeometry(NamedTuple):
-    """Grid of an encoder for images of one size: P = `rows` * `columns`, and the position of its cells.
-
-    Only the receptive position of a cell counts, not the context that self-attention or an LSTM adds.
-    """
-
-    rows: int
-    columns: int
-    vertical: AxisGeometry
-    horizontal: AxisGeometry
+from im2latex.types import GridGeometry
 
 
 class EncoderBaseParams(Params):

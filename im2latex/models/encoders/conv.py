@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from im2latex.models.encoders.base import AxisGeometry, Encoder, EncoderBaseParams, GridGeometry, flatten_grid
+from im2latex.models.encoders.base import Encoder, EncoderBaseParams, flatten_grid
 from im2latex.models.transformer_layers import (
     FeedForward,
     MultiHeadAttention,
@@ -15,6 +15,7 @@ from im2latex.models.transformer_layers import (
     sinusoidal_encoding_2d,
     zero_parameters,
 )
+from im2latex.types import AxisGeometry, GridGeometry
 
 _STRIDE = 8
 """Of three convolutions of stride 2."""

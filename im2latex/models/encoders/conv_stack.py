@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from im2latex.config import Params
 from im2latex.errors import InputError
-from im2latex.models.encoders.base import AxisGeometry, Encoder, EncoderBaseParams, GridGeometry, flatten_grid
+from im2latex.models.encoders.base import Encoder, EncoderBaseParams, flatten_grid
 from im2latex.models.transformer_layers import sinusoidal_encoding_2d
+from im2latex.types import AxisGeometry, GridGeometry
 
 Activation = Literal["relu", "tanh", "none"]
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "none": nn.Identity}

@@ -9,9 +9,10 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from im2latex.models.encoders.base import AxisGeometry, Encoder, EncoderBaseParams, GridGeometry, flatten_grid
+from im2latex.models.encoders.base import Encoder, EncoderBaseParams, flatten_grid
 from im2latex.models.encoders.conv_stack import BATCH_NORM_MOMENTUM
 from im2latex.models.transformer_layers import sinusoidal_encoding_2d
+from im2latex.types import AxisGeometry, GridGeometry
 
 
 class ResnetEncoderParams(EncoderBaseParams):

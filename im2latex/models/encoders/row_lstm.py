@@ -9,8 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from im2latex.models.encoders.base import Encoder, EncoderBaseParams, GridGeometry, flatten_grid
+from im2latex.models.encoders.base import Encoder, EncoderBaseParams, flatten_grid
 from im2latex.models.encoders.conv_stack import ConvLayers, ConvStack, stack_geometry
+from im2latex.types import GridGeometry
 
 
 class RowLstmEncoderParams(EncoderBaseParams):
