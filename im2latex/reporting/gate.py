@@ -80,8 +80,18 @@ def gate(
 ) -> GateResult:
     """Check the named scores, or the primary metrics, and, with `ledger`, the share of records that each stage kept.
 
-    Raises `UsageError` for a score that the base does not have.
+    Raises `UsageError` for a score that the base does not have, and where the two cannot be compared: a run was not
+    evaluated, or they are of different corpora.
     """
+    for run in (base, now):
+        if run.run.n is None:
+            where = "this run" if run is now else run.name
+            raise UsageError(f"{where} was not evaluated since its data or model changed; run `dvc repro evaluate`")
+    if base.corpus and now.corpus and base.corpus != now.corpus:
+        raise UsageError(
+            f"the corpora differ: {base.corpus} in {base.name}, {now.corpus} in this run; scores of different corpora "
+            "cannot be compared: name a base with the same corpus, as in `im2latex gate COMMIT`"
+        )
     for name in names:
         if name not in base.run.scores:
             raise UsageError(f"--score {name}: {base.name} has no such score; it has {', '.join(base.run.scores)}")

@@ -7,6 +7,8 @@ reads  a project, commit or experiment      reports/metrics.json, params.yaml an
        a .parquet file                      schemas.SCORES, or schemas.PREDICTIONS, which are scored here
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +75,16 @@ class RunData:
         return found
 
     @property
+    def corpus(self) -> str | None:
+        """Name and hash of the raw dataset; None where the run has no manifest of it."""
+        text = self.files.text("reports/manifest/normalize.json")
+        entries = parse_json(text, "reports/manifest/normalize.json").get("raw_dataset") if text else None
+        if not entries:
+            return None
+        digest = hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
+        return f"{self.run.params.get('dataset', 'the corpus')} ({digest[:12]})"
+
+    @property
     def budget_note(self) -> str | None:
         """Reason for the end of a training run that had no budget in samples."""
         text = self.files.text("reports/manifest/train.json")
@@ -112,7 +124,14 @@ def read_run_data(name: str, split: str, score: ScorePredictions) -> RunData:
     if run is None:
         raise InputError(f"{name}: has no scores: neither metrics.json nor a checkpoint.json with its log.jsonl")
     if run.n is None:
-        return RunData(name, run, files, split, None, f"{name}: the model was not evaluated, so there are no samples")
+        return RunData(
+            name,
+            run,
+            files,
+            split,
+            None,
+            f"{name}: the model was not evaluated since its data or training changed, so there are no samples",
+        )
     file = files.open(SAMPLES)
     if file is None:
         return RunData(name, run, files, split, None, f"{name}: {SAMPLES} is missing; {files.remedy('evaluate')}")

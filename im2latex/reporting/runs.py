@@ -36,6 +36,11 @@ WORKSPACE = "workspace"
 VALIDATION = "val_"
 """Prefix of the names of scores on the validation subset."""
 
+RESOLVED_STAGES = ("bucket", "train")
+"""Stages with presets: their manifests have the values that the presets stand for."""
+
+_MISSING = object()
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -87,29 +92,62 @@ def _read_revision(row: Mapping[str, Any]) -> RunSummary | None:
 
 
 def read_run(name: str, read: ReadText) -> RunSummary | None:
-    """Read a run from the files that exist; None where it has no scores."""
+    """Read a run from the files that exist; None where it has no scores and never had.
+
+    Scores of stages that have not run since their inputs changed are those of another model, and are left out.
+    """
     checkpoint = _json(read, "checkpoint.json") or _json(read, "data/train/checkpoint.json") or {}
-    metrics = _json(read, "reports/metrics.json") or _json(read, "metrics.json")
-    if metrics is not None and _is_stale(read("dvc.lock")):
-        metrics = _json(read, "reports/train/metrics.json") or {}
-    if metrics is None:
-        metrics = _last_validation(read("log.jsonl")) if checkpoint else {}
-    scores = {key: metrics[key] for key in metrics if key in METRICS or key.startswith(VALIDATION)}
-    if not scores:
-        return None
-    counts = checkpoint.get("counts") or (_json(read, "reports/manifest/train.json") or {}).get("counts", {})
-    intervals = {key: (low, high) for key, (low, high) in metrics.get("intervals", {}).items() if key in scores}
     text = read("params.yaml")
-    params = yaml.safe_load(text) if text else _checkpoint_params(checkpoint)
-    return RunSummary(name, metrics.get("n"), counts.get("samples"), scores, intervals, dict(_flat(params)))
+    params = (yaml.safe_load(text) or {}) if text else _checkpoint_params(checkpoint)
+    stale = stale_stages(read("dvc.lock"), params)
+    not_evaluated = bool(stale & {"predict", "evaluate"})
+    metrics = _json(read, "reports/metrics.json") or _json(read, "metrics.json")
+    if metrics is None and checkpoint:
+        metrics = _last_validation(read("log.jsonl"))
+    elif metrics is not None and not_evaluated:
+        metrics = {} if "train" in stale else _json(read, "reports/train/metrics.json") or {}
+    scores = {key: value for key, value in (metrics or {}).items() if key in METRICS or key.startswith(VALIDATION)}
+    if not scores and not not_evaluated:
+        return None
+    manifests = {stage: {} if stage in stale else _manifest(read, stage) for stage in RESOLVED_STAGES}
+    counts = checkpoint.get("counts") or manifests["train"].get("counts", {})
+    intervals = {key: (low, high) for key, (low, high) in (metrics or {}).get("intervals", {}).items() if key in scores}
+    resolved = {stage: manifest["params"] for stage, manifest in manifests.items() if manifest.get("params")}
+    return RunSummary(
+        name, (metrics or {}).get("n"), counts.get("samples"), scores, intervals, dict(_flat({**params, **resolved}))
+    )
 
 
-def _is_stale(lock: str | None) -> bool:
-    """Whether the model was trained again since metrics.json was written: an experiment may stop after `train`."""
-    stages = yaml.safe_load(lock)["stages"] if lock else {}
-    made = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", ())}
-    taken = [dep for name in ("predict", "evaluate") for dep in stages.get(name, {}).get("deps", ())]
-    return any(made.get(dep["path"], dep["md5"]) != dep["md5"] for dep in taken)
+def stale_stages(lock: str | None, params: Mapping[str, Any]) -> set[str]:
+    """Stages of a dvc.lock that have not run since an input or a parameter changed, as where an experiment stops early.
+
+    A stage that needs an output of such a stage is one, too.
+    """
+    stages: dict[str, Any] = yaml.safe_load(lock)["stages"] if lock else {}
+    made = {out["path"]: (name, out["md5"]) for name, stage in stages.items() for out in stage.get("outs", ())}
+    found: set[str] = set()
+    for _ in stages:  # until no other stage follows from those found
+        for name, stage in stages.items():
+            inputs = [(made[dep["path"]], dep["md5"]) for dep in stage.get("deps", ()) if dep["path"] in made]
+            used = stage.get("params", {}).get("params.yaml", {})
+            if any(maker in found or digest != md5 for (maker, digest), md5 in inputs) or any(
+                _at(params, path) not in (value, _MISSING) for path, value in used.items()
+            ):
+                found.add(name)
+    return found
+
+
+def _at(values: Any, path: str) -> Any:
+    """The value at a dotted path; `_MISSING` where there is none."""
+    for key in path.split("."):
+        if not isinstance(values, Mapping) or key not in values:
+            return _MISSING
+        values = values[key]
+    return values
+
+
+def _manifest(read: ReadText, stage: str) -> dict[str, Any]:
+    return _json(read, f"reports/manifest/{stage}.json") or {}
 
 
 def _json(read: ReadText, name: str) -> dict[str, Any] | None:

@@ -108,6 +108,22 @@ def test_the_ledger_is_watched_where_asked(base: Path, tmp_path: Path) -> None:
     assert failed(gated(base, now, ledger=0.2)) == ["kept by filter"]
 
 
+def test_a_run_that_was_not_evaluated_or_has_another_corpus_is_not_compared(base: Path, tmp_path: Path) -> None:
+    now = write_project(tmp_path / "now", predictions(FEW))
+    for folder, digest in ((base, "1"), (now, "2")):
+        write_json(folder / "reports/manifest/normalize.json", {"raw_dataset": {"formulas.txt": {"sha256": digest}}})
+    with pytest.raises(UsageError, match="the corpora differ: .* in this run; .* name a base") as refused:
+        gated(base, now)
+    assert refused.value.exit_code == 2
+    stages = {
+        "bucket": {"outs": [{"path": "data/bucket", "md5": "new"}]},
+        "evaluate": {"deps": [{"path": "data/bucket", "md5": "old"}]},
+    }
+    write_json(now / "dvc.lock", {"stages": stages})
+    with pytest.raises(UsageError, match="this run was not evaluated .* `dvc repro evaluate`"):
+        gated(base, now)
+
+
 def test_wrong_usage(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="--score speed: .*base has no such score; it has image_exact, exact"):
         gated(base, base, "speed")

@@ -119,6 +119,47 @@ def test_scores_of_an_older_model_are_not_those_of_the_run(tmp_path: Path) -> No
         assert set(read_folder(tmp_path).scores) == scores
 
 
+@pytest.mark.parametrize(
+    ("bucketed", "seed", "scores", "samples"),
+    [
+        ("old", 1, {"bleu", "cer"}, 37_000),
+        ("new", 1, set(), None),  # stopped at `bucket`: both other stages have the model of before
+        ("old", 2, set(), None),  # a parameter of `train` changed
+    ],
+)
+def test_a_run_that_stopped_early_has_no_scores_of_another_model(
+    tmp_path: Path, bucketed: str, seed: int, scores: set[str], samples: int | None
+) -> None:
+    write_project(tmp_path, 0.7, {"train": {"seed": seed}})
+    (tmp_path / "reports" / "train").mkdir()
+    (tmp_path / "reports" / "train" / "metrics.json").write_text('{"val_exact": 0.25}')
+    stages = {
+        "bucket": {"outs": [{"path": "data/bucket", "md5": bucketed}]},
+        "train": {
+            "deps": [{"path": "data/bucket", "md5": "old"}],
+            "params": {"params.yaml": {"train.seed": 1}},
+            "outs": [{"path": "data/train", "md5": "a"}],
+        },
+        "predict": {
+            "deps": [{"path": "data/train", "md5": "a"}],
+            "outs": [{"path": "data/predict", "md5": "b"}],
+        },
+        "evaluate": {"deps": [{"path": "data/predict", "md5": "b"}]},
+    }
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": stages}))
+    run = read_folder(tmp_path)
+    assert (set(run.scores), run.samples) == (scores, samples)
+    assert run.params["train.seed"] == seed
+    assert len(printed([run])) == 2
+
+
+def test_parameters_inside_presets_are_those_of_the_manifest(tmp_path: Path) -> None:
+    write_project(tmp_path, 0.7, {"train": {"preset": "small", "model": {}}})
+    content = {"counts": {"samples": 9}, "params": {"preset": "small", "model": {"decoder": {"layers": 2}}}}
+    (tmp_path / "reports" / "manifest" / "train.json").write_text(json.dumps(content))
+    assert read_folder(tmp_path).params == {"train.preset": "small", "train.model.decoder.layers": 2}
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no run"):
         read_folder(tmp_path)
