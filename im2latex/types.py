@@ -75,6 +75,9 @@ class BadRow:
 CUT, LOOP, UNSURE = "cut", "loop", "unsure"
 """The `reason` of a formula that is only a beginning, since the model reached its maximum length before the end; of one
 that is more likely wrong than right and repeats a few tokens; and of any other that is more likely wrong than right."""
+SEVERAL_FORMULAS, TEXT, NO_FORMULA = "several_formulas", "text", "no_formula"
+"""The `reason` of a doubtful formula where the image explains the doubt: it shows formulas one below the other, lines
+of text, or a picture."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -129,9 +132,12 @@ class Prediction:
             attention on each part of `image`.
         seconds: Time spent on this image, its share of its batch included.
         error: Why the image cannot be used: `error.reason` is a fixed name such as `"blank"`, `str(error)` a sentence.
-        reason: Why `latex` is doubtful, as for a `Candidate`; None where it is not.
+        reason: Why `latex` is doubtful, as for a `Candidate`, or `"several_formulas"`, `"text"` or `"no_formula"` where
+            the image explains it; None where it is not.
         tokens: The tokens of the formula as the model writes them, as for a `Candidate`; joined by spaces they are what
             `im2latex.score` compares.
+        boxes: Where a doubtful image shows formulas one below the other, or text around them: the box (top, bottom,
+            left, right) of each in pixels of the original image, to crop it and predict each.
 
     """
 
@@ -144,6 +150,7 @@ class Prediction:
     error: ImageError | None = field(default=None, compare=False)
     reason: str | None = None
     tokens: list[str] = field(default_factory=list)
+    boxes: list[tuple[int, int, int, int]] = field(default_factory=list, compare=False)
 
     def __repr__(self) -> str:
         """Short form without arrays and defaults."""

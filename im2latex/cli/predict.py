@@ -30,6 +30,9 @@ _REASONS = {
     "cut": "the formula is longer than the model writes; this is its beginning",
     "loop": "the model repeats itself; the formula is probably wrong",
     "unsure": "the formula is probably not quite right",
+    "several_formulas": "the image shows several formulas; crop one",
+    "text": "the image shows text; crop a formula",
+    "no_formula": "the image probably shows no formula",
 }
 """Warnings by the reason of a prediction."""
 
@@ -159,4 +162,5 @@ def _as_json(name: str, prediction: Prediction) -> str:
         answer |= {"latex": prediction.latex, "confidence": round(prediction.confidence, 4)}
         answer |= {"tokens": prediction.tokens, "candidates": several, "seconds": round(prediction.seconds, 4)}
     answer |= {"reason": error.reason if error else prediction.reason, "detail": error and error.detail}
+    answer |= {"boxes": prediction.boxes}
     return json.dumps(answer, ensure_ascii=False)

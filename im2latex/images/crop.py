@@ -47,6 +47,15 @@ _PAPER_INK = 0.05
 
 def crop_ink(ink: Ink) -> Ink | None:
     """The formula's ink (h, w) with the soft edges of its strokes, or None where there is none."""
+    located = locate_ink(ink)
+    if located is None:
+        return None
+    cleaned, (top, bottom, left, right) = located
+    return cleaned[top:bottom, left:right]
+
+
+def locate_ink(ink: Ink) -> tuple[Ink, BoundingBox] | None:
+    """The ink without specks, edges and frame, and the box of the rest; None where there is none."""
     ink = _remove_edges(ink)
     unit = stroke_width(ink)
     parts, count = ndimage.label(ink > INK, np.ones((3, 3), np.uint8))
@@ -62,13 +71,21 @@ def crop_ink(ink: Ink) -> Ink | None:
         ink = np.where(removed & ~np.concatenate([[False], kept])[parts], np.float32(0), ink)
     top, bottom, left, right = _bounding_box(boxes[kept])
     soft = max(1, round(unit / 3))
-    return trim(ink[max(0, top - soft) : bottom + soft, max(0, left - soft) : right + soft])
+    top, left = max(0, top - soft), max(0, left - soft)
+    above, below, before, after = ink_box(ink[top : bottom + soft, left : right + soft])
+    return ink, (top + above, top + below, left + before, left + after)
 
 
 def trim(ink: Ink) -> Ink:
     """Remove empty rows and columns at the sides."""
-    rows, columns = (np.flatnonzero((ink > _PAPER_INK).any(axis=axis)) for axis in (1, 0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    top, bottom, left, right = ink_box(ink)
+    return ink[top:bottom, left:right]
+
+
+def ink_box(ink: Ink, threshold: float = _PAPER_INK) -> BoundingBox:
+    """The bounding box (top, bottom, left, right) of all pixels with more than `threshold` of full ink."""
+    rows, columns = (np.flatnonzero((ink > threshold).any(axis=axis)) for axis in (1, 0))
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
 def stroke_width(ink: Ink) -> float:

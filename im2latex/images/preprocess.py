@@ -12,10 +12,10 @@ from PIL import Image
 
 from im2latex.errors import ImageError
 from im2latex.images.arrays import PAPER, Pixels, pad
-from im2latex.images.crop import crop_ink
+from im2latex.images.crop import locate_ink
 from im2latex.images.deskew import deskew
 from im2latex.images.font_size import estimate_font_size
-from im2latex.images.foreground import Ink, estimate_ink
+from im2latex.images.foreground import BoundingBox, Ink, estimate_ink
 
 POINTS_PER_INCH = 72.27
 
@@ -43,10 +43,21 @@ class InputImageSpec:
 
 @dataclass(frozen=True, slots=True)
 class PreprocessedImage:
-    """A grayscale image (h, w), 255 paper, and the factor by which the original was resized."""
+    """A grayscale image (h, w), 255 paper, and where it was in the original.
+
+    `factor` is that of the resizing, `center` the position (y, x) of its center in the original.
+    """
 
     pixels: Pixels
     factor: float
+    center: tuple[float, float]
+
+    def to_original(self, box: BoundingBox) -> BoundingBox:
+        """Convert a box (top, bottom, left, right) to pixels of the original; the rotation is ignored."""
+        (height, width), (y, x) = self.pixels.shape, self.center
+        top, bottom = (round(y + (edge - height / 2) / self.factor) for edge in box[:2])
+        left, right = (round(x + (edge - width / 2) / self.factor) for edge in box[2:])
+        return max(0, top), bottom, max(0, left), right
 
 
 def preprocess(pixels: NDArray[np.uint8], spec: InputImageSpec) -> PreprocessedImage:
@@ -55,12 +66,13 @@ def preprocess(pixels: NDArray[np.uint8], spec: InputImageSpec) -> PreprocessedI
     Raises `ImageError`: blank, or too_large.
     """
     pixels, halved = _halve_large(pixels)
-    ink = crop_ink(estimate_ink(pixels)) if pixels.size else None
-    if ink is None:
+    located = locate_ink(estimate_ink(pixels)) if pixels.size else None
+    if located is None:
         raise ImageError("blank", "there is no ink on the image; give one that shows a formula")
-    ink = deskew(ink)
-    drawn = resize_ink(ink, spec.em / estimate_font_size(ink).em, spec)
-    return PreprocessedImage(drawn.pixels, drawn.factor / halved)
+    ink, (top, bottom, left, right) = located
+    ink = deskew(ink[top:bottom, left:right])
+    drawn, factor = resize_ink(ink, spec.em / estimate_font_size(ink).em, spec)
+    return PreprocessedImage(drawn, factor / halved, ((top + bottom) * halved / 2, (left + right) * halved / 2))
 
 
 def _halve_large(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
@@ -71,8 +83,11 @@ def _halve_large(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     return (pixels if divisor == 1 else np.asarray(Image.fromarray(pixels).reduce(divisor))), divisor
 
 
-def resize_ink(ink: Ink, factor: float, spec: InputImageSpec) -> PreprocessedImage:
-    """Draw cropped ink (h, w) `factor` times as large on white paper; raises `ImageError`: too_large."""
+def resize_ink(ink: Ink, factor: float, spec: InputImageSpec) -> tuple[Pixels, float]:
+    """Draw cropped ink (h, w) on white paper, about `factor` times as large, and return that factor too.
+
+    Raises `ImageError`: too_large.
+    """
     if UNCHANGED_FACTORS[0] < factor < UNCHANGED_FACTORS[1]:
         factor = 1.0
     height, width = ink.shape
@@ -91,4 +106,4 @@ def resize_ink(ink: Ink, factor: float, spec: InputImageSpec) -> PreprocessedIma
         resample = Image.Resampling.HAMMING if factor < 1 else Image.Resampling.BILINEAR
         ink = np.asarray(Image.fromarray(ink).resize(size, resample))
     drawn = np.rint(PAPER * (1 - ink)).clip(0, PAPER).astype(np.uint8)
-    return PreprocessedImage(pad(drawn, spec.padding), factor)
+    return pad(drawn, spec.padding), factor

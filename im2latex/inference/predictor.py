@@ -24,7 +24,8 @@ from im2latex.engines.config import InferenceConfig
 from im2latex.errors import ArtifactError, ImageError, ToolError
 from im2latex.extras import install_hint
 from im2latex.images.arrays import ImageParams, Pixels, pad_to_bucket
-from im2latex.images.preprocess import POINTS_PER_INCH, InputImageSpec, preprocess
+from im2latex.images.layout import Layout, analyze_layout
+from im2latex.images.preprocess import POINTS_PER_INCH, InputImageSpec, PreprocessedImage, preprocess
 from im2latex.inference.attention_maps import attention_maps
 from im2latex.inference.candidates import Evidence, FormulaCandidate
 from im2latex.inference.confidence import ConfidenceModel, load_confidence_model
@@ -33,7 +34,7 @@ from im2latex.inference.engine_choice import load_engine
 from im2latex.inference.inputs import ImageInput, as_inputs, to_pixels
 from im2latex.io.manifest import RELEASED
 from im2latex.latex.pretty import pretty
-from im2latex.types import CUT, LOOP, UNSURE, Candidate, Prediction
+from im2latex.types import CUT, LOOP, NO_FORMULA, UNSURE, Candidate, Prediction
 
 if TYPE_CHECKING:
     from im2latex.decoding.greedy import Hypothesis
@@ -44,6 +45,8 @@ MAX_BATCH_PIXELS = 1_000_000
 """Size of a batch; changes speed and memory, not results."""
 UNSURE_BELOW = 0.5
 """Confidence below which a formula is more likely wrong than right."""
+NO_FORMULA_BELOW = 0.02
+"""Confidence below which an image is called a picture if it looks like one; short bold formulas look like one too."""
 _FONT_SIZE_PT = 12
 _DPI = 200
 
@@ -178,16 +181,17 @@ class Predictor:
         attention: bool,
     ) -> list[Prediction]:
         predictions: list[Prediction] = []
+        images: dict[int, PreprocessedImage] = {}
         pages: dict[int, Pixels] = {}
         for index, item in enumerate(inputs):
             started = time.perf_counter()
             try:
-                page = self._page(to_pixels(item))
+                images[index] = preprocess(to_pixels(item), self.input_spec)
             except ImageError as error:
                 predictions.append(Prediction(error=error))
             else:
-                pages[index] = page
-                predictions.append(Prediction(image=page, seconds=time.perf_counter() - started))
+                pages[index] = self._page(images[index])
+                predictions.append(Prediction(image=pages[index], seconds=time.perf_counter() - started))
         started = time.perf_counter()
         if problem := self.unavailable_reason(effort):
             warnings.warn(f"{problem}; the result is that of effort='fast'", RuntimeWarning, stacklevel=3)
@@ -201,6 +205,7 @@ class Predictor:
                 for one, confidence in zip(several[:candidates], confidences, strict=False)
             ]
             best = scored[0]
+            layout = Layout() if best.reason is None else _layout(images[index], best.confidence)
             maps = self._attention(pages[index], several[0].tokens) if attention else None
             predictions[index] = Prediction(
                 best.latex,
@@ -209,14 +214,15 @@ class Predictor:
                 pages[index],
                 maps,
                 seconds=predictions[index].seconds + seconds,
-                reason=best.reason,
+                reason=layout.reason or best.reason,
                 tokens=best.tokens,
+                boxes=[images[index].to_original(box) for box in layout.boxes],
             )
         return predictions
 
-    def _page(self, pixels: NDArray[np.uint8]) -> Pixels:
-        """The preprocessed image in the middle of the smallest page (H, W) of the shapes of the checkpoint."""
-        return pad_to_bucket(self.config.shapes, preprocess(pixels, self.input_spec).pixels)
+    def _page(self, image: PreprocessedImage) -> Pixels:
+        """The image in the middle of the smallest page (H, W) of the shapes of the checkpoint."""
+        return pad_to_bucket(self.config.shapes, image.pixels)
 
     def find_candidates(
         self, images: Sequence[Pixels], beam: int = 1, effort: EffortParams = EFFORT_PARAMS["fast"]
@@ -227,7 +233,7 @@ class Predictor:
         """
         if effort.beam > 1 and (problem := self.unavailable_reason("best")):
             raise ToolError(problem)
-        pages = {index: self._page(image) for index, image in enumerate(images)}
+        pages = {index: self._page(preprocess(image, self.input_spec)) for index, image in enumerate(images)}
         found = self._candidates_of(pages, _search_params(beam), True, effort)
         return [found[index] for index in pages]
 
@@ -339,6 +345,12 @@ def load(checkpoint: str | os.PathLike[str] | None = None, *, device: str = "aut
     folder = RELEASED if checkpoint is None else Path(checkpoint)
     engine, config = load_engine(folder, device)
     return Predictor(engine, config, load_confidence_model(folder))
+
+
+def _layout(image: PreprocessedImage, confidence: float) -> Layout:
+    """What the image of a doubtful formula may show instead."""
+    layout = analyze_layout(image.pixels)
+    return Layout() if layout.reason == NO_FORMULA and confidence >= NO_FORMULA_BELOW else layout
 
 
 def _mean_probability(candidate: FormulaCandidate) -> float:

@@ -43,7 +43,14 @@ class PredictionResponse(BaseModel):
     )
     latex: str = Field(description="the best candidate as LaTeX to paste")
     confidence: float = Field(description="that of the best candidate, 0 to 1")
-    reason: str | None = Field(default=None, description="that of the best candidate")
+    reason: str | None = Field(
+        default=None,
+        description="that of the best candidate; `several_formulas`, `text`, `no_formula` where the image shows that",
+    )
+    boxes: list[tuple[int, int, int, int]] = Field(
+        default=[],
+        description="top, bottom, left and right, in pixels of the image that was sent, of each of several formulas",
+    )
     candidates: list[CandidateResponse] = Field(description="most probable formulas, the best first")
     tokens: list[str] = Field(description="the tokens of the best candidate, one for each attention map")
     image: str = Field(description="data URL of a PNG: the image as the model saw it")

@@ -163,6 +163,7 @@ def _response(prediction: Prediction, seconds: float) -> PredictionResponse:
         latex=prediction.latex,
         confidence=prediction.confidence,
         reason=prediction.reason,
+        boxes=prediction.boxes,
         candidates=[
             CandidateResponse(latex=one.latex, confidence=one.confidence, reason=one.reason, tokens=one.tokens)
             for one in prediction.candidates

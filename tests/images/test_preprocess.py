@@ -17,7 +17,7 @@ def canonical() -> np.ndarray:
     """An image of the size that is wanted, by the estimate itself, with the padding that is wanted."""
     ink = crop_ink(estimate_ink(typed()))
     assert ink is not None
-    return resize_ink(ink, TARGET.em / estimate_font_size(ink).em, TARGET).pixels
+    return resize_ink(ink, TARGET.em / estimate_font_size(ink).em, TARGET)[0]
 
 
 CANONICAL = canonical()
@@ -40,15 +40,15 @@ def test_an_image_as_in_training_stays_as_it_is() -> None:
 def test_only_what_is_much_too_small_is_enlarged() -> None:
     ink = crop_ink(estimate_ink(typed()))
     assert ink is not None
-    assert resize_ink(ink, 1.35, TARGET).factor == 1
-    assert resize_ink(ink, 1.5, TARGET).factor == 1.5
+    assert resize_ink(ink, 1.35, TARGET)[1] == 1
+    assert resize_ink(ink, 1.5, TARGET)[1] == 1.5
 
 
 def test_an_image_that_fits_as_it_is_is_not_refused() -> None:
     ink = crop_ink(estimate_ink(typed()))
     assert ink is not None
     page = InputImageSpec(em=16.6, padding=0, height=ink.shape[0], width=ink.shape[1])
-    assert resize_ink(ink, 1.35, page).factor == 1
+    assert resize_ink(ink, 1.35, page)[1] == 1
 
 
 def test_light_ink_on_dark_is_the_same() -> None:
