@@ -99,6 +99,7 @@ def _setting(setting: str) -> str | None:
 OPTIONS = {option for command in COMMANDS.values() for part in command.params for option in part.opts}
 OPTIONS |= {option for command in COMMANDS.values() for part in command.params for option in part.secondary_opts}
 FOREIGN = {
+    "--local-addr",
     "--set-resources",
     "--slurm-no-account",
     "--strict",
