@@ -38,6 +38,7 @@ _BOLD = frozenset([r"\mathbf", r"\boldsymbol", r"\bm", r"\pmb"])
 
 Name = Annotated[str, typer.Argument(help="name of the result, as in benchmarks/results/effort-NAME.json")]
 Count = Annotated[int | None, typer.Option("-n", "--count", min=1, help="images drawn by seed; default: all")]
+Efforts = Annotated[list[str] | None, typer.Option("--effort", help="which efforts; default: all")]
 Folder = Annotated[Path, typer.Option("--checkpoint", help="checkpoint folder")]
 
 _Item = TypeVar("_Item")
@@ -46,7 +47,7 @@ app = typer.Typer(help=__doc__, add_completion=False)
 
 
 @app.command()
-def labels(file: Path, name: Name, count: Count = None, checkpoint: Folder = RELEASED) -> None:
+def labels(file: Path, name: Name, count: Count = None, effort: Efforts = None, checkpoint: Folder = RELEASED) -> None:
     """Predict rendered labels."""
     chosen = _sample(file.read_text(encoding="utf-8").splitlines(), count)
     renderings = ParallelRenderer(TexRenderer()).render(chosen)
@@ -55,14 +56,14 @@ def labels(file: Path, name: Name, count: Count = None, checkpoint: Folder = REL
         for label, rendering in zip(chosen, renderings, strict=True)
         if rendering.pixels is not None
     ]
-    _evaluate(name, pairs, load(checkpoint))
+    _evaluate(name, pairs, effort, load(checkpoint))
 
 
 @app.command()
-def images(file: Path, name: Name, count: Count = None, checkpoint: Folder = RELEASED) -> None:
+def images(file: Path, name: Name, count: Count = None, effort: Efforts = None, checkpoint: Folder = RELEASED) -> None:
     """Predict images of any kind."""
     items = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    _evaluate(name, [*_normalized(_sample(items, count), file.parent)], load(checkpoint))
+    _evaluate(name, [*_normalized(_sample(items, count), file.parent)], effort, load(checkpoint))
 
 
 def _normalized(items: Sequence[Mapping[str, str]], folder: Path) -> Iterator[tuple[str, ImageInput]]:
@@ -78,18 +79,21 @@ def _sample(items: Sequence[_Item], count: int | None) -> list[_Item]:
     return [*items] if count is None else random.Random(0).sample(items, min(count, len(items)))
 
 
-def _evaluate(name: str, pairs: Sequence[tuple[str, ImageInput]], predictor: Predictor) -> None:
+def _evaluate(
+    name: str, pairs: Sequence[tuple[str, ImageInput]], efforts: Sequence[str] | None, predictor: Predictor
+) -> None:
+    chosen = [effort for effort in EFFORTS if efforts is None or effort in efforts]
     torch.set_num_threads(1)
     references, inputs = [label for label, _ in pairs], [image for _, image in pairs]
-    predictor.predict(inputs[:1], effort="best")  # warm-up: formats, tables
-    efforts: dict[Effort, dict[str, object]] = {}
-    for effort in EFFORTS:
+    predictor.predict(inputs[:1], effort=chosen[-1])  # warm-up: formats, tables
+    measured: dict[Effort, dict[str, object]] = {}
+    for effort in chosen:
         started = cpu_seconds()
         predictions = predictor.predict(inputs, effort=effort)
         seconds = (cpu_seconds() - started) / len(pairs)
-        efforts[effort] = {**_scores(references, predictions), "cpu_seconds_per_image": round(seconds, 3)}
-        typer.echo(f"{name}, {effort}: {efforts[effort]}")
-    save(f"effort-{name}", {"images": len(pairs), "efforts": efforts})
+        measured[effort] = {**_scores(references, predictions), "cpu_seconds_per_image": round(seconds, 3)}
+        typer.echo(f"{name}, {effort}: {measured[effort]}")
+    save(f"effort-{name}", {"images": len(pairs), "efforts": measured})
 
 
 def _scores(references: Sequence[str], predictions: Sequence[Prediction]) -> dict[str, object]:
