@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from im2latex.dataset.sharded_dataset import Sample, ShardedDataset, open_dataset, write_dataset
     from im2latex.errors import ArtifactError, Im2LatexError, ImageError, InputError, LatexError, ToolError
     from im2latex.inference.predictor import Predictor, load
+    from im2latex.latex.formats import format_formula
     from im2latex.latex.normalizer import Normalizer, NormalizerParams, normalize
     from im2latex.metrics.score_formulas import score
     from im2latex.rendering.renderer import Rendering, RenderParams, TexRenderer, render
@@ -26,6 +27,7 @@ _NAMES = {
     "im2latex.dataset.sharded_dataset": ("Sample", "ShardedDataset", "open_dataset", "write_dataset"),
     "im2latex.errors": ("ArtifactError", "Im2LatexError", "ImageError", "InputError", "LatexError", "ToolError"),
     "im2latex.inference.predictor": ("Predictor", "load"),
+    "im2latex.latex.formats": ("format_formula",),
     "im2latex.latex.normalizer": ("Normalizer", "NormalizerParams", "normalize"),
     "im2latex.metrics.score_formulas": ("score",),
     "im2latex.rendering.renderer": ("RenderParams", "Rendering", "TexRenderer", "render"),
@@ -52,6 +54,7 @@ __all__ = [
     "TexRenderer",
     "ToolError",
     "__version__",
+    "format_formula",
     "load",
     "normalize",
     "open_dataset",

@@ -15,7 +15,7 @@ import yaml
 from docs.generate.numbers.tables import ROOT
 from docs.generate.parameters import cell, params
 from docs.generate.reasons import reasons
-from im2latex.cli.options import argument_usage
+from im2latex.cli.commands import argument_usage
 
 # Command line
 
@@ -36,7 +36,7 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 
 def cli() -> str:
-    """Usage, arguments and options of every command."""
+    """Summary, arguments, options and examples of every command."""
     parts = []
     for name, command in commands():
         parts.append(f"## `{name}`\n\n{inspect.cleandoc(command.help or '')}\n")
@@ -49,6 +49,8 @@ def cli() -> str:
             rows.append(f"| `{spelled}` | {_default(parameter)} | {cell(parameter.help or '')} |")
         if len(rows) > 2:
             parts.append("\n".join(rows) + "\n")
+        if command.examples:
+            parts.append("\n".join(["```console", *(f"$ {line}" for line in command.examples), "```"]) + "\n")
     return "\n".join(parts)
 
 
@@ -79,7 +81,7 @@ def renamed_keys() -> str:
 
 def renamed_commands() -> str:
     """Old commands and options and their present names."""
-    from im2latex.cli.options import RENAMED_COMMANDS, RENAMED_OPTIONS
+    from im2latex.cli.commands import RENAMED_COMMANDS, RENAMED_OPTIONS
 
     full = {name.split()[-1]: name for name, _ in commands()}
     rows = [f"| `im2latex {old}` | `im2latex {new}` |" for old, new in RENAMED_COMMANDS.items()]

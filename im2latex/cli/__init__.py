@@ -12,16 +12,30 @@ import typer
 
 from im2latex import __version__
 from im2latex.cli import compare, formulas, inspect, predict, serve, vocab
-from im2latex.cli.options import CommandWithRenames, GroupWithRenames
+from im2latex.cli.commands import Command, Group
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
-from im2latex.extras import install_hint
+
+COMMANDS = {
+    "Read images": (predict.predict, serve.serve),
+    "Prepare formulas": (
+        formulas.download,
+        formulas.extract,
+        formulas.generate,
+        formulas.normalize,
+        formulas.render,
+        formulas.audit,
+    ),
+    "Score and compare": (compare.score, compare.evaluate, compare.runs, compare.compare, compare.gate),
+    "Look into a project": (inspect.inspect, inspect.params, inspect.verify, inspect.doctor),
+}
+"""The commands by the section of the help that lists them."""
 
 app = typer.Typer(
-    cls=GroupWithRenames,
-    help="Images of formulas to LaTeX: a reproducible data pipeline, models and scores.",
+    cls=Group,
+    help="Convert formula images to LaTeX; build datasets of formulas, train models and score them.",
+    epilog="`im2latex predict formula.png` reads an image; `im2latex COMMAND --help` shows examples of a command.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -36,33 +50,16 @@ def _print_version(value: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Options of `im2latex` before the command."""
 
 
-for command in (
-    formulas.generate,
-    formulas.download,
-    formulas.extract,
-    formulas.normalize,
-    formulas.render,
-    formulas.audit,
-    predict.predict,
-    compare.score,
-    compare.evaluate,
-    compare.runs,
-    compare.compare,
-    compare.gate,
-    serve.serve,
-    inspect.inspect,
-    inspect.verify,
-    inspect.doctor,
-    inspect.params,
-):
-    app.command(cls=CommandWithRenames)(command)
-app.add_typer(vocab.app, name="vocab")
+for section, commands in COMMANDS.items():
+    for command in commands:
+        app.command(cls=Command, rich_help_panel=section)(command)
+app.add_typer(vocab.app, name="vocab", rich_help_panel="Look into a project")
 
 
 def main() -> None:
@@ -72,11 +69,13 @@ def main() -> None:
             # A file name may have bytes that are no text: they are printed as `\\udce9`, and JSON restores them.
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(prog_name="im2latex")
     except Im2LatexError as error:
         typer.echo(f"im2latex: {error}", err=True)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
+        from im2latex.extras import install_hint
+
         hint = install_hint(error)
         if hint is None:
             raise

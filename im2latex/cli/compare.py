@@ -53,6 +53,11 @@ def score(
 
     The text metrics (bleu, edit, token_error_rate, cer, exact) compare tokens; the field `tokenizer` names how formulas
     were split into them.
+
+    Examples:
+        im2latex score references.txt predictions.txt
+        im2latex score references.txt predictions.txt --images --normalize
+
     """
     from im2latex.config import project_section
     from im2latex.latex.normalizer import Normalizer, NormalizerParams
@@ -81,21 +86,30 @@ def score(
 
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="folder of a trained model, such as data/train")],
-    data: Annotated[Path, typer.Option("--data", help="folder of shards, such as data/bucket; any vocabulary")],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="FOLDER", help="folder of shards, such as data/bucket; any vocabulary")
+    ],
     out: Annotated[
         Path, typer.Option("-o", "--out", help="predictions, as .parquet; all hypotheses are written beside it")
     ],
     split: Annotated[Split, typer.Option("--split", help="split to evaluate")] = "test",
-    beam: Annotated[int | None, typer.Option("--beam", min=1, help="beam width; default: that of params.yaml")] = None,
+    beam: Annotated[
+        int | None, typer.Option("--beam", metavar="WIDTH", min=1, help="beam width; default: that of params.yaml")
+    ] = None,
     rerank: Annotated[
         bool, typer.Option("--rerank", help="choose the hypothesis whose rendering matches the image")
     ] = False,
     grammar: Annotated[bool, typer.Option("--grammar", help="restrict the search to formulas that parse")] = False,
     images: Annotated[bool, typer.Option("--images/--no-images", help="compute the image metrics")] = True,
 ) -> None:
-    """Predict a split with any checkpoint and score it.
+    """Predict a split with any checkpoint, and score it.
 
     Predictions are written to a file, scores printed as JSON.
+
+    Examples:
+        im2latex evaluate data/train --data data/bucket -o predictions.parquet
+        im2latex evaluate models/theirs --data data/bucket -o theirs.parquet --split val --beam 5
+
     """
     from im2latex.config import project_section
     from im2latex.decoding.rerank import RenderReranker
@@ -119,7 +133,13 @@ def runs(
     commits: Annotated[int, typer.Option("-n", "--commits", min=1, help="number of last commits to read")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="print all scores as JSON")] = False,
 ) -> None:
-    """List runs with their scores and the parameters that differ."""
+    """List runs with their scores and the parameters that differ.
+
+    Examples:
+        im2latex runs
+        im2latex runs --metric bleu --metric image_exact -n 20
+
+    """
     from im2latex.reporting import runs as run_table
 
     found = [run_table.read_folder(folder) for folder in folders or ()] or run_table.read_project(commits)
@@ -148,7 +168,13 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="write a page with images, as .html")] = None,
 ) -> None:
-    """Compare two runs: scores, significance, changed formulas."""
+    """Compare two runs: scores, significance, changed formulas.
+
+    Examples:
+        im2latex compare main
+        im2latex compare main exp-1a2b3 --out comparison.html
+
+    """
     from im2latex.reporting import compare as comparison
     from im2latex.reporting import comparison_output
     from im2latex.reporting.run_data import read_run_data
@@ -192,7 +218,13 @@ def gate(
     split: Annotated[Split, typer.Option("--split", help="split whose samples are compared")] = "test",
     ledger: Annotated[
         float | None,
-        typer.Option("--ledger", min=0, max=1, help="largest allowed decrease of a stage's share of kept records"),
+        typer.Option(
+            "--ledger",
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="largest allowed decrease of a stage's share of kept records",
+        ),
     ] = None,
     resamples: Annotated[int, typer.Option("--resamples", min=1, help="bootstrap resamples")] = 1000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="seed of the bootstrap")] = 0,
@@ -203,6 +235,11 @@ def gate(
     """Fail where a score is significantly worse than in BASE.
 
     Compares the run in the current folder with BASE; the exit code is 1 where it fails.
+
+    Examples:
+        im2latex gate origin/main
+        im2latex gate main --score bleu --markdown comment.md
+
     """
     from im2latex.reporting import gate as gates
     from im2latex.reporting.run_data import read_run_data

@@ -18,7 +18,12 @@ def generate(
     seed: Annotated[int, typer.Option("--seed", min=0, help="the same seed, the same formulas")] = 0,
     classics: Annotated[bool, typer.Option("--classics", help="put the list of classic formulas in front")] = False,
 ) -> None:
-    """Generate formulas from the grammar, one per line."""
+    """Generate random formulas from the grammar, one per line.
+
+    Examples:
+        im2latex generate -n 1000 --seed 1 > formulas.txt
+
+    """
     from im2latex.latex.grammar.generator import generate as from_grammar
     from im2latex.latex.grammar.generator import load_classics
 
@@ -37,15 +42,22 @@ def download(
     ],
     into: Annotated[
         Path | None,
-        typer.Option("--into", help="folder; default: data/raw/DATASET, or models/RUN for a checkpoint"),
+        typer.Option(
+            "--into", metavar="FOLDER", help="folder; default: data/raw/DATASET, or models/RUN for a checkpoint"
+        ),
     ] = None,
-    url: Annotated[str | None, typer.Option("--url", help="folder of a mirror")] = None,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="folder of a mirror")] = None,
     images: Annotated[bool, typer.Option("--images", help="also download the published images")] = False,
 ) -> None:
     """Download a public dataset, or a trained checkpoint.
 
     An interrupted download continues. Checksums are verified; where none was published, the SHA-256 of the first
     download is written to SHA256SUMS, reported, and verified from then on.
+
+    Examples:
+        im2latex download im2latex-100k
+        im2latex download wandb:team/formulas/3xk2 --into models/theirs
+
     """
     if dataset.startswith("wandb:"):
         from im2latex.training.loggers import download_checkpoint, run_name
@@ -74,9 +86,14 @@ def extract(
     rejects: Annotated[Path | None, typer.Option("--rejects", help="list what was not kept, with its reason")] = None,
     macros: Annotated[Path | None, typer.Option("--macros", help="TeX definitions known before each paper")] = None,
 ) -> None:
-    """Extract the formulas of papers, with macros expanded.
+    """Extract the formulas of LaTeX papers, with macros expanded.
 
     Each row has the paper, file, line and environment of its formula.
+
+    Examples:
+        im2latex extract paper.tex papers/ -o formulas.jsonl
+        im2latex extract 2101.00001.tar.gz -o formulas.jsonl --no-inline --rejects rejects.jsonl
+
     """
     from im2latex.latex.papers.extract import extract as take
 
@@ -99,9 +116,15 @@ def normalize(
         bool, typer.Option("--explain", help="show each rule that changed a formula, with the tokens after it")
     ] = False,
 ) -> None:
-    """Normalize formulas, one per line.
+    r"""Normalize LaTeX formulas, one per line.
 
     There are as many lines of output as of input, blank where a formula is refused.
+
+    Examples:
+        im2latex normalize formulas.txt > normalized.txt
+        im2latex normalize formulas.csv --json
+        echo '\frac12' | im2latex normalize --explain
+
     """
     from im2latex.config import project_section
     from im2latex.latex.normalizer import Normalizer, NormalizerParams
@@ -137,9 +160,14 @@ def render(
         str, typer.Option("--style", help="name of a style in params.yaml: render.styles.variants")
     ] = "base",
 ) -> None:
-    """Render formulas as given, with the renderer of params.yaml.
+    """Render formulas to images, with the renderer of params.yaml.
 
     The output has one row per formula, in the order of the input.
+
+    Examples:
+        im2latex render formulas.txt -o images/
+        im2latex render formulas.txt -o images.parquet --style times
+
     """
     from im2latex.rendering.export import render_rows, write_folder, write_parquet
     from im2latex.rendering.styles import find_style
@@ -155,10 +183,14 @@ def audit(
         int, typer.Option("-n", "--count", min=0, help="number of formulas, selected by hash; 0 for all")
     ] = 0,
 ) -> None:
-    """Check that normalizing formulas leaves their images unchanged.
+    """Check that normalization leaves images unchanged.
 
     Renders each formula as given and as normalized and compares the images. Prints counts as JSON; exits with 1 where
     an image changed.
+
+    Examples:
+        im2latex audit formulas.txt -n 200
+
     """
     from im2latex.config import project_section
     from im2latex.latex.normalizer import Normalizer, NormalizerParams

@@ -30,6 +30,11 @@ def inspect(
     """Show an artifact: columns and first rows, or one sample.
 
     A sample is shown with the values that other artifacts have of it.
+
+    Examples:
+        im2latex inspect data/bucket/test-00000.parquet
+        im2latex inspect data/predict/predictions.parquet 3f2a -o image.png
+
     """
     from im2latex.reporting import inspect as artifacts
 
@@ -58,6 +63,10 @@ def verify() -> None:
 
     Artifacts are the outputs of the stages, their ledgers, the raw dataset, and the released checkpoint. The exit
     code is 1 on any difference.
+
+    Examples:
+        im2latex verify
+
     """
     from im2latex.io.manifest import verify as check_artifacts
 
@@ -76,9 +85,14 @@ def doctor(
         Path | None, typer.Option("--against", help="name every tool that differs from this file")
     ] = None,
 ) -> None:
-    """Check TeX, the sandbox, the rasterizers, the optional Python packages and the GPU.
+    """Check TeX, rasterizers, sandbox, packages and GPU.
 
     Prints version and self-test of each tool and, where it fails, how to install it.
+
+    Examples:
+        im2latex doctor
+        im2latex doctor --against tools.lock
+
     """
     from im2latex.rendering import doctor as examination
 
@@ -114,9 +128,14 @@ def params(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print an object: key to value and origin")] = False,
 ) -> None:
-    """Print all settings with their origin.
+    """Show all settings with their origin.
 
     The origin of a setting is params.yaml, the preset, or the default.
+
+    Examples:
+        im2latex params
+        im2latex params i2l-strips-paper --json
+
     """
     from im2latex.config import load_yaml
 

@@ -1,19 +1,14 @@
-"""Arguments, parameters and output that several commands share; earlier names of commands and options.
-
-Using an earlier name is an error that names the present one.
-"""
+"""Options, parameters and output that several commands share."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
-from im2latex.errors import UsageError
 from im2latex.types import BadRow, RawFormula
 
 if TYPE_CHECKING:
@@ -33,28 +28,24 @@ Formulas = Annotated[
     ),
 ]
 
-VALUE_NAMES = {int: "INTEGER", float: "FLOAT", Path: "PATH", str: "TEXT"}
-"""Names of the values of options in the help."""
 
-RENAMED_COMMANDS = {"fetch": "download", "vocab coverage": "vocab stats"}
-"""Old name of a command -> present name, as typed after `im2latex`."""
+def _check_device(name: str) -> str:
+    from im2latex.engines.base import check_device_name
 
-STAGES = frozenset(("tokenize", "filter", "bucket", "train", "report"))
-"""Stages of the pipeline without a command of their own."""
+    check_device_name(name)
+    return name
 
-RENAMED_OPTIONS = {
-    "render": {"--look": "--style"},
-    "predict": {"--constrain": "--grammar", "--rerank": "--effort best"},
-    "evaluate": {"--constrain": "--grammar"},
-    "build": {
-        "--kind": "--type",
-        "--min-count": "--min-frequency",
-        "--spell": "--symbol-fallback",
-        "--no-spell": "--no-symbol-fallback",
-        "--start": "--init-from",
-    },
-}
-"""Command -> old name of an option -> present name."""
+
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", metavar="FOLDER", help="folder of a trained model; default: the released one"),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="DEVICE", callback=_check_device, help="where to compute: auto, cpu, cuda or cuda:NUMBER"
+    ),
+]
 
 
 def rows(file: str) -> Iterator[RawFormula | BadRow]:
@@ -104,73 +95,3 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, width=None if sys.stdout.isatty() else NO_WRAP)
-
-
-def argument_usage(parameter: Any) -> str:
-    """An argument as usage lines name it: `A`, `[B]` where it is optional, `A...` where it may be repeated."""
-    name = parameter.metavar or parameter.name.upper()
-    return (name if parameter.required else f"[{name}]") + ("..." if parameter.nargs != 1 else "")
-
-
-class GroupWithRenames(TyperGroup):
-    """The commands of `im2latex` or of `im2latex vocab`; refuses the old name of a command, and that of a stage."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        old = " ".join([self.name, *args[:1]] if self.name == "vocab" else args[:1])
-        if new := RENAMED_COMMANDS.get(old):
-            raise UsageError(f"the command {old} is named {new} now; run: im2latex {new}")
-        if old in STAGES:
-            raise UsageError(f"{old} is a stage of the pipeline and not a command; run: dvc repro {old}")
-        return super().resolve_command(ctx, args)
-
-
-class CommandWithRenames(TyperCommand):
-    """One command; refuses the old name of an option.
-
-    Its help has the form of Click 8 in every version of Typer: `A [B]` in the usage line, and names of values such as
-    INTEGER.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        for parameter in self.params:
-            if parameter.param_type_name == "option" and parameter.metavar is None:
-                parameter.metavar = _value_name(parameter)
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        arguments = [one for one in self.get_params(ctx) if one.param_type_name == "argument"]
-        return ["[OPTIONS]", *map(argument_usage, arguments)]
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        sections: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
-        for parameter in self.get_params(ctx):
-            if (record := parameter.get_help_record(ctx)) is not None:
-                name, text = record
-                kind = parameter.param_type_name
-                sections[kind].append((argument_usage(parameter) if kind == "argument" else name, text))
-        for title, records in zip(("Arguments", "Options"), sections.values(), strict=True):
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        renamed = RENAMED_OPTIONS.get(self.name or "", {})
-        for argument in args[: args.index("--")] if "--" in args else args:
-            option = argument.partition("=")[0]
-            if option in renamed:
-                raise UsageError(f"the option {option} is named {renamed[option]} now; use {renamed[option]}")
-        return super().parse_args(ctx, args)
-
-
-def _value_name(option: Any) -> str | None:
-    """The name of an option's value in the help: its choices, or its type in the words of Click; None for a flag."""
-    if option.is_flag or option.count:
-        return None
-    annotation = option.type_descriptor.annotation if hasattr(option, "type_descriptor") else None
-    if annotation is None:
-        return None  # an earlier Typer, which names types in this way by itself
-    if get_origin(annotation) is list:
-        (annotation,) = get_args(annotation)
-    if get_origin(annotation) is Literal:
-        return f"[{'|'.join(get_args(annotation))}]"
-    return VALUE_NAMES.get(annotation, "TEXT")

@@ -1,26 +1,29 @@
-"""`im2latex predict`: the LaTeX of images of formulas.
+"""`im2latex predict`: the LaTeX of formula images.
 
-reads   images, a checkpoint folder
+reads   images, the clipboard, the screen, a checkpoint folder
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
-from im2latex.errors import ImageError, UsageError
+from im2latex.cli.options import Checkpoint, Device
+from im2latex.errors import ArtifactError, ImageError, UsageError
 from im2latex.inference.effort import Effort
+from im2latex.latex.formats import Format
 
 if TYPE_CHECKING:
     from im2latex.cli.image_sources import Source
     from im2latex.inference.predictor import Predictor
-    from im2latex.types import Prediction
+    from im2latex.types import Candidate, Prediction
 
 CHUNK_SIZE = 64
 """Images in memory at one time."""
@@ -37,13 +40,24 @@ _REASONS = {
 """Warnings by the reason of a prediction."""
 
 
-class _Options(TypedDict):
+class _Search(TypedDict):
     """Options of `Predictor.predict`."""
 
     candidates: int
     beam: int | None
     grammar: bool
     effort: Effort
+
+
+@dataclass(frozen=True)
+class _Output:
+    """How predictions are printed."""
+
+    format: Format
+    count: int
+    as_json: bool
+    copy: bool
+    quiet: bool
 
 
 def predict(
@@ -55,22 +69,37 @@ def predict(
             "all pages of FILE.pdf, or one: FILE.pdf#2",
         ),
     ] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", help="folder of a trained model; default: the released one")
+    clipboard: Annotated[bool, typer.Option("--clipboard", help="read the image on the clipboard")] = False,
+    watch_clipboard: Annotated[
+        bool, typer.Option("--watch-clipboard", help="read each image that is copied, until Ctrl-C")
+    ] = False,
+    snip: Annotated[
+        bool, typer.Option("--snip", help="select an area of the screen with the mouse, and read it")
+    ] = False,
+    page: Annotated[
+        int | None, typer.Option("--page", metavar="N", min=1, help="page of each PDF to read; default: all")
     ] = None,
+    format: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            "-f",
+            help="latex: to paste, without delimiters; inline: $...$; display: \\[...\\]; equation: with a number; "
+            "mathml: for web pages and word processors; tokens: separated by spaces, as datasets have them",
+        ),
+    ] = "latex",
+    copy: Annotated[
+        bool, typer.Option("--copy", "-c", help="also copy the formulas to the clipboard, the best one of each image")
+    ] = False,
+    candidates: Annotated[
+        int, typer.Option("--candidates", "-n", metavar="N", min=1, help="candidates per image, each on a line")
+    ] = 1,
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", help="print one JSON object per image: image, latex or null, confidence, candidates, ..."
+            "--json", help="print one JSON object per image: latex or null, tokens, confidence, candidates, ..."
         ),
     ] = False,
-    candidates: Annotated[int, typer.Option("-n", "--candidates", min=1, help="candidates per image in the JSON")] = 1,
-    beam: Annotated[
-        int | None, typer.Option("--beam", min=1, help="beam width; default: the number of candidates")
-    ] = None,
-    grammar: Annotated[
-        bool, typer.Option("--grammar/--no-grammar", help="restrict the search to formulas that parse")
-    ] = True,
     effort: Annotated[
         Effort,
         typer.Option(
@@ -79,62 +108,133 @@ def predict(
             "compared with the image; best: always, with more candidates and repairs",
         ),
     ] = "normal",
-    page: Annotated[int | None, typer.Option("--page", min=1, help="page of each PDF to read; default: all")] = None,
-    clipboard: Annotated[bool, typer.Option("--clipboard", help="read the image on the clipboard")] = False,
-    device: Annotated[str, typer.Option("--device", help="device: auto, cpu or cuda")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", help="show no progress bar")] = False,
+    beam: Annotated[
+        int | None,
+        typer.Option("--beam", metavar="WIDTH", min=1, help="beam width; default: the number of candidates"),
+    ] = None,
+    grammar: Annotated[
+        bool, typer.Option("--grammar/--no-grammar", help="restrict the search to formulas that parse")
+    ] = True,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show no progress bar")] = False,
 ) -> None:
-    """Predict the LaTeX of images of formulas, one line per image.
+    r"""Convert formula images to LaTeX, one line per image.
 
     Lines are in the order of the images. Where an image cannot be read, its line is blank and the exit code 1.
-    """
-    from tqdm import tqdm
 
-    if not images and not clipboard:
-        raise UsageError("predict: no input; pass images, - for standard input, or --clipboard")
+    Examples:
+        im2latex predict formula.png
+        im2latex predict --clipboard --copy
+        im2latex predict --snip --copy --format display
+        im2latex predict scans/ paper.pdf#2 --json > formulas.jsonl
+
+    """
+    if sum([bool(images), clipboard, snip, watch_clipboard]) == 0:
+        raise UsageError(
+            "predict: no input; name images, - for standard input, --clipboard, --watch-clipboard or --snip"
+        )
+    if watch_clipboard and (images or clipboard or snip):
+        raise UsageError("predict: --watch-clipboard reads only the clipboard; run another command for other images")
+    if checkpoint is not None and not checkpoint.is_dir():
+        raise ArtifactError(f"{checkpoint}: no such folder")
+    if format == "mathml":
+        import latex2mathml  # noqa: F401 before the model is loaded
+    from im2latex.cli import desktop
+
+    if copy:
+        desktop.check_clipboard_writer()
+    output = _Output(format, candidates, as_json, copy, quiet)
+    search: _Search = {"candidates": candidates, "beam": beam, "grammar": grammar, "effort": effort}
+    predictor: Predictor | None = None
+    if watch_clipboard:
+        from im2latex.cli.image_sources import from_bytes
+
+        desktop.check_clipboard_reader()
+        predictor, search = _load(checkpoint, device, search, 1)
+        if not quiet:
+            typer.echo("im2latex: copy an image of a formula; Ctrl-C stops", err=True)
+        for data in desktop.watch_clipboard():
+            _print_all(predictor, search, [*from_bytes("clipboard", data, 1)], output)
+        return
+    sources = [*_sources(images or [], clipboard, snip, page)]
+    for source in sources:
+        if source.error is not None:
+            typer.echo(f"im2latex: {source.name}: {source.error.detail}", err=True)
+    readable = sum(source.error is None for source in sources)
+    if readable:
+        predictor, search = _load(checkpoint, device, search, readable)
+    sys.exit(1 if _print_all(predictor, search, sources, output) else 0)
+
+
+def _sources(images: list[str], clipboard: bool, snip: bool, page: int | None) -> Iterator[Source]:
+    from im2latex.cli import desktop
+    from im2latex.cli.image_sources import Source, find_sources, from_bytes
+
+    for name, read in (("clipboard", desktop.read_clipboard), ("screen", desktop.take_screenshot)):
+        if clipboard if name == "clipboard" else snip:
+            try:
+                yield from from_bytes(name, read(), page)
+            except ImageError as error:
+                yield Source(name, error=error)
+    yield from find_sources(images, page)
+
+
+def _load(checkpoint: Path | None, device: str, search: _Search, images: int) -> tuple[Predictor, _Search]:
+    """The predictor, and the options of the search that are possible here."""
     from im2latex.images.sandboxed_decoder import borrow_decoder
 
     with borrow_decoder() as decoder:
         decoder.start()  # while torch is loaded
-    waiting = [*_sources(images or [], clipboard, page)]
     import torch
 
     from im2latex.inference.predictor import load
 
-    if len(waiting) <= SINGLE_THREAD_IMAGES:
+    if images <= SINGLE_THREAD_IMAGES:
         torch.set_num_threads(1)
     predictor = load(checkpoint, device=device)
-    if problem := predictor.unavailable_reason(effort):
+    if problem := predictor.unavailable_reason(search["effort"]):
         typer.echo(f"im2latex: {problem}; going on with --effort fast", err=True)
-        effort = "fast"
-    options: _Options = {"candidates": candidates, "beam": beam, "grammar": grammar, "effort": effort}
-    failed = False
-    with tqdm(total=len(waiting), desc="read", unit="image", disable=True if quiet else None, delay=2) as bar:
-        remaining = iter(waiting)
-        while sources := [*islice(remaining, CHUNK_SIZE)]:
-            for source, prediction in zip(sources, _predict(predictor, sources, options), strict=True):
-                failed = failed or prediction.error is not None
-                if prediction.error is not None:
-                    tqdm.write(f"im2latex: {source.name}: {prediction.error.detail}", sys.stderr)
+        search = {**search, "effort": "fast"}
+    return predictor, search
+
+
+def _print_all(predictor: Predictor | None, search: _Search, sources: Sequence[Source], output: _Output) -> bool:
+    """Predict and print all sources; returns whether one of them failed."""
+    from tqdm import tqdm
+
+    failed, copied = False, []
+    hidden = True if output.quiet else None
+    with tqdm(total=len(sources), desc="read", unit="image", disable=hidden, delay=2) as bar:
+        remaining = iter(sources)
+        while chunk := [*islice(remaining, CHUNK_SIZE)]:
+            for source, prediction in zip(chunk, _predict(predictor, chunk, search), strict=True):
+                error = prediction.error
+                failed = failed or error is not None
+                if error is not None and error is not source.error:
+                    tqdm.write(f"im2latex: {source.name}: {error.detail}", sys.stderr)
                 elif prediction.reason is not None:
-                    warning = (
-                        f"{prediction.reason}: {_REASONS[prediction.reason]} (confidence {prediction.confidence:.2f})"
-                    )
-                    tqdm.write(f"im2latex: {source.name}: {warning}", sys.stderr)
-                tqdm.write(_as_json(source.name, prediction) if as_json else prediction.latex, sys.stdout)
+                    warning = f"{_REASONS[prediction.reason]} (confidence {prediction.confidence:.2f})"
+                    tqdm.write(f"im2latex: {source.name}: {prediction.reason}: {warning}", sys.stderr)
+                lines = [_formatted(one, output.format) for one in prediction.candidates[: output.count]]
+                copied += lines[:1]
+                if output.as_json:
+                    text = _as_json(source.name, prediction, output.format)
+                else:
+                    text = "\n".join([*lines, *[""] * (output.count - len(lines))])
+                tqdm.write(text, sys.stdout)
+                sys.stdout.flush()
                 bar.update()
-    sys.exit(1 if failed else 0)
+    if output.copy and copied:
+        from im2latex.cli import desktop
+
+        desktop.write_clipboard("\n".join(copied))
+        if not output.quiet:
+            typer.echo("im2latex: copied to the clipboard", err=True)
+    return failed
 
 
-def _sources(images: list[str], clipboard: bool, page: int | None) -> Iterator[Source]:
-    from im2latex.cli.image_sources import Source, find_sources, from_clipboard
-
-    if clipboard:
-        yield Source("clipboard", from_clipboard)
-    yield from find_sources(images, page)
-
-
-def _predict(predictor: Predictor, sources: list[Source], options: _Options) -> list[Prediction]:
+def _predict(predictor: Predictor | None, sources: Sequence[Source], search: _Search) -> list[Prediction]:
     """One prediction per source, with an error where the image cannot be loaded or used."""
     from im2latex.types import Prediction
 
@@ -146,21 +246,34 @@ def _predict(predictor: Predictor, sources: list[Source], options: _Options) -> 
             answers.append(None)
         except ImageError as error:
             answers.append(Prediction(error=error))
-    found = iter(predictor.predict(images, **options))
+    found = iter(predictor.predict(images, **search) if predictor else ())
     return [answer or next(found) for answer in answers]
 
 
-def _as_json(name: str, prediction: Prediction) -> str:
+def _formatted(candidate: Candidate, format: Format) -> str:
+    from im2latex.latex.formats import format_formula
+
+    return candidate.latex if format == "latex" else format_formula(candidate.tokens, format)
+
+
+def _as_json(name: str, prediction: Prediction, format: Format) -> str:
     error = prediction.error
-    answer: dict[str, object] = {"image": name, "latex": None, "confidence": None, "tokens": None, "candidates": []}
-    answer["seconds"] = None
-    if error is None:
-        several = [
-            {"latex": one.latex, "confidence": round(one.confidence, 4), "reason": one.reason, "tokens": one.tokens}
-            for one in prediction.candidates
-        ]
-        answer |= {"latex": prediction.latex, "confidence": round(prediction.confidence, 4)}
-        answer |= {"tokens": prediction.tokens, "candidates": several, "seconds": round(prediction.seconds, 4)}
-    answer |= {"reason": error.reason if error else prediction.reason, "detail": error and error.detail}
-    answer |= {"boxes": prediction.boxes}
+    several = [
+        {
+            "latex": one.latex,
+            "tokens": one.tokens,
+            "formatted": _formatted(one, format),
+            "confidence": round(one.confidence, 4),
+            "reason": one.reason,
+        }
+        for one in prediction.candidates
+    ]
+    best = several[0] if several else dict.fromkeys(("latex", "tokens", "formatted", "confidence", "reason"))
+    answer = {
+        **{"image": name, **best, "candidates": several},
+        "seconds": None if error else round(prediction.seconds, 4),
+        "reason": error.reason if error else prediction.reason,
+        "detail": error and error.detail,
+        "boxes": prediction.boxes,
+    }
     return json.dumps(answer, ensure_ascii=False)

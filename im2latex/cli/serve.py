@@ -1,11 +1,11 @@
 """Command `serve`: the REST API and the web page."""
 
 import ipaddress
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from im2latex.cli.options import Checkpoint, Device
 from im2latex.errors import UsageError
 
 _FIRST_TIMEOUT_SECONDS = 0.25
@@ -13,11 +13,13 @@ _FIRST_TIMEOUT_SECONDS = 0.25
 
 
 def serve(
-    checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", help="folder of a trained model; by default that of the package")
-    ] = None,
-    host: Annotated[str, typer.Option("--host", help="address to listen on; 0.0.0.0 for all")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="port to listen on")] = 8000,
+    checkpoint: Checkpoint = None,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="address to listen on; 0.0.0.0 for all")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", "-p", metavar="PORT", min=0, max=65535, help="port to listen on; 0 for a free one")
+    ] = 8000,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -40,16 +42,25 @@ def serve(
             "--allow-unsandboxed", help="listen beyond loopback where neither Landlock and seccomp nor bubblewrap work"
         ),
     ] = False,
-    device: Annotated[str, typer.Option("--device", help="where to compute: cpu, cuda, or auto")] = "auto",
-    max_mb: Annotated[float, typer.Option("--max-mb", help="size of a request")] = 10,
+    device: Device = "auto",
+    max_mb: Annotated[float, typer.Option("--max-mb", metavar="MB", help="size of a request")] = 10,
     max_pixels: Annotated[int, typer.Option("--max-pixels", help="pixels of an image")] = 25_000_000,
     max_requests: Annotated[int, typer.Option("--max-requests", help="requests in progress; more are rejected")] = 64,
     max_per_client: Annotated[int, typer.Option("--max-per-client", help="requests of one client in progress")] = 32,
     max_rate: Annotated[float, typer.Option("--max-rate", help="requests per second of one client")] = 300,
-    max_seconds: Annotated[float, typer.Option("--max-seconds", help="time to respond to a request")] = 20,
+    max_seconds: Annotated[
+        float, typer.Option("--max-seconds", metavar="SECONDS", help="time to respond to a request")
+    ] = 20,
     quiet: Annotated[bool, typer.Option("--quiet", help="print only warnings")] = False,
 ) -> None:
-    """Serve the REST API and the web page until Ctrl-C."""
+    """Start the web page and the REST API; Ctrl-C stops them.
+
+    Examples:
+        im2latex serve
+        im2latex serve --port 9000 --checkpoint data/train
+        im2latex serve --host 0.0.0.0 --allowed-host formulas.example.org
+
+    """
     # The whole extra first, so that a missing part of it is reported before anything is loaded.
     import fastapi_offline  # noqa: F401
     import python_multipart  # noqa: F401

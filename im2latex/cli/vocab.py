@@ -10,16 +10,15 @@ from typing import Annotated
 
 import typer
 
-from im2latex.cli.options import CommandWithRenames, GroupWithRenames, note_format
+from im2latex.cli.commands import Command, Group
+from im2latex.cli.options import note_format
 from im2latex.errors import InputError, LatexError, UsageError
 from im2latex.types import RawFormula
 
 ALL = "all"
 """The split of formulas whose source gives none."""
 
-app = typer.Typer(
-    cls=GroupWithRenames, help="Build, show and compare vocabularies.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(cls=Group, help="Build, show and compare vocabularies.", no_args_is_help=True, rich_markup_mode=None)
 FormulaSource = Annotated[
     Path,
     typer.Argument(
@@ -28,16 +27,17 @@ FormulaSource = Annotated[
     ),
 ]
 VocabularyPath = Annotated[Path, typer.Argument(help="vocabulary.json; that of the pipeline is in data/tokenize")]
-TokenOption = Annotated[list[str] | None, typer.Option(help="a token; may be repeated")]
+TokenOption = Annotated[list[str] | None, typer.Option(metavar="TOKEN", help="a token; may be repeated")]
 Type = Annotated[
     str, typer.Option("--type", help="word_level: one id per token; bpe: also ids for frequent token sequences")
 ]
 Merges = Annotated[
-    list[str] | None, typer.Option("--merge", help="TOKEN=TOKENS, a replacement before counting; may be repeated")
+    list[str] | None,
+    typer.Option("--merge", metavar="TOKEN=TOKENS", help="a replacement before counting; may be repeated"),
 ]
 
 
-@app.command(cls=CommandWithRenames)
+@app.command(cls=Command)
 def build(
     formulas: FormulaSource,
     out: Annotated[Path, typer.Option("-o", "--out", help="vocabulary.json")],
@@ -54,9 +54,16 @@ def build(
     exclude: TokenOption = None,
     init_from: Annotated[Path | None, typer.Option(help="vocabulary.json whose tokens keep their ids")] = None,
 ) -> None:
-    """Fit a vocabulary on the formulas of the split `train`, or on all where no split is given.
+    """Build a vocabulary from formulas.
+
+    It is fitted on those of the split `train`, or on all where no split is given.
 
     The pipeline does the same with the formulas of data/normalize that have an image: data/render.
+
+    Examples:
+        im2latex vocab build formulas.txt -o vocabulary.json
+        im2latex vocab build data/normalize -o bpe.json --type bpe --max-size 4000
+
     """
     from im2latex.config import check
     from im2latex.dataset.hf_tokenizer import save_tokenizer, tokenizer_path
@@ -90,11 +97,17 @@ def build(
     typer.echo(f"{out}: {tokens:,} tokens{subwords} from {len(training):,} formulas{where}{counted}", err=True)
 
 
-@app.command(cls=CommandWithRenames)
+@app.command(cls=Command)
 def show(vocabulary: VocabularyPath) -> None:
-    """Print id, count and token, symbol or subword, one per line; token merges go to standard error.
+    """Print the entries of a vocabulary, one per line.
+
+    Each line has id, count and token, symbol or subword; token merges go to standard error.
 
     A token of the symbol fallback is several symbols: `«` marks the first, and `»` the last.
+
+    Examples:
+        im2latex vocab show data/tokenize/vocabulary.json
+
     """
     from im2latex.dataset.vocabulary import Vocabulary
 
@@ -105,9 +118,16 @@ def show(vocabulary: VocabularyPath) -> None:
         typer.echo(f"merge {token} -> {written}", err=True)
 
 
-@app.command(cls=CommandWithRenames)
+@app.command(cls=Command)
 def diff(old: VocabularyPath, new: VocabularyPath) -> None:
-    """Print added and removed tokens, symbols, subwords and token merges, and entries whose id changed."""
+    """Compare two vocabularies.
+
+    Prints added and removed tokens, symbols, subwords and token merges, and entries whose id changed.
+
+    Examples:
+        im2latex vocab diff old.json data/tokenize/vocabulary.json
+
+    """
     from im2latex.dataset.vocab_stats import vocabulary_diff
     from im2latex.dataset.vocabulary import Vocabulary
 
@@ -122,11 +142,17 @@ def diff(old: VocabularyPath, new: VocabularyPath) -> None:
                 typer.echo(f"merge {what}: {token} -> {written}")
 
 
-@app.command(cls=CommandWithRenames)
+@app.command(cls=Command)
 def stats(vocabulary: VocabularyPath, formulas: FormulaSource) -> None:
-    """Print out-of-vocabulary rates, rare tokens, and the effect of another `min_frequency`.
+    """Print how well a vocabulary covers formulas.
+
+    Prints out-of-vocabulary rates, rare tokens, and the effect of another `min_frequency`.
 
     Each symbol of the symbol fallback counts as a token.
+
+    Examples:
+        im2latex vocab stats data/tokenize/vocabulary.json formulas.txt
+
     """
     from im2latex.dataset.vocab_stats import vocabulary_stats
     from im2latex.dataset.vocabulary import Vocabulary

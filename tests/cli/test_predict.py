@@ -42,9 +42,9 @@ def test_a_bad_file_leaves_a_blank_line_and_a_sentence(command: Command, folder:
     assert code == 1
     assert [bool(line) for line in out.split("\n")] == [False, True, False, False, False]
     assert [line.split(": ")[1] for line in err.splitlines() if ": cut: " not in line] == [
+        "none.png",  # before the model is loaded
         "notes.png",
         "blank.png",
-        "none.png",
     ]
     assert "no ink" in err
 
@@ -55,14 +55,10 @@ def test_json_has_every_field(command: Command, folder: Path) -> None:
     good, bad = (json.loads(line) for line in out.splitlines())
     assert good["image"] == "a.png"
     assert len(good["candidates"]) == 3
-    assert good["candidates"][0] == {
-        "latex": good["latex"],
-        "confidence": good["confidence"],
-        "reason": good["reason"],
-        "tokens": good["tokens"],
-    }
+    keys = ("latex", "tokens", "formatted", "confidence", "reason")
+    assert good["candidates"][0] == {key: good[key] for key in keys}
     assert good["tokens"]
-    assert good["latex"] == pretty(good["tokens"])
+    assert good["latex"] == good["formatted"] == pretty(good["tokens"])
     assert good["seconds"] > 0
     assert good["reason"] == good["candidates"][0]["reason"]
     assert good["reason"] in (None, "cut")
@@ -82,12 +78,70 @@ def test_standard_input(command: Command, folder: Path) -> None:
     [
         ((), 2, "no input"),
         (("--checkpoint", "nowhere", "a.png"), 1, "nowhere: no such folder"),
+        (("--device", "tpu", "a.png"), 2, "tpu: not a device"),
+        (("--watch-clipboard", "a.png"), 2, "only the clipboard"),
+        (("--copy", "a.png"), 1, "no desktop session"),
+        (("--clipboard", "--snip"), 1, "no desktop session"),
     ],
 )
 def test_wrong_usage_is_one_sentence(
-    command: Command, folder: Path, arguments: tuple[str, ...], code: int, said: str
+    command: Command, folder: Path, arguments: tuple[str, ...], code: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
     found, out, err = command("predict", *arguments)
     assert (found, out) == (code, "")
     assert said in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_line_a_candidate(command: Command, folder: Path) -> None:
+    code, out, _ = command("predict", "--checkpoint", "model", "-n", "3", "a.png", "none.png", "b.png")
+    lines = out.split("\n")[:-1]
+    assert code == 1
+    assert len(lines) == 9
+    assert len(set(lines[:3])) == len(set(lines[6:])) == 3
+    assert lines[3:6] == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("format", "start"), [("inline", "$"), ("display", r"\[ "), ("equation", r"\begin{equation} ")]
+)
+def test_the_formats(command: Command, folder: Path, format: str, start: str) -> None:
+    plain = command("predict", "--checkpoint", "model", "a.png")[1].rstrip("\n")
+    out = command("predict", "--checkpoint", "model", "-f", format, "a.png")[1]
+    assert out.startswith(f"{start}{plain}")
+    answer = json.loads(command("predict", "--checkpoint", "model", "-f", format, "--json", "a.png")[1])
+    assert (answer["latex"], answer["formatted"]) == (plain, out.rstrip("\n"))
+
+
+def test_nothing_is_loaded_where_no_file_exists(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("im2latex.inference.predictor.load", None)
+    code, out, err = command("predict", "none.png", "none.pdf#3")
+    assert (code, out) == (1, "\n\n")
+    assert err.splitlines() == [f"im2latex: {name}: there is no such file" for name in ("none.png", "none.pdf")]
+
+
+def test_copies_the_best_formulas(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[str] = []
+    monkeypatch.setattr("im2latex.cli.desktop.check_clipboard_writer", lambda: None)
+    monkeypatch.setattr("im2latex.cli.desktop.write_clipboard", copied.append)
+    _, out, err = command("predict", "--checkpoint", "model", "--copy", "-n", "2", "a.png", "b.png")
+    assert copied == ["\n".join(out.split("\n")[:4:2])]
+    assert "copied to the clipboard" in err
+    command("predict", "--checkpoint", "model", "--copy", "none.png")
+    assert len(copied) == 1
+
+
+def test_the_clipboard_and_the_screen(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = (folder / "a.png").read_bytes()
+    monkeypatch.setattr("im2latex.cli.desktop.read_clipboard", lambda: image)
+    monkeypatch.setattr("im2latex.cli.desktop.take_screenshot", lambda: image)
+    monkeypatch.setattr("im2latex.cli.desktop.check_clipboard_reader", lambda: None)
+    monkeypatch.setattr("im2latex.cli.desktop.watch_clipboard", lambda: iter([image, image, image]))
+    expected = command("predict", "--checkpoint", "model", "a.png")[1]
+    assert command("predict", "--checkpoint", "model", "--clipboard", "--snip")[1] == 2 * expected
+    assert command("predict", "--checkpoint", "model", "--watch-clipboard")[1] == 3 * expected

@@ -1,11 +1,13 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from docs.generate.reference import commands
 from im2latex import __version__
-from im2latex.cli.options import RENAMED_COMMANDS, RENAMED_OPTIONS, STAGES
+from im2latex.cli.commands import RENAMED_COMMANDS, RENAMED_OPTIONS, STAGES
 from tests.cli.test_cli import Command, command
 
 __all__ = ["command"]
@@ -53,6 +55,30 @@ def test_usage_lines(command: Command, verb: str, usage: str) -> None:
     assert code == 0
     assert out.splitlines()[0].endswith(f" {verb} {usage}")
     assert "<" not in out
+
+
+def test_every_command_has_a_summary_and_examples() -> None:
+    for name, one in commands():
+        assert one.help.partition("\n")[0].endswith("."), name
+        assert one.examples, name
+        assert all(name in line for line in one.examples), name
+
+
+def test_the_values_of_options_are_named(command: Command) -> None:
+    for name, _ in commands():
+        out = command(*name.split()[1:], "--help")[1]
+        assert not re.findall(r"INTEGER|FLOAT|TEXT|PATH", out), name
+        assert out.rstrip().splitlines()[-1].strip().startswith(("im2latex ", "echo ")), name
+
+
+def test_the_help_lists_commands_in_sections(command: Command) -> None:
+    out = command("--help")[1]
+    assert out.index("Read images:") < out.index("  predict ") < out.index("  serve ") < out.index("Prepare formulas:")
+    assert "..." not in out.partition("Read images:")[2]
+
+
+def test_completion(command: Command) -> None:
+    assert "_im2latex_completion" in command("--show-completion", "bash")[1]
 
 
 def test_the_version(command: Command) -> None:
