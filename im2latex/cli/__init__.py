@@ -81,6 +81,8 @@ def main() -> None:
             raise
         typer.echo(f"im2latex: {hint}", err=True)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:
         # The reader of our output has closed it, as `head` does.
         sys.stderr.close()

@@ -35,6 +35,7 @@ class _Task:
 
 
 _FILE = "area.png"
+_PNG_MARK = b"\x89PNG"
 _PNG_OF_MACOS = ("osascript", "-e", "get the clipboard as «class PNGf»")
 _GNOME, _KDE = ("gnome-screenshot", "-a", "-f", _FILE), ("spectacle", "-b", "-n", "-r", "-o", _FILE)
 _READ = _Task(
@@ -99,7 +100,9 @@ def read_clipboard() -> bytes:
         done = _run(command, folder, _CLIPBOARD_SECONDS)
     if not done.ok and not is_macos and not any(message in done.stderr for message in _NO_IMAGE_MESSAGES):
         raise _READ.error(_failure(command, done))
-    if not done.ok or not done.stdout:
+    # Some owners of X11's clipboard return a text, whatever type is asked for.
+    has_image = done.stdout.startswith(_PNG_MARK) if command[0] == "xclip" else bool(done.stdout)
+    if not done.ok or not has_image:
         raise ImageError("no_image", "there is no image on the clipboard; copy one first")
     return binascii.unhexlify(done.stdout[11:-3]) if is_macos else done.stdout
 

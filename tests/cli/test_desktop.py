@@ -46,6 +46,10 @@ def test_a_copied_image_on_x11(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     use_x11(monkeypatch)
     install(folder, "xclip", f'test "$DISPLAY$*" = ":0-selection clipboard -t image/png -o" && cat {folder}/a.png')
     assert desktop.read_clipboard() == (folder / "a.png").read_bytes()
+    install(folder, "xclip", "echo a text, though an image was asked for")
+    with pytest.raises(ImageError) as refused:
+        desktop.read_clipboard()
+    assert refused.value.reason == "no_image"
 
 
 def test_a_clipboard_without_an_image(folder: Path) -> None:
