@@ -12,6 +12,7 @@ class CandidateResponse(BaseModel):
     """One formula that the image may show."""
 
     latex: str = Field(description="the formula as LaTeX to paste")
+    formatted: str = Field(description="the formula in the requested `format`")
     confidence: float = Field(description="probability that the formula is right, 0 to 1")
     reason: str | None = Field(
         default=None,
@@ -28,11 +29,24 @@ class PredictionResponse(BaseModel):
         json_schema_extra={
             "example": {
                 "latex": "x^2",
+                "formatted": "$x^2$",
                 "confidence": 0.97,
                 "reason": None,
                 "candidates": [
-                    {"latex": "x^2", "confidence": 0.97, "reason": None, "tokens": ["x", "^", "{", "2", "}"]},
-                    {"latex": "X^2", "confidence": 0.02, "reason": "unsure", "tokens": ["X", "^", "{", "2", "}"]},
+                    {
+                        "latex": "x^2",
+                        "formatted": "$x^2$",
+                        "confidence": 0.97,
+                        "reason": None,
+                        "tokens": ["x", "^", "{", "2", "}"],
+                    },
+                    {
+                        "latex": "X^2",
+                        "formatted": "$X^2$",
+                        "confidence": 0.02,
+                        "reason": "unsure",
+                        "tokens": ["X", "^", "{", "2", "}"],
+                    },
                 ],
                 "tokens": ["x", "^", "{", "2", "}"],
                 "image": "data:image/png;base64,iVBORw0KGgo...",
@@ -42,6 +56,7 @@ class PredictionResponse(BaseModel):
         }
     )
     latex: str = Field(description="the best candidate as LaTeX to paste")
+    formatted: str = Field(description="the best candidate in the requested `format`")
     confidence: float = Field(description="that of the best candidate, 0 to 1")
     reason: str | None = Field(
         default=None,

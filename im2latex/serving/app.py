@@ -27,6 +27,7 @@ from im2latex import __version__
 from im2latex.errors import Im2LatexError, ImageError, InputError, ToolError
 from im2latex.images.arrays import encode_png, pad
 from im2latex.inference.effort import Effort
+from im2latex.latex.formats import Format, format_formula
 from im2latex.serving.api_models import (
     MAX_CANDIDATES,
     CandidateResponse,
@@ -93,6 +94,13 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
             Query(description="fast: the choice of the search; normal, best: candidates are rendered and compared"),
         ] = "normal",
         attention: Annotated[bool, Query(description="return the attention maps")] = False,
+        format: Annotated[
+            Format,
+            Query(
+                description="format of `formatted`: LaTeX to paste, alone or as inline, display or equation; tokens "
+                "separated by spaces; MathML"
+            ),
+        ] = "latex",
     ) -> PredictionResponse:
         began = time.perf_counter()
         data = await read_upload(request)
@@ -101,7 +109,7 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
         prediction = await queues.predict(pixels, candidates, effort, attention)
         if prediction.error is not None:
             raise prediction.error
-        return _response(prediction, time.perf_counter() - began)
+        return _response(prediction, format, time.perf_counter() - began)
 
     @app.post(
         "/render",
@@ -156,18 +164,26 @@ def _data_url(pixels: NDArray[np.uint8]) -> str:
     return f"data:image/png;base64,{base64.b64encode(encode_png(pixels)).decode()}"
 
 
-def _response(prediction: Prediction, seconds: float) -> PredictionResponse:
+def _response(prediction: Prediction, format: Format, seconds: float) -> PredictionResponse:
     assert prediction.image is not None, "it has no error"
     attention = prediction.attention
+    candidates = [
+        CandidateResponse(
+            latex=one.latex,
+            formatted=format_formula(one.tokens, format) if format != "latex" else one.latex,
+            confidence=one.confidence,
+            reason=one.reason,
+            tokens=one.tokens,
+        )
+        for one in prediction.candidates
+    ]
     return PredictionResponse(
         latex=prediction.latex,
+        formatted=candidates[0].formatted,
         confidence=prediction.confidence,
         reason=prediction.reason,
         boxes=prediction.boxes,
-        candidates=[
-            CandidateResponse(latex=one.latex, confidence=one.confidence, reason=one.reason, tokens=one.tokens)
-            for one in prediction.candidates
-        ],
+        candidates=candidates,
         tokens=prediction.tokens,
         image=_data_url(prediction.image),
         attention=_thousandths(attention) if attention is not None else None,

@@ -60,6 +60,16 @@ def test_an_image_as_the_body(client: TestClient) -> None:
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (60, 40)
 
 
+def test_the_format(client: TestClient) -> None:
+    plain = client.post("/predict", content=IMAGE).json()
+    assert plain["formatted"] == plain["latex"]
+    found = client.post("/predict?format=tokens", content=IMAGE).json()
+    assert found["latex"] == plain["latex"]
+    assert found["formatted"] == found["candidates"][0]["formatted"] == " ".join(found["tokens"])
+    assert client.post("/predict?format=mathml", content=IMAGE).json()["formatted"].startswith("<math")
+    assert client.post("/predict?format=word", content=IMAGE).status_code == 422
+
+
 @pytest.mark.parametrize("field", ["file", "image"])
 def test_an_image_in_a_form(client: TestClient, field: str) -> None:
     answer = client.post("/predict", files={field: ("a.png", IMAGE, "image/png")})
