@@ -11,15 +11,18 @@ reads   <data>/evaluate/scores.parquet     schemas.SCORES, for the gallery
         <data>/predict/attention.parquet   schemas.ATTENTION
         <reports>/robustness.json          {"checkpoint": SHA-256 of model.safetensors, "conditions": [{"name", "n",
                                            "image_exact", "bleu", "of_clean"}, ...]}
+        <data>/predict/predictions.parquet log probabilities of the predictions, where there are any
         params.yaml                        shown as it is
         dvc.yaml                           the order of the stages, from the folder of params.yaml
-No clock, commit or speed enters: the same artifacts give the same content.
+        git history                        the commit that recorded the training, and the scores recorded before these
+No clock or speed enters: the same artifacts with the same history give the same content.
 
 The robustness benchmark takes long and is no stage. The repository has its file, empty until something is measured, so
 that it can be a dependency of the report; a run without DVC may lack it. It names the checkpoint that was measured, and
 is shown for no other.
 """
 
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +40,8 @@ from im2latex.metrics.baselines import IMAGE
 from im2latex.rendering.renderer import Renderer
 from im2latex.reporting import gallery
 from im2latex.reporting.figures import stored_image
-from im2latex.reporting.provenance import WEIGHTS, read_provenance, reported_stages
+from im2latex.reporting.git_history import previous_scores
+from im2latex.reporting.provenance import WEIGHTS, read_overview, read_provenance, reported_stages
 from im2latex.reporting.report_data import (
     AttentionMap,
     AuditFault,
@@ -48,13 +52,16 @@ from im2latex.reporting.report_data import (
     InlineImage,
     LearningCurve,
     Padding,
+    PreviousScores,
     ReportContent,
     RobustnessCondition,
     SplitCoverage,
     StageLedger,
+    TrainingSample,
     ValidationPredictions,
     VocabularyCoverage,
 )
+from im2latex.reporting.score_curves import score_curves
 from im2latex.reporting.svg import nice_ticks
 from im2latex.reporting.tables import (
     BASELINE_LABELS,
@@ -82,6 +89,9 @@ _RAREST = 12
 _SHOWN_FAULTS = 12
 """Faults that are shown with images; faults.parquet has all."""
 
+_TRAINING_SAMPLES = 8
+"""Images of the training split that are shown."""
+
 
 class ReportParams(gallery.GalleryParams):
     """Section `report` of params.yaml."""
@@ -95,18 +105,23 @@ def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, 
     scores = read_scores(reports)
     stages = reported_stages(params_file.parent)
     provenance = read_provenance(data / "bucket", reports / "manifest", params_file, stages)
+    rows = _rows_of_split(data, params.split)
     return ReportContent(
         title=params.title,
+        overview=read_overview(provenance, reports / "manifest"),
         split=params.split,
         samples=scores["n"],
         failures=scores["failures"],
         reference_failures=scores["reference_failures"],
         baselines=tuple(BASELINE_LABELS[name] for name in baseline_scores(scores)),
         scores=score_rows(scores),
+        previous=_previous(reports / "metrics.json"),
+        score_curves=score_curves(rows, _log_probabilities(data, params.split)),
         stages=read_ledgers(reports / "ledger", [stage for stage in stages if stage not in NOT_IN_FUNNEL]),
         audit=read_audit(data, reports, params.render_density),
         histograms=_histograms(data / "bucket"),
         padding=read_padding(data / "bucket"),
+        training_samples=read_training_samples(data / "bucket", params),
         curves=_curves(data / "train" / "log.jsonl"),
         validation_predictions=_validation_predictions(data / "train" / "samples.jsonl"),
         by_length=length_charts(scores),
@@ -115,7 +130,7 @@ def collect(data: Path, reports: Path, params_file: Path, params: ReportParams, 
         robustness=read_robustness(reports / "robustness.json", provenance.facts.get(WEIGHTS)),
         vocabulary=read_coverage(data / "tokenize"),
         attention_maps=read_attention_maps(data / "predict" / "attention.parquet", params.input_density),
-        galleries=_galleries(data, params, renderer),
+        galleries=_galleries(data, rows, params, renderer),
         provenance=provenance,
     )
 
@@ -196,10 +211,52 @@ def _validation_predictions(path: Path) -> tuple[ValidationPredictions, ...]:
     )
 
 
-def _galleries(data: Path, params: ReportParams, renderer: Renderer) -> tuple[Gallery, ...]:
+def _rows_of_split(data: Path, split: str) -> list[dict[str, Any]]:
     table = read_table(data / "evaluate" / "scores.parquet")
-    shown = pc.and_(pc.equal(table["input"], IMAGE), pc.equal(table["split"], params.split))
-    groups = gallery.choose_examples(table.filter(shown).to_pylist(), params)
+    rows: list[dict[str, Any]] = _of_split(table, split).to_pylist()
+    return rows
+
+
+def _of_split(table: pa.Table, split: str) -> pa.Table:
+    return table.filter(pc.and_(pc.equal(table["input"], IMAGE), pc.equal(table["split"], split)))
+
+
+def _log_probabilities(data: Path, split: str) -> dict[str, float]:
+    path = data / "predict" / "predictions.parquet"
+    if not path.is_file():
+        return {}
+    table = read_table(path, ["formula_id", "split", "input", "log_probability"])
+    rows = _of_split(table, split).to_pylist()
+    return {row["formula_id"]: row["log_probability"] for row in rows if row["log_probability"] is not None}
+
+
+def _previous(metrics: Path) -> PreviousScores | None:
+    found = previous_scores(metrics)
+    if found is None:
+        return None
+    commit, scores = found
+    return PreviousScores(str(commit), {name: one for name, one in scores.items() if isinstance(one, int | float)})
+
+
+def read_training_samples(shards: Path, params: ReportParams) -> tuple[TrainingSample, ...]:
+    """Samples of the training split, drawn by chance."""
+    if "train" not in _present(shards):
+        return ()
+    labels = {
+        row["formula_id"]: row["latex"]
+        for shard in read_shards(shards, "train", ["formula_id", "latex"])
+        for row in shard.to_pylist()
+    }
+    drawn = random.Random(params.seed).sample(sorted(labels), min(_TRAINING_SAMPLES, len(labels)))
+    images = read_images(shards, "train", drawn)
+    found = [(name, stored_image(images[name], params.input_density)) for name in drawn if name in images]
+    return tuple(TrainingSample(name, labels[name], image) for name, image in found if image)
+
+
+def _galleries(
+    data: Path, rows: Sequence[gallery.ScoredRow], params: ReportParams, renderer: Renderer
+) -> tuple[Gallery, ...]:
+    groups = gallery.choose_examples(rows, params)
     inputs = read_images(data / "bucket", params.split, gallery.formula_ids(groups))
     return gallery.draw_examples(groups, inputs, renderer, params)
 

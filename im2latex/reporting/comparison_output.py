@@ -15,6 +15,7 @@ from im2latex.reporting import gallery
 from im2latex.reporting.compare import Comparison, SamplePair, ScorePair
 from im2latex.reporting.html import render_template
 from im2latex.reporting.report_data import Example
+from im2latex.reporting.run_data import RunData
 from im2latex.reporting.runs import format_value
 
 OUTCOME_STYLES = {"better": "green", "worse": "red"}
@@ -27,7 +28,7 @@ GROUPS = (
 
 def as_text(found: Comparison, scores: Sequence[str], examples: int) -> Group:
     """The comparison for a terminal, with the first `examples` of the formulas that became better and worse."""
-    parts: list[Text | Table | Padding] = [Text(f"A  {found.a.name}\nB  {found.b.name}\n")]
+    parts: list[Text | Table | Padding] = [Text(f"A  {described(found.a)}\nB  {described(found.b)}\n")]
     parts.append(_scores(one for one in found.scores if one.name in scores))
     parts += [Text(f"\nnote: {sentence}") for sentence in found.notes[:1]]
     parts += [Text(f"note: {sentence}") for sentence in found.notes[1:]]
@@ -42,6 +43,11 @@ def as_text(found: Comparison, scores: Sequence[str], examples: int) -> Group:
                 parts += [Text(f"\n{title}", "bold")] if not place else []
                 parts.append(_example(one))
     return Group(*parts)
+
+
+def described(run: RunData) -> str:
+    """The name of a run and the samples it was trained on."""
+    return run.name + (f", trained on {run.run.samples:,} samples" if run.run.samples is not None else "")
 
 
 def _scores(rows: Iterable[ScorePair]) -> Table:
@@ -89,6 +95,7 @@ def as_json(found: Comparison, examples: int) -> dict[str, Any]:
     return {
         "a": found.a.name,
         "b": found.b.name,
+        "trained_on": [found.a.run.samples, found.b.run.samples],
         "paired": found.pairs is not None,
         "n": len(found.pairs.a) if found.pairs else None,
         "scores": {one.name: _score_json(one) for one in found.scores},
@@ -149,6 +156,7 @@ def write_page(found: Comparison, scores: Sequence[str], examples: int, renderer
         "scores": [one for one in found.scores if one.name in scores],
         "groups": groups,
         "label": label,
+        "described": described,
         "lower_is_better": lower_is_better,
     }
     page = render_template("comparison.html.j2", {"signed": _signed, "format_value": format_value}, values)

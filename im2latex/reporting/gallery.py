@@ -23,7 +23,7 @@ class GalleryParams(Params):
     """Number and size of the examples."""
 
     examples: int = Field(
-        default=4, ge=1, le=12, description="samples in each of the groups random, typical, best and worst"
+        default=4, ge=1, le=12, description="samples in each of the groups random, typical, fewest and most errors"
     )
     seed: int = Field(default=0, ge=0, description="seed of the random group")
     input_density: float = Field(default=1.0, gt=0, description="input image pixels in one CSS pixel")
@@ -34,31 +34,32 @@ def choose_examples(rows: Sequence[ScoredRow], params: GalleryParams) -> dict[st
     """Select groups of rows by title, each with its rule in words; no sample is in two groups."""
     left = sorted(rows, key=lambda row: row["formula_id"])
     middle = sorted(map(error_share, left))[len(left) // 2] if left else 0.0
-    groups: dict[str, tuple[str, list[ScoredRow]]] = {}
 
-    def select(title: str, rule: str, order: Callable[[ScoredRow], Any]) -> None:
+    def select(order: Callable[[ScoredRow], Any]) -> list[ScoredRow]:
         nonlocal left
         ordered = sorted(left, key=order)
-        groups[title] = (rule, ordered[: params.examples])
         left = sorted(ordered[params.examples :], key=lambda row: row["formula_id"])
+        return ordered[: params.examples]
 
     # Drawn first, from all rows: a sample of the remaining rows would be biased.
     drawn = random.Random(params.seed)
-    select("Random", f"Drawn from all samples with seed {params.seed}.", lambda _: drawn.random())
-    select(
-        "Typical",
-        "Nearest to the median share of wrong tokens.",
-        lambda row: (abs(error_share(row) - middle), -_length(row)),
-    )
-    select(
-        "Best",
-        "The longest formulas without an error.",
-        lambda row: (not is_correct(row), error_share(row), -_length(row)),
-    )
-    select(
-        "Worst", "The largest share of wrong tokens.", lambda row: (is_correct(row), -error_share(row), _length(row))
-    )
-    return groups
+    chosen = select(lambda _: drawn.random())
+    typical = select(lambda row: (abs(error_share(row) - middle), -_length(row)))
+    best = select(lambda row: (not is_correct(row), error_share(row), -_length(row)))
+    worst = select(lambda row: (is_correct(row), -error_share(row), _length(row)))
+    # Titles that are also true of a weak model, whose best predictions have errors, and of a perfect one.
+    correct = sum(map(is_correct, best))
+    fewest = ("Fewest errors", f"The smallest shares of wrong tokens; {correct or 'none'} of these are correct.")
+    title, rule = ("Correct", "The longest formulas without an error.") if correct == len(best) else fewest
+    most, rule_of_most = "Most errors", "The largest share of wrong tokens."
+    if all(map(is_correct, worst)):
+        most, rule_of_most = "Also correct", "No other prediction has an error."
+    return {
+        "Random": (f"Drawn from all samples with seed {params.seed}.", chosen),
+        "Typical": ("Nearest to the median share of wrong tokens.", typical),
+        title: (rule, best),
+        most: (rule_of_most, worst),
+    }
 
 
 def draw_examples(

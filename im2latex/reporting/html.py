@@ -1,6 +1,7 @@
 """Write the report as one HTML file without network, script or font files: the same report gives the same bytes."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,12 +13,26 @@ from markupsafe import Markup
 from im2latex.reporting import svg
 from im2latex.reporting.figures import data_uri
 from im2latex.reporting.gallery import token_spans
-from im2latex.reporting.report_data import Example, ReportContent, StageLedger
+from im2latex.reporting.hints import hints
+from im2latex.reporting.report_data import Example, ReportContent, RobustnessCondition, StageLedger
 
 MAX_BYTES = 2_000_000
 """Limit of the page size, so that it can be sent by mail and opened on a telephone."""
 
 _MIN_MAPS = 2
+
+_CONTENTS_MARK = "<!-- contents -->"
+
+_ROBUSTNESS_GROUPS = (
+    ("Clean", ("clean",)),
+    ("Fonts", ("font",)),
+    ("Type size", ("size",)),
+    ("Resolution", ("dpi",)),
+    ("Other programs", ("mathtext", "katex", "mathjax")),
+    ("Colors and background", ("white", "grey", "blue", "brown", "low", "transparent")),
+    ("Image quality", ("jpeg", "blur", "noise", "rotation", "uneven")),
+)
+"""Title of each group, and the first words of the names of its conditions."""
 
 
 def write_page(content: ReportContent, out: Path) -> int:
@@ -38,10 +53,39 @@ def render_page(content: ReportContent, left_out: int = 0) -> bytes:
         "histogram": lambda data: Markup(svg.histogram(data)),
         "curve": lambda data: Markup(svg.curve(data)),
         "by_length": lambda data: Markup(svg.by_length(data)),
+        "score_curve": lambda data: Markup(svg.score_curve(data)),
+        "hints": hints,
+        "robustness_groups": robustness_groups,
         "svg": svg,
     }
     values = {"content": content, "left_out": left_out, "breaks": _breaks(content.stages)}
-    return render_template("page.html.j2", {"percent": _percent}, charts_of | values, ("page.css", "parts.css"))
+    page = render_template("page.html.j2", {"percent": _percent}, charts_of | values, ("page.css", "parts.css"))
+    return _with_contents(page.decode("utf-8")).encode("utf-8")
+
+
+def _with_contents(page: str) -> str:
+    """The page with an anchor at each section, and a list of them at the mark."""
+    titles: list[str] = re.findall(r"<h2>(.*?)</h2>", page)
+    page = re.sub(r"<h2>(.*?)</h2>", lambda found: f'<h2 id="{_anchor(found[1])}">{found[1]}</h2>', page)
+    links = "".join(f'<li><a href="#{_anchor(title)}">{title}</a></li>' for title in titles)
+    return page.replace(_CONTENTS_MARK, f'<nav class="contents" aria-label="Contents"><ul>{links}</ul></nav>', 1)
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def robustness_groups(
+    conditions: Iterable[RobustnessCondition],
+) -> list[tuple[str, list[tuple[str, RobustnessCondition]]]]:
+    """Groups of conditions with a title, each condition with its name in words."""
+    groups: dict[str, list[tuple[str, RobustnessCondition]]] = {}
+    for one in conditions:
+        words = one.name.replace("_", "-").split("-")
+        title = next((title for title, starts in _ROBUSTNESS_GROUPS if words[0] in starts), "Other")
+        groups.setdefault(title, []).append((" ".join(words), one))
+    order = [title for title, _ in _ROBUSTNESS_GROUPS] + ["Other"]
+    return [(title, groups[title]) for title in order if title in groups]
 
 
 def _smaller(content: ReportContent) -> ReportContent | None:

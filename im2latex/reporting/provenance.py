@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from im2latex.dataset.shards import read_dataset
 from im2latex.io.manifest import read_manifest
 from im2latex.io.stage_names import read_stage_names
+from im2latex.reporting.git_history import commit_of
 from im2latex.reporting.report_data import Provenance
+from im2latex.types import SPLITS
 
 WEIGHTS = "weights, SHA-256"
 """The fact that identifies the model."""
@@ -42,6 +46,23 @@ def read_provenance(shards: Path, manifests: Path, params_file: Path, stages: Se
             if stage == "train" and (words := training_budget(manifest)):
                 facts[TRAINED_FOR] = words
     return Provenance(facts, dict(sorted(tools.items())), params_file.read_text(encoding="utf-8"))
+
+
+def read_overview(provenance: Provenance, manifests: Path) -> dict[str, str]:
+    """What a reader asks first: model, data set, training, commit and date, as far as they are known."""
+    params = yaml.safe_load(provenance.params) or {}
+    facts, train = provenance.facts, manifests / "train.json"
+    manifest = read_manifest(train) if train.is_file() else {}
+    preset = (manifest.get("params") or {}).get("preset") or (params.get("train") or {}).get("preset")
+    samples = ", ".join(f"{facts[name]} {split}" for split in SPLITS if (name := f"{split} samples") in facts)
+    commit = commit_of(train)
+    overview = {
+        "Model": ", ".join(filter(None, [preset, facts.get(WEIGHTS) and f"weights {facts[WEIGHTS][:12]}"])),
+        "Data set": f"{params.get('dataset', 'unnamed')}: {samples}; hash {facts['dataset'][:12]}",
+        "Trained for": facts.get(TRAINED_FOR, ""),
+        "Recorded in": f"commit {commit}" if commit else "no commit yet" if train.is_file() else "",
+    }
+    return {name: value for name, value in overview.items() if value}
 
 
 def training_budget(manifest: Mapping[str, Any]) -> str | None:

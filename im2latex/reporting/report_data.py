@@ -183,6 +183,43 @@ class LengthChart:
 
 
 @dataclass(frozen=True, slots=True)
+class ScorePoint:
+    """A class of samples: the mean of what it is sorted by, the share of correct ones with its interval, the count."""
+
+    x: float
+    value: float
+    interval: tuple[float, float]
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCurve:
+    """Share of correct samples by something else; `calibration_error` is None where that is no probability."""
+
+    title: str
+    axis: str
+    points: tuple[ScorePoint, ...]
+    calibration_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSample:
+    """An image of the training split with its label."""
+
+    formula_id: str
+    latex: str
+    image: InlineImage
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousScores:
+    """Scores by name that were committed before, and the commit in words."""
+
+    commit: str
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One sample: the input image, the prediction and its errors. `same_image` is None without image metrics."""
 
@@ -243,19 +280,23 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class ReportContent:
-    """The whole report. `baselines` are the column titles of `ScoreRow.baselines`."""
+    """The whole report. `overview` names the run; `baselines` are the column titles of `ScoreRow.baselines`."""
 
     title: str
+    overview: Mapping[str, str]
     split: str
     samples: int
     failures: Mapping[str, int]
     reference_failures: Mapping[str, int]
     baselines: tuple[str, ...]
     scores: tuple[ScoreRow, ...]
+    previous: PreviousScores | None
+    score_curves: tuple[ScoreCurve, ...]
     stages: tuple[StageLedger, ...]
     audit: AuditSummary
     histograms: tuple[Histogram, ...]
     padding: Padding
+    training_samples: tuple[TrainingSample, ...]
     curves: tuple[LearningCurve, ...]
     validation_predictions: tuple[ValidationPredictions, ...]
     by_length: tuple[LengthChart, ...]

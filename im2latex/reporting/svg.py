@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2latex.reporting.figures import data_uri
-from im2latex.reporting.report_data import AttentionMap, Histogram, LearningCurve, LengthChart
+from im2latex.reporting.report_data import AttentionMap, Histogram, LearningCurve, LengthChart, ScoreCurve
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 22, 34
 """Margins around the drawn area, in drawing units."""
@@ -72,6 +72,27 @@ def by_length(data: LengthChart) -> str:
             _text(middle, chart.bottom + 29, f"{one.samples:,}", "faint"),
         ]
     return chart.svg(f"{data.label} by length", "tokens, samples", marks, 4)
+
+
+def score_curve(data: ScoreCurve) -> str:
+    """A line through the classes and a band of their intervals; for a probability also the diagonal."""
+    is_probability = data.calibration_error is not None
+    last = 1.0 if is_probability else max(point.x for point in data.points)
+    chart = _Chart(WIDE, (0, last or 1), (0, 1))
+    upper = [f"{_n(chart.x(one.x))},{_n(chart.y(one.interval[1]))}" for one in data.points]
+    lower = [f"{_n(chart.x(one.x))},{_n(chart.y(one.interval[0]))}" for one in reversed(data.points)]
+    line = " ".join(f"{_n(chart.x(one.x))},{_n(chart.y(one.value))}" for one in data.points)
+    parts = [f'<polygon class="band" points="{" ".join(upper + lower)}"/>']
+    if is_probability:
+        ends = f"{_n(chart.x(0))},{_n(chart.y(0))} {_n(chart.x(1))},{_n(chart.y(1))}"
+        parts.append(f'<polyline class="line line-3" points="{ends}"/>')
+    parts.append(f'<polyline class="line line-0" points="{line}"/>')
+    for one in data.points:
+        low, high = one.interval
+        title = f"{one.x:.3g}: {one.value:.3f}, 95 % interval {low:.3f} to {high:.3f}, {one.samples:,} samples"
+        dot = f'<circle class="dot" cx="{_n(chart.x(one.x))}" cy="{_n(chart.y(one.value))}" r="3"/>'
+        parts.append(f"<g><title>{title}</title>{dot}</g>")
+    return chart.svg(data.title, data.axis, [*parts, *chart.x_labels(5)], 4)
 
 
 class _Chart:

@@ -18,13 +18,21 @@ ROWS = [row(number, edits=number % 9, length=10 + number) for number in range(30
 
 def test_no_sample_is_in_two_groups_and_each_group_keeps_its_rule() -> None:
     groups = choose_examples(ROWS, PARAMS)
-    assert list(groups) == ["Random", "Typical", "Best", "Worst"]
+    assert list(groups) == ["Random", "Typical", "Correct", "Most errors"]
     assert len(formula_ids(groups)) == 8
-    best, worst = (groups[title][1] for title in ("Best", "Worst"))
+    best, worst = (groups[title][1] for title in ("Correct", "Most errors"))
     assert all(one["edits"] == 0 for one in best)
     assert min(one["edits"] for one in worst) >= 7
     lengths = [len(one["reference"].split()) for one in best]
     assert lengths == sorted(lengths, reverse=True)
+
+
+def test_titles_are_true_of_a_weak_and_of_a_perfect_model() -> None:
+    weak = choose_examples([row(number, edits=number + 1) for number in range(20)], PARAMS)
+    assert list(weak)[2:] == ["Fewest errors", "Most errors"]
+    assert weak["Fewest errors"][0].endswith("none of these are correct.")
+    perfect = choose_examples([row(number, edits=0) for number in range(20)], PARAMS)
+    assert list(perfect)[2:] == ["Correct", "Also correct"]
 
 
 def test_the_choice_depends_on_rows_and_seed_only() -> None:

@@ -1,4 +1,5 @@
 import os
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,13 +25,17 @@ from im2latex.reporting.report_data import (
     LearningCurve,
     LengthChart,
     Padding,
+    PreviousScores,
     Provenance,
     ReportContent,
     RobustnessCondition,
+    ScoreCurve,
+    ScorePoint,
     ScoreRow,
     SplitCoverage,
     StageLedger,
     SubsetScore,
+    TrainingSample,
     ValidationPredictions,
     VocabularyCoverage,
 )
@@ -40,12 +45,18 @@ MAPS = np.array([[[1, 0, 0]], [[0, 0.1, 0.9]]], np.float32)
 ATTENTION_MAP = AttentionMap("ef" * 16, InlineImage(b"page", 30, 8), ("<", r"\beta"), MAPS)
 CONTENT = ReportContent(
     title="A <small> model",
+    overview={"Model": "tiny, weights 77aa", "Recorded in": "commit 1a2b of 2026-01-31"},
     split="test",
     samples=12345,
     failures={"undefined_macro": 7},
     reference_failures={},
     baselines=("Blank image",),
     scores=(ScoreRow("cer", "Character error rate", "wrong", True, 0.25, (0.2, 0.3), (0.9,)),),
+    previous=PreviousScores("9f3c of 2026-01-30", {"cer": 0.2}),
+    score_curves=(
+        ScoreCurve("Correct against length", "tokens", (ScorePoint(7.5, 0.25, (0.1, 0.4), 33),), None),
+        ScoreCurve("Correct against confidence", "probability", (ScorePoint(0.5, 0.25, (0.1, 0.4), 34),), 0.125),
+    ),
     stages=(
         StageLedger("render", 100, 90, 10, (("no_ink", 8), ("timeout", 2))),
         StageLedger("predict", 20, 20, 0, ()),
@@ -55,6 +66,7 @@ CONTENT = ReportContent(
     ),
     histograms=(Histogram("Width", "px", (0, 5, 10), (3, 4)),),
     padding=Padding(24, 0.7112, 0.7036),
+    training_samples=(TrainingSample("fe" * 16, "x" + " y" * 149, InlineImage(b"train", 30, 8)),),
     curves=(LearningCurve("Loss", (CurveLine("training", ((1, 2.0), (2, 1.0))),)),),
     breakdowns=(Breakdown("By source", "Groups.", "Same image", (SubsetScore("paper <1>", 4321, 0.25, (0.2, 0.35)),)),),
     errors=ErrorSummary(
@@ -95,7 +107,7 @@ class Balance(HTMLParser):
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.gather(attrs)
-        assert tag in {"path", "circle", "rect", "polyline", "use", "image"}
+        assert tag in {"path", "circle", "rect", "polyline", "polygon", "use", "image"}
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -113,7 +125,7 @@ def test_the_page_is_one_balanced_file_without_the_network() -> None:
     parser.feed(text)
     assert parser.open == []
     outer = {address for address in parser.addresses if not address.startswith("#")}
-    assert outer == {data_uri(b"png"), data_uri(b"page")}
+    assert outer == {data_uri(b"png"), data_uri(b"page"), data_uri(b"train")}
     assert "url(" not in text
     assert "<script" not in text
 
@@ -132,6 +144,14 @@ def test_everything_in_the_content_is_shown_and_escaped() -> None:
         r'<code class="missed">\dfrac</code>',
     ]
     shown += ["of these, spacing <b>1</b>", '<code class="missed">&lt;</code>', "jpeg 40", "78 %"]
+    shown += [
+        "tiny, weights 77aa",
+        "commit 1a2b of 2026-01-31",
+        "+0.050 since 2026-01-30",
+        "calibration error is 0.125",
+    ]
+    shown += ["all 150 tokens", '<a href="#scores">', '<h2 id="scores">', "no ink costs 8% of the records of render"]
+    shown += ["Image quality", 'data-label="Blank image"', "Correct against confidence"]
     shown += ["217 entries", "0.50 %", "0.03 %", "5 times <b>12</b>", r"<code>\neg</code> <b>3</b>"]
     shown += [
         "efefefefefef",
@@ -214,3 +234,30 @@ def test_an_animation_needs_consent_and_no_script() -> None:
 )
 def test_verdicts_in_words(changes: dict[str, object], words: tuple[str, str]) -> None:
     assert outcome(replace(EXAMPLE, **changes)) == words  # type: ignore[arg-type]
+
+
+def test_nothing_is_wider_than_a_phone(tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("Chromium is not installed")
+    formula = " ".join([r"\operatorname", "{", "x", "}"] * 37)
+    group = Breakdown("By source", "", "Same image", (SubsetScore("group_" * 30, 1, 0.5, (0.1, 0.9)),))
+    long = replace(EXAMPLE, reference=formula, hypothesis=formula.replace("x", "y"))
+    content = replace(
+        CONTENT,
+        breakdowns=(group,),
+        galleries=(Gallery("Most errors", "", (long,)),),
+        robustness=(RobustnessCondition("katex_" * 30, 500, 0.31, 0.62, 0.775),),
+        validation_predictions=(ValidationPredictions("cd", formula, ((1, formula), (2345, "y" * 300))),),
+    )
+    write_page(content, tmp_path / "report.html")
+    with playwright.sync_playwright() as driver:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = driver.chromium.launch(executable_path=chromium, args=arguments)
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.goto((tmp_path / "report.html").as_uri())
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+        page.evaluate("() => document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+        browser.close()
