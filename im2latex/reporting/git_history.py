@@ -5,15 +5,15 @@ has the same bytes before and after other commits.
 """
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from im2latex.errors import ToolError
+from im2latex.sandbox.process import query_program
+
 _MAX_COMMITS = 50
-_TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,8 @@ def _commits(path: Path) -> Iterator[Commit]:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """Output of git in a folder; None where git, or a repository, is missing."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        found = subprocess.run(
-            ["git", *arguments],
-            cwd=folder,
-            env=environment | {"LC_ALL": "C"},
-            capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
+        found = query_program("git", "-C", str(folder.absolute()), *arguments)
+    except ToolError:
         return None
-    return found.stdout.decode("utf-8", "replace")
+    return found.stdout.decode("utf-8", "replace") if found.ok else None
