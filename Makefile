@@ -80,6 +80,7 @@ $(PLOTS_READY): $(READY) setup/plots_template.py
 wheel: $(READY) ## the package as dist/*.whl, checked
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build twine
 	rm -rf dist
+	im2latex export onnx im2latex/pretrained im2latex/pretrained
 	python -m build
 	twine check --strict dist/*
 

@@ -18,6 +18,11 @@ Tokenizer = Literal["latex", "whitespace"]
 """How the text metrics split a formula: by the project's LaTeX lexer (`latex.parser.lexer`), or at whitespace."""
 
 
+EngineName = Literal["auto", "onnx", "torch"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+"""What computes a model: ONNX Runtime, PyTorch, or the first of them that can."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """Size of a bucket: largest height and width in pixels, largest number of tokens without marks."""

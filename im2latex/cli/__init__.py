@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from im2latex import __version__
-from im2latex.cli import compare, formulas, inspect, predict, serve, vocab
+from im2latex.cli import compare, export, formulas, inspect, predict, serve, vocab
 from im2latex.cli.commands import Command, Group
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
 
@@ -60,6 +60,7 @@ for section, commands in COMMANDS.items():
     for command in commands:
         app.command(cls=Command, rich_help_panel=section)(command)
 app.add_typer(vocab.app, name="vocab", rich_help_panel="Look into a project")
+app.add_typer(export.app, name="export", rich_help_panel="Look into a project")
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -105,13 +107,16 @@ def doctor(
             typer.echo(difference, err=True)
         return
     from im2latex.rendering.styles import tex_render_params
-    from im2latex.training.devices import describe_devices
 
     checks = examination.check_tools(renderer_params(), tex_render_params(project_styles()))
     checks += examination.check_extras()
     for check in checks:
         typer.echo(examination.format_check(check))
-    typer.echo(f"{'':8}{describe_devices()}")
+    typer.echo(f"{'':8}onnxruntime {metadata.version('onnxruntime')}")
+    if find_spec("torch") is not None:
+        from im2latex.training.devices import describe_devices
+
+        typer.echo(f"{'':8}{describe_devices()}")
     sys.exit(0 if all(check.works or not check.required for check in checks) else 1)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from im2latex.types import BadRow, RawFormula
+from im2latex.types import BadRow, EngineName, RawFormula
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +39,14 @@ def _check_device(name: str) -> str:
 Checkpoint = Annotated[
     Path | None,
     typer.Option("--checkpoint", metavar="FOLDER", help="folder of a trained model; default: the released one"),
+]
+Engine = Annotated[
+    EngineName,
+    typer.Option(
+        "--engine",
+        help="what computes: onnx (ONNX Runtime), torch (PyTorch), or auto: onnx on a CPU for the released and for "
+        "exported models",
+    ),
 ]
 Device = Annotated[
     str,

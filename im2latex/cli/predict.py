@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
-from im2latex.cli.options import Checkpoint, Device
+from im2latex.cli.options import Checkpoint, Device, Engine
 from im2latex.errors import ArtifactError, ImageError, UsageError
 from im2latex.inference.effort import Effort
 from im2latex.latex.formats import Format
+from im2latex.types import EngineName
 
 if TYPE_CHECKING:
     from im2latex.cli.image_sources import Source
@@ -116,6 +117,7 @@ def predict(
         bool, typer.Option("--grammar/--no-grammar", help="restrict the search to formulas that parse")
     ] = True,
     checkpoint: Checkpoint = None,
+    engine: Engine = "auto",
     device: Device = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show no progress bar")] = False,
 ) -> None:
@@ -151,7 +153,7 @@ def predict(
         from im2latex.cli.image_sources import from_bytes
 
         desktop.check_clipboard_reader()
-        predictor, search = _load(checkpoint, device, search, 1)
+        predictor, search = _load(checkpoint, engine, device, search, 1)
         if not quiet:
             typer.echo("im2latex: copy an image of a formula; Ctrl-C stops", err=True)
         for data in desktop.watch_clipboard():
@@ -163,7 +165,7 @@ def predict(
             typer.echo(f"im2latex: {source.name}: {source.error.detail}", err=True)
     readable = sum(source.error is None for source in sources)
     if readable:
-        predictor, search = _load(checkpoint, device, search, readable)
+        predictor, search = _load(checkpoint, engine, device, search, readable)
     sys.exit(1 if _print_all(predictor, search, sources, output) else 0)
 
 
@@ -180,19 +182,18 @@ def _sources(images: list[str], clipboard: bool, snip: bool, page: int | None) -
     yield from find_sources(images, page)
 
 
-def _load(checkpoint: Path | None, device: str, search: _Search, images: int) -> tuple[Predictor, _Search]:
+def _load(
+    checkpoint: Path | None, engine: EngineName, device: str, search: _Search, images: int
+) -> tuple[Predictor, _Search]:
     """The predictor, and the options of the search that are possible here."""
     from im2latex.images.sandboxed_decoder import borrow_decoder
 
     with borrow_decoder() as decoder:
-        decoder.start()  # while torch is loaded
-    import torch
-
+        decoder.start()  # while the model is loaded
     from im2latex.inference.predictor import load
 
-    if images <= SINGLE_THREAD_IMAGES:
-        torch.set_num_threads(1)
-    predictor = load(checkpoint, device=device)
+    threads = 1 if images <= SINGLE_THREAD_IMAGES else None
+    predictor = load(checkpoint, engine=engine, device=device, threads=threads)
     if problem := predictor.unavailable_reason(search["effort"]):
         typer.echo(f"im2latex: {problem}; going on with --effort fast", err=True)
         search = {**search, "effort": "fast"}

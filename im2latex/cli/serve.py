@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from im2latex.cli.options import Checkpoint, Device
+from im2latex.cli.options import Checkpoint, Device, Engine
 from im2latex.errors import UsageError
 
 _FIRST_TIMEOUT_SECONDS = 0.25
@@ -42,6 +42,7 @@ def serve(
             "--allow-unsandboxed", help="listen beyond loopback where neither Landlock and seccomp nor bubblewrap work"
         ),
     ] = False,
+    engine: Engine = "auto",
     device: Device = "auto",
     max_mb: Annotated[float, typer.Option("--max-mb", metavar="MB", help="size of a request")] = 10,
     max_pixels: Annotated[int, typer.Option("--max-pixels", help="pixels of an image")] = 25_000_000,
@@ -89,8 +90,6 @@ def serve(
         typer.echo(f"im2latex: {sandbox.UNRESTRICTED}; {sandbox.REMEDY}", err=True)
 
     with listener:
-        import torch
-
         from im2latex.inference.predictor import load
         from im2latex.io.hashing import sha256_of
         from im2latex.io.manifest import RELEASED
@@ -100,8 +99,7 @@ def serve(
         from im2latex.serving.backend import Backend
 
         # Threads that share one image wait for each other at every token; the server predicts on one thread per core.
-        torch.set_num_threads(1)
-        predictor = load(checkpoint, device=device)
+        predictor = load(checkpoint, engine=engine, device=device, threads=1)
         params = RenderParams(rasterizer="pdfium", timeout_seconds=1, dpi=predictor.config.images.get("dpi", 200))
         renderer = TexRenderer(params.model_copy(update={"timeout_seconds": _FIRST_TIMEOUT_SECONDS}), pool_size=2)
         weights = sha256_of((checkpoint or RELEASED) / "model.safetensors")

@@ -1,13 +1,16 @@
 """What prediction needs to know of a model beside its weights: vocabulary, shapes, settings of its images."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, Field, field_validator
 
-from im2latex.config import Params
+from im2latex.config import Params, check
 from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.errors import ArtifactError, ParamsError
 from im2latex.types import Shape
 
 MAX_PIXELS = 4_000_000
@@ -27,6 +30,15 @@ class InferenceConfig:
     def max_tokens(self) -> int:
         """Length of the longest formula in training, at which decoding stops."""
         return max(shape.tokens for shape in self.shapes)
+
+
+def read_config(folder: Path) -> InferenceConfig:
+    """The configuration in checkpoint.json of a folder; raises `ArtifactError` where it is missing or damaged."""
+    path = folder / "checkpoint.json"
+    try:
+        return check(json.loads(path.read_text(encoding="utf-8")), ConfigContent, str(path)).inference_config()
+    except (ArtifactError, ParamsError, OSError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path}: cannot be read ({error}); export the checkpoint again") from None
 
 
 class VocabularyContent(Params):

@@ -7,9 +7,9 @@ everything else.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from im2latex.images.foreground import BoundingBox, Boxes, Ink
+from im2latex.images.morphology import connected_components, dilate
 
 INK = 0.3
 """Pixels with more than this share of full ink locate a formula; less may be camera noise."""
@@ -58,16 +58,15 @@ def locate_ink(ink: Ink) -> tuple[Ink, BoundingBox] | None:
     """The ink without specks, edges and frame, and the box of the rest; None where there is none."""
     ink = _remove_edges(ink)
     unit = stroke_width(ink)
-    parts, count = ndimage.label(ink > INK, np.ones((3, 3), np.uint8))
-    if not count:
+    found = connected_components(ink > INK)
+    parts, boxes = found.labels, found.boxes
+    if not len(boxes):
         return None
-    found = ndimage.find_objects(parts)
-    boxes = np.array([(box[0].start, box[0].stop, box[1].start, box[1].stop) for box in found])
-    kept = _formula(boxes, np.bincount(parts.ravel(), minlength=count + 1)[1:] / unit**2, unit)
+    kept = _formula(boxes, found.areas / unit**2, unit)
     kept &= ~_frames(parts, boxes, kept, unit)
     if not kept.all():
         # The soft edges of the specks are removed too.
-        removed = ndimage.binary_dilation(np.concatenate([[False], ~kept])[parts], iterations=1 + round(unit / 2))
+        removed = dilate(np.concatenate([[False], ~kept])[parts], 1 + round(unit / 2))
         ink = np.where(removed & ~np.concatenate([[False], kept])[parts], np.float32(0), ink)
     top, bottom, left, right = _bounding_box(boxes[kept])
     soft = max(1, round(unit / 3))
@@ -139,7 +138,7 @@ def _formula(boxes: Boxes, areas: NDArray[np.float64], unit: float) -> NDArray[n
     return kept
 
 
-def _frames(parts: NDArray[np.int32], boxes: Boxes, kept: NDArray[np.bool_], unit: float) -> NDArray[np.bool_]:
+def _frames(parts: NDArray[np.int64], boxes: Boxes, kept: NDArray[np.bool_], unit: float) -> NDArray[np.bool_]:
     r"""Which part is a frame around all others, as of `\boxed`, and holds no lines as a table does; at most one."""
     frames = np.zeros_like(kept)
     sizes = (boxes[:, 1] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 2])

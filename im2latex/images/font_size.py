@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from im2latex.images.crop import stroke_width
 from im2latex.images.foreground import Ink
+from im2latex.images.morphology import connected_components
 
 WEIGHTS_PATH = Path(str(files("im2latex.images") / "font_size_weights.json"))
 FEATURE_NAMES = (
@@ -65,11 +65,11 @@ def extract_features(ink: Ink) -> tuple[NDArray[np.float32], float]:
     size = max(1, round(factor * ink.shape[1])), max(1, round(factor * ink.shape[0]))
     large = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BILINEAR))
     black = np.pad(large > 0.45, 1)
-    parts, count = ndimage.label(black, np.ones((3, 3), np.uint8))
-    boxes = ndimage.find_objects(parts)
-    heights = np.array([box[0].stop - box[0].start for box in boxes] or [1])
-    widths = np.array([box[1].stop - box[1].start for box in boxes] or [1])
-    inked = np.bincount(parts.ravel(), minlength=count + 1)[1:] if count else np.array([1])
+    parts = connected_components(black)
+    count, one = len(parts.boxes), np.ones(1, np.int64)
+    heights = parts.boxes[:, 1] - parts.boxes[:, 0] if count else one
+    widths = parts.boxes[:, 3] - parts.boxes[:, 2] if count else one
+    inked = parts.areas if count else one
     lengths = [
         *_quantiles(_runs(black)),
         *_quantiles(_runs(black.T)),

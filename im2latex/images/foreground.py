@@ -7,9 +7,9 @@ paper is removed.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from im2latex.images.arrays import PAPER, flatten_alpha
+from im2latex.images.morphology import box_mean
 
 Ink = NDArray[np.float32]
 """(H, W), 0 paper and 1 full ink."""
@@ -62,7 +62,7 @@ def _without_highlights(colors: NDArray[np.float32]) -> NDArray[np.float32]:
     if light < PAPER / 2 or not has_ink or highlighted.mean() < _HIGHLIGHT_SHARE:
         return colors
     size = max(3, colors.shape[0] // 8)
-    filled = ndimage.uniform_filter(highlighted.astype(np.float32), size) > 0.99
+    filled = box_mean(highlighted, size) > 0.99
     return brightest[..., None] if filled.mean() > _HIGHLIGHT_SHARE / 4 else colors
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from im2latex.images.arrays import PAPER, Pixels
 from im2latex.images.crop import INK, ink_box
 from im2latex.images.font_size import estimate_font_size
 from im2latex.images.foreground import BoundingBox
+from im2latex.images.morphology import connected_components
 from im2latex.types import NO_FORMULA, SEVERAL_FORMULAS, TEXT
 
 MIN_FORMULA_GAP = 0.58
@@ -74,9 +74,9 @@ def analyze_layout(pixels: Pixels) -> Layout:
 def _is_picture(black: _Mask) -> bool:
     if black.mean() > _MAX_INK_SHARE:
         return True
-    parts, count = ndimage.label(black, np.ones((3, 3), np.uint8))
-    largest = max((rows.stop - rows.start) * (cols.stop - cols.start) for rows, cols in ndimage.find_objects(parts))
-    return count >= _MIN_PARTS and bool(largest > _MAX_PART_SHARE * black.size)
+    boxes = connected_components(black).boxes
+    sizes = (boxes[:, 1] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 2])
+    return len(boxes) >= _MIN_PARTS and bool(sizes.max() > _MAX_PART_SHARE * black.size)
 
 
 def _is_text(black: _Mask, em: float) -> bool:

@@ -1,19 +1,96 @@
-"""Choice of the engine that computes a checkpoint.
+"""Choice of the engine that computes a checkpoint: ONNX Runtime where its graphs are at hand, else PyTorch.
 
-reads  a checkpoint folder
+reads   a checkpoint folder, with or without graphs (`im2latex export`)
+writes  graphs of the released checkpoint, once, to the user's cache, where they are not beside it
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 
-from im2latex.engines.base import Engine
-from im2latex.engines.config import InferenceConfig
+from im2latex.engines.base import Engine, check_device_name
+from im2latex.engines.config import InferenceConfig, read_config
+from im2latex.errors import ArtifactError, Im2LatexError, UsageError
+from im2latex.extras import install_command
+from im2latex.io.hashing import sha256_of
+from im2latex.io.manifest import RELEASED
+from im2latex.io.user_cache import user_cache_folder
+from im2latex.types import ENGINES, EngineName
 
 
-def load_engine(folder: Path, device: str = "auto") -> tuple[Engine, InferenceConfig]:
-    """The engine of a checkpoint and the configuration of its model."""
+def load_engine(
+    folder: Path, engine: EngineName = "auto", device: str = "auto", threads: int | None = None
+) -> tuple[Engine, InferenceConfig]:
+    """The engine of a checkpoint and the configuration of its model.
+
+    `auto` is `onnx` for the released and for exported checkpoints, unless the device is a GPU. `threads` compute one
+    batch, by default OMP_NUM_THREADS or as many as there are cores. Raises `UsageError` and `ArtifactError` where that
+    engine cannot be used.
+    """
+    check_device_name(device)
+    if engine not in ENGINES:
+        raise UsageError(f"{engine}: not an engine; use {', '.join(ENGINES)}")
+    on_cpu = device in ("auto", "cpu")
+    if engine == "onnx" and not on_cpu:
+        raise UsageError(f"{device}: the engine onnx computes on the CPU; use --engine torch")
+    exported = _exported(folder, engine) if engine != "torch" and on_cpu else None
+    if exported is not None:
+        from im2latex.engines.onnx_engine import OnnxEngine
+
+        return OnnxEngine(exported, threads), read_config(exported)
+    return _load_with_torch(folder, device, threads)
+
+
+def _exported(folder: Path, engine: EngineName) -> Path | None:
+    """The folder with graphs for a checkpoint; None where PyTorch should compute it."""
+    if find_spec("onnxruntime") is None:
+        if engine == "onnx":
+            raise ArtifactError("onnxruntime is not installed; run: pip install onnxruntime")
+        return None
+    from im2latex.engines.onnx_engine import WEIGHTS, is_exported
+
+    if is_exported(folder):
+        return folder
+    if engine == "auto" and folder != RELEASED:
+        return None
+    if not (folder / WEIGHTS).is_file():
+        return None  # PyTorch's loader says what is missing
+    cached = user_cache_folder("onnx") / sha256_of(folder / WEIGHTS)[:32]
+    if is_exported(cached):
+        return cached
+    if find_spec("torch") is None or find_spec("onnx") is None:
+        if engine == "onnx":
+            raise ArtifactError(f"{folder}: has no ONNX graphs, and to make them needs {install_command('export')}")
+        return None
+    try:
+        return export(folder, cached)
+    except Im2LatexError:
+        if engine == "onnx":
+            raise
+        return None
+
+
+def export(checkpoint: Path, folder: Path) -> Path:
+    """Write a checkpoint with ONNX graphs to a folder, which is returned; needs the extra `export`."""
+    from im2latex.engines.onnx_export import export_network
+    from im2latex.training.checkpoint import load_checkpoint
+
+    loaded = load_checkpoint(checkpoint)
+    export_network(loaded.network, loaded.max_tokens, checkpoint, folder)
+    return folder
+
+
+def _load_with_torch(folder: Path, device: str, threads: int | None) -> tuple[Engine, InferenceConfig]:
+    if find_spec("torch") is None:
+        raise ArtifactError(
+            f"{folder}: has no ONNX graphs, and PyTorch is not installed; run: {install_command('torch')}"
+        )
+    import torch
+
     from im2latex.engines.torch_engine import TorchEngine, choose_device
     from im2latex.training.checkpoint import load_checkpoint
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     place = choose_device(device)
     checkpoint = load_checkpoint(folder)
     return TorchEngine(checkpoint.network.to(place)), checkpoint.config

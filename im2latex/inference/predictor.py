@@ -34,7 +34,7 @@ from im2latex.inference.engine_choice import load_engine
 from im2latex.inference.inputs import ImageInput, as_inputs, to_pixels
 from im2latex.io.manifest import RELEASED
 from im2latex.latex.pretty import pretty
-from im2latex.types import CUT, LOOP, NO_FORMULA, UNSURE, Candidate, Prediction
+from im2latex.types import CUT, LOOP, NO_FORMULA, UNSURE, Candidate, EngineName, Prediction
 
 if TYPE_CHECKING:
     from im2latex.decoding.greedy import Hypothesis
@@ -324,7 +324,13 @@ class Predictor:
         return np.array([maps[span].mean(axis=0) for span in spans], dtype=maps.dtype).reshape(-1, *maps.shape[1:])
 
 
-def load(checkpoint: str | os.PathLike[str] | None = None, *, device: str = "auto") -> Predictor:
+def load(
+    checkpoint: str | os.PathLike[str] | None = None,
+    *,
+    engine: EngineName = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+) -> Predictor:
     r"""Load the released model, or a checkpoint of your own, for prediction.
 
     >>> import im2latex
@@ -334,7 +340,10 @@ def load(checkpoint: str | os.PathLike[str] | None = None, *, device: str = "aut
 
     Args:
         checkpoint: Folder of a trained model, such as `data/train`; by default the released one in the package.
-        device: `cpu`, `cuda`, or `auto` for the first GPU, if any.
+        engine: `onnx` computes with ONNX Runtime, on the CPU, `torch` with PyTorch. `auto` is `onnx` for the released
+            model and for what `im2latex export` wrote, unless the device is a GPU, else `torch`.
+        device: `cpu`, `cuda`, or `auto`: the CPU for `onnx`, the first GPU, if any, for `torch`.
+        threads: Threads that compute one batch; by default OMP_NUM_THREADS, or as many as there are cores.
 
     Raises:
         ArtifactError: The checkpoint is missing or damaged.
@@ -343,8 +352,8 @@ def load(checkpoint: str | os.PathLike[str] | None = None, *, device: str = "aut
     if checkpoint is None and not RELEASED.is_dir():
         raise ArtifactError(f"{RELEASED}: this copy of im2latex has no released model; name the folder of a checkpoint")
     folder = RELEASED if checkpoint is None else Path(checkpoint)
-    engine, config = load_engine(folder, device)
-    return Predictor(engine, config, load_confidence_model(folder))
+    loaded, config = load_engine(folder, engine, device, threads)
+    return Predictor(loaded, config, load_confidence_model(folder))
 
 
 def _layout(image: PreprocessedImage, confidence: float) -> Layout:
