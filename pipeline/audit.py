@@ -63,7 +63,7 @@ def _image(rendering: Rendering) -> dict[str, bytes | None] | None:
     return None if rendering.pixels is None else {"bytes": encode_png(rendering.pixels), "path": None}
 
 
-STAGE = Stage("audit", AuditParams, work)
+STAGE = Stage("audit", AuditParams, work, unit="formulas")
 
 if __name__ == "__main__":
     STAGE.main()

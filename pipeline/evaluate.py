@@ -57,7 +57,9 @@ def groups_of(predictions: pa.Table) -> dict[str, str]:
     }
 
 
-STAGE = Stage("evaluate", EvaluateParams, work, ("pyarrow", "numpy", "sacrebleu", "rapidfuzz", "scipy"))
+STAGE = Stage(
+    "evaluate", EvaluateParams, work, ("pyarrow", "numpy", "sacrebleu", "rapidfuzz", "scipy"), unit="predictions"
+)
 
 if __name__ == "__main__":
     STAGE.main()

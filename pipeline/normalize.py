@@ -175,7 +175,7 @@ def _account(
     return pa.Table.from_pylist(kept, schema=FORMULAS)
 
 
-STAGE = Stage("normalize", NormalizeParams, work, ("pyarrow", "pylatexenc"))
+STAGE = Stage("normalize", NormalizeParams, work, ("pyarrow", "pylatexenc"), unit="formulas")
 
 if __name__ == "__main__":
     STAGE.main()

@@ -42,7 +42,7 @@ def work(run: StageRun[ReportParams]) -> None:
     run.ledger.add_kept(content.samples)
 
 
-STAGE = Stage("report", ReportParams, work, ("jinja2", "pillow"))
+STAGE = Stage("report", ReportParams, work, ("jinja2", "pillow"), unit="predictions")
 
 if __name__ == "__main__":
     STAGE.main()

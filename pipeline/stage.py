@@ -30,20 +30,6 @@ from pipeline.fingerprint import changed_names, stage_lines
 from pipeline.paths import CODE, DATA, REPORTS
 
 RUN = REPORTS / "run.json"
-UNITS = {
-    "normalize": "formulas",
-    "audit": "formulas",
-    "render": "formulas",
-    "tokenize": "formulas",
-    "filter": "samples",
-    "bucket": "samples",
-    "train": "samples",
-    "predict": "samples",
-    "evaluate": "predictions",
-    "report": "predictions",
-}
-"""What the ledger of a stage counts, for the line that the stage prints."""
-
 P = TypeVar("P", bound=Params)
 
 
@@ -63,15 +49,16 @@ class StageRun(Generic[P]):
 class Stage(Generic[P]):
     """A stage of dvc.yaml, which `python -m pipeline.NAME` runs, and a notebook by `run`.
 
-    `packages` are named with their versions in the manifest; `options` are arguments of the command line and their
-    help; `settings` are further sections of params.yaml, which decide no result; `check` may refuse the parameters
-    before anything is touched.
+    `packages` are named with their versions in the manifest; the ledger counts `unit`; `options` are arguments of the
+    command line and their help; `settings` are further sections of params.yaml, which decide no result; `check` may
+    refuse the parameters before anything is touched.
     """
 
     name: str
     params: type[P]
     work: Callable[[StageRun[P]], None]
     packages: tuple[str, ...] = ("pyarrow",)
+    unit: str = "samples"
     options: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, type[Params]] = field(default_factory=dict)
     check: Callable[[P], None] | None = None
@@ -101,7 +88,7 @@ class Stage(Generic[P]):
             _exit(self.name, FULL_DISK, 1)
         seconds = time.monotonic() - started
         _note_run(self.name, seconds)
-        print(f"{ledger.summary_line(UNITS.get(self.name, 'records'))} in {seconds:.1f} s")  # noqa: T201
+        print(f"{ledger.summary_line(self.unit)} in {seconds:.1f} s")  # noqa: T201
 
     def help(self) -> str:
         """Usage, options, and the keys of the section in params.yaml: type, default, description."""

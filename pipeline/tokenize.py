@@ -55,7 +55,7 @@ def work(run: StageRun[TokenizeParams]) -> None:
     )
 
 
-STAGE = Stage("tokenize", TokenizeParams, work, ("pyarrow", "tokenizers"))
+STAGE = Stage("tokenize", TokenizeParams, work, ("pyarrow", "tokenizers"), unit="formulas")
 
 if __name__ == "__main__":
     STAGE.main()
