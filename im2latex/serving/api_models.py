@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from im2latex.latex.formats import Format
+
 MAX_CANDIDATES = 10
 MAX_FORMULA_LENGTH = 10_000
 
@@ -92,6 +94,20 @@ class RenderRequest(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"example": {"latex": "x^2"}})
     latex: Annotated[str, Field(max_length=MAX_FORMULA_LENGTH, description="a formula without $ around it")]
+
+
+class FormatRequest(RenderRequest):
+    """The formula to write in a format."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"latex": "x^2", "format": "display"}})
+    format: Format = Field(default="latex", description="as for `/predict`")
+
+
+class FormatResponse(BaseModel):
+    """A formula in a format."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"formatted": r"\[ x^2 \]"}})
+    formatted: str = Field(description="the formula in the requested `format`")
 
 
 class ErrorResponse(BaseModel):

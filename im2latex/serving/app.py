@@ -3,7 +3,7 @@
 POST /predict   image to LaTeX        GET /              the web page
 POST /render    LaTeX to image        GET /docs          the API, as an interactive page
 POST /pdf-page  page of a PDF         GET /openapi.json  the API, as an OpenAPI document
-GET  /healthz   state of the server
+POST /format    LaTeX in a format     GET /healthz       state of the server
 """
 
 import asyncio
@@ -24,14 +24,17 @@ from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
 from im2latex import __version__
-from im2latex.errors import Im2LatexError, ImageError, InputError, ToolError
+from im2latex.errors import Im2LatexError, ImageError, InputError, LatexError, ToolError
 from im2latex.images.arrays import encode_png, pad
 from im2latex.inference.effort import Effort
 from im2latex.latex.formats import Format, format_formula
+from im2latex.latex.normalizer import normalize
 from im2latex.serving.api_models import (
     MAX_CANDIDATES,
     CandidateResponse,
     ErrorResponse,
+    FormatRequest,
+    FormatResponse,
     HealthResponse,
     PageResponse,
     PredictionResponse,
@@ -50,6 +53,7 @@ _MAX_DECODERS = 2  # each may need 100 MB
 _PADDING_PX = 8
 _STATUS: tuple[tuple[type[Im2LatexError], int], ...] = (
     (ImageError, 422),
+    (LatexError, 422),
     (InputError, 400),
     (QueueFullError, 503),
     (ToolError, 503),
@@ -123,6 +127,11 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
             what = (rendering.reason or "").replace("_", " ") + (f" ({rendering.detail})" if rendering.detail else "")
             return _error(422, f"The formula cannot be rendered: {what}", rendering.reason)
         return Response(encode_png(pad(rendering.pixels, _PADDING_PX)), media_type="image/png")
+
+    @app.post("/format", responses=ERRORS, summary="Write a formula in a format")
+    async def formatted(formula: FormatRequest) -> FormatResponse:
+        tokens = await asyncio.to_thread(normalize, formula.latex)
+        return FormatResponse(formatted=format_formula(tokens, formula.format))
 
     @app.post("/pdf-page", openapi_extra=PDF_BODY, responses=ERRORS, summary="Render a page of a PDF as an image")
     async def pdf_page(
@@ -202,7 +211,7 @@ def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Im2LatexError)
     async def on_known_error(_: Request, error: Im2LatexError) -> Response:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-        return _error(status, str(error), error.reason if isinstance(error, ImageError) else None)
+        return _error(status, str(error), error.reason if isinstance(error, ImageError | LatexError) else None)
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> Response:

@@ -20,7 +20,7 @@ class FakePredictor:
     """Predicts LATEX and the width of the image for every image, and an error for a blank one.
 
     `batches` holds the number of images of each call, `efforts` its effort; a call waits while `may_go` is not set.
-    `reason` is that of all predictions.
+    `reason` and `boxes` are those of all predictions.
     """
 
     def __init__(self) -> None:
@@ -31,6 +31,7 @@ class FakePredictor:
         self.may_go.set()
         self.error: Exception | None = None
         self.reason: str | None = None
+        self.boxes: list[tuple[int, int, int, int]] = []
 
     def predict(
         self,
@@ -45,7 +46,8 @@ class FakePredictor:
         self.efforts.append(effort)
         if self.error is not None:
             raise self.error
-        return [replace(self._read(pixels, candidates, attention), reason=self.reason) for pixels in images]
+        found = [self._read(pixels, candidates, attention) for pixels in images]
+        return [replace(one, reason=self.reason, boxes=self.boxes) for one in found]
 
     def unavailable_reason(self, effort: Effort) -> str | None:
         return None if self.has_tex or effort == "fast" else "pdftex is not installed"

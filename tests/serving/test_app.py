@@ -109,6 +109,13 @@ def test_render_returns_an_image_or_a_reason(client: TestClient) -> None:
     }
 
 
+def test_a_formula_is_written_in_a_format(client: TestClient) -> None:
+    answer = client.post("/format", json={"latex": r"x^2 + \frac12", "format": "tokens"})
+    assert answer.json() == {"formatted": r"x ^ { 2 } + \frac { 1 } { 2 }"}
+    refused = client.post("/format", json={"latex": r"\frac{1", "format": "inline"})
+    assert (refused.status_code, refused.json()["reason"]) == (422, "unbalanced_group")
+
+
 def test_the_pages_of_a_pdf_are_drawn(client: TestClient) -> None:
     pdf = io.BytesIO()
     images.ink(300, 200).save(pdf, "PDF", save_all=True, append_images=[images.ink(200, 300)], resolution=300)
@@ -257,7 +264,13 @@ def test_the_api_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
     for address in addresses:
         assert client.get(address).status_code == 200, address
     assert page.headers["content-security-policy"].count("sha256-") == page.text.count("<script>") == 1
-    assert set(client.get("/openapi.json").json()["paths"]) == {"/predict", "/render", "/pdf-page", "/healthz"}
+    assert set(client.get("/openapi.json").json()["paths"]) == {
+        "/predict",
+        "/render",
+        "/format",
+        "/pdf-page",
+        "/healthz",
+    }
 
 
 MOST = 1_000_000

@@ -99,10 +99,16 @@ def test_an_edit_is_rendered_and_copied(page: Page) -> None:
     page.locator("#copy").click()
     _expect(page, "#copied").to_have_text("Copied")
     assert page.evaluate("() => navigator.clipboard.readText()") == "a + b"
-    page.locator("#copy-display").click()
+    page.locator("#format").select_option("display")
+    page.locator("#copy").click()
     _expect(page, "#copied").to_have_text("Copied")
     _expect(page, "#copied").to_be_empty()  # after a while
-    assert page.evaluate("() => navigator.clipboard.readText()") == "$$a + b$$"
+    assert page.evaluate("() => navigator.clipboard.readText()") == r"\[ a + b \]"
+    page.locator("#format").select_option("tokens")
+    page.locator("#latex").fill("a^2")
+    page.locator("#copy").click()
+    _expect(page, "#copied").to_have_text("Copied")
+    assert page.evaluate("() => navigator.clipboard.readText()") == "a ^ { 2 }"
     page.locator("#latex").fill(r"\broken")
     _expect(page, "#rendering-error").to_have_text(r"The formula cannot be rendered: undefined macro (\broken)")
     _expect(page, "#rendering").to_have_class("stale")
@@ -210,6 +216,17 @@ def test_a_reason_of_doubt_is_a_sentence(
         _expect(page, "#crop-confirm").to_be_visible()
 
 
+def test_each_of_several_formulas_can_be_converted(page: Page, predictor: FakePredictor) -> None:
+    predictor.reason, predictor.boxes = "several_formulas", [(10, 40, 20, 120), (60, 90, 20, 380)]
+    _choose(page, images.encoded(images.ink(400, 100)))
+    _expect(page, "#doubt").to_contain_text("Select a formula in the image")
+    _expect(page, "button.found").to_have_count(2)
+    predictor.reason, predictor.boxes = None, []
+    page.get_by_role("button", name="Convert formula 1 of 2").click()
+    _expect(page, "#latex").to_have_value(f"{LATEX} 112")  # the box and its margins
+    _expect(page, "button.found").to_have_count(0)
+
+
 def test_a_part_is_chosen_with_a_finger(page: Page) -> None:
     _choose(page, images.encoded(images.ink(400, 200)))
     page.locator("#crop").click()
@@ -291,7 +308,7 @@ class _States:
         page.locator("#latex").fill(r"\broken")
         _expect(page, "#rendering-error").not_to_be_empty()
         yield "not rendered"
-        predictor.reason = "several_formulas"
+        predictor.reason, predictor.boxes = "several_formulas", [(2, 18, 2, 88), (22, 38, 2, 88)]
         _choose(page, images.encoded(images.ink(90)))
         _expect(page, "#doubt button").to_be_visible()
         _expect(page, ".past").to_have_count(2)
@@ -333,7 +350,7 @@ _WEAK_BORDERS = """() => {
         const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
         return (high + 0.05) / (low + 0.05);
     };
-    return [...document.querySelectorAll("button, .button, textarea, input[type=number]")]
+    return [...document.querySelectorAll("button:not(.found), .button, textarea, select, input[type=number]")]
         .filter((one) => one.offsetParent && !one.disabled)
         .filter((one) => contrast(getComputedStyle(one).borderTopColor, background(one.parentElement)) < 3)
         .map((one) => one.outerHTML);
@@ -342,6 +359,6 @@ _WEAK_BORDERS = """() => {
 
 def test_the_api_page_lists_the_routes(page: Page) -> None:
     page.goto(f"{page.url}docs")
-    _expect(page, ".opblock-summary-path").to_have_text(["/predict", "/render", "/pdf-page", "/healthz"])
+    _expect(page, ".opblock-summary-path").to_have_text(["/predict", "/render", "/format", "/pdf-page", "/healthz"])
     page.locator(".opblock-summary-control").nth(1).click()
     _expect(page, ".try-out__btn").to_be_visible()

@@ -12,13 +12,23 @@ export async function pdfPage(blob, page, signal) {
 }
 
 export async function render(latex, signal) {
-  const response = await request("/render", {
+  const response = await request("/render", json({ latex }, signal));
+  return response.blob();
+}
+
+// The formula in a format that the page cannot write itself.
+export async function convertFormat(latex, format) {
+  const response = await request("/format", json({ latex, format }));
+  return (await response.json()).formatted;
+}
+
+function json(content, signal) {
+  return {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ latex }),
+    body: JSON.stringify(content),
     signal,
-  });
-  return response.blob();
+  };
 }
 
 function upload(blob, signal) {

@@ -1,6 +1,6 @@
 // The page: converts the formula in an image; shows, compares, edits and copies the result.
 
-import { latest, predict, render } from "./api.js";
+import { convertFormat, latest, predict, render } from "./api.js";
 import { Attention } from "./attention.js";
 import { Crop, WHOLE } from "./crop.js";
 import { History } from "./history.js";
@@ -11,12 +11,20 @@ import * as images from "./image.js";
 
 const PREVIEW_MS = 250;
 const COPIED_MS = 2000;
+const FOUND_MARGIN_PX = 6;
 const EXAMPLES = [
   ["The quadratic formula", "x = \\frac { - b \\pm \\sqrt { b ^ { 2 } - 4 a c } } { 2 a }"],
   ["A Gaussian integral", "\\int _ { - \\infty } ^ { \\infty } e ^ { - x ^ { 2 } } d x = \\sqrt { \\pi }"],
   ["The Basel problem", "\\sum _ { n = 1 } ^ { \\infty } \\frac { 1 } { n ^ { 2 } } = \\frac { \\pi ^ { 2 } } { 6 }"],
   ["A field equation", "R _ { \\mu \\nu } - \\frac { 1 } { 2 } R g _ { \\mu \\nu } = 8 \\pi G T _ { \\mu \\nu }"],
 ];
+
+const WRAPPED = {
+  latex: (latex) => latex,
+  inline: (latex) => `$${latex}$`,
+  display: (latex) => `\\[ ${latex} \\]`,
+  equation: (latex) => `\\begin{equation} ${latex} \\end{equation}`,
+};
 
 const at = (id) => document.getElementById(id);
 const attention = new Attention({ seen: at("seen"), heat: at("heat"), chips: at("chips"), play: at("play") });
@@ -129,6 +137,7 @@ function reset() {
   at("latex").value = "";
   fit();
   hideImage(at("rendering"));
+  at("found").replaceChildren();
   attention.clear();
   history.setCurrent(null);
 }
@@ -137,6 +146,7 @@ function show(entry) {
   const { prediction } = entry;
   at("confidence").textContent = confidence(prediction.confidence);
   showMessage(at("doubt"), doubt(prediction.reason), prediction.reason);
+  showFound(entry);
   setLatex(entry.latex);
   showAttention(entry);
   const options = {
@@ -152,6 +162,33 @@ function show(entry) {
     },
   };
   candidates.show(at("candidates"), prediction.candidates, options);
+}
+
+// A button over each of several formulas that the server found in the image.
+function showFound({ area, part, prediction }) {
+  const boxes = prediction.boxes ?? [];
+  const width = (area.right - area.left) / part.width;
+  const height = (area.bottom - area.top) / part.height;
+  const buttons = boxes.map(([top, bottom, left, right], place) => {
+    const found = {
+      left: Math.max(area.left, area.left + (left - FOUND_MARGIN_PX) * width),
+      top: Math.max(area.top, area.top + (top - FOUND_MARGIN_PX) * height),
+      right: Math.min(area.right, area.left + (right + FOUND_MARGIN_PX) * width),
+      bottom: Math.min(area.bottom, area.top + (bottom + FOUND_MARGIN_PX) * height),
+    };
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "found";
+    button.setAttribute("aria-label", `Convert formula ${place + 1} of ${boxes.length}`);
+    button.style.left = `${100 * found.left}%`;
+    button.style.top = `${100 * found.top}%`;
+    button.style.width = `${100 * (found.right - found.left)}%`;
+    button.style.height = `${100 * (found.bottom - found.top)}%`;
+    button.addEventListener("click", () => convert(found));
+    return button;
+  });
+  at("found").replaceChildren(...buttons);
+  if (boxes.length) at("doubt").prepend(`${HINTS.found} `);
 }
 
 // The attention maps are requested once they are wanted.
@@ -214,7 +251,16 @@ function fit() {
   at("latex").style.height = `${at("latex").scrollHeight + 2}px`;
 }
 
-async function copy(button, text) {
+async function copy() {
+  const button = at("copy");
+  const format = at("format").value;
+  let text = at("latex").value;
+  try {
+    text = WRAPPED[format] ? WRAPPED[format](text) : await convertFormat(text, format);
+  } catch (error) {
+    at("copied").textContent = error.message;
+    return;
+  }
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -277,7 +323,7 @@ function setState(state, message) {
   at("status").textContent = message;
   at("results").hidden = !canvas;
   at("image-card").classList.toggle("wide", state === "choosing" || state === "failed");
-  for (const id of ["latex", "copy", "copy-display"]) at(id).disabled = state !== "done";
+  for (const id of ["latex", "copy", "format"]) at(id).disabled = state !== "done";
   endCopied();
   fit();
 }
@@ -340,7 +386,6 @@ at("crop-cancel").addEventListener("click", () => {
 });
 at("whole").addEventListener("click", () => convert(WHOLE));
 at("latex").addEventListener("input", edited);
-at("copy").addEventListener("click", () => copy(at("copy"), at("latex").value));
-at("copy-display").addEventListener("click", () => copy(at("copy-display"), `$$${at("latex").value}$$`));
+at("copy").addEventListener("click", copy);
 at("attention-card").addEventListener("toggle", () => showAttention(history.current));
 showExamples();

@@ -4,7 +4,7 @@ const REASONS = {
   cut: "The formula is longer than the model can write. This is only its beginning.",
   loop: "The model repeats itself, so this is probably wrong.",
   unsure: "This is probably not quite right. Compare it with the image.",
-  "several formulas": "The image seems to show several formulas. Crop it to one of them.",
+  "several formulas": "The image seems to show several formulas.",
   text: "The image seems to show text. Crop it to one formula.",
   "no formula": "The image seems to show no formula.",
 };
@@ -22,6 +22,7 @@ export const HINTS = {
   cropping: HAS_TOUCH
     ? "Draw a box with a finger, then drag its handles; a tap moves the nearest corner."
     : "Draw a box, then drag it or its handles. Arrow keys move a handle, Enter converts, Escape cancels.",
+  found: "Select a formula in the image to convert it alone.",
   attention: "Select a token to see the attention of the model when it predicted it.",
   otherAttention: "The attention belongs to the first alternative.",
 };
