@@ -61,6 +61,7 @@ export class Crop {
 
   #down(event) {
     if (event.button !== 0 || (event.pointerType !== "mouse" && !this.active)) return;
+    if (event.target.closest("button")) return;
     event.preventDefault();
     this.stage.setPointerCapture(event.pointerId);
     const from = this.#place(event);
