@@ -1,11 +1,14 @@
 """Classes of commands and groups: help in sections, with examples; earlier names of commands and options.
 
 The help is plain text, so that it needs no other package and is the same in every terminal. Examples are the last
-section of a docstring and are printed as they are. Using an earlier name is an error that names the present one.
+section of a docstring and are printed as they are. Using an earlier name is an error that names the present one. An
+error of usage is one sentence.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -44,6 +47,20 @@ def argument_usage(parameter: Any) -> str:
     return (name if parameter.required else f"[{name}]") + ("..." if parameter.nargs != 1 else "")
 
 
+@contextmanager
+def _one_sentence(command: str) -> Iterator[None]:
+    """Raise Click's errors, which are several lines, as a `UsageError`."""
+    try:
+        yield
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        message = (
+            error.format_message().replace("Value error, ", "").replace(": Input should", ": it should").rstrip(".")
+        )
+        raise UsageError(f"{message[:1].lower()}{message[1:]}; see {command} --help") from None
+
+
 class Group(TyperGroup):
     """The commands of `im2latex` or of `im2latex vocab`; refuses the old name of a command, and that of a stage.
 
@@ -72,7 +89,8 @@ class Group(TyperGroup):
             raise UsageError(f"the command {old} is named {new} now; run: im2latex {new}")
         if old in STAGES:
             raise UsageError(f"{old} is a stage of the pipeline and not a command; run: dvc repro {old}")
-        return super().resolve_command(ctx, args)
+        with _one_sentence(ctx.command_path):
+            return super().resolve_command(ctx, args)
 
 
 class Command(TyperCommand):
@@ -88,6 +106,10 @@ class Command(TyperCommand):
         for parameter in self.params:
             if parameter.param_type_name == "option" and parameter.metavar is None:
                 parameter.metavar = _value_name(parameter)
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        with _one_sentence(f"{parent.command_path} {info_name}" if parent else str(info_name)):
+            return super().make_context(info_name, args, parent, **extra)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         arguments = [one for one in self.get_params(ctx) if one.param_type_name == "argument"]

@@ -29,9 +29,10 @@ def onnx(
     checkpoint: Annotated[Path, typer.Argument(help="folder of a trained model, such as data/train")],
     out: Annotated[Path, typer.Argument(help="folder to write; may be the same")],
 ) -> None:
-    """Write a checkpoint with ONNX graphs, which `predict` and `serve` compute with ONNX Runtime, without PyTorch.
+    """Write a checkpoint with ONNX graphs.
 
-    Models of the presets fast-* can be exported. The graphs refer to the weights in model.safetensors beside them.
+    `predict` and `serve` compute them with ONNX Runtime, without PyTorch. Models of the presets fast-* can be exported.
+    The graphs refer to the weights in model.safetensors beside them.
 
     Examples:
         im2latex export onnx data/train exported

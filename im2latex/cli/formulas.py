@@ -4,13 +4,15 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from im2latex.cli.options import Formulas, project_styles, renderer_params, rows
 from im2latex.errors import LatexError
 from im2latex.types import BadRow, RawFormula
+
+Profile = Literal["faithful", "compact", "none"]
 
 
 def generate(
@@ -109,7 +111,7 @@ def extract(
 def normalize(
     file: Formulas = "-",
     profile: Annotated[
-        str | None, typer.Option("--profile", help="faithful, compact or none; that of params.yaml if not given")
+        Profile | None, typer.Option("--profile", help="which rules run; default: that of params.yaml")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help='{"id", "latex" or null, "reason"} a line')] = False,
     explain: Annotated[

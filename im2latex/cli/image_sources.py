@@ -52,7 +52,7 @@ def find_sources(arguments: Sequence[str], page: int | None = None) -> Iterator[
 def _expanded(argument: str) -> list[str]:
     """The files of a folder that look like images, or those that a pattern matches, else the argument itself."""
     path = Path(argument)
-    if path.is_dir():
+    if argument and path.is_dir():
         known = SUFFIXES | {".pdf"}
         inside = [str(one) for one in path.iterdir() if one.suffix.lower() in known and one.is_file()]
         return sorted(inside) or [argument]
@@ -64,9 +64,9 @@ def _expanded(argument: str) -> list[str]:
 
 def _file(name: str, page: int | None) -> Iterator[Source]:
     path = Path(name)
-    if path.is_dir():
+    if name and path.is_dir():
         yield Source(name, error=ImageError("no_image", "there is no image in this folder"))
-    elif not path.exists():
+    elif not name or not path.exists():
         yield Source(name, error=ImageError("no_such_file", "there is no such file"))
     elif not os.access(path, os.R_OK):
         yield Source(name, error=ImageError("unreadable", "the file cannot be read: Permission denied"))

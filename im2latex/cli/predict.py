@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from im2latex.inference.predictor import Predictor
     from im2latex.types import Candidate, Prediction
 
+MAX_BEAM = 1000
 CHUNK_SIZE = 64
 """Images in memory at one time."""
 SINGLE_THREAD_IMAGES = 4
@@ -93,7 +94,10 @@ def predict(
         bool, typer.Option("--copy", "-c", help="also copy the formulas to the clipboard, the best one of each image")
     ] = False,
     candidates: Annotated[
-        int, typer.Option("--candidates", "-n", metavar="N", min=1, help="candidates per image, each on a line")
+        int,
+        typer.Option(
+            "--candidates", "-n", metavar="N", min=1, max=MAX_BEAM, help="candidates per image, each on a line"
+        ),
     ] = 1,
     as_json: Annotated[
         bool,
@@ -111,7 +115,9 @@ def predict(
     ] = "normal",
     beam: Annotated[
         int | None,
-        typer.Option("--beam", metavar="WIDTH", min=1, help="beam width; default: the number of candidates"),
+        typer.Option(
+            "--beam", metavar="WIDTH", min=1, max=MAX_BEAM, help="beam width; default: the number of candidates"
+        ),
     ] = None,
     grammar: Annotated[
         bool, typer.Option("--grammar/--no-grammar", help="restrict the search to formulas that parse")

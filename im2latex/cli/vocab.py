@@ -6,7 +6,7 @@ writes  vocabulary.json, and tokenizer.json beside it
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,7 +29,8 @@ FormulaSource = Annotated[
 VocabularyPath = Annotated[Path, typer.Argument(help="vocabulary.json; that of the pipeline is in data/tokenize")]
 TokenOption = Annotated[list[str] | None, typer.Option(metavar="TOKEN", help="a token; may be repeated")]
 Type = Annotated[
-    str, typer.Option("--type", help="word_level: one id per token; bpe: also ids for frequent token sequences")
+    Literal["word_level", "bpe"],
+    typer.Option("--type", help="word_level: one id per token; bpe: also ids for frequent token sequences"),
 ]
 Merges = Annotated[
     list[str] | None,

@@ -92,11 +92,16 @@ def _array(values: Tensor) -> NDArray[np.float32]:
 def choose_device(name: str) -> torch.device:
     """Return the device of that name; `auto` is the first GPU, or the CPU where there is none.
 
-    Raises `UsageError` for a name that torch does not know, and for a GPU where there is none.
+    Raises `UsageError` for a name that torch does not know, and for a device that is not there.
     """
     check_device_name(name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UsageError(f"{name}: PyTorch finds no GPU here; use cpu or auto")
-    return torch.device(name)
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise UsageError(f"{name}: PyTorch cannot use Metal here; use cpu or auto")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        raise UsageError(f"{name}: PyTorch finds {count} GPUs here, the last is cuda:{count - 1}")
+    return device

@@ -55,6 +55,7 @@ def test_standard_input(name: str, count: int, monkeypatch: pytest.MonkeyPatch) 
     ("argument", "reason"),
     [
         ("none.png", "no_such_file"),
+        ("", "no_such_file"),
         ("none*.png", "no_such_file"),
         ("none.pdf#2", "no_such_file"),
         ("pages.pdf#9", "no_such_page"),

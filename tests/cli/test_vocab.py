@@ -108,7 +108,11 @@ def test_a_start_keeps_its_ids_whatever_the_kind(command: Command) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [
-        ("--type", "words", "options.type = 'words': input should be 'word_level' or 'bpe'"),
+        (
+            "--type",
+            "words",
+            "invalid value for '--type': 'words' is not one of 'word_level', 'bpe'; see im2latex vocab build --help",
+        ),
         ("--merge", "\\leq", "--merge '\\\\leq' must be TOKEN=TOKENS"),
         ("--merge", "x=x", "merges: x -> x is a cycle"),
         ("--merge", "==x =", "merges: = -> = is a cycle"),
