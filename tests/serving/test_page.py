@@ -359,6 +359,7 @@ _WEAK_BORDERS = """() => {
 
 def test_the_api_page_lists_the_routes(page: Page) -> None:
     page.goto(f"{page.url}docs")
+    _expect(page, "html[lang=en] main").to_have_count(1)
     _expect(page, ".opblock-summary-path").to_have_text(["/predict", "/render", "/format", "/pdf-page", "/healthz"])
     page.locator(".opblock-summary-control").nth(1).click()
     _expect(page, ".try-out__btn").to_be_visible()

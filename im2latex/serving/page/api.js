@@ -1,7 +1,8 @@
 // Requests to the server. All throw an Error whose message is a sentence for the user.
 
-export async function predict(blob, attention, signal) {
-  const response = await request(`/predict?candidates=5&attention=${attention}`, upload(blob, signal));
+export async function predict(blob, { attention = false, effort = "normal" }, signal) {
+  const query = `candidates=5&attention=${attention}&effort=${effort}`;
+  const response = await request(`/predict?${query}`, upload(blob, signal));
   return response.json();
 }
 
@@ -47,6 +48,7 @@ async function request(url, options) {
   const body = await response.json().catch(() => ({}));
   const error = new Error(body.error ?? `The server responded with status ${response.status}.`);
   error.reason = body.reason;
+  error.isTimeout = response.status === 503;
   throw error;
 }
 

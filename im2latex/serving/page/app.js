@@ -81,6 +81,7 @@ async function showPage(page) {
   reset();
   canvas = page;
   await showInput();
+  at("whole").hidden = true;
   setState("choosing", "Choose one formula of the page.");
   crop.start();
 }
@@ -99,8 +100,7 @@ async function convert(area) {
   setState("predicting", "Converting…");
   try {
     const part = area === WHOLE ? whole : images.part(whole, area);
-    const isAttentionOpen = at("attention-card").open;
-    const prediction = await latestPrediction(await images.png(part), isAttentionOpen);
+    const prediction = await predictInTime(await images.png(part));
     const entry = { canvas: whole, area, part, prediction, latex: prediction.latex };
     history.add(entry);
     show(entry);
@@ -108,6 +108,18 @@ async function convert(area) {
     setState("done", `Converted in ${time} s: ${confidence(prediction.confidence)}`);
   } catch (error) {
     if (error.name !== "AbortError") fail(error);
+  }
+}
+
+// Searches less where the server has no time for more.
+async function predictInTime(blob) {
+  const options = { attention: at("attention-card").open };
+  try {
+    return await latestPrediction(blob, options);
+  } catch (error) {
+    if (!error.isTimeout) throw error;
+    at("status").textContent = "This takes long. Trying a faster search…";
+    return { ...(await latestPrediction(blob, { ...options, effort: "fast" })), effort: "fast" };
   }
 }
 
@@ -153,7 +165,7 @@ function show(entry) {
     onSelect: (candidate, rank) => {
       history.edit(candidate.latex);
       setLatex(candidate.latex);
-      at("confidence").textContent = confidence(candidate.confidence);
+      at("confidence").textContent = rank === 0 ? confidence(candidate.confidence) : "alternative";
       markAttention(rank === 0);
     },
     onShow: (number) => {
@@ -188,7 +200,7 @@ function showFound({ area, part, prediction }) {
     return button;
   });
   at("found").replaceChildren(...buttons);
-  if (boxes.length) at("doubt").prepend(`${HINTS.found} `);
+  if (boxes.length) at("doubt").firstChild.after(` ${HINTS.found}`);
 }
 
 // The attention maps are requested once they are wanted.
@@ -197,7 +209,7 @@ async function showAttention(entry) {
   at("attention-note").textContent = "Loading…";
   try {
     if (!entry.prediction.attention) {
-      const { image, tokens, attention } = await predict(await images.png(entry.part), true);
+      const { image, tokens, attention } = await predict(await images.png(entry.part), { attention: true, effort: entry.prediction.effort });
       Object.assign(entry.prediction, { image, tokens, attention });
     }
     if (entry !== history.current) return;

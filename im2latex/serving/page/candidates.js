@@ -1,14 +1,14 @@
 // The candidates, each rendered, as a group of radio buttons; what differs from the first is marked.
 
 import { render } from "./api.js";
-import { percent } from "./messages.js";
 
-const TOKEN = /\\[A-Za-z]+|\\.|\d+|\S/g;
+const TOKEN = /\\(?:begin|end)\s*\{[^}]*\}|\\[A-Za-z]+|\\.|\d+|\S/g;
+const SPACING = /^(?:~|\\[,;:!> ]|\\q?quad)$/;
 const SURE = 0.9;
 const NEGLIGIBLE = 0.005; // 0 %
 
-// Renders the candidates and shows those that look different from all better ones; `onShow` gets their number. Where the
-// first is very likely right, those of no confidence are left out.
+// Renders the candidates and shows those that look different from all better ones, by more than spacing; `onShow` gets
+// their number. Where the first is very likely right, those of no confidence are left out.
 export async function show(group, all, { onSelect, onShow }) {
   group.replaceChildren();
   const least = all[0].confidence >= SURE ? NEGLIGIBLE : 0;
@@ -18,8 +18,9 @@ export async function show(group, all, { onSelect, onShow }) {
   const options = [];
   candidates.forEach((candidate, rank) => {
     const image = images[rank];
-    if (image && seen.has(image.key)) return;
-    if (image) seen.add(image.key);
+    const looks = [withoutSpacing(candidate.latex), image?.key].filter(Boolean);
+    if (looks.some((look) => seen.has(look))) return;
+    for (const look of looks) seen.add(look);
     options.push(option(candidate, rank, image, candidates[0].latex, onSelect));
   });
   group.replaceChildren(...options);
@@ -29,6 +30,10 @@ export async function show(group, all, { onSelect, onShow }) {
 // Checks the candidate with this LaTeX, if there is one.
 export function select(group, candidates, latex) {
   for (const button of group.querySelectorAll("input")) button.checked = candidates[button.value].latex === latex;
+}
+
+function withoutSpacing(latex) {
+  return latex.match(TOKEN)?.filter((token) => !SPACING.test(token)).join(" ");
 }
 
 // The image of a formula and a key that is equal for equal images; null where it cannot be rendered.
@@ -55,10 +60,7 @@ function option(candidate, rank, image, best, onSelect) {
   formula.className = "formula";
   if (image) formula.append(picture(image.blob));
   formula.append(code(candidate.latex, best));
-  const share = document.createElement("span");
-  share.className = "share";
-  share.textContent = percent(candidate.confidence);
-  label.append(button, formula, share);
+  label.append(button, formula);
   return label;
 }
 

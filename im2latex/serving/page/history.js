@@ -51,6 +51,8 @@ function thumbnail(canvas) {
   small.width = Math.max(1, Math.round(canvas.width * factor));
   small.height = Math.max(1, Math.round(canvas.height * factor));
   small.setAttribute("aria-hidden", "true");
-  small.getContext("2d").drawImage(canvas, 0, 0, small.width, small.height);
+  const pen = small.getContext("2d");
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(canvas, 0, 0, small.width, small.height);
   return small;
 }

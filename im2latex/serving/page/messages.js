@@ -39,9 +39,5 @@ export function isCroppable(reason) {
 }
 
 export function confidence(probability) {
-  return `${WORDS.find(([least]) => probability >= least)[1]} (${percent(probability)})`;
-}
-
-export function percent(probability) {
-  return `${Math.round(100 * probability)} %`;
+  return `${WORDS.find(([least]) => probability >= least)[1]} (${Math.round(100 * probability)} %)`;
 }
