@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -106,6 +104,9 @@ def doctor(
         for difference in examination.version_mismatches(against, renderer_params()):
             typer.echo(difference, err=True)
         return
+    from importlib import metadata
+    from importlib.util import find_spec
+
     from im2latex.rendering.styles import tex_render_params
 
     checks = examination.check_tools(renderer_params(), tex_render_params(project_styles()))

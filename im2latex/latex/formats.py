@@ -4,9 +4,6 @@ from collections.abc import Iterable
 from html import escape
 from typing import Literal, get_args
 
-from im2latex.latex.pretty import pretty
-from im2latex.latex.tokens import join, split
-
 Format = Literal["latex", "tokens", "inline", "display", "equation", "mathml"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
@@ -35,6 +32,9 @@ def format_formula(tokens: str | Iterable[str], format: Format = "latex") -> str
             `mathml`, the element `math` for a web page or a word processor, which needs the extra `mathml`.
 
     """
+    from im2latex.latex.pretty import pretty  # not for the type alone, as the help needs it
+    from im2latex.latex.tokens import join, split
+
     words = split(tokens) if isinstance(tokens, str) else list(tokens)
     if format == "tokens":
         return join(words)
