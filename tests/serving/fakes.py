@@ -7,13 +7,22 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex.errors import ImageError
+from im2latex.errors import ImageError, ToolError
 from im2latex.inference.effort import Effort
+from im2latex.rendering.renderer import Rendering
 from im2latex.types import Candidate, Prediction
+from tests.fakes import FakeRenderer
 
 LATEX = r"\frac{a}{b}"
 TOKENS = [r"\frac", "{", "a", "}", "{", "b", "}"]
 OTHERS = (r"\frac{a}{6}", r"\broken{a}")
+
+
+class NoTexRenderer(FakeRenderer):
+    """A renderer whose TeX is not installed."""
+
+    def render(self, formulas: Sequence[str]) -> list[Rendering]:
+        raise ToolError("pdftex is not installed")
 
 
 class FakePredictor:

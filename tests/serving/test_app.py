@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.testclient import TestClient
 
-from im2latex.errors import ImageError, InputError, ToolError
+from im2latex.errors import ImageError, InputError
 from im2latex.images.decode import FORMATS
 from im2latex.images.sandboxed_decoder import ImageDecoder, _idle
 from im2latex.rendering.renderer import Rendering
@@ -22,7 +22,7 @@ from im2latex.serving.limits import ServerLimits
 from im2latex.serving.uploads import decode_upload, run_decoder
 from tests.fakes import FakeRenderer
 from tests.serving import images
-from tests.serving.fakes import LATEX, OTHERS, TOKENS, FakePredictor
+from tests.serving.fakes import LATEX, OTHERS, TOKENS, FakePredictor, NoTexRenderer
 
 IMAGE = images.encoded(images.ink())
 HOSTILE = {
@@ -183,11 +183,7 @@ def test_a_slow_formula_is_rendered_by_the_slow_renderer(predictor: FakePredicto
 
 
 def test_without_tex_everything_except_rendering_works(predictor: FakePredictor) -> None:
-    class NoTex(FakeRenderer):
-        def render(self, formulas: object) -> list[Rendering]:
-            raise ToolError("pdftex is not installed")
-
-    with TestClient(create_app(Backend(predictor, NoTex()), ServerLimits())) as client:
+    with TestClient(create_app(Backend(predictor, NoTexRenderer()), ServerLimits())) as client:
         assert client.get("/healthz").json()["rendering"] is False
         assert client.post("/predict", content=IMAGE).status_code == 200
         answer = client.post("/render", json={"latex": "x"})
@@ -247,13 +243,16 @@ def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
         "image.js",
         "candidates.js",
         "history.js",
+        "mathml.js",
         "messages.js",
         "pages.js",
         "icon.svg",
     ):
         part = client.get(f"/page/{name}")
         assert part.status_code == 200
-        assert "//" not in part.text.replace("http://www.w3.org/2000/svg", "").replace("// ", "").replace("//\n", "")
+        assert "//" not in part.text.replace("http://www.w3.org/2000/svg", "").replace(
+            "http://www.w3.org/1998/Math/MathML", ""
+        ).replace("// ", "").replace("//\n", "")
     assert client.get("/page/../app.py").status_code == 404
 
 

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -17,7 +18,7 @@ from im2latex.serving.limits import ServerLimits
 from tests.fakes import FakeRenderer
 from tests.serving import images
 from tests.serving.conftest import listening
-from tests.serving.fakes import LATEX, OTHERS, TOKENS, FakePredictor
+from tests.serving.fakes import LATEX, OTHERS, TOKENS, FakePredictor, NoTexRenderer
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -40,9 +41,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, predictor: FakePredictor) -> Iterator[Page]:
+    with _opened(browser, Backend(predictor, FakeRenderer())) as page:
+        yield page
+
+
+@contextmanager
+def _opened(browser: Browser, backend: Backend) -> Iterator[Page]:
     """The page; it must load nothing from elsewhere and log no error."""
     limits = ServerLimits()
-    with listening(create_app(Backend(predictor, FakeRenderer()), limits), limits) as port:
+    with listening(create_app(backend, limits), limits) as port:
         here = f"http://127.0.0.1:{port}"
         context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
         page = context.new_page()
@@ -214,6 +221,18 @@ def test_a_reason_of_doubt_is_a_sentence(
     if offers_crop:
         page.locator("#doubt button").click()
         _expect(page, "#crop-confirm").to_be_visible()
+
+
+def test_without_tex_the_preview_is_mathml(browser: Browser, predictor: FakePredictor) -> None:
+    with _opened(browser, Backend(predictor, NoTexRenderer())) as page:
+        _choose(page, images.encoded(images.ink()))
+        _expect(page, "#mathml math mfrac").to_be_visible()
+        page.locator("#latex").fill(r"\sqrt{x}")
+        _expect(page, "#mathml math msqrt").to_be_visible()
+        _expect(page, ".candidate").to_have_count(3)
+        _expect(page, ".example").to_have_count(0)
+        page.locator("#latex").fill(r"\frac{1")
+        _expect(page, "#rendering-error").not_to_be_empty()
 
 
 def test_each_of_several_formulas_can_be_converted(page: Page, predictor: FakePredictor) -> None:

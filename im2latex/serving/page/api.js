@@ -18,9 +18,14 @@ export async function render(latex, signal) {
 }
 
 // The formula in a format that the page cannot write itself.
-export async function convertFormat(latex, format) {
-  const response = await request("/format", json({ latex, format }));
+export async function convertFormat(latex, format, signal) {
+  const response = await request("/format", json({ latex, format }, signal));
   return (await response.json()).formatted;
+}
+
+// State of the server; `rendering`: whether it has TeX.
+export async function health() {
+  return (await request("/healthz", {})).json();
 }
 
 function json(content, signal) {

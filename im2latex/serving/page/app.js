@@ -1,10 +1,11 @@
 // The page: converts the formula in an image; shows, compares, edits and copies the result.
 
-import { convertFormat, latest, predict, render } from "./api.js";
+import { convertFormat, health, latest, predict, render } from "./api.js";
 import { Attention } from "./attention.js";
 import { Crop, WHOLE } from "./crop.js";
 import { History } from "./history.js";
 import { HINTS, confidence, doubt, isCroppable } from "./messages.js";
+import { parseMathml } from "./mathml.js";
 import { Pages, isPdf } from "./pages.js";
 import * as candidates from "./candidates.js";
 import * as images from "./image.js";
@@ -51,7 +52,8 @@ const pages = new Pages(
   { onPage: showPage, onError: fail },
 );
 const latestPrediction = latest(predict);
-const latestRendering = latest(render);
+const latestPreview = latest(showPreview);
+const server = health();
 let canvas = null; // the whole image
 let previewTimer = null;
 let copiedTimer = null;
@@ -139,7 +141,7 @@ async function restore(entry) {
 // Removes what belongs to the previous image.
 function reset() {
   latestPrediction.abort();
-  latestRendering.abort();
+  latestPreview.abort();
   clearTimeout(previewTimer);
   at("error").hidden = true;
   at("doubt").hidden = true;
@@ -149,6 +151,7 @@ function reset() {
   at("latex").value = "";
   fit();
   hideImage(at("rendering"));
+  at("mathml").hidden = true;
   at("found").replaceChildren();
   attention.clear();
   history.setCurrent(null);
@@ -162,6 +165,7 @@ function show(entry) {
   setLatex(entry.latex);
   showAttention(entry);
   const options = {
+    render: async (latex) => ((await server).rendering ? render(latex) : Promise.reject()),
     onSelect: (candidate, rank) => {
       history.edit(candidate.latex);
       setLatex(candidate.latex);
@@ -236,8 +240,7 @@ async function preview() {
   clearTimeout(previewTimer);
   const latex = at("latex").value;
   try {
-    showImage(at("rendering"), await latestRendering(latex));
-    at("rendering").alt = `Rendering of ${latex}`;
+    await latestPreview(latex);
     at("rendering").classList.remove("stale");
     at("rendering-error").textContent = "";
   } catch (error) {
@@ -245,6 +248,16 @@ async function preview() {
     at("rendering").classList.add("stale");
     at("rendering-error").textContent = error.message;
   }
+}
+
+// Shows the image of a formula by TeX, or its MathML where the server has no TeX.
+async function showPreview(latex, signal) {
+  const hasTex = (await server).rendering;
+  if (hasTex) {
+    showImage(at("rendering"), await render(latex, signal));
+    at("rendering").alt = `Rendering of ${latex}`;
+  } else at("mathml").replaceChildren(parseMathml(await convertFormat(latex, "mathml", signal)));
+  at("mathml").hidden = hasTex;
 }
 
 function edited() {
@@ -341,13 +354,9 @@ function setState(state, message) {
 }
 
 async function showExamples() {
+  if (!(await server).rendering) return;
   for (const [name, latex] of EXAMPLES) {
-    let blob;
-    try {
-      blob = await render(latex);
-    } catch {
-      return; // no renderer here, so no examples
-    }
+    const blob = await render(latex);
     const button = document.createElement("button");
     const image = document.createElement("img");
     button.type = "button";

@@ -1,7 +1,5 @@
 // The candidates, each rendered, as a group of radio buttons; what differs from the first is marked.
 
-import { render } from "./api.js";
-
 const TOKEN = /\\(?:begin|end)\s*\{[^}]*\}|\\[A-Za-z]+|\\.|\d+|\S/g;
 const SPACING = /^(?:~|\\[,;:!> ]|\\q?quad)$/;
 const SURE = 0.9;
@@ -9,11 +7,11 @@ const NEGLIGIBLE = 0.005; // 0 %
 
 // Renders the candidates and shows those that look different from all better ones, by more than spacing; `onShow` gets
 // their number. Where the first is very likely right, those of no confidence are left out.
-export async function show(group, all, { onSelect, onShow }) {
+export async function show(group, all, { render, onSelect, onShow }) {
   group.replaceChildren();
   const least = all[0].confidence >= SURE ? NEGLIGIBLE : 0;
   const candidates = all.filter((candidate, rank) => rank === 0 || candidate.confidence >= least);
-  const images = await Promise.all(candidates.map((candidate) => rendering(candidate.latex)));
+  const images = await Promise.all(candidates.map((candidate) => rendering(candidate.latex, render)));
   const seen = new Set();
   const options = [];
   candidates.forEach((candidate, rank) => {
@@ -36,8 +34,8 @@ function withoutSpacing(latex) {
   return latex.match(TOKEN)?.filter((token) => !SPACING.test(token)).join(" ");
 }
 
-// The image of a formula and a key that is equal for equal images; null where it cannot be rendered.
-async function rendering(latex) {
+// The image of a formula and a key that is equal for equal images; null where `render` throws.
+async function rendering(latex, render) {
   try {
     const blob = await render(latex);
     const key = String(new Uint8Array(await blob.arrayBuffer()));
