@@ -18,6 +18,8 @@ from im2latex.errors import UsageError
 
 VALUE_NAMES = {int: "N", float: "NUMBER", Path: "FILE", str: "NAME"}
 """Names of the values of options in the help, where an option has none of its own."""
+_CLICK_VALUE_NAMES = {"integer": "N", "int": "N", "float": "NUMBER", "path": "FILE", "text": "NAME", "str": "NAME"}
+"""The same by the names of Click's types."""
 _EXAMPLES = "\n\nExamples:\n"
 
 RENAMED_COMMANDS = {"fetch": "download", "vocab coverage": "vocab stats"}
@@ -143,14 +145,15 @@ class Command(TyperCommand):
 
 
 def _value_name(option: Any) -> str | None:
-    """The name of an option's value in the help: its choices, or its type in the words of Click; None for a flag."""
+    """The name of an option's value in the help: its choices, or a name of its type; None for a flag."""
     if option.is_flag or option.count:
         return None
-    annotation = option.type_descriptor.annotation if hasattr(option, "type_descriptor") else None
-    if annotation is None:
-        return None  # an earlier Typer, which names types in this way by itself
+    if not hasattr(option, "type_descriptor"):  # before Typer 0.29
+        choices = getattr(option.type, "choices", None)
+        return f"[{'|'.join(choices)}]" if choices else _CLICK_VALUE_NAMES.get(option.type.name.removesuffix(" range"))
+    annotation = option.type_descriptor.annotation
     if get_origin(annotation) is list:
         (annotation,) = get_args(annotation)
     if get_origin(annotation) is Literal:
         return f"[{'|'.join(get_args(annotation))}]"
-    return VALUE_NAMES.get(annotation, "TEXT")
+    return VALUE_NAMES.get(annotation, "NAME")
