@@ -9,7 +9,6 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -70,6 +69,8 @@ RENAMED_KEYS: dict[str, str] = {
 
 def load_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; raises `InputError` where there is none."""
+    import yaml  # reading an image does not need it
+
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

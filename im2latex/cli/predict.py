@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
@@ -210,6 +211,7 @@ def _print_all(predictor: Predictor | None, search: _Search, sources: Sequence[S
     """Predict and print all sources; returns whether one of them failed."""
     from tqdm import tqdm
 
+    tqdm.set_lock(RLock())  # that of its own would import multiprocessing, which takes longer than an image
     failed, copied = False, []
     hidden = True if output.quiet else None
     with tqdm(total=len(sources), desc="read", unit="image", disable=hidden, delay=2) as bar:
