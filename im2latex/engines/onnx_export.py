@@ -11,6 +11,7 @@ are loaded. So they depend only on the names, types and places of the weights: t
 import shutil
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +26,7 @@ from im2latex.io.atomic_write import atomic_write
 from im2latex.models.decoders.transformer import DecoderLayer, TransformerDecoder
 from im2latex.models.encoders.conv import ConvEncoder
 from im2latex.models.model import Network
-from im2latex.models.transformer_layers import MultiHeadAttention, sinusoidal_encoding
+from im2latex.models.transformer_layers import sinusoidal_encoding
 
 _OPSET = 17
 _TYPES = {"F16": "FLOAT16", "F32": "FLOAT"}
@@ -89,40 +90,56 @@ class _Decoder(nn.Module):
     """One pass of the decoder over T tokens of N formulas of R images, N a multiple of R.
 
     The caches `past` are those of M formulas, of which `rows` (N,) are continued. The formulas of an image share its
-    keys and values: their queries are the rows of one matrix.
+    keys and values: their queries are the rows of one matrix. Hidden states are matrices (N T, D).
     """
 
     def __init__(self, network: Network, max_tokens: int) -> None:
         super().__init__()
         self.network = network
         self.features = _decoder(network).features
+        self.heads = _layers(network)[0].self_attention.heads
+        self.width = self.features // self.heads
+        self.scale = self.width**-0.5
         self.positions = sinusoidal_encoding(max_tokens + 2, self.features, torch.device("cpu"))
 
     def forward(self, tokens: Tensor, rows: Tensor, *caches: Tensor) -> tuple[Tensor, ...]:
         decoder, layers = _decoder(self.network), _layers(self.network)
         past, memory = caches[: 2 * len(layers)], caches[2 * len(layers) :]
-        begin, count = past[0].shape[2], tokens.shape[1]
+        begin, count, images = past[0].shape[2], tokens.shape[1], memory[0].shape[0]
         end = begin + count
-        x = decoder.embedding(tokens) * self.features**0.5 + self.positions[begin:end]
         is_later = torch.arange(end)[None] > (begin + torch.arange(count))[:, None]
         mask = torch.where(is_later, -torch.inf, 0.0)
+        x = (decoder.embedding(tokens) * self.features**0.5 + self.positions[begin:end]).reshape(-1, self.features)
         new: list[Tensor] = []
         attention = x
         for layer, keys, values, memory_keys, memory_values in zip(
             layers, past[::2], past[1::2], memory[::2], memory[1::2], strict=True
         ):
             normed = layer._normalize(x, 0)
-            own_keys, own_values = layer.self_attention.keys_values(normed)
-            own_keys, own_values = torch.cat([keys[rows], own_keys], 2), torch.cat([values[rows], own_values], 2)
+            queries = self._heads(layer.self_attention.query(normed), count)
+            own = layer.self_attention.key_value(normed).split(self.features, dim=1)
+            own_keys, own_values = (
+                torch.cat([before[rows], self._heads(part, count)], 2)
+                for before, part in zip((keys, values), own, strict=True)
+            )
             new += [own_keys, own_values]
-            scores = _queries(layer.self_attention, normed, scaled=True) @ own_keys.transpose(2, 3)
-            x = layer._add(x, _output(layer.self_attention, (scores + mask).softmax(-1) @ own_values), 0)
-            together = layer._normalize(x, 1).reshape(memory_keys.shape[0], -1, self.features)
-            weights = (_queries(layer.cross_attention, together, scaled=False) @ memory_keys).softmax(-1)
+            scores = queries * self.scale @ own_keys.transpose(2, 3) + mask
+            x = layer._add(x, layer.self_attention.output(self._flat(scores.softmax(-1) @ own_values)), 0)
+            queries = layer.cross_attention.query(layer._normalize(x, 1)).view(images, -1, self.heads, self.width)
+            weights = (queries.transpose(1, 2) @ memory_keys).softmax(-1)
             attention = weights.mean(dim=1)
-            x = layer._add(x, _output(layer.cross_attention, weights @ memory_values).view_as(x), 1)
+            x = layer._add(x, layer.cross_attention.output(self._flat(weights @ memory_values)), 1)
             x = layer._add(x, layer.feed_forward(layer._normalize(x, 2)), 2)
-        return decoder._score(x).log_softmax(-1), attention, *new
+        scores = decoder._score(x).log_softmax(-1)
+        return scores.view(-1, count, scores.shape[1]), attention, *new
+
+    def _heads(self, x: Tensor, count: int) -> Tensor:
+        """Split (N T, D) into heads (N, heads, T, d)."""
+        return x.view(-1, count, self.heads, self.width).transpose(1, 2)
+
+    def _flat(self, x: Tensor) -> Tensor:
+        """Join the heads (N, heads, T, d) to (N T, D)."""
+        return x.transpose(1, 2).reshape(-1, self.features)
 
 
 def _decoder(network: Network) -> TransformerDecoder:
@@ -134,14 +151,22 @@ def _layers(network: Network) -> list[DecoderLayer]:
     return _decoder(network)._decoder_layers
 
 
-def _queries(attention: MultiHeadAttention, x: Tensor, scaled: bool) -> Tensor:
-    queries = attention._split_heads(attention.query(x))
-    return queries * queries.shape[-1] ** -0.5 if scaled else queries
+@contextmanager
+def _matrix_inputs() -> Iterator[None]:
+    """Context in which linear layers compute on matrices: they become products with the weights as they are stored.
 
+    Those of inputs (B, P, D) are exported as products with transposed weights, which take time to load.
+    """
+    forward = nn.Linear.forward
 
-def _output(attention: MultiHeadAttention, values: Tensor) -> Tensor:
-    result: Tensor = attention.output(values.transpose(1, 2).flatten(2))
-    return result
+    def on_matrix(self: nn.Linear, x: Tensor) -> Tensor:
+        return forward(self, x) if x.dim() == 2 else forward(self, x.flatten(0, -2)).view(*x.shape[:-1], -1)
+
+    nn.Linear.forward = on_matrix  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        nn.Linear.forward = forward  # type: ignore[method-assign]
 
 
 def _write(
@@ -156,7 +181,7 @@ def _write(
     import onnx
 
     header, start = weights_header(path.parent / WEIGHTS)
-    with TemporaryDirectory() as temporary, warnings.catch_warnings(), torch.inference_mode():
+    with TemporaryDirectory() as temporary, warnings.catch_warnings(), torch.inference_mode(), _matrix_inputs():
         warnings.simplefilter("ignore")  # the tracer warns of every shape that it traces
         torch.onnx.export(
             module,

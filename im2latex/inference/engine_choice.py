@@ -4,9 +4,11 @@ reads   a checkpoint folder, with or without graphs (`im2latex export`)
 writes  graphs of the released checkpoint, once, to the user's cache, where they are not beside it
 """
 
+import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
+from im2latex import engines
 from im2latex.engines.base import Engine, check_device_name
 from im2latex.engines.config import InferenceConfig, read_config
 from im2latex.errors import ArtifactError, Im2LatexError, UsageError
@@ -36,7 +38,10 @@ def load_engine(
     if exported is not None:
         from im2latex.engines.onnx_engine import OnnxEngine
 
-        return OnnxEngine(exported, threads), read_config(exported)
+        return OnnxEngine(exported, threads), read_config(folder)
+    if find_spec("torch") is None:
+        missing = "PyTorch is not installed" if engine == "torch" or not on_cpu else f"{folder} has no ONNX graphs"
+        raise ArtifactError(f"{missing}; to predict with PyTorch, run: {install_command('torch')}")
     return _load_with_torch(folder, device, threads)
 
 
@@ -54,7 +59,7 @@ def _exported(folder: Path, engine: EngineName) -> Path | None:
         return None
     if not (folder / WEIGHTS).is_file():
         return None  # PyTorch's loader says what is missing
-    cached = user_cache_folder("onnx") / sha256_of(folder / WEIGHTS)[:32]
+    cached = user_cache_folder("onnx") / _cache_key(folder / WEIGHTS)
     if is_exported(cached):
         return cached
     if find_spec("torch") is None or find_spec("onnx") is None:
@@ -69,6 +74,14 @@ def _exported(folder: Path, engine: EngineName) -> Path | None:
         return None
 
 
+def _cache_key(weights: Path) -> str:
+    """A hash of the weights and of the code that writes and reads their graphs."""
+    found = hashlib.sha256(sha256_of(weights).encode())
+    for name in ("onnx_export.py", "onnx_engine.py"):
+        found.update((Path(engines.__file__).parent / name).read_bytes())
+    return found.hexdigest()[:32]
+
+
 def export(checkpoint: Path, folder: Path) -> Path:
     """Write a checkpoint with ONNX graphs to a folder, which is returned; needs the extra `export`."""
     from im2latex.engines.onnx_export import export_network
@@ -80,10 +93,6 @@ def export(checkpoint: Path, folder: Path) -> Path:
 
 
 def _load_with_torch(folder: Path, device: str, threads: int | None) -> tuple[Engine, InferenceConfig]:
-    if find_spec("torch") is None:
-        raise ArtifactError(
-            f"{folder}: has no ONNX graphs, and PyTorch is not installed; run: {install_command('torch')}"
-        )
     import torch
 
     from im2latex.engines.torch_engine import TorchEngine, choose_device
