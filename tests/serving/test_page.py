@@ -376,6 +376,16 @@ _WEAK_BORDERS = """() => {
 }"""
 
 
+def test_the_keyboard_alone_converts_an_example_and_copies_it(page: Page) -> None:
+    _expect(page, ".example").to_have_count(4)
+    for _ in range(4):  # API, file, paste, the first example
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    _expect(page, "body[data-state=done] #copy").to_be_focused()
+    page.keyboard.press("Enter")
+    _expect(page, "#copied").to_have_text("Copied")
+
+
 def test_the_api_page_lists_the_routes(page: Page) -> None:
     page.goto(f"{page.url}docs")
     _expect(page, "html[lang=en] main").to_have_count(1)

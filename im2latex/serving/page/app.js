@@ -351,6 +351,8 @@ function setState(state, message) {
   for (const id of ["latex", "copy", "format"]) at(id).disabled = state !== "done";
   endCopied();
   fit();
+  // What had the focus may be gone, as an example is; the next step of most users is to copy.
+  if (state === "done" && document.activeElement === document.body) at("copy").focus({ preventScroll: true });
 }
 
 async function showExamples() {
