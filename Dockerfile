@@ -61,8 +61,8 @@ RUN useradd --create-home --uid 10001 reader && chown -R reader: /im2latex
 USER 10001
 COPY --from=environment --chown=10001 /im2latex/.venv .venv
 COPY --chown=10001 . .
-# Set-up is complete for `make`, and the TeX preamble is compiled before the first formula.
-RUN touch .venv/.ready && .venv/bin/python -c 'from im2latex.rendering.renderer import TexRenderer; TexRenderer().prepare()'
+# Set-up is complete for `make`; the model's graphs are written, and the TeX preamble is compiled, before the first image.
+RUN touch .venv/.ready && .venv/bin/im2latex export onnx im2latex/pretrained im2latex/pretrained && .venv/bin/python -c 'from im2latex.rendering.renderer import TexRenderer; TexRenderer().prepare()'
 ENV PATH=/im2latex/.venv/bin:$PATH PYTHONUNBUFFERED=1
 EXPOSE 8000
 HEALTHCHECK --start-period=60s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=3)"]
