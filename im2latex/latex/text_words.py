@@ -1,7 +1,7 @@
 r"""Words in the paste-ready spelling: `\mathrm { f o r ~ a l l }` and `~ \text{if} ~` as `\text{ if }`.
 
 The normalizer sets words of text as mathematics where the image is equal (`rules.fonts.text_letters`). Here they become
-text again: those beside a word space, and those longer than most names of variables. Normalization restores the tokens.
+text again: those beside a word space, and long ones that stand alone. Normalization restores the tokens.
 """
 
 import re
@@ -14,8 +14,9 @@ _NOT_BEHIND = ("\\text{", "\\mathrm{", "\\raise", "\\lower")
 _TEXT_TOKEN = re.compile(r"\\text\{([A-Za-z0-9]+)\}")
 _WORD = re.compile(r"[A-Za-z0-9]+(?:~[A-Za-z0-9]+)*")
 _TEXT = re.compile(r"(?=.*[A-Za-z]{2})[A-Za-z0-9~]+")
-_LONG_WORD = re.compile(r"[a-z]{4,}")
-"""A word that is text without a word space beside it."""
+_LONG_WORD = re.compile(r"[a-z]{3,}")
+"""A word that is text without a word space beside it, where it stands alone."""
+_BOUNDARIES = ("&", ",", ";", "\\\\", "\\quad", "\\qquad", "\\begin{", "\\end{")
 CORRECTED = frozenset("fgvwyVWY")
 r"""Letters with an italic correction in Computer Modern's upright fonts, which only mathematics adds to the last one of
 a word: such a word stays in `\text` when it is normalized."""
@@ -46,9 +47,16 @@ def read_words(tokens: Sequence[str], ends: Mapping[int, int], at: int, end: int
     if text.endswith("~") and place < end and _read_unit(tokens, ends, place, end):
         text, place = text[:-1], place - 1  # the space is between these words and others that stay as they are
     is_measure = font == "\\mathrm" and "~" not in text[1:] and before[-1:].isdigit()
-    if is_measure or not (_TEXT if "~" in text else _LONG_WORD).fullmatch(text):
+    is_text = _TEXT.fullmatch(text) if "~" in text else _LONG_WORD.fullmatch(text) and _is_alone(tokens, at, place, end)
+    if is_measure or not is_text:
         return "", at
     return f"\\text{{{text.replace('~', ' ')}}}", place
+
+
+def _is_alone(tokens: Sequence[str], start: int, stop: int, end: int) -> bool:
+    """Whether words from `start` to `stop` are a whole cell or formula, or the part between commas or wide spaces."""
+    left, right = tokens[start - 1] if start else "&", tokens[stop] if stop < end else "&"
+    return left.startswith(_BOUNDARIES) and right.startswith(_BOUNDARIES)
 
 
 def _read_unit(tokens: Sequence[str], ends: Mapping[int, int], at: int, end: int) -> tuple[str, str, int] | None:

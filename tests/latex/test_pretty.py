@@ -39,6 +39,8 @@ _PIECES = split(
         (r"\text{for all $n$ in }B", r"\text{for all $n$ in }B"),
         (r"\text{St. John, e.g.}", r"\text{St. John, e.g.}"),
         (r"a\ +b", r"a\ + b"),
+        (r"\mathrm{rank}A=\mathrm{const}", r"\mathrm{rank}A = \mathrm{const}"),
+        (r"a,\quad\text{and}\quad b", r"a, \quad \text{and} \quad b"),
         (
             r"\begin{cases}1&\text{if }x>0\\0&\text{otherwise}\end{cases}",
             r"\begin{cases} 1 & \text{if }x > 0 \\ 0 & \text{otherwise} \end{cases}",
