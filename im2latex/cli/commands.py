@@ -91,6 +91,8 @@ class Group(TyperGroup):
             raise UsageError(f"the command {old} is named {new} now; run: im2latex {new}")
         if old in STAGES:
             raise UsageError(f"{old} is a stage of the pipeline and not a command; run: dvc repro {old}")
+        if args and args[0] not in self.commands and Path(args[0]).is_file():
+            raise UsageError(f"{args[0]} is a file and not a command; run: im2latex predict {args[0]}")
         with _one_sentence(ctx.command_path):
             return super().resolve_command(ctx, args)
 

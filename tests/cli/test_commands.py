@@ -83,6 +83,11 @@ def test_wrong_usage_is_one_sentence(command: Command, arguments: str, sentence:
     assert err.startswith(f"im2latex: {sentence}")
 
 
+def test_a_file_in_place_of_a_command(command: Command) -> None:
+    Path("a.png").touch()
+    assert command("a.png") == (2, "", "im2latex: a.png is a file and not a command; run: im2latex predict a.png\n")
+
+
 def test_the_values_of_options_are_named(command: Command) -> None:
     for name, _ in commands():
         out = command(*name.split()[1:], "--help")[1]
