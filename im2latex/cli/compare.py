@@ -234,7 +234,8 @@ def gate(
 ) -> None:
     """Fail where a score is significantly worse than in BASE.
 
-    Compares the run in the current folder with BASE; the exit code is 1 where it fails.
+    Compares the run in the current folder with BASE; the exit code is 1 where it fails, 2 where the two cannot be
+    compared.
 
     Examples:
         im2latex gate origin/main
