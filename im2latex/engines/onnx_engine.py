@@ -72,7 +72,7 @@ class OnnxEngine(Engine):
 
         Raises `ArtifactError` where a file is missing, damaged or of another checkpoint.
         """
-        self._threads = threads or int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+        self._threads = threads or _default_threads()
         expected = header_hash(weights_header(folder / WEIGHTS)[0])
         self._encoder, self._decoder = (self._load(folder / name, expected) for name in (ENCODER, DECODER))
         shapes = {one.name: one.shape for one in self._decoder.get_inputs()}
@@ -158,6 +158,14 @@ class _OnnxState(DecodingState):
             values = {name: _value(value.numpy()[chosen]) for name, value in self._memory.values.items()}
             self._memory = _Memory(values, len(chosen))
         self._images = np.arange(len(chosen)).repeat(counts)
+
+
+def _default_threads() -> int:
+    """OMP_NUM_THREADS, of which the first number is for loops that are in no other, or the number of cores."""
+    named = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if named.isdecimal() and int(named):
+        return int(named)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _value(array: NDArray[Any]) -> Any:

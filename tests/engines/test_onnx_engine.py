@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -155,6 +156,23 @@ def test_what_cannot_compute_is_one_sentence(checkpoint: Path, monkeypatch: pyte
     monkeypatch.setattr("im2latex.inference.engine_choice.find_spec", lambda name: None if name == "torch" else name)
     with pytest.raises(ArtifactError, match=r"im2latex\[torch\]"):
         load(checkpoint)
+
+
+@pytest.mark.parametrize(("named", "expected"), [("3", 3), ("2,4", 2), ("", None), ("many", None), ("0", None)])
+def test_threads_are_those_of_the_environment(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, named: str, expected: int | None
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", named)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: range(5))
+    used = []
+
+    class Options(onnxruntime.SessionOptions):  # type: ignore[misc]
+        def add_session_config_entry(self, key: str, value: str) -> None:
+            used.append(self.intra_op_num_threads)
+
+    monkeypatch.setattr(onnxruntime, "SessionOptions", Options)
+    load(export(checkpoint, checkpoint))
+    assert set(used) == {expected or 5}
 
 
 def test_several_threads_use_one_engine(engines: tuple[OnnxEngine, TorchEngine]) -> None:
