@@ -12,7 +12,7 @@ import typer
 
 from im2latex import __version__
 from im2latex.cli import compare, export, formulas, inspect, predict, serve, vocab
-from im2latex.cli.commands import Command, Group
+from im2latex.cli.commands import CliCommand, CliGroup
 from im2latex.errors import FULL_DISK, Im2LatexError, is_full
 
 COMMANDS = {
@@ -31,7 +31,7 @@ COMMANDS = {
 """The commands by the section of the help that lists them."""
 
 app = typer.Typer(
-    cls=Group,
+    cls=CliGroup,
     help="Convert formula images to LaTeX; build datasets of formulas, train models and score them.",
     epilog="`im2latex predict formula.png` reads an image; `im2latex COMMAND --help` shows examples of a command.",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -58,7 +58,7 @@ def options(
 
 for section, commands in COMMANDS.items():
     for command in commands:
-        app.command(cls=Command, rich_help_panel=section)(command)
+        app.command(cls=CliCommand, rich_help_panel=section)(command)
 app.add_typer(vocab.app, name="vocab", rich_help_panel="Look into a project")
 app.add_typer(export.app, name="export", rich_help_panel="Look into a project")
 

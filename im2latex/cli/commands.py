@@ -63,7 +63,7 @@ def _one_sentence(command: str) -> Iterator[None]:
         raise UsageError(f"{message[:1].lower()}{message[1:]}; see {command} --help") from None
 
 
-class Group(TyperGroup):
+class CliGroup(TyperGroup):
     """The commands of `im2latex` or of `im2latex vocab`; refuses the old name of a command, and that of a stage.
 
     Its help lists the commands in sections, which are their `rich_help_panel`.
@@ -97,7 +97,7 @@ class Group(TyperGroup):
             return super().resolve_command(ctx, args)
 
 
-class Command(TyperCommand):
+class CliCommand(TyperCommand):
     """One command; refuses the old name of an option.
 
     Its help has the same form in every version of Typer: `A [B]` in the usage line, names of values, examples.

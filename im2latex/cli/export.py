@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from im2latex.cli.commands import Command, Group
+from im2latex.cli.commands import CliCommand, CliGroup
 
 app = typer.Typer(
-    cls=Group,
+    cls=CliGroup,
     help="Write a trained model for use without PyTorch.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -24,7 +24,7 @@ def _group() -> None:
     """Write a trained model for use without PyTorch."""
 
 
-@app.command(cls=Command)
+@app.command(cls=CliCommand)
 def onnx(
     checkpoint: Annotated[Path, typer.Argument(help="folder of a trained model, such as data/train")],
     out: Annotated[Path, typer.Argument(help="folder to write; may be the same")],

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from im2latex.cli.commands import Command, Group
+from im2latex.cli.commands import CliCommand, CliGroup
 from im2latex.cli.options import note_format
 from im2latex.errors import InputError, LatexError, UsageError
 from im2latex.types import RawFormula
@@ -18,7 +18,9 @@ from im2latex.types import RawFormula
 ALL = "all"
 """The split of formulas whose source gives none."""
 
-app = typer.Typer(cls=Group, help="Build, show and compare vocabularies.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    cls=CliGroup, help="Build, show and compare vocabularies.", no_args_is_help=True, rich_markup_mode=None
+)
 FormulaSource = Annotated[
     Path,
     typer.Argument(
@@ -38,7 +40,7 @@ Merges = Annotated[
 ]
 
 
-@app.command(cls=Command)
+@app.command(cls=CliCommand)
 def build(
     formulas: FormulaSource,
     out: Annotated[Path, typer.Option("-o", "--out", help="vocabulary.json")],
@@ -98,7 +100,7 @@ def build(
     typer.echo(f"{out}: {tokens:,} tokens{subwords} from {len(training):,} formulas{where}{counted}", err=True)
 
 
-@app.command(cls=Command)
+@app.command(cls=CliCommand)
 def show(vocabulary: VocabularyPath) -> None:
     """Print the entries of a vocabulary, one per line.
 
@@ -119,7 +121,7 @@ def show(vocabulary: VocabularyPath) -> None:
         typer.echo(f"merge {token} -> {written}", err=True)
 
 
-@app.command(cls=Command)
+@app.command(cls=CliCommand)
 def diff(old: VocabularyPath, new: VocabularyPath) -> None:
     """Compare two vocabularies.
 
@@ -143,7 +145,7 @@ def diff(old: VocabularyPath, new: VocabularyPath) -> None:
                 typer.echo(f"merge {what}: {token} -> {written}")
 
 
-@app.command(cls=Command)
+@app.command(cls=CliCommand)
 def stats(vocabulary: VocabularyPath, formulas: FormulaSource) -> None:
     """Print how well a vocabulary covers formulas.
 

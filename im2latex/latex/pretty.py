@@ -5,98 +5,38 @@ r"""Paste-ready spelling of a normalized formula: its tokens as a person would t
 
 Normalization of the spelling gives the tokens again, so it has the same image. Its style:
 
-- Outside of scripts there is a space on both sides of a relation, a binary operator and `\quad`, and one after a comma,
-  a function and a large operator. Everywhere there is one where TeX needs it, and where two symbols would read as one:
-  `\alpha 2`, `x^2 y`.
+- Outside of scripts there is a space on both sides of a relation, a binary operator and `\quad`, and one after a
+  comma, a function and a large operator. Everywhere there is one where TeX needs it, and where two symbols would read
+  as one: `\alpha 2`, `x^2 y` (`atom_spacing`).
 - A script of one character has no braces, `x^2`; other scripts and all arguments have: `x^{\infty}`, `\frac{1}{2}`.
   Primes are `'`.
 - Words that are text are in `\text`, with the spaces beside them (`text_words`).
 - A formula is one line; ` \\ ` separates the rows of a table, and ` & ` their cells.
 
-It needs no parser, and writes any sequence of tokens: also the beginning of a formula. The classes of atoms, and where
-a binary operator is a sign, are those of TeX (The TeXbook, chapters 17 and 18 and appendix G).
+It needs no parser, and writes any sequence of tokens: also the beginning of a formula.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
-from functools import cache
 
+from im2latex.latex.atom_spacing import Atom, AtomClass, atom_classes, join_atoms
 from im2latex.latex.parser.signatures import (
     ARGUMENT_STYLES,
     CELL_STYLES,
     COMMANDS,
     CONTROL_SPACE,
     ENVIRONMENTS,
-    FONT_SWITCHES,
-    INFIX,
     LETTER_FONTS,
     PLAIN_CODES,
     SMALLER_ARGUMENTS,
-    SPACES,
     STYLE_SWITCHES,
     TEXT_SWITCHES,
     MathStyle,
 )
-from im2latex.latex.parser.symbols import symbol_classes
 from im2latex.latex.text_words import read_words, spaced_text
 from im2latex.latex.tokens import ends_in_control_word, join, matching_braces, split
 
-
-class _Class(Enum):
-    """Classes of atoms that decide the spaces between them."""
-
-    ORDINARY = auto()
-    OPERATOR = auto()
-    FUNCTION = auto()
-    BINARY = auto()
-    RELATION = auto()
-    OPEN = auto()
-    CLOSE = auto()
-    PUNCTUATION = auto()
-    THIN_SPACE = auto()
-    WIDE_SPACE = auto()
-    SWITCH = auto()  # changes what follows, as \displaystyle does: a space after it
-    SEPARATOR = auto()  # \\, &, begin or end of an environment, a length without braces: a space on both sides
-
-
-_CHARACTERS = {
-    _Class.BINARY: "+-*",
-    _Class.RELATION: "=<>:",
-    _Class.OPEN: "([",
-    _Class.CLOSE: ")]!?",
-    _Class.PUNCTUATION: ",;",
-    _Class.SEPARATOR: "&",
-}
-_SYMBOLS = {
-    "op": _Class.OPERATOR,
-    "function": _Class.FUNCTION,
-    "bin": _Class.BINARY,
-    "rel": _Class.RELATION,
-    "open": _Class.OPEN,
-    "close": _Class.CLOSE,
-    "punct": _Class.PUNCTUATION,
-}
-_COMMANDS = {
-    _Class.OPERATOR: r"\bigtimes \idotsint \iiiint \iiint \iint",
-    _Class.FUNCTION: r"\argmax \argmin \operatorname \operatorname* \operatornamewithlimits",
-    _Class.BINARY: r"\And \bmod \mathbin",
-    _Class.RELATION: r"""\Approxcolon \Colondash \Coloneq \Coloneqq \Doteq \Eqqcolon \Join \Longleftarrow
-        \Longleftrightarrow \Longrightarrow \bowtie \colonapprox \colondash \coloneq \coloneqq \colonsim \cong
-        \dasharrow \dashleftarrow \dashrightarrow \dblcolon \doteq \eqcolon \eqqcolon \gggtr \hookleftarrow
-        \hookrightarrow \iff \impliedby \implies \leadsto \llless \longleftarrow \longleftrightarrow \longmapsto
-        \longrightarrow \mapsto \models \ndownarrow \ne \neq \notin \nuparrow \rightleftharpoons \vcentcolon \mathrel
-        \stackrel \xleftarrow \xrightarrow \xleftrightarrow \xRightarrow \xLeftarrow \xLeftrightarrow \xmapsto
-        \xhookrightarrow \xhookleftarrow \xlongrightarrow \xlongleftarrow \xrightleftharpoons \middle \bigm \Bigm
-        \biggm \Biggm""",
-    _Class.OPEN: r"\{ \lbrack \lparen \llbracket \left \bigl \Bigl \biggl \Biggl \mathopen",
-    _Class.CLOSE: r"\} \rbrack \rparen \rrbracket \right \bigr \Bigr \biggr \Biggr \mathclose",
-    _Class.PUNCTUATION: r"\mathpunct",
-    _Class.WIDE_SPACE: r"\quad \qquad \enspace \enskip",
-    _Class.SWITCH: r"\hline \nonumber \notag",
-    _Class.SEPARATOR: r"\cr \tag \tag*",
-}
 _STACKED = frozenset(split(r"\overset \underset \overunderset"))
 """Commands of the class of their last argument."""
 _LIMITS = frozenset(split(r"\limits \nolimits \displaylimits"))
@@ -106,24 +46,6 @@ _NO_WORDS = LETTER_FONTS | PLAIN_CODES | {"\\boldsymbol", "\\bm", "\\pmb"}
 _NAME = re.compile(r"\\(?:[A-Za-z]+\*?|.)", re.DOTALL)
 _BARE = re.compile(r"[A-Za-z0-9*+-]")
 _RULE = re.compile(r"(?:width|height|depth)[-+.0-9]")
-_NO_OPERAND = frozenset(
-    [_Class.OPERATOR, _Class.FUNCTION, _Class.BINARY, _Class.RELATION, _Class.OPEN, _Class.PUNCTUATION,
-     _Class.SWITCH, _Class.SEPARATOR]
-)  # fmt: skip
-"""What precedes a sign, such as that of `= -1`."""
-_NO_SECOND_OPERAND = frozenset([_Class.RELATION, _Class.CLOSE, _Class.PUNCTUATION, _Class.SEPARATOR])
-_SPACED = frozenset([_Class.RELATION, _Class.BINARY, _Class.WIDE_SPACE])
-"""With a space on both sides, except in scripts."""
-_OPERANDS = frozenset([_Class.ORDINARY, _Class.OPERATOR, _Class.FUNCTION])
-
-
-@dataclass(slots=True)
-class _Atom:
-    """An atom as text; `is_open` where it ends in a script that a letter or digit would seem to continue."""
-
-    text: str
-    kind: _Class = _Class.ORDINARY
-    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,21 +76,6 @@ def pretty(tokens: str | Iterable[str]) -> str:
     return f"{text[:-2]}{CONTROL_SPACE}" if text.endswith("\\ ") else text
 
 
-@cache
-def _classes() -> dict[str, _Class]:
-    """The classes of characters and commands; those of others are ordinary."""
-    found: dict[str, _Class] = {}
-    for name, commands in symbol_classes().items():
-        if name in _SYMBOLS:
-            found |= dict.fromkeys(commands, _SYMBOLS[name])
-    found |= dict.fromkeys(SPACES, _Class.THIN_SPACE) | dict.fromkeys(INFIX, _Class.SEPARATOR)
-    found |= dict.fromkeys([*STYLE_SWITCHES, *FONT_SWITCHES, *TEXT_SWITCHES], _Class.SWITCH)
-    for members in (_CHARACTERS, {kind: split(names) for kind, names in _COMMANDS.items()}):
-        for kind, names in members.items():
-            found |= dict.fromkeys(names, kind)
-    return found
-
-
 class _Writer:
     """Reads tokens from left to right, one row at a time, and writes each row."""
 
@@ -179,7 +86,7 @@ class _Writer:
 
     def row(self, end: int, context: _Context) -> str:
         """Write the tokens up to `end`, a row or the rows of a table."""
-        atoms: list[_Atom] = []
+        atoms: list[Atom] = []
         around: list[_Context] = []
         while self._at < end:
             token = self._tokens[self._at]
@@ -187,7 +94,7 @@ class _Writer:
                 before = atoms[-1].text if atoms else ""
                 words, self._at = read_words(self._tokens, self._ends, self._at, end, before)
                 if words:
-                    atoms.append(_Atom(words))
+                    atoms.append(Atom(words))
                     continue
             self._at += 1
             if token in ("^", "_"):
@@ -195,26 +102,26 @@ class _Writer:
             elif token in _LIMITS and atoms:
                 atoms[-1].text += token
             elif token == "{":
-                atoms.append(_Atom(self._group(end, context)))
+                atoms.append(Atom(self._group(end, context)))
             elif token.startswith("\\begin{"):
                 name = token[7:].partition("}")[0]
-                atoms.append(_Atom(token + self._environment_arguments(name, end), _Class.SEPARATOR))
+                atoms.append(Atom(token + self._environment_arguments(name, end), AtomClass.SEPARATOR))
                 around.append(context)
                 context = context.in_style(CELL_STYLES.get(name, MathStyle.DISPLAY))
             elif token.startswith("\\end{"):
                 context = around.pop() if around else context
-                atoms.append(_Atom(token, _Class.SEPARATOR))
+                atoms.append(Atom(token, AtomClass.SEPARATOR))
             else:
                 context = context.in_style(STYLE_SWITCHES[token]) if token in STYLE_SWITCHES else context
                 atoms.append(self._atom(token, end, context))
-        return _joined(atoms, context.is_compact)
+        return join_atoms(atoms, context.is_compact)
 
     def _next(self, end: int) -> str:
         return self._tokens[self._at] if self._at < end else ""
 
-    def _script(self, mark: str, end: int, atoms: list[_Atom], context: _Context) -> None:
+    def _script(self, mark: str, end: int, atoms: list[Atom], context: _Context) -> None:
         """Read a script and append it to the last atom."""
-        atom = atoms[-1] if atoms else _Atom("")
+        atom = atoms[-1] if atoms else Atom("")
         atoms[-1:] = [atom]
         close = self._ends.get(self._at, end)
         if close >= end:  # it has no braces, or is not complete
@@ -264,25 +171,25 @@ class _Writer:
                 arguments += self._raw_group(end)
         return arguments
 
-    def _atom(self, token: str, end: int, context: _Context) -> _Atom:
+    def _atom(self, token: str, end: int, context: _Context) -> Atom:
         """Read the arguments of a symbol or command."""
         if token == CONTROL_SPACE:
-            return _Atom("\\ ", _Class.THIN_SPACE)
+            return Atom("\\ ", AtomClass.THIN_SPACE)
         found = _NAME.match(token)
         if token.startswith("\\\\") or (found is None and len(token) > 1):
-            return _Atom(token, _Class.SEPARATOR)
+            return Atom(token, AtomClass.SEPARATOR)
         name = found[0] if found else token
         kinds = COMMANDS.get(name) or COMMANDS.get(name.rstrip("*"), "")
         if kinds.endswith("t") and "{" in token:
-            return _Atom(spaced_text(token))
-        atom = _Atom(token, _classes().get(name, _Class.ORDINARY))
+            return Atom(spaced_text(token))
+        atom = Atom(token, atom_classes().get(name, AtomClass.ORDINARY))
         if name in _PREFIXES and self._at < end:
             atom.text += self._bare(atom.text)
         if kinds:
             self._arguments(atom, name, kinds, end, context)
         return atom
 
-    def _arguments(self, atom: _Atom, name: str, kinds: str, end: int, context: _Context) -> None:
+    def _arguments(self, atom: Atom, name: str, kinds: str, end: int, context: _Context) -> None:
         rows = sum(kind in "mohfu" for kind in kinds)
         context = replace(context, has_words=context.has_words and name not in _NO_WORDS,
                           has_primes=context.has_primes and name not in PLAIN_CODES)  # fmt: skip
@@ -295,7 +202,7 @@ class _Writer:
                     atom.text += self._option(end, inner)
                 elif kind != "o" and following == "{":
                     if name in _STACKED and not rows and self._ends.get(self._at) == self._at + 2:
-                        atom.kind = _classes().get(self._tokens[self._at + 1], atom.kind)
+                        atom.kind = atom_classes().get(self._tokens[self._at + 1], atom.kind)
                     self._at += 1
                     atom.text += self._group(end, inner)
                 elif kind in "fu" and following not in ("", "}"):
@@ -306,7 +213,7 @@ class _Writer:
                 atom.text += self._bare(atom.text)
             elif (kind in "ngi" and following not in ("", "{", "}")) or (kind == "k" and _RULE.match(following)):
                 atom.text += f" {self._bare('')}"
-                atom.kind = _Class.SEPARATOR
+                atom.kind = AtomClass.SEPARATOR
 
     def _bare(self, before: str) -> str:
         """Read one token behind a text, apart from it where it would become part of a name."""
@@ -335,47 +242,3 @@ def _argument_style(name: str, place: int, style: MathStyle) -> MathStyle:
     styles = ARGUMENT_STYLES.get(name, ())
     found = styles[place] if -place <= len(styles) else None
     return style if found is None else found
-
-
-def _joined(atoms: Sequence[_Atom], is_compact: bool) -> str:
-    """Join the atoms of a row with the spaces between them."""
-    text = ""
-    operand = _Class.SEPARATOR  # class of the last atom that is no space
-    left: _Atom | None = None
-    for place, atom in enumerate(atoms):
-        kind = atom.kind
-        if kind == _Class.BINARY:
-            right = next((one.kind for one in atoms[place + 1 :] if one.kind != _Class.THIN_SPACE), _Class.SEPARATOR)
-            if operand in _NO_OPERAND or right in _NO_SECOND_OPERAND:
-                kind = _Class.ORDINARY
-                atom.kind = kind
-        if left is not None and _needs_space(text, left, atom, is_compact):
-            text += " "
-        text += atom.text
-        if kind not in (_Class.THIN_SPACE, _Class.WIDE_SPACE):
-            operand = kind
-        left = atom
-    return text
-
-
-def _needs_space(text: str, left: _Atom, right: _Atom, is_compact: bool) -> bool:
-    first = right.text[:1]
-    if not first or text.endswith("\\ "):
-        return False
-    if _Class.SEPARATOR in (left.kind, right.kind) or left.kind == _Class.SWITCH:
-        return True
-    if first.isalnum() and first.isascii() and (left.is_open or ends_in_control_word(text)):
-        return True
-    if is_compact:
-        return False
-    if left.kind == right.kind == _Class.RELATION:
-        return right.text[0] == "\\" or left.text[0] == "\\"
-    if left.kind in _SPACED or right.kind in _SPACED:
-        return left.kind != _Class.THIN_SPACE != right.kind
-    if left.kind == _Class.PUNCTUATION:
-        return right.kind not in (_Class.THIN_SPACE, _Class.CLOSE, _Class.PUNCTUATION) and not right.text.startswith(
-            "\\text{ "
-        )
-    if left.kind == _Class.OPERATOR:
-        return right.kind in _OPERANDS or right.kind == _Class.OPEN
-    return left.kind == _Class.FUNCTION and right.kind in _OPERANDS
