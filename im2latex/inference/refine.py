@@ -22,7 +22,7 @@ from im2latex.engines.config import InferenceConfig
 from im2latex.errors import ToolError
 from im2latex.images.arrays import ImageParams, Pixels, to_dataset_image
 from im2latex.images.matching import MAX_DISTANCE, ImageMatcher
-from im2latex.inference.candidates import Evidence, FormulaCandidate
+from im2latex.inference.candidates import Evidence, FormulaCandidate, has_bold
 from im2latex.inference.effort import EffortParams
 from im2latex.latex.parser.parse import parses
 from im2latex.rendering.renderer import Renderer, RenderParams
@@ -121,7 +121,7 @@ class _Candidate:
 
     def evidence(self, styles: Iterable[str]) -> Evidence:
         """What is known of it in these styles."""
-        return Evidence(self.log_probability, len(self.tokens) + 1, self.distance(styles))
+        return Evidence(self.log_probability, len(self.tokens) + 1, self.distance(styles), has_bold(self.latex))
 
 
 class _Image:

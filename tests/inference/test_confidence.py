@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from im2latex.errors import ArtifactError, ParamsError
-from im2latex.inference.candidates import Evidence
+from im2latex.inference.candidates import Evidence, has_bold
 from im2latex.inference.confidence import (
     FILE_NAME,
     Coefficients,
@@ -42,6 +42,13 @@ def test_each_kind_of_evidence_has_its_coefficients() -> None:
 def test_a_better_match_makes_up_for_a_lower_probability() -> None:
     assert Evidence(-3.0, 5, 0.01).score > Evidence(-1.0, 5, 0.2).score
     assert Evidence(-1.0, 5, 0.1).score > Evidence(-3.0, 5, 0.1).score
+
+
+def test_bold_letters_must_be_clearly_more_probable() -> None:
+    assert has_bold(r"\mathbf { x } + y")
+    assert not has_bold("x + y")
+    plain = Evidence(-1.0, 5, 0.1).score
+    assert Evidence(-0.5, 5, 0.1, is_bold=True).score < plain < Evidence(-0.5, 5, 0.01, is_bold=True).score
 
 
 def test_the_released_checkpoint_has_a_model() -> None:

@@ -143,8 +143,10 @@ def decoding() -> str:
 
 
 EFFORT_SETS = {
-    "im2latex100k-test": "im2latex-100k test, drawn in the base style",
+    "im2latex100k-test-all": "im2latex-100k test, all, drawn in the base style",
+    "im2latex100k-test": "im2latex-100k test, a sample",
     "im2latex100k-pages": "original pages of im2latex-100k",
+    "held-out-papers": "formulas of held-out arXiv papers, drawn in the base style",
     "other-programs": "images that other programs drew",
 }
 """Result of `benchmarks.effort` to the words for its images."""
