@@ -46,7 +46,8 @@ MAX_BATCH_PIXELS = 1_000_000
 UNSURE_BELOW = 0.5
 """Confidence below which a formula is more likely wrong than right."""
 NO_FORMULA_BELOW = 0.02
-"""Confidence below which an image is called a picture if it looks like one; short bold formulas look like one too."""
+"""Confidence below which an image that looks like a picture is called one, as short bold formulas look like one too;
+and below which an image that is not one formula is searched no further."""
 _FONT_SIZE_PT = 12
 _DPI = 200
 
@@ -245,7 +246,8 @@ class Predictor:
         unsure = {
             index: page
             for index, page in pages.items()
-            if self._confidences(found[index])[0] < effort.confidence_threshold
+            if (confidence := self._confidences(found[index])[0]) < effort.confidence_threshold
+            and (confidence >= NO_FORMULA_BELOW or analyze_layout(page).reason is None)
         }
         if params.beam < effort.beam:
             found |= self._search(unsure, _search_params(effort.beam), grammar)
