@@ -25,6 +25,8 @@ ENCODER, DECODER, WEIGHTS = "encoder.onnx", "decoder.onnx", "model.safetensors"
 CHECKPOINT_FILES = (WEIGHTS, "checkpoint.json", "confidence.json")
 _STRIDE = 8
 """Of the encoders that can be exported, in pixels."""
+_ENCODED_PIXELS = 64_000
+"""Pixels that are encoded at once: more take longer each, since they leave the processor's cache, and much memory."""
 _MAX_HEADER_BYTES = 10_000_000
 
 Values = dict[str, Any]
@@ -103,8 +105,17 @@ class OnnxEngine(Engine):
         return f"ONNX Runtime {onnxruntime.__version__} on cpu"
 
     def encode(self, images: NDArray[np.uint8]) -> _Memory:
-        found = self._encoder.run_with_ort_values(self._memory_names, {"images": _value(images)})
-        return _Memory(dict(zip(self._memory_names, found, strict=True)), len(images))
+        size = max(1, _ENCODED_PIXELS // max(1, images[:1].size))
+        found = [
+            self._encoder.run_with_ort_values(self._memory_names, {"images": _value(images[start : start + size])})
+            for start in range(0, len(images), size)
+        ]
+        values = (
+            found[0]
+            if len(found) == 1
+            else [_value(np.concatenate([*map(_array, one)])) for one in zip(*found, strict=True)]
+        )
+        return _Memory(dict(zip(self._memory_names, values, strict=True)), len(images))
 
     def start(self, memory: _Memory) -> "_OnnxState":
         return _OnnxState(self, memory)

@@ -71,6 +71,15 @@ def test_whole_sequences_have_equal_scores_and_attention(engines: tuple[OnnxEngi
     assert onnx.geometry(40, 88) == reference.geometry(40, 88)
 
 
+def test_images_that_are_encoded_one_by_one_are_equal(
+    engines: tuple[OnnxEngine, TorchEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx, _ = engines
+    together = onnx.score(onnx.encode(PAGES), TOKENS)
+    monkeypatch.setattr("im2latex.engines.onnx_engine._ENCODED_PIXELS", 1)
+    close(onnx.score(onnx.encode(PAGES), TOKENS), together)
+
+
 def test_steps_and_selections_are_equal(engines: tuple[OnnxEngine, TorchEngine]) -> None:
     onnx, reference = engines
     states = onnx.start(onnx.encode(PAGES)), reference.start(reference.encode(PAGES))
