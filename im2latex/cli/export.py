@@ -1,7 +1,7 @@
-"""Commands that write a model for use without PyTorch: `im2latex export onnx`.
+"""Commands that write a model for use without PyTorch: `im2latex export onnx`, `im2latex export web`.
 
 reads   a checkpoint folder
-writes  a checkpoint folder with ONNX graphs
+writes  a checkpoint folder with ONNX graphs, or a folder with a page that reads images in the browser
 """
 
 from pathlib import Path
@@ -43,3 +43,31 @@ def onnx(
 
     export(checkpoint, out)
     typer.echo(f"{out}: written; im2latex predict --checkpoint {out} IMAGE")
+
+
+@app.command(cls=Command)
+def web(
+    out: Annotated[Path, typer.Argument(help="folder to write")],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="folder of a trained model  [default: the released model]", show_default=False)
+    ] = None,
+    packages: Annotated[
+        Path | None,
+        typer.Option(help="folder node_modules with the packages of npm  [default: fetch them]", show_default=False),
+    ] = None,
+) -> None:
+    """Write a page that converts images in the browser alone.
+
+    Any static server can serve the folder. The model, ONNX Runtime and the page are in it, so that images leave the
+    computer nowhere and no network is needed. Needs npm, for two packages of JavaScript.
+
+    Examples:
+        im2latex export web public
+        python -m http.server --directory public
+
+    """
+    from im2latex.io.manifest import RELEASED
+    from im2latex.serving.web_export import export_page
+
+    export_page(checkpoint or RELEASED, out, packages)
+    typer.echo(f"{out}: written; python -m http.server --directory {out}")

@@ -34,18 +34,18 @@ def load_engine(
     on_cpu = device in ("auto", "cpu")
     if engine == "onnx" and not on_cpu:
         raise UsageError(f"{device}: the engine onnx computes on the CPU; use --engine torch")
-    exported = _exported(folder, engine) if engine != "torch" and on_cpu else None
-    if exported is not None:
+    graphs = exported_folder(folder, engine) if engine != "torch" and on_cpu else None
+    if graphs is not None:
         from im2latex.engines.onnx_engine import OnnxEngine
 
-        return OnnxEngine(exported, threads), read_config(folder)
+        return OnnxEngine(graphs, threads), read_config(folder)
     if find_spec("torch") is None:
         missing = "PyTorch is not installed" if engine == "torch" or not on_cpu else f"{folder} has no ONNX graphs"
         raise ArtifactError(f"{missing}; to predict with PyTorch, run: {install_command('torch')}")
     return _load_with_torch(folder, device, threads)
 
 
-def _exported(folder: Path, engine: EngineName) -> Path | None:
+def exported_folder(folder: Path, engine: EngineName) -> Path | None:
     """The folder with graphs for a checkpoint; None where PyTorch should compute it."""
     if find_spec("onnxruntime") is None:
         if engine == "onnx":

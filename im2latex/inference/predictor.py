@@ -66,7 +66,7 @@ class Predictor:
         Without a `confidence_model` the confidence is the geometric mean of the probabilities of the tokens.
         """
         self.engine, self.config = engine, config
-        self.input_spec = _input_spec(config)
+        self.input_spec = input_spec(config)
         self.confidence_model = confidence_model
         self._constraints: dict[bool, RepetitionConstraint] = {}
         self._refiner: Refiner | None = None
@@ -388,7 +388,7 @@ def _batches(pages: Mapping[int, Pixels]) -> Iterator[list[int]]:
         yield from (indices[start : start + size] for start in range(0, len(indices), size))
 
 
-def _input_spec(config: InferenceConfig) -> InputImageSpec:
+def input_spec(config: InferenceConfig) -> InputImageSpec:
     """The images that a model was trained on; older models, without these settings, had the defaults."""
     defaults = ImageParams()
     images = {"dpi": _DPI, "downsample": defaults.downsample, "padding_px": defaults.padding_px} | dict(config.images)

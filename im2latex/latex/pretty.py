@@ -19,6 +19,7 @@ It needs no parser, and writes any sequence of tokens: also the beginning of a f
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from im2latex.latex.atom_spacing import Atom, AtomClass, atom_classes, join_atoms
 from im2latex.latex.parser.signatures import (
@@ -74,6 +75,25 @@ def pretty(tokens: str | Iterable[str]) -> str:
     except RecursionError:  # deeper than any formula that the normalizer accepts
         return join(words)
     return f"{text[:-2]}{CONTROL_SPACE}" if text.endswith("\\ ") else text
+
+
+def tables() -> dict[str, Any]:
+    """The commands, their classes and styles, as JSON: for `pretty` in JavaScript (`serving/web/latex/pretty.js`)."""
+    return {
+        "classes": {name: kind.name for name, kind in atom_classes().items()},
+        "commands": COMMANDS,
+        "environments": ENVIRONMENTS,
+        "style_switches": STYLE_SWITCHES,
+        "cell_styles": CELL_STYLES,
+        "argument_styles": ARGUMENT_STYLES,
+        "smaller_arguments": sorted(SMALLER_ARGUMENTS),
+        "text_switches": sorted(TEXT_SWITCHES),
+        "plain_codes": sorted(PLAIN_CODES),
+        "stacked": sorted(_STACKED),
+        "limits": sorted(_LIMITS),
+        "prefixes": sorted(_PREFIXES),
+        "no_words": sorted(_NO_WORDS),
+    }
 
 
 class _Writer:

@@ -56,15 +56,3 @@ async function request(url, options) {
   error.isTimeout = response.status === 503;
   throw error;
 }
-
-// Runs one request at a time: a new one aborts the previous one.
-export function latest(send) {
-  let controller = null;
-  const run = (...values) => {
-    controller?.abort();
-    controller = new AbortController();
-    return send(...values, controller.signal);
-  };
-  run.abort = () => controller?.abort();
-  return run;
-}

@@ -1,9 +1,10 @@
 // The page: converts the formula in an image; shows, compares, edits and copies the result.
 
-import { convertFormat, health, latest, predict, render } from "./api.js";
+import { convertFormat, health, predict, render } from "./api.js";
 import { Attention } from "./attention.js";
 import { Crop, WHOLE } from "./crop.js";
 import { History } from "./history.js";
+import { latest } from "./latest.js";
 import { HINTS, confidence, doubt, isCroppable } from "./messages.js";
 import { parseMathml } from "./mathml.js";
 import { Pages, isPdf } from "./pages.js";

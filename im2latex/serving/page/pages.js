@@ -1,7 +1,8 @@
 // Pages of a PDF: buttons and a number to choose one.
 
-import { latest, pdfPage } from "./api.js";
+import { pdfPage } from "./api.js";
 import { open } from "./image.js";
+import { latest } from "./latest.js";
 
 const latestPage = latest(pdfPage);
 
