@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from im2latex.cli.commands import CliCommand, CliGroup
+from im2latex.cli.options import Checkpoint
 
 app = typer.Typer(
     cls=CliGroup,
@@ -45,21 +46,19 @@ def onnx(
     typer.echo(f"{out}: written; im2latex predict --checkpoint {out} IMAGE")
 
 
-@app.command(cls=Command)
+@app.command(cls=CliCommand)
 def web(
     out: Annotated[Path, typer.Argument(help="folder to write")],
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="folder of a trained model  [default: the released model]", show_default=False)
-    ] = None,
+    checkpoint: Checkpoint = None,
     packages: Annotated[
         Path | None,
-        typer.Option(help="folder node_modules with the packages of npm  [default: fetch them]", show_default=False),
+        typer.Option(metavar="FOLDER", help="folder node_modules with the packages of npm; default: fetch them"),
     ] = None,
 ) -> None:
     """Write a page that converts images in the browser alone.
 
-    Any static server can serve the folder. The model, ONNX Runtime and the page are in it, so that images leave the
-    computer nowhere and no network is needed. Needs npm, for two packages of JavaScript.
+    Any static server can serve the folder: it holds the page, the model and ONNX Runtime as WebAssembly. Images do not
+    leave the browser. Needs npm, for two packages of JavaScript.
 
     Examples:
         im2latex export web public

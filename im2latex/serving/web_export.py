@@ -63,7 +63,7 @@ def export_page(checkpoint: Path, folder: Path, packages: Path | None = None) ->
         shutil.copyfile(graphs / name, model / name)
     config = read_config(checkpoint)
     _write_grammar(config, model / "grammar.safetensors")
-    (model / "config.json").write_text(json.dumps(_content(checkpoint, config)), encoding="utf-8")
+    (model / "config.json").write_text(json.dumps(config_content(checkpoint, config)), encoding="utf-8")
 
 
 def _write_page(folder: Path) -> None:
@@ -78,7 +78,7 @@ def _write_page(folder: Path) -> None:
     (folder / "reader" / "api.js").replace(page / "api.js")
 
 
-def _content(checkpoint: Path, config: InferenceConfig) -> dict[str, Any]:
+def config_content(checkpoint: Path, config: InferenceConfig) -> dict[str, Any]:
     """What the modules need to know of the model, as `read_config` and `load_confidence_model` do."""
     confidence = load_confidence_model(checkpoint)
     network = json.loads(WEIGHTS_PATH.read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ const LETTER_OR_DIGIT = /^[A-Za-z0-9]/;
 const CONTROL_WORD_END = /(?<!\\)(?:\\\\)*\\[A-Za-z]+$/;
 const CONTROL_SPACE = "\\nobreakspace";
 const SCRIPT = 2; // math style
-const NO_OPERAND = ["OPERATOR", "FUNCTION", "BINARY", "RELATION", "OPEN", "PUNCTUATION", "SWITCH", "SEPARATOR"];
+const BEFORE_OPERATOR = ["ORDINARY", "CLOSE"];
 const NO_SECOND_OPERAND = ["RELATION", "CLOSE", "PUNCTUATION", "SEPARATOR"];
 const SPACED = ["RELATION", "BINARY", "WIDE_SPACE"];
 const OPERANDS = ["ORDINARY", "OPERATOR", "FUNCTION"];
@@ -228,7 +228,7 @@ function joined(atoms, isCompact) {
   atoms.forEach((atom, place) => {
     if (atom.kind === "BINARY") {
       const right = atoms.slice(place + 1).find(({ kind }) => kind !== "THIN_SPACE")?.kind ?? "SEPARATOR";
-      if (NO_OPERAND.includes(operand) || NO_SECOND_OPERAND.includes(right)) atom.kind = "ORDINARY";
+      if (!BEFORE_OPERATOR.includes(operand) || NO_SECOND_OPERAND.includes(right)) atom.kind = "ORDINARY";
     }
     if (left && needsSpace(text, left, atom, isCompact)) text += " ";
     text += atom.text;
