@@ -57,12 +57,12 @@ def web(
 ) -> None:
     """Write a page that converts images in the browser alone.
 
-    Any static server can serve the folder: it holds the page, the model and ONNX Runtime as WebAssembly. Images do not
-    leave the browser. Needs npm, for two packages of JavaScript.
+    The folder holds the page, the model and ONNX Runtime as WebAssembly. Any static server can serve it, such as
+    `python -m http.server`. Images do not leave the browser. Needs npm, for two packages of JavaScript.
 
     Examples:
         im2latex export web public
-        python -m http.server --directory public
+        im2latex export web public --checkpoint data/train
 
     """
     from im2latex.io.manifest import RELEASED
