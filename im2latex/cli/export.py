@@ -11,6 +11,7 @@ import typer
 
 from im2latex.cli.commands import CliCommand, CliGroup
 from im2latex.cli.options import Checkpoint
+from im2latex.errors import ArtifactError
 
 app = typer.Typer(
     cls=CliGroup,
@@ -65,8 +66,12 @@ def web(
         im2latex export web public --checkpoint data/train
 
     """
+    from im2latex.inference.engine_choice import exported_folder
     from im2latex.io.manifest import RELEASED
     from im2latex.serving.web_export import export_page
 
-    export_page(checkpoint or RELEASED, out, packages)
+    graphs = exported_folder(checkpoint or RELEASED, "onnx")
+    if graphs is None:
+        raise ArtifactError(f"{checkpoint}: has no model.safetensors; name the folder of a trained model")
+    export_page(graphs, out, packages)
     typer.echo(f"{out}: written; python -m http.server --directory {out}")

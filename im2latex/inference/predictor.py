@@ -23,9 +23,9 @@ from im2latex.engines.base import Engine
 from im2latex.engines.config import InferenceConfig
 from im2latex.errors import ArtifactError, ImageError, ToolError
 from im2latex.extras import install_hint
-from im2latex.images.arrays import ImageParams, Pixels, pad_to_bucket
+from im2latex.images.arrays import Pixels, pad_to_bucket
 from im2latex.images.layout import Layout, analyze_layout
-from im2latex.images.preprocess import POINTS_PER_INCH, InputImageSpec, PreprocessedImage, preprocess
+from im2latex.images.preprocess import PreprocessedImage, preprocess
 from im2latex.inference.attention_maps import attention_maps
 from im2latex.inference.candidates import Evidence, FormulaCandidate
 from im2latex.inference.confidence import ConfidenceModel, load_confidence_model
@@ -48,8 +48,6 @@ UNSURE_BELOW = 0.5
 NO_FORMULA_BELOW = 0.02
 """Confidence below which an image that looks like a picture is called one, as short bold formulas look like one too;
 and below which an image that is not one formula is searched no further."""
-_FONT_SIZE_PT = 12
-_DPI = 200
 
 
 class Predictor:
@@ -66,7 +64,7 @@ class Predictor:
         Without a `confidence_model` the confidence is the geometric mean of the probabilities of the tokens.
         """
         self.engine, self.config = engine, config
-        self.input_spec = input_spec(config)
+        self.input_spec = config.input_spec
         self.confidence_model = confidence_model
         self._constraints: dict[bool, RepetitionConstraint] = {}
         self._refiner: Refiner | None = None
@@ -386,15 +384,3 @@ def _batches(pages: Mapping[int, Pixels]) -> Iterator[list[int]]:
     for (height, width), indices in sorted(by_shape.items()):
         size = max(1, min(MAX_BATCH_IMAGES, MAX_BATCH_PIXELS // (height * width)))
         yield from (indices[start : start + size] for start in range(0, len(indices), size))
-
-
-def input_spec(config: InferenceConfig) -> InputImageSpec:
-    """The images that a model was trained on; older models, without these settings, had the defaults."""
-    defaults = ImageParams()
-    images = {"dpi": _DPI, "downsample": defaults.downsample, "padding_px": defaults.padding_px} | dict(config.images)
-    return InputImageSpec(
-        em=_FONT_SIZE_PT / POINTS_PER_INCH * images["dpi"] / images["downsample"],
-        padding=images["padding_px"] // images["downsample"],
-        height=max(shape.height for shape in config.shapes),
-        width=max(shape.width for shape in config.shapes),
-    )

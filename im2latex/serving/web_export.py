@@ -22,13 +22,12 @@ from typing import Any
 
 import numpy as np
 
+from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.decoding.grammar_tables import load_grammar_tables
-from im2latex.engines.config import InferenceConfig, read_config
+from im2latex.engines.config import read_config
 from im2latex.errors import ArtifactError, ToolError
 from im2latex.images.font_size import WEIGHTS_PATH
 from im2latex.inference.confidence import load_confidence_model
-from im2latex.inference.engine_choice import exported_folder
-from im2latex.inference.predictor import input_spec
 from im2latex.latex.parser.tree import MAX_DEPTH
 from im2latex.latex.pretty import tables
 from im2latex.sandbox.process import run_process
@@ -44,15 +43,12 @@ _GRAPHS = ("encoder.onnx", "decoder.onnx", "model.safetensors")
 _NPM_SECONDS = 300
 
 
-def export_page(checkpoint: Path, folder: Path, packages: Path | None = None) -> None:
-    """Write the folder for a checkpoint.
+def export_page(graphs: Path, folder: Path, packages: Path | None = None) -> None:
+    """Write the folder for a checkpoint with ONNX graphs.
 
     `packages` is a folder node_modules that has `PACKAGES`; by default npm fetches them. Raises `ToolError` where npm
-    is missing or fails, `ArtifactError` where the model cannot be exported or a package has not the files.
+    is missing or fails, `ArtifactError` where a package lacks a file.
     """
-    graphs = exported_folder(checkpoint, "onnx")
-    if graphs is None:
-        raise ArtifactError(f"{checkpoint}: has no model.safetensors; name the folder of a trained model")
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as temporary:
         _copy_packages(_fetch_packages(Path(temporary)) if packages is None else packages, folder / "packages")
@@ -61,9 +57,8 @@ def export_page(checkpoint: Path, folder: Path, packages: Path | None = None) ->
     model.mkdir(exist_ok=True)
     for name in _GRAPHS:
         shutil.copyfile(graphs / name, model / name)
-    config = read_config(checkpoint)
-    _write_grammar(config, model / "grammar.safetensors")
-    (model / "config.json").write_text(json.dumps(config_content(checkpoint, config)), encoding="utf-8")
+    _write_grammar(read_config(graphs).vocabulary, model / "grammar.safetensors")
+    (model / "config.json").write_text(json.dumps(config_content(graphs)), encoding="utf-8")
 
 
 def _write_page(folder: Path) -> None:
@@ -78,25 +73,25 @@ def _write_page(folder: Path) -> None:
     (folder / "reader" / "api.js").replace(page / "api.js")
 
 
-def config_content(checkpoint: Path, config: InferenceConfig) -> dict[str, Any]:
-    """What the modules need to know of the model, as `read_config` and `load_confidence_model` do."""
-    confidence = load_confidence_model(checkpoint)
+def config_content(checkpoint: Path) -> dict[str, Any]:
+    """What the modules need to know of the model of a checkpoint."""
+    config, confidence = read_config(checkpoint), load_confidence_model(checkpoint)
     network = json.loads(WEIGHTS_PATH.read_text(encoding="utf-8"))
     return {
         "vocabulary": config.vocabulary.tokens,
         "max_tokens": config.max_tokens,
         "max_depth": MAX_DEPTH,
         "shapes": [{"height": shape.height, "width": shape.width} for shape in config.shapes],
-        "input": asdict(input_spec(config)) | {"font_size": network},
+        "input": asdict(config.input_spec) | {"font_size": network},
         "spelling": tables(),
         "coefficients": None if confidence is None else confidence.greedy.model_dump(),
     }
 
 
-def _write_grammar(config: InferenceConfig, path: Path) -> None:
+def _write_grammar(vocabulary: Vocabulary, path: Path) -> None:
     from safetensors.numpy import save
 
-    grammar = load_grammar_tables(config.vocabulary)
+    grammar = load_grammar_tables(vocabulary)
     names = ("push", "count", "rest", "change", "ids", "start", "cost")
     path.write_bytes(save({name: np.atleast_1d(getattr(grammar, name)).astype(np.int16) for name in names}))
 

@@ -26,8 +26,8 @@ from im2latex.engines.config import read_config
 from im2latex.errors import ArtifactError, ImageError, LatexError, ToolError
 from im2latex.images.arrays import pad_to_bucket
 from im2latex.images.preprocess import preprocess
+from im2latex.inference.engine_choice import exported_folder
 from im2latex.inference.inputs import to_pixels
-from im2latex.inference.predictor import input_spec
 from im2latex.io.manifest import RELEASED
 from im2latex.latex.grammar.generator import generate, load_classics
 from im2latex.latex.normalizer import normalize
@@ -42,6 +42,14 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 _TIMEOUT_MS = 60_000  # for busy machines
 
 
+@pytest.fixture(scope="module")
+def graphs() -> Path:
+    """The released checkpoint with its graphs."""
+    found = exported_folder(RELEASED, "onnx")
+    assert found is not None
+    return found
+
+
 @pytest.fixture
 def packages(tmp_path: Path) -> Path:
     """A folder node_modules with empty files."""
@@ -52,9 +60,9 @@ def packages(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_folder_has_all_that_its_files_refer_to(packages: Path, tmp_path: Path) -> None:
+def test_the_folder_has_all_that_its_files_refer_to(graphs: Path, packages: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    web_export.export_page(RELEASED, folder, packages)
+    web_export.export_page(graphs, folder, packages)
     html = (folder / "index.html").read_text(encoding="utf-8")
     assert "data-server" not in html
     assert "/docs" not in html
@@ -68,16 +76,16 @@ def test_the_folder_has_all_that_its_files_refer_to(packages: Path, tmp_path: Pa
         assert (folder / "model" / name).stat().st_mode & 0o044, name  # a server of another user reads them
 
 
-def test_a_missing_file_of_a_package_is_named(packages: Path, tmp_path: Path) -> None:
+def test_a_missing_file_of_a_package_is_named(graphs: Path, packages: Path, tmp_path: Path) -> None:
     (packages / "temml" / "dist" / "temml.mjs").unlink()
     with pytest.raises(ArtifactError, match=r"temml\.mjs: .*npm install temml@"):
-        web_export.export_page(RELEASED, tmp_path / "out", packages)
+        web_export.export_page(graphs, tmp_path / "out", packages)
 
 
-def test_without_npm_the_packages_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_npm_the_packages_are_named(graphs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shutil, "which", lambda program: None)
     with pytest.raises(ToolError, match=r"npm is not installed.*onnxruntime-web@.*--packages"):
-        web_export.export_page(RELEASED, tmp_path / "out")
+        web_export.export_page(graphs, tmp_path / "out")
 
 
 def _inputs() -> list[NDArray[np.uint8]]:
@@ -131,7 +139,7 @@ def test_the_modules_compute_what_python_does(formulas: list[str], tmp_path: Pat
     cut = [tokens.split()[: 1 + len(tokens.split()) // 2] for tokens in formulas]  # as a model may end
     symbols = [[symbol for token in tokens.split() for symbol in spell(token)] for tokens in formulas]
     cases = {
-        "config": web_export.config_content(RELEASED, config),
+        "config": web_export.config_content(RELEASED),
         "pages": [_as_json(pixels) for pixels in inputs],
         "formulas": [*(tokens.split() for tokens in formulas), *cut],
         "symbols": symbols,
@@ -148,10 +156,10 @@ def test_the_modules_compute_what_python_does(formulas: list[str], tmp_path: Pat
     for number, (pixels, own) in enumerate(zip(inputs, found["pages"], strict=True)):
         if "reason" in own:
             with pytest.raises(ImageError) as caught:
-                preprocess(pixels, input_spec(config))
+                preprocess(pixels, config.input_spec)
             assert caught.value.reason == own["reason"], number
             continue
-        page = pad_to_bucket(config.shapes, preprocess(pixels, input_spec(config)).pixels)
+        page = pad_to_bucket(config.shapes, preprocess(pixels, config.input_spec).pixels)
         assert (own["height"], own["width"]) == page.shape, number
         values = np.frombuffer(base64.b64decode(own["data"]), np.uint8).reshape(page.shape)
         difference = np.abs(values.astype(int) - page)
@@ -170,9 +178,9 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[str]:
+def served(graphs: Path, tmp_path: Path) -> Iterator[str]:
     """The address of an exported folder."""
-    web_export.export_page(RELEASED, tmp_path, PACKAGES)
+    web_export.export_page(graphs, tmp_path, PACKAGES)
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
@@ -223,6 +231,6 @@ def _check_accessible(axe: Any, page: Any) -> None:
 
 def test_pixels_of_an_image_with_one_channel_are_read_alike() -> None:
     gray = to_pixels(IMAGE)
-    spec = input_spec(read_config(RELEASED))
+    spec = read_config(RELEASED).input_spec
     color = np.asarray(Image.open(IMAGE).convert("RGBA"))
     assert np.array_equal(preprocess(gray, spec).pixels, preprocess(color, spec).pixels)
