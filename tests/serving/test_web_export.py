@@ -25,6 +25,7 @@ import im2latex
 from im2latex.engines.config import read_config
 from im2latex.errors import ArtifactError, ImageError, LatexError, ToolError
 from im2latex.images.arrays import pad_to_bucket
+from im2latex.images.layout import analyze_layout
 from im2latex.images.preprocess import preprocess
 from im2latex.inference.engine_choice import exported_folder
 from im2latex.inference.inputs import to_pixels
@@ -102,8 +103,12 @@ def _inputs() -> list[NDArray[np.uint8]]:
     transparent.putalpha(ImageOps.invert(formula))
     scanned = ImageOps.expand(formula, 30, 255)
     scanned.paste(0, (0, 0, scanned.width, 4))
+    two = Image.new("L", (width, 4 * height), 255)
+    two.paste(formula, (0, 0))
+    two.paste(formula.resize((width // 2, height // 2)), (5, 3 * height))
     found = [
         formula,
+        two,
         ImageOps.invert(formula),
         formula.resize((width * 3, height * 3), Image.Resampling.BICUBIC),
         formula.resize((width // 2, height // 2), Image.Resampling.BICUBIC),
@@ -159,7 +164,11 @@ def test_the_modules_compute_what_python_does(formulas: list[str], tmp_path: Pat
                 preprocess(pixels, config.input_spec)
             assert caught.value.reason == own["reason"], number
             continue
-        page = pad_to_bucket(config.shapes, preprocess(pixels, config.input_spec).pixels)
+        image = preprocess(pixels, config.input_spec)
+        layout = analyze_layout(image.pixels)
+        page = pad_to_bucket(config.shapes, image.pixels)
+        assert own["layout"] == layout.reason, number
+        assert own["boxes"] == [list(image.to_original(box)) for box in layout.boxes], number
         assert (own["height"], own["width"]) == page.shape, number
         values = np.frombuffer(base64.b64decode(own["data"]), np.uint8).reshape(page.shape)
         difference = np.abs(values.astype(int) - page)

@@ -5,12 +5,15 @@ import { EOS, greedy } from "./decoding/greedy.js";
 import { GrammarConstraint } from "./decoding/grammar_constraint.js";
 import { RepetitionConstraint, hasStoppedLoop } from "./decoding/repetition.js";
 import { Engine } from "./engine.js";
+import { analyzeLayout } from "./images/layout.js";
 import { padToBucket, preprocess } from "./images/preprocess.js";
 import { pretty } from "./latex/pretty.js";
 import { joined } from "./latex/spelling.js";
 import { parseSafetensors } from "./safetensors.js";
 
 const UNSURE_BELOW = 0.5;
+const NO_FORMULA_BELOW = 0.02;
+const NO_LAYOUT = { reason: null, boxes: [] };
 
 export class Reader {
   // `ort` is the module of onnxruntime-web; `files` loads a file of the model as bytes.
@@ -27,7 +30,8 @@ export class Reader {
   // Reads pixels {height, width, data} in RGBA; the result is that of the API, and `page`, the input of the model.
   async predict(pixels, { attention = false } = {}) {
     const { vocabulary, shapes, input, spelling, max_tokens: maxTokens, max_depth: maxDepth } = this.config;
-    const page = padToBucket(shapes, preprocess(pixels, input));
+    const { drawn, toOriginal } = preprocess(pixels, input);
+    const page = padToBucket(shapes, drawn);
     const state = await this.engine.start(page);
     const constraints = [
       new GrammarConstraint(this.tables, maxDepth),
@@ -41,8 +45,16 @@ export class Reader {
     const isCut = !found.finished || found.tokens.length >= maxTokens;
     const reason = isCut ? "cut" : confidence >= UNSURE_BELOW ? null : hasStoppedLoop(tokens) ? "loop" : "unsure";
     const candidates = [{ latex, confidence, reason, tokens }];
+    const layout = reason ? this.layout(drawn, confidence) : NO_LAYOUT;
+    const boxes = layout.boxes.map(toOriginal);
     const maps = attention ? attentionMaps(state.attention, page, spans) : null;
-    return { latex, confidence, reason, tokens, candidates, attention: maps, page };
+    return { latex, confidence, reason: layout.reason ?? reason, tokens, candidates, boxes, attention: maps, page };
+  }
+
+  // What the image of a doubtful formula may show instead.
+  layout(drawn, confidence) {
+    const layout = analyzeLayout(drawn, this.config.input.font_size);
+    return layout.reason === "no_formula" && confidence >= NO_FORMULA_BELOW ? NO_LAYOUT : layout;
   }
 
   // The LaTeX tokens of entries of the vocabulary, each with its first entry and the one behind its last.

@@ -21,16 +21,26 @@ export class ImageError extends Error {
   }
 }
 
-// Converts pixels {height, width, data} in RGBA to gray values of an input image of the model.
-// `input` holds em, padding, height and width of input images, and font_size, the network of that name.
+// Converts pixels {height, width, data} in RGBA to gray values `drawn` of an input image of the model; `toOriginal`
+// converts a box (top, bottom, left, right) in it to one of the original, where the rotation is ignored. `input` holds em,
+// padding, height and width of input images, and font_size, the network of that name.
 export function preprocess(pixels, input) {
   const located = locateInk(estimateInk(pixels));
   if (!located) throw new ImageError("blank", "There is no ink on the image; give one that shows a formula.");
   const ink = deskew(part(located.ink, ...located.box));
-  return resizeInk(ink, input.em / estimateFontSize(ink, input.font_size), input);
+  const { drawn, factor } = resizeInk(ink, input.em / estimateFontSize(ink, input.font_size), input);
+  const [top, bottom, left, right] = located.box;
+  const convert = (edge, length, center) => round(center + (edge - length / 2) / factor);
+  const toOriginal = (box) => [
+    Math.max(0, convert(box[0], drawn.height, (top + bottom) / 2)),
+    convert(box[1], drawn.height, (top + bottom) / 2),
+    Math.max(0, convert(box[2], drawn.width, (left + right) / 2)),
+    convert(box[3], drawn.width, (left + right) / 2),
+  ];
+  return { drawn, toOriginal };
 }
 
-// Draws cropped ink on white paper, about `factor` times as large.
+// Draws cropped ink on white paper, about `factor` times as large; returns that factor too.
 function resizeInk(ink, factor, spec) {
   if (UNCHANGED_FACTORS[0] < factor && factor < UNCHANGED_FACTORS[1]) factor = 1;
   const { padding } = spec;
@@ -45,7 +55,7 @@ function resizeInk(ink, factor, spec) {
     ink = resize(ink, height, width, factor < 1 ? "hamming" : "bilinear");
   }
   const drawn = image(ink.height, ink.width, Uint8Array.from(ink.data, (value) => gray(value)));
-  return placed(drawn, ink.height + 2 * padding, ink.width + 2 * padding);
+  return { drawn: placed(drawn, ink.height + 2 * padding, ink.width + 2 * padding), factor };
 }
 
 function gray(value) {
