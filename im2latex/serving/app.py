@@ -4,6 +4,7 @@ POST /predict   image to LaTeX        GET /              the web page
 POST /render    LaTeX to image        GET /docs          the API, as an interactive page
 POST /pdf-page  page of a PDF         GET /openapi.json  the API, as an OpenAPI document
 POST /format    LaTeX in a format     GET /healthz       state of the server
+                                      GET /metrics       measurements for Prometheus
 """
 
 import asyncio
@@ -44,6 +45,7 @@ from im2latex.serving.backend import Backend, BackendQueues
 from im2latex.serving.batching import QueueFullError
 from im2latex.serving.limits import AdmissionController, ServerLimits
 from im2latex.serving.middleware import LimitMiddleware
+from im2latex.serving.monitoring import MetricsMiddleware, ServerMetrics
 from im2latex.serving.openapi import ERRORS, IMAGE_BODY, PDF_BODY, SWAGGER_UI, openapi_document, swagger_ui
 from im2latex.serving.uploads import decode_upload, draw_page, read_upload, run_decoder
 from im2latex.types import Prediction
@@ -81,7 +83,9 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
         redoc_url=None,
     )
     app.state.admission = AdmissionController(limits)
+    metrics = ServerMetrics(lambda: queues.queue_size)
     app.add_middleware(LimitMiddleware, limits=limits, admission=app.state.admission)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
     _add_error_handlers(app)
 
     @app.post(
@@ -113,6 +117,7 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
         prediction = await queues.predict(pixels, candidates, effort, attention)
         if prediction.error is not None:
             raise prediction.error
+        metrics.count_prediction(prediction.reason)
         return _response(prediction, format, time.perf_counter() - began)
 
     @app.post(
@@ -151,6 +156,10 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
             uptime_seconds=time.monotonic() - started,
             queue_size=queues.queue_size,
         )
+
+    @app.get("/metrics", include_in_schema=False)
+    async def prometheus() -> Response:
+        return metrics.response()
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi(request: Request) -> JSONResponse:

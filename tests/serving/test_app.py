@@ -152,6 +152,19 @@ def test_health(client: TestClient) -> None:
     assert found["uptime_seconds"] > 0
 
 
+def test_metrics_count_responses_and_predictions(client: TestClient) -> None:
+    client.post("/predict", content=IMAGE)
+    client.post("/predict", content=b"no image")
+    client.get("/nothing/of/the/api")
+    client.post("/render", json={"latex": "x"})
+    lines = client.get("/metrics").text.splitlines()
+    assert 'im2latex_requests_total{path="/predict",status="422"} 1.0' in lines
+    assert 'im2latex_predictions_total{reason="none"} 1.0' in lines
+    assert 'im2latex_requests_total{path="other",status="404"} 1.0' in lines
+    assert 'im2latex_request_seconds_count{path="/render"} 1.0' in lines
+    assert "im2latex_queue_size 0.0" in lines
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/", "/docs", "/openapi.json", "/page/app.js"])
 def test_head_is_get_without_a_body(client: TestClient, path: str) -> None:
     answer = client.head(path)
