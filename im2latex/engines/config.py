@@ -11,15 +11,11 @@ from pydantic import ConfigDict, Field, field_validator
 from im2latex.config import Params, check
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError, ParamsError
-from im2latex.images.arrays import ImageParams
-from im2latex.images.preprocess import POINTS_PER_INCH, InputImageSpec
 from im2latex.types import Shape
 
 MAX_PIXELS = 4_000_000
 """Largest shape of a model, to which images are padded."""
 MAX_TOKENS = 100_000
-_FONT_SIZE_PT = 12
-_DPI = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +30,6 @@ class InferenceConfig:
     def max_tokens(self) -> int:
         """Length of the longest formula in training, at which decoding stops."""
         return max(shape.tokens for shape in self.shapes)
-
-    @property
-    def input_spec(self) -> InputImageSpec:
-        """The images that the model was trained on; older models, without these settings, had the defaults."""
-        defaults = ImageParams()
-        images = {"dpi": _DPI, "downsample": defaults.downsample, "padding_px": defaults.padding_px} | dict(self.images)
-        return InputImageSpec(
-            em=_FONT_SIZE_PT / POINTS_PER_INCH * images["dpi"] / images["downsample"],
-            padding=images["padding_px"] // images["downsample"],
-            height=max(shape.height for shape in self.shapes),
-            width=max(shape.width for shape in self.shapes),
-        )
 
 
 def read_config(folder: Path) -> InferenceConfig:

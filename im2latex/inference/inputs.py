@@ -1,4 +1,4 @@
-"""Kinds of images that `Predictor.predict` takes, and their conversion to pixels.
+"""Kinds of images that `Predictor.predict` takes, their conversion to pixels, and the images that a model expects.
 
 Paths and bytes are decoded in a sandbox (`images.sandboxed_decoder`), as on the command line. All pixels are
 uint8 (H, W), (H, W, 3) or (H, W, 4), upright.
@@ -16,8 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from im2latex.engines.config import InferenceConfig
 from im2latex.errors import ImageError
+from im2latex.images.arrays import ImageParams
 from im2latex.images.decode import PDF_MARK, PDF_PAGE, pillow_pixels, read_bytes
+from im2latex.images.preprocess import POINTS_PER_INCH, InputImageSpec
 from im2latex.images.sandboxed_decoder import count_pages, decode_image, draw_page
 
 if TYPE_CHECKING:
@@ -29,6 +32,20 @@ ImageInput: TypeAlias = (
 """One image: a path, the bytes of a file, a binary file object, a PIL image, a NumPy array or a torch tensor."""
 
 _CHANNELS = (1, 3, 4)
+_FONT_SIZE_PT = 12
+_DPI = 200
+
+
+def input_image_spec(config: InferenceConfig) -> InputImageSpec:
+    """The images that a model was trained on; older models, without these settings, had the defaults."""
+    defaults = ImageParams()
+    images = {"dpi": _DPI, "downsample": defaults.downsample, "padding_px": defaults.padding_px} | dict(config.images)
+    return InputImageSpec(
+        em=_FONT_SIZE_PT / POINTS_PER_INCH * images["dpi"] / images["downsample"],
+        padding=images["padding_px"] // images["downsample"],
+        height=max(shape.height for shape in config.shapes),
+        width=max(shape.width for shape in config.shapes),
+    )
 
 
 def as_inputs(images: Any) -> tuple[Iterable[ImageInput], bool]:

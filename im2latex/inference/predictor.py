@@ -31,7 +31,7 @@ from im2latex.inference.candidates import Evidence, FormulaCandidate
 from im2latex.inference.confidence import ConfidenceModel, load_confidence_model
 from im2latex.inference.effort import EFFORT_PARAMS, Effort, EffortParams
 from im2latex.inference.engine_choice import load_engine
-from im2latex.inference.inputs import ImageInput, as_inputs, to_pixels
+from im2latex.inference.inputs import ImageInput, as_inputs, input_image_spec, to_pixels
 from im2latex.io.manifest import RELEASED
 from im2latex.latex.pretty import pretty
 from im2latex.types import CUT, LOOP, NO_FORMULA, UNSURE, Candidate, EngineName, Prediction
@@ -64,7 +64,7 @@ class Predictor:
         Without a `confidence_model` the confidence is the geometric mean of the probabilities of the tokens.
         """
         self.engine, self.config = engine, config
-        self.input_spec = config.input_spec
+        self.input_spec = input_image_spec(config)
         self.confidence_model = confidence_model
         self._constraints: dict[bool, RepetitionConstraint] = {}
         self._refiner: Refiner | None = None

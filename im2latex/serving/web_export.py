@@ -28,6 +28,7 @@ from im2latex.engines.config import read_config
 from im2latex.errors import ArtifactError, ToolError
 from im2latex.images.font_size import WEIGHTS_PATH
 from im2latex.inference.confidence import load_confidence_model
+from im2latex.inference.inputs import input_image_spec
 from im2latex.latex.parser.tree import MAX_DEPTH
 from im2latex.latex.pretty import tables
 from im2latex.sandbox.process import run_process
@@ -82,7 +83,7 @@ def config_content(checkpoint: Path) -> dict[str, Any]:
         "max_tokens": config.max_tokens,
         "max_depth": MAX_DEPTH,
         "shapes": [{"height": shape.height, "width": shape.width} for shape in config.shapes],
-        "input": asdict(config.input_spec) | {"font_size": network},
+        "input": asdict(input_image_spec(config)) | {"font_size": network},
         "spelling": tables(),
         "coefficients": None if confidence is None else confidence.greedy.model_dump(),
     }

@@ -28,7 +28,7 @@ from im2latex.images.arrays import pad_to_bucket
 from im2latex.images.layout import analyze_layout
 from im2latex.images.preprocess import preprocess
 from im2latex.inference.engine_choice import exported_folder
-from im2latex.inference.inputs import to_pixels
+from im2latex.inference.inputs import input_image_spec, to_pixels
 from im2latex.io.manifest import RELEASED
 from im2latex.latex.grammar.generator import generate, load_classics
 from im2latex.latex.normalizer import normalize
@@ -161,10 +161,10 @@ def test_the_modules_compute_what_python_does(formulas: list[str], tmp_path: Pat
     for number, (pixels, own) in enumerate(zip(inputs, found["pages"], strict=True)):
         if "reason" in own:
             with pytest.raises(ImageError) as caught:
-                preprocess(pixels, config.input_spec)
+                preprocess(pixels, input_image_spec(config))
             assert caught.value.reason == own["reason"], number
             continue
-        image = preprocess(pixels, config.input_spec)
+        image = preprocess(pixels, input_image_spec(config))
         layout = analyze_layout(image.pixels)
         page = pad_to_bucket(config.shapes, image.pixels)
         assert own["layout"] == layout.reason, number
@@ -240,6 +240,6 @@ def _check_accessible(axe: Any, page: Any) -> None:
 
 def test_pixels_of_an_image_with_one_channel_are_read_alike() -> None:
     gray = to_pixels(IMAGE)
-    spec = read_config(RELEASED).input_spec
+    spec = input_image_spec(read_config(RELEASED))
     color = np.asarray(Image.open(IMAGE).convert("RGBA"))
     assert np.array_equal(preprocess(gray, spec).pixels, preprocess(color, spec).pixels)
