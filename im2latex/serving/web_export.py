@@ -97,14 +97,19 @@ def _write_grammar(vocabulary: Vocabulary, path: Path) -> None:
     path.write_bytes(save({name: np.atleast_1d(getattr(grammar, name)).astype(np.int16) for name in names}))
 
 
+def package_names() -> list[str]:
+    """The packages with their versions, as npm names them."""
+    return [f"{name}@{version}" for name, (version, _) in PACKAGES.items()]
+
+
 def _fetch_packages(folder: Path) -> Path:
     """Fetch the packages with npm, which checks their hashes, into folders of their names."""
     if shutil.which("npm") is None:
         raise ToolError(
             "npm is not installed, and the page needs packages of it; install Node.js, or name a folder node_modules "
-            f"that has {' and '.join(f'{name}@{version}' for name, (version, _) in PACKAGES.items())} with --packages"
+            f"that has {' and '.join(package_names())} with --packages"
         )
-    wanted = [f"{name}@{version}" for name, (version, _) in PACKAGES.items()]
+    wanted = package_names()
     done = run_process(
         ["npm", "pack", "--silent", *wanted],
         cwd=folder,

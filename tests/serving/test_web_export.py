@@ -199,7 +199,8 @@ def served(graphs: Path, tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 @pytest.mark.skipif(
-    not all((PACKAGES / name).is_dir() for name in web_export.PACKAGES), reason="node_modules lacks the packages"
+    not all((PACKAGES / name).is_dir() for name in web_export.PACKAGES),
+    reason=f"run npm install --no-save {' '.join(web_export.package_names())}",
 )
 def test_an_image_is_read_offline_as_by_predict(served: str) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
@@ -211,6 +212,7 @@ def test_an_image_is_read_offline_as_by_predict(served: str) -> None:
         context = browser.new_context()
         page = context.new_page()
         page.set_default_timeout(_TIMEOUT_MS)
+        page.set_viewport_size({"width": 390, "height": 800})
         errors: list[str] = []
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
