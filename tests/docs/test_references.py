@@ -214,5 +214,5 @@ def test_paths_of_the_server_exist() -> None:
     page = ROOT / "docs" / "how-to" / "serve.md"
     app = (ROOT / "im2latex" / "serving" / "app.py").read_text(encoding="utf-8")
     paths = [text for _, text in spans(page) if re.fullmatch(r"/[a-z-]*", text)]
-    assert len(paths) == 7
+    assert len(paths) == 8
     assert [path for path in paths if f'"{path}"' not in app] == []
