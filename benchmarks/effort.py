@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.harness import cpu_seconds, equal_pixels, save
 from im2latex.errors import LatexError
 from im2latex.images.arrays import ImageParams, to_dataset_image
+from im2latex.inference.candidates import has_bold
 from im2latex.inference.effort import EFFORTS, Effort
 from im2latex.inference.inputs import ImageInput
 from im2latex.inference.predictor import Predictor, load
@@ -34,7 +35,6 @@ from im2latex.types import Prediction
 
 LENGTHS = ((1, 12), (13, 45), (46, 100), (101, 200))
 """Length bins in tokens, both ends included."""
-_BOLD = frozenset([r"\mathbf", r"\boldsymbol", r"\bm", r"\pmb"])
 
 Name = Annotated[str, typer.Argument(help="name of the result, as in benchmarks/results/effort-NAME.json")]
 Count = Annotated[int | None, typer.Option("-n", "--count", min=1, help="images drawn by seed; default: all")]
@@ -101,9 +101,7 @@ def _scores(references: Sequence[str], predictions: Sequence[Prediction]) -> dic
     right = equal_pixels(references, hypotheses)
     confidences = np.array([prediction.confidence for prediction in predictions])
     lengths = np.array([len(reference.split()) for reference in references])
-    bold, invented = (
-        np.array([not _BOLD.isdisjoint(text.split()) for text in texts]) for texts in (references, hypotheses)
-    )
+    bold, invented = (np.array([has_bold(text) for text in texts]) for texts in (references, hypotheses))
     short = (lengths <= LENGTHS[0][1]) & ~bold
     return {
         "image_exact": _share(right),

@@ -1,7 +1,6 @@
 """Connected components, dilation and box filter of masks (H, W), with NumPy alone.
 
-SciPy's `ndimage` has them too, and gives the same; it is as large as all that reading an image needs otherwise, and
-takes longer to import than an image to read.
+SciPy's `ndimage` has them too, and gives the same; the base installation, which reads images, does without SciPy.
 """
 
 from dataclasses import dataclass

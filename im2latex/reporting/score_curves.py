@@ -1,7 +1,7 @@
 """Curves over the scored samples: correctness against length, and against confidence (a reliability diagram).
 
 Samples are sorted and divided into classes of about equal size; a point is the share of correct samples of a class,
-with its 95 % Wilson interval.
+with its 95 % Wilson interval (Wilson, "Probable inference", 1927).
 """
 
 import math
@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 from im2latex.metrics.calibration import expected_calibration_error
 from im2latex.reporting.gallery import is_correct
@@ -18,9 +19,6 @@ from im2latex.reporting.report_data import ScoreCurve, ScorePoint
 CLASSES = 12
 MIN_SAMPLES = 20
 """Classes, at most, and samples of each, at least, where there are so many."""
-
-_Z = 1.959963984540054
-"""Quantile of the normal distribution for a two-sided 95 % interval."""
 
 
 def score_curves(rows: Sequence[Mapping[str, Any]], log_probabilities: Mapping[str, float]) -> tuple[ScoreCurve, ...]:
@@ -41,25 +39,16 @@ def score_curves(rows: Sequence[Mapping[str, Any]], log_probabilities: Mapping[s
     return tuple(curves)
 
 
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson, "Probable inference", 1927)."""
-    share, z2 = successes / trials, _Z * _Z / trials
-    middle = (share + z2 / 2) / (1 + z2)
-    half = _Z / (1 + z2) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def _points(samples: Sequence[tuple[float, bool]]) -> tuple[ScorePoint, ...]:
     ordered = sorted(samples)
     count = max(1, min(CLASSES, len(ordered) // MIN_SAMPLES))
     bounds = [round(place * len(ordered) / count) for place in range(count + 1)]
     classes = [ordered[low:high] for low, high in pairwise(bounds) if high > low]
-    return tuple(
-        ScorePoint(
-            sum(x for x, _ in one) / len(one),
-            (right := sum(correct for _, correct in one)) / len(one),
-            wilson_interval(right, len(one)),
-            len(one),
-        )
-        for one in classes
-    )
+    return tuple(_point(one) for one in classes)
+
+
+def _point(samples: Sequence[tuple[float, bool]]) -> ScorePoint:
+    correct = sum(is_right for _, is_right in samples)
+    interval = binomtest(correct, len(samples)).proportion_ci(method="wilson")
+    mean = sum(x for x, _ in samples) / len(samples)
+    return ScorePoint(mean, correct / len(samples), (float(interval.low), float(interval.high)), len(samples))

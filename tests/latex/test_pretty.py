@@ -1,7 +1,5 @@
 """The paste-ready spelling: its style, and that it has the tokens and the image of the formula."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +17,6 @@ from im2latex.latex.tokens import join, matching_braces, split
 from im2latex.rendering.renderer import TexRenderer
 from tests.decoding.test_grammar_constraint import walk
 
-CONSTRUCTS = Path("tests/data/constructs.txt")
 _PIECES = split(
     r"""{ } ^ _ & ~ x 1 + - = ( ) [ ] , | ' * \alpha \prime \frac \sqrt \sum \sin \left \right \big \text{if~a}
     \mathrm \operatorname \\ \\[2pt] \, \quad \begin{array} \end{array} \begin{matrix} \end{matrix} \hspace 1cm \raise
@@ -62,7 +59,7 @@ def test_the_style(source: str, spelling: str) -> None:
 def formulas() -> list[str]:
     """Normalized formulas of many kinds."""
     found = []
-    for source in [*CONSTRUCTS.read_text(encoding="utf-8").splitlines(), *load_classics(), *generate(400, 5)]:
+    for source in [*load_classics(), *generate(400, 5)]:
         try:
             found.append(normalize(source))
         except LatexError:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from im2latex.reporting.score_curves import CLASSES, score_curves, wilson_interval
+from im2latex.reporting.score_curves import CLASSES, score_curves
 
 
 def row(number: int, length: int, correct: bool) -> dict[str, Any]:
@@ -35,6 +35,8 @@ def test_few_samples_are_one_class_and_none_no_curve() -> None:
     assert score_curves([], {}) == ()
 
 
-def test_wilson_intervals() -> None:
-    assert wilson_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)  # Newcombe (1998)
-    assert wilson_interval(0, 10)[0] == 0
+@pytest.mark.parametrize(("correct", "interval"), [(5, (0.2366, 0.7634)), (0, (0, 0.2775))])
+def test_the_interval_is_that_of_wilson(correct: int, interval: tuple[float, float]) -> None:
+    """Of ten samples; the first is of Newcombe (1998)."""
+    (curve,) = score_curves([row(number, length=5, correct=number < correct) for number in range(10)], {})
+    assert curve.points[0].interval == pytest.approx(interval, abs=1e-4)
