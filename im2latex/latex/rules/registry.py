@@ -55,6 +55,7 @@ RULES = (
     Rule(environments.display, _TABLES),
     Rule(environments.last_row, _TABLES),
     Rule(structure.ensured, structure.ENSURED),
+    Rule(structure.trailing_break, frozenset(["\\\\"]), recursive=False),
     Rule(structure.coloured_infix, _words(r"\textcolor")),
     Rule(structure.open_fraction, INFIX, recursive=False),
     Rule(structure.infix_fraction, INFIX, skip_commands=SUBARRAYS | {"\\sideset"}),

@@ -257,6 +257,15 @@ def _ends_here(row: Row) -> bool:
     return not holds_infix(row) and not sets_colour(row)
 
 
+def trailing_break(row: Row, style: MathStyle) -> Row:
+    r"""Remove a row break at the end of the formula before a font or a fraction takes it in.
+
+    >>> {\rm a + b \\}
+    \mathrm { a + b }
+    """
+    return outermost(row, style)
+
+
 def outermost(row: Row, _: MathStyle) -> Row:
     r"""Remove what prints nothing around the formula: braces, a leading `\displaystyle`, trailing space and breaks.
 

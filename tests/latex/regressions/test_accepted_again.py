@@ -16,6 +16,21 @@ def test_spaces_before_a_line_break_of_a_text(before: str, line_break: str) -> N
     assert NORMALIZER.normalize(latex) == latex
 
 
+@pytest.mark.parametrize(
+    "end", [r"\\", r"\\*", r"\\[2pt]", r"\\ \quad", r"\\ \\", r"\\ \scriptstyle", r"\, \\", r"\\ \rm"]
+)
+@pytest.mark.parametrize(
+    "switch", [r"\rm 0", r"\bf x + y", r"\cal L _ 1", r"x + \rm a _ b", r"x + \it y", r"\rm a \bf b"]
+)
+@pytest.mark.parametrize(
+    "around", ["{}", "{{{}}}", r"\displaystyle {{{}}}", r"{{\displaystyle {}}} \quad", "{{{{{}}}}} \\\\"]
+)
+def test_a_font_switch_before_a_break_at_the_end_of_the_formula(switch: str, end: str, around: str) -> None:
+    latex = NORMALIZER.normalize(around.format(f"{switch} {end}"))
+    assert NORMALIZER.normalize(latex) == latex
+    assert latex == NORMALIZER.normalize(around.format(switch))
+
+
 @pytest.mark.parametrize("command", [r"\substack", r"\underset", r"\hat", r"\sqrt", "x^", r"\frac1"])
 @pytest.mark.parametrize("nothing", [r"\label{a}", r"\label a", r"\tag{1}", r"\ref{a}"])
 def test_a_label_is_no_argument(command: str, nothing: str) -> None:
