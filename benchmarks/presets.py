@@ -1,7 +1,8 @@
-"""Overfitting, size and scores of the model presets: python -m benchmarks.presets overfit FILE | table FILE | scores
+"""Overfitting, size, search and scores of the model presets: python -m benchmarks.presets COMMAND --help
 
 overfit   train the small preset of each family on a few short formulas until greedy search predicts all of them
 table     number of weights of every preset, and training speed of the small ones on the same formulas
+search    try optimizers and learning rates for each preset on data/bucket; one row a run, in a file that grows
 scores    train each preset on the same number of samples of data/bucket with the settings of params.yaml; metrics of
           the split test
 """
@@ -20,6 +21,7 @@ import torch
 import typer
 from numpy.typing import NDArray
 
+from benchmarks import preset_search
 from benchmarks.harness import RESULTS, load, save
 from im2latex.config import check, load_section, load_yaml
 from im2latex.dataset.buckets import BucketParams, assign, choose_shapes, save_shapes
@@ -48,6 +50,7 @@ MIN_TOKENS, MAX_TOKENS = 5, 16
 MAX_BUCKETS = 5
 OVERFIT, SCORES = "presets-overfit", "presets-scores"
 SCORES_SHOWN = tuple(name for name in PRIMARY_METRICS if METRICS[name].needs != "glyph_boxes")
+SEARCH = RESULTS / "presets-search.jsonl"
 SHARDS = Path("data/bucket")
 VOCABULARY_SIZE = 500
 """Vocabulary size for the number of weights, about that of im2latex-100k."""
@@ -80,6 +83,42 @@ def table(file: File, count: int = 50, samples: int = 100) -> None:
         for name in _small():
             rows[name]["samples_per_cpu_second"] = _speed(name, Path(folder), vocabulary, samples)
     save("presets-table", {"file": file.name, "vocabulary": VOCABULARY_SIZE, "presets": rows})
+
+
+@app.command()
+def search(
+    samples: Annotated[int, typer.Option(help="samples to train on in each run")] = 5_000,
+    preset: Only = None,
+    candidate: Annotated[
+        list[str] | None,
+        typer.Option(help="OPTIMIZER@RATE, OPTIMIZER+norm@RATE, or preset; may be repeated; default six of them"),
+    ] = None,
+    best: Annotated[int, typer.Option(help="instead: so many best candidates of the shorter runs in the file")] = 0,
+    data: Annotated[Path, typer.Option(help="folder with bucket/ and tokenize/")] = Path("data"),
+    results: Annotated[Path, typer.Option(help="file of JSON lines; its runs are not repeated")] = SEARCH,
+    threads: Annotated[int, typer.Option(help="threads of torch")] = 1,
+) -> None:
+    """Train each preset with each candidate and append its loss curve, BLEU and image dependence on split val.
+
+    Stop it at any time: a run that was stopped goes on at the next call with the same options.
+    """
+    names, earlier = preset or ["fast-tiny", *_small()], preset_search.read_rows(results)
+    chosen = {
+        name: preset_search.best_candidates(earlier, name, samples, best)
+        if best
+        else candidate or list(preset_search.CANDIDATES)
+        for name in names
+    }
+    # The first candidate of all presets comes before the second of any: a search that is stopped is useful, too.
+    for place in range(max(map(len, chosen.values()))):
+        for name in names:
+            for one in chosen[name][place : place + 1]:
+                run = preset_search.Run(name, one, samples)
+                if not run.is_done(preset_search.read_rows(results)):
+                    state = Path(".cache/preset-search") / f"{results.stem}-{name}-{one}-{samples}"
+                    preset_search.append_row(results, preset_search.train_and_score(run, data, state, threads))
+    for row in preset_search.read_rows(results):
+        print({name: value for name, value in row.items() if not isinstance(value, list)})
 
 
 @app.command()
