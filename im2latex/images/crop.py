@@ -2,14 +2,18 @@
 
 Lengths are in stroke widths, about seventeen to an em. A dot of i, a comma or a prime is near other ink; a speck is
 isolated. The dark edge of a scan extends along a side of the image, from end to end, with paper between it and
-everything else.
+everything else; the dark corners of a rotated scan are wedges along the sides.
 """
+
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from im2latex.images.foreground import BoundingBox, Boxes, Ink
-from im2latex.images.morphology import connected_components, dilate
+from im2latex.images.morphology import box_mean, connected_components, dilate
+
+_Value = TypeVar("_Value", np.float32, np.int64)
 
 INK = 0.3
 """Pixels with more than this share of full ink locate a formula; less may be camera noise."""
@@ -56,7 +60,7 @@ def crop_ink(ink: Ink) -> Ink | None:
 
 def locate_ink(ink: Ink) -> tuple[Ink, BoundingBox] | None:
     """The ink without specks, edges and frame, and the box of the rest; None where there is none."""
-    ink = _remove_edges(ink)
+    ink = _remove_edges(_remove_corners(ink))
     unit = stroke_width(ink)
     found = connected_components(ink > INK)
     parts, boxes = found.labels, found.boxes
@@ -113,7 +117,26 @@ def _remove_edges(ink: Ink) -> Ink:
     return ink
 
 
-def _sides(ink: Ink) -> tuple[Ink, Ink, Ink, Ink]:
+def _remove_corners(ink: Ink) -> Ink:
+    """Replace by paper the dark wedges along the sides of a rotated scan, if there is paper beside all of them.
+
+    They are the parts that touch a side, where a corner of the image is dark. None reaches far into the image.
+    """
+    if not (ink[:: max(1, len(ink) - 1), :: max(1, ink.shape[1] - 1)] > _EDGE_INK).any():
+        return ink
+    labels = connected_components(ink > INK).labels
+    wedges = (labels > 0) & np.isin(labels, np.concatenate([view[0] for view in _sides(labels)]))
+    above, before = (1 + int(_EDGE_SHARE * length) for length in ink.shape)
+    if wedges[above:-above, before:-before].any() or np.array_equal(wedges, labels > 0):
+        return ink
+    unit = stroke_width(np.where(wedges, np.float32(0), ink))
+    beside = box_mean(wedges, 1 + 2 * max(2, round(EDGE_DISTANCE * unit))) > 0
+    if (beside & (labels > 0) & ~wedges).any():
+        return ink
+    return np.where(dilate(wedges, max(1, round(unit / 2))), np.float32(0), ink)
+
+
+def _sides(ink: NDArray[_Value]) -> tuple[NDArray[_Value], ...]:
     """Views whose first rows are the top, the bottom, the left and the right side."""
     return ink, ink[::-1], ink.T, ink.T[::-1]
 

@@ -24,8 +24,10 @@ UNCHANGED_FACTORS = (0.85, 1.4)
 estimate of the size may be wrong by as much."""
 MAX_SHRINK = 1.6
 """A formula that is too large for the model is shrunk by up to this factor, then it is refused."""
+_MARGIN_PX = 16
+"""Least paper around a formula that is taken from a large page."""
 _MAX_PIXELS = 4_000_000
-"""Larger images, such as photographs, are first halved until they have fewer pixels."""
+"""Larger images, such as photographs, are halved until they have fewer pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +67,45 @@ def preprocess(pixels: NDArray[np.uint8], spec: InputImageSpec) -> PreprocessedI
 
     Raises `ImageError`: blank, or too_large.
     """
-    pixels, halved = _halve_large(pixels)
-    located = locate_ink(estimate_ink(pixels)) if pixels.size else None
+    ink, divisor, center = _locate(pixels)
+    ink = deskew(ink)
+    drawn, factor = resize_ink(ink, spec.em / estimate_font_size(ink).em, spec)
+    return PreprocessedImage(drawn, factor / divisor, center)
+
+
+def _locate(pixels: NDArray[np.uint8]) -> tuple[Ink, int, tuple[float, float]]:
+    """Cropped ink of the formula, the divisor of its sides, and its center (y, x) in the image.
+
+    A small formula on a large page is located on the halved page, and then taken from a part of the page that has to be
+    halved less.
+    """
+    reduced, divisor = _halve_large(pixels)
+    located = locate_ink(estimate_ink(reduced)) if reduced.size else None
     if located is None:
         raise ImageError("blank", "there is no ink on the image; give one that shows a formula")
     ink, (top, bottom, left, right) = located
-    ink = deskew(ink[top:bottom, left:right])
-    drawn, factor = resize_ink(ink, spec.em / estimate_font_size(ink).em, spec)
-    return PreprocessedImage(drawn, factor / halved, ((top + bottom) * halved / 2, (left + right) * halved / 2))
+    margin = max(_MARGIN_PX, (bottom - top) // 2)
+    rows, columns = (
+        (max(0, start - margin) * divisor, (end + margin) * divisor) for start, end in ((top, bottom), (left, right))
+    )
+    part = pixels[slice(*rows), slice(*columns)]
+    if _divisor(part) < divisor:
+        ink, divisor, (y, x) = _locate(part)
+        return ink, divisor, (rows[0] + y, columns[0] + x)
+    return ink[top:bottom, left:right], divisor, ((top + bottom) * divisor / 2, (left + right) * divisor / 2)
 
 
 def _halve_large(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     """The image, halved until it has at most `_MAX_PIXELS`, and the divisor of its sides."""
+    divisor = _divisor(pixels)
+    return (pixels if divisor == 1 else np.asarray(Image.fromarray(pixels).reduce(divisor))), divisor
+
+
+def _divisor(pixels: NDArray[np.uint8]) -> int:
     divisor = 1
     while pixels.shape[0] * pixels.shape[1] > _MAX_PIXELS * divisor**2:
         divisor *= 2
-    return (pixels if divisor == 1 else np.asarray(Image.fromarray(pixels).reduce(divisor))), divisor
+    return divisor
 
 
 def resize_ink(ink: Ink, factor: float, spec: InputImageSpec) -> tuple[Pixels, float]:

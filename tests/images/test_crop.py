@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from im2latex.images.crop import crop_ink, stroke_width
 from im2latex.images.foreground import Ink, estimate_ink
@@ -48,6 +49,33 @@ def test_a_line_along_an_edge_is_left_out(turns: int) -> None:
     assert found is not None
     assert expected is not None
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("degrees", [-3, -2, -1, 0.5, 1, 2, 3])
+@pytest.mark.parametrize("expand", [True, False])
+@pytest.mark.parametrize("paper", [(48, 48), (70, 40), (44, 110)])
+def test_the_dark_corners_of_a_rotated_scan_are_left_out(degrees: float, expand: bool, paper: tuple[int, int]) -> None:
+    page = Image.fromarray(np.pad(typed(margin=0, em=20), [(each, each) for each in paper], constant_values=255))
+    turned = {color: page.rotate(degrees, Image.Resampling.BICUBIC, expand, fillcolor=color) for color in (0, 255)}
+    dark, clean = (crop_ink(estimate_ink(np.asarray(turned[color]))) for color in (0, 255))
+    assert dark is not None
+    assert clean is not None
+    assert np.abs(np.subtract(dark.shape, clean.shape)).max() <= 2
+    assert dark.sum() == pytest.approx(clean.sum(), rel=0.02)
+
+
+@pytest.mark.parametrize("thickness", [2, 4])
+@pytest.mark.parametrize("gap", [6, 20])
+def test_a_line_of_the_formula_that_fills_a_corner_stays(thickness: int, gap: int) -> None:
+    letters = (1 - typed("AB", em=60, margin=0) / 255).astype(np.float32)
+    overlined = np.pad(letters, ((gap, 0), (0, 0)))
+    overlined[:thickness] = 1
+    bracketed = np.pad(letters, ((0, 0), (gap, gap)))
+    bracketed[:, :thickness] = bracketed[:, -thickness:] = 1
+    for ink in (overlined, bracketed):
+        found = crop_ink(ink)
+        assert found is not None
+        assert found.sum() > 0.98 * ink.sum()
 
 
 def test_what_belongs_to_the_formula_stays() -> None:

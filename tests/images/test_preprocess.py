@@ -80,6 +80,17 @@ def test_a_large_image_is_halved_first() -> None:
     assert found.factor == pytest.approx(preprocess(typed(em=60), TARGET).factor / 10, rel=0.1)
 
 
+@pytest.mark.parametrize(("height", "width"), [(2500, 2500), (6000, 8000), (9000, 1200)])
+def test_a_small_formula_on_a_large_page_is_read_at_its_own_size(height: int, width: int) -> None:
+    page = np.full((height, width), 255, np.uint8)
+    top, left = height - 200, 300
+    page[top : top + CANONICAL.shape[0], left : left + CANONICAL.shape[1]] = CANONICAL
+    found, alone = preprocess(page, TARGET), preprocess(CANONICAL, TARGET)
+    np.testing.assert_array_equal(found.pixels, alone.pixels)
+    assert found.factor == alone.factor
+    assert found.center == (alone.center[0] + top, alone.center[1] + left)
+
+
 def test_there_is_paper_all_around() -> None:
     found = preprocess(typed(em=40), TARGET).pixels
     box = ink_box(found, 200)

@@ -113,6 +113,7 @@ def _inputs() -> list[NDArray[np.uint8]]:
         formula.resize((width * 3, height * 3), Image.Resampling.BICUBIC),
         formula.resize((width // 2, height // 2), Image.Resampling.BICUBIC),
         formula.rotate(2, Image.Resampling.BICUBIC, expand=True, fillcolor=255),
+        ImageOps.expand(formula, 40, 255).rotate(2, Image.Resampling.BICUBIC, expand=True, fillcolor=0),
         Image.composite(shade, Image.new("L", formula.size, 20), formula),
         ImageOps.colorize(formula, "#803010", "#e0f0ff"),
         speck,

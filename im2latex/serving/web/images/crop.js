@@ -2,7 +2,7 @@
 //
 // It computes what im2latex.images.crop does, where each step is explained. Lengths are in stroke widths.
 
-import { connectedComponents, dilate } from "./morphology.js";
+import { boxMean, connectedComponents, dilate } from "./morphology.js";
 import { image, part, round } from "./numbers.js";
 
 export const INK = 0.3;
@@ -18,7 +18,7 @@ const PAPER_INK = 0.05;
 
 // The ink without specks, edges and frame, and the box (top, bottom, left, right) of the rest; null without ink.
 export function locateInk(original) {
-  let ink = removeEdges(original);
+  let ink = removeEdges(removeCorners(original));
   const unit = strokeWidth(ink);
   const { height, width } = ink;
   const { labels, boxes, areas } = connectedComponents({ height, width, data: Uint8Array.from(ink.data, (value) => value > INK) });
@@ -99,6 +99,29 @@ function removeEdges(original) {
     for (let row = 0; row < end; row++) side.clear(row);
   });
   return ink;
+}
+
+// Replaces by paper the dark wedges along the sides of a rotated scan, if there is paper beside all of them.
+function removeCorners(original) {
+  const { height, width, data } = original;
+  const isCornerDark = [0, width - 1, (height - 1) * width, height * width - 1].some((place) => data[place] > EDGE_INK);
+  if (!isCornerDark) return original;
+  const { labels } = connectedComponents({ height, width, data: Uint8Array.from(data, (value) => value > INK) });
+  const above = 1 + Math.trunc(EDGE_SHARE * height);
+  const before = 1 + Math.trunc(EDGE_SHARE * width);
+  const isWithin = (place, rows, columns) => {
+    const [y, x] = [Math.floor(place / width), place % width];
+    return y >= rows && y < height - rows && x >= columns && x < width - columns;
+  };
+  const touching = new Set(labels.filter((label, place) => label && !isWithin(place, 1, 1)));
+  const wedges = { height, width, data: Uint8Array.from(labels, (label) => touching.has(label)) };
+  const others = Uint8Array.from(labels, (label) => label && !touching.has(label));
+  if (wedges.data.some((value, place) => value && isWithin(place, above, before)) || !others.some(Boolean)) return original;
+  const unit = strokeWidth(image(height, width, data.map((value, place) => (wedges.data[place] ? 0 : value))));
+  const beside = boxMean(wedges, 1 + 2 * Math.max(2, round(EDGE_DISTANCE * unit)));
+  if (others.some((value, place) => value && beside[place] > 0)) return original;
+  const removed = dilate(wedges, Math.max(1, round(unit / 2)));
+  return image(height, width, data.map((value, place) => (removed[place] ? 0 : value)));
 }
 
 // Views whose first rows are the top, the bottom, the left and the right side.
