@@ -96,11 +96,13 @@ serve: $(READY) ## the REST API and the web page, on http://localhost:8000
 docker: ## a container image of all this; its default command serves
 	docker build -t im2latex .
 
-small: repro ## the embedded dataset
+small: $(READY) ## the sample dataset, with PRESET=NAME or that of params.yaml; minutes on two cores
+	$(if $(PRESET),dvc exp run -S train.preset=$(PRESET),$(MAKE) repro)
 
-full: $(READY) ## im2latex-100k, downloaded first
+full: PRESET ?= fast-small
+full: $(READY) ## im2latex-100k, downloaded first, with PRESET=NAME and the data settings it was published with; hours
 	im2latex download im2latex-100k
-	dvc exp run -S dataset=im2latex-100k
+	dvc exp run $$(python -m recipes.full $(PRESET))
 
 accept-stopped: $(READY) ## record the outputs of a stopped training as they are; `make repro` then scores them
 	@python -m pipeline.train --as-it-is

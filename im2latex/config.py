@@ -182,11 +182,17 @@ def check(values: Any, kind: type[P], where: str) -> P:
 def check_keys(values: Any, kind: type[Params], where: str) -> None:
     """Raise `ParamsError` for a key that `kind` does not have, also where its value is null.
 
-    A class in which null means another default removes such keys before pydantic sees them.
+    A class in which null means another default removes such keys before pydantic sees them, in nested sections too.
     """
-    unknown = {key: 0 for key, value in values.items() if value is None} if isinstance(values, Mapping) else {}
+    if not isinstance(values, Mapping):
+        return
+    unknown = {key: 0 for key, value in values.items() if value is None}
     for key in sorted(unknown.keys() - kind.model_fields.keys()):
         raise ParamsError(_sentence({"type": "extra_forbidden", "loc": (key,)}, kind, where))
+    for key, field in kind.model_fields.items():
+        models = nested_models(field.annotation)
+        if len(models) == 1 and issubclass(models[0], Params):
+            check_keys(values.get(key), models[0], f"{where}.{key}")
 
 
 def renamed_key(key: str) -> str | None:

@@ -25,7 +25,7 @@ from im2latex.inference.predict_split import PredictParams, predict_samples, pre
 from im2latex.io.parquet import write_table
 from im2latex.metrics.baselines import IMAGE
 from im2latex.schemas import ATTENTION, PREDICTIONS
-from im2latex.training.checkpoint import load_checkpoint
+from im2latex.training.checkpoint import load_checkpoint, read_recipe
 from im2latex.types import Split
 from pipeline.paths import DATA
 from pipeline.project_renderer import RenderStageParams, project_renderer
@@ -40,21 +40,23 @@ _SEED = 0
 
 def work(run: StageRun[PredictParams]) -> None:
     """Read every held-out image; then the test split once more with the images blanked."""
+    params = run.params.for_preset(read_recipe(CHECKPOINT).get("preset"))
+    run.facts["params"] = params.model_dump(mode="json")
     dataset = read_dataset(SHARDS)
     expected: dict[Split, int] = {split: dataset["samples"][split] for split in HELD_OUT if dataset["samples"][split]}
     if "test" not in expected:
         raise ArtifactError("data/bucket: the test split is empty; raise params.yaml: normalize.split.test")
     run.ledger.add_seen(sum(expected.values()))
-    reranker = _reranker() if run.params.rerank == "render" else None
-    found = [predict_split(CHECKPOINT, SHARDS, split, run.params, reranker) for split in expected]
-    blank = predict_samples(CHECKPOINT, SHARDS, "test", run.params, blank=True)
+    reranker = _reranker() if params.rerank == "render" else None
+    found = [predict_split(CHECKPOINT, SHARDS, split, params, reranker) for split in expected]
+    blank = predict_samples(CHECKPOINT, SHARDS, "test", params, blank=True)
     rows = [one.row("test", "blank") for one in tqdm(blank, desc="blank", unit="image", disable=None, delay=2)]
     predictions = [one.predictions for one in found] + [pa.Table.from_pylist(rows, schema=PREDICTIONS)]
     run.ledger.add_kept(sum(one.num_images for one in found))
     write_table(pa.concat_tables(predictions), run.out / "predictions.parquet")
-    if run.params.beam > 1:
+    if params.beam > 1:
         write_table(pa.concat_tables(one.hypotheses for one in found), run.out / "hypotheses.parquet")
-    write_table(_attention(predictions[0], run.params), run.out / "attention.parquet")
+    write_table(_attention(predictions[0], params), run.out / "attention.parquet")
     run.facts["dataset"] = dataset["hash"]
 
 

@@ -94,7 +94,10 @@ def evaluate(
     ],
     split: Annotated[Split, typer.Option("--split", help="split to evaluate")] = "test",
     beam: Annotated[
-        int | None, typer.Option("--beam", metavar="WIDTH", min=1, help="beam width; default: that of params.yaml")
+        int | None,
+        typer.Option(
+            "--beam", metavar="WIDTH", min=1, help="beam width; default: that of params.yaml, else of the preset"
+        ),
     ] = None,
     rerank: Annotated[
         bool, typer.Option("--rerank", help="choose the hypothesis whose rendering matches the image")
@@ -116,9 +119,11 @@ def evaluate(
     from im2latex.images.arrays import ImageParams
     from im2latex.inference.predict_split import PredictParams, evaluate_split
     from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
+    from im2latex.training.checkpoint import read_recipe
 
     options = {"beam": beam, "rerank": "render" if rerank else None, "grammar": grammar or None}
     params = project_section(PredictParams, "predict", options=options)
+    params = params.for_preset(read_recipe(checkpoint).get("preset"))
     renderer = ParallelRenderer(TexRenderer(renderer_params()))
     reranker = RenderReranker(renderer, project_section(ImageParams, "render", "image"), progress=True)
     scores = evaluate_split(checkpoint, data, split, out, params, reranker, renderer if images else None)

@@ -159,13 +159,14 @@ def params(
 def resolve(content: Mapping[str, Any], preset: str | None = None) -> dict[str, Setting]:
     """The settings by dotted key, for the content of params.yaml; raises `ParamsError` for a value that is wrong."""
     from im2latex.config import check, check_keys, check_sections
+    from im2latex.inference.predict_split import PredictParams
     from im2latex.io.stage_names import GRAPH, read_stage_names
     from im2latex.models.presets import load_preset
 
     if preset:
         content = {**content, "train": {**(content.get("train") or {}), "preset": preset}}
     name = _at(content, "train.preset")
-    from_preset = {"train": load_preset(name)} if name else {}
+    from_preset = {section: load_preset(name, section) for section in ("train", "predict")} if name else {}
     stages = read_stage_names() if Path(GRAPH).is_file() else []  # a section of a team's own stage is shown as it is
     known = dict.fromkeys(["dataset", *(name.partition(".")[0] for name in _sections()), *stages])
     check_sections(content, PARAMS_FILE, known)
@@ -175,7 +176,8 @@ def resolve(content: Mapping[str, Any], preset: str | None = None) -> dict[str, 
     for section, kind in _sections().items():
         values = _at(content, section) or {}
         check_keys(values, kind, f"{PARAMS_FILE}: {section}")
-        resolved = check(values, kind, f"{PARAMS_FILE}: {section}").model_dump(mode="json")
+        checked = check(values, kind, f"{PARAMS_FILE}: {section}")
+        resolved = (checked.for_preset(name) if isinstance(checked, PredictParams) else checked).model_dump(mode="json")
         for key, value in _leaves(resolved, (), f"{section}."):
             in_file, in_preset = _at(content, key), _at(from_preset, key)
             origin = (

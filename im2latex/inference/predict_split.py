@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from tqdm import tqdm
 
+from im2latex.config import check
 from im2latex.decoding.beam import SearchParams, search
 from im2latex.decoding.grammar_constraint import GrammarConstraint
 from im2latex.decoding.greedy import Hypothesis
@@ -27,6 +28,7 @@ from im2latex.io.parquet import write_table
 from im2latex.metrics.baselines import IMAGE, SEARCH_ALONE
 from im2latex.metrics.score_predictions import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize
+from im2latex.models.presets import load_preset, preset_names, without_nulls
 from im2latex.rendering.renderer import Renderer
 from im2latex.schemas import HYPOTHESES, PREDICTIONS
 from im2latex.training.checkpoint import load_checkpoint
@@ -37,7 +39,10 @@ from im2latex.types import Split
 
 
 class PredictParams(SearchParams):
-    """Parameters of prediction: search, constraint, reranking, batches and device."""
+    """Parameters of prediction: search, constraint, reranking, batches and device.
+
+    A key that is null has the value of the checkpoint's preset, else its default.
+    """
 
     batches: BatchParams = Field(
         default=BatchParams(max_images=64, max_pixels=1_000_000, max_tokens=4096),
@@ -51,6 +56,17 @@ class PredictParams(SearchParams):
     attention: int = Field(
         default=6, ge=0, le=24, description="test samples, drawn by seed, whose attention maps are stored"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, values: Any) -> Any:
+        return without_nulls(values) if isinstance(values, dict) else values
+
+    def for_preset(self, name: str | None) -> "PredictParams":
+        """These parameters with the values of a preset, where it is known, for the keys that are not set."""
+        values = load_preset(name, "predict") if name in preset_names() else {}
+        explicit = {key: getattr(self, key) for key in self.model_fields_set}
+        return check(values | explicit, PredictParams, f"predict, with preset {name}")
 
     @model_validator(mode="after")
     def _rerank_has_a_choice(self) -> "PredictParams":

@@ -4,7 +4,7 @@ Encoder and decoder agree on the width D of the memory between them. Shape lette
 """
 
 import math
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field, model_validator
@@ -17,12 +17,48 @@ from im2latex.models.decoders.base import State
 from im2latex.models.encoders import EncoderParams
 
 
+class GlorotInitParams(Params):
+    """Glorot-uniform matrices and kernels, zero biases (Glorot and Bengio 2010); embeddings and norms as they are."""
+
+    name: Literal["glorot"]
+
+    def initialize(self, network: nn.Module) -> None:
+        """Draw the weights anew."""
+        for module in network.modules():
+            if isinstance(module, nn.Embedding):
+                continue
+            for name, weight in module.named_parameters(recurse=False):
+                if weight.dim() > 1:
+                    nn.init.xavier_uniform_(weight)
+                elif "bias" in name:
+                    nn.init.zeros_(weight)
+
+
+class UniformInitParams(Params):
+    """All weights uniform in [-range, range], those of biases and norms included."""
+
+    name: Literal["uniform"]
+    range: float = Field(gt=0, description="largest absolute value")
+
+    def initialize(self, network: nn.Module) -> None:
+        """Draw the weights anew."""
+        for weight in network.parameters():
+            nn.init.uniform_(weight, -self.range, self.range)
+
+
+InitializationParams = Annotated[GlorotInitParams | UniformInitParams, Field(discriminator="name")]
+"""Parameters of any initialization, discriminated by `name`."""
+
+
 class ModelParams(Params):
     """Encoder and decoder with their sizes."""
 
     encoder: EncoderParams = Field(description="image to memory")
     decoder: DecoderParams = Field(description="memory to tokens")
     ctc_head: bool = Field(True, description="predict tokens from the memory too, for an auxiliary CTC loss")
+    initialization: InitializationParams | None = Field(
+        None, description="distribution of the initial weights; null: that of each layer"
+    )
 
     @model_validator(mode="after")
     def _encoder_fits_decoder(self) -> "ModelParams":
@@ -54,6 +90,8 @@ class Network(nn.Module):
         super().__init__()
         self.encoder = params.encoder.build()
         self.decoder = params.decoder.build(vocabulary_size, params.encoder)
+        if params.initialization is not None:
+            params.initialization.initialize(self)
         self.ctc_head = build_ctc_head(self.encoder.out_features, vocabulary_size) if params.ctc_head else None
 
     def forward(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from im2latex.config import load_yaml
+from im2latex.config import load_section
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
 from im2latex.training.callbacks import MetricsRow
@@ -94,5 +94,5 @@ def test_a_budget_by_the_clock_warns_with_its_numbers(budget: dict[str, float], 
 
 
 def test_params_have_the_default_budget() -> None:
-    budget = load_yaml(Path(__file__).parents[2] / "params.yaml")["train"]["budget"]
-    assert {name: value for name, value in budget.items() if value} == {"samples": DEFAULT_SAMPLES}
+    budget = load_section("train", TrainParams, Path(__file__).parents[2] / "params.yaml").budget
+    assert budget.model_dump(exclude_none=True) == {"samples": DEFAULT_SAMPLES}

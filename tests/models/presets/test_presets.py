@@ -1,6 +1,6 @@
 """Every family is one change in params.yaml, has the published number of weights, and computes what it says."""
 
-import copy
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +8,19 @@ import pytest
 import torch
 import yaml
 
-from im2latex.config import check
+from im2latex.config import check, check_keys, merge
 from im2latex.errors import ParamsError
+from im2latex.inference.predict_split import PredictParams
 from im2latex.models.encoders.conv import ConvEncoder
 from im2latex.models.encoders.row_lstm import RowLstmEncoder
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset, preset_names, with_preset
-from im2latex.training.config import TrainParams
+from im2latex.training.config import DEFAULT_SAMPLES, TrainParams
+from recipes.full import options
+from recipes.overrides import check_params, parse_assignment
 
-PARAMS: dict[str, Any] = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text())["train"]
+ALL_PARAMS: dict[str, Any] = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text())
+PARAMS: dict[str, Any] = ALL_PARAMS["train"]
 NAMES = preset_names()
 SMALL = [name for name in NAMES if name.endswith("-small")]
 LARGE = [name for name in NAMES if name not in SMALL]
@@ -54,19 +58,13 @@ def test_a_preset_is_one_change_in_params(name: str) -> None:
         ("i2l-strips-paper", SINGH, 71.0e6, 0.001),
         ("wygiwys-paper", DENG, 9.4e6, 0.01),
         ("resnet-transformer-paper", 500, 3.54e6, 0.01),
+        ("resnet-transformer-4-layer-paper", 500, 3.74e6, 0.01),
     ],
 )
 def test_the_number_of_weights_is_the_published_one(
     name: str, vocabulary: int, published: float, tolerance: float
 ) -> None:
     assert weights_of(name, vocabulary) == pytest.approx(published, rel=tolerance)
-
-
-def test_the_published_transformer_of_3_74_million_has_a_fourth_layer() -> None:
-    values = copy.deepcopy(load_preset("resnet-transformer-paper")["model"])
-    values["decoder"]["layers"] = 4
-    network = Network(check(values, ModelParams, "model"), 500)
-    assert sum(weight.numel() for weight in network.parameters()) == pytest.approx(3.74e6, rel=0.01)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -207,3 +205,72 @@ def test_false_switches_off_what_the_preset_has() -> None:
 def test_null_is_not_explicit() -> None:
     assert with_preset({"ctc_weight": None}, "fast-tiny") == load_preset("fast-tiny")
     assert with_preset({"preset": None, "seed": None}, "fast-tiny") == {"preset": None}
+
+
+PUBLISHED = {  # images in a batch, epochs, beam, downsampling of pages of 200 dpi
+    "i2l-nopool-paper": (56, 104, 10, 1),
+    "i2l-strips-paper": (56, 104, 10, 1),
+    "wygiwys-paper": (20, 15, 5, 2),
+    "seq2seq-attention-cnn-paper": (20, 15, 5, 2),
+    "seq2seq-attention-vanilla-paper": (20, 15, 5, 2),
+    "seq2seq-positional-paper": (32, 15, 5, 2),
+    "resnet-transformer-paper": (8, 15, 1, 1),
+    "resnet-transformer-4-layer-paper": (32, 30, 1, 2),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("-paper")])
+def test_the_name_of_a_published_preset_is_the_whole_change(name: str) -> None:
+    train = check(PARAMS | {"preset": name}, TrainParams, "params.yaml: train")
+    predict = check(ALL_PARAMS["predict"], PredictParams, "params.yaml: predict").for_preset(name)
+    downsample = load_preset(name, "render")["image"]["downsample"]
+    assert (train.batches.max_images, train.budget.epochs, predict.beam, downsample) == PUBLISHED[name]
+    assert train.budget.samples is None
+    assert train.augmentation.contrast == 0
+    settings = [text.partition("=") for text in options(name)]
+    content = reduce(lambda values, one: merge(values, parse_assignment("".join(one))), settings, ALL_PARAMS)
+    check_params(content)
+    assert all(load_preset(name, section).items() <= content[section].items() for section in ("bucket", "filter"))
+
+
+def test_a_preset_without_a_budget_has_one_on_the_whole_dataset() -> None:
+    assert "train.budget.epochs=10" in options("fast-small")
+    assert not [text for text in options("wygiwys-paper") if text.startswith("train.budget")]
+
+
+def test_an_explicit_budget_replaces_that_of_the_preset() -> None:
+    budget = {"samples": 10**7, "epochs": None, "minutes": None, "deadline_seconds": None}
+    train = check(PARAMS | {"preset": "wygiwys-paper", "budget": budget}, TrainParams, "p")
+    assert (train.budget.samples, train.budget.epochs) == (10**7, None)
+    assert check(PARAMS | {"budget": budget | {"samples": None}}, TrainParams, "p").budget.samples == DEFAULT_SAMPLES
+
+
+def test_explicit_keys_of_nested_sections_override_the_preset() -> None:
+    changes = {"batches": {"max_images": 4, "max_pixels": None}, "augmentation": {"noise": 0.1, "contrast": None}}
+    train = check(PARAMS | {"preset": "wygiwys-paper"} | changes, TrainParams, "p")
+    assert (train.batches.max_images, train.batches.max_pixels) == (4, 10**9)
+    assert (train.augmentation.noise, train.augmentation.contrast) == (0.1, 0)
+    assert check({"beam": 2, "length_penalty": None}, PredictParams, "p").for_preset("wygiwys-paper").beam == 2
+    assert check({"beam": None}, PredictParams, "p").for_preset("of a team that is not here").beam == 1
+
+
+def test_an_unknown_key_with_a_value_of_null_is_reported() -> None:
+    with pytest.raises(ParamsError, match=r"^p.budget.sampels is not a known key"):
+        check_keys({"budget": {"sampels": None}}, TrainParams, "p")
+
+
+@pytest.mark.parametrize(("name", "largest"), [("glorot", None), ("uniform", 0.05)])
+def test_the_initialization_is_the_one_that_is_named(name: str, largest: float | None) -> None:
+    values = load_preset("wygiwys-small")["model"]
+    initialization = {"name": name} | ({"range": largest} if largest else {})
+    torch.manual_seed(0)
+    network = Network(check(values | {"initialization": initialization}, ModelParams, "model"), 12)
+    if largest:
+        greatest = max(float(weight.detach().abs().max()) for weight in network.parameters())
+        assert 0.9 * largest < greatest <= largest
+        return
+    matrix = network.get_parameter("decoder.combine.weight").detach()
+    limit = (6 / sum(matrix.shape)) ** 0.5
+    assert 0.95 * limit < float(matrix.abs().max()) <= limit
+    assert not network.get_parameter("decoder.output.bias").detach().any()
+    assert network.get_parameter("encoder.conv_stack.layers.7.weight").detach().eq(1).all()  # a batch norm
