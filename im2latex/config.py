@@ -18,7 +18,7 @@ from im2latex.errors import InputError, ParamsError
 class Params(BaseModel):
     """Base of all parameter sections: frozen, and unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
 
 
 P = TypeVar("P", bound=Params)

@@ -4,6 +4,7 @@ Exit codes: 0 ok, 1 the work failed, 2 wrong usage. Errors are one sentence on s
 import what they need when they run, so that `im2latex --help` imports none of the packages.
 """
 
+import os
 import sys
 from io import TextIOWrapper
 from typing import Annotated
@@ -65,6 +66,7 @@ app.add_typer(export.app, name="export", rich_help_panel="Look into a project")
 
 def main() -> None:
     """Run the command line: the entry point of `im2latex`."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for them takes longer than to import NumPy
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A file name may have bytes that are no text: they are printed as `\\udce9`, and JSON restores them.

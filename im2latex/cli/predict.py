@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Annotated, TypedDict
+from typing import TYPE_CHECKING, Annotated, TextIO, TypedDict
 
 import typer
 
@@ -209,31 +210,27 @@ def _load(
 
 def _print_all(predictor: Predictor | None, search: _Search, sources: Sequence[Source], output: _Output) -> bool:
     """Predict and print all sources; returns whether one of them failed."""
-    from tqdm import tqdm
-
-    tqdm.set_lock(RLock())  # that of its own would import multiprocessing, which takes longer than an image
     failed, copied = False, []
-    hidden = True if output.quiet else None
-    with tqdm(total=len(sources), desc="read", unit="image", disable=hidden, delay=2) as bar:
+    with _progress(len(sources), output.quiet) as (write, advance):
         remaining = iter(sources)
         while chunk := [*islice(remaining, CHUNK_SIZE)]:
             for source, prediction in zip(chunk, _predict(predictor, chunk, search), strict=True):
                 error = prediction.error
                 failed = failed or error is not None
                 if error is not None and error is not source.error:
-                    tqdm.write(f"im2latex: {source.name}: {error.detail}", sys.stderr)
+                    write(f"im2latex: {source.name}: {error.detail}", sys.stderr)
                 elif prediction.reason is not None:
                     warning = f"{_REASONS[prediction.reason]} (confidence {prediction.confidence:.2f})"
-                    tqdm.write(f"im2latex: {source.name}: {prediction.reason}: {warning}", sys.stderr)
+                    write(f"im2latex: {source.name}: {prediction.reason}: {warning}", sys.stderr)
                 lines = [_formatted(one, output.format) for one in prediction.candidates[: output.count]]
                 copied += lines[:1]
                 if output.as_json:
                     text = _as_json(source.name, prediction, output.format)
                 else:
                     text = "\n".join([*lines, *[""] * (output.count - len(lines))])
-                tqdm.write(text, sys.stdout)
+                write(text, sys.stdout)
                 sys.stdout.flush()
-                bar.update()
+                advance()
     if output.copy and copied:
         from im2latex.cli import desktop
 
@@ -241,6 +238,19 @@ def _print_all(predictor: Predictor | None, search: _Search, sources: Sequence[S
         if not output.quiet:
             typer.echo("im2latex: copied to the clipboard", err=True)
     return failed
+
+
+@contextmanager
+def _progress(images: int, quiet: bool) -> Iterator[tuple[Callable[[str, TextIO], None], Callable[[], object]]]:
+    """What writes a line, and what is called after each image; of several images there is a progress bar."""
+    if images == 1:
+        yield lambda text, stream: print(text, file=stream), lambda: None
+        return
+    from tqdm import tqdm
+
+    tqdm.set_lock(RLock())  # that of its own would import multiprocessing, which takes longer than an image
+    with tqdm(total=images, desc="read", unit="image", disable=True if quiet else None, delay=2) as bar:
+        yield tqdm.write, bar.update
 
 
 def _predict(predictor: Predictor | None, sources: Sequence[Source], search: _Search) -> list[Prediction]:

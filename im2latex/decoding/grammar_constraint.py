@@ -17,7 +17,7 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.decoding.grammar_tables import load_grammar_tables
 from im2latex.decoding.greedy import ConstraintState
 from im2latex.engines.base import Tokens
-from im2latex.latex.parser.tree import MAX_DEPTH
+from im2latex.latex.parser.signatures import MAX_DEPTH
 
 
 class GrammarConstraint:

@@ -1,14 +1,9 @@
 """ONNX Runtime engine: exported networks (`engines.onnx_export`), on the CPU, without PyTorch.
 
-reads  <folder>/encoder.onnx, decoder.onnx   the graphs
-       <folder>/model.safetensors            their weights
+reads  a folder with graphs and their weights (`engines.onnx_sessions`)
 """
 
-import hashlib
-import json
 import os
-import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,44 +13,16 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from im2latex.engines.base import DecodingState, Engine, LogProbabilities, Tokens
-from im2latex.errors import ArtifactError
+from im2latex.engines.onnx_sessions import open_sessions
 from im2latex.types import AxisGeometry, GridGeometry
 
-ENCODER, DECODER, WEIGHTS = "encoder.onnx", "decoder.onnx", "model.safetensors"
-CHECKPOINT_FILES = (WEIGHTS, "checkpoint.json", "confidence.json")
 _STRIDE = 8
 """Of the encoders that can be exported, in pixels."""
 _ENCODED_PIXELS = 64_000
 """Pixels that are encoded at once: more take longer each, since they leave the processor's cache, and much memory."""
-_MAX_HEADER_BYTES = 10_000_000
 
 Values = dict[str, Any]
 """Values of ONNX Runtime by the name of the graph's input; they are not copied between runs."""
-
-
-def is_exported(folder: Path) -> bool:
-    """Whether a checkpoint folder holds graphs for its weights."""
-    return all((folder / name).is_file() for name in (ENCODER, DECODER, WEIGHTS))
-
-
-def weights_header(path: Path) -> tuple[dict[str, Any], int]:
-    """The header of a safetensors file: type, shape and place of each tensor; and the place of the first byte of data.
-
-    Raises `ArtifactError` where it is none.
-    """
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > _MAX_HEADER_BYTES:
-                raise ValueError("its header is too long")
-            return json.loads(file.read(length)), 8 + length
-    except (OSError, ValueError, struct.error) as error:
-        raise ArtifactError(f"{path}: not a file of weights ({error})") from None
-
-
-def header_hash(header: Mapping[str, Any]) -> str:
-    """What a graph must know of the weights that it refers to: their names, types and places, not their values."""
-    return hashlib.sha256(json.dumps(header).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +41,7 @@ class OnnxEngine(Engine):
 
         Raises `ArtifactError` where a file is missing, damaged or of another checkpoint.
         """
-        self._threads = threads or _default_threads()
-        expected = header_hash(weights_header(folder / WEIGHTS)[0])
-        self._encoder, self._decoder = (self._load(folder / name, expected) for name in (ENCODER, DECODER))
+        self._encoder, self._decoder = open_sessions(folder, threads or _default_threads())
         shapes = {one.name: one.shape for one in self._decoder.get_inputs()}
         self._past = [name for name in shapes if name.startswith("past_")]
         self._heads, self._width = shapes[self._past[0]][1], shapes[self._past[0]][3]
@@ -84,21 +49,6 @@ class OnnxEngine(Engine):
         self._new = [name.replace("past", "new") for name in self._past]
         self._fetches = onnxruntime.RunOptions()
         self._fetches.only_execute_path_to_fetches = True
-
-    def _load(self, path: Path, weights: str) -> Any:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
-        options.log_severity_level = 4  # errors are raised
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # noqa: BLE001 ONNX Runtime's errors have no common base
-            raise ArtifactError(
-                f"{path}: it, or {WEIGHTS} beside it, is damaged ({type(error).__name__}); export the checkpoint again"
-            ) from None
-        if session.get_modelmeta().custom_metadata_map.get("weights_header") != weights:
-            raise ArtifactError(f"{path}: of other weights than {WEIGHTS} beside it; export the checkpoint again")
-        return session
 
     @property
     def description(self) -> str:

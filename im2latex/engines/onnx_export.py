@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from im2latex.engines.onnx_engine import CHECKPOINT_FILES, DECODER, ENCODER, WEIGHTS, header_hash, weights_header
+from im2latex.engines.onnx_sessions import CHECKPOINT_FILES, DECODER, ENCODER, WEIGHTS, header_hash, weights_header
 from im2latex.errors import ArtifactError
 from im2latex.io.atomic_write import atomic_write
 from im2latex.models.decoders.transformer import DecoderLayer, TransformerDecoder

@@ -18,17 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, UnidentifiedImageError
 
 from im2latex.errors import ImageError
 
@@ -37,17 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pypdfium2 import PdfDocument
 
-_PLUGINS = (
-    PngImagePlugin.PngImageFile,
-    JpegImagePlugin.JpegImageFile,
-    WebPImagePlugin.WebPImageFile,
-    GifImagePlugin.GifImageFile,
-    BmpImagePlugin.BmpImageFile,
-    TiffImagePlugin.TiffImageFile,
-    PpmImagePlugin.PpmImageFile,
-)
-"""Imported by name: with a format that is not loaded, Pillow imports all of its plugins."""
-FORMATS = tuple(plugin.format for plugin in _PLUGINS)
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm")
 )
@@ -103,12 +83,29 @@ class RawImage:
     content: bytes
 
 
+def load_plugins() -> None:
+    """Import the decoders of Pillow: with a format that is not loaded, it would import all of its own.
+
+    Only the process that decodes needs them.
+    """
+    from PIL import (  # noqa: F401
+        BmpImagePlugin,
+        GifImagePlugin,
+        JpegImagePlugin,
+        PngImagePlugin,
+        PpmImagePlugin,
+        TiffImagePlugin,
+        WebPImagePlugin,
+    )
+
+
 def decode(data: bytes, limits: DecodeLimits, limit_time: Callable[[float], None] = lambda _: None) -> RawImage:
     """Decode a file.
 
     `limit_time` is called with the CPU seconds to open the file and, once its size is known, to decode it. Raises
     `ImageError`: not_an_image, too_many_pixels before they take memory, too_complex, animated.
     """
+    load_plugins()
     # Pillow would refuse large images before their size is known; the limits here apply instead.
     Image.MAX_IMAGE_PIXELS = None
     limit_time(limits.seconds_for(0))

@@ -19,7 +19,7 @@ import struct
 import sys
 
 from im2latex.errors import ImageError
-from im2latex.images.decode import DecodeLimits, RawImage, count_pages, decode, draw_page
+from im2latex.images.decode import DecodeLimits, RawImage, count_pages, decode, draw_page, load_plugins
 
 HEADER = struct.Struct(">I")
 READY = b"ready"
@@ -34,6 +34,7 @@ def main(source: int, target: int) -> None:
     """Answer requests until the caller closes its end."""
     document = b""
     with os.fdopen(source, "rb") as requests, os.fdopen(target, "wb", _BUFFER) as answers:
+        load_plugins()
         answers.write(READY)
         answers.flush()
         while length := requests.read(HEADER.size):

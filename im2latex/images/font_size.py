@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from im2latex.images.arrays import quantile
 from im2latex.images.crop import stroke_width
 from im2latex.images.foreground import Ink
 from im2latex.images.morphology import connected_components
@@ -35,7 +36,7 @@ FEATURE_NAMES = (
 STROKE_PX = 3.0
 """Features are measured at this stroke width, so that lengths of runs are exact to a third of it."""
 MAX_PIXELS = 400_000
-_QUANTILES = np.array([10, 25, 50, 75, 90]) / 100
+_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _edges(black: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 def _quantiles(lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.quantile(lengths, _QUANTILES) if len(lengths) else np.ones(len(_QUANTILES))
+    return np.array([quantile(lengths, share) for share in _QUANTILES]) if len(lengths) else np.ones(len(_QUANTILES))
 
 
 @cache

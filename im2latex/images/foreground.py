@@ -8,7 +8,7 @@ paper is removed.
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex.images.arrays import PAPER, flatten_alpha
+from im2latex.images.arrays import PAPER, flatten_alpha, median, quantile
 from im2latex.images.morphology import box_mean
 
 Ink = NDArray[np.float32]
@@ -35,7 +35,7 @@ _ITERATIONS = 8
 def estimate_ink(pixels: NDArray[np.uint8]) -> Ink:
     """Estimate the ink of an image (H, W), (H, W, 3) or (H, W, 4); all zero where there is none."""
     colors = _without_highlights(flatten_alpha(pixels))
-    paper = np.median(_sample(colors), axis=0)
+    paper = median(_sample(colors), axis=0)
     distance = np.abs(colors - paper).max(axis=2)
     strong = distance > max(MIN_CONTRAST, float(distance.max()) / 2)
     if not strong.any():
@@ -56,7 +56,7 @@ def _without_highlights(colors: NDArray[np.float32]) -> NDArray[np.float32]:
     which is wider than strokes.
     """
     brightest, darkest = colors.max(axis=2), colors.min(axis=2)
-    light = float(np.median(brightest))
+    light = float(median(brightest))
     highlighted = (brightest > light - MIN_CONTRAST) & (darkest < light - 2 * MIN_CONTRAST)
     has_ink = (brightest < light / 2).any()
     if light < PAPER / 2 or not has_ink or highlighted.mean() < _HIGHLIGHT_SHARE:
@@ -72,8 +72,8 @@ def _normalize(share: Ink, min_share: float) -> Ink:
     if not strong.any():
         return np.zeros_like(share)
     rest = _sample(share[~strong])
-    noise = 1.4826 * float(np.median(np.abs(rest))) if len(rest) else 0.0
-    top = float(np.quantile(share[strong], 0.95))
+    noise = 1.4826 * float(median(np.abs(rest))) if len(rest) else 0.0
+    top = float(quantile(share[strong], 0.95))
     full = min(1.0, top if top > SATURATED * float(share.max()) else top / DARK_INK)
     black_level = min(3 * noise, full / 2)
     return ((share - black_level) / max(full - black_level, 1e-6)).clip(0, 1).astype(np.float32)
@@ -94,11 +94,11 @@ def _paper_brightness(colors: NDArray[np.float32], paper: NDArray[np.float32]) -
     """
     terms, values = _sample_grid(colors)
     brightness = values.mean(axis=1)
-    surface = np.full(len(values), np.quantile(brightness, 0.8))
+    surface = np.full(len(values), quantile(brightness, 0.8))
     weights = np.ones(len(values), np.float32)
     for _ in range(_ITERATIONS):
         below = surface - brightness
-        reach = max(MAX_EVEN_VARIATION, 2 * float(np.median(np.abs(below))))
+        reach = max(MAX_EVEN_VARIATION, 2 * float(median(np.abs(below))))
         weights = np.where(below > reach, np.float32(0.001), np.float32(1))
         surface = terms @ _least_squares(terms, weights, brightness)
     if np.ptp(surface) < MAX_EVEN_VARIATION:

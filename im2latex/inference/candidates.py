@@ -11,7 +11,7 @@ looks bold, so a formula with bold letters must be more probable by a constant.
 import math
 from dataclasses import dataclass
 
-from im2latex.latex.grammar.symbol_substitution import BOLD
+from im2latex.latex.parser.signatures import BOLD
 
 _DISTANCE_WEIGHT = 4.0
 _BOLD_PENALTY = 2.0

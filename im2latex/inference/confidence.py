@@ -52,9 +52,9 @@ class Coefficients(Params):
 class ConfidenceModel(Params):
     """Coefficients for the choice of greedy search, of a beam, and of a beam whose candidates were rendered."""
 
-    greedy: Coefficients = Field(default=Coefficients(), description="one candidate, not rendered")
-    beam: Coefficients = Field(default=Coefficients(), description="several candidates, not rendered")
-    rendered: Coefficients = Field(default=Coefficients(), description="rendered candidates")
+    greedy: Coefficients = Field(default_factory=Coefficients, description="one candidate, not rendered")
+    beam: Coefficients = Field(default_factory=Coefficients, description="several candidates, not rendered")
+    rendered: Coefficients = Field(default_factory=Coefficients, description="rendered candidates")
 
     def probability(self, candidates: Sequence[Evidence], chosen: int = 0) -> float:
         """The probability that the chosen one among the candidates of an image is right."""

@@ -51,7 +51,7 @@ def exported_folder(folder: Path, engine: EngineName) -> Path | None:
         if engine == "onnx":
             raise ArtifactError("onnxruntime is not installed; run: pip install onnxruntime")
         return None
-    from im2latex.engines.onnx_engine import WEIGHTS, is_exported
+    from im2latex.engines.onnx_sessions import WEIGHTS, is_exported
 
     if is_exported(folder):
         return folder
@@ -77,7 +77,7 @@ def exported_folder(folder: Path, engine: EngineName) -> Path | None:
 def _cache_key(weights: Path) -> str:
     """A hash of the weights and of the code that writes and reads their graphs."""
     found = hashlib.sha256(sha256_of(weights).encode())
-    for name in ("onnx_export.py", "onnx_engine.py"):
+    for name in ("onnx_export.py", "onnx_engine.py", "onnx_sessions.py"):
         found.update((Path(engines.__file__).parent / name).read_bytes())
     return found.hexdigest()[:32]
 

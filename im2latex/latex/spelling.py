@@ -22,8 +22,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from im2latex.latex.parser.quantities import UNITS, WRITTEN_UNIT
-from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS
+from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS, UNITS, WRITTEN_UNIT
 from im2latex.latex.tokens import CONTROL_WORD
 
 FIRST_MARK, LAST_MARK = "«", "»"

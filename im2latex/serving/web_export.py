@@ -29,7 +29,7 @@ from im2latex.errors import ArtifactError, ToolError
 from im2latex.images.font_size import WEIGHTS_PATH
 from im2latex.inference.confidence import load_confidence_model
 from im2latex.inference.inputs import input_image_spec
-from im2latex.latex.parser.tree import MAX_DEPTH
+from im2latex.latex.parser.signatures import MAX_DEPTH
 from im2latex.latex.pretty import tables
 from im2latex.sandbox.process import run_process
 

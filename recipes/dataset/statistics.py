@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from im2latex.latex.grammar.symbol_substitution import BOLD, LETTER_FONTS
+from im2latex.latex.grammar.symbol_substitution import LETTER_FONTS
+from im2latex.latex.parser.signatures import BOLD
 
 LENGTH_BINS = ((1, 3), (4, 12), (13, 45), (46, 100), (101, 200), (201, None))
 """Shortest and longest label of each length bin, in tokens."""

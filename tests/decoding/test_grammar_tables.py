@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
-from im2latex.decoding import grammar_tables
-from im2latex.decoding.grammar_tables import GrammarTables, build_grammar_tables, load_grammar_tables
+from im2latex.decoding import grammar_compiler, grammar_tables
+from im2latex.decoding.grammar_tables import GrammarTables, load_grammar_tables
 
 VOCABULARY = Vocabulary([*SPECIALS, "x", "^", "{", "}", r"\\frac"])
 
@@ -24,7 +24,7 @@ def assert_equal(one: GrammarTables, other: GrammarTables) -> None:
 
 def test_tables_from_the_cache_equal_new_ones(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built = load_grammar_tables(VOCABULARY)
-    monkeypatch.setattr(grammar_tables, "build_grammar_tables", lambda _: pytest.fail("built again"))
+    monkeypatch.setattr(grammar_compiler, "build_grammar_tables", lambda _: pytest.fail("built again"))
     assert_equal(load_grammar_tables(VOCABULARY), built)
     assert len(list(cache.iterdir())) == 1
 
@@ -49,4 +49,4 @@ def test_changed_code_builds_new_tables(cache: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(grammar_tables, "_SOURCES", ("errors.py",))
     load_grammar_tables(VOCABULARY)
     assert len(list(cache.iterdir())) == 2
-    assert build_grammar_tables(VOCABULARY).levels >= 1
+    assert grammar_compiler.build_grammar_tables(VOCABULARY).levels >= 1

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.decoding.beam import SearchParams, search
+from im2latex.engines import onnx_sessions
 from im2latex.engines.onnx_engine import OnnxEngine
 from im2latex.engines.torch_engine import TorchEngine
 from im2latex.errors import ArtifactError, UsageError
@@ -131,6 +132,33 @@ def test_the_engine_onnx_exports_once(checkpoint: Path, tmp_path: Path, monkeypa
     assert isinstance(load(checkpoint, engine="onnx").engine, OnnxEngine)
     monkeypatch.setattr("im2latex.inference.engine_choice.export", None)
     assert isinstance(load(checkpoint, engine="onnx").engine, OnnxEngine)
+
+
+def test_optimized_graphs_are_written_once_and_again_where_they_are_damaged(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    export(checkpoint, checkpoint)
+    expected = load(checkpoint).predict(IMAGES)
+    written = sorted((tmp_path / "cache" / "im2latex" / "optimized").glob("*/*.onnx"))
+    assert [one.name for one in written] == ["decoder.onnx", "encoder.onnx"]
+    with monkeypatch.context() as patched:
+        patched.setattr(onnx_sessions, "_checked_session", None)
+        assert [one.latex for one in load(checkpoint).predict(IMAGES)] == [one.latex for one in expected]
+    written[0].write_bytes(b"damaged")
+    load(checkpoint)
+    assert written[0].read_bytes() != b"damaged"
+
+
+def test_a_few_optimized_graphs_are_kept(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(onnx_sessions, "_MAX_CACHED", 1)
+    for name in ("first", "second"):
+        load(export(checkpoint, tmp_path / name))
+    assert len(list((tmp_path / "cache" / "im2latex" / "optimized").iterdir())) == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(onnx_sessions, "_checked_session", None)
+        load(tmp_path / "second")
 
 
 def test_graphs_of_other_weights_are_refused(checkpoint: Path) -> None:

@@ -54,3 +54,14 @@ def test_to_dataset_image_crops_pads_and_shrinks() -> None:
     assert (prepared[:, :2] == 255).all()
     assert prepared.min() < 255
     assert np.array_equal(prepared, arrays.to_dataset_image(image(), params))
+
+
+def test_median_and_quantile_equal_those_of_numpy() -> None:
+    random = np.random.default_rng(0)
+    for count in (1, 2, 3, 40, 41):
+        for values in (random.random(count, np.float32), random.integers(0, 9, count)):
+            for share in (0.1, 0.5, 0.8, 0.95):
+                assert arrays.quantile(values, share) == np.quantile(values, share)
+        colors = random.random((count, 3), np.float32)
+        np.testing.assert_array_equal(arrays.median(colors, axis=0), np.median(colors, axis=0))
+        assert arrays.median(colors) == np.median(colors)

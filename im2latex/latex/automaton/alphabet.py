@@ -7,7 +7,7 @@ transitions depend on. Neighboring tokens do not matter.
 import re
 from typing import NamedTuple
 
-from im2latex.latex.parser.quantities import LENGTH, REGISTERS, WRITTEN_UNIT
+from im2latex.latex.parser.quantities import LENGTH, REGISTERS
 from im2latex.latex.parser.signatures import (
     BORDERED,
     COMMANDS,
@@ -20,6 +20,7 @@ from im2latex.latex.parser.signatures import (
     SUBARRAYS,
     TEXT_ONLY,
     TEXT_SWITCHES,
+    WRITTEN_UNIT,
 )
 from im2latex.latex.parser.symbols import known_symbols
 from im2latex.latex.spelling import is_first, is_last

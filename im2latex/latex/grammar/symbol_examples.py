@@ -8,8 +8,8 @@ import re
 
 from im2latex.latex.grammar.expressions import NEVER_ALONE, flat_symbols
 from im2latex.latex.grammar.generator import FormulaGrammar
-from im2latex.latex.grammar.symbol_substitution import BOLD, CAPITALS_ONLY, LETTER_FONTS
-from im2latex.latex.parser.signatures import COMMANDS, ENVIRONMENTS, SPACES
+from im2latex.latex.grammar.symbol_substitution import CAPITALS_ONLY, LETTER_FONTS
+from im2latex.latex.parser.signatures import BOLD, COMMANDS, ENVIRONMENTS, SPACES
 from im2latex.latex.parser.symbols import symbol_classes
 from im2latex.latex.rules.atoms import ACCENTS
 from im2latex.latex.tokens import split

@@ -12,13 +12,12 @@ from functools import cache
 
 from im2latex.latex.grammar.expressions import NEVER_ALONE, flat_symbols, small_greek
 from im2latex.latex.grammar.subformulas import delimiter
+from im2latex.latex.parser.signatures import BOLD
 from im2latex.latex.parser.symbols import symbol_classes
 from im2latex.latex.parser.tree import Argument, Command, Environment, Fence, Group, Inline, Node, Row, Scripts, Token
 from im2latex.latex.rules.atoms import ACCENTS
 from im2latex.latex.tokens import split
 
-BOLD = frozenset(split(r"\boldsymbol \bm \pmb \mathbf \bold \mathbold \mathbfcal \textbf"))
-"""Commands for bold letters."""
 LETTER_FONTS = frozenset(
     split(r"""\mathrm \mathbf \mathit \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathds \mathbbm \mathpzc
     \mathbfcal \mathsfit""")

@@ -25,6 +25,7 @@ from im2latex.latex.parser.signatures import (
     COMMANDS,
     CONTROL_SPACE,
     INFIX,
+    MAX_DEPTH,
     NO_NUCLEUS,
     NO_SPACE_BEFORE_BRACKET,
     PLAIN_TABLES,
@@ -34,7 +35,6 @@ from im2latex.latex.parser.signatures import (
 from im2latex.latex.parser.symbols import is_ordinary_symbol, known_symbols, unicode_commands
 from im2latex.latex.parser.table_parser import read_environment, read_plain_table
 from im2latex.latex.parser.tree import (
-    MAX_DEPTH,
     Argument,
     Command,
     Environment,

@@ -7,6 +7,7 @@ which every run of spaces is one space.
 import re
 from typing import NamedTuple
 
+from im2latex.latex.parser.signatures import UNITS
 from im2latex.latex.tokens import split
 
 REGISTERS = frozenset(
@@ -17,10 +18,7 @@ REGISTERS = frozenset(
     \thinmuskip \medmuskip \thickmuskip""")
 )
 """Named lengths of TeX, LaTeX and amsmath; they may replace a unit, and have no plus and minus here."""
-UNITS = "pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|px|mu"
 UNIT = rf"(?:true ?)?(?:{UNITS})"
-WRITTEN_UNIT = rf"(?:true)?(?:{UNITS})"
-"""Units as `canonical_quantity` writes them."""
 _FACTOR = r"[-+ ]*(?:\d+[.,]?\d*|[.,]\d+)"
 _NAMED = "|".join(re.escape(name) for name in sorted(REGISTERS))
 _REGISTER = rf"(?:[-+ ]*|{_FACTOR} ?)(?:{_NAMED})(?![A-Za-z])(?! ?(?:plus|minus))"

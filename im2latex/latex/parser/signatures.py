@@ -143,6 +143,11 @@ NO_SPACE_BEFORE_BRACKET = frozenset(
     split("matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix* cases")
 )
 r"""Environments that redefine `\@ifnextchar` so for all of their content: no option follows a space there."""
+UNITS = "pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|px|mu"
+WRITTEN_UNIT = rf"(?:true)?(?:{UNITS})"
+"""Units of lengths as normalized formulas have them."""
+MAX_DEPTH = 40
+"""Largest nesting depth of braces, environments, fences and arguments."""
 SUBARRAYS = frozenset(split(r"\substack \crampedsubstack"))
 r"""Commands in whose argument `\\` is amsmath's."""
 
@@ -157,6 +162,8 @@ FONT_SWITCHES = {
     "\\mit": "\\mathnormal",
 }
 LETTER_FONTS = frozenset(FONT_SWITCHES.values())
+BOLD = frozenset(split(r"\boldsymbol \bm \pmb \mathbf \bold \mathbold \mathbfcal \textbf"))
+"""Commands for bold letters."""
 TEXT_SWITCHES = frozenset(
     split(r"""\tiny \scriptsize \footnotesize \small \normalsize \large \Large \LARGE \huge \Huge \rmfamily \sffamily
     \ttfamily \bfseries \mdseries \itshape \slshape \scshape \upshape \em \sc \sl \normalfont \boldmath""")

@@ -22,6 +22,7 @@ from im2latex.latex.parser.signatures import (
     DISPLAYED_TEXTS,
     GENFRAC_STYLES,
     INFIX,
+    MAX_DEPTH,
     SMALLER_ARGUMENTS,
     STYLE_SWITCHES,
     SUBARRAYS,
@@ -277,9 +278,6 @@ def _copy(node: Node) -> Node:
 def _arguments(arguments: list[Argument]) -> list[Argument]:
     return [Argument(argument.kind, copy_row(argument.body)) for argument in arguments]
 
-
-MAX_DEPTH = 40
-"""Largest nesting depth of braces, environments, fences and arguments."""
 
 _NEST = re.compile(r"\\\\|\\(?:begin|left)(?![A-Za-z])|\\(?:end|right)(?![A-Za-z])|\\.|[{}]", re.DOTALL)
 _Params = ParamSpec("_Params")

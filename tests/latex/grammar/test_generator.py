@@ -7,8 +7,8 @@ from statistics import median
 from im2latex.latex.automaton.transitions import accepts
 from im2latex.latex.grammar.expressions import flat_symbols
 from im2latex.latex.grammar.generator import generate, load_classics, random_formula, random_table
-from im2latex.latex.grammar.symbol_substitution import BOLD
 from im2latex.latex.normalizer import NormalizerParams, normalize
+from im2latex.latex.parser.signatures import BOLD
 from im2latex.latex.tokens import LEXEME
 
 

@@ -7,9 +7,10 @@ import pytest
 from im2latex.latex.automaton.alphabet import classify
 from im2latex.latex.automaton.transitions import accepts
 from im2latex.latex.grammar.generator import generate
-from im2latex.latex.grammar.symbol_substitution import BOLD, CAPITALS_ONLY, SymbolSubstitution
+from im2latex.latex.grammar.symbol_substitution import CAPITALS_ONLY, SymbolSubstitution
 from im2latex.latex.normalizer import NormalizerParams, normalize
 from im2latex.latex.parser.parse import parse
+from im2latex.latex.parser.signatures import BOLD
 from im2latex.latex.serializer import write
 
 FORMULAS = [

@@ -2,7 +2,8 @@ import pytest
 
 from im2latex.errors import LatexError
 from im2latex.latex.parser.parse import parse
-from im2latex.latex.parser.tree import MAX_DEPTH, Environment, Group, Scripts, Token
+from im2latex.latex.parser.signatures import MAX_DEPTH
+from im2latex.latex.parser.tree import Environment, Group, Scripts, Token
 from im2latex.latex.serializer import write
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from im2latex.errors import ArtifactError
 from im2latex.images.arrays import encode_png
 from im2latex.io.parquet import write_table
-from im2latex.latex.grammar.symbol_substitution import BOLD
+from im2latex.latex.parser.signatures import BOLD
 from im2latex.schemas import IMAGES
 from recipes.dataset.report import as_text, describe, write_contact_sheets
 from recipes.dataset.statistics import LENGTH_BINS, Statistics, length_bin
