@@ -16,12 +16,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from im2latex.errors import Im2LatexError
+from im2latex.io.project_cache import cache_root
 from im2latex.io.stage_names import read_stage_names
 from pipeline.fingerprint import open_sources, stage_lines
-from pipeline.paths import CODE, cache_root
+from pipeline.paths import CODE
 
 PARAMS = Path("params.yaml")
 CHECKED = "params.sha256"
@@ -70,11 +71,25 @@ def params_faults(stages: Iterable[str]) -> Iterator[str]:
     checks: list[Callable[[], object]] = [partial(check_sections, content, PARAMS, ["dataset", *kinds]), dataset_folder]
     checks += [partial(load_section, name, kind) for name, kind in kinds.items()]
     checks += [partial(check_keys, content.get(name), kind, f"{PARAMS}: {name}") for name, kind in kinds.items()]
+    checks += [partial(_check_files, stage) for stage in found]
     for check in checks:
         try:
             check()
         except Im2LatexError as error:
             yield str(error)
+
+
+def _check_files(stage: Any) -> None:
+    """Let a stage check what its parameters name, before DVC removes the outputs of any stage."""
+    from im2latex.config import load_section
+
+    if stage.check is None:
+        return
+    try:
+        params = load_section(stage.name, stage.params)
+    except Im2LatexError:  # another check says so
+        return
+    stage.check(params)
 
 
 def _refuse(sentences: Iterable[str]) -> NoReturn:

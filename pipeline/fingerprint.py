@@ -21,8 +21,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from im2latex.io.project_cache import cache_root
 from pipeline import source_index
-from pipeline.paths import ROOT, cache_root
+from pipeline.paths import ROOT
 from pipeline.source_index import Statement, index_source
 
 PACKAGES = ("im2latex", "pipeline")

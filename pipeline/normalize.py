@@ -21,12 +21,12 @@ from im2latex.dataset.splits import precedence, split_of
 from im2latex.errors import InputError, LatexError
 from im2latex.io.manifest import describe_dataset
 from im2latex.io.parquet import write_table
+from im2latex.io.project_cache import cache_root
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
 from im2latex.parallel.part_cache import Job, PartCache, run_jobs
 from im2latex.schemas import FORMULAS, formula_id
 from im2latex.types import BadRow, RawFormula
 from pipeline.fingerprint import fingerprint
-from pipeline.paths import cache_root
 from pipeline.project import NormalizeParams, dataset_folder
 from pipeline.stage import Stage, StageRun
 

@@ -1,6 +1,5 @@
-"""Folders of the project: artifacts, reports, the cache, the state of training runs."""
+"""Folders of the project: artifacts and reports. The cache: `im2latex.io.project_cache`."""
 
-import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -9,20 +8,3 @@ DATA = Path("data")
 REPORTS = Path("reports")
 CODE = REPORTS / "code"
 """The fingerprints that the stage `code` writes."""
-
-
-def cache_root() -> Path:
-    """The folder of part results and other caches, outside of all DVC outputs: IM2LATEX_CACHE, else .cache.
-
-    An experiment in a temporary folder uses the .cache of the project that it was started in, which DVC_ROOT names.
-    """
-    if named := os.environ.get("IM2LATEX_CACHE"):
-        return Path(named)
-    root = Path(os.environ.get("DVC_ROOT", "."))
-    inside = Path.cwd() != root and Path.cwd().is_relative_to(root)
-    return (root if inside else Path()) / ".cache"
-
-
-def state_root() -> Path:
-    """The folder of unfinished training runs: IM2LATEX_STATE, which outlasts this checkout, else the cache."""
-    return Path(os.environ.get("IM2LATEX_STATE") or cache_root())

@@ -18,13 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from im2latex.io.parquet import part_paths, read_table, write_table
+from im2latex.io.project_cache import cache_root
 from im2latex.parallel.part_cache import Job, PartCache, run_jobs
 from im2latex.rendering.dataset_images import DATASET_IMAGES, DatasetRenderer
 from im2latex.rendering.doctor import tool_versions
 from im2latex.rendering.styles import BASE_STYLE, SOURCE_STYLE, RenderStyle, all_styles, create_renderer, select_styles
 from im2latex.schemas import IMAGES
 from pipeline.fingerprint import fingerprint
-from pipeline.paths import DATA, cache_root
+from pipeline.paths import DATA
 from pipeline.project import dataset_folder
 from pipeline.project_renderer import RenderStageParams, with_commands
 from pipeline.source_image_converter import SourceImageConverter

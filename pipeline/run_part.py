@@ -23,9 +23,9 @@ from im2latex.config import load_section
 from im2latex.errors import Im2LatexError, UsageError
 from im2latex.io.atomic_write import atomic_write
 from im2latex.io.json_files import read_json
+from im2latex.io.project_cache import cache_root
 from im2latex.parallel.part_cache import Job
 from pipeline import normalize, render
-from pipeline.paths import cache_root
 from pipeline.project import NormalizeParams
 from pipeline.project_renderer import RenderStageParams
 

@@ -6,7 +6,7 @@ reads   data/bucket/                          shards, shapes, dataset hash
 writes  data/train/model.safetensors, checkpoint.json
         data/train/log.jsonl, samples.jsonl   losses and scores, and a few predictions, by samples seen
         reports/train/                        the learning curves, for `dvc plots`
-        <state>/train/<key>/                  state of the run, and its checkpoints last/ and best/: training_state.py
+        <state>/train/<run>/                  state and checkpoints of the run: run_folders.py, training_state.py
         <cache>/tensorboard/, <cache>/wandb/  where trainer.loggers enables them
 
 DVC deletes outputs before a run and takes exit 0 for success. So only a finished run writes outputs, a stopped one
@@ -37,19 +37,22 @@ from im2latex.config import load_section, load_yaml, project_section
 from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
+from im2latex.io.project_cache import cache_root, state_root
 from im2latex.training.callbacks import Callback, MetricsRow, format_row
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams, is_clock_bound, sample_limit
 from im2latex.training.devices import is_first_process
 from im2latex.training.engine import DivergedRunError
-from im2latex.training.finetune import Pretrained, open_pretrained
+from im2latex.training.finetune import Pretrained
 from im2latex.training.loggers import Logger, MetricsLog, open_loggers
+from im2latex.training.run_folders import locked
 from im2latex.training.state import FORMAT, InterruptedRunError
 from im2latex.training.trainer import Trainer
 from im2latex.training.validation import ValidationExample
-from pipeline.paths import DATA, REPORTS, cache_root, state_root
+from pipeline.init_from import check_init_from, find_pretrained
+from pipeline.paths import DATA, REPORTS
 from pipeline.stage import Stage, StageRun
-from pipeline.training_state import locked, mark_finished, prepare
+from pipeline.training_state import mark_finished, prepare
 
 SHARDS = DATA / "bucket"
 VOCABULARY = DATA / "tokenize" / "vocabulary.json"
@@ -107,19 +110,19 @@ def say(text: str) -> None:
 def state_folder(params: TrainParams, dataset: str, pretrained: Pretrained | None = None) -> Path:
     """Folder of the state of runs with the same data, parameters, initial weights and format.
 
-    The budget is not in the key: with a larger one a run continues. Nor is the code: a run continues with repaired
-    code, and in another checkout.
+    Its name is that of the run: the preset, and a hash. The budget is not in the key: with a larger one a run
+    continues. Nor is the code: a run continues with repaired code, and in another checkout.
     """
     weights = pretrained.weights if pretrained else None
     key = json.dumps([params.state_key(), dataset, weights, FORMAT])
-    return state_root() / "train" / hashlib.sha256(key.encode()).hexdigest()[:32]
+    return state_root() / "train" / f"{params.preset or 'model'}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
 def work(run: StageRun[TrainParams], as_it_is: bool = False) -> None:
     """Train to the end of the budget, resume a run that was stopped, or accept that one as it is."""
     dataset = read_dataset(SHARDS)
     vocabulary = Vocabulary.load(VOCABULARY)
-    pretrained = _pretrained(run.params)
+    pretrained = find_pretrained(run.params)
     if pretrained:
         typer.echo(pretrained.describe(vocabulary))
     state = state_folder(run.params, dataset["hash"], pretrained)
@@ -155,12 +158,15 @@ def _train(
         settings=settings,
         pretrained=pretrained,
         callback=callback,
+        images=_image_settings(),
     )
     finished = None
     try:
         checkpoint = trainer.validate() if as_it_is else trainer.fit()
-        save_checkpoint(replace(checkpoint, images=_image_settings()), run.out)
+        save_checkpoint(checkpoint, run.out)
         finished = run.out
+    except InterruptedRunError as error:
+        raise InterruptedRunError(f"{error}; to record it as it is: make accept-stopped") from None
     finally:
         for logger in callback.loggers:
             logger.finalize(finished)
@@ -188,17 +194,13 @@ def follow() -> None:
     """Run a process whose rank is not 0: it computes, and leaves files and messages to the first."""
     params = load_section("train", TrainParams)
     dataset = read_dataset(SHARDS)["hash"]
-    pretrained = _pretrained(params)
+    pretrained = find_pretrained(params)
     state = state_folder(params, dataset, pretrained)
     settings = project_section(TrainerParams, "trainer")
     # All processes stop together; a failure of this one would end the first before it has printed its message.
     with suppress(InterruptedRunError, DivergedRunError):
         vocabulary = Vocabulary.load(VOCABULARY)
         Trainer(params, SHARDS, vocabulary, dataset, state, settings=settings, pretrained=pretrained).fit()
-
-
-def _pretrained(params: TrainParams) -> Pretrained | None:
-    return open_pretrained(params.init_from) if params.init_from else None
 
 
 def _image_settings() -> dict[str, int]:
@@ -240,7 +242,7 @@ def _draw_curves(rows: list[MetricsRow], clock_bound: bool = False) -> None:
 
 def check_saved(params: TrainParams) -> None:
     """Raise `UsageError` where there is no saved run to accept as it is."""
-    state = state_folder(params, read_dataset(SHARDS)["hash"], _pretrained(params))
+    state = state_folder(params, read_dataset(SHARDS)["hash"], find_pretrained(params))
     if not (state / "state.pt").is_file():
         raise UsageError(f"{state}: no stopped training of these data and params; run `dvc repro train`")
 
@@ -252,6 +254,7 @@ STAGE = Stage(
     ("torch", "numpy", "lightning-fabric"),
     options={AS_IT_IS: "write the outputs of the stopped training as it is; its state stays"},
     settings={"trainer": TrainerParams},
+    check=check_init_from,
 )
 
 if __name__ == "__main__":

@@ -1,27 +1,23 @@
-"""State folders of training runs: used by one process at a time, and stored until DVC has recorded the outputs.
+"""State folders of training runs, which are stored until DVC has recorded the outputs.
 
-reads, writes  <state>/train/<key>/lock           locked by the process that trains, and holds its number
-               <state>/train/<key>/outputs.json   of a finished training: code, budget, metrics, DVC's record before it
+reads, writes  <state>/train/<run>/outputs.json   of a finished training: code, budget, metrics, DVC's record before it
 reads          dvc.lock
 
 DVC deletes the outputs of a stage before it runs and records them after it has ended, so DVC and the disk can still
 fail when the training is finished. Its state remains, and the next `dvc repro` writes the outputs from it.
 """
 
-import fcntl
 import hashlib
 import json
-import os
-import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import yaml
 
 from im2latex.errors import UsageError
+from im2latex.training.run_folders import OUTPUTS, Print, clear, locked, remove_state
 from pipeline.fingerprint import fingerprint
 from pipeline.paths import REPORTS
 
@@ -29,25 +25,6 @@ METRICS = REPORTS / "train" / "metrics.json"
 """Recorded file that identifies a training run: losses and scores with all their digits."""
 TRAINING = "im2latex.training.trainer"
 """Module whose import closure decides the weights."""
-WAIT_SECONDS = 30.0
-"""How long a new training waits for another that is stopping: one step, and the saving of its state."""
-_LOCK, _OUTPUTS = "lock", "outputs.json"
-_POLL_SECONDS = 0.2
-
-Print = Callable[[str], None]
-
-
-@contextmanager
-def locked(folder: Path, say: Print, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
-    """Create the state folder, if need be, and lock it; raises `UsageError` naming the process that has the lock."""
-    file = _lock(folder, say, wait_seconds)
-    try:
-        file.truncate(0)
-        file.write(str(os.getpid()).encode())
-        file.flush()
-        yield
-    finally:
-        file.close()
 
 
 def prepare(folder: Path, budget: Mapping[str, Any], limit: int, say: Print) -> None:
@@ -61,23 +38,23 @@ def prepare(folder: Path, budget: Mapping[str, Any], limit: int, say: Print) -> 
     for draft in [path for path in folder.rglob(".*") if path.is_file()]:  # of a process that was killed while it wrote
         draft.unlink()
     entry = _recorded()
-    for other in folder.parent.glob(f"*/{_OUTPUTS}"):
+    for other in folder.parent.glob(f"*/{OUTPUTS}"):
         if other.parent != folder and _is_recorded(entry, _finished(other.parent)):
             with suppress(UsageError), locked(other.parent, say, 0):
-                shutil.rmtree(other.parent)
+                remove_state(other.parent)
     finished = _finished(folder)
     if not finished:
         return
     recorded, same_budget = _is_recorded(entry, finished), finished["budget"] == budget
     if finished["code"] != fingerprint(TRAINING):
         say(f"{folder}: finished by other training code; training anew")
-        _clear(folder)
+        clear(folder)
     elif same_budget and not recorded:
         say(f"{folder}: finished, and not recorded by DVC; writing its outputs again (to train anew, remove it)")
     elif recorded and not same_budget and finished["samples"] < limit:
-        (folder / _OUTPUTS).unlink()
+        (folder / OUTPUTS).unlink()
     else:
-        _clear(folder)
+        clear(folder)
 
 
 def mark_finished(folder: Path, budget: Mapping[str, Any], samples: int) -> None:
@@ -90,54 +67,13 @@ def mark_finished(folder: Path, budget: Mapping[str, Any], samples: int) -> None
         "metrics": digest,
         "before": _digest(_recorded()),
     }
-    (folder / _OUTPUTS).write_text(json.dumps(content) + "\n", encoding="utf-8")
-
-
-def _lock(folder: Path, say: Print, wait_seconds: float) -> IO[bytes]:
-    until = time.monotonic() + wait_seconds
-    announced = False
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / _LOCK).open("a+b")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _same_file(file, folder / _LOCK):  # else the other process removed it with the folder
-                return file
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().decode("ascii", "replace") or "unknown"
-            if time.monotonic() >= until:
-                file.close()
-                raise UsageError(
-                    f"{folder}: process {holder} trains there; wait for its end, or let it save and stop: "
-                    f"kill -USR1 {holder}"
-                ) from None
-            if not announced:
-                say(f"{folder}: waiting for process {holder}, which trains there")
-                announced = True
-            time.sleep(_POLL_SECONDS)
-        file.close()
-
-
-def _same_file(file: IO[bytes], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _clear(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != _LOCK:
-            path.unlink()
+    (folder / OUTPUTS).write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
 def _finished(folder: Path) -> dict[str, Any]:
     """Return the content that `mark_finished` wrote; empty where it is missing or incomplete."""
     try:
-        content: dict[str, Any] = json.loads((folder / _OUTPUTS).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads((folder / OUTPUTS).read_text(encoding="utf-8"))
         return content if {"code", "budget", "samples", "metrics", "before"} <= content.keys() else {}
     except (FileNotFoundError, ValueError, AttributeError):
         return {}

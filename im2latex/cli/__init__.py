@@ -27,7 +27,7 @@ COMMANDS = {
         formulas.audit,
     ),
     "Score and compare": (compare.score, compare.evaluate, compare.runs, compare.compare, compare.gate),
-    "Look into a project": (inspect.inspect, inspect.params, inspect.verify, inspect.doctor),
+    "Look into a project": (inspect.inspect, inspect.params, inspect.snapshots, inspect.verify, inspect.doctor),
 }
 """The commands by the section of the help that lists them."""
 

@@ -85,7 +85,9 @@ def score(
 
 
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="folder of a trained model, such as data/train")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="folder of a trained model, such as data/train, or a name of `im2latex snapshots`")
+    ],
     data: Annotated[
         Path, typer.Option("--data", metavar="FOLDER", help="folder of shards, such as data/bucket; any vocabulary")
     ],
@@ -112,6 +114,7 @@ def evaluate(
     Examples:
         im2latex evaluate data/train --data data/bucket -o predictions.parquet
         im2latex evaluate models/theirs --data data/bucket -o theirs.parquet --split val --beam 5
+        im2latex evaluate 20000 --data data/bucket -o after-20000.parquet
 
     """
     from im2latex.config import project_section
@@ -120,7 +123,10 @@ def evaluate(
     from im2latex.inference.predict_split import PredictParams, evaluate_split
     from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
     from im2latex.training.checkpoint import read_recipe
+    from im2latex.training.run_folders import find_checkpoint
 
+    if not checkpoint.is_dir() and (saved := find_checkpoint(str(checkpoint))):
+        checkpoint = saved.folder
     options = {"beam": beam, "rerank": "render" if rerank else None, "grammar": grammar or None}
     params = project_section(PredictParams, "predict", options=options)
     params = params.for_preset(read_recipe(checkpoint).get("preset"))

@@ -1,4 +1,4 @@
-"""Commands that show and check artifacts, settings and tools: `im2latex inspect`, `params`, `verify` and `doctor`."""
+"""Commands that show and check a project: `inspect`, `params`, `snapshots`, `verify` and `doctor`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from im2latex.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from im2latex.config import Params
+    from im2latex.training.run_folders import RunFolder
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -154,6 +155,49 @@ def params(
     column = min(40, max(map(len, values.values())))
     for key, one in settings.items():
         typer.echo(f"{key:<{width}}  {values[key]:<{column}}  {one.origin}")
+
+
+def snapshots(
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="NAME", help="remove a snapshot, or a run with its state")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print an object for each run")] = False,
+) -> None:
+    """List training runs and their snapshots; remove some.
+
+    `im2latex evaluate` and train.init_from take the names RUN/SAMPLES, RUN/last and RUN/best. The key
+    trainer.keep_snapshots says how many validations leave a snapshot.
+
+    Examples:
+        im2latex snapshots
+        im2latex snapshots --remove fast-tiny-0123456789ab/5000
+
+    """
+    from im2latex.training import run_folders
+
+    for name in remove or ():
+        typer.echo(f"removed {', '.join(run_folders.remove(name))}")
+    if remove:
+        return
+    runs = run_folders.list_runs()
+    if as_json:
+        typer.echo(json.dumps([_run_fields(run) for run in runs], indent=1, ensure_ascii=False))
+        return
+    if not runs:
+        typer.echo("no training run has a state or snapshots here")
+    for run in runs:
+        typer.echo(f"{run.name}: {run.status}")
+        for one in run.checkpoints:
+            scores = "  ".join(f"{name} {one.metrics[name]:.4g}" for name in one.metrics if name.startswith("val_"))
+            typer.echo(f"  {one.name}  {one.samples:,} samples  {one.megabytes:,.1f} MB  {scores}".rstrip())
+
+
+def _run_fields(run: RunFolder) -> dict[str, object]:
+    checkpoints = [
+        {"name": one.name, "folder": str(one.folder), "samples": one.samples, "metrics": dict(one.metrics)}
+        for one in run.checkpoints
+    ]
+    return {"name": run.name, "status": run.status, "folder": str(run.folder), "checkpoints": checkpoints}
 
 
 def resolve(content: Mapping[str, Any], preset: str | None = None) -> dict[str, Setting]:

@@ -4,6 +4,7 @@ The summary is ours rather than torchinfo's: that would be a dependency for few 
 of random generators.
 """
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -21,6 +22,8 @@ MetricsRow = dict[str, float]
 """Metrics by name, and `samples`, the samples seen."""
 DEPTH = 2
 """Levels of modules in the table."""
+_MIN_SHARE = 1e-9
+"""Share of the budget below which there is none."""
 PROGRESS_SECONDS = 20.0
 """Shortest time between two lines of progress."""
 
@@ -52,11 +55,12 @@ class ProgressMeter:
         if now - self._last < PROGRESS_SECONDS:
             return None
         speed = (seen - self._seen) / (now - self._last)
-        left = (now - self._started) * max(0.0, 1 - used) / max(used - self._first_used, 1e-9)
         self._last, self._seen = now, seen
-        return (
-            f"{seen:,} samples, {used:.1%} of the budget, {speed:.1f} samples/s, {timedelta(seconds=round(left))} left"
-        )
+        done = f"{seen:,} samples, {speed:.1f} samples/s"
+        if used < _MIN_SHARE:
+            return done
+        left = (now - self._started) * max(0.0, 1 - used) / max(used - self._first_used, 1e-9)
+        return f"{done}, {used:.1%} of the budget, {timedelta(seconds=round(left))} left"
 
 
 def format_row(row: MetricsRow) -> str:
@@ -88,6 +92,8 @@ def _budget(engine: TrainingEngine, batches: int) -> str:
     total, deadline = engine.state.total, engine.params.budget.deadline_seconds
     if deadline is not None:
         return f"budget {deadline:,.0f} seconds from the first step on"
+    if total == sys.maxsize:
+        return "no budget: trains until a signal stops it"
     epochs = total / len(engine.dataset)
     steps = epochs * batches / engine.params.gradient_accumulation
     return f"budget {total:,} samples: {epochs:.1f} epochs, about {steps:,.0f} steps"

@@ -6,9 +6,9 @@ its keys decides the weights, so that another value never trains again.
 
 import math
 import sys
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from im2latex.config import Params
 from im2latex.models.model import ModelParams
@@ -28,6 +28,10 @@ DEFAULT_SAMPLES = 37_000
 """Budget of a training run that names none, in samples."""
 
 
+ENDLESS = -1
+"""Value of `budget.epochs` for no limit, as in Lightning's `max_epochs`."""
+
+
 class BudgetParams(Params):
     """When training ends: at the smallest limit that is set.
 
@@ -37,7 +41,9 @@ class BudgetParams(Params):
     """
 
     samples: int | None = Field(default=None, ge=1, description="most samples to train on, repeats counted")
-    epochs: float | None = Field(default=None, gt=0, description="most passes over the training split")
+    epochs: float | None = Field(
+        default=None, description="most passes over the training split; -1: no limit, a signal ends the training"
+    )
     minutes: float | None = Field(
         default=None, gt=0, description="most minutes of training steps, validation not counted"
     )
@@ -49,6 +55,13 @@ class BudgetParams(Params):
     @classmethod
     def _default(cls, values: Any) -> Any:
         return values or {"samples": DEFAULT_SAMPLES}
+
+    @field_validator("epochs")
+    @classmethod
+    def _positive_or_endless(cls, epochs: float | None) -> float | None:
+        if epochs is not None and epochs <= 0 and epochs != ENDLESS:
+            raise ValueError(f"must be greater than 0, or {ENDLESS} for no limit")
+        return epochs
 
     @model_validator(mode="after")
     def _ends(self) -> "BudgetParams":
@@ -153,12 +166,15 @@ class TrainerParams(Params):
         default=16384, ge=1, description="most MiB of images in an accelerator's memory; more are sent in parts"
     )
     save_every_minutes: float = Field(default=5, gt=0, description="longest time between two saves of the state")
+    keep_snapshots: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
+        default=0, description="checkpoints of validations that remain: the best so many by `monitor`, or all"
+    )
     loggers: LoggerParams = Field(default=LoggerParams(), description="loggers beside the files of the stage")
 
 
 def sample_limit(budget: BudgetParams, split_size: int) -> int:
     """The samples that `samples` and `epochs` allow on a training split; no limit is sys.maxsize."""
-    by_epochs = None if budget.epochs is None else max(1, round(budget.epochs * split_size))
+    by_epochs = None if budget.epochs in (None, ENDLESS) else max(1, round((budget.epochs or 0) * split_size))
     return min(limit for limit in (budget.samples, by_epochs, sys.maxsize) if limit is not None)
 
 

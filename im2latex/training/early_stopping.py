@@ -1,6 +1,7 @@
 """Early stopping: the best monitored value so far, and patience."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,6 +41,6 @@ class EarlyStopping:
         return better
 
 
-def monitored_value(scores: dict[str, float], monitor: Monitor) -> float:
+def monitored_value(scores: Mapping[str, float], monitor: Monitor) -> float:
     """The score of that name, negated where larger is better."""
     return -scores[monitor] if monitor == "val_exact" else scores[monitor]

@@ -69,16 +69,13 @@ def open_pretrained(init_from: str) -> Pretrained:
     DVC compares the text of a parameter, not the files that it names: with a hash the text identifies the weights.
     Raises `ParamsError` where there is no checkpoint, or its weights have another hash.
     """
-    pinned = re.fullmatch(rf"(.+)@([0-9a-f]{{{MIN_HASH_DIGITS},64}})", init_from)
-    folder = Path(pinned[1] if pinned else init_from)
+    name, digest = split_hash(init_from)
+    folder = Path(name)
     if not (folder / "checkpoint.json").is_file():
-        raise ParamsError(
-            f"train.init_from = {init_from}: no checkpoint.json there; name the folder of a checkpoint, and not "
-            "data/train, which is emptied before a training run: copy it first"
-        )
+        raise ParamsError(f"train.init_from = {init_from}: no checkpoint.json there; name the folder of a checkpoint")
     checkpoint = load_checkpoint(folder)
     weights = sha256_of(folder / "model.safetensors")
-    if pinned and not weights.startswith(pinned[2]):
+    if not weights.startswith(digest):
         raise ParamsError(
             f"train.init_from = {init_from}: the weights there have the hash {weights[:MIN_HASH_DIGITS]}; restore the "
             f"others, or write {folder}@{weights[:MIN_HASH_DIGITS]}"
@@ -86,12 +83,17 @@ def open_pretrained(init_from: str) -> Pretrained:
     return Pretrained(folder, weights, checkpoint)
 
 
-@torch.no_grad()
-def load_pretrained(network: Network, params: ModelParams, vocabulary: Vocabulary, pretrained: Pretrained) -> None:
-    """Copy the weights of `pretrained` into a fresh network over `vocabulary`.
+def split_hash(init_from: str) -> tuple[str, str]:
+    """The name of a checkpoint, and the first digits of the SHA-256 of its weights; none where there is no @HASH."""
+    pinned = re.fullmatch(rf"(.+)@([0-9a-f]{{{MIN_HASH_DIGITS},64}})", init_from)
+    return (pinned[1], pinned[2]) if pinned else (init_from, "")
 
-    Raises `ParamsError` naming the first setting in which the two models differ, or, where several differ, the preset
-    of the checkpoint. Rates of dropout and batch norms may differ, and the new model may have more layers.
+
+def check_same_model(params: ModelParams, pretrained: Pretrained) -> None:
+    """Raise `ParamsError` naming the first setting in which the model differs from that of the checkpoint.
+
+    Where several differ, it names the preset of the checkpoint. Rates of dropout and batch norms may differ, and the
+    new model may have more layers.
     """
     earlier = pretrained.checkpoint
     differences = _differences(earlier.model.model_dump(mode="json"), params.model_dump(mode="json"))
@@ -106,6 +108,13 @@ def load_pretrained(network: Network, params: ModelParams, vocabulary: Vocabular
             + (", the preset of the checkpoint" if several else "; set the same value")
             + ", or choose another checkpoint"
         )
+
+
+@torch.no_grad()
+def load_pretrained(network: Network, params: ModelParams, vocabulary: Vocabulary, pretrained: Pretrained) -> None:
+    """Copy the weights of `pretrained` into a fresh network over `vocabulary`; raises as `check_same_model`."""
+    check_same_model(params, pretrained)
+    earlier = pretrained.checkpoint
     ids = {token: index for index, token in enumerate(earlier.vocabulary.tokens)}
     shared = [(index, ids[token]) for index, token in enumerate(vocabulary.tokens) if token in ids]
     new, old = (torch.tensor(column) for column in zip(*shared, strict=True))

@@ -3,6 +3,7 @@
 reads          shards and buckets.json (through dataset)
 reads, writes  <folder>/state.pt            so that a stopped run can be resumed
 writes         <folder>/last/, best/        checkpoints, usable while the run continues
+               <folder>/snapshots/          those of earlier validations, with trainer.keep_snapshots
 
 Validation, saving and signals wait for the end of a step. The state is saved every few minutes, before and after each
 validation, and when a signal requests it.
@@ -11,13 +12,15 @@ validation, and when a signal requests it.
 import hashlib
 import json
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
-from im2latex.training.callbacks import Callback, ProgressMeter, format_row, training_summary
+from im2latex.training.callbacks import Callback, MetricsRow, ProgressMeter, format_row, training_summary
 from im2latex.training.checkpoint import Checkpoint, read_recipe, save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams, clock_warning, sample_limit
 from im2latex.training.dataset import InMemoryDataset
@@ -25,6 +28,7 @@ from im2latex.training.devices import choose_precision, launch
 from im2latex.training.early_stopping import monitored_value
 from im2latex.training.engine import CHECK_STEPS, TrainingEngine
 from im2latex.training.finetune import Pretrained
+from im2latex.training.run_folders import save_snapshot
 from im2latex.training.signals import Request, Requests, commands, signal_requests
 from im2latex.training.state import EarlierBudget, InterruptedRunError
 from im2latex.training.validation import Validation
@@ -36,7 +40,8 @@ TIMED_STEPS = 40
 class Trainer:
     """Train `params` on the folder `shards`; `folder` has the state, `pretrained` what `params.init_from` names.
 
-    `dataset_hash` identifies the dataset in the state and the checkpoint. `settings` decide no weight.
+    `dataset_hash` identifies the dataset in the state and the checkpoint. `settings` decide no weight. `images` are
+    the settings of the images, for the checkpoints.
     """
 
     def __init__(
@@ -50,14 +55,17 @@ class Trainer:
         settings: TrainerParams | None = None,
         pretrained: Pretrained | None = None,
         callback: Callback | None = None,
+        images: Mapping[str, int] | None = None,
     ) -> None:
         self.params, self.shards, self.vocabulary, self.dataset_hash = params, shards, vocabulary, dataset_hash
         self.folder, self.pretrained = folder, pretrained
         self.settings, self.callback = settings or TrainerParams(), callback or Callback()
+        self.images = dict(images or {})
         self._identity = run_identity(params, vocabulary, dataset_hash, pretrained)
         self._last_save = time.monotonic()
         self.engine: TrainingEngine
         self._validation: Validation
+        self._row: MetricsRow = {}
 
     @property
     def earlier_budgets(self) -> list[EarlierBudget]:
@@ -85,6 +93,7 @@ class Trainer:
                 if validated:
                     self.save()
                     self._validate()
+                    self._save_snapshot()
                     self.save()
                     self.callback.on_save()
                 if engine.finished:
@@ -93,7 +102,7 @@ class Trainer:
                 engine.train_step()
                 if line := progress.line():
                     self.callback.on_message(line)
-        return engine.checkpoint(self.params.select_checkpoint)
+        return self._checkpoint(self.params.select_checkpoint)
 
     def validate(self) -> Checkpoint:
         """Validate the run that is saved in the folder, without another step; returns its averaged weights.
@@ -106,7 +115,7 @@ class Trainer:
         self.callback.on_message(training_summary(self.engine))
         row = self.engine.evaluate(self._validation)
         self.callback.on_validation(row, self._validation.examples)
-        return self.engine.checkpoint(self.params.select_checkpoint)
+        return self._checkpoint(self.params.select_checkpoint)
 
     def save(self) -> None:
         """Save the state and both checkpoints, in the first process; losses are checked before."""
@@ -114,9 +123,24 @@ class Trainer:
         if self.engine.fabric.is_global_zero:
             self.engine.state.save(self.folder, self._identity)
             for name in ("last", "best") if self.engine.state.best else ("last",):
-                save_checkpoint(self.engine.checkpoint(name), self.folder / name)
+                save_checkpoint(self._checkpoint(name), self.folder / name)
         self.engine.fabric.barrier()
         self._last_save = time.monotonic()
+
+    def _save_snapshot(self) -> None:
+        """Save the averaged weights of the last validation beside the state, in the first process."""
+        if self.settings.keep_snapshots and self.engine.fabric.is_global_zero:
+            save_snapshot(
+                self.folder,
+                self._checkpoint("last"),
+                self.engine.optimizer_state(),
+                self._row,
+                self.settings.keep_snapshots,
+                self.params.monitor,
+            )
+
+    def _checkpoint(self, name: str) -> Checkpoint:
+        return replace(self.engine.checkpoint(name), images=self.images)
 
     def _set_up(self, devices: int) -> None:
         """Start the processes, load the data and build the engine."""
@@ -203,7 +227,7 @@ class Trainer:
 
     def _validate(self) -> None:
         """Validate, and update early stopping, the schedule and the best weights by the monitored score."""
-        row = self.engine.evaluate(self._validation)
+        row = self._row = self.engine.evaluate(self._validation)
         params, schedule, state = self.params, self.params.schedule, self.engine.state
         state.loss_monitor.losses.clear()
         state.validations, state.validated = state.seen // params.validate_every_samples, state.seen

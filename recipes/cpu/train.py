@@ -32,17 +32,17 @@ from im2latex.config import check, load_yaml, merge
 from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import Im2LatexError, InputError
+from im2latex.io.project_cache import state_root
 from im2latex.training.callbacks import Callback, MetricsRow, format_row
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams
 from im2latex.training.finetune import open_pretrained
 from im2latex.training.loggers import MetricsLog
+from im2latex.training.run_folders import locked
 from im2latex.training.schedule import ScheduleParams
 from im2latex.training.state import FORMAT, InterruptedRunError, read_state
 from im2latex.training.trainer import Trainer
 from im2latex.training.validation import ValidationExample
-from pipeline.paths import state_root
-from pipeline.training_state import locked
 from recipes.half_precision import to_half
 from recipes.overrides import parse_assignment
 

@@ -12,8 +12,9 @@ from pydantic import Field
 from im2latex.config import Params
 from im2latex.errors import InputError, ParamsError
 from im2latex.io.manifest import read_manifest
+from im2latex.io.project_cache import cache_root, state_root
 from pipeline.fingerprint import stage_lines
-from pipeline.paths import CODE, cache_root, state_root
+from pipeline.paths import CODE
 from pipeline.stage import Stage, StageRun
 from tests.pipeline.test_graph import STAGES
 

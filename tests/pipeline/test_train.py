@@ -18,11 +18,16 @@ from dvc.repo import Repo
 from im2latex.config import load_section
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.io.parquet import read_parts
+from im2latex.io.stage_names import read_stage_names
+from im2latex.models.model import Network
 from im2latex.training.callbacks import MetricsRow
+from im2latex.training.checkpoint import Checkpoint, save_checkpoint
 from im2latex.training.config import BudgetParams, TrainParams
 from im2latex.training.engine import TrainingEngine
+from im2latex.training.run_folders import list_runs
 from im2latex.training.validation import ValidationExample
-from pipeline import train
+from im2latex.types import Shape
+from pipeline import code, train
 from pipeline.paths import ROOT
 from pipeline.stage import Stage
 from pipeline.train import StageCallback, state_folder
@@ -167,11 +172,84 @@ def test_a_training_goes_on_from_a_checkpoint(
     assert json.loads(Path("reports/manifest/train.json").read_text())["started_from"] == [ancestor]
     assert Path("data/train/samples.jsonl").read_text() == ""
 
-    set_params({"train": {"init_from": "data/train"}})
+
+REFUSED = {
+    "data/train": "copy the folder first",
+    "models/none": "no folder, no snapshot",
+    "models/first@00000000": "have the hash",
+    "models/first": "train.model.encoder.features = 32",
+}
+
+
+@pytest.mark.parametrize("init_from", REFUSED)
+def test_initial_weights_are_checked_before_anything_is_emptied(
+    project: Path, capsys: pytest.CaptureFixture[str], set_params: Callable[[dict[str, Any]], None], init_from: str
+) -> None:
+    for folder in ("data/train", "models/first"):
+        model, vocabulary = load_section("train", TrainParams).model, Vocabulary([*SPECIALS, "a"])
+        checkpoint = Checkpoint(Network(model, 5), model, vocabulary, [Shape(8, 8, 8)], "data", {}, {"samples": 1})
+        save_checkpoint(checkpoint, Path(folder))
+    parts = ("encoder", "decoder") if init_from == "models/first" else ()
+    wider = {"model": {part: {"features": 32} for part in parts}}
+    set_params({"train": {"init_from": init_from, **wider}})
+    [fault] = code.params_faults(read_stage_names())
+    assert REFUSED[init_from] in fault
     with pytest.raises(SystemExit) as stopped:
         run("train")
     assert stopped.value.code == 2
-    assert "copy it first" in capsys.readouterr().err
+    assert REFUSED[init_from] in capsys.readouterr().err
+    assert Path("data/train/checkpoint.json").exists()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.skipif(shutil.which("git") is None, reason="git not installed")
+def test_a_training_goes_on_from_a_commit_and_from_a_snapshot(
+    project: Path, capsys: pytest.CaptureFixture[str], set_params: Callable[[dict[str, Any]], None]
+) -> None:
+    set_params({"trainer": {"keep_snapshots": "all"}})
+    run(*DATA_STAGES, "train")
+    names = {
+        one.name: hashlib.sha256((one.folder / "model.safetensors").read_bytes()).hexdigest()
+        for one in list_runs()[0].checkpoints
+    }
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "-f", "params.yaml"]):
+        subprocess.run(["git", *command], check=True)
+    Path("dvc.yaml").rename("stages.yaml")  # its stages have not run under DVC
+    with Repo.init() as repo:
+        repo.add("data/train")
+    subprocess.run(["git", "add", "-A", "data/train.dvc", ".dvc"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "a"], check=True)
+    shutil.rmtree("data/train")
+    Path("stages.yaml").rename("dvc.yaml")
+    last = next(digest for name, digest in names.items() if name.endswith("/last"))
+    snapshot, digest = next((name, digest) for name, digest in names.items() if name.endswith("/48"))
+    for init_from, weights in ((f"HEAD@{last[:8]}", last), (snapshot, digest)):
+        set_params({"train": {"init_from": init_from}})
+        assert list(code.params_faults(read_stage_names())) == []
+        run("train")
+        [ancestor] = json.loads(Path("data/train/checkpoint.json").read_text())["started_from"]
+        assert ancestor["weights"] == weights
+
+
+def test_a_training_without_a_budget_is_stopped_and_accepted(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    set_params: Callable[[dict[str, Any]], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_params({"train": {"budget": {"samples": None, "epochs": -1}}})
+    run(*DATA_STAGES)
+    stop_after_the_first_row(monkeypatch)
+    printed = capsys.readouterr()
+    assert "no budget: trains until a signal stops it" in printed.out
+    assert "make accept-stopped" in printed.err
+    run("train", options=["--as-it-is"])
+    seen = json.loads(Path("data/train/checkpoint.json").read_text())["counts"]["samples"]
+    set_params({"train": {"budget": {"samples": seen + 48, "epochs": None}}})
+    run("train")
+    facts = json.loads(Path("reports/manifest/train.json").read_text())
+    assert facts["earlier_budgets"][0]["samples"] == seen
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git not installed")

@@ -1,18 +1,13 @@
 """A state folder serves one training at a time, and goes when DVC has recorded what the training made."""
 
 import hashlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from im2latex.errors import UsageError
 from pipeline import training_state
-from pipeline.paths import ROOT
-from pipeline.training_state import METRICS, locked, mark_finished, prepare
+from pipeline.training_state import METRICS, mark_finished, prepare
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +93,14 @@ def test_the_states_of_other_trainings_go_when_they_are_recorded() -> None:
     assert stopped.exists()
 
 
+def test_the_snapshots_of_another_training_remain() -> None:
+    other, own = finished("other", "1"), finished("own", "2")
+    (other / "snapshots" / "5").mkdir(parents=True)
+    record("1")
+    prepare(own, BUDGET, 37, quiet)
+    assert [path.name for path in other.iterdir()] == ["snapshots"]
+
+
 def test_a_finished_training_of_other_code_is_not_reused(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = finished("a", "1")
     messages: list[str] = []
@@ -136,41 +139,3 @@ def test_drafts_of_killed_processes_are_removed() -> None:
     prepare(folder, BUDGET, 37, quiet)
     assert not any(draft.exists() for draft in drafts)
     assert kept(folder)
-
-
-HOLD = """
-import sys, time
-from pathlib import Path
-from pipeline.training_state import locked
-with locked(Path(sys.argv[1]), print, 0):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_a_folder_in_use_is_refused_with_the_process_that_uses_it() -> None:
-    folder = Path("state/a")
-    command = [sys.executable, "-c", HOLD, str(folder)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-    messages: list[str] = []
-    with holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        message = f"process {holder.pid} trains there.*kill -USR1 {holder.pid}"
-        with pytest.raises(UsageError, match=message), locked(folder, messages.append, 0.3):
-            pass
-        holder.kill()
-    assert len(messages) == 1
-    with locked(folder, quiet, 10):
-        assert (folder / "lock").read_text() == str(os.getpid())
-
-
-def test_a_folder_that_is_removed_while_another_waits_for_it_is_made_again() -> None:
-    folder = Path("state/a")
-    folder.mkdir(parents=True)
-    with (folder / "lock").open("a+b") as gone:
-        (folder / "lock").unlink()
-        assert not training_state._same_file(gone, folder / "lock")
-        with locked(folder, quiet, 0):
-            assert not training_state._same_file(gone, folder / "lock")

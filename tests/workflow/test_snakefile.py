@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from im2latex.errors import ArtifactError, UsageError
+from im2latex.io.project_cache import cache_root
 from im2latex.latex.grammar.generator import generate
 from pipeline import run_part
-from pipeline.paths import ROOT, cache_root
+from pipeline.paths import ROOT
 from tests.pipeline.conftest import run
 
 SUBMIT = """#!/bin/sh

@@ -12,9 +12,10 @@ from safetensors.torch import load_file
 
 from im2latex.config import check, merge
 from im2latex.dataset.vocabulary import Vocabulary
+from im2latex.io.project_cache import state_root
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.config import TrainParams
-from pipeline.paths import ROOT, state_root
+from pipeline.paths import ROOT
 from recipes.cpu import train as train_cpu
 from tests.toy_fixtures import shards, values, vocabulary
 
