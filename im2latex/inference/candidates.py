@@ -4,17 +4,19 @@ The score combines what the model says of a candidate with how well its renderin
 distance d (`images.matching`), and log p - w log(d + e) decides: with noise of unknown size, -log d is the log
 likelihood of the image for a candidate, up to a factor, once the best size of the noise is put in.
 
-Bold letters are more frequent in the papers of the training set than in most documents, and a font of wide strokes
-looks bold, so a formula with bold letters must be more probable by a constant.
+Bold and italic letters and colors are more frequent in the papers of the training set than in most documents; a font
+of wide strokes looks bold, and gray pixels have no color. So a formula with such a style must be more probable by a
+constant.
 """
 
 import math
+import re
 from dataclasses import dataclass
 
-from im2latex.latex.parser.signatures import BOLD
-
+_BOLD = re.compile(r"\\(?:boldsymbol|bm|pmb|mathbf|bold|mathbold|mathbfcal|boldmath|textbf|bf)(?![A-Za-z])")
+_ITALIC_OR_COLOR = re.compile(r"\\(?:mathit|textit|it|color|textcolor|colorbox)(?![A-Za-z])")
 _DISTANCE_WEIGHT = 4.0
-_BOLD_PENALTY = 2.0
+_STYLE_PENALTY = 3.0
 """In nats; chosen on short held-out formulas, so that most of those with bold letters keep them."""
 _DISTANCE_OFFSET = 0.003
 """Smaller distances are rounding. Both constants were chosen on held-out formulas; see `benchmarks.effort`."""
@@ -25,18 +27,18 @@ class Evidence:
     """What is known of a candidate.
 
     `log_probability` is that of all its `length` tokens, the end token included; `distance` that of its rendering, None
-    where none was made. `is_bold` says whether it has bold letters.
+    where none was made. `is_styled` says whether it has bold or italic letters or colors.
     """
 
     log_probability: float
     length: int
     distance: float | None = None
-    is_bold: bool = False
+    is_styled: bool = False
 
     @property
     def score(self) -> float:
         """The score by which candidates are chosen: higher is better."""
-        return self.log_probability - _DISTANCE_WEIGHT * self.log_distance - _BOLD_PENALTY * self.is_bold
+        return self.log_probability - _DISTANCE_WEIGHT * self.log_distance - _STYLE_PENALTY * self.is_styled
 
     @property
     def log_distance(self) -> float:
@@ -45,8 +47,13 @@ class Evidence:
 
 
 def has_bold(latex: str) -> bool:
-    """Whether a normalized formula has a command for bold letters; bold text, one token, does not count."""
-    return not BOLD.isdisjoint(latex.split())
+    """Whether a formula has a command for bold letters, in mathematics or text."""
+    return _BOLD.search(latex) is not None
+
+
+def has_rare_style(latex: str) -> bool:
+    """Whether a formula has a command for bold or italic letters or colors."""
+    return has_bold(latex) or _ITALIC_OR_COLOR.search(latex) is not None
 
 
 @dataclass(frozen=True, slots=True)

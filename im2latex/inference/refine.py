@@ -22,7 +22,7 @@ from im2latex.engines.config import InferenceConfig
 from im2latex.errors import ToolError
 from im2latex.images.arrays import ImageParams, Pixels, to_dataset_image
 from im2latex.images.matching import MAX_DISTANCE, ImageMatcher
-from im2latex.inference.candidates import Evidence, FormulaCandidate, has_bold
+from im2latex.inference.candidates import Evidence, FormulaCandidate, has_rare_style
 from im2latex.inference.effort import EffortParams
 from im2latex.latex.parser.parse import parses
 from im2latex.rendering.renderer import Renderer, RenderParams
@@ -121,7 +121,7 @@ class _Candidate:
 
     def evidence(self, styles: Iterable[str]) -> Evidence:
         """What is known of it in these styles."""
-        return Evidence(self.log_probability, len(self.tokens) + 1, self.distance(styles), has_bold(self.latex))
+        return Evidence(self.log_probability, len(self.tokens) + 1, self.distance(styles), has_rare_style(self.latex))
 
 
 class _Image:
@@ -194,6 +194,8 @@ class Refiner:
     ) -> list[list[FormulaCandidate]]:
         """The different candidates of each page (H, W), best first, with those that repair adds."""
         images = [_Image(page, several, self._engine) for page, several in zip(pages, candidates, strict=True)]
+        for image in images:
+            self._add_simpler(image)
         names = self._renderers.names
         self._probe(images, names[:_FREQUENT_STYLES])
         self._probe([image for image in images if image.best_distance > _RECOGNIZED], names)
@@ -254,7 +256,7 @@ class Refiner:
 
         Both describe the same ink, so the simpler one takes over the probability of the other.
         """
-        simpler = [(image, self._simpler(image)) for image in images]
+        simpler = [(image, self._simpler(image.candidates[0])) for image in images]
         self._measure([(image, one, image.styles) for image, several in simpler for one in several])
         for image, several in simpler:
             best = image.candidates[0]
@@ -262,16 +264,34 @@ class Refiner:
             if not alike:
                 continue
             chosen = min(alike, key=lambda one: len(one.tokens))
-            (scores,) = log_probabilities(self._engine, image.memory, [chosen.tokens])
-            own = log_probability(scores, chosen.tokens)
-            chosen.log_probability = float(np.logaddexp(own, best.log_probability))
+            self._score(image, [chosen])
+            chosen.log_probability = float(np.logaddexp(chosen.log_probability, best.log_probability))
             others = [one for one in image.candidates if one is not best and one.latex != chosen.latex]
             image.candidates = [chosen, *others]
 
-    def _simpler(self, image: _Image) -> list[_Candidate]:
-        """The simpler spellings of the best candidate that the vocabulary can write."""
+    def _add_simpler(self, image: _Image) -> None:
+        """Add simpler spellings of the most probable candidates with rare styles.
+
+        A beam can be full of spellings of one style, such as all ways to write a bold letter, without the plain one.
+        """
+        styled = [one for one in image.candidates[:_PROBES] if has_rare_style(one.latex)]
+        simpler = {one.latex: one for best in styled for one in self._simpler(best) if one.latex not in image.seen}
+        added = list(simpler.values())
+        if added:
+            self._score(image, added)
+            image.seen.update(simpler)
+            image.candidates = sorted([*image.candidates, *added], key=lambda one: -one.log_probability)
+
+    def _score(self, image: _Image, candidates: Sequence[_Candidate]) -> None:
+        """Set the log probabilities of candidates."""
+        scores = log_probabilities(self._engine, image.memory, [one.tokens for one in candidates])
+        for one, row in zip(candidates, scores, strict=True):
+            one.log_probability = log_probability(row, one.tokens)
+
+    def _simpler(self, candidate: _Candidate) -> list[_Candidate]:
+        """The simpler spellings of a candidate that the vocabulary can write."""
         vocabulary, found = self._vocabulary, []
-        for latex in simpler_spellings(image.candidates[0].latex):
+        for latex in simpler_spellings(candidate.latex):
             tokens = tuple(vocabulary.encode(latex.split(" ")))
             if vocabulary.unk not in tokens:
                 found.append(_Candidate(latex, tokens, -math.inf, True))
@@ -284,9 +304,7 @@ class Refiner:
         ranked = sorted(edits, key=lambda one: one.distance(style))
         better = [one for one in ranked if one.distance(style) < limit][:_PROBES]
         if better:
-            scores = log_probabilities(self._engine, image.memory, [one.tokens for one in better])
-            for one, row in zip(better, scores, strict=True):
-                one.log_probability = log_probability(row, one.tokens)
+            self._score(image, better)
         return better
 
     def _edits_of(self, image: _Image, count: int) -> list[_Candidate]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from im2latex.errors import ArtifactError, ParamsError
-from im2latex.inference.candidates import Evidence, has_bold
+from im2latex.inference.candidates import Evidence, has_bold, has_rare_style
 from im2latex.inference.confidence import (
     FILE_NAME,
     Coefficients,
@@ -44,11 +44,27 @@ def test_a_better_match_makes_up_for_a_lower_probability() -> None:
     assert Evidence(-1.0, 5, 0.1).score > Evidence(-3.0, 5, 0.1).score
 
 
-def test_bold_letters_must_be_clearly_more_probable() -> None:
-    assert has_bold(r"\mathbf { x } + y")
-    assert not has_bold("x + y")
+@pytest.mark.parametrize(
+    ("latex", "bold", "rare"),
+    [
+        ("x + y", False, False),
+        (r"\bfseries \itshape \colon", False, False),
+        (r"\mathbf { x } + y", True, True),
+        (r"\mbox{\boldmath$x$} _ { 1 }", True, True),
+        (r"\textbf{a}", True, True),
+        (r"\mathit { x }", False, True),
+        (r"\textcolor{red} { x }", False, True),
+        (r"\mathrm { x } \mathcal { L }", False, False),
+    ],
+)
+def test_bold_italic_and_colors_are_rare_styles(latex: str, bold: bool, rare: bool) -> None:
+    assert has_bold(latex) == bold
+    assert has_rare_style(latex) == rare
+
+
+def test_a_rare_style_must_be_clearly_more_probable() -> None:
     plain = Evidence(-1.0, 5, 0.1).score
-    assert Evidence(-0.5, 5, 0.1, is_bold=True).score < plain < Evidence(-0.5, 5, 0.01, is_bold=True).score
+    assert Evidence(-0.5, 5, 0.1, is_styled=True).score < plain < Evidence(-0.5, 5, 0.01, is_styled=True).score
 
 
 def test_the_released_checkpoint_has_a_model() -> None:

@@ -98,6 +98,14 @@ def test_a_simpler_spelling_that_looks_alike_is_preferred(monkeypatch: pytest.Mo
     assert [one.latex for one in refine(page("b b"), "b b")] == ["b b"]  # neither matches
 
 
+def test_the_plain_spelling_of_a_rare_style_is_a_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("im2latex.inference.refine.has_rare_style", lambda latex: "a" in latex)
+    monkeypatch.setattr("im2latex.inference.refine.simpler_spellings", lambda latex: [latex.replace("a", "b")])
+    found = refine(page("b b c"), "a a c", "b b e")  # not the best candidate, but the most probable one is in the style
+    assert found[0].latex == "b b c"
+    assert -40 < found[0].evidence.log_probability < 0
+
+
 def test_in_an_unknown_style_only_what_looks_alike_is_simpler(monkeypatch: pytest.MonkeyPatch) -> None:
     image = page("a b c", em=24)
     monkeypatch.setattr("im2latex.inference.refine.simpler_spellings", lambda latex: ["a b", "a b c"])
