@@ -1,8 +1,8 @@
-r"""Simpler spellings of a formula: commands that change only the font or color of their argument are taken off.
+r"""Simpler spellings of a formula: without commands that change only the font, color, size or place of something.
 
-A model writes `\boldsymbol { E }` or `\textcolor{red} { 2 }` where it is unsure of the weight or the color, and
-`\mbox{$\mu$}` or `\left ( a \right )` for what looks the same without. Whoever compares renderings can decide which of
-them the image shows.
+A model writes `\boldsymbol { E }` or `\textcolor{red} { 2 }` where it is unsure of the weight or the color, `\tfrac`
+for a fraction in a line of text, and `\mbox{$\mu$}`, `\left ( a \right )` or `x ^ { }` for what looks nearly the same
+without. Whoever compares renderings can decide which of them the image shows.
 """
 
 import re
@@ -19,6 +19,8 @@ _WRAPPERS = frozenset(
         *("operatorname", "mathop", "mathord", "MakeUppercase", "emph"),
     )
 )
+_UNSIZED = {r"\tfrac": r"\frac", r"\dfrac": r"\frac", r"\tbinom": r"\binom", r"\dbinom": r"\binom"}
+_UNPRINTED = frozenset([r"\phantom", r"\hspace", r"\vphantom", r"\hphantom"])
 _COLOR = re.compile(r"\\(?:text)?color\{[^{}]*\}")
 _BOX = re.compile(r"\\(?:mbox|text|textrm|hbox)\{(?:\\boldmath)?\$(.*)\$\}")
 _MAX_SIMPLER = 12
@@ -35,7 +37,7 @@ def simpler_spellings(latex: str) -> list[str]:
             simple = normalizer.normalize(" ".join(spelling))
         except LatexError:
             continue
-        if len(simple.split(" ")) < len(tokens) or _BOX.search(latex):  # a box is one token, whatever it holds
+        if len(simple.split(" ")) <= len(tokens) or _BOX.search(latex):  # a box is one token, whatever it holds
             found.append(simple)
     return list(dict.fromkeys(one for one in found if one != latex))
 
@@ -61,8 +63,24 @@ def _single_steps(tokens: Sequence[str]) -> Iterator[list[str]]:
             yield [*before, "{", box[1], "}", *after]
         elif _COLOR.fullmatch(token) or (token in _WRAPPERS and after[:1] == ["{"]):
             yield [*before, *after]
+        elif token in _UNSIZED:
+            yield [*before, _UNSIZED[token], *after]
+        elif token in "^_" and after[:2] == ["{", "}"]:
+            yield [*before, *after[2:]]
+        elif token in _UNPRINTED and after[:1] == ["{"]:
+            yield [*before, *after[_group_length(after) :]]
         elif token == r"\left":
             yield from _without_fence(tokens, place)
+
+
+def _group_length(tokens: Sequence[str]) -> int:
+    """Number of tokens of the group in braces at the beginning of the tokens."""
+    depth = 0
+    for place, token in enumerate(tokens):
+        depth += (token == "{") - (token == "}")
+        if depth == 0:
+            return place + 1
+    return len(tokens)
 
 
 def _without_fence(tokens: Sequence[str], place: int) -> Iterator[list[str]]:

@@ -14,6 +14,10 @@ from im2latex.decoding.simplification import simpler_spellings
         (r"\operatorname { \boldsymbol { \lambda } }", r"\lambda"),
         (r"\left ( a , b \right )", "( a , b )"),
         (r"x _ { \left [ \mathbf { i } \right ] }", "x _ { [ i ] }"),
+        (r"\tfrac { 1 } { 5 } x", r"\frac { 1 } { 5 } x"),
+        ("l _ { s } ^ { }", "l _ { s }"),
+        (r"v _ { j } ^ { \phantom { \frac { 1 } { 2 } } }", "v _ { j }"),
+        (r"\sum \hspace { -0.5pt } \sum", r"\sum \sum"),
     ],
 )
 def test_the_barest_spelling_comes_first(latex: str, simple: str) -> None:
