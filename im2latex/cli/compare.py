@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,7 +93,7 @@ def evaluate(
         Path, typer.Option("--data", metavar="FOLDER", help="folder of shards, such as data/bucket; any vocabulary")
     ],
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="predictions, as .parquet; all hypotheses are written beside it")
+        Path, typer.Option("-o", "--out", help="predictions, as .parquet or .csv; all hypotheses are written beside it")
     ],
     split: Annotated[Split, typer.Option("--split", help="split to evaluate")] = "test",
     beam: Annotated[
@@ -153,7 +154,9 @@ def runs(
     """
     from im2latex.reporting import runs as run_table
 
-    found = [run_table.read_folder(folder) for folder in folders or ()] or run_table.read_project(commits)
+    found = (
+        run_table.read_folders(folders, partial(typer.echo, err=True)) if folders else run_table.read_project(commits)
+    )
     if metric:
         found = run_table.sort_runs(found, metric[0])
     if as_json:

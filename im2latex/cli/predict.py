@@ -51,6 +51,7 @@ class _Search(TypedDict):
     beam: int | None
     grammar: bool
     effort: Effort
+    attention: bool
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class _Output:
     as_json: bool
     copy: bool
     quiet: bool
+    attention: Path | None = None
 
 
 def predict(
@@ -115,6 +117,14 @@ def predict(
             "compared with the image; best: always, with more candidates and repairs",
         ),
     ] = "normal",
+    attention: Annotated[
+        Path | None,
+        typer.Option(
+            "--attention",
+            metavar="FILE",
+            help="write where the model attends for each token of the one image: .png, a panel each; .gif, animated",
+        ),
+    ] = None,
     beam: Annotated[
         int | None,
         typer.Option(
@@ -137,6 +147,7 @@ def predict(
         im2latex predict formula.png
         im2latex predict --clipboard --copy
         im2latex predict --snip --copy --format display
+        im2latex predict formula.png --attention attention.gif
         im2latex predict scans/ paper.pdf#2 --json > formulas.jsonl
 
     """
@@ -144,8 +155,10 @@ def predict(
         raise UsageError(
             "predict: no input; name images, - for standard input, --clipboard, --watch-clipboard or --snip"
         )
-    if watch_clipboard and (images or clipboard or snip):
-        raise UsageError("predict: --watch-clipboard reads only the clipboard; run another command for other images")
+    if watch_clipboard and (images or clipboard or snip or attention):
+        raise UsageError(
+            "predict: --watch-clipboard reads only the clipboard, and writes no attention; run another command for that"
+        )
     if checkpoint is not None and not checkpoint.is_dir():
         raise ArtifactError(f"{checkpoint}: no such folder")
     if format == "mathml":
@@ -154,8 +167,18 @@ def predict(
 
     if copy:
         desktop.check_clipboard_writer()
-    output = _Output(format, candidates, as_json, copy, quiet)
-    search: _Search = {"candidates": candidates, "beam": beam, "grammar": grammar, "effort": effort}
+    if attention:
+        from im2latex.inference.attention_images import check_suffix
+
+        check_suffix(attention)
+    output = _Output(format, candidates, as_json, copy, quiet, attention)
+    search: _Search = {
+        "candidates": candidates,
+        "beam": beam,
+        "grammar": grammar,
+        "effort": effort,
+        "attention": attention is not None,
+    }
     predictor: Predictor | None = None
     if watch_clipboard:
         from im2latex.cli.image_sources import from_bytes
@@ -168,6 +191,8 @@ def predict(
             _print_all(predictor, search, [*from_bytes("clipboard", data, 1)], output)
         return
     sources = [*_sources(images or [], clipboard, snip, page)]
+    if attention and len(sources) > 1:
+        raise UsageError(f"predict: --attention {attention} is for one image; {len(sources)} were named")
     for source in sources:
         if source.error is not None:
             typer.echo(f"im2latex: {source.name}: {source.error.detail}", err=True)
@@ -222,6 +247,10 @@ def _print_all(predictor: Predictor | None, search: _Search, sources: Sequence[S
                 elif prediction.reason is not None:
                     warning = f"{_REASONS[prediction.reason]} (confidence {prediction.confidence:.2f})"
                     write(f"im2latex: {source.name}: {prediction.reason}: {warning}", sys.stderr)
+                if output.attention and error is None:
+                    from im2latex.inference.attention_images import save_attention
+
+                    save_attention(prediction, output.attention)
                 lines = [_formatted(one, output.format) for one in prediction.candidates[: output.count]]
                 copied += lines[:1]
                 if output.as_json:

@@ -24,7 +24,7 @@ from im2latex.decoding.greedy import Hypothesis
 from im2latex.decoding.rerank import RenderMatch, RenderReranker, best_match
 from im2latex.engines.torch_engine import TorchEngine, choose_device
 from im2latex.images.arrays import PAPER
-from im2latex.io.parquet import write_table
+from im2latex.io.parquet import check_table_suffix, write_by_suffix
 from im2latex.metrics.baselines import IMAGE, SEARCH_ALONE
 from im2latex.metrics.score_predictions import score_predictions
 from im2latex.metrics.summary import EvaluateParams, summarize
@@ -188,14 +188,15 @@ def evaluate_split(
 ) -> dict[str, Any]:
     """Write the predictions on a split to `out` and return their scores; image scores need a `renderer`.
 
-    With a beam, the hypotheses are written to `<out without suffix>.hypotheses.parquet`. The scores are those of
-    `metrics.summary` over the split; with reranking, those of the search's own choices are nested under
-    `search_alone`.
+    `out` ends in .parquet or .csv. With a beam, the hypotheses are written beside it, to `<stem>.hypotheses<suffix>`.
+    The scores are those of `metrics.summary` over the split; with reranking, those of the search's own choices are
+    nested under `search_alone`.
     """
+    check_table_suffix(out)
     found = predict_split(checkpoint, shards, split, params, reranker)
-    write_table(found.predictions, out)
+    write_by_suffix(found.predictions, out)
     if params.beam > 1:
-        write_table(found.hypotheses, out.with_suffix(".hypotheses.parquet"))
+        write_by_suffix(found.hypotheses, out.with_suffix(f".hypotheses{out.suffix}"))
     scores = score_predictions(found.predictions, renderer, progress=True)
     chosen, alone = (scores.filter(pc.equal(scores["input"], name)) for name in (IMAGE, SEARCH_ALONE))
     nested = {SEARCH_ALONE: summarize(alone, EvaluateParams())} if alone.num_rows else {}

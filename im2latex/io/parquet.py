@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv
 
-from im2latex.errors import ArtifactError
+from im2latex.errors import ArtifactError, UsageError
 
 PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, MemoryError)
 """What pyarrow raises for a damaged Parquet file; `UnicodeDecodeError` is a `ValueError`."""
@@ -33,6 +34,22 @@ def write_table(table: pa.Table, path: Path) -> None:
         version="2.6",
         data_page_version="1.0",
     )
+
+
+def write_by_suffix(table: pa.Table, path: Path) -> None:
+    """Write a table without nested columns as CSV (.csv) or Parquet (.parquet), as the suffix says."""
+    check_table_suffix(path)
+    if path.suffix.lower() == ".csv":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        csv.write_csv(table, path)
+    else:
+        write_table(table, path)
+
+
+def check_table_suffix(path: Path) -> None:
+    """Raise `UsageError` for a file that is neither CSV nor Parquet."""
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise UsageError(f"{path}: tables are written as .parquet or .csv; name a file that ends so")
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:

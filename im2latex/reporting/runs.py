@@ -62,8 +62,23 @@ def read_folder(folder: Path) -> RunSummary:
     """The run in a folder; raises `InputError` where there is none."""
     run = read_run(str(folder), FolderFiles(folder).text)
     if run is None:
-        raise InputError(f"{folder}: has no run: neither metrics.json nor a checkpoint.json with its log.jsonl")
+        raise InputError(f"{folder}: has no run: neither metrics.json nor checkpoint.json")
     return run
+
+
+def read_folders(folders: Sequence[Path], warn: Callable[[str], object]) -> list[RunSummary]:
+    """The runs in folders; one without a run is warned of, or raises `InputError` where none has one."""
+    found, faults = list[RunSummary](), list[InputError]()
+    for folder in folders:
+        try:
+            found.append(read_folder(folder))
+        except InputError as error:
+            faults.append(error)
+    if not found:
+        raise faults[0]
+    for fault in faults:
+        warn(f"im2latex: {fault}")
+    return found
 
 
 def read_project(commits: int) -> list[RunSummary]:
@@ -92,7 +107,7 @@ def _read_revision(row: Mapping[str, Any]) -> RunSummary | None:
 
 
 def read_run(name: str, read: ReadText) -> RunSummary | None:
-    """Read a run from the files that exist; None where it has no scores and never had.
+    """Read a run from the files that exist; None where it has neither a checkpoint nor scores, and never had.
 
     Scores of stages that have not run since their inputs changed are those of another model, and are left out.
     """
@@ -107,7 +122,7 @@ def read_run(name: str, read: ReadText) -> RunSummary | None:
     elif metrics is not None and not_evaluated:
         metrics = {} if "train" in stale else _json(read, "reports/train/metrics.json") or {}
     scores = {key: value for key, value in (metrics or {}).items() if key in METRICS or key.startswith(VALIDATION)}
-    if not scores and not not_evaluated:
+    if not scores and not not_evaluated and _json(read, "checkpoint.json") is None:
         return None
     manifests = {stage: {} if stage in stale else _manifest(read, stage) for stage in RESOLVED_STAGES}
     counts = checkpoint.get("counts") or manifests["train"].get("counts", {})

@@ -265,6 +265,14 @@ def test_runs_side_by_side(command: Command, tmp_path: Path) -> None:
     assert (code, [line.split()[-1] for line in out.splitlines()]) == (0, ["train.seed", "1", "2"])
     code, _, error = command("runs", str(tmp_path))
     assert (code, error.count("\n")) == (1, 1)
+    (tmp_path / "unscored").mkdir()
+    (tmp_path / "unscored" / "checkpoint.json").write_text('{"counts": {"samples": 9}}')
+    code, out, error = command("runs", *(str(tmp_path / name) for name in ("a", "unscored", "none")), "--json")
+    assert code == 0
+    assert [(run["samples"], run["scores"]) for run in json.loads(out)] == [(None, {"bleu": 0.1}), (9, {})]
+    assert error.splitlines() == [
+        f"im2latex: {tmp_path / 'none'}: has no run: neither metrics.json nor checkpoint.json"
+    ]
 
 
 def test_a_checkpoint_is_fetched_by_its_run(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

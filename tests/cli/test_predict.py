@@ -145,3 +145,32 @@ def test_the_clipboard_and_the_screen(command: Command, folder: Path, monkeypatc
     expected = command("predict", "--checkpoint", "model", "a.png")[1]
     assert command("predict", "--checkpoint", "model", "--clipboard", "--snip")[1] == 2 * expected
     assert command("predict", "--checkpoint", "model", "--watch-clipboard")[1] == 3 * expected
+
+
+def test_attention_of_any_image_is_a_sheet_or_an_animation(command: Command, folder: Path) -> None:
+    for name in ("out.png", "out.gif"):
+        code, out, _ = command("predict", "--checkpoint", "model", "a.png", "--json", "--attention", name)
+        assert code == 0
+    tokens = json.loads(out)["tokens"]
+    with Image.open("out.gif") as animation, Image.open("out.png") as sheet:
+        width, height = animation.size
+        assert getattr(animation, "n_frames", 1) == len(tokens)
+        columns, rows = sheet.width // width, sheet.height // height
+        assert columns * rows >= len(tokens) > columns * (rows - 1)
+        panel = np.asarray(sheet.convert("RGB"))[22:height, :width].astype(int)
+    assert (panel.max(axis=2) - panel.min(axis=2)).max() > 50, "attention has a colour"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["a.png", "--attention", "out.txt"], "out.txt: attention is written as .png or .gif"),
+        (["a.png", "b.png", "--attention", "out.png"], "--attention out.png is for one image; 2 were named"),
+    ],
+)
+def test_attention_is_of_one_image_in_one_of_two_formats(
+    command: Command, folder: Path, arguments: list[str], sentence: str
+) -> None:
+    code, _, err = command("predict", "--checkpoint", "model", *arguments)
+    assert code == 2
+    assert sentence in err

@@ -1,15 +1,17 @@
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
 from im2latex.config import check, project_section
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.decoding.rerank import RenderReranker
-from im2latex.errors import ParamsError
+from im2latex.errors import ParamsError, UsageError
 from im2latex.images.arrays import ImageParams, crop
 from im2latex.inference.predict_split import PredictParams, evaluate_split, predict_samples, predict_split
 from im2latex.io.parquet import read_table
@@ -144,3 +146,17 @@ def test_blank_images_of_one_shape_have_the_same_prediction(untrained: Path, sha
     assert {row["input"] for row in rows} == {"blank"}
     assert len({row["hypothesis"] for row in rows}) <= 2
     assert len(rows) == 10
+
+
+def test_predictions_are_written_as_the_suffix_says(trained: Path, shards: Path, tmp_path: Path) -> None:  # noqa: F811
+    params, reranker = check(BEAM, PredictParams, "test"), RenderReranker(FakeRenderer(), AS_DRAWN)
+    for name in ("found.csv", "found.parquet"):
+        evaluate_split(trained, shards, "val", tmp_path / name, params, reranker, None)
+    for stem in ("found", "found.hypotheses"):
+        table = pq.read_table(tmp_path / f"{stem}.parquet")
+        with (tmp_path / f"{stem}.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["hypothesis"] for row in rows] == table["hypothesis"].to_pylist()
+        assert list(rows[0]) == table.column_names
+    with pytest.raises(UsageError, match="found.txt: tables are written as .parquet or .csv"):
+        evaluate_split(trained, shards, "val", tmp_path / "found.txt", params, reranker, None)

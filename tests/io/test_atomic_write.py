@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -46,3 +47,17 @@ def test_a_full_disk_is_reported_as_such(
         atomic_write(path, fill)
     assert kind is not OSError or is_full(caught.value)  # type: ignore[arg-type]
     assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"before"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_a_new_file_has_the_mode_of_any_new_file(tmp_path: Path, umask: int, mode: int) -> None:
+    def write(path: Path) -> None:
+        path.touch(0o600)  # as safetensors does
+
+    earlier = os.umask(umask)
+    try:
+        atomic_write(tmp_path / "weights", write)
+        assert (tmp_path / "weights").stat().st_mode & 0o777 == mode
+        assert os.umask(umask) == umask, "the mask is left as it was"
+    finally:
+        os.umask(earlier)
