@@ -150,6 +150,70 @@ def without_spacing(tokens: Sequence[str]) -> list[str]:
     return kept
 
 
+_STYLES = frozenset(("\\displaystyle", "\\textstyle", "\\scriptstyle", "\\scriptscriptstyle"))
+_STRUCTURE = frozenset(("^", "_", "&", "\\\\", "\\right", *_SIZED, *COMMANDS))
+
+
+def _is_font(token: str) -> bool:
+    return token in _FONTS or token in _STYLES
+
+
+def _is_structure(token: str) -> bool:
+    in_table = token in _STRUCTURE or token.startswith((_BEGIN, "\\end{"))
+    return in_table and not _is_font(token) and not _is_spacing((token,))
+
+
+_ERROR_CLASSES: Mapping[str, Callable[[str], bool]] = MappingProxyType(
+    {
+        "spacing": lambda token: _is_spacing((token,)),
+        "font": _is_font,
+        "structure": _is_structure,
+        "symbol": lambda token: token not in ("{", "}") and not _is_font(token) and not _is_structure(token),
+    }
+)
+ERROR_CLASSES = tuple(_ERROR_CLASSES)
+
+
+def error_classes(reference: str, hypothesis: str) -> frozenset[str]:
+    r"""The classes of tokens in which a prediction differs: spacing, font, structure, symbol.
+
+    A class differs where the tokens of that class, in their order, do. Structure are scripts, fractions, roots,
+    accents, delimiters with a size, environments, and what else has arguments; where only braces or the order of
+    classes differ, it is structure, too.
+    """
+    ref, hyp = reference.split(), hypothesis.split()
+    if ref == hyp:
+        return frozenset()
+    ref_ink, hyp_ink = without_spacing(ref), without_spacing(hyp)
+    if ref_ink == hyp_ink:
+        return frozenset(("spacing",))
+
+    def differ(name: str) -> bool:
+        sides = (ref, hyp) if name == "spacing" else (ref_ink, hyp_ink)
+        of_reference, of_hypothesis = ([token for token in side if _ERROR_CLASSES[name](token)] for side in sides)
+        return of_reference != of_hypothesis
+
+    return frozenset(filter(differ, ERROR_CLASSES)) or frozenset(("structure",))
+
+
+def class_costs(pairs: Sequence[tuple[str, str]], same_image: Sequence[bool]) -> dict[str, dict[str, float]]:
+    """Per class of error: predictions `n` that have it, `alone` those with no other, and its `cost`.
+
+    The cost is the share of all predictions whose image is wrong by this class alone: `image_exact` would be so much
+    higher without it. Empty predictions are left out.
+    """
+    found = [error_classes(*pair) if pair[1].split() else frozenset() for pair in pairs]
+    wrong = [(classes, not same) for classes, same in zip(found, same_image, strict=True)]
+    return {
+        name: {
+            "n": sum(name in classes for classes, _ in wrong),
+            "alone": sum(classes == {name} for classes, _ in wrong),
+            "cost": round(sum(classes == {name} and is_wrong for classes, is_wrong in wrong) / max(1, len(pairs)), 6),
+        }
+        for name in ERROR_CLASSES
+    }
+
+
 def confusions(pairs: Sequence[tuple[str, str]], top_k: int) -> dict[str, Any]:
     """Token edits of (reference, prediction) pairs by kind, and the `top_k` most frequent of each with their number.
 

@@ -35,7 +35,15 @@ from im2latex.config import Params
 from im2latex.errors import InputError
 from im2latex.metrics.baselines import BASELINES, BLANK, IMAGE, SEARCH_ALONE
 from im2latex.metrics.bootstrap import Columns, bootstrap_intervals, sum_columns
-from im2latex.metrics.breakdown import ERROR_KINDS, FEATURES, confusions, error_kind, features, length_classes
+from im2latex.metrics.breakdown import (
+    ERROR_KINDS,
+    FEATURES,
+    class_costs,
+    confusions,
+    error_kind,
+    features,
+    length_classes,
+)
 from im2latex.metrics.registry import METRICS
 from im2latex.metrics.score_predictions import metric_columns
 from im2latex.types import Tokenizer
@@ -160,7 +168,7 @@ class _ScoredRows:
         return {"tokenizer": self._tokenizer} | self.block(mask) | failures | {"errors": self._errors(mask)} | blocks
 
     def _errors(self, mask: RowMask) -> dict[str, Any]:
-        """The number of predictions of each kind, and the confused tokens."""
+        """The number of predictions of each kind, the cost of each class of error, and the confused tokens."""
         rows = [int(row) for row in np.flatnonzero(mask)]
         pairs = [(self._references[row], self._hypotheses[row]) for row in rows]
         same = self._columns.get("image_exact", np.zeros(len(mask)))
@@ -169,7 +177,8 @@ class _ScoredRows:
             error_kind(*pair, same[row] == 1, renders[row] == 0) for pair, row in zip(pairs, rows, strict=True)
         )
         counts = {name: kinds[name] for name in ERROR_KINDS if kinds[name]}
-        return {"kinds": counts} | confusions(pairs, self._params.top_k)
+        costs = class_costs(pairs, [same[row] == 1 for row in rows])
+        return {"kinds": counts, "classes": costs} | confusions(pairs, self._params.top_k)
 
     def _features(self, mask: RowMask) -> dict[str, RowMask]:
         found = [features(text) if chosen else () for text, chosen in zip(self._references, mask, strict=True)]

@@ -37,8 +37,21 @@ class ErrorCount:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorClass:
+    """Predictions that differ in one class of tokens, those that differ in no other, and what that costs.
+
+    `cost` is the share of all predictions whose image is wrong by this class alone.
+    """
+
+    label: str
+    samples: int
+    alone: int
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorSummary:
-    """Kinds of predictions, and the most frequent token edits with their number.
+    """Kinds of predictions, classes of errors, and the most frequent token edits with their number.
 
     `replaced` holds (token of the reference, predicted token, count), the others (token, count). `edits` are all
     edits by kind, `of_spacing` the number of edits of spacing among them.
@@ -50,6 +63,7 @@ class ErrorSummary:
     replaced: tuple[tuple[str, str, int], ...]
     missing: tuple[tuple[str, int], ...]
     extra: tuple[tuple[str, int], ...]
+    classes: tuple[ErrorClass, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from im2latex.metrics.registry import METRICS
 from im2latex.reporting.report_data import (
     AuditSummary,
     Breakdown,
+    ErrorClass,
     ErrorCount,
     ErrorSummary,
     LengthChart,
@@ -68,6 +69,16 @@ ERROR_LABELS: Mapping[str, tuple[str, bool]] = MappingProxyType(
     }
 )
 """Labels of the kinds of predictions of `metrics.breakdown`, and whether the prediction is correct."""
+
+ERROR_CLASS_LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "spacing": "Spacing",
+        "font": "Fonts and styles",
+        "structure": "Structure: scripts, fractions, delimiters, environments",
+        "symbol": "Symbols and letters",
+    }
+)
+"""Labels of the classes of errors of `metrics.breakdown`."""
 
 SHOWN = 12
 """Confused tokens of each kind that are shown; evaluation.json may list more."""
@@ -149,7 +160,7 @@ def _subset(label: str, block: Mapping[str, Any], metric: str) -> SubsetScore:
 def error_summary(scores: Mapping[str, Any]) -> ErrorSummary:
     """Kinds of predictions in the order of `ERROR_LABELS`, and the most frequent token edits."""
     found = scores["errors"]
-    edits = dict(found["edits"])
+    edits, costs = dict(found["edits"]), found.get("classes", {})
     kinds = [(found["kinds"].get(name), *words) for name, words in ERROR_LABELS.items()]
     return ErrorSummary(
         kinds=tuple(ErrorCount(label, samples, correct) for samples, label, correct in kinds if samples),
@@ -158,6 +169,11 @@ def error_summary(scores: Mapping[str, Any]) -> ErrorSummary:
         replaced=tuple((pair[0], pair[1], pair[2]) for pair in found["replaced"][:SHOWN]),
         missing=tuple((token, count) for token, count in found["missing"][:SHOWN]),
         extra=tuple((token, count) for token, count in found["extra"][:SHOWN]),
+        classes=tuple(
+            ErrorClass(label, int(costs[name]["n"]), int(costs[name]["alone"]), costs[name]["cost"])
+            for name, label in ERROR_CLASS_LABELS.items()
+            if name in costs
+        ),
     )
 
 
@@ -197,7 +213,7 @@ def _part(part: SubsetScore) -> list[str]:
 
 
 def errors_table(errors: ErrorSummary, samples: int) -> str:
-    """Kinds of predictions, then the most frequent token edits."""
+    """Kinds of predictions, the cost of each class of error, then the most frequent token edits."""
     kinds = [[one.label, f"{one.samples:,}", f"{100 * one.samples / max(1, samples):.1f} %"] for one in errors.kinds]
     columns: list[list[tuple[str, ...]]] = [
         [(_code(printed), _code(predicted), f"{count:,}") for printed, predicted, count in errors.replaced],
@@ -210,7 +226,11 @@ def errors_table(errors: ErrorSummary, samples: int) -> str:
         for row in zip_longest(*columns)
     ]
     head = ["Reference", "Predicted", "Times", "Missing", "Times", "Extra", "Times"]
-    return markdown_table(["Predictions", "n", "Share"], kinds) + "\n" + markdown_table(head, rows, words={0, 1, 3, 5})
+    classes = [[one.label, f"{one.samples:,}", f"{one.alone:,}", f"{one.cost:.3f}"] for one in errors.classes]
+    tables = [markdown_table(["Predictions", "n", "Share"], kinds)]
+    if classes:
+        tables.append(markdown_table(["Differs in", "n", "In nothing else", "Cost in `image_exact`"], classes))
+    return "\n".join([*tables, markdown_table(head, rows, words={0, 1, 3, 5})])
 
 
 def coverage_table(vocabulary: VocabularyCoverage) -> str:

@@ -9,9 +9,12 @@ from rapidfuzz.distance import Levenshtein
 
 from im2latex.metrics.breakdown import (
     DEEPEST,
+    ERROR_CLASSES,
     ERROR_KINDS,
     FEATURES,
+    class_costs,
     confusions,
+    error_classes,
     error_kind,
     features,
     fraction_depth,
@@ -92,6 +95,38 @@ def test_kinds(reference: str, hypothesis: str, same: bool, lost: bool, expected
 def test_a_space_without_its_length_is_only_itself() -> None:
     assert without_spacing([r"\hspace"]) == []
     assert without_spacing([r"a", r"\kern", r"b", r"c", r"d", r"e", r"}"]) == ["a", "b", "c", "d", "e", "}"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "expected"),
+    [
+        ("a b", "a b", set()),
+        (r"a \, b", "a b", {"spacing"}),
+        (r"a \hspace { 1cm } b", r"a \hspace { 2cm } b", {"spacing"}),
+        (r"\mathbf { x }", "x", {"font"}),
+        (r"\displaystyle x", "x", {"font"}),
+        ("x ^ 2", "x _ 2", {"structure"}),
+        ("x ^ { a b }", "x ^ { a } b", {"structure"}),
+        (r"\frac { a } { b }", "a b", {"structure"}),
+        (r"\left ( a \right )", "( a )", {"structure"}),
+        (r"\begin{matrix} a \end{matrix}", r"\begin{pmatrix} a \end{pmatrix}", {"structure"}),
+        ("a", "b", {"symbol"}),
+        (r"\text{if} a", r"\text{of} a", {"symbol"}),
+        (r"\mathbf { x } ^ 2 \, y", r"\mathrm { x } _ 3 y", {"spacing", "font", "structure", "symbol"}),
+    ],
+)
+def test_classes_of_errors(reference: str, hypothesis: str, expected: set[str]) -> None:
+    assert error_classes(reference, hypothesis) == expected
+    assert error_classes(hypothesis, reference) == expected
+
+
+def test_the_cost_of_a_class_is_what_it_alone_makes_wrong() -> None:
+    pairs = [("a", "b"), (r"a \,", "a"), (r"b \,", "b"), (r"c \,", "d"), ("e", "e"), ("f", "")]
+    found = class_costs(pairs, [False, True, False, False, True, False])
+    assert found["spacing"] == {"n": 3, "alone": 2, "cost": round(1 / 6, 6)}
+    assert found["symbol"] == {"n": 2, "alone": 1, "cost": round(1 / 6, 6)}
+    assert found["font"] == {"n": 0, "alone": 0, "cost": 0}
+    assert list(found) == list(ERROR_CLASSES)
 
 
 def test_confusions_are_counted_and_listed_by_number_then_by_name() -> None:

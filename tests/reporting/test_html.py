@@ -16,6 +16,7 @@ from im2latex.reporting.report_data import (
     AuditSummary,
     Breakdown,
     CurveLine,
+    ErrorClass,
     ErrorCount,
     ErrorSummary,
     Example,
@@ -76,6 +77,7 @@ CONTENT = ReportContent(
         replaced=((r"\dfrac", r"\frac", 77),),
         missing=(("<", 66),),
         extra=(),
+        classes=(ErrorClass("Fonts", 4321, 99, 0.0767),),
     ),
     robustness=(RobustnessCondition("jpeg_40", 500, 0.31, 0.62, 0.775),),
     vocabulary=VocabularyCoverage(217, (SplitCoverage("test", 400, 2, 9000, 3),), ((5, 12),), ((r"\neg", 3),)),
@@ -152,14 +154,14 @@ def test_everything_in_the_content_is_shown_and_escaped() -> None:
     ]
     shown += ["all 150 tokens", '<a href="#scores">', '<h2 id="scores">', "no ink costs 8% of the records of render"]
     shown += ["Image quality", 'data-label="Blank image"', "Correct against confidence"]
-    shown += ["217 entries", "0.50 %", "0.03 %", "5 times <b>12</b>", r"<code>\neg</code> <b>3</b>"]
+    shown += ["7.7 %", "217 entries", "0.50 %", "0.03 %", "5 times <b>12</b>", r"<code>\neg</code> <b>3</b>"]
     shown += [
         "efefefefefef",
         "--n: 2",
         "Token 2, \\beta: 80 % from the left",
     ]
     assert [words for words in shown if words not in text] == []
-    assert text.count("<table>\n      <caption>") == 2, "no table of extra tokens"
+    assert text.count("<table>\n      <caption>") == 3, "no table of extra tokens"
 
 
 def test_sections_without_content_are_left_out() -> None:

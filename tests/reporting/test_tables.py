@@ -149,6 +149,7 @@ def test_kinds_that_did_not_happen_are_left_out_and_long_lists_cut() -> None:
         {
             "errors": {
                 "kinds": {"several_tokens": 3, "exact": 4},
+                "classes": {"font": {"n": 3, "alone": 2, "cost": 0.25}},
                 "edits": {"replaced": 30, "missing": 1, "extra": 0, "of_spacing": 2},
                 "replaced": [["a", "b", 2]] * (SHOWN + 5),
                 "missing": [["c", 1]],
@@ -162,5 +163,7 @@ def test_kinds_that_did_not_happen_are_left_out_and_long_lists_cut() -> None:
     ]
     assert found.edits == (("replaced", 30), ("missing", 1), ("extra", 0))
     assert found.of_spacing == 2
+    assert [(one.samples, one.alone, one.cost) for one in found.classes] == [(3, 2, 0.25)]
+    assert "| Fonts and styles | 3 | 2 | 0.250 |" in errors_table(found, 7)
     assert len(found.replaced) == SHOWN
     assert (found.missing, found.extra) == ((("c", 1),), ())
