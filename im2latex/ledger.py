@@ -6,12 +6,37 @@ writes  reports/ledger/<stage>.json       the counts
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 
 from im2latex.io.parquet import write_table
 from im2latex.schemas import REJECTS
+
+LARGE_SHARE = 0.05
+"""A larger share of the records of a stage, dropped for one reason, gets a hint."""
+
+REMEDIES: Mapping[str, str] = MappingProxyType(
+    {
+        "unknown_token": "a token is in the vocabulary if it occurs `tokenize.vocabulary.min_frequency` times in the "
+        "training split: lower it, name tokens in `tokenize.vocabulary.include`, or set `filter.unknown_tokens: keep`",
+        "too_long": "raise `filter.max_tokens`, or `normalize.normalizer.max_characters` in the stage normalize",
+        "too_wide": "raise `filter.max_width_px`, or `render.renderer.max_width_px` in the stage render",
+        "too_tall": "raise `filter.max_height_px`, or `render.renderer.max_height_px` in the stage render",
+        "aspect": "raise `filter.max_aspect`",
+        "duplicate": "the corpus repeats formulas; `filter.duplicates: keep` keeps them in their split",
+        "leakage": "the corpus has the same formula in several splits; `filter.leakage` says which side loses it",
+        "expression": "look at `filter.expression`",
+        "not_allowed": "define the commands of your packages in `normalize.normalizer.commands` or custom/macros.tex",
+        "undefined_macro": "load the package in `render.renderer.template.packages`, or define the command in "
+        "`render.renderer.template.extra_preamble`",
+        "timeout": "raise `render.renderer.timeout_seconds`",
+        "memory": "raise `render.renderer.memory_mb`",
+    }
+)
+"""What helps, by the reason of the ledger."""
 
 
 class Ledger:
@@ -61,3 +86,17 @@ class Ledger:
         return f"{self.stage}: {self.seen:,}{unit and f' {unit}'} seen, {self.kept:,} kept, {dropped:,} dropped" + (
             f" ({reasons}{more})" if dropped else ""
         )
+
+    def hints(self) -> tuple[str, ...]:
+        """What helps against the reasons for which this stage drops most."""
+        return hints(self.stage, self.seen, self.dropped.most_common())
+
+
+def hints(stage: str, seen: int, reasons: Iterable[tuple[str, int]]) -> tuple[str, ...]:
+    """A sentence for every reason that costs a stage a large share of the records that it saw."""
+    return tuple(
+        f"{reason.replace('_', ' ')} costs {count / seen:.0%} of the records of {stage}: "
+        + REMEDIES.get(reason, f"data/{stage}/rejects.parquet has each with its detail")
+        for reason, count in reasons
+        if count > LARGE_SHARE * seen
+    )

@@ -89,6 +89,8 @@ class Stage(Generic[P]):
         seconds = time.monotonic() - started
         _note_run(self.name, seconds)
         print(f"{ledger.summary_line(self.unit)} in {seconds:.1f} s")  # noqa: T201
+        for hint in ledger.hints():
+            print(f"{self.name}: {hint}")  # noqa: T201
 
     def help(self) -> str:
         """Usage, options, and the keys of the section in params.yaml: type, default, description."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from im2latex.io.parquet import read_table
-from im2latex.ledger import Ledger
+from im2latex.ledger import Ledger, hints
 
 
 def test_writes_counts_and_rejects(tmp_path: Path) -> None:
@@ -41,3 +41,15 @@ def test_refuses_to_lose_a_record(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="filter: 1 of 2 records are neither kept nor dropped"):
         ledger.write(tmp_path / "rejects.parquet", tmp_path / "ledger.json")
     assert not (tmp_path / "ledger.json").exists()
+
+
+def test_a_reason_that_costs_much_has_a_remedy() -> None:
+    (hint,) = hints("filter", 400, [("unknown_token", 73), ("too_wide", 20)])  # 20 of 400 are no more than 5 %
+    assert hint.startswith("unknown token costs 18% of the records of filter: ")
+    assert "`tokenize.vocabulary.min_frequency`" in hint
+    assert "rejects.parquet" in hints("normalize", 10, [("strange", 1)])[0]
+    assert hints("normalize", 0, []) == ()
+    ledger = Ledger("filter")
+    ledger.add_seen(10)
+    ledger.drop("a", None, "too_wide")
+    assert "`filter.max_width_px`" in ledger.hints()[0]

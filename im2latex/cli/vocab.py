@@ -45,7 +45,12 @@ def build(
     formulas: FormulaSource,
     out: Annotated[Path, typer.Option("-o", "--out", help="vocabulary.json")],
     type_: Type = "word_level",
-    min_frequency: Annotated[int, typer.Option(min=1, help="least occurrences in the training split")] = 2,
+    min_frequency: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="least occurrences in the training split; default: 1 for fewer than 1,000 formulas, else 2"
+        ),
+    ] = None,
     max_size: Annotated[
         int, typer.Option(min=8, help="largest number of entries, <pad>, <bos>, <eos> and <unk> included")
     ] = 2000,
@@ -74,7 +79,7 @@ def build(
 
     values = {
         "type": type_,
-        "min_frequency": min_frequency,
+        "min_frequency": min_frequency or "auto",
         "max_size": max_size,
         "symbol_fallback": symbol_fallback,
         "token_merges": _pairs(merges or ()),

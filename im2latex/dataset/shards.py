@@ -57,8 +57,8 @@ def missing_split_remedy(split: str) -> str:
     """What to do about a split that no sample reached."""
     share = f"a larger normalize.split.{split}, or " if split in ("val", "test") else ""
     return (
-        "reports/ledger says which stage dropped the samples; set filter.unknown_tokens=keep or "
-        f"tokenize.vocabulary.min_frequency=1 for few formulas, {share}the column `split`, and run `dvc repro bucket`"
+        "reports/ledger says which stage dropped the samples; set filter.unknown_tokens=keep "
+        f"for few formulas, {share}the column `split`, and run `dvc repro bucket`"
     )
 
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -25,6 +25,8 @@ from im2latex.latex.spelling import is_first, is_last, join, joined, spell
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 SPECIALS = (PAD, BOS, EOS, UNK)
+_SMALL_CORPUS = 1000
+"""With fewer formulas, `min_frequency: auto` gives every token an id: a rare token would cost a large share of them."""
 
 
 class VocabularyParams(Params):
@@ -33,7 +35,10 @@ class VocabularyParams(Params):
     type: Literal["word_level", "bpe"] = Field(
         default="word_level", description="word_level: one id per token; bpe: also ids for frequent token sequences"
     )
-    min_frequency: int = Field(default=2, ge=1, description="least occurrences in the training split")
+    min_frequency: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        default="auto",
+        description="least occurrences in the training split; auto: 1 for fewer than 1,000 formulas, else 2",
+    )
     max_size: int = Field(
         default=2000, ge=8, le=MAX_IDS, description="largest number of entries, <pad>, <bos>, <eos> and <unk> included"
     )
@@ -115,21 +120,22 @@ class Vocabulary:
             counts.update(tokens)
         decided = {*fixed, *params.exclude, *SPECIALS}
         ranked = sorted(counts.keys() - decided, key=lambda token: (-counts[token], token))
-        frequent = [token for token in ranked if counts[token] >= params.min_frequency]
+        least = params.min_frequency if params.min_frequency != "auto" else 1 if len(rows) < _SMALL_CORPUS else 2
+        frequent = [token for token in ranked if counts[token] >= least]
         if len(fixed) > params.max_size:
             raise ParamsError(f"max_size = {params.max_size}: {len(fixed)} tokens are kept in any case; raise it")
         fitted = cls([*fixed, *frequent[: params.max_size - len(fixed)]], merges=merges)
         if params.type == "bpe":
-            fitted = fitted._with_subwords(rows, params)
+            fitted = fitted._with_subwords(rows, params, least)
         if fitted.subwords:
             counts = Counter(entry for tokens in rows for entry in fitted._segmenter.segment(tokens))
         fitted.counts = {token: counts[token] for token in fitted.tokens if token not in SPECIALS}
         return fitted
 
-    def _with_subwords(self, rows: Sequence[Sequence[str]], params: VocabularyParams) -> "Vocabulary":
+    def _with_subwords(self, rows: Sequence[Sequence[str]], params: VocabularyParams, least: int) -> "Vocabulary":
         """Append the subwords that BPE learns from `rows`."""
         free = params.max_size - len(self)
-        learned = train_bpe(map(self._look_up, rows), self.unk, free, params.min_frequency)
+        learned = train_bpe(map(self._look_up, rows), self.unk, free, least)
         texts = [" ".join(self.tokens[index] for index in ids) for ids in learned]
         new = [text for text in dict.fromkeys(texts) if text not in self._ids and text not in params.exclude]
         return Vocabulary([*self.tokens, *new], merges=self.merges)

@@ -83,13 +83,50 @@ class DecoderState:
 def greedy(
     engine: Engine, images: NDArray[np.uint8], max_tokens: int, constraint: Constraint | None = None
 ) -> list[Hypothesis]:
-    """Choose the best token at each step; one hypothesis of at most `max_tokens` per image (B, H, W)."""
-    state = DecoderState(engine, engine.encode(images), len(images), max_tokens, constraint)
-    rows = np.arange(len(images))
-    last = np.full(len(images), Vocabulary.bos)
-    tokens = np.full((len(images), max_tokens + 1), Vocabulary.eos)
-    total = np.zeros(len(images), np.float32)
-    active = np.ones(len(images), np.bool_)
+    """Choose the best token at each step; one hypothesis of at most `max_tokens` per image (B, H, W).
+
+    Where the engine has a draft of its decoder, that one writes each formula, and one pass of the decoder over the
+    whole formula verifies it (speculative decoding; Leviathan et al. 2023, arXiv 2211.17192): the result is the
+    decoder's own.
+    """
+    if engine.draft is None:
+        return _greedy(engine, engine.encode(images), len(images), max_tokens, constraint)
+    found = []
+    for image in images:
+        memory = engine.encode(image[None])
+        verified = _drafted(engine, engine.draft, memory, max_tokens, constraint)
+        found += _greedy(engine, memory, 1, max_tokens, constraint) if verified is None else [verified]
+    return found
+
+
+def _drafted(
+    engine: Engine, draft: Engine, memory: Memory, max_tokens: int, constraint: Constraint | None
+) -> Hypothesis | None:
+    """The formula of one encoded image, None where the draft writes another than the decoder, or does not end."""
+    state = DecoderState(draft, memory, 1, max_tokens, constraint)
+    tokens, excluded = [Vocabulary.bos], []
+    while tokens[-1] != Vocabulary.eos:
+        if len(tokens) > max_tokens + 1:
+            return None
+        scores = state.log_probabilities(np.array(tokens[-1:]))[0]
+        excluded.append(np.isneginf(scores))
+        tokens.append(int(scores.argmax()))
+    scores = engine.score(memory, np.array([tokens[:-1]]))[0]
+    scores[np.array(excluded)] = -np.inf
+    if not np.array_equal(scores.argmax(axis=1), tokens[1:]):
+        return None
+    return Hypothesis(tokens[1:-1], float(scores.max(axis=1).sum()), True)
+
+
+def _greedy(
+    engine: Engine, memory: Memory, images: int, max_tokens: int, constraint: Constraint | None
+) -> list[Hypothesis]:
+    state = DecoderState(engine, memory, images, max_tokens, constraint)
+    rows = np.arange(images)
+    last = np.full(images, Vocabulary.bos)
+    tokens = np.full((images, max_tokens + 1), Vocabulary.eos)
+    total = np.zeros(images, np.float32)
+    active = np.ones(images, np.bool_)
     for position in range(max_tokens + 1):
         scores = state.log_probabilities(last)
         best_tokens = scores.argmax(axis=1)

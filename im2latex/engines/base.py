@@ -37,6 +37,10 @@ class Engine(Protocol):
     def description(self) -> str:
         """Library and device, for people."""
 
+    @property
+    def draft(self) -> "Engine | None":
+        """A faster and less exact copy of the decoder, for the same memory; None where there is none."""
+
     def encode(self, images: NDArray[np.uint8]) -> Memory:
         """Encode images (B, H, W), 255 for background."""
 

@@ -4,6 +4,7 @@ reads  a folder with graphs and their weights (`engines.onnx_sessions`)
 """
 
 import os
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class OnnxEngine(Engine):
 
         Raises `ArtifactError` where a file is missing, damaged or of another checkpoint.
         """
-        self._encoder, self._decoder = open_sessions(folder, threads or _default_threads())
+        self._encoder, self._decoder, draft = open_sessions(folder, threads or _default_threads())
         shapes = {one.name: one.shape for one in self._decoder.get_inputs()}
         self._past = [name for name in shapes if name.startswith("past_")]
         self._heads, self._width = shapes[self._past[0]][1], shapes[self._past[0]][3]
@@ -49,10 +50,17 @@ class OnnxEngine(Engine):
         self._new = [name.replace("past", "new") for name in self._past]
         self._fetches = onnxruntime.RunOptions()
         self._fetches.only_execute_path_to_fetches = True
+        self._draft: OnnxEngine | None = None
+        self._draft = copy(self)
+        self._draft._decoder = draft
 
     @property
     def description(self) -> str:
         return f"ONNX Runtime {onnxruntime.__version__} on cpu"
+
+    @property
+    def draft(self) -> "OnnxEngine | None":
+        return self._draft
 
     def encode(self, images: NDArray[np.uint8]) -> _Memory:
         size = max(1, _ENCODED_PIXELS // max(1, images[:1].size))

@@ -1,11 +1,12 @@
-"""Export of a network to two ONNX graphs, which ONNX Runtime computes without PyTorch.
+"""Export of a network to ONNX graphs, which ONNX Runtime computes without PyTorch.
 
 writes  <folder>/encoder.onnx   images to the keys and values of the cross-attention of every decoder layer
         <folder>/decoder.onnx   tokens to log probabilities, with a key-value cache: one step, or a whole sequence
+        <folder>/draft.onnx     the same with quantized weights: faster, and less exact
         <folder>/model.safetensors, checkpoint.json, confidence.json   copies of the checkpoint's
 
-The graphs hold no weights: they refer to those in model.safetensors beside them, and convert half precision when they
-are loaded. So they depend only on the names, types and places of the weights: the header of that file.
+The graphs hold no weights: they refer to those in model.safetensors beside them, and convert or quantize them when
+they are loaded. So they depend only on the names, types and places of the weights: the header of that file.
 """
 
 import shutil
@@ -17,10 +18,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from im2latex.engines.onnx_sessions import CHECKPOINT_FILES, DECODER, ENCODER, WEIGHTS, header_hash, weights_header
+from im2latex.engines.onnx_sessions import (
+    CHECKPOINT_FILES,
+    DECODER,
+    DRAFT,
+    ENCODER,
+    WEIGHTS,
+    header_hash,
+    weights_header,
+)
 from im2latex.errors import ArtifactError
 from im2latex.io.atomic_write import atomic_write
 from im2latex.models.decoders.transformer import DecoderLayer, TransformerDecoder
@@ -29,6 +39,8 @@ from im2latex.models.model import Network
 from im2latex.models.transformer_layers import sinusoidal_encoding
 
 _OPSET = 17
+_BLOCK = 32
+"""Quantized weights that share a scale."""
 _TYPES = {"F16": "FLOAT16", "F32": "FLOAT"}
 
 
@@ -65,9 +77,17 @@ def export_network(network: Network, max_tokens: int, checkpoint: Path, folder: 
     axes: dict[str, dict[int, str]] = {"images": {0: "B", 1: "H", 2: "W"}, "tokens": {0: "N", 1: "T"}, "rows": {0: "N"}}
     axes |= {name: {0: "M", 2: "L"} for name in own} | {name: {0: "N", 2: "S"} for name in new}
     axes |= {name: {0: "R", 3 if "key" in name else 2: "P"} for name in cross}
-    _write(encoder, (images,), ["images"], cross, axes, folder / ENCODER)
-    outputs = ["log_probabilities", "attention", *new]
-    _write(decoder, (tokens, rows, *past, *memory), ["tokens", "rows", *own, *cross], outputs, axes, folder / DECODER)
+    weights = folder / WEIGHTS
+    _write(_traced(encoder, (images,), ["images"], cross, axes, weights), folder / ENCODER)
+    inputs, outputs = ["tokens", "rows", *own, *cross], ["log_probabilities", "attention", *new]
+    graph = _traced(decoder, (tokens, rows, *past, *memory), inputs, outputs, axes, weights)
+    _write(graph, folder / DECODER)
+    _quantize(graph)
+    _write(graph, folder / DRAFT)
+
+
+def _write(model: Any, path: Path) -> None:
+    atomic_write(path, lambda draft: draft.write_bytes(model.SerializeToString()))
 
 
 class _Encoder(nn.Module):
@@ -169,24 +189,24 @@ def _matrix_inputs() -> Iterator[None]:
         nn.Linear.forward = forward  # type: ignore[method-assign]
 
 
-def _write(
+def _traced(
     module: nn.Module,
     inputs: tuple[Tensor, ...],
     input_names: list[str],
     output_names: list[str],
     axes: dict[str, dict[int, str]],
-    path: Path,
-) -> None:
-    """Trace a module, and write its graph with references to the weights beside it."""
+    weights: Path,
+) -> Any:
+    """Trace a module; its graph refers to the weights in that file."""
     import onnx
 
-    header, start = weights_header(path.parent / WEIGHTS)
+    header, start = weights_header(weights)
     with TemporaryDirectory() as temporary, warnings.catch_warnings(), torch.inference_mode(), _matrix_inputs():
         warnings.simplefilter("ignore")  # the tracer warns of every shape that it traces
         torch.onnx.export(
             module,
             inputs,
-            Path(temporary) / path.name,
+            Path(temporary) / "graph.onnx",
             input_names=input_names,
             output_names=output_names,
             dynamic_axes={name: axes[name] for name in [*input_names, *output_names] if name in axes},
@@ -195,14 +215,63 @@ def _write(
             do_constant_folding=False,
             training=torch.onnx.TrainingMode.PRESERVE,  # it is in evaluation mode; batch norms stay nodes
         )
-        model = onnx.load(Path(temporary) / path.name)
+        model = onnx.load(Path(temporary) / "graph.onnx")
     casts = list(_refer_to_weights(model.graph.initializer, header, start))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    _set_nodes(model, [*casts, *model.graph.node])
     entry = model.metadata_props.add()
     entry.key, entry.value = "weights_header", header_hash(header)
-    atomic_write(path, lambda draft: draft.write_bytes(model.SerializeToString()))
+    return model
+
+
+def _set_nodes(model: Any, nodes: list[Any]) -> None:
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _quantize(model: Any) -> None:
+    """Let the layers of a graph compute with weights of 8 bits, in blocks with a scale each, and with integer products.
+
+    The graph quantizes the weights itself, so that it need not hold them.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    domain = "com.microsoft"
+    model.opset_import.append(helper.make_opsetid(domain, 1))
+    shapes = {one.name.removesuffix(".half"): one.dims for one in model.graph.initializer}
+    constants = {
+        "blocks": np.array([0, -1, _BLOCK]),
+        "scales": np.array([0, -1]),
+        "unit": np.float32(1 / 127),
+        "least": np.float32(1e-12),
+        "zero": np.float32(128),
+    }
+    model.graph.initializer.extend(numpy_helper.from_array(np.asarray(one), name) for name, one in constants.items())
+    nodes: list[Any] = []
+    for node in model.graph.node:
+        weight = node.input[1] if node.op_type == "Gemm" else None
+        if weight not in shapes or shapes[weight][1] % _BLOCK:
+            nodes.append(node)
+            continue
+        kinds = ("blocks", "absolute", "largest", "unit", "step", "scale", "exact", "rounded", "level", "quantized")
+        value = {kind: f"{node.name}.{kind}" for kind in kinds}
+        for operator, inputs, output, attributes in (
+            ("Reshape", [weight, "blocks"], "blocks", {}),
+            ("Abs", [value["blocks"]], "absolute", {}),
+            ("ReduceMax", [value["absolute"]], "largest", {"axes": [2]}),
+            ("Mul", [value["largest"], "unit"], "unit", {}),
+            ("Max", [value["unit"], "least"], "step", {}),
+            ("Reshape", [value["step"], "scales"], "scale", {}),
+            ("Div", [value["blocks"], value["step"]], "exact", {}),
+            ("Round", [value["exact"]], "rounded", {}),
+            ("Add", [value["rounded"], "zero"], "level", {}),
+            ("Cast", [value["level"]], "quantized", {"to": TensorProto.UINT8}),
+        ):
+            nodes.append(helper.make_node(operator, inputs, [value[output]], **attributes))
+        rows, columns = shapes[weight]
+        inputs = [node.input[0], value["quantized"], value["scale"], "", "", *node.input[2:]]
+        sizes = {"N": rows, "K": columns, "bits": 8, "block_size": _BLOCK, "accuracy_level": 4}
+        nodes.append(helper.make_node("MatMulNBits", inputs, list(node.output), node.name, domain=domain, **sizes))
+    _set_nodes(model, nodes)
 
 
 def _refer_to_weights(initializers: Any, header: dict[str, Any], start: int) -> Iterator[Any]:

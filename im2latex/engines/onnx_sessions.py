@@ -2,7 +2,7 @@
 
 To optimize them takes longer than to predict a formula, so the optimized graphs are kept.
 
-reads          <folder>/encoder.onnx, decoder.onnx, model.safetensors
+reads          <folder>/encoder.onnx, decoder.onnx, draft.onnx, model.safetensors
 reads, writes  the optimized graphs with their weights, in the user's cache
 """
 
@@ -22,9 +22,10 @@ import onnxruntime
 from im2latex.errors import ArtifactError
 from im2latex.io.user_cache import user_cache_folder
 
-ENCODER, DECODER, WEIGHTS = "encoder.onnx", "decoder.onnx", "model.safetensors"
+ENCODER, DECODER, DRAFT, WEIGHTS = "encoder.onnx", "decoder.onnx", "draft.onnx", "model.safetensors"
+"""The draft is the decoder with weights of 8 bits."""
 CHECKPOINT_FILES = (WEIGHTS, "checkpoint.json", "confidence.json")
-_GRAPHS = (ENCODER, DECODER)
+_GRAPHS = (ENCODER, DECODER, DRAFT)
 _MAX_HEADER_BYTES = 10_000_000
 _MAX_CACHED = 8
 """Checkpoints whose optimized graphs are kept, the latest ones."""
@@ -35,7 +36,7 @@ _CPU_INFO_BYTES = 4096
 
 def is_exported(folder: Path) -> bool:
     """Whether a checkpoint folder holds graphs for its weights."""
-    return all((folder / name).is_file() for name in (ENCODER, DECODER, WEIGHTS))
+    return all((folder / name).is_file() for name in (*_GRAPHS, WEIGHTS))
 
 
 def weights_header(path: Path) -> tuple[dict[str, Any], int]:
@@ -59,7 +60,7 @@ def header_hash(header: Mapping[str, Any]) -> str:
 
 
 def open_sessions(folder: Path, threads: int) -> list[Any]:
-    """Sessions of the encoder and the decoder in a folder, whose runs use that many threads.
+    """Sessions of the encoder, the decoder and its draft in a folder, whose runs use that many threads.
 
     Raises `ArtifactError` where a file is missing, damaged or of another checkpoint.
     """

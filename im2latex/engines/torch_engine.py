@@ -22,6 +22,10 @@ class TorchEngine(Engine):
         return f"PyTorch {torch.__version__} on {self._device}"
 
     @property
+    def draft(self) -> None:
+        return None
+
+    @property
     def _device(self) -> torch.device:
         return next(self.network.parameters()).device
 

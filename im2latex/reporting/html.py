@@ -10,10 +10,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from im2latex.ledger import hints
 from im2latex.reporting import svg
 from im2latex.reporting.figures import data_uri
 from im2latex.reporting.gallery import token_spans
-from im2latex.reporting.hints import hints
 from im2latex.reporting.report_data import Example, ReportContent, RobustnessCondition, StageLedger
 
 MAX_BYTES = 2_000_000
@@ -54,7 +54,7 @@ def render_page(content: ReportContent, left_out: int = 0) -> bytes:
         "curve": lambda data: Markup(svg.curve(data)),
         "by_length": lambda data: Markup(svg.by_length(data)),
         "score_curve": lambda data: Markup(svg.score_curve(data)),
-        "hints": hints,
+        "hints": lambda ledger: hints(ledger.stage, ledger.seen, ledger.reasons),
         "robustness_groups": robustness_groups,
         "svg": svg,
     }

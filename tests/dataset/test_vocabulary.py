@@ -32,6 +32,12 @@ def test_most_frequent_first_ties_by_code_point() -> None:
 
 def test_limits() -> None:
     assert fit(min_frequency=2).tokens[4:] == ["x"]
+
+
+@pytest.mark.parametrize(("formulas", "tokens"), [(999, ["x", "y"]), (1000, ["x"])])
+def test_a_rare_token_of_a_small_corpus_gets_an_id_by_default(formulas: int, tokens: list[str]) -> None:
+    rows = [["x"]] * (formulas - 1) + [["y"]]
+    assert Vocabulary.fit(rows, VocabularyParams()).tokens[4:] == tokens
     assert len(fit(max_size=8)) == 8
 
 

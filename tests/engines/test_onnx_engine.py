@@ -102,6 +102,43 @@ def test_searches_find_the_same(engines: tuple[OnnxEngine, TorchEngine], width: 
         )
 
 
+def test_the_draft_is_quantized_and_close(engines: tuple[OnnxEngine, TorchEngine]) -> None:
+    onnx, _ = engines
+    assert onnx.draft is not None
+    assert onnx.draft.draft is None
+    memory = onnx.encode(PAGES)
+    difference = np.abs(onnx.draft.score(memory, TOKENS) - onnx.score(memory, TOKENS)).max()
+    assert 1e-5 < difference < 2
+
+
+def test_a_draft_is_only_taken_where_the_decoder_writes_the_same(
+    engines: tuple[OnnxEngine, TorchEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx, reference = engines
+    expected = search(reference, PAGES, 11, SearchParams())
+    used = []
+
+    class Draft:
+        def __init__(self, offset: int) -> None:
+            self.offset = offset
+
+        def start(self, memory: Any) -> "Draft":
+            self.state = onnx.start(memory)
+            return self
+
+        def step(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+            used.append(tokens)
+            return np.roll(self.state.step(tokens), self.offset, axis=1)
+
+    for offset in (0, 1):
+        monkeypatch.setattr(onnx, "_draft", Draft(offset))
+        for several, (one,) in zip(search(onnx, PAGES, 11, SearchParams()), expected, strict=True):
+            assert several[0].tokens == one.tokens
+            assert several[0].finished == one.finished
+            assert several[0].log_probability == pytest.approx(one.log_probability, abs=TOLERANCE)
+    assert used
+
+
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     save_checkpoint(fresh(), tmp_path / "checkpoint")
@@ -141,7 +178,7 @@ def test_optimized_graphs_are_written_once_and_again_where_they_are_damaged(
     export(checkpoint, checkpoint)
     expected = load(checkpoint).predict(IMAGES)
     written = sorted((tmp_path / "cache" / "im2latex" / "optimized").glob("*/*.onnx"))
-    assert [one.name for one in written] == ["decoder.onnx", "encoder.onnx"]
+    assert [one.name for one in written] == ["decoder.onnx", "draft.onnx", "encoder.onnx"]
     with monkeypatch.context() as patched:
         patched.setattr(onnx_sessions, "_checked_session", None)
         assert [one.latex for one in load(checkpoint).predict(IMAGES)] == [one.latex for one in expected]

@@ -50,7 +50,9 @@ def test_writes_ledger_manifest_and_cost(capsys: pytest.CaptureFixture[str]) -> 
     assert manifest["params"] == {"limit": 3}
     assert set(manifest["versions"]) == {"pyarrow"}
     assert json.loads(Path("reports/run.json").read_text())["filter"]["seconds"] >= 0
-    assert capsys.readouterr().out.startswith("filter: 3 samples seen, 2 kept, 1 dropped (too_long 1) in ")
+    counts, hint = capsys.readouterr().out.splitlines()
+    assert counts.startswith("filter: 3 samples seen, 2 kept, 1 dropped (too_long 1) in ")
+    assert hint.startswith("filter: too long costs 33% of the records of filter: raise `filter.max_tokens`")
 
 
 @pytest.mark.parametrize(
