@@ -254,7 +254,7 @@ def _quantize(model: Any) -> None:
             continue
         kinds = ("blocks", "absolute", "largest", "unit", "step", "scale", "exact", "rounded", "level", "quantized")
         value = {kind: f"{node.name}.{kind}" for kind in kinds}
-        for operator, inputs, output, attributes in (
+        for operator, operands, output, attributes in (
             ("Reshape", [weight, "blocks"], "blocks", {}),
             ("Abs", [value["blocks"]], "absolute", {}),
             ("ReduceMax", [value["absolute"]], "largest", {"axes": [2]}),
@@ -266,7 +266,7 @@ def _quantize(model: Any) -> None:
             ("Add", [value["rounded"], "zero"], "level", {}),
             ("Cast", [value["level"]], "quantized", {"to": TensorProto.UINT8}),
         ):
-            nodes.append(helper.make_node(operator, inputs, [value[output]], **attributes))
+            nodes.append(helper.make_node(operator, operands, [value[output]], **attributes))
         rows, columns = shapes[weight]
         inputs = [node.input[0], value["quantized"], value["scale"], "", "", *node.input[2:]]
         sizes = {"N": rows, "K": columns, "bits": 8, "block_size": _BLOCK, "accuracy_level": 4}
