@@ -63,7 +63,7 @@ def serve(
 
     """
     # The whole extra first, so that a missing part of it is reported before anything is loaded.
-    import fastapi_offline  # noqa: F401
+    import fastapi  # noqa: F401
     import python_multipart  # noqa: F401
     import uvicorn  # noqa: F401
 

@@ -248,7 +248,7 @@ def _quantize(model: Any) -> None:
     model.graph.initializer.extend(numpy_helper.from_array(np.asarray(one), name) for name, one in constants.items())
     nodes: list[Any] = []
     for node in model.graph.node:
-        weight = node.input[1] if node.op_type == "Gemm" else None
+        weight = node.input[1] if node.op_type == "Gemm" else ""
         if weight not in shapes or shapes[weight][1] % _BLOCK:
             nodes.append(node)
             continue

@@ -1,7 +1,7 @@
 """The FastAPI application: routes, and error responses of one sentence.
 
 POST /predict   image to LaTeX        GET /              the web page
-POST /render    LaTeX to image        GET /docs          the API, as an interactive page
+POST /render    LaTeX to image        GET /docs          the API, as a page
 POST /pdf-page  page of a PDF         GET /openapi.json  the API, as an OpenAPI document
 POST /format    LaTeX in a format     GET /healthz       state of the server
                                       GET /metrics       measurements for Prometheus
@@ -41,12 +41,13 @@ from im2latex.serving.api_models import (
     PredictionResponse,
     RenderRequest,
 )
+from im2latex.serving.api_page import api_page
 from im2latex.serving.backend import Backend, BackendQueues
 from im2latex.serving.batching import QueueFullError
 from im2latex.serving.limits import AdmissionController, ServerLimits
 from im2latex.serving.middleware import LimitMiddleware
 from im2latex.serving.monitoring import MetricsMiddleware, ServerMetrics
-from im2latex.serving.openapi import ERRORS, IMAGE_BODY, PDF_BODY, SWAGGER_UI, openapi_document, swagger_ui
+from im2latex.serving.openapi import ERRORS, IMAGE_BODY, PDF_BODY, openapi_document
 from im2latex.serving.uploads import decode_upload, draw_page, read_upload, run_decoder
 from im2latex.types import Prediction
 
@@ -166,15 +167,14 @@ def create_app(backend: Backend, limits: ServerLimits) -> FastAPI:
         return JSONResponse(openapi_document(app, str(request.base_url).rstrip("/")))
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return swagger_ui()
+    async def docs(request: Request) -> HTMLResponse:
+        return HTMLResponse(api_page(openapi_document(app, str(request.base_url).rstrip("/"))))
 
     @app.get("/", include_in_schema=False)
     async def index() -> FileResponse:
         return FileResponse(PAGE / "index.html")
 
     app.mount("/page", StaticFiles(directory=PAGE))
-    app.mount("/swagger-ui", StaticFiles(directory=SWAGGER_UI))
     return app
 
 

@@ -1,22 +1,12 @@
-"""Description of the API: bodies, error responses and examples of the OpenAPI document, and its page, Swagger UI."""
+"""Description of the API: bodies, error responses and examples of the OpenAPI document."""
 
-import base64
-import hashlib
-import re
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
 
 from im2latex.images.decode import FORMATS
 from im2latex.serving.api_models import ErrorResponse
-from im2latex.serving.middleware import CONTENT_SECURITY_POLICY
 
-SWAGGER_UI = Path(str(files("fastapi_offline") / "static"))
-"""Scripts and styles of Swagger UI, so that /docs loads nothing from a content delivery network."""
 IMAGE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -100,26 +90,3 @@ def openapi_document(app: FastAPI, address: str) -> dict[str, Any]:
     document = app.openapi()
     info = document["info"] | {"description": _DESCRIPTION.replace("{address}", address)}
     return document | {"info": info, "servers": [{"url": address}]}
-
-
-def swagger_ui() -> HTMLResponse:
-    """FastAPI's page of the API; its inline script is allowed by its hash, and Swagger UI's inline styles."""
-    page = get_swagger_ui_html(
-        openapi_url="/openapi.json",
-        title="im2latex API",
-        swagger_js_url="/swagger-ui/swagger-ui-bundle.js",
-        swagger_css_url="/swagger-ui/swagger-ui.css",
-        swagger_favicon_url="/page/icon.svg",
-    )
-    # What FastAPI's page lacks for screen readers: its language, and the landmark of its content.
-    text = bytes(page.body).decode().replace("<html>", '<html lang="en">')
-    page = HTMLResponse(text.replace('<div id="swagger-ui">\n    </div>', '<main id="swagger-ui"></main>'))
-    hashes = [
-        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        for script in re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
-    ]
-    scripts = " ".join(f"'sha256-{one}'" for one in hashes)
-    page.headers["content-security-policy"] = (
-        f"{CONTENT_SECURITY_POLICY}; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'"
-    )
-    return page

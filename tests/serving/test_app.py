@@ -134,6 +134,10 @@ def test_the_api_is_described_with_the_address_of_the_server_and_examples(client
     document = client.get("/openapi.json").json()
     assert document["servers"] == [{"url": "http://testserver"}]
     assert "http://testserver/predict" in document["info"]["description"]
+    page = client.get("/docs").text
+    assert "curl --data-binary @image.png &#x27;http://testserver/predict" in page
+    for path in document["paths"]:
+        assert f" {path}</h2>" in page
     for name in ("PredictionResponse", "PageResponse", "RenderRequest", "HealthResponse"):
         schema = document["components"]["schemas"][name]
         assert 0 < len(schema["example"]) <= len(schema["properties"])
@@ -272,10 +276,10 @@ def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
 def test_the_api_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
     page = client.get("/docs")
     addresses = re.findall(r"""(?:src|href|url)\s*[=:]\s*["']([^"']*)["']""", page.text)
-    assert len(addresses) == 4
+    assert {"/", "/page/style.css", "/openapi.json", "#predict"} <= {*addresses}
     for address in addresses:
-        assert client.get(address).status_code == 200, address
-    assert page.headers["content-security-policy"].count("sha256-") == page.text.count("<script>") == 1
+        assert address.startswith("#") or client.get(address).status_code == 200, address
+    assert "<script" not in page.text
     assert set(client.get("/openapi.json").json()["paths"]) == {
         "/predict",
         "/render",
