@@ -7,6 +7,7 @@ export DVC_NO_ANALYTICS := 1
 READY := .venv/.ready
 DOCS_READY := .venv/.docs-ready
 PLOTS_READY := .dvc/tmp/plots.html
+TENSORBOARD_READY := .venv/.tensorboard-ready
 
 # wand finds Homebrew's ImageMagick by this variable.
 ifeq ($(shell uname),Darwin)
@@ -18,7 +19,7 @@ WORKERS ?= 2
 BENCH_FORMULAS ?= data/raw/sample/formulas.txt
 
 .PHONY: help setup styles repro test test-fast test-all coverage lint types docs wheel train evaluate serve docker small full \
-	accept-stopped lock plots bench-data bench-render bench-score bench-serve
+	accept-stopped lock plots tensorboard bench-data bench-render bench-score bench-serve
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -76,6 +77,13 @@ plots: $(PLOTS_READY) ## the charts of DVC as dvc_plots/index.html, a page that 
 $(PLOTS_READY): $(READY) setup/plots_template.py
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,plots]'
 	.venv/bin/python setup/plots_template.py
+
+tensorboard: $(TENSORBOARD_READY) ## curves and examples of the runs with trainer.loggers.tensorboard, on http://localhost:6006
+	tensorboard --logdir $${IM2LATEX_CACHE:-.cache}/tensorboard
+
+$(TENSORBOARD_READY): $(READY)
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,tensorboard]'
+	@touch $@
 
 wheel: $(READY) ## the package as dist/*.whl, checked
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build twine

@@ -4,7 +4,10 @@ Works in a temporary project with the code and params.yaml of this repository, a
 Half of the kills hit `dvc` alone; the orphaned stage must save its state and exit. The others hit dvc and the stage. A
 third follow within two seconds of the last line of the stage, while DVC hashes and records the outputs.
 
-writes  benchmarks/results/durability.json
+The training is started by `dvc repro`, by `dvc exp run --temp`, or in DVC's queue: `--way temp`, `--way queue`. There
+DVC removes the folder of an experiment that was killed, and what an experiment recorded is compared with `dvc repro`.
+
+writes  benchmarks/results/durability.json, durability-temp.json, durability-queue.json
 """
 
 import hashlib
@@ -19,6 +22,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,12 +66,11 @@ class Repro:
     def __init__(self, project: Path) -> None:
         self.lines: list[str] = []
         self.ended = threading.Event()
-        environment = os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1", "PYTHONPATH": ""}
         command = [sys.executable, "-m", "dvc", "repro", "train"]
         self.process = subprocess.Popen(
             command,
             cwd=project,
-            env=environment,
+            env=_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -110,11 +113,24 @@ class Repro:
         return int(found[1].replace(",", "")) if found else None
 
 
+class Way(StrEnum):
+    """How DVC starts the training."""
+
+    REPRO = "repro"
+    TEMP = "temp"
+    QUEUE = "queue"
+
+
 def main(
-    times: Annotated[int, typer.Option(help="number of kills")] = 30, seed: Annotated[int, typer.Option()] = 0
+    times: Annotated[int, typer.Option(help="number of kills")] = 30,
+    seed: Annotated[int, typer.Option()] = 0,
+    way: Annotated[Way, typer.Option(help="dvc repro, dvc exp run --temp, or the queue of experiments")] = Way.REPRO,
 ) -> None:
     """Kill and repeat until the training is recorded, and compare; restart until there are `times` kills."""
     rng = random.Random(seed)
+    if way is not Way.REPRO:
+        kill_experiments(way, times, rng)
+        return
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
         lock = prepare(project)
@@ -163,6 +179,114 @@ def main(
                 "seconds_per_run": round(seconds, 1),
             },
         )
+
+
+def kill_experiments(way: Way, times: int, rng: random.Random) -> None:
+    """Kill experiments until there are `times` kills; compare what the others recorded with `dvc repro`."""
+    found = dict.fromkeys(("kills", "dvc_alone", "in_training", "experiments", "differing", "lost_samples"), 0)
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder)
+        lock = prepare(project)
+        for command in (["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "data"]):
+            subprocess.run(["git", *command], cwd=project, check=True)
+        seconds, _ = _finish(project)
+        expected = _recorded(project / "dvc.lock")
+        while found["kills"] < times:
+            _reset(project, lock)
+            recorded = False
+            while not recorded:
+                before = saved_samples(project)
+                _start_experiment(way, project)
+                whole = rng.random() < 0.5
+                due = time.monotonic() + rng.uniform(0.3, 1.5) * seconds
+                while found["kills"] < times and time.monotonic() < due and not _experiments(project):
+                    time.sleep(0.2)
+                while found["kills"] >= times and _members(project) and not _experiments(project):
+                    time.sleep(0.5)
+                recorded = bool(_experiments(project))
+                if not recorded:
+                    training = _kill_members(project, whole)
+                    found["kills"] += 1
+                    found["dvc_alone"] += not whole
+                    found["in_training"] += training
+                found["lost_samples"] += saved_samples(project) < before
+                print(found, f"saved before {before}, now {saved_samples(project)}", flush=True)
+            for name in _experiments(project):
+                found["experiments"] += 1
+                (project / "experiment.lock").write_bytes(_git(project, "show", f"{name}:dvc.lock"))
+                found["differing"] += _recorded(project / "experiment.lock") != expected
+                (project / "experiment.lock").unlink()
+                _git(project, "update-ref", "-d", name)
+            _kill_members(project, whole=True)
+    save(f"durability-{way}", {**found, "seconds_of_repro": round(seconds, 1)})
+
+
+def _start_experiment(way: Way, project: Path) -> None:
+    dvc = [sys.executable, "-m", "dvc"]
+    commands = [["exp", "run", "--temp", "train"]]
+    if way is Way.QUEUE:
+        commands = [["exp", "run", "--queue", "train"], ["queue", "start"]]
+    for command in commands:
+        process = subprocess.Popen(
+            [*dvc, *command],
+            cwd=project,
+            env=_environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        if way is Way.QUEUE:
+            process.wait()
+
+
+def _environment() -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1", "PYTHONPATH": "", "PATH": path}
+
+
+def _members(project: Path) -> list[psutil.Process]:
+    """The processes in the folder of the project: dvc, its workers, and stages."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(project) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _kill_members(project: Path, whole: bool) -> bool:
+    """Kill dvc, and its stages if `whole`; wait until all have ended. Returns whether a training was among them."""
+    members = _members(project)
+    stages = []
+    for one in members:
+        with suppress(psutil.Error):
+            stages += [one] if any(word.startswith("pipeline.") for word in one.cmdline()) else []
+    for one in members:
+        if whole or one not in stages:
+            with suppress(psutil.Error):
+                one.kill()
+    limit = time.monotonic() + 60
+    while left := _members(project):
+        if time.monotonic() > limit:
+            raise SystemExit(f"still running: {left}")
+        time.sleep(0.1)
+    return bool(stages)
+
+
+def _experiments(project: Path) -> list[str]:
+    """The references of the experiments that DVC has collected."""
+    names = _git(project, "for-each-ref", "--format=%(refname)", "refs/exps").decode().split()
+    return [name for name in names if re.fullmatch(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/.+", name)]
+
+
+def _git(project: Path, *arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=project, check=True, stdout=subprocess.PIPE).stdout
+
+
+def _recorded(lock: Path) -> dict[str, str]:
+    """Checksums of the outputs of the training that a dvc.lock records, by path."""
+    outputs = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]["train"]["outs"]
+    return {out["path"]: out["md5"] for out in outputs}
 
 
 def prepare(project: Path) -> bytes:

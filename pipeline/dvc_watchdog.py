@@ -1,7 +1,7 @@
-"""Watchdog thread of a stage: the stage ends when the dvc that started it ends, however that happens.
+"""Watchdog thread of a stage: the stage ends when the dvc or the torchrun that started it ends, however that happens.
 
 Linux leaves the children of a killed process running. A stage that goes on without its dvc would write its outputs
-while the next `dvc repro` writes them too.
+while the next `dvc repro` writes them too. An experiment has several processes of dvc above it, and ends with any.
 """
 
 import os
@@ -19,10 +19,13 @@ _POLL_SECONDS = 1.0
 def end_with_dvc() -> None:
     """Send SIGUSR1 to this process when the dvc that started it ends: a training saves and stops, others just end.
 
-    A stage that is run by hand is left alone.
+    The same for torchrun, which a signal such as SIGUSR1 ends. A stage that is run by hand is left alone.
     """
-    if "DVC_STAGE" in os.environ:
-        threading.Thread(target=_end_with, args=(_ancestors(),), daemon=True).start()
+    ancestors = _ancestors() if "DVC_STAGE" in os.environ else []
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        ancestors = ancestors or [os.getppid()]
+    if ancestors:
+        threading.Thread(target=_end_with, args=(ancestors,), daemon=True).start()
 
 
 def _end_with(ancestors: list[int]) -> None:
@@ -31,12 +34,12 @@ def _end_with(ancestors: list[int]) -> None:
     while all(_parent(child) == parent for child, parent in pairwise(chain)):
         time.sleep(_POLL_SECONDS)
     with suppress(OSError):  # the terminal may be gone too
-        os.write(2, b"dvc has ended; this stage ends too\n")
+        os.write(2, b"dvc or torchrun has ended; this stage ends too\n")
     os.kill(os.getpid(), signal.SIGUSR1)
 
 
 def _ancestors() -> list[int]:
-    """The processes from this one's parent up to dvc; the shell that dvc starts a stage with may be between.
+    """The processes from this one's parent up to the last dvc; the shell that dvc starts a stage with may be between.
 
     Where none is named so, as when a program uses DVC as a library: up to the first that is no shell.
     """
@@ -48,7 +51,10 @@ def _ancestors() -> list[int]:
         kinds.append(_kind(pid))
         pid = _parent(pid)
     last = "dvc" if "dvc" in kinds else "other"
-    return found[: kinds.index(last) + 1] if last in kinds else found[:1]
+    if last not in kinds:
+        return found[:1]
+    end = len(kinds) - kinds[::-1].index(last) if last == "dvc" else kinds.index(last) + 1
+    return found[:end]
 
 
 def _kind(pid: int) -> str:

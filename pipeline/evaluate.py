@@ -19,6 +19,7 @@ from im2latex.metrics.baselines import most_frequent, with_baselines
 from im2latex.metrics.breakdown import write_plots
 from im2latex.metrics.score_predictions import score_predictions
 from im2latex.metrics.summary import EvaluateParams, split_metrics, summarize_splits
+from pipeline.logged_runs import log_test_scores
 from pipeline.paths import DATA, REPORTS
 from pipeline.project_renderer import project_glyphs, project_renderer
 from pipeline.stage import Stage, StageRun
@@ -43,6 +44,7 @@ def work(run: StageRun[EvaluateParams]) -> None:
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     write_plots(summary, PLOTS)
     run.outputs += [METRICS, EVALUATION, PLOTS]
+    log_test_scores(DATA / "train", split_metrics(summary)[0])
     run.facts["renderer"] = renderer.identity
 
 

@@ -37,21 +37,22 @@ from im2latex.config import load_section, load_yaml, project_section
 from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
-from im2latex.io.project_cache import cache_root, state_root
+from im2latex.io.project_cache import state_root
 from im2latex.training.callbacks import Callback, MetricsRow, format_row
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams, is_clock_bound, sample_limit
 from im2latex.training.devices import is_first_process
-from im2latex.training.engine import DivergedRunError
+from im2latex.training.engine import DivergedRunError, TrainingEngine
 from im2latex.training.finetune import Pretrained
-from im2latex.training.loggers import Logger, MetricsLog, open_loggers
+from im2latex.training.loggers import MetricsLog
 from im2latex.training.run_folders import locked
 from im2latex.training.state import FORMAT, InterruptedRunError
 from im2latex.training.trainer import Trainer
-from im2latex.training.validation import ValidationExample
+from im2latex.training.validation import Validation, ValidationExample
 from pipeline.init_from import check_init_from, find_pretrained
 from pipeline.paths import DATA, REPORTS
 from pipeline.stage import Stage, StageRun
+from pipeline.train_logging import RunLoggers
 from pipeline.training_state import mark_finished, prepare
 
 SHARDS = DATA / "bucket"
@@ -69,7 +70,7 @@ class StageCallback(Callback):
 
     def __init__(self, state: Path, vocabulary: Vocabulary, save: bool = True) -> None:
         self.metrics, self.examples = MetricsLog(state / "log.jsonl"), MetricsLog(state / "samples.jsonl")
-        self.loggers: Sequence[Logger] = ()
+        self.loggers: RunLoggers | None = None
         self._vocabulary, self._save = vocabulary, save
         self._unsaved: list[MetricsRow] = []
 
@@ -80,17 +81,22 @@ class StageCallback(Callback):
         return [*(row for row in self.metrics.rows if row["samples"] < first), *self._unsaved]
 
     def on_validation(self, row: MetricsRow, examples: Sequence[ValidationExample]) -> None:
-        """Save the row and the predictions, and pass the row to every logger."""
+        """Save the row and the predictions."""
         if self._save:
             self.metrics.add([row])
         else:
             self._unsaved.append(row)
-        for logger in self.loggers:
-            logger.log_metrics(row)
         say(format_row(row))
         if self._save:
             seen = int(row["samples"])
             self.examples.add([_example_row(seen, example, self._vocabulary) for example in examples])
+
+    def on_details(
+        self, row: MetricsRow, measured: Mapping[str, float], validation: Validation, engine: TrainingEngine
+    ) -> None:
+        """Pass all to the loggers."""
+        if self.loggers and (line := self.loggers.log(row, measured, validation, engine)):
+            say(line)
 
     def on_message(self, text: str) -> None:
         """Print the line."""
@@ -148,7 +154,7 @@ def _train(
     settings = project_section(TrainerParams, "trainer")
     callback = StageCallback(state, vocabulary, save=not as_it_is)
     config = run.params.model_dump(mode="json")
-    callback.loggers = open_loggers(settings.loggers, cache_root(), state.name[:12], config, callback.rows)
+    loggers = callback.loggers = RunLoggers(settings.loggers, state, config, callback.rows)
     trainer = Trainer(
         run.params,
         SHARDS,
@@ -160,16 +166,15 @@ def _train(
         callback=callback,
         images=_image_settings(),
     )
-    finished = None
+    finished, seen = None, 0
     try:
         checkpoint = trainer.validate() if as_it_is else trainer.fit()
         save_checkpoint(checkpoint, run.out)
-        finished = run.out
+        finished, seen = run.out, checkpoint.counts["samples"]
     except InterruptedRunError as error:
         raise InterruptedRunError(f"{error}; to record it as it is: make accept-stopped") from None
     finally:
-        for logger in callback.loggers:
-            logger.finalize(finished)
+        loggers.finalize(finished, seen)
     (run.out / "log.jsonl").write_text(callback.text(), encoding="utf-8")
     (run.out / "samples.jsonl").write_text(callback.examples.text(), encoding="utf-8")
     counts, size = checkpoint.counts, dataset["samples"]["train"]

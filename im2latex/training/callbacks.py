@@ -6,7 +6,7 @@ of random generators.
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import torch
@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from im2latex.models.model import Network
 from im2latex.training.collate import collate
+from im2latex.training.devices import memory_used
 from im2latex.training.engine import TrainingEngine
 from im2latex.training.sampler import bucket_batches
-from im2latex.training.validation import ValidationExample
+from im2latex.training.validation import Validation, ValidationExample
 
 MetricsRow = dict[str, float]
 """Metrics by name, and `samples`, the samples seen."""
@@ -33,6 +34,11 @@ class Callback:
 
     def on_validation(self, row: MetricsRow, examples: Sequence[ValidationExample]) -> None:
         """A validation that counts: losses, learning rate and scores by samples seen, and a few predictions."""
+
+    def on_details(
+        self, row: MetricsRow, measured: Mapping[str, float], validation: Validation, engine: TrainingEngine
+    ) -> None:
+        """After `on_validation`: what loggers show beside the row; `measured` values differ from run to run."""
 
     def on_message(self, text: str) -> None:
         """A line of text to show: summary, progress or the response to a signal."""
@@ -57,6 +63,8 @@ class ProgressMeter:
         speed = (seen - self._seen) / (now - self._last)
         self._last, self._seen = now, seen
         done = f"{seen:,} samples, {speed:.1f} samples/s"
+        if memory := memory_used(self._engine.fabric.device):
+            done += f", {memory['device_memory_gib']:.1f} of {memory['device_memory_total_gib']:.0f} GiB"
         if used < _MIN_SHARE:
             return done
         left = (now - self._started) * max(0.0, 1 - used) / max(used - self._first_used, 1e-9)

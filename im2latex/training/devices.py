@@ -34,6 +34,14 @@ def describe_devices() -> str:
     return f"torch {torch.__version__}, " + (", ".join(names) or "no GPU: training runs on the CPU")
 
 
+def memory_used(device: torch.device) -> dict[str, float]:
+    """Largest memory of the tensors on an accelerator so far and its size, in GiB; empty for the CPU."""
+    if device.type != "cuda":
+        return {}
+    peak, size = torch.cuda.max_memory_allocated(device), torch.cuda.get_device_properties(device).total_memory
+    return {"device_memory_gib": peak / 2**30, "device_memory_total_gib": size / 2**30}
+
+
 def is_first_process() -> bool:
     """Whether this process has rank 0, and writes; the others of a training on several devices only compute."""
     from lightning_fabric.utilities.rank_zero import rank_zero_only

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from im2latex.training.validation import Monitor
+from im2latex.training.validation import LARGER_IS_BETTER, Monitor
 
 
 @dataclass
@@ -43,4 +43,4 @@ class EarlyStopping:
 
 def monitored_value(scores: Mapping[str, float], monitor: Monitor) -> float:
     """The score of that name, negated where larger is better."""
-    return -scores[monitor] if monitor == "val_exact" else scores[monitor]
+    return -scores[monitor] if monitor in LARGER_IS_BETTER else scores[monitor]

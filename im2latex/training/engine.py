@@ -9,6 +9,7 @@ A step has the same batches at any world size: process `rank` has every n-th row
 """
 
 import copy
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +42,7 @@ from im2latex.training.state import TrainingState
 from im2latex.training.validation import Validation
 
 CHECK_STEPS = 20
-"""Steps between two checks of the losses; with several processes also of the signals, since each check waits."""
+"""Steps between two checks of the losses, since each waits for the device."""
 
 
 class DivergedRunError(Im2LatexError):
@@ -115,7 +116,8 @@ class TrainingEngine:
         for number, indices in enumerate(batches):
             with self.fabric.no_backward_sync(self.network, enabled=number + 1 < len(batches)):
                 self.fabric.backward(self._loss(first + number, indices, size))
-        nn.utils.clip_grad_norm_(self.network.parameters(), params.clip_norm)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), params.clip_norm)
+        state.loss_monitor.record_gradient_norm(norm)
         factor = self.learning_rate_factor
         for optimizer in state.optimizers:
             for group in optimizer.param_groups:
@@ -206,7 +208,7 @@ class TrainingEngine:
         )
 
     def evaluate(self, validation: Validation) -> dict[str, float]:
-        """A row of metrics: losses since the last validation, learning rate and scores, all by samples seen."""
+        """A row of metrics: scores, learning rate, and the means of loss and gradient norm since the last row."""
         self.check_losses()
         state = self.state
         row = {
@@ -215,6 +217,9 @@ class TrainingEngine:
         }
         if state.loss_monitor.losses:
             row["train_loss"] = float(np.mean(state.loss_monitor.losses))
+        # A step with half precision whose gradient overflowed was left out.
+        if norms := [norm for norm in state.loss_monitor.gradient_norms if math.isfinite(norm)]:
+            row["gradient_norm"] = float(np.mean(norms))
         scores = {}
         if self.fabric.is_global_zero:
             self.update_batch_norm()

@@ -14,6 +14,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -23,6 +24,7 @@ from tqdm import tqdm
 from im2latex.config import Params
 from im2latex.errors import InputError, ToolError, UsageError
 from im2latex.io.atomic_write import atomic_write
+from im2latex.training.example_images import ExampleImage
 
 CHECKPOINT_FILES = ("model.safetensors", "checkpoint.json")
 _RUN = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*){2}", re.ASCII)
@@ -69,91 +71,158 @@ class LoggerParams(Params):
     tensorboard: bool = Field(default=False, description="write event files for TensorBoard")
     wandb: Literal["offline", "online"] | None = Field(default=None, description="log to Weights & Biases")
     wandb_project: str = Field(default="im2latex", min_length=1, description="project there")
+    run_name: str | None = Field(
+        default=None, description="name of the run there; default: that of the experiment, else preset and hash"
+    )
+    image_exact_samples: int = Field(
+        default=0, ge=0, description="predictions of a validation that are rendered for `val_image_exact` there"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRun:
+    """What loggers need of a run: its `id`, unique among runs, a name, and its parameters."""
+
+    id: str
+    name: str
+    config: Mapping[str, Any]
+
+    @property
+    def folder(self) -> str:
+        """The name of a folder: that of the run, made unique."""
+        name = re.sub(r"[^\w.-]", "_", self.name)
+        return name if name == self.id else f"{name}-{self.id[-6:]}"
 
 
 class Logger(Protocol):
-    """Receives the rows of metrics of a run, then its checkpoint."""
+    """Receives the rows of metrics and the examples of a run, then its checkpoint; its test scores come later."""
 
     def log_metrics(self, row: Mapping[str, float]) -> None:
-        """Log losses, learning rate and scores at step `samples`."""
+        """Log losses, learning rate, scores and speed at step `samples`."""
+
+    def log_examples(self, samples: int, examples: Sequence[ExampleImage]) -> None:
+        """Log predictions with their images, after the row of that step."""
+
+    def log_test_scores(self, samples: int, scores: Mapping[str, float]) -> None:
+        """Log the scores of the evaluated model, and end the run."""
 
     def finalize(self, checkpoint: Path | None) -> None:
         """End the run; `checkpoint` is its folder, None for a run that was stopped."""
 
 
 def open_loggers(
-    params: LoggerParams, cache: Path, name: str, config: Mapping[str, Any], past: Sequence[Mapping[str, float]]
+    params: LoggerParams, cache: Path, run: LoggedRun, past: Sequence[Mapping[str, float]] = ()
 ) -> list[Logger]:
-    """The loggers that `params` select; they start with the `past` rows of a resumed run.
+    """The loggers that `params` select; `past` are the earlier rows of a resumed run.
 
     Raises `ToolError` where the extra for one is not installed. Nothing is written before the first row.
     """
     loggers: list[Logger] = []
     if params.tensorboard:
-        loggers.append(TensorBoardRows(cache / "tensorboard" / name, past))
+        loggers.append(TensorBoardRun(cache / "tensorboard" / run.folder, run.config, past))
     if params.wandb:
-        loggers.append(WandbLogger(params.wandb_project, params.wandb, cache, name, config, past))
+        loggers.append(WandbLogger(params.wandb_project, params.wandb, cache, run, past))
     return loggers
 
 
-class TensorBoardRows:
-    """Lightning's TensorBoardLogger, with one folder of event files per run: a resumed run writes it anew."""
+class TensorBoardRun:
+    """Lightning's TensorBoardLogger, with one folder of event files per run.
 
-    def __init__(self, folder: Path, past: Sequence[Mapping[str, float]]) -> None:
+    A resumed run adds an event file, in which its first step hides what older files have from that step on.
+    """
+
+    def __init__(self, folder: Path, config: Mapping[str, Any], past: Sequence[Mapping[str, float]]) -> None:
         _extra("tensorboard")
-        self._folder, self._past = folder, list(past)
+        self._folder, self._config, self._past = folder, dict(config), list(past)
+        self._last: Mapping[str, float] = {}
         self._logger: Any = None
 
     def log_metrics(self, row: Mapping[str, float]) -> None:
         """Write the row to the event file."""
+        step = int(row["samples"])
         if self._logger is None:
-            from lightning_fabric.loggers.tensorboard import TensorBoardLogger
-
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._logger = TensorBoardLogger(self._folder.parent, name="", version=self._folder.name)
-            for earlier in self._past:
-                self._log(earlier)
-        self._log(row)
+            if not self._past:  # it starts anew
+                shutil.rmtree(self._folder, ignore_errors=True)
+            earlier = [] if self._folder.is_dir() else self._past
+            self._logger = self._open(step if self._folder.is_dir() else None)
+            for old in earlier:
+                self._logger.log_metrics(_metrics(old), step=int(old["samples"]))
+        self._last = row
+        self._logger.log_metrics(_metrics(row), step=step)
         self._logger.save()
 
-    def finalize(self, checkpoint: Path | None) -> None:
-        """Close the event file."""
-        if self._logger is not None:
-            self._logger.finalize("success" if checkpoint else "stopped")
+    def log_examples(self, samples: int, examples: Sequence[ExampleImage]) -> None:
+        """Write the pictures, and both formulas as text."""
+        for one in examples:
+            writer = self._logger.experiment
+            writer.add_image(f"examples/{one.formula_id[:8]}", one.picture, samples, dataformats="HWC")
+            text = f"    reference:  {one.reference}\n    prediction: {one.hypothesis}"
+            writer.add_text(f"examples/{one.formula_id[:8]}", text, samples)
+        if examples:
+            self._logger.save()
 
-    def _log(self, row: Mapping[str, float]) -> None:
-        self._logger.log_metrics(_metrics(row), step=int(row["samples"]))
+    def log_test_scores(self, samples: int, scores: Mapping[str, float]) -> None:
+        """Add them to the folder of the run."""
+        logger = self._open(None)
+        logger.log_metrics({f"test/{name}": value for name, value in scores.items()}, step=samples)
+        logger.finalize("success")
+
+    def finalize(self, checkpoint: Path | None) -> None:
+        """Write the parameters with the last scores, and close the event file."""
+        if self._logger is None:
+            return
+        if checkpoint:
+            metrics = {f"last/{name}": value for name, value in _metrics(self._last).items()}
+            self._logger.log_hyperparams(self._config, metrics, int(self._last["samples"]))
+        self._logger.finalize("success" if checkpoint else "stopped")
+
+    def _open(self, purge_step: int | None) -> Any:
+        from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+
+        folder = self._folder
+        return TensorBoardLogger(folder.parent, name="", version=folder.name, purge_step=purge_step)
 
 
 class WandbLogger:
     """One run of Weights & Biases; its checkpoint becomes an artifact of type `model`."""
 
     def __init__(
-        self,
-        project: str,
-        mode: str,
-        cache: Path,
-        name: str,
-        config: Mapping[str, Any],
-        past: Sequence[Mapping[str, float]],
+        self, project: str, mode: str, cache: Path, run: LoggedRun, past: Sequence[Mapping[str, float]]
     ) -> None:
         self._library = _extra("wandb")
-        self._settings = {"project": project, "mode": mode, "id": name, "config": dict(config)}
+        self._settings = {"project": project, "mode": mode, "id": run.id, "name": run.name, "config": dict(run.config)}
         self._folder, self._past, self._run = cache, list(past), None
 
     def log_metrics(self, row: Mapping[str, float]) -> None:
         """Log the row; its step are the samples seen."""
         if self._run is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            try:
-                self._run = self._library.init(resume="allow", dir=str(self._folder), **self._settings)
-            except self._library.errors.Error as error:
-                raise ToolError(
-                    f"Weights & Biases: {error}; run `wandb login`, or set trainer.loggers.wandb = offline"
-                ) from None
+            self._run = self._open()
             for earlier in self._past:  # the service ignores rows that it has
                 self._log(self._run, earlier)
         self._log(self._run, row)
+
+    def log_examples(self, samples: int, examples: Sequence[ExampleImage]) -> None:
+        """Log the pictures, with both formulas as caption."""
+        if self._run is not None and examples:
+            images = [
+                self._library.Image(one.picture, caption=f"{one.reference}\n{one.hypothesis}") for one in examples
+            ]
+            self._run.log({"examples": images}, step=samples)
+
+    def log_test_scores(self, samples: int, scores: Mapping[str, float]) -> None:
+        """Add them to the summary of the run."""
+        run = self._open()
+        run.summary.update({f"test/{name}": value for name, value in scores.items()} | {"samples": samples})
+        run.finish(exit_code=0)
+
+    def _open(self) -> Any:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._library.init(resume="allow", dir=str(self._folder), **self._settings)
+        except self._library.errors.Error as error:
+            raise ToolError(
+                f"Weights & Biases: {error}; run `wandb login`, or set trainer.loggers.wandb = offline"
+            ) from None
 
     def finalize(self, checkpoint: Path | None) -> None:
         """Log the checkpoint, which is uploaded now or by `wandb sync`, and end the run."""

@@ -18,16 +18,28 @@ class LossMonitor:
 
     `pending` has a pair (total loss, token loss) per batch; `losses` the token losses since the last validation.
     With several processes a pair is the part of this one: the parts are summed before they are checked.
+    `gradient_norms` has the norm of the gradient before clipping of each step since the last validation.
     """
 
     def __init__(self) -> None:
         self.pending: list[Tensor] = []
         self.losses: list[float] = []
+        self.gradient_norms: list[float] = []
+        self._pending_norms: list[Tensor] = []
         self._recent: list[float] = []
 
     def record(self, total: Tensor, token: Tensor) -> None:
         """Record the losses of one more batch, without waiting for them."""
         self.pending.append(torch.stack([total.detach(), token.detach()]))
+
+    def record_gradient_norm(self, norm: Tensor) -> None:
+        """Record the norm of the gradient of one more step, without waiting for it."""
+        self._pending_norms.append(norm.detach())
+
+    def start_interval(self) -> None:
+        """Forget the losses and norms of the steps before a validation."""
+        self.losses.clear()
+        self.gradient_norms.clear()
 
     def check(self, pairs: list[list[float]], spike_factor: float) -> tuple[int, str] | None:
         """Check the losses of the pending batches, given as numbers; returns the first bad one and its description.
@@ -35,6 +47,9 @@ class LossMonitor:
         A loss is bad that is not finite or, where `spike_factor` is not 0, above so many times the running median.
         """
         self.pending.clear()
+        if self._pending_norms:
+            self.gradient_norms += torch.stack(self._pending_norms).tolist()
+            self._pending_norms.clear()
         for index, (total, token) in enumerate(pairs):
             if not math.isfinite(total):
                 return index, f"the loss is {total}"
@@ -48,9 +63,10 @@ class LossMonitor:
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values that a resumed run needs; pending losses must have been checked."""
-        return {"recent": self._recent, "losses": self.losses}
+        return {"recent": self._recent, "losses": self.losses, "gradient_norms": self.gradient_norms}
 
     def load_state_dict(self, content: dict[str, Any]) -> None:
         """Restore what `state_dict` returned; pending losses are discarded."""
         self._recent, self.losses = list(content["recent"]), list(content["losses"])
-        self.pending = []
+        self.gradient_norms = list(content["gradient_norms"])
+        self.pending, self._pending_norms = [], []

@@ -5,6 +5,8 @@ SIGUSR1  save, stop
 SIGTERM  save, validate, stop
 SIGHUP   save, stop                (the terminal was closed; ignored where `nohup` or a scheduler ignores it)
 
+A signal to any process of a training reaches all of them: each acts after the same step.
+
 A second SIGINT cancels the first, if it has not been handled. A request to stop is never cancelled: `timeout` and
 schedulers send SIGTERM to a process and then to its group, which is the same request twice.
 """

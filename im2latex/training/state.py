@@ -31,7 +31,7 @@ STATE, EARLIER = "state.pt", "state-earlier.pt"
 
 COUNTS = ("step", "seen", "total", "validations", "validated")
 
-FORMAT = 3
+FORMAT = 4
 """Version of the saved content. A state of another version is never resumed; one of other code with this version is."""
 
 

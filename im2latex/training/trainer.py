@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
@@ -24,9 +25,9 @@ from im2latex.training.callbacks import Callback, MetricsRow, ProgressMeter, for
 from im2latex.training.checkpoint import Checkpoint, read_recipe, save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams, clock_warning, sample_limit
 from im2latex.training.dataset import InMemoryDataset
-from im2latex.training.devices import choose_precision, launch
+from im2latex.training.devices import choose_precision, launch, memory_used
 from im2latex.training.early_stopping import monitored_value
-from im2latex.training.engine import CHECK_STEPS, TrainingEngine
+from im2latex.training.engine import TrainingEngine
 from im2latex.training.finetune import Pretrained
 from im2latex.training.run_folders import save_snapshot
 from im2latex.training.signals import Request, Requests, commands, signal_requests
@@ -66,6 +67,8 @@ class Trainer:
         self.engine: TrainingEngine
         self._validation: Validation
         self._row: MetricsRow = {}
+        self._train_seconds, self._timed_from = 0.0, 0
+        self._control: dist.ProcessGroup | None = None
 
     @property
     def earlier_budgets(self) -> list[EarlierBudget]:
@@ -82,6 +85,7 @@ class Trainer:
         self._set_up(self.settings.devices)
         self._resume()
         engine = self.engine
+        self._timed_from = engine.state.seen
         self.callback.on_message(training_summary(engine))
         if warning := clock_warning(self.params.budget, engine.state.total, len(engine.dataset)):
             self.callback.on_message(warning)
@@ -99,7 +103,9 @@ class Trainer:
                 if engine.finished:
                     break
                 self._handle(self._requested(requests), validated)
+                started = time.monotonic()
                 engine.train_step()
+                self._train_seconds += time.monotonic() - started
                 if line := progress.line():
                     self.callback.on_message(line)
         return self._checkpoint(self.params.select_checkpoint)
@@ -153,6 +159,8 @@ class Trainer:
         fabric = launch(settings.accelerator, devices, precision, unused_weights=without_ctc)
         if not fabric.is_global_zero:
             self.callback = Callback()
+        if fabric.world_size > 1:  # on the CPU, so that no step waits for an accelerator
+            self._control = dist.new_group(backend="gloo")
         self.engine = TrainingEngine(
             fabric,
             params,
@@ -164,7 +172,11 @@ class Trainer:
             device_memory_mb=settings.device_memory_mb,
         )
         self._validation = Validation(
-            InMemoryDataset(self.shards, "val"), params.validation_samples, params.batches, params.validation_examples
+            InMemoryDataset(self.shards, "val"),
+            params.validation_samples,
+            params.batches,
+            self.vocabulary,
+            params.validation_examples,
         )
 
     def _resume(self) -> None:
@@ -229,12 +241,20 @@ class Trainer:
         """Validate, and update early stopping, the schedule and the best weights by the monitored score."""
         row = self._row = self.engine.evaluate(self._validation)
         params, schedule, state = self.params, self.params.schedule, self.engine.state
-        state.loss_monitor.losses.clear()
+        state.loss_monitor.start_interval()
         state.validations, state.validated = state.seen // params.validate_every_samples, state.seen
         value = monitored_value(row, params.monitor)
         if state.early_stopping.update(value, schedule.drop_patience, schedule.drop_against):
             state.store_best()
         self.callback.on_validation(row, self._validation.examples)
+        self.callback.on_details(row, self._measured(), self._validation, self.engine)
+
+    def _measured(self) -> dict[str, float]:
+        """Speed of the steps since the last validation and memory of the accelerator: other values in every run."""
+        seen, seconds = self.engine.state.seen - self._timed_from, self._train_seconds
+        self._timed_from, self._train_seconds = self.engine.state.seen, 0.0
+        found = {"samples_per_second": seen / seconds} if seconds else {}
+        return found | memory_used(self.engine.fabric.device)
 
     def _handle(self, request: Request, validated: bool) -> None:
         """Save, then validate, then stop, as far as it is requested and has not just been done."""
@@ -253,10 +273,8 @@ class Trainer:
         by_time = Request.SAVE if due else Request.NOTHING
         if fabric.world_size == 1:
             return max(requests.pop(), by_time)
-        if self.engine.state.step % CHECK_STEPS:
-            return Request.NOTHING
-        own = torch.tensor(int(max(requests.pop(), by_time)), device=fabric.device)
-        greatest: torch.Tensor = fabric.all_reduce(own, reduce_op="max")  # type: ignore[assignment]
+        greatest = torch.tensor(int(max(requests.pop(), by_time)))
+        dist.all_reduce(greatest, dist.ReduceOp.MAX, self._control)
         return Request(int(greatest))
 
 

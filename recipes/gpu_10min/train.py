@@ -135,7 +135,7 @@ def _train(
         if len(held_out):
             params = engine.params
             # Greedy search takes up to 224 decoder steps a batch, bound by Python: too long here.
-            validation = Validation(held_out, params.validation_samples, params.batches, search=False)
+            validation = Validation(held_out, params.validation_samples, params.batches)
             scores: dict[str, float | int | str] = {**engine.evaluate(validation)}
             log(scores | {"event": "validated"})
             _save_results(out, results | scores)

@@ -51,6 +51,20 @@ def test_a_stage_ends_with_its_dvc(tmp_path: Path, number: signal.Signals, shell
         assert dvc.stdout.read() == "asked to end\n", "the end of the output is the end of the stage"
 
 
+@pytest.mark.parametrize("way", ["experiment", "torchrun"])
+def test_a_stage_ends_with_what_started_its_parent(tmp_path: Path, way: str) -> None:
+    stage = [sys.executable, str(tmp_path / "stage.py")]
+    if way == "experiment":  # the outer dvc waits for one that runs the stage
+        first = start(tmp_path, [sys.executable, str(tmp_path / "dvc"), *stage], DVC_STAGE="train")
+    else:
+        first = start(tmp_path, stage, TORCHELASTIC_RUN_ID="1")
+    with first:
+        assert first.stdout is not None
+        assert int(first.stdout.readline()) != first.pid
+        first.send_signal(signal.SIGUSR1)
+        assert first.stdout.read() == "asked to end\n"
+
+
 def test_a_stage_that_is_run_by_hand_goes_on(tmp_path: Path) -> None:
     with start(tmp_path, [sys.executable, str(tmp_path / "stage.py")]) as shell:
         assert shell.stdout is not None

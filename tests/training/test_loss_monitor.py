@@ -40,8 +40,13 @@ def test_a_restored_monitor_has_the_same_median_and_losses() -> None:
     monitor, other = LossMonitor(), LossMonitor()
     monitor.check([[2.0, float(place)] for place in range(150)], 0)
     other.record(torch.tensor(1.0), torch.tensor(1.0))
+    for norm in (1.0, math.inf):
+        monitor.record_gradient_norm(torch.tensor(norm))
+    monitor.check([], 0)
+    other.record_gradient_norm(torch.tensor(5.0))
     other.load_state_dict(monitor.state_dict())
     assert other.pending == []
+    assert other.gradient_norms == [1.0, math.inf]
     assert other.losses == monitor.losses == list(range(150))
     assert other.state_dict() == monitor.state_dict()
     assert other.check([[7.0, 1.0]], 3) is not None

@@ -140,3 +140,13 @@ def test_two_processes_take_the_steps_of_one(
     assert two.end() == 0, two.errors
     for name, weight in weights(one).items():
         torch.testing.assert_close(saved_weights(tmp_path / "two")[name], weight, atol=1e-5, rtol=1e-5)
+
+
+def test_a_signal_to_one_of_two_processes_stops_both_after_the_step(
+    values: Values, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNAL_AT_STEP", "3")
+    stopped = Training(tmp_path, shards, values, TWO)
+    assert stopped.end() != 0
+    assert "stopped by SIGUSR1" in stopped.errors
+    assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == 3
