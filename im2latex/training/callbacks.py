@@ -62,13 +62,14 @@ class ProgressMeter:
             return None
         speed = (seen - self._seen) / (now - self._last)
         self._last, self._seen = now, seen
-        done = f"{seen:,} samples, {speed:.1f} samples/s"
+        parts = [f"{seen:,} samples", f"{speed:.1f} samples/s"]
+        if used >= _MIN_SHARE:
+            left = (now - self._started) * max(0.0, 1 - used) / max(used - self._first_used, 1e-9)
+            parts.insert(1, f"{used:.1%} of the budget")
+            parts.append(f"{timedelta(seconds=round(left))} left")
         if memory := memory_used(self._engine.fabric.device):
-            done += f", {memory['device_memory_gib']:.1f} of {memory['device_memory_total_gib']:.0f} GiB"
-        if used < _MIN_SHARE:
-            return done
-        left = (now - self._started) * max(0.0, 1 - used) / max(used - self._first_used, 1e-9)
-        return f"{done}, {used:.1%} of the budget, {timedelta(seconds=round(left))} left"
+            parts.append(f"{memory['device_memory_gib']:.1f} of {memory['device_memory_total_gib']:.0f} GiB")
+        return ", ".join(parts)
 
 
 def format_row(row: MetricsRow) -> str:

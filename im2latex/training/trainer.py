@@ -103,9 +103,9 @@ class Trainer:
                 if engine.finished:
                     break
                 self._handle(self._requested(requests), validated)
-                started = time.monotonic()
+                started = time.perf_counter()
                 engine.train_step()
-                self._train_seconds += time.monotonic() - started
+                self._train_seconds += time.perf_counter() - started
                 if line := progress.line():
                     self.callback.on_message(line)
         return self._checkpoint(self.params.select_checkpoint)
