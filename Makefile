@@ -104,8 +104,12 @@ serve: $(READY) ## the REST API and the web page, on http://localhost:8000
 docker: ## a container image of all this; its default command serves
 	docker build -t im2latex .
 
-small: $(READY) ## the sample dataset, with PRESET=NAME or that of params.yaml; minutes on two cores
-	$(if $(PRESET),dvc exp run -S train.preset=$(PRESET),$(MAKE) repro)
+ifdef PRESET
+small: $(READY)
+	dvc exp run -S train.preset=$(PRESET)
+else
+small: repro ## the sample dataset; with PRESET=NAME another model on it; minutes on two cores
+endif
 
 full: PRESET ?= fast-small
 full: $(READY) ## im2latex-100k, downloaded first, with PRESET=NAME and the data settings it was published with; hours
