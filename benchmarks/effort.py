@@ -49,13 +49,7 @@ app = typer.Typer(help=__doc__, add_completion=False)
 @app.command()
 def labels(file: Path, name: Name, count: Count = None, effort: Efforts = None, checkpoint: Folder = RELEASED) -> None:
     """Predict rendered labels."""
-    chosen = _sample(file.read_text(encoding="utf-8").splitlines(), count)
-    renderings = ParallelRenderer(TexRenderer()).render(chosen)
-    pairs = [
-        (label, to_dataset_image(rendering.pixels, ImageParams()))
-        for label, rendering in zip(chosen, renderings, strict=True)
-        if rendering.pixels is not None
-    ]
+    pairs = rendered_labels(sample(file.read_text(encoding="utf-8").splitlines(), count))
     _evaluate(name, pairs, effort, load(checkpoint))
 
 
@@ -63,10 +57,21 @@ def labels(file: Path, name: Name, count: Count = None, effort: Efforts = None, 
 def images(file: Path, name: Name, count: Count = None, effort: Efforts = None, checkpoint: Folder = RELEASED) -> None:
     """Predict images of any kind."""
     items = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    _evaluate(name, [*_normalized(_sample(items, count), file.parent)], effort, load(checkpoint))
+    _evaluate(name, [*normalized_images(sample(items, count), file.parent)], effort, load(checkpoint))
 
 
-def _normalized(items: Sequence[Mapping[str, str]], folder: Path) -> Iterator[tuple[str, ImageInput]]:
+def rendered_labels(labels: Sequence[str]) -> list[tuple[str, ImageInput]]:
+    """The labels that can be rendered in the base style, with their images."""
+    renderings = ParallelRenderer(TexRenderer()).render(list(labels))
+    return [
+        (label, to_dataset_image(rendering.pixels, ImageParams()))
+        for label, rendering in zip(labels, renderings, strict=True)
+        if rendering.pixels is not None
+    ]
+
+
+def normalized_images(items: Sequence[Mapping[str, str]], folder: Path) -> Iterator[tuple[str, ImageInput]]:
+    """The normalized formulas of images below `folder`, with the paths; refused formulas are left out."""
     normalizer = Normalizer()
     for item in items:
         try:
@@ -75,7 +80,8 @@ def _normalized(items: Sequence[Mapping[str, str]], folder: Path) -> Iterator[tu
             continue
 
 
-def _sample(items: Sequence[_Item], count: int | None) -> list[_Item]:
+def sample(items: Sequence[_Item], count: int | None) -> list[_Item]:
+    """Draw `count` items by a fixed seed; all where it is None."""
     return [*items] if count is None else random.Random(0).sample(items, min(count, len(items)))
 
 
