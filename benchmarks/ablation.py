@@ -50,12 +50,12 @@ SETTINGS: dict[str, Any] = {
 """Settings of `full` that differ from those of a long training on a processor."""
 CONDITIONS: dict[str, tuple[str, dict[str, Any]]] = {
     FULL: ("mixture", {}),
-    "data: whole formulas only": ("whole-formulas", {}),
     "data: one style": ("one-style", {}),
     "data: no augmentation": ("mixture", {"augmentation": {"contrast": 0, "brightness": 0, "noise": 0}}),
     "model: resnet-transformer-small": ("mixture", {"preset": "resnet-transformer-small"}),
     "training: AdamW": ("mixture", {"optimizer": {"hidden": "adamw", "hidden_learning_rate": 0.001}}),
     "training: no CTC loss": ("mixture", {"ctc_weight": 0}),
+    "data: whole formulas only": ("whole-formulas", {}),
 }
 """Dataset and settings of `train` that differ from `full`."""
 
