@@ -25,6 +25,7 @@ from im2latex.images.matching import MAX_DISTANCE, ImageMatcher
 from im2latex.inference.candidates import Evidence, FormulaCandidate, has_rare_style
 from im2latex.inference.effort import EffortParams
 from im2latex.latex.parser.parse import parses
+from im2latex.rendering.mathtext import MathtextParams
 from im2latex.rendering.renderer import Renderer, RenderParams
 from im2latex.rendering.styles import RenderStyle, StylesParams, VariantParams, all_styles, create_renderer
 
@@ -54,9 +55,13 @@ STYLES = StylesParams(
         VariantParams(name="euler", fonts="euler"),
         VariantParams(name="sans", fonts="sans"),
         VariantParams(name="helvetica", fonts="helvetica", size="11pt", dpi=220),
+        VariantParams(name="mathtext-cm", renderer="mathtext", mathtext_fonts="cm"),
+        VariantParams(name="mathtext-dejavusans", renderer="mathtext", mathtext_fonts="dejavusans"),
+        VariantParams(name="mathtext-stix", renderer="mathtext", mathtext_fonts="stix"),
     )
 )
-"""The styles in which candidates are rendered, beside the base style: fonts that most documents use."""
+"""The styles in which candidates are rendered, beside the base style: fonts that most documents use, and those that
+matplotlib has for figures, where it is installed."""
 
 
 class StyleRenderers:
@@ -70,7 +75,10 @@ class StyleRenderers:
         found = styles or all_styles(RenderParams(rasterizer="pdfium"), STYLES)
         self._styles = {style.name: style for style in found}
         self._renderers: dict[str, Renderer] = {}
-        self._locks = {name: threading.Lock() for name in self._styles}
+        mathtext = threading.Lock()  # its parser is shared by all font sets
+        self._locks = {
+            style.name: mathtext if isinstance(style.renderer, MathtextParams) else threading.Lock() for style in found
+        }
 
     @property
     def names(self) -> list[str]:

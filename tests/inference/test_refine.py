@@ -185,8 +185,23 @@ def test_threads_take_turns_with_a_renderer(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.needs_tex
 def test_the_styles_of_the_base_install_render() -> None:
     styles = StyleRenderers()
-    for style in styles.names:
+    assert [name for name in styles.names if name.startswith("mathtext")] == styles.names[-3:]
+    for style in styles.names[:-3]:
         images = styles.render(style, [r"\frac { 1 } { x }", r"\undefined"])
         assert list(images) == [r"\frac { 1 } { x }"]
         assert images[r"\frac { 1 } { x }"].dtype == np.uint8
-    assert len(styles.names) == 10
+    assert len(styles.names) == 13
+
+
+def test_the_styles_of_matplotlib_render() -> None:
+    pytest.importorskip("matplotlib")
+    styles = StyleRenderers()
+    for style in styles.names[-3:]:
+        assert list(styles.render(style, [r"\frac { 1 } { x }", r"\undefined"])) == [r"\frac { 1 } { x }"]
+
+
+def test_without_matplotlib_its_styles_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("im2latex.rendering.mathtext.find_spec", lambda name: None)
+    styles = StyleRenderers()
+    assert styles.render("mathtext-cm", ["x"]) == {}
+    assert "mathtext-cm" not in styles.names
