@@ -85,18 +85,16 @@ def greedy(
 ) -> list[Hypothesis]:
     """Choose the best token at each step; one hypothesis of at most `max_tokens` per image (B, H, W).
 
-    Where the engine has a draft of its decoder, that one writes each formula, and one pass of the decoder over the
-    whole formula verifies it (speculative decoding; Leviathan et al. 2023, arXiv 2211.17192): the result is the
-    decoder's own.
+    Where the engine has a draft of its decoder, that one writes the formula of a single image, and one pass of the
+    decoder over the whole formula verifies it (speculative decoding; Leviathan et al. 2023, arXiv 2211.17192): the
+    result is the decoder's own. Several images share the cost of a step, so that a draft saves nothing.
     """
-    if engine.draft is None:
-        return _greedy(engine, engine.encode(images), len(images), max_tokens, constraint)
-    found = []
-    for image in images:
-        memory = engine.encode(image[None])
+    memory = engine.encode(images)
+    if engine.draft is not None and len(images) == 1:
         verified = _drafted(engine, engine.draft, memory, max_tokens, constraint)
-        found += _greedy(engine, memory, 1, max_tokens, constraint) if verified is None else [verified]
-    return found
+        if verified is not None:
+            return [verified]
+    return _greedy(engine, memory, len(images), max_tokens, constraint)
 
 
 def _drafted(
