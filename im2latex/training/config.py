@@ -133,7 +133,8 @@ class TrainParams(Params):
         default="last", description="which averaged weights become the checkpoint; best by the monitored score"
     )
     precision: Precision = Field(
-        default="32-true", description="of forward and backward; auto: bf16-mixed where the device is faster with it"
+        default="32-true",
+        description="of forward and backward; auto: bf16-mixed or, on older GPUs, 16-mixed where the device is faster",
     )
 
     @model_validator(mode="before")

@@ -18,12 +18,12 @@ from im2latex.errors import ParamsError
 if TYPE_CHECKING:  # of the extra `train`; the parameters and the description of devices need only torch
     from lightning_fabric import Fabric
 
-ResolvedPrecision = Literal["32-true", "bf16-mixed"]
-Precision = Literal["auto", "32-true", "bf16-mixed"]
+ResolvedPrecision = Literal["32-true", "bf16-mixed", "16-mixed"]
+Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 
 MIN_SPEEDUP = 1.5
-"""How much faster bfloat16 products must be for `auto` to choose them: casts and float32 operations cost time too."""
-_SIDE = 256
+"""How much faster products in 16 bits must be for `auto` to choose them: casts and float32 operations cost time too."""
+_SIDE, _GPU_SIDE = 256, 2048
 _REPEATS = 5
 
 
@@ -50,15 +50,18 @@ def is_first_process() -> bool:
 
 
 def choose_precision(requested: Precision, accelerator: str) -> ResolvedPrecision:
-    """Resolve `auto`; on a CPU, matrix products are timed, for 20 ms where it has bfloat16, else under a second.
+    """Resolve `auto` by timing matrix products: 20 ms on a CPU that has bfloat16, else under a second.
 
-    A CPU without bfloat16 instructions emulates it, many times slower than float32. Raises `ParamsError` with
-    the measured rates where bf16-mixed is requested there.
+    Devices without bfloat16 emulate it, slower than float32: CPUs without its instructions, and GPUs before Ampere,
+    such as V100 and T4, which are fast in float16. Raises `ParamsError` where a CPU is asked for 16-mixed, or, with the
+    measured rates, for a bf16-mixed that it emulates.
     """
     if requested == "32-true":
         return requested
-    if accelerator != "cpu" and torch.cuda.is_available():
-        return "bf16-mixed" if requested == "bf16-mixed" or torch.cuda.is_bf16_supported() else "32-true"
+    if _on_gpu(accelerator):
+        return requested if requested != "auto" else _fastest_on_gpu()
+    if requested == "16-mixed":
+        raise ParamsError("train.precision = 16-mixed: float16 is for GPUs; set 32-true, or auto")
     single, half = (_matmul_flops(dtype) for dtype in (torch.float32, torch.bfloat16))
     if requested == "bf16-mixed" and half < single:
         raise ParamsError(
@@ -68,32 +71,67 @@ def choose_precision(requested: Precision, accelerator: str) -> ResolvedPrecisio
     return "bf16-mixed" if requested == "bf16-mixed" or half >= MIN_SPEEDUP * single else "32-true"
 
 
-def _matmul_flops(dtype: torch.dtype) -> float:
+def _on_gpu(accelerator: str) -> bool:
+    return accelerator != "cpu" and torch.cuda.is_available()
+
+
+def _fastest_on_gpu() -> ResolvedPrecision:
+    """The precision that is worth its casts; bfloat16 before float16, since it needs no scaling of the loss."""
+    single = _matmul_flops(torch.float32, "cuda")
+    if _matmul_flops(torch.bfloat16, "cuda") >= MIN_SPEEDUP * single:
+        return "bf16-mixed"
+    return "16-mixed" if _matmul_flops(torch.float16, "cuda") >= MIN_SPEEDUP * single else "32-true"
+
+
+def _matmul_flops(dtype: torch.dtype, device: str = "cpu") -> float:
     """Floating-point operations per second of a matrix product, the fastest of some."""
-    a, b = (torch.ones(_SIDE, _SIDE, dtype=dtype) for _ in range(2))
+    side = _SIDE if device == "cpu" else _GPU_SIDE
+    a, b = (torch.ones(side, side, dtype=dtype, device=device) for _ in range(2))
     seconds = []
     for _ in range(_REPEATS + 1):  # the first prepares the kernel
         started = time.perf_counter()
         torch.mm(a, b)
+        if device != "cpu":
+            torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started)
-    return 2 * _SIDE**3 / min(seconds)
+    return 2 * side**3 / min(seconds)
 
 
 def launch(accelerator: str, devices: int, precision: ResolvedPrecision, unused_weights: bool) -> "Fabric":
     """Start one process per device, each running this program; processes started by torchrun replace `devices`.
 
-    `unused_weights`: some weights may have no gradient. With bf16-mixed, float32 products on a GPU use TF32.
+    `unused_weights`: some weights may have no gradient. With 16 bits, float32 products on a GPU use TF32.
     """
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.precision.amp import MixedPrecision
     from lightning_fabric.strategies.ddp import DDPStrategy
 
     nodes = 1
     if torch.distributed.is_torchelastic_launched():
         devices, nodes = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["GROUP_WORLD_SIZE"])
-    if precision == "bf16-mixed" and accelerator != "cpu" and torch.cuda.is_available():
+    if precision != "32-true" and _on_gpu(accelerator):
         torch.set_float32_matmul_precision("high")
     strategy = "auto" if devices * nodes == 1 else DDPStrategy(find_unused_parameters=unused_weights)
-    fabric = Fabric(accelerator=accelerator, strategy=strategy, devices=devices, num_nodes=nodes, precision=precision)
+    plugin = None
+    if precision == "16-mixed":
+
+        class LossScaling(MixedPrecision):
+            """Steps without an update of the scale, which `TrainingEngine` does once for all optimizers of a step."""
+
+            def optimizer_step(self, optimizer: Any, **arguments: Any) -> Any:
+                assert self.scaler is not None
+                return self.scaler.step(optimizer, **arguments)
+
+        device = "cuda" if _on_gpu(accelerator) else "cpu"
+        plugin = LossScaling("16-mixed", device, torch.amp.GradScaler(device))  # type: ignore[attr-defined]
+    fabric = Fabric(
+        accelerator=accelerator,
+        strategy=strategy,
+        devices=devices,
+        num_nodes=nodes,
+        precision=None if plugin else precision,
+        plugins=plugin,
+    )
     fabric.launch()
     return fabric
 

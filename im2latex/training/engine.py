@@ -83,7 +83,8 @@ class TrainingEngine:
             load_optimizer_state(network, optimizers, vocabulary, pretrained)
         convert_sync_batch_norm(network)
         self.network, *optimizers = fabric.setup(network, *optimizers)
-        self.state = TrainingState(self.network, average, optimizers)
+        scaler = getattr(fabric.strategy.precision, "scaler", None)
+        self.state = TrainingState(self.network, average, optimizers, scaler)
         self._first_step_time: float | None = None
         self._deadline_share = 0.0
 
@@ -116,6 +117,9 @@ class TrainingEngine:
         for number, indices in enumerate(batches):
             with self.fabric.no_backward_sync(self.network, enabled=number + 1 < len(batches)):
                 self.fabric.backward(self._loss(first + number, indices, size))
+        scaler = state.scaler
+        for optimizer in state.optimizers if scaler else ():
+            scaler.unscale_(optimizer.optimizer)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), params.clip_norm)
         state.loss_monitor.record_gradient_norm(norm)
         factor = self.learning_rate_factor
@@ -123,6 +127,8 @@ class TrainingEngine:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
             optimizer.step()
+        if scaler:
+            scaler.update()
         samples = size[1]
         self._update_average(ema_decay(params, samples, state.step))
         state.step += 1

@@ -18,6 +18,7 @@ from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 from tqdm import tqdm
 
 from im2latex.errors import ArtifactError, Im2LatexError
@@ -31,7 +32,7 @@ STATE, EARLIER = "state.pt", "state-earlier.pt"
 
 COUNTS = ("step", "seen", "total", "validations", "validated")
 
-FORMAT = 4
+FORMAT = 5
 """Version of the saved content. A state of another version is never resumed; one of other code with this version is."""
 
 
@@ -50,14 +51,17 @@ class TrainingState:
     """`step` and `seen` count steps and samples done; `total` is the budget in samples, 0 until it is known.
 
     `validations` counts the multiples of the validation interval that were passed and validated at; `validated` are the
-    samples seen at the last validation. `best` are the averaged weights of the best validation, on the CPU, with their
-    counts. `budget` are the parameters behind `total`.
+    samples seen at the last validation. `scaler` scales the loss with float16. `best` are the averaged weights of the
+    best validation, on the CPU, with their counts. `budget` are the parameters behind `total`.
     """
 
-    def __init__(self, network: nn.Module, average: Network, optimizers: list[Any]) -> None:
+    def __init__(
+        self, network: nn.Module, average: Network, optimizers: list[Any], scaler: GradScaler | None = None
+    ) -> None:
         self.network = network
         self.average = average
         self.optimizers = optimizers
+        self.scaler = scaler
         self.loss_monitor = LossMonitor()
         self.early_stopping = EarlyStopping()
         self.best: dict[str, Tensor] | None = None
@@ -81,6 +85,7 @@ class TrainingState:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "scaler": self.scaler.state_dict() if self.scaler else {},
             "loss_monitor": self.loss_monitor.state_dict(),
             "early_stopping": asdict(self.early_stopping),
             "best": self.best,
@@ -99,6 +104,8 @@ class TrainingState:
         self.average.load_state_dict(snapshot["average"])
         for optimizer, content in zip(self.optimizers, snapshot["optimizers"], strict=True):
             optimizer.load_state_dict(content)
+        if self.scaler:
+            self.scaler.load_state_dict(snapshot["scaler"])
         self.loss_monitor.load_state_dict(snapshot["loss_monitor"])
         self.early_stopping = EarlyStopping(**snapshot["early_stopping"])
         self.budget, self.earlier_budgets = snapshot["budget"], snapshot["earlier_budgets"]

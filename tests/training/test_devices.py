@@ -44,5 +44,25 @@ def test_emulated_half_precision_is_refused_with_its_rate(monkeypatch: pytest.Mo
         devices.choose_precision("bf16-mixed", "cpu")
 
 
+@pytest.mark.parametrize(
+    ("bfloat", "half", "wanted"),
+    [(30, 30, "bf16-mixed"), (0.5, 30, "16-mixed"), (1, 1.2, "32-true"), (20, 30, "bf16-mixed")],
+    ids=["ampere", "t4", "old", "both"],
+)
+def test_a_gpu_gets_what_it_is_fast_with(
+    bfloat: float, half: float, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = {torch.float32: 8.0, torch.bfloat16: 8 * bfloat, torch.float16: 8 * half}
+    monkeypatch.setattr(devices, "_on_gpu", lambda accelerator: True)
+    monkeypatch.setattr(devices, "_matmul_flops", lambda dtype, device: rates[dtype])
+    assert devices.choose_precision("auto", "auto") == wanted
+    assert devices.choose_precision("16-mixed", "auto") == "16-mixed"
+
+
+def test_float16_is_refused_on_a_processor() -> None:
+    with pytest.raises(ParamsError, match="float16 is for GPUs"):
+        devices.choose_precision("16-mixed", "cpu")
+
+
 def test_this_processor_can_be_asked() -> None:
     assert devices.choose_precision("auto", "cpu") in ("32-true", "bf16-mixed")

@@ -1,7 +1,10 @@
 """What a training learns, and which of its settings have an effect."""
 
 import itertools
+import math
+import os
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from im2latex.errors import ArtifactError
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams
 from im2latex.training.engine import DivergedRunError, TrainingEngine
+from im2latex.training.state import InterruptedRunError
 from im2latex.training.trainer import Trainer
 from im2latex.training.validation import Validation
 from tests.training.helpers import CPU, Recorder, assert_same_weights, fit, weights
@@ -58,6 +62,41 @@ def test_half_precision_trains(
     network = fit(params, shards, vocabulary, tmp_path, recorder).network
     assert {weight.dtype for weight in network.parameters()} == {torch.float32}
     assert 0 < recorder.rows[-1]["train_loss"] < 5
+
+
+def test_float16_trains_with_a_scaled_loss_and_resumes_exactly(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("im2latex.training.trainer.choose_precision", lambda requested, accelerator: requested)
+    values |= {"precision": "16-mixed", "budget": {"samples": 60}, "validate_every_samples": 30}
+    params = TrainParams.model_validate(values)
+    scales: list[float] = []
+    train_step = TrainingEngine.train_step
+
+    def overflowing(engine: TrainingEngine) -> None:
+        assert engine.state.scaler
+        if engine.state.step == 1 and engine.state.scaler.get_scale() == 2.0**16:
+            engine.state.scaler.update(2.0**40)  # the gradient of the next step is infinite
+        train_step(engine)
+        scales.append(engine.state.scaler.get_scale())
+
+    monkeypatch.setattr(TrainingEngine, "train_step", overflowing)
+    recorder = Recorder()
+    whole = fit(params, shards, vocabulary, tmp_path / "whole", recorder)
+    assert scales[0] == 2.0**16
+    assert scales[1] == 2.0**39, "halved, once for all optimizers"
+    assert all(math.isfinite(value) for row in recorder.rows for value in row.values())
+
+    def stop(_: object) -> None:
+        if len(resumed.rows) == 1:
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    resumed = Recorder(stop)
+    with pytest.raises(InterruptedRunError):
+        fit(params, shards, vocabulary, tmp_path / "parts", resumed)
+    again = fit(params, shards, vocabulary, tmp_path / "parts", resumed)
+    assert resumed.rows == recorder.rows
+    assert_same_weights(whole, again)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(
