@@ -123,7 +123,7 @@ def launch(accelerator: str, devices: int, precision: ResolvedPrecision, unused_
                 return self.scaler.step(optimizer, **arguments)
 
         device = "cuda" if _on_gpu(accelerator) else "cpu"
-        plugin = LossScaling("16-mixed", device, torch.amp.GradScaler(device))  # type: ignore[attr-defined]
+        plugin = LossScaling("16-mixed", device, torch.amp.GradScaler(device))
     fabric = Fabric(
         accelerator=accelerator,
         strategy=strategy,

@@ -118,8 +118,9 @@ class TrainingEngine:
             with self.fabric.no_backward_sync(self.network, enabled=number + 1 < len(batches)):
                 self.fabric.backward(self._loss(first + number, indices, size))
         scaler = state.scaler
-        for optimizer in state.optimizers if scaler else ():
-            scaler.unscale_(optimizer.optimizer)
+        if scaler:
+            for optimizer in state.optimizers:
+                scaler.unscale_(optimizer.optimizer)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), params.clip_norm)
         state.loss_monitor.record_gradient_norm(norm)
         factor = self.learning_rate_factor
