@@ -123,7 +123,7 @@ def search(
 
 @app.command()
 def scores(samples: int = 10_000, preset: Only = None) -> None:
-    """Train on `samples` samples of data/bucket and score the predictions of its split test."""
+    """Train on `samples` samples of data/bucket, score its split test, and measure the dependence on the image."""
     for name in preset or ["fast-tiny", *_small()]:
         results = _earlier(SCORES) | {name: _scores(name, samples)}
         save(SCORES, {"dataset": load_yaml(Path("params.yaml"))["dataset"], "presets": results})
@@ -144,8 +144,12 @@ def _scores(name: str, samples: int) -> dict[str, object]:
         out = Path(folder) / "predictions.parquet"
         reranker = RenderReranker(renderer, stage.image)
         found = evaluate_split(Path(folder) / "model", SHARDS, "test", out, PredictParams(), reranker, renderer)
+        val = preset_search.val_scores(Path(folder) / "model", SHARDS)
+    dependence = preset_search.image_dependence(checkpoint.network, preset_search.val_batches(SHARDS))
     values = {key: [found[key], *found["intervals"][key]] for key in SCORES_SHOWN}
-    return {"samples": samples, "n": found["n"], **{key: round(value, 1) for key, value in seconds.items()}, **values}
+    rounded = {key: round(value, 1) for key, value in seconds.items()}
+    of_val = {"val_bleu": val["bleu"], "val_bleu_blank": val["bleu_blank"], **dependence}
+    return {"samples": samples, "n": found["n"], **rounded, **values, **of_val}
 
 
 def _earlier(result: str) -> dict[str, object]:

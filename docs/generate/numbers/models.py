@@ -108,6 +108,9 @@ def model_families() -> str:
                 format_count(overfit[name]["samples"]) if name in overfit else "",
                 format_share(score["bleu"][0]) if score else "",
                 format_share(score["image_exact"][0]) if score else "",
+                format_share(score["val_bleu_blank"]) if score else "",
+                f"{score['image_nats']:.2f}" if score else "",
+                format_count(score["cpu_seconds"]) if score else "",
             ]
         )
     header = [
@@ -117,6 +120,9 @@ def model_families() -> str:
         "samples until 50 formulas are learned",
         "`bleu` after 37,000 samples of `sample`",
         "`image_exact`",
+        "`bleu` on blank paper (val)",
+        "nats per token from the image",
+        "CPU seconds",
     ]
     return markdown_table(header, rows)
 
