@@ -34,7 +34,7 @@ from im2latex.schemas import HYPOTHESES, PREDICTIONS
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.collate import collate
 from im2latex.training.dataset import InMemoryDataset
-from im2latex.training.sampler import BatchParams, bucket_batches
+from im2latex.training.sampler import BatchParams, bucket_batches, padded_shape
 from im2latex.types import Split
 
 
@@ -123,7 +123,8 @@ def predict_samples(
     constraint = GrammarConstraint(loaded.vocabulary) if params.grammar else None
     samples = InMemoryDataset(shards, split)
     for indices in bucket_batches(samples, params.batches):
-        images = collate(samples, indices).images[:, 0].numpy()
+        shape = padded_shape(samples, indices, params.batches)
+        images = collate(samples, indices, shape=shape).images[:, 0].numpy()
         images = np.full_like(images, PAPER) if blank else images
         found = search(engine, images, loaded.max_tokens, params, constraint)
         for index, several in zip(indices, found, strict=True):

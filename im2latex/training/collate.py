@@ -9,6 +9,7 @@ from torch import Tensor
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.images.arrays import PAPER
 from im2latex.training.dataset import InMemoryDataset
+from im2latex.types import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,19 @@ class Batch:
 
 
 def collate(
-    dataset: InMemoryDataset, indices: list[int], generator: torch.Generator | None = None, tokens_step: int = 1
+    dataset: InMemoryDataset,
+    indices: list[int],
+    generator: torch.Generator | None = None,
+    tokens_step: int = 1,
+    shape: Shape | None = None,
 ) -> Batch:
-    """Pad samples of one bucket to a batch; images are placed at random by `generator`, centred without."""
-    shape = dataset.shapes[dataset.bucket[indices[0]]]
+    """Pad samples to a batch of `shape`, by default that of their bucket.
+
+    Images are placed at random by `generator`, centred without.
+    """
+    shape = shape or dataset.shapes[dataset.bucket[indices[0]]]
     images = np.full((len(indices), 1, shape.height, shape.width), PAPER, dtype=np.uint8)
-    offsets = image_offsets(dataset, indices, generator).tolist()
+    offsets = image_offsets(dataset, indices, generator, shape).tolist()
     for padded, index, (top, left) in zip(images, indices, offsets, strict=True):
         height, width = dataset.sizes[index]
         padded[0, top : top + height, left : left + width] = dataset.array(index)
@@ -34,12 +42,14 @@ def collate(
     return Batch(torch.from_numpy(images), tokens, [dataset.ids[index] for index in indices])
 
 
-def image_offsets(dataset: InMemoryDataset, indices: list[int], generator: torch.Generator | None) -> Tensor:
+def image_offsets(
+    dataset: InMemoryDataset, indices: list[int], generator: torch.Generator | None, shape: Shape | None = None
+) -> Tensor:
     """Row and column of the top left corner of each image in its padded image: int64 (B, 2).
 
     Drawn uniformly from all offsets at which the whole image fits; without `generator` the image is centred.
     """
-    shape = dataset.shapes[dataset.bucket[indices[0]]]
+    shape = shape or dataset.shapes[dataset.bucket[indices[0]]]
     free = torch.tensor([shape.height, shape.width]) - torch.tensor([dataset.sizes[index] for index in indices])
     if generator is None:
         return free // 2

@@ -118,11 +118,11 @@ class BatchLoader:
     def batch(self, position: int, generator: torch.Generator | None) -> Batch:
         """The batch at a position of the sequence; images are placed at random by `generator`, centred without."""
         indices = self._sampler[position]
+        shape = self._sampler.shape(indices)
         if self.placement == "host":
-            return collate(self._dataset, indices, generator, self._tokens_step)
-        shape = self._dataset.shapes[self._dataset.bucket[indices[0]]]
+            return collate(self._dataset, indices, generator, self._tokens_step, shape)
         store = self._store or self._segment_with(position).images
-        images = store.gather(indices, image_offsets(self._dataset, indices, generator), shape)
+        images = store.gather(indices, image_offsets(self._dataset, indices, generator, shape), shape)
         tokens = to_device(pad_tokens(self._dataset, indices, self._tokens_step), self._device)
         return Batch(images, tokens, [self._dataset.ids[index] for index in indices])
 

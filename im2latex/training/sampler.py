@@ -1,7 +1,11 @@
-"""Batch sampler over buckets: every batch has one shape, within limits on images, pixels and tokens.
+"""Batch samplers, within limits on images, pixels and tokens: from one bucket, or uniformly from all samples.
 
-The order follows from the seed. Every epoch cuts all samples into batches anew, each sample exactly once.
+A batch from a bucket has the shape of the bucket; one drawn uniformly has that of its largest images. The order follows
+from the seed. Every epoch cuts all samples into batches anew, each sample exactly once.
 """
+
+from bisect import bisect_right
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -10,12 +14,19 @@ from im2latex.config import Params
 from im2latex.training.dataset import InMemoryDataset
 from im2latex.types import Shape
 
+STEPS = (4, 8)
+"""Height and width of a batch that is sampled uniformly are multiples of these, in pixels."""
 SORT_WINDOW = 4
 """Batches that are cut from one window of samples sorted by label length; `benchmarks.buckets` measures the gain."""
 
 
 class BatchParams(Params):
-    """Size of a batch; the tightest of the three limits holds, and a batch has at least one sample."""
+    """Size of a batch, and what shares one; the tightest of the three limits holds, with at least one sample."""
+
+    sampling: Literal["buckets", "uniform"] = Field(
+        default="buckets",
+        description="buckets: samples of one bucket share a batch; uniform: any samples, padded to the largest of them",
+    )
 
     max_images: int = Field(default=16, ge=1, description="most images in a batch")
     max_pixels: int = Field(default=400_000, ge=512, description="most pixels in a batch, padding included")
@@ -31,21 +42,38 @@ class BucketBatchSampler:
     def __init__(self, dataset: InMemoryDataset, params: BatchParams, seed: int) -> None:
         self._dataset, self._params, self._seed = dataset, params, seed
         self._length = len(bucket_batches(dataset, params))
+        self._starts: tuple[int, ...] = (0,)  # of the epochs so far, whose lengths differ with uniform sampling
         self._epoch, self._batches = -1, list[list[int]]()
 
     def __getitem__(self, position: int) -> list[int]:
         """The indices of the batch at a position of the sequence; only the current epoch is in memory."""
-        epoch, place = divmod(position, self._length)
+        if self._params.sampling == "uniform":
+            while position >= self._starts[-1]:
+                self._load(len(self._starts) - 1)
+                self._starts = (*self._starts, self._starts[-1] + len(self._batches))
+            epoch = bisect_right(self._starts, position) - 1
+            place = position - self._starts[epoch]
+        else:
+            epoch, place = divmod(position, self._length)
+        self._load(epoch)
+        return self._batches[place]
+
+    def shape(self, indices: list[int]) -> Shape:
+        """The padded shape of a batch."""
+        return padded_shape(self._dataset, indices, self._params)
+
+    def _load(self, epoch: int) -> None:
         if epoch != self._epoch:
             self._epoch = epoch
             self._batches = bucket_batches(self._dataset, self._params, [self._seed, epoch])
-        return self._batches[place]
 
 
 def bucket_batches(
     dataset: InMemoryDataset, params: BatchParams, seed: list[int] | None = None, indices: list[int] | None = None
 ) -> list[list[int]]:
-    """Cut all samples, or those of `indices`, into batches of one bucket each, each sample exactly once.
+    """Cut all samples, or those of `indices`, into batches, each sample exactly once; a batch has one bucket.
+
+    With uniform sampling a batch has samples that follow each other in the order, whatever their buckets.
 
     With a `seed`, samples and batches are shuffled, and samples of similar label length share a batch; without, the
     order of the dataset is kept.
@@ -53,6 +81,8 @@ def bucket_batches(
     generator = np.random.default_rng(seed)
     every = np.arange(len(dataset)) if indices is None else np.array(indices, dtype=np.int64)
     order = every if seed is None else generator.permutation(every)
+    if params.sampling == "uniform":
+        return _cut(order.tolist(), dataset, params)
     buckets: dict[int, list[int]] = {}
     for index in order.tolist():
         buckets.setdefault(dataset.bucket[index], []).append(index)
@@ -63,6 +93,31 @@ def bucket_batches(
             buckets[bucket] = _sort_windows(buckets[bucket], dataset, size * SORT_WINDOW)
         batches += [buckets[bucket][start : start + size] for start in range(0, len(buckets[bucket]), size)]
     return batches if seed is None else [batches[index] for index in generator.permutation(len(batches))]
+
+
+def _cut(order: list[int], dataset: InMemoryDataset, params: BatchParams) -> list[list[int]]:
+    """Batches of samples in this order, each as large as the limits allow."""
+    batches: list[list[int]] = []
+    for index in order:
+        more = [*batches[-1], index] if batches else []
+        if more and len(more) <= batch_size(padded_shape(dataset, more, params), params):
+            batches[-1] = more
+        else:
+            batches.append([index])
+    return batches
+
+
+def padded_shape(dataset: InMemoryDataset, indices: list[int], params: BatchParams) -> Shape:
+    """The shape that a batch is padded to: of its bucket or, with uniform sampling, around its images.
+
+    That has sides of multiples of `STEPS`, so that fewer shapes occur, and is no larger than the largest bucket.
+    """
+    if params.sampling == "buckets":
+        return dataset.shapes[dataset.bucket[indices[0]]]
+    largest = (max(shape.height for shape in dataset.shapes), max(shape.width for shape in dataset.shapes))
+    sides = (max(dataset.sizes[index][side] for index in indices) for side in (0, 1))
+    height, width = (min(-(-side // step) * step, most) for side, step, most in zip(sides, STEPS, largest, strict=True))
+    return Shape(height, width, max(len(dataset.tokens[index]) for index in indices))
 
 
 def _sort_windows(indices: list[int], dataset: InMemoryDataset, window: int) -> list[int]:

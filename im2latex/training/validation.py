@@ -17,10 +17,10 @@ from im2latex.engines.torch_engine import TorchEngine
 from im2latex.metrics.bootstrap import sum_columns
 from im2latex.metrics.text import bleu, text_columns
 from im2latex.models.model import Network
-from im2latex.training.collate import collate
+from im2latex.training.collate import Batch, collate
 from im2latex.training.dataset import InMemoryDataset
 from im2latex.training.losses import sequence_loss
-from im2latex.training.sampler import BatchParams, bucket_batches
+from im2latex.training.sampler import BatchParams, bucket_batches, padded_shape
 
 Monitor = Literal["val_loss", "val_token_error", "val_exact", "val_bleu"]
 """Validation scores that a training can monitor."""
@@ -53,7 +53,7 @@ class Validation:
         selected = _evenly_spaced(len(dataset), count)
         self.predictions: dict[str, ValidationExample] = {}
         self._example_ids = [dataset.ids[selected[place]] for place in _evenly_spaced(len(selected), example_count)]
-        self._dataset, self._vocabulary = dataset, vocabulary
+        self._dataset, self._vocabulary, self._params = dataset, vocabulary, params
         self._batches = bucket_batches(dataset, params, indices=selected)
         self._max_tokens = max(shape.tokens for shape in dataset.shapes)
 
@@ -75,7 +75,7 @@ class Validation:
         """Loss per token (nats), token edits (Levenshtein) per reference token, BLEU-4, and share of exact formulas."""
         self.predictions = {}
         loss = tokens = edits = length = exact = count = 0.0
-        for batch in (collate(self._dataset, indices) for indices in self._batches):
+        for batch in (self._collate(indices) for indices in self._batches):
             images, references = batch.images.to(device), batch.tokens.to(device)
             logits = network(images, references[:, :-1]).logits
             scored = int((references[:, 1:] != Vocabulary.pad).sum())
@@ -95,6 +95,9 @@ class Validation:
             return {"val_loss": loss / tokens}
         scores = {"val_loss": loss / tokens, "val_token_error": edits / length, "val_exact": exact / count}
         return scores | {"val_bleu": self._bleu()}
+
+    def _collate(self, indices: list[int]) -> Batch:
+        return collate(self._dataset, indices, shape=padded_shape(self._dataset, indices, self._params))
 
     def _bleu(self) -> float:
         pairs = [(self.text(one.reference), self.text(one.hypothesis)) for one in self.predictions.values()]

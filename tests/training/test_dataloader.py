@@ -12,18 +12,21 @@ PARAMS = BatchParams(max_images=4, max_pixels=5000, max_tokens=1000)
 HERE = torch.device("cpu")
 
 
-def build(samples: InMemoryDataset, placement: Placement | None) -> BatchLoader:
-    return BatchLoader(samples, BucketBatchSampler(samples, PARAMS, seed=1), HERE, 1, placement)
+def build(samples: InMemoryDataset, placement: Placement | None, params: BatchParams = PARAMS) -> BatchLoader:
+    return BatchLoader(samples, BucketBatchSampler(samples, params, seed=1), HERE, 1, placement)
 
 
 def place_of(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+@pytest.mark.parametrize("sampling", ["buckets", "uniform"])
 @pytest.mark.parametrize("placement", get_args(Placement))
-def test_placements_give_equal_tensors(shards: Path, placement: Placement, monkeypatch: pytest.MonkeyPatch) -> None:
-    samples = InMemoryDataset(shards, "train")
-    plain, feed = build(samples, "host"), build(samples, placement)
+def test_placements_give_equal_tensors(
+    shards: Path, placement: Placement, sampling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples, params = InMemoryDataset(shards, "train"), PARAMS.model_copy(update={"sampling": sampling})
+    plain, feed = build(samples, "host", params), build(samples, placement, params)
     monkeypatch.setattr(feed, "_segment_bytes", 4000)  # a few batches per segment
     places = range(1, 3 * len(bucket_batches(samples, PARAMS)))
     for place in [*places, 1, places[-1]]:  # twice over epoch ends, then back as a run that undoes its steps

@@ -23,6 +23,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "plain": {},
     "gradient_accumulation": {"gradient_accumulation": 2},
     "best": {"select_checkpoint": "best", "monitor": "val_token_error"},
+    "uniform": {"batches": {"max_images": 10, "max_pixels": 20000, "max_tokens": 200, "sampling": "uniform"}},
     "early": {
         "early_stopping_patience": 2,
         "monitor": "val_exact",
