@@ -4,9 +4,9 @@ The score combines what the model says of a candidate with how well its renderin
 distance d (`images.matching`), and log p - w log(d + e) decides: with noise of unknown size, -log d is the log
 likelihood of the image for a candidate, up to a factor, once the best size of the noise is put in.
 
-Bold and italic letters and colors are more frequent in the papers of the training set than in most documents; a font
-of wide strokes looks bold, and gray pixels have no color. So a formula with such a style must be more probable by a
-constant.
+Bold and italic letters, colors and empty scripts are more frequent in the papers of the training set than in most
+documents; a font of wide strokes looks bold, gray pixels have no color, and an empty script only moves the other one.
+So a formula with such a style must be more probable by a constant.
 """
 
 import math
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 _BOLD = re.compile(r"\\(?:boldsymbol|bm|pmb|mathbf|bold|mathbold|mathbfcal|boldmath|textbf|bf)(?![A-Za-z])")
 _ITALIC_OR_COLOR = re.compile(r"\\(?:mathit|textit|it|color|textcolor|colorbox)(?![A-Za-z])")
+_EMPTY = re.compile(r"[_^] \{ \}|\\[hv]?phantom(?![A-Za-z])")
 _DISTANCE_WEIGHT = 4.0
 _STYLE_PENALTY = 3.0
 """In nats; chosen on short held-out formulas, so that most of those with bold letters keep them."""
@@ -27,7 +28,7 @@ class Evidence:
     """What is known of a candidate.
 
     `log_probability` is that of all its `length` tokens, the end token included; `distance` that of its rendering, None
-    where none was made. `is_styled` says whether it has bold or italic letters or colors.
+    where none was made. `is_styled` says whether it has a rare style (`has_rare_style`).
     """
 
     log_probability: float
@@ -52,8 +53,8 @@ def has_bold(latex: str) -> bool:
 
 
 def has_rare_style(latex: str) -> bool:
-    """Whether a formula has a command for bold or italic letters or colors."""
-    return has_bold(latex) or _ITALIC_OR_COLOR.search(latex) is not None
+    """Whether a normalized formula has bold or italic letters, colors, or something empty in a script."""
+    return has_bold(latex) or any(style.search(latex) for style in (_ITALIC_OR_COLOR, _EMPTY))
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,10 +54,12 @@ def test_a_better_match_makes_up_for_a_lower_probability() -> None:
         (r"\textbf{a}", True, True),
         (r"\mathit { x }", False, True),
         (r"\textcolor{red} { x }", False, True),
+        ("l _ { s } ^ { }", False, True),
+        (r"v ^ { \phantom { 2 } }", False, True),
         (r"\mathrm { x } \mathcal { L }", False, False),
     ],
 )
-def test_bold_italic_and_colors_are_rare_styles(latex: str, bold: bool, rare: bool) -> None:
+def test_bold_italic_colors_and_empty_scripts_are_rare_styles(latex: str, bold: bool, rare: bool) -> None:
     assert has_bold(latex) == bold
     assert has_rare_style(latex) == rare
 
