@@ -7,6 +7,7 @@ orders the rules; user-defined replacements are applied last (`rules.custom`).
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -150,9 +151,12 @@ class Normalizer:
         return _to_line(write(row))
 
     def _rewrite(self, row: Row, seen: frozenset[str]) -> None:
-        for rule in self._rules:
-            if not rule.triggers or not rule.triggers.isdisjoint(seen):
-                _apply_rule(rule, row)
+        for rule in self._triggered(seen):
+            _apply_rule(rule, row)
+
+    def _triggered(self, seen: frozenset[str]) -> Iterator[Rule]:
+        """The rules that run on a formula with these lexemes."""
+        return (rule for rule in self._rules if not rule.triggers or not rule.triggers.isdisjoint(seen))
 
     def _canonical_name(self, token: str) -> str | None:
         """Return the canonical name that the rules give a token; None where they drop it."""
@@ -176,7 +180,7 @@ class Normalizer:
         row = parse(expanded, self._commands)
         steps = [("macros", expanded)] if expanded != formula else []
         steps.append(("parse", join(write(row))))
-        for rule in self._rules:
+        for rule in self._triggered(lexemes(expanded + " ")):
             _apply_rule(rule, row)
             after = join(write(row))
             if after != steps[-1][1]:
