@@ -128,6 +128,34 @@ def model_families() -> str:
 
 
 @register
+def ablation() -> str:
+    """Mean `edit` of each condition of the ablation over its seeds, with its range, and the difference from `full`."""
+    runs: dict[str, list[dict[str, float]]] = {}
+    for run in load_result("ablation")["runs"]:
+        runs.setdefault(run["condition"], []).append(run)
+    columns = ("labels_edit", "images_edit")
+    rows = [
+        [name, str(len(several))]
+        + [
+            cell
+            for column in columns
+            for cell in (_with_range(several, column), f"{_mean(several, column) - _mean(runs['full'], column):+.3f}")
+        ]
+        for name, several in runs.items()
+    ]
+    return markdown_table(["condition", "seeds", "`edit`, labels", "change", "`edit`, images", "change"], rows)
+
+
+def _mean(runs: list[dict[str, float]], column: str) -> float:
+    return sum(run[column] for run in runs) / len(runs)
+
+
+def _with_range(runs: list[dict[str, float]], column: str) -> str:
+    values = [run[column] for run in runs]
+    return f"{_mean(runs, column):.3f} ({min(values):.3f} – {max(values):.3f})"
+
+
+@register
 def decoding() -> str:
     """Time and accuracy of the search methods."""
     found = load_result("decoding-search")
