@@ -39,8 +39,15 @@ def trainer_of(engine: TrainingEngine, shards: Path) -> Trainer:
     return trainer
 
 
-def centred(samples: InMemoryDataset, indices: list[int], _placing: torch.Generator, _step: int) -> Batch:
+def centred(samples: InMemoryDataset, indices: list[int], *_: object) -> Batch:
     return collate(samples, indices)
+
+
+class FixedBatches(list[list[int]]):
+    """A sampler with these batches."""
+
+    def shape(self, indices: list[int]) -> None:
+        """That of the bucket."""
 
 
 def test_accumulated_batches_are_one_large_batch(
@@ -53,7 +60,7 @@ def test_accumulated_batches_are_one_large_batch(
     monkeypatch.setattr("im2latex.training.dataloader.collate", centred)
     short = [index for index, bucket in enumerate(InMemoryDataset(shards, "train").bucket) if bucket == 0][:5]
     gradients = []
-    for batches in ([short], [short[:2], short[2:]]):
+    for batches in (FixedBatches([short]), FixedBatches([short[:2], short[2:]])):
         monkeypatch.setattr("im2latex.training.engine.BucketBatchSampler", lambda *_, batches=batches: batches)
         engine = make({**values, "gradient_accumulation": len(batches)}, shards, vocabulary, tmp_path)  # type: ignore[dict-item]
         engine.train_step()
@@ -66,7 +73,7 @@ def test_accumulated_batches_are_one_large_batch(
 def test_a_loss_far_above_the_median_stops_the_run_and_its_batch_is_saved(
     values: dict[str, Values], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("im2latex.training.engine.BucketBatchSampler", lambda *_: [[0], [1], [2]])
+    monkeypatch.setattr("im2latex.training.engine.BucketBatchSampler", lambda *_: FixedBatches([[0], [1], [2]]))
     engine = make({**values, "loss_spike_factor": 10}, shards, vocabulary, tmp_path)  # type: ignore[dict-item]
     engine.state.loss_monitor.check([[0.01, 0.01]] * 50, 0)
     engine.state.step = 1
