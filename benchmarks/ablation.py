@@ -69,7 +69,10 @@ def main(
 ) -> None:
     """Train and score all conditions."""
     torch.set_num_threads(1)
-    sets = {"labels": rendered_labels(sample(_short(labels), count)), "images": sample(_short_images(images), count)}
+    sets: dict[str, Pairs] = {
+        "labels": rendered_labels(sample(_short(labels), count)),
+        "images": sample(_short_images(images), count),
+    }
     path = RESULTS / "ablation.json"
     runs: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.is_file() else []
     sizes = {"samples": samples, **{f"n_{name}": len(pairs) for name, pairs in sets.items()}}
