@@ -4,16 +4,19 @@ The score combines what the model says of a candidate with how well its renderin
 distance d (`images.matching`), and log p - w log(d + e) decides: with noise of unknown size, -log d is the log
 likelihood of the image for a candidate, up to a factor, once the best size of the noise is put in.
 
-Bold and italic letters, colors and empty scripts are more frequent in the papers of the training set than in most
-documents; a font of wide strokes looks bold, gray pixels have no color, and an empty script only moves the other one.
-So a formula with such a style must be more probable by a constant.
+A model writes bold letters (`bold_invented` of `benchmarks.effort`), italics, colors and empty scripts where an image
+has none: a font of wide strokes looks bold, gray pixels have no color, and an empty script only moves the other one. So
+a formula with such a style must be more probable by a constant.
 """
 
 import math
 import re
 from dataclasses import dataclass
 
-_BOLD = re.compile(r"\\(?:boldsymbol|bm|pmb|mathbf|bold|mathbold|mathbfcal|boldmath|textbf|bf)(?![A-Za-z])")
+from im2latex.latex.parser.signatures import BOLD
+
+_BOLD_SWITCHES = (r"\boldmath", r"\bf")
+_BOLD = re.compile(f"(?:{'|'.join(map(re.escape, [*sorted(BOLD), *_BOLD_SWITCHES]))})(?![A-Za-z])")
 _ITALIC_OR_COLOR = re.compile(r"\\(?:mathit|textit|it|color|textcolor|colorbox)(?![A-Za-z])")
 _EMPTY = re.compile(r"[_^] \{ \}|\\[hv]?phantom(?![A-Za-z])")
 _DISTANCE_WEIGHT = 4.0
