@@ -47,7 +47,9 @@ VALIDATIONS = 5
 """Points of the loss curve."""
 MAX_BATCHES = 8
 """Batches of the split val on which the dependence on the image is measured."""
-_CANDIDATE = re.compile(r"(?P<optimizer>muon|adamw)(?P<norm>\+norm)?@(?P<rate>[0-9.]+)")
+CTC_WEIGHT = 0.5
+"""Weight of the encoder's CTC loss in candidates with `+ctc`."""
+_CANDIDATE = re.compile(r"(?P<optimizer>muon|adamw)(?P<norm>\+norm)?(?P<ctc>\+ctc)?@(?P<rate>[0-9.]+)")
 
 Row = dict[str, Any]
 
@@ -77,7 +79,8 @@ def overrides(preset: str, candidate: str) -> dict[str, Any]:
     """Keys of section `train` that a candidate sets: `preset` sets none, `muon@0.004` optimizer and learning rate.
 
     Muon's rate is that of hidden matrices, and AdamW has half of it for the other weights, as in all presets.
-    `adamw+norm@0.001` also has batch norm after each convolution. Raises `UsageError` for any other form.
+    `adamw+norm@0.001` also has batch norm after each convolution, `muon+ctc@0.004` the encoder's CTC loss, and
+    `muon+norm+ctc@0.004` both. Raises `UsageError` for any other form.
     """
     if candidate == AS_IT_IS:
         return {}
@@ -91,10 +94,13 @@ def overrides(preset: str, candidate: str) -> dict[str, Any]:
         "others": "adamw",
         "learning_rate": rate / 2 if found["optimizer"] == "muon" else rate,
     }
+    changes: dict[str, Any] = {"optimizer": optimizer}
+    if found["ctc"]:
+        changes |= {"ctc_weight": CTC_WEIGHT, "model": {"ctc_head": True}}
     layers = load_preset(preset)["model"]["encoder"].get("layers")
-    if not found["norm"] or not isinstance(layers, list):
-        return {"optimizer": optimizer}
-    return {"optimizer": optimizer, "model": {"encoder": {"layers": [layer | {"norm": True} for layer in layers]}}}
+    if found["norm"] and isinstance(layers, list):
+        changes = merge(changes, {"model": {"encoder": {"layers": [layer | {"norm": True} for layer in layers]}}})
+    return changes
 
 
 def read_rows(path: Path) -> list[Row]:

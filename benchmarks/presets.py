@@ -91,7 +91,7 @@ def search(
     preset: Only = None,
     candidate: Annotated[
         list[str] | None,
-        typer.Option(help="OPTIMIZER@RATE, OPTIMIZER+norm@RATE, or preset; may be repeated; default six of them"),
+        typer.Option(help="OPTIMIZER@RATE, with +norm or +ctc before the @, or preset; may be repeated; default: six"),
     ] = None,
     best: Annotated[int, typer.Option(help="instead: so many best candidates of the shorter runs in the file")] = 0,
     data: Annotated[Path, typer.Option(help="folder with bucket/ and tokenize/")] = Path("data"),
