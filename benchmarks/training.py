@@ -48,7 +48,7 @@ def loader(file: File, count: int = 4000, device: str = "cpu", name: str = "load
     """Samples per second on one core; images as in params.yaml but rendered with pdfium."""
     torch.set_num_threads(1)
     params = load_section("train", TrainParams)
-    with _shards(file, count) as (folder, _):
+    with train_shards(file, count) as (folder, _):
         encoded = [
             row["bytes"] for table in read_shards(folder, "train", ["image"]) for row in table["image"].to_pylist()
         ]
@@ -110,7 +110,7 @@ def throughput(
     params = load_section("train", TrainParams)
     target = Device("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
     sizes = [int(size) for size in batch_sizes.split(",")]
-    with _shards(file, count) as (folder, vocabulary):
+    with train_shards(file, count) as (folder, vocabulary):
         result: dict[str, object] = {
             precision: measure(
                 params, _precision(precision), InMemoryDataset(folder, "train"), vocabulary, target, sizes, seconds
@@ -123,7 +123,7 @@ def throughput(
 
 
 @contextmanager
-def _shards(file: Path, count: int) -> Iterator[tuple[Path, Vocabulary]]:
+def train_shards(file: Path, count: int) -> Iterator[tuple[Path, Vocabulary]]:
     """A temporary folder of shards of `count` formulas, as the split train, and their vocabulary."""
     formulas = [formula for formula in _normalized(load(file, count)) if len(formula.split()) <= MAX_TOKENS]
     vocabulary = Vocabulary.fit(
