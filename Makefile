@@ -19,7 +19,7 @@ WORKERS ?= 2
 BENCH_FORMULAS ?= data/raw/sample/formulas.txt
 
 .PHONY: help setup styles repro test test-fast test-all coverage lint types docs wheel train evaluate serve docker small full \
-	accept-stopped lock plots tensorboard bench-data bench-render bench-score bench-serve
+	accept-stopped lock plots tensorboard bench bench-data bench-render bench-score bench-serve
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -122,6 +122,10 @@ accept-stopped: $(READY) ## record the outputs of a stopped training as they are
 
 lock: $(READY) ## write the versions of the tools found here to tools.lock
 	im2latex doctor --lock tools.lock
+
+bench: export OMP_NUM_THREADS := 1
+bench: $(READY) ## speed of each part beside the committed results of the same processor; three minutes
+	python -m benchmarks.quick
 
 bench-data: $(READY) ## the data stages at scale, on BENCH_FORMULAS=file.jsonl.gz; minutes to an hour
 	python -m benchmarks.buckets $(BENCH_FORMULAS)

@@ -70,8 +70,8 @@ def overfit(file: File, count: int = 50, samples: int = 8_000, preset: Only = No
     with tempfile.TemporaryDirectory() as folder:
         vocabulary = _shards(file, count, Path(folder))
         for name in preset or _small():
-            results = _earlier(OVERFIT) | {name: _overfit(name, Path(folder), vocabulary, count, samples)}
-            save(OVERFIT, {"file": file.name, "presets": results})
+            found = _overfit(name, Path(folder), vocabulary, count, samples)
+            save(OVERFIT, {"file": file.name, "presets": _earlier(OVERFIT) | {name: found}})
 
 
 @app.command()
@@ -125,8 +125,10 @@ def search(
 def scores(samples: int = 10_000, preset: Only = None) -> None:
     """Train on `samples` samples of data/bucket, score its split test, and measure the dependence on the image."""
     for name in preset or ["fast-tiny", *_small()]:
-        results = _earlier(SCORES) | {name: _scores(name, samples)}
-        save(SCORES, {"dataset": load_yaml(Path("params.yaml"))["dataset"], "presets": results})
+        found = _scores(name, samples)
+        save(
+            SCORES, {"dataset": load_yaml(Path("params.yaml"))["dataset"], "presets": _earlier(SCORES) | {name: found}}
+        )
 
 
 def _scores(name: str, samples: int) -> dict[str, object]:
@@ -153,7 +155,7 @@ def _scores(name: str, samples: int) -> dict[str, object]:
 
 
 def _earlier(result: str) -> dict[str, object]:
-    """Results of earlier calls, for other presets."""
+    """Results of earlier calls, for other presets; read after a training, since another process may train beside it."""
     path = RESULTS / f"{result}.json"
     presets: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))["presets"] if path.is_file() else {}
     return presets
