@@ -8,6 +8,7 @@ scores    train each preset on the same number of samples of data/bucket with th
 """
 
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -123,7 +124,10 @@ def search(
 
 @app.command()
 def scores(samples: int = 10_000, preset: Only = None) -> None:
-    """Train on `samples` samples of data/bucket, score its split test, and measure the dependence on the image."""
+    """Train on `samples` samples of data/bucket, score its split test, and measure the dependence on the image.
+
+    A training that was stopped goes on at the next call; its seconds are then those since that call.
+    """
     for name in preset or ["fast-tiny", *_small()]:
         found = _scores(name, samples)
         save(
@@ -138,15 +142,16 @@ def _scores(name: str, samples: int) -> dict[str, object]:
     vocabulary = Vocabulary.load(Path("data/tokenize/vocabulary.json"))
     stage = load_section("render", RenderStageParams)
     renderer = ParallelRenderer(TexRenderer(stage.renderer))
+    folder = Path(".cache/preset-scores") / f"{name}-{samples}"
     started, cpu = time.monotonic(), time.process_time()
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint = Trainer(params, SHARDS, vocabulary, "scores", Path(folder) / "state").fit()
-        seconds = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
-        save_checkpoint(checkpoint, Path(folder) / "model")
-        out = Path(folder) / "predictions.parquet"
-        reranker = RenderReranker(renderer, stage.image)
-        found = evaluate_split(Path(folder) / "model", SHARDS, "test", out, PredictParams(), reranker, renderer)
-        val = preset_search.val_scores(Path(folder) / "model", SHARDS)
+    checkpoint = Trainer(params, SHARDS, vocabulary, "scores", folder / "state").fit()
+    seconds = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
+    save_checkpoint(checkpoint, folder / "model")
+    out = folder / "predictions.parquet"
+    reranker = RenderReranker(renderer, stage.image)
+    found = evaluate_split(folder / "model", SHARDS, "test", out, PredictParams(), reranker, renderer)
+    val = preset_search.val_scores(folder / "model", SHARDS)
+    shutil.rmtree(folder)
     dependence = preset_search.image_dependence(checkpoint.network, preset_search.val_batches(SHARDS))
     values = {key: [found[key], *found["intervals"][key]] for key in SCORES_SHOWN}
     rounded = {key: round(value, 1) for key, value in seconds.items()}
