@@ -176,7 +176,7 @@ def check(values: Any, kind: type[P], where: str) -> P:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ParamsError("; ".join(_sentence(item, kind, where) for item in error.errors())) from None
+        raise ParamsError("; ".join(_sentences(error.errors(), kind, where))) from None
 
 
 def check_keys(values: Any, kind: type[Params], where: str) -> None:
@@ -198,6 +198,17 @@ def check_keys(values: Any, kind: type[Params], where: str) -> None:
 def renamed_key(key: str) -> str | None:
     """The present name of a dotted key of params.yaml that was renamed, else None; indices into lists are ignored."""
     return RENAMED_KEYS.get(".".join(step for step in key.split(".") if not step.isdecimal()))
+
+
+def _sentences(items: Iterable[Any], kind: type[Params], where: str) -> list[str]:
+    """A sentence for each value that is wrong; one that fits no member of a union has all their rules in it."""
+    found: dict[str, str] = {}
+    for item in items:
+        sentence = _sentence(item, kind, where)
+        key = ".".join(_walk(kind, item["loc"])[0])
+        rule = sentence.rpartition(": input should be ")[2]
+        found[key] = f"{found[key]}, or {rule}" if key in found else sentence
+    return list(found.values())
 
 
 def _sentence(item: Any, kind: type[Params], where: str) -> str:
@@ -227,16 +238,25 @@ def _walk(kind: type[Params], location: tuple[int | str, ...]) -> tuple[list[str
     members: list[type[BaseModel]] = [kind]
     steps: list[str] = []
     fields: dict[str, FieldInfo] = {}
+    annotation: Any = kind
     for step in location:
         chosen = [member for member in members if discriminator_value(member) == step]
         if len(members) > 1 and chosen:
             members = chosen
             continue
+        if isinstance(step, str) and not members and not _has_keys(annotation):
+            continue
         steps.append(str(step))
         if isinstance(step, str):
             fields = {name: field for member in members for name, field in member.model_fields.items()}
-            members = nested_models(fields[step].annotation) if step in fields else []
+            annotation = fields[step].annotation if step in fields else dict
+            members = nested_models(annotation)
     return steps, fields
+
+
+def _has_keys(annotation: Any) -> bool:
+    """Whether a value of this type may be a mapping."""
+    return get_origin(annotation) is dict or annotation is dict or any(map(_has_keys, get_args(annotation)))
 
 
 def nested_models(annotation: Any) -> list[type[BaseModel]]:

@@ -18,7 +18,7 @@ from im2latex.training.devices import Precision
 from im2latex.training.loggers import LoggerParams
 from im2latex.training.losses import AttentionPenaltyParams
 from im2latex.training.optim import OptimizerParams
-from im2latex.training.sampler import BatchParams
+from im2latex.training.sampler import AutoBatchParams
 from im2latex.training.schedule import ScheduleParams
 from im2latex.training.scheduled_sampling import ScheduledSamplingParams
 from im2latex.training.validation import Monitor
@@ -104,7 +104,7 @@ class TrainParams(Params):
     scheduled_sampling: ScheduledSamplingParams | Literal[False] = Field(
         default=False, description="decoder inputs replaced by its own predictions, or false"
     )
-    batches: BatchParams = Field(default=BatchParams(), description="size of a batch")
+    batches: AutoBatchParams = Field(default=AutoBatchParams(), description="size of a batch")
     augmentation: AugmentationParams = Field(default=AugmentationParams(), description="how training images vary")
     budget: BudgetParams = Field(default=BudgetParams(), description="when training ends")
     loss_spike_factor: float = Field(

@@ -7,6 +7,7 @@ The images are decoded once, by threads, into one flat buffer; labels stay lists
 
 import io
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
+from im2latex.images.arrays import PAPER
 from im2latex.parallel.process_pool import worker_count
 from im2latex.types import Shape, Split
 
@@ -80,6 +83,17 @@ class InMemoryDataset:
             shape, (height, width) = self.shapes[bucket], self.sizes[index]
             if height > shape.height or width > shape.width or len(self.tokens[index]) > shape.tokens:
                 raise ArtifactError(f"sample {self.ids[index]} does not fit its {shape}; run `dvc repro bucket`")
+
+
+def largest_sample(dataset: InMemoryDataset) -> InMemoryDataset:
+    """A dataset of one blank sample, as large as any of `dataset` may be: in pixels, and in tokens."""
+    largest = max(dataset.shapes, key=lambda shape: shape.height * shape.width)
+    height, width, length = largest.height, largest.width, max(shape.tokens for shape in dataset.shapes)
+    one = copy(dataset)
+    one.ids, one.latex, one.bucket, one.shapes = ["largest"], [""], [0], [Shape(height, width, length)]
+    one.tokens, one.sizes = [[Vocabulary.unk] * length], [(height, width)]
+    one.starts, one.pixels = np.zeros(1, np.int64), np.full(height * width, PAPER, np.uint8)
+    return one
 
 
 def decode_png(png: bytes) -> NDArray[np.uint8]:

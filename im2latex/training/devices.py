@@ -3,8 +3,10 @@
 reads  the variables that torchrun sets: LOCAL_WORLD_SIZE, GROUP_WORLD_SIZE
 """
 
+import gc
 import os
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -40,6 +42,35 @@ def memory_used(device: torch.device) -> dict[str, float]:
         return {}
     peak, size = torch.cuda.max_memory_allocated(device), torch.cuda.get_device_properties(device).total_memory
     return {"device_memory_gib": peak / 2**30, "device_memory_total_gib": size / 2**30}
+
+
+class AcceleratorMemory:
+    """What the tensors of this process hold of an accelerator, in bytes."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
+    def usable(self) -> int:
+        """What this process holds or can still get."""
+        return torch.cuda.mem_get_info(self._device)[0] + torch.cuda.memory_reserved(self._device)
+
+    def peak(self, step: Callable[[], None]) -> int:
+        """The most that is held during a `step`."""
+        self.release()
+        step()
+        torch.cuda.synchronize(self._device)
+        return torch.cuda.max_memory_allocated(self._device)
+
+    def release(self) -> None:
+        """Free what no tensor needs, so that tensors of other shapes get it; peaks count from now on."""
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(self._device)
+
+
+def accelerator_memory(device: torch.device) -> AcceleratorMemory | None:
+    """The memory of an accelerator; None for a device that has none of its own, or does not tell."""
+    return AcceleratorMemory(device) if device.type == "cuda" else None
 
 
 def is_first_process() -> bool:
@@ -134,6 +165,11 @@ def launch(accelerator: str, devices: int, precision: ResolvedPrecision, unused_
     )
     fabric.launch()
     return fabric
+
+
+def over_processes(fabric: "Fabric", value: int, reduction: Literal["min", "max"]) -> int:
+    """The least or the greatest value of all processes."""
+    return int(fabric.all_reduce(torch.tensor(value, device=fabric.device), reduce_op=reduction))  # type: ignore[arg-type]
 
 
 def convert_sync_batch_norm(network: nn.Module) -> None:

@@ -5,7 +5,7 @@ from the seed. Every epoch cuts all samples into batches anew, each sample exact
 """
 
 from bisect import bisect_right
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -34,6 +34,29 @@ class BatchParams(Params):
     tokens_step: int = Field(
         default=1, ge=1, description="labels of a batch are padded to a multiple of this, begin and end marks included"
     )
+
+
+Auto = Literal["auto"]
+"""A limit that is found by a measurement of memory; see `training.batch_size`."""
+
+
+class AutoBatchParams(BatchParams):
+    """Size of a batch whose limits may be `auto`; `batch_size.resolve_batches` puts numbers in their place."""
+
+    max_images: Annotated[int, Field(ge=1)] | Auto = Field(  # type: ignore[assignment]  # resolved before it is used
+        default=16, description="most images in a batch, or auto"
+    )
+    max_pixels: Annotated[int, Field(ge=512)] | Auto = Field(  # type: ignore[assignment]
+        default=400_000, description="most pixels in a batch, padding included, or auto"
+    )
+    max_tokens: Annotated[int, Field(ge=8)] | Auto = Field(  # type: ignore[assignment]
+        default=1024, description="most tokens in a batch, padding included, or auto"
+    )
+
+    @property
+    def auto_keys(self) -> list[str]:
+        """The limits that are `auto`."""
+        return [name for name in type(self).model_fields if getattr(self, name) == "auto"]
 
 
 class BucketBatchSampler:

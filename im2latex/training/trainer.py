@@ -14,18 +14,22 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from lightning_fabric import Fabric
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
+from im2latex.training.batch_size import resolve_batches
 from im2latex.training.callbacks import Callback, MetricsRow, ProgressMeter, format_row, training_summary
 from im2latex.training.checkpoint import Checkpoint, read_recipe, save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams, clock_warning, sample_limit
+from im2latex.training.dataloader import BatchSource
 from im2latex.training.dataset import InMemoryDataset
-from im2latex.training.devices import choose_precision, launch, memory_used
+from im2latex.training.devices import choose_precision, launch, memory_used, over_processes
 from im2latex.training.early_stopping import monitored_value
 from im2latex.training.engine import TrainingEngine
 from im2latex.training.finetune import Pretrained
@@ -124,12 +128,15 @@ class Trainer:
         return self._checkpoint(self.params.select_checkpoint)
 
     def save(self) -> None:
-        """Save the state and both checkpoints, in the first process; losses are checked before."""
+        """Save both checkpoints and the state, in the first process; losses are checked before.
+
+        The state comes last: with it a run resumes, and what `auto` chose for that run is read from a checkpoint.
+        """
         self.engine.check_losses()
         if self.engine.fabric.is_global_zero:
-            self.engine.state.save(self.folder, self._identity)
             for name in ("last", "best") if self.engine.state.best else ("last",):
                 save_checkpoint(self._checkpoint(name), self.folder / name)
+            self.engine.state.save(self.folder, self._identity)
         self.engine.fabric.barrier()
         self._last_save = time.monotonic()
 
@@ -152,7 +159,8 @@ class Trainer:
         """Start the processes, load the data and build the engine."""
         settings, params = self.settings, self.params
         # Measured anew, `auto` might choose otherwise in the middle of a run.
-        known = read_recipe(self.folder / "last").get("precision") if params.precision == "auto" else None
+        recipe = read_recipe(self.folder / "last")
+        known = recipe.get("precision") if params.precision == "auto" else None
         precision = known or choose_precision(params.precision, settings.accelerator)
         params = params.model_copy(update={"precision": precision})
         without_ctc = params.ctc_weight == 0 or params.ctc_until < 1
@@ -161,28 +169,44 @@ class Trainer:
             self.callback = Callback()
         if fabric.world_size > 1:  # on the CPU, so that no step waits for an accelerator
             self._control = dist.new_group(backend="gloo")
-        self.engine = TrainingEngine(
+        dataset = InMemoryDataset(self.shards, "train")
+        image_bytes = min(dataset.pixels.nbytes, settings.device_memory_mb * 2**20)
+        build_engine = partial(self._build_engine, fabric, params)
+        limits, found = resolve_batches(
+            params.batches, recipe.get("batches", {}), fabric, dataset, image_bytes, build_engine
+        )
+        if found:
+            self.callback.on_message(found)
+        self.engine = self._build_engine(fabric, params.model_copy(update={"batches": limits}), dataset)
+        self._validation = Validation(
+            InMemoryDataset(self.shards, "val"),
+            params.validation_samples,
+            limits,
+            self.vocabulary,
+            params.validation_examples,
+        )
+
+    def _build_engine(
+        self, fabric: Fabric, params: TrainParams, dataset: InMemoryDataset, batches: BatchSource | None = None
+    ) -> TrainingEngine:
+        return TrainingEngine(
             fabric,
             params,
-            InMemoryDataset(self.shards, "train"),
+            dataset,
             self.vocabulary,
             self.dataset_hash,
             self.folder,
             self.pretrained,
-            device_memory_mb=settings.device_memory_mb,
-        )
-        self._validation = Validation(
-            InMemoryDataset(self.shards, "val"),
-            params.validation_samples,
-            params.batches,
-            self.vocabulary,
-            params.validation_examples,
+            batches,
+            self.settings.device_memory_mb,
         )
 
     def _resume(self) -> None:
         """Resume the saved run, if there is one, and set the budget; its samples are measured once in a run."""
         state, budget = self.engine.state, self.params.budget.model_dump()
-        if state.resume(self.folder, self._identity):
+        resumed = state.resume(self.folder, self._identity)
+        self._check_shared_folder()
+        if resumed:
             if state.budget == budget and self.params.budget.minutes is not None:
                 return
             earlier = state.total
@@ -201,6 +225,16 @@ class Trainer:
         else:
             state.total = self._sample_budget()
         state.budget = budget
+
+    def _check_shared_folder(self) -> None:
+        """Raise `UsageError` where the processes, on several machines perhaps, do not see the same saved state."""
+        fabric, seen = self.engine.fabric, self.engine.state.seen
+        least, most = (over_processes(fabric, seen, reduction) for reduction in ("min", "max"))
+        if least != most:
+            raise UsageError(
+                f"{self.folder}: a saved run of {most:,} samples for one process and of {least:,} for another; set "
+                "IM2LATEX_STATE to a folder that all machines see"
+            )
 
     def _sample_budget(self) -> int:
         """The samples that the budget allows; minutes are converted at the speed of some steps, which are undone.

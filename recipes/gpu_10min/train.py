@@ -26,7 +26,7 @@ import typer
 
 from im2latex.config import check, load_section, load_yaml, merge, project_section
 from im2latex.dataset.buckets import BucketParams, load_shapes
-from im2latex.errors import Im2LatexError, InputError
+from im2latex.errors import Im2LatexError, InputError, ParamsError
 from im2latex.io.atomic_write import atomic_write
 from im2latex.parallel.parent_death_signal import exit_with_parent
 from im2latex.training.config import BudgetParams, TrainerParams, TrainParams
@@ -147,6 +147,8 @@ def _create_engine(
     """The engine, with weights and momentum of `start`."""
     labels = Labels.load(DATA)
     accelerator = project_section(TrainerParams, "trainer").accelerator
+    if keys := params.batches.auto_keys:
+        raise ParamsError(f"train.batches.{keys[0]}: auto is not for this recipe; set a number")
     precision = choose_precision(params.precision, accelerator)
     params = params.model_copy(update={"precision": precision})
     fabric = launch(accelerator, 1, precision, unused_weights=False)

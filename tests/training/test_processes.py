@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,13 @@ ONE = (sys.executable, "-m")
 # torchrun connects to the name of the machine, which not every machine can resolve.
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "localhost")
 TWO = (*TORCHRUN, "--nproc-per-node", "2", "-m")
+
+
+def node(rank: int, port: int) -> tuple[str, ...]:
+    """One of two nodes with a process each, as examples/train_on_nodes.sbatch starts them."""
+    address = ("--master-addr", "localhost", "--master-port", str(port), "--local-addr", "localhost")
+    nodes = ("--nnodes", "2", "--node-rank", str(rank), "--nproc-per-node", "1")
+    return (sys.executable, "-m", "torch.distributed.run", *nodes, *address, "-m")
 
 
 class Training:
@@ -78,7 +86,7 @@ class Training:
 
     def end(self) -> int:
         """Its exit code."""
-        self.errors += self.process.communicate(timeout=120)[1]
+        self.errors += self.process.communicate(timeout=600)[1]
         return self.process.returncode
 
 
@@ -140,6 +148,21 @@ def test_two_processes_take_the_steps_of_one(
     assert two.end() == 0, two.errors
     for name, weight in weights(one).items():
         torch.testing.assert_close(saved_weights(tmp_path / "two")[name], weight, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_two_nodes_have_the_weights_of_one_with_two_processes(
+    values: Values, shards: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    one = Training(tmp_path / "one", shards, values, TWO)
+    assert one.end() == 0, one.errors
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    nodes = [Training(tmp_path / "nodes", shards, values, node(rank, port)) for rank in (0, 1)]
+    assert [each.end() for each in nodes] == [0, 0], [each.errors for each in nodes]
+    for name, weight in saved_weights(tmp_path / "one").items():
+        assert torch.equal(saved_weights(tmp_path / "nodes")[name], weight), name
 
 
 def test_a_signal_to_one_of_two_processes_stops_both_after_the_step(

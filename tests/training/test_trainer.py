@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.errors import ArtifactError
+from im2latex.errors import ArtifactError, UsageError
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams
 from im2latex.training.engine import DivergedRunError, TrainingEngine
@@ -147,6 +147,17 @@ def test_the_state_of_another_run_is_refused(
     fit(recipe, shards, vocabulary, tmp_path)
     with pytest.raises(ArtifactError, match="another|other"):
         Trainer(recipe, shards, vocabulary, "other data", tmp_path, settings=CPU).fit()
+
+
+def test_processes_that_do_not_see_the_same_state_are_refused(
+    recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_two(_: object, value: int, reduction: str) -> int:
+        return max(value, 30) if reduction == "max" else value
+
+    monkeypatch.setattr("im2latex.training.trainer.over_processes", of_two)
+    with pytest.raises(UsageError, match=r"run of 30 samples for one process and of 0 for another; set IM2LATEX_STATE"):
+        fit(recipe, shards, vocabulary, tmp_path)
 
 
 def test_rows_have_no_times(recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path) -> None:
