@@ -57,6 +57,8 @@ CHANGES: dict[str, dict[str, Any]] = {
 }
 ENDED = "train: "
 """Start of the last line of the stage, after which DVC records its outputs."""
+END_SECONDS = 600
+"""Most time that an orphaned stage may take to save and end; a busy machine needs minutes to import PyTorch."""
 _DONE = re.compile(r"([\d,]+) samples done")
 
 
@@ -265,7 +267,7 @@ def _kill_members(project: Path, whole: bool) -> bool:
         if whole or one not in stages:
             with suppress(psutil.Error):
                 one.kill()
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + END_SECONDS
     while left := _members(project):
         if time.monotonic() > limit:
             raise SystemExit(f"still running: {left}")
