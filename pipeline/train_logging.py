@@ -19,7 +19,7 @@ from im2latex.io.project_cache import cache_root
 from im2latex.sandbox.process import run_process
 from im2latex.training.callbacks import MetricsRow
 from im2latex.training.engine import TrainingEngine
-from im2latex.training.example_images import ExampleImage, colour_by_attention
+from im2latex.training.example_images import ExampleImage, color_by_attention
 from im2latex.training.loggers import LoggedRun, Logger, LoggerParams, MetricsLog, open_loggers
 from im2latex.training.validation import Validation, ValidationExample
 from pipeline.logged_runs import remember_run
@@ -98,7 +98,7 @@ def _example_images(validation: Validation, engine: TrainingEngine) -> list[Exam
     return [
         ExampleImage(
             one.formula_id,
-            colour_by_attention(
+            color_by_attention(
                 network, pad_to_bucket(engine.dataset.shapes, validation.image(one.formula_id)), one.hypothesis
             ),
             validation.text(one.reference),

@@ -7,21 +7,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from importlib.resources import files
 from typing import Any
 
 Schema = Mapping[str, Any]
 
+_INDEX = files("im2latex.serving") / "page" / "index.html"
 _PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>im2latex API</title>
-<link rel="icon" href="/page/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/page/style.css">
-</head>
+{head}
 <body class="api">
 <header><h1>im2latex {version}: API</h1><a href="/">Page</a></header>
 <main>
@@ -48,7 +41,15 @@ def api_page(document: Schema) -> str:
         '<p>For programs: <a href="/openapi.json">openapi.json</a>, the OpenAPI document.</p>',
         *(_operation(*one, document["components"]["schemas"]) for one in operations),
     ]
-    return _PAGE.format(version=escape(document["info"]["version"]), content="\n".join(parts))
+    version = escape(document["info"]["version"])
+    return _PAGE.format(head=_head("im2latex API"), version=version, content="\n".join(parts))
+
+
+def _head(title: str) -> str:
+    """The start of a document that looks like the page at /, without its script."""
+    start, _, rest = _INDEX.read_text(encoding="utf-8").partition("<title>")
+    links = re.findall("<link .*>", rest)
+    return "\n".join([f"{start}<title>{title}</title>", *links, "</head>"])
 
 
 def _operation(method: str, path: str, operation: Schema, schemas: Schema) -> str:

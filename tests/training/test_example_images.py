@@ -3,7 +3,7 @@ import pytest
 
 from im2latex.engines.torch_engine import TorchEngine
 from im2latex.models.model import Network
-from im2latex.training.example_images import colour_by_attention
+from im2latex.training.example_images import color_by_attention
 
 
 class OneCell(TorchEngine):
@@ -15,19 +15,19 @@ class OneCell(TorchEngine):
         return weights
 
 
-def test_the_place_that_a_token_attends_to_is_coloured(network: Network) -> None:
+def test_the_place_that_a_token_attends_to_is_colored(network: Network) -> None:
     image = np.full((16, 32), 255, np.uint8)
     image[2, 2] = 0
-    picture = colour_by_attention(OneCell(network), image, [5])
+    picture = color_by_attention(OneCell(network), image, [5])
     assert picture.shape == (16, 32, 3)
-    coloured = (picture != picture[:, :, :1]).any(axis=2)
-    assert coloured[-1, -1]
-    assert not coloured[:, :16].any()
+    colored = (picture != picture[:, :, :1]).any(axis=2)
+    assert colored[-1, -1]
+    assert not colored[:, :16].any()
     assert (picture[2, 2] == 0).all(), "ink stays"
 
 
 @pytest.mark.parametrize("tokens", [[], [5, 6], [5] * 200])
 def test_any_prediction_can_be_shown(network: Network, tokens: list[int]) -> None:
-    picture = colour_by_attention(TorchEngine(network), np.full((16, 32), 255, np.uint8), tokens)
+    picture = color_by_attention(TorchEngine(network), np.full((16, 32), 255, np.uint8), tokens)
     assert picture.dtype == np.uint8
     assert ((picture != 255).any()) == bool(tokens)
