@@ -128,6 +128,12 @@ def _download_file(url: str, path: Path, checksum: str | None) -> None:
             else:
                 response.raise_for_status()
                 _receive(response, partial, start, checked)
+    except requests.ConnectionError as error:
+        reason = str(getattr(next(iter(error.args), None), "reason", error)).rpartition("): ")[2]
+        raise InputError(
+            f"{url}: download failed, no connection ({reason}); run the same command again to resume it, take a mirror "
+            f"with --url, or copy the file to {path}"
+        ) from None
     except (requests.RequestException, ValueError) as error:  # urllib3 raises that for a host in a redirect
         raise InputError(f"{url}: download failed ({error}); run the same command again to resume it") from None
     fault = _fault(partial, path.suffix == ".gz", checksum)

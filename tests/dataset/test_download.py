@@ -114,6 +114,12 @@ def test_names_what_failed(server: Server, tmp_path: Path) -> None:
         download("im2latex-1k", tmp_path, url(server))
 
 
+def test_no_connection_is_one_sentence_with_what_else_to_do(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no connection \(.+\); .* or copy the file to .*a\.lst$") as caught:
+        download("good", tmp_path, "http://127.0.0.1:1")
+    assert "HTTPConnectionPool" not in str(caught.value)
+
+
 def test_a_checksum_may_be_sha256(server: Server, tmp_path: Path) -> None:
     download("sha256", tmp_path, url(server))
     assert [path.name for path in tmp_path.iterdir()] == ["a.lst"]
