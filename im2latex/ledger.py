@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from im2latex.io.parquet import write_table
+from im2latex.io.parquet import TableWriter
 from im2latex.schemas import REJECTS
 
 LARGE_SHARE = 0.05
@@ -39,15 +39,24 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
 """What helps, by the reason of the ledger."""
 
 
-class Ledger:
-    """Counts of one stage. `write` refuses counts in which a record is missing: no record is dropped silently."""
+_WAITING_REJECTS = 10_000
+"""Rejects that are held until they are written."""
 
-    def __init__(self, stage: str) -> None:
+
+class Ledger:
+    """Counts of one stage. `write` refuses counts in which a record is missing: no record is dropped silently.
+
+    The dropped records go to the file `rejects` while the stage runs, and not all of them are in memory.
+    """
+
+    def __init__(self, stage: str, rejects: Path) -> None:
         self.stage = stage
         self.seen = 0
         self.kept = 0
         self.dropped: Counter[str] = Counter()
         self._rejects: list[tuple[str | None, str | None, str, str]] = []
+        self._path = rejects
+        self._writer: TableWriter | None = None
 
     def add_seen(self, count: int = 1) -> None:
         """Count records that enter the stage."""
@@ -61,22 +70,30 @@ class Ledger:
         """Count one dropped record; `reason` is a fixed short name, `detail` any text."""
         self.dropped[reason] += 1
         self._rejects.append((formula_id, source_id, reason, detail))
+        if len(self._rejects) >= _WAITING_REJECTS:
+            self._write_rejects()
 
     def summary(self) -> dict[str, object]:
         """The counts as written to JSON, reasons by falling count."""
         reasons = sorted(self.dropped.items(), key=lambda item: (-item[1], item[0]))
         return {"seen": self.seen, "kept": self.kept, "dropped": self.dropped.total(), "reasons": dict(reasons)}
 
-    def write(self, rejects: Path, counts: Path) -> None:
-        """Write the rejects and the counts; raises `AssertionError` where kept + dropped is not seen."""
+    def write(self, counts: Path) -> None:
+        """Finish the rejects and write the counts; raises `AssertionError` where kept + dropped is not seen."""
         missing = self.seen - self.kept - self.dropped.total()
         if missing:
             raise AssertionError(f"{self.stage}: {missing} of {self.seen} records are neither kept nor dropped")
-        columns: list[tuple[object, ...]] = list(zip(*self._rejects, strict=True)) or [(), (), (), ()]
-        table = pa.table([pa.array(column, pa.string()) for column in columns], schema=REJECTS)
-        write_table(table, rejects)
+        self._write_rejects().close()
         counts.parent.mkdir(parents=True, exist_ok=True)
         counts.write_text(json.dumps(self.summary(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def _write_rejects(self) -> TableWriter:
+        """Write the rejects that wait, to the file that stays open."""
+        self._writer = self._writer or TableWriter(self._path, REJECTS)
+        columns: list[tuple[object, ...]] = list(zip(*self._rejects, strict=True)) or [(), (), (), ()]
+        self._writer.add(pa.table([pa.array(column, pa.string()) for column in columns], schema=REJECTS))
+        self._rejects = []
+        return self._writer
 
     def summary_line(self, unit: str = "") -> str:
         """The counts in one line for people; `unit` is what is counted, such as "predictions"."""

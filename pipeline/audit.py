@@ -6,11 +6,12 @@ writes  data/audit/faults.parquet             what was changed, broken or is not
 """
 
 import json
+from itertools import chain
 
 import pyarrow as pa
 
 from im2latex.images.arrays import encode_png
-from im2latex.io.parquet import read_parts, write_table
+from im2latex.io.parquet import part_paths, read_table, write_table
 from im2latex.metrics.normalizer_audit import (
     FAULTS,
     AuditCounts,
@@ -31,7 +32,8 @@ SUMMARY = REPORTS / "audit.json"
 
 def work(run: StageRun[AuditParams]) -> None:
     """Render, compare, count; a fault is kept with its images and stops nothing."""
-    formulas = read_parts(DATA / "normalize", ["raw"])["raw"].to_pylist()
+    parts = (read_table(path, ["raw"])["raw"].to_pylist() for path in part_paths(DATA / "normalize"))
+    formulas = chain.from_iterable(parts)
     chosen = sample_formulas(formulas, run.params.sample, run.params.seed)
     counts, faults = AuditCounts(), []
     run.ledger.add_seen(len(chosen))

@@ -9,7 +9,7 @@ writes  data/render/part-NNNNN.parquet        schemas.IMAGES in the base style, 
                                               and in the style "given", of what the dataset brings
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,6 @@ class Part:
     source: Path
     style: str
     formulas: pa.Table
-    job: Job
 
     @property
     def name(self) -> str:
@@ -50,7 +49,15 @@ class Part:
 
 def jobs(params: RenderStageParams) -> Iterator[Job]:
     """All parts in all styles, each a job that any process may do; needs the output of normalize."""
-    return (part.job for part in _parts(params))
+    workers = _work(params)
+    caches = {name: _cache(one) for name, one in workers.items()}
+    converter = SourceImageConverter(dataset_folder(), params.image)
+    for part in _parts(params):
+        if part.style == SOURCE_STYLE:
+            strings = converter.named(part.formulas["image"].to_pylist())
+        else:
+            strings = part.formulas["latex"].to_pylist()
+        yield Job(strings, workers[part.style], caches[part.style], part.style)
 
 
 def job(params: RenderStageParams, part: Sequence[str], style: str) -> Job:
@@ -64,18 +71,12 @@ def work(run: StageRun[RenderStageParams]) -> None:
     run.facts["tools"] = tool_versions(run.params.renderer)
     styles = _styles(run.params)
     run.facts["renderer"] = {style.name: create_renderer(style.renderer).identity for style in styles}
-    waiting: deque[Part] = deque()
     counts: Counter[str] = Counter()
-
-    def waited() -> Iterator[Job]:
-        for part in _parts(run.params):
-            waiting.append(part)
-            yield part.job
-
     total = sum(read_table(path, ["formula_id"]).num_rows for path in part_paths(DATA / "normalize"))
-    for drawn in run_jobs(waited(), "render", total * min(run.params.styles.per_formula, len(styles))):
-        part = waiting.popleft()
-        images = _account(run, part.style, part.formulas, drawn)
+    drawn = run_jobs(jobs(run.params), "render", total * min(run.params.styles.per_formula, len(styles)))
+    # The parts are read twice: with each job, they would be in memory as long as other jobs go first.
+    for part, rows in zip(_parts(run.params), drawn, strict=True):
+        images = _account(run, part.style, part.formulas, rows)
         counts[part.style] += images.num_rows
         write_table(images, run.out / part.name)
     run.facts["images"] = dict(counts)
@@ -102,21 +103,17 @@ def _cache(work: DatasetRenderer | SourceImageConverter) -> PartCache:
 
 def _parts(params: RenderStageParams) -> Iterator[Part]:
     styles = _styles(params)
-    work = _work(params)
-    caches = {name: _cache(one) for name, one in work.items()}
-    converter = SourceImageConverter(dataset_folder(), params.image)
     for path in part_paths(DATA / "normalize"):
         table = read_table(path, ["formula_id", "source_id", "split", "latex", "image"])
         source = table.filter(pc.is_valid(table["image"]))
-        parts = [(SOURCE_STYLE, source, converter.named(source["image"].to_pylist()))] if source.num_rows else []
+        if source.num_rows:
+            yield Part(path, SOURCE_STYLE, source)
         formulas = table.filter(pc.is_null(table["image"]))
         names = zip(formulas["formula_id"].to_pylist(), formulas["split"].to_pylist(), strict=True)
         choices = [select_styles(name, split, styles, params.styles.per_formula) for name, split in names]
         for style in styles:
             chosen = formulas.filter(pa.array([style.name in choice for choice in choices], pa.bool_()))
-            parts.append((style.name, chosen, chosen["latex"].to_pylist()))
-        for name, rows, strings in parts:
-            yield Part(path, name, rows, Job(strings, work[name], caches[name], name))
+            yield Part(path, style.name, chosen)
 
 
 def _account(run: StageRun[RenderStageParams], style: str, formulas: pa.Table, drawn: pa.Table) -> pa.Table:

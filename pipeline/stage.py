@@ -14,8 +14,8 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import chdir, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -43,6 +43,16 @@ class StageRun(Generic[P]):
     ledger: Ledger
     outputs: list[Path]
     facts: dict[str, object] = field(default_factory=dict)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for files that no other stage reads; it is removed, after a kill by the next run."""
+        folder = self.out / ".scratch"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
 
 
 @dataclass(frozen=True)
@@ -117,13 +127,13 @@ class Stage(Generic[P]):
             self.check(params)
         out = DATA / self.name
         shutil.rmtree(out, ignore_errors=True)
-        run = StageRun(self.name, params, out, Ledger(self.name), [out])
+        run = StageRun(self.name, params, out, Ledger(self.name, out / "rejects.parquet"), [out])
         run.facts["params"] = params.model_dump(mode="json")
         run.facts["code"] = hashlib.sha256("\n".join(code).encode()).hexdigest()
         run.facts["versions"] = {name: version(name) for name in self.packages}
         self.work(run)
         ledger = REPORTS / "ledger" / f"{self.name}.json"
-        run.ledger.write(out / "rejects.parquet", ledger)
+        run.ledger.write(ledger)
         write_manifest(REPORTS / "manifest" / f"{self.name}.json", [*run.outputs, ledger], run.facts)
         return run.ledger
 

@@ -7,18 +7,20 @@ writes  data/tokenize/vocabulary.json
         data/tokenize/labels.parquet          schemas.LABELS
 """
 
-import sys
+from collections import Counter
+from collections.abc import Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from im2latex.config import Params
 from im2latex.dataset.hf_tokenizer import save_tokenizer, tokenizer_path
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams, count_merges
 from im2latex.errors import InputError
-from im2latex.io.parquet import read_parts, write_table
+from im2latex.io.parquet import TableWriter, read_table
 from im2latex.latex.tokens import split as split_tokens
 from im2latex.schemas import LABELS
-from pipeline.paths import DATA
+from pipeline.parts import read_images, rendered_parts
 from pipeline.stage import Stage, StageRun
 
 
@@ -28,31 +30,44 @@ class TokenizeParams(Params):
     vocabulary: VocabularyParams
 
 
+class _TrainingTokens:
+    """The tokens of each rendered formula of the training split; every iteration reads them anew, part by part."""
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for part in _rendered_formulas():
+            for latex in part.filter(pc.equal(part["split"], "train"))["latex"].to_pylist():
+                yield split_tokens(latex)
+
+
+def _rendered_formulas() -> Iterator[pa.Table]:
+    """The formulas of each part that have an image in any style: id, split and normalized formula."""
+    for path, images in rendered_parts():
+        formulas = read_table(path, ["formula_id", "split", "latex"])
+        rendered = read_images(images, ["formula_id"])["formula_id"]
+        yield formulas.filter(pc.is_in(formulas["formula_id"], rendered))
+
+
 def work(run: StageRun[TokenizeParams]) -> None:
     """Fit the vocabulary and encode every label."""
-    rendered = set(read_parts(DATA / "render", ["formula_id"])["formula_id"].to_pylist())
-    formulas = read_parts(DATA / "normalize", ["formula_id", "split", "latex"])
-    labels = formulas.filter(pa.array([name in rendered for name in formulas["formula_id"].to_pylist()]))
-    # One string object for all occurrences of a token, which keeps a million formulas within a gigabyte.
-    tokens = [list(map(sys.intern, split_tokens(latex))) for latex in labels["latex"].to_pylist()]
-    splits = labels["split"].to_pylist()
-    training = [row for row, split in zip(tokens, splits, strict=True) if split == "train"]
-    if not training:
+    if next(iter(_TrainingTokens()), None) is None:
         raise InputError(
             "no rendered formula is in the training split; lower the shares in params.yaml: normalize.split"
         )
-    vocabulary = Vocabulary.fit(training, run.params.vocabulary)
-    ids = [vocabulary.encode(row) for row in tokens]
-    run.ledger.add_seen(len(rendered))
-    run.ledger.add_kept(len(ids))
-    run.facts["merged"] = count_merges(tokens, vocabulary.merges)
+    vocabulary = Vocabulary.fit(_TrainingTokens(), run.params.vocabulary)
     readable = run.out / "vocabulary.json"
     vocabulary.save(readable)
     save_tokenizer(vocabulary, tokenizer_path(readable))
-    unknown = [row.count(vocabulary.unk) for row in ids]
-    write_table(
-        pa.table([labels["formula_id"], labels["split"], ids, unknown], schema=LABELS), run.out / "labels.parquet"
-    )
+    merged: Counter[str] = Counter()
+    with TableWriter(run.out / "labels.parquet", LABELS) as writer:
+        for part in _rendered_formulas():
+            tokens = [split_tokens(latex) for latex in part["latex"].to_pylist()]
+            ids = [vocabulary.encode(row) for row in tokens]
+            unknown = [row.count(vocabulary.unk) for row in ids]
+            writer.add(pa.table([part["formula_id"], part["split"], ids, unknown], schema=LABELS))
+            merged.update(count_merges(tokens, vocabulary.merges))
+            run.ledger.add_seen(part.num_rows)
+            run.ledger.add_kept(part.num_rows)
+    run.facts["merged"] = {token: merged[token] for token in vocabulary.merges}
 
 
 STAGE = Stage("tokenize", TokenizeParams, work, ("pyarrow", "tokenizers"), unit="formulas")

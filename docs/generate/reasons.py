@@ -11,7 +11,16 @@ from pathlib import Path
 from docs.generate.numbers.tables import ROOT
 
 _PACKAGE = ROOT / "im2latex"
-_CALLS = {"LatexError": 0, "ImageError": 0, "fail": 0, "Filter": 0, "Rendering": 1, "PageResult": 1, "BadRow": 1}
+_CALLS = {
+    "LatexError": 0,
+    "ImageError": 0,
+    "fail": 0,
+    "Filter": 0,
+    "QueryFilter": 0,
+    "Rendering": 1,
+    "PageResult": 1,
+    "BadRow": 1,
+}
 """Functions that are called with a reason, and the position of that argument."""
 _GROUPS = (
     ("dataset/readers", "Reading a dataset"),

@@ -56,8 +56,10 @@ class BucketParams(Params):
     shard_rows: int = Field(default=10000, ge=1, description="samples in a shard")
 
 
-def choose_shapes(sizes: Ints, params: BucketParams) -> Ints:
+def choose_shapes(sizes: Ints, params: BucketParams, counts: Ints | None = None) -> Ints:
     """Return shapes (S, 3) for `sizes` (N, 3), both as (height, width, tokens); every sample fits one.
+
+    `counts` (N,) says how many samples have each size, by default one.
 
     fitted           at most `max_buckets` multiples of the steps, found by `search_shapes`
     published-sizes  a list of 21 image sizes, halved as the images are, for labels of any length
@@ -71,7 +73,9 @@ def choose_shapes(sizes: Ints, params: BucketParams) -> Ints:
     height, width, tokens = (int(side) for side in rounded.max(axis=0))
     match params.preset:
         case "fitted":
-            shapes = _fitted(rounded, steps, params)
+            shapes = _fitted(
+                *_unique(rounded, np.ones(len(sizes), np.int64) if counts is None else counts), steps, params
+            )
         case "published-sizes":
             shapes = _completed(np.array([(h // 2, w // 2, tokens) for w, h in PUBLISHED_SIZES]), sizes, rounded)
         case "token-bins":
@@ -81,9 +85,14 @@ def choose_shapes(sizes: Ints, params: BucketParams) -> Ints:
     return shapes[np.lexsort(shapes.T[::-1])]
 
 
-def _fitted(rounded: Ints, steps: Ints, params: BucketParams) -> Ints:
+def _unique(points: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """The different points in order, and the sum of the counts of each."""
+    found, inverse = np.unique(points, axis=0, return_inverse=True)
+    return found, np.bincount(inverse.ravel(), weights=counts).astype(np.int64)
+
+
+def _fitted(points: Ints, counts: Ints, steps: Ints, params: BucketParams) -> Ints:
     """Search on a coarse grid, then shrink every shape to the samples it holds."""
-    points, counts = np.unique(rounded, axis=0, return_counts=True)
     if len(points) <= params.max_buckets:
         return points
     # The search time grows with points times shapes: ten seconds at this limit for 48 shapes. 100,000 arXiv formulas
@@ -101,8 +110,7 @@ def _coarsen(points: Ints, counts: Ints, steps: Ints, limit: int) -> tuple[Ints,
     while len(points) > limit:
         steps[side] *= 2
         side = (side - 1) % 3
-        points, inverse = np.unique(-(-points // steps) * steps, axis=0, return_inverse=True)
-        counts = np.bincount(inverse.ravel(), weights=counts).astype(np.int64)
+        points, counts = _unique(-(-points // steps) * steps, counts)
     return points, counts
 
 
@@ -130,11 +138,14 @@ def assign(sizes: Ints, shapes: Ints, params: BucketParams) -> Ints:
     return result
 
 
-def efficiency(sizes: Ints, shapes: Ints, buckets: Ints) -> dict[str, float]:
-    """Return the shares of the padded pixels and of the padded tokens that samples fill."""
-    padded = shapes[buckets]
-    pixels = (sizes[:, 0] * sizes[:, 1]).sum() / (padded[:, 0] * padded[:, 1]).sum()
-    return {"pixels": round(float(pixels), 4), "tokens": round(float(sizes[:, 2].sum() / padded[:, 2].sum()), 4)}
+def efficiency(sizes: Ints, shapes: Ints, buckets: Ints, counts: Ints | None = None) -> dict[str, float]:
+    """Return the shares of the padded pixels and of the padded tokens that samples fill; `counts` as above."""
+    padded, times = shapes[buckets], np.ones(len(sizes), np.int64) if counts is None else counts
+    pixels = (times @ (sizes[:, 0] * sizes[:, 1])) / (times @ (padded[:, 0] * padded[:, 1]))
+    return {
+        "pixels": round(float(pixels), 4),
+        "tokens": round(float((times @ sizes[:, 2]) / (times @ padded[:, 2])), 4),
+    }
 
 
 def save_shapes(shapes: Ints, path: Path) -> None:

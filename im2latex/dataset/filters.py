@@ -1,26 +1,41 @@
-"""Filters of labelled images. A new filter is one entry of `FILTERS`: a reason and a predicate.
+"""Filters of labelled images. A new filter is one entry of `FILTERS` or `QUERY_FILTERS`: a reason and a predicate.
 
-Works on the columns of `SAMPLE_COLUMNS`; pixels are not read. The parameter `expression` is a condition over the
-columns of a sample, such as `length < 100 and width < 4 * height`. pandas evaluates it. The whitelist of syntax is our
-own, because pandas' `eval` and `query` also run attribute access and method calls, and numexpr has no text columns.
-Allowed are columns, numbers, quoted names of splits, comparisons, arithmetic, `and`, `or` and `not`; so an expression
-can neither call code nor run for long.
+A predicate of `FILTERS` sees the columns of some samples; pixels are not read. One of `QUERY_FILTERS` compares samples
+with all others, in a query over all of them, which need not fit in memory. The parameter `expression` is a condition
+over the columns of a sample, such as `length < 100 and width < 4 * height`. pandas evaluates it. The whitelist of
+syntax is our own, because pandas' `eval` and `query` also run attribute access and method calls, and numexpr has no
+text columns. Allowed are columns, numbers, quoted names of splits, comparisons, arithmetic, `and`, `or` and `not`; so
+an expression can neither call code nor run for long.
 """
 
 import ast
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
+import pyarrow as pa
 from pydantic import Field, field_validator
 
 from im2latex.config import Params
+from im2latex.dataset.queries import QUERY_ROW_GROUP, stream_query
+from im2latex.io.parquet import RowCursor, TableWriter, stream_table
 
 Mask = pd.Series
 
-SAMPLE_COLUMNS = ("formula_id", "split", "latex", "length", "unknown", "width", "height", "pixel_hash")
-"""Columns that the filters read: label length and unknown tokens in ids, image size in pixels."""
+CANDIDATES = pa.schema(
+    [
+        ("number", pa.int64()),
+        *((name, pa.string()) for name in ("formula_id", "source_id", "style", "split")),
+        ("length", pa.int64()),
+        *((name, pa.int32()) for name in ("unknown", "width", "height")),
+        *((name, pa.string()) for name in ("latex", "pixel_hash", "reason")),
+    ]
+)
+"""A sample, its place in the order of all, and why it is dropped. `length` and `unknown` are label length and unknown
+tokens, in ids; sizes are in pixels; `reason` is empty for a sample that is kept."""
+_REASONS = pa.schema([("number", pa.int64()), ("reason", pa.string())])
 
 EXPRESSION_COLUMNS = ("length", "unknown", "width", "height", "split")
 """Columns of an expression: label length and unknown tokens in ids, image size in pixels, and the split."""
@@ -69,12 +84,42 @@ class Filter:
     drops: Callable[[pd.DataFrame, FilterParams], Mask]
 
 
-def apply_filters(samples: pd.DataFrame, params: FilterParams) -> pd.Series:
-    """Return the reason to drop each sample, or the empty string.
+@dataclass(frozen=True)
+class QueryFilter:
+    """The reason in the ledger, and the SQL condition that selects the samples to drop, over columns of `CANDIDATES`.
 
-    `samples` has `SAMPLE_COLUMNS`. Filters run in the order of `FILTERS`, each on the samples that the earlier ones
-    keep; so the first filter that applies gives the reason, and dropped samples cause no leakage and no duplicates.
+    Windows of the condition are partitioned by `reason`, too, so that dropped samples drop no others.
     """
+
+    reason: str
+    condition: Callable[[FilterParams], str]
+
+
+def apply_filters(samples: Iterable[pd.DataFrame], params: FilterParams, scratch: Path) -> Iterator[pd.DataFrame]:
+    """The samples in their order, with the columns of `CANDIDATES` but `latex` and `pixel_hash`.
+
+    The given tables have all columns but `number` and `reason`. Filters run in the order of `FILTERS`, then of
+    `QUERY_FILTERS`, each on the samples that the earlier ones keep; so the first filter that applies gives the reason,
+    and dropped samples cause no leakage and no duplicates. All samples are in a file in `scratch`, few in memory.
+    """
+    path, count = scratch / "candidates.parquet", 0
+    with TableWriter(path, CANDIDATES, QUERY_ROW_GROUP) as writer:
+        for part in samples:
+            numbers = range(count, count + len(part))
+            judged = part.assign(number=numbers, reason=_reasons_of_each(part, params))
+            writer.add(pa.Table.from_pandas(judged[CANDIDATES.names], schema=CANDIDATES, preserve_index=False))
+            count += len(part)
+    found = RowCursor(stream_query(repeats_query(params), scratch, candidates=path), _REASONS)
+    columns = [name for name in CANDIDATES.names if name not in ("latex", "pixel_hash")]
+    for table in stream_table(path, columns):
+        late = found.take_up_to(table["number"][-1].as_py() if table.num_rows else -1).to_pandas()
+        judged = table.to_pandas().set_index("number", drop=False)
+        judged.loc[late["number"], "reason"] = late["reason"].to_numpy()
+        yield judged
+
+
+def _reasons_of_each(samples: pd.DataFrame, params: FilterParams) -> pd.Series:
+    """The reason of the first of `FILTERS` that drops a sample, or the empty string."""
     reasons = pd.Series("", index=samples.index, dtype=object)
     for entry in FILTERS:
         remaining = samples[reasons == ""]
@@ -83,26 +128,36 @@ def apply_filters(samples: pd.DataFrame, params: FilterParams) -> pd.Series:
     return reasons
 
 
+def repeats_query(params: FilterParams) -> str:
+    """The query for the numbers and reasons of the samples that `QUERY_FILTERS` drop."""
+    sql = "SELECT number, split, pixel_hash, latex, reason FROM candidates WHERE reason = ''"
+    for entry in QUERY_FILTERS:
+        drops = f"reason = '' AND ({entry.condition(params)})"
+        sql = f"SELECT * REPLACE (CASE WHEN {drops} THEN '{entry.reason}' ELSE reason END AS reason) FROM ({sql})"
+    return f"SELECT number, reason FROM ({sql}) WHERE reason <> '' ORDER BY number"
+
+
 def _fails_expression(samples: pd.DataFrame, params: FilterParams) -> Mask:
     if params.expression is None or samples.empty:
         return pd.Series(False, index=samples.index)
     return ~evaluate_expression(samples, params.expression)
 
 
-def find_leakage(samples: pd.DataFrame, policy: str) -> Mask:
-    """Select samples whose image or normalized text is in several splits, on the side that the policy drops.
+def _is_leaked(params: FilterParams) -> str:
+    """Condition of a sample whose image or normalized text is in several splits, on the side that the policy drops.
 
     Between the two held-out splits, test keeps the sample, since test scores are published.
     """
-    leaked = pd.Series(False, index=samples.index)
-    if policy == "keep":
-        return leaked
-    order = {"drop_held_out": {"train": 2, "test": 1, "val": 0}, "drop_training": {"test": 2, "val": 1, "train": 0}}
-    rank = samples["split"].map(order[policy])
-    for key in ("pixel_hash", "latex"):
-        best = rank.groupby(samples[key]).transform("max")
-        leaked |= rank < best
-    return leaked
+    kept_first = {"drop_held_out": ("train", "test", "val"), "drop_training": ("test", "val", "train"), "keep": ()}
+    names = ", ".join(f"'{name}'" for name in kept_first[params.leakage])
+    rank = f"list_position([{names}]::VARCHAR[], split)"
+    return " OR ".join(f"{rank} > min({rank}) OVER (PARTITION BY {key}, reason)" for key in ("pixel_hash", "latex"))
+
+
+def _is_repeated(params: FilterParams) -> str:
+    """Condition of a sample whose image and text an earlier one of its split has."""
+    place = "row_number() OVER (PARTITION BY split, pixel_hash, latex, reason ORDER BY number)"
+    return f"{place} > 1" if params.duplicates == "drop" else "false"
 
 
 FILTERS = (
@@ -113,13 +168,11 @@ FILTERS = (
     Filter("aspect", lambda samples, params: samples.width / samples.height > params.max_aspect),
     Filter("unknown_token", lambda samples, params: (samples.unknown > 0) & (params.unknown_tokens == "drop")),
     Filter("expression", _fails_expression),
-    Filter("leakage", lambda samples, params: find_leakage(samples, params.leakage)),
-    Filter(
-        "duplicate",
-        lambda samples, params: samples.duplicated(["split", "pixel_hash", "latex"]) & (params.duplicates == "drop"),
-    ),
 )
-"""All filters, in the order in which they run."""
+"""The filters that judge each sample by itself, in the order in which they run."""
+
+QUERY_FILTERS = (QueryFilter("leakage", _is_leaked), QueryFilter("duplicate", _is_repeated))
+"""The filters that compare all samples, in the order in which they run, after the others."""
 
 
 def validate_expression(expression: str, columns: Collection[str] = EXPRESSION_COLUMNS) -> str:

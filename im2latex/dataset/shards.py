@@ -7,13 +7,14 @@ version of pyarrow.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from im2latex.dataset.queries import stream_query
 from im2latex.errors import ArtifactError
 from im2latex.io.json_files import read_json
 from im2latex.io.parquet import part_paths, read_table, write_table
@@ -71,11 +72,17 @@ def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> I
         yield read_table(path, columns)
 
 
-def dataset_hash(rows: Iterable[tuple[str, str, str, str]]) -> str:
-    """SHA-256 of the sorted (formula_id, split, pixel_hash, latex) rows; independent of order and shards."""
+IDENTITIES = pa.schema([(name, pa.string()) for name in ("formula_id", "split", "pixel_hash", "latex")])
+"""What the logical hash covers of a sample."""
+
+
+def dataset_hash(samples: Path, scratch: Path) -> str:
+    """SHA-256 of the sorted rows of a file of IDENTITIES; independent of order and shards."""
     digest = hashlib.sha256()
-    for row in sorted(rows):
-        digest.update("\0".join(row).encode() + b"\n")
+    columns = ", ".join(IDENTITIES.names)
+    for table in stream_query(f"SELECT {columns} FROM samples ORDER BY {columns}", scratch, samples=samples):
+        for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            digest.update("\0".join(row).encode() + b"\n")
     return digest.hexdigest()
 
 

@@ -13,6 +13,8 @@ import json
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,6 +27,8 @@ from im2latex.latex.spelling import is_first, is_last, join, joined, spell
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 SPECIALS = (PAD, BOS, EOS, UNK)
+_COUNTED_AT_ONCE = 10_000
+"""Formulas whose different tokens are in memory while they are counted: text boxes seldom occur twice."""
 _SMALL_CORPUS = 1000
 """With fewer formulas, `min_frequency: auto` gives every token an id: a rare token would cost a large share of them."""
 
@@ -97,7 +101,7 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, formulas: Iterable[Sequence[str]], params: VocabularyParams) -> "Vocabulary":
-        """Build the vocabulary of a training split.
+        """Build the vocabulary of a training split; `formulas`, no iterator, are iterated over more than once.
 
         The entries of `init_from` come first, then `include`, then the other tokens by falling count; tokens of equal
         count are ordered by code point. An excluded token of `init_from` keeps its id, since ids must not change. The
@@ -111,16 +115,12 @@ class Vocabulary:
         merges = resolve_merges(initial.merges | params.token_merges)
         fixed = list(initial.tokens)
         fixed += [token for token in params.include if token not in fixed]
-        rows = [apply_merges(tokens, merges) for tokens in formulas]
-        if params.symbol_fallback or initial.symbol_fallback:
-            whole = frozenset(fixed)
-            rows = [_spell_unknown(tokens, whole) for tokens in rows]
-        counts: Counter[str] = Counter()
-        for tokens in rows:
-            counts.update(tokens)
+        spelled = params.symbol_fallback or initial.symbol_fallback
+        rows = _Symbols(formulas, merges, frozenset(fixed) if spelled else None)
+        counts, size = rows.count()
         decided = {*fixed, *params.exclude, *SPECIALS}
         ranked = sorted(counts.keys() - decided, key=lambda token: (-counts[token], token))
-        least = params.min_frequency if params.min_frequency != "auto" else 1 if len(rows) < _SMALL_CORPUS else 2
+        least = params.min_frequency if params.min_frequency != "auto" else 1 if size < _SMALL_CORPUS else 2
         frequent = [token for token in ranked if counts[token] >= least]
         if len(fixed) > params.max_size:
             raise ParamsError(f"max_size = {params.max_size}: {len(fixed)} tokens are kept in any case; raise it")
@@ -132,7 +132,7 @@ class Vocabulary:
         fitted.counts = {token: counts[token] for token in fitted.tokens if token not in SPECIALS}
         return fitted
 
-    def _with_subwords(self, rows: Sequence[Sequence[str]], params: VocabularyParams, least: int) -> "Vocabulary":
+    def _with_subwords(self, rows: Iterable[Sequence[str]], params: VocabularyParams, least: int) -> "Vocabulary":
         """Append the subwords that BPE learns from `rows`."""
         free = params.max_size - len(self)
         learned = train_bpe(map(self._look_up, rows), self.unk, free, least)
@@ -217,6 +217,33 @@ class Vocabulary:
             raise ArtifactError(f"{path}: no vocabulary; run `dvc repro tokenize`") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ArtifactError(f"{path}: not a vocabulary file; run `dvc repro tokenize`") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Symbols:
+    """The symbols of each formula: merges applied and, where `whole` is given, tokens outside of it spelled."""
+
+    formulas: Iterable[Sequence[str]]
+    merges: Mapping[str, str]
+    whole: frozenset[str] | None
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return map(self._symbols, self.formulas)
+
+    def count(self) -> tuple[Counter[str], int]:
+        """How often each symbol occurs, and the number of formulas; a token is spelled once for many of them."""
+        counts: Counter[str] = Counter()
+        size, formulas = 0, iter(self.formulas)
+        while chunk := list(islice(formulas, _COUNTED_AT_ONCE)):
+            size += len(chunk)
+            for token, count in Counter(chain.from_iterable(chunk)).items():
+                for symbol in self._symbols([token]):
+                    counts[symbol] += count
+        return counts, size
+
+    def _symbols(self, tokens: Sequence[str]) -> list[str]:
+        merged = apply_merges(tokens, self.merges)
+        return merged if self.whole is None else _spell_unknown(merged, self.whole)
 
 
 def _spell_unknown(tokens: list[str], whole: Container[str]) -> list[str]:

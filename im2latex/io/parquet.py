@@ -1,8 +1,10 @@
 """Parquet tables: written with settings that fix every byte, read with checksums verified."""
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
@@ -15,25 +17,65 @@ ROW_GROUP = 1000
 """Rows of a Parquet row group: a reader of images holds about 2 MB at a time."""
 
 
+class TableWriter:
+    """Writes a table piece by piece, with the bytes of `write_table` however it is cut; closes as a context manager."""
+
+    def __init__(self, path: Path, schema: pa.Schema, row_group: int = ROW_GROUP) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._schema, self._row_group = schema, row_group
+        self._waiting: list[pa.Table] = []
+        self._rows = self._written = 0
+        self._writer = pq.ParquetWriter(
+            path,
+            schema,
+            compression=_compression(schema),
+            use_dictionary=False,
+            write_statistics=False,
+            write_page_checksum=True,
+            version="2.6",
+            data_page_version="1.0",
+        )
+
+    def add(self, table: pa.Table) -> None:
+        """Append rows; whole row groups are written at once."""
+        self._waiting.append(table)
+        self._rows += table.num_rows
+        if self._rows >= self._row_group:
+            self._write(self._rows // self._row_group * self._row_group)
+
+    def close(self) -> None:
+        """Write the remaining rows, and the end of the file."""
+        if self._rows or not self._written:
+            self._write(self._rows)
+        self._writer.close()
+
+    def __enter__(self) -> "TableWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _write(self, rows: int) -> None:
+        table = pa.concat_tables([self._schema.empty_table(), *self._waiting]).combine_chunks()
+        self._writer.write_table(table.slice(0, rows), row_group_size=self._row_group)
+        self._waiting = [table.slice(rows)]
+        self._rows -= rows
+        self._written += 1
+
+
+def _compression(schema: pa.Schema) -> dict[str, str]:
+    """The codec of each column; PNG bytes stay as they are."""
+    columns = [name for name in schema.names if name != "image"]
+    found = dict.fromkeys(columns, "ZSTD") | {"tokens.list.element": "ZSTD"}
+    if "image" in schema.names:
+        found |= {"image.bytes": "NONE", "image.path": "NONE"}
+    return found
+
+
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write Parquet with settings that fix every byte for one pyarrow version; PNG bytes stay as they are."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    columns = [name for name in table.schema.names if name != "image"]
-    compression = dict.fromkeys(columns, "ZSTD") | {"tokens.list.element": "ZSTD"}
-    if "image" in table.schema.names:
-        compression |= {"image.bytes": "NONE", "image.path": "NONE"}
-    pq.write_table(
-        table.combine_chunks(),
-        path,
-        row_group_size=ROW_GROUP,
-        compression=compression,
-        compression_level=None,
-        use_dictionary=False,
-        write_statistics=False,
-        write_page_checksum=True,
-        version="2.6",
-        data_page_version="1.0",
-    )
+    """Write Parquet with settings that fix every byte for one pyarrow version."""
+    with TableWriter(path, table.schema) as writer:
+        writer.add(table)
 
 
 def write_by_suffix(table: pa.Table, path: Path) -> None:
@@ -60,6 +102,49 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         raise ArtifactError(f"{path}: no such artifact; run `dvc repro`") from None
     except PARQUET_ERRORS as error:
         raise ArtifactError(f"{path}: damaged ({error}); remove it and run `dvc repro`") from None
+
+
+def stream_table(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """Read one Parquet file a row group at a time; raises `ArtifactError` as `read_table`."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns)
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such artifact; run `dvc repro`") from None
+    except PARQUET_ERRORS as error:
+        raise ArtifactError(f"{path}: damaged ({error}); remove it and run `dvc repro`") from None
+
+
+class RowCursor:
+    """The rows of consecutive tables, taken in order; how they are cut does not matter."""
+
+    def __init__(self, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+        self._tables, self._rest = iter(tables), schema.empty_table()
+
+    def take_while(self, holds: Callable[[pa.Table], pa.ChunkedArray]) -> pa.Table:
+        """The next rows, up to the first for which `holds`, of a table one boolean a row, is false."""
+        taken = [self._rest.slice(0, 0)]
+        while True:
+            count = pc.index(holds(self._rest), False).as_py()
+            if count >= 0:
+                taken.append(self._rest.slice(0, count))
+                self._rest = self._rest.slice(count)
+                return pa.concat_tables(taken)
+            taken.append(self._rest)
+            following = next(self._tables, None)
+            if following is None:
+                self._rest = self._rest.slice(0, 0)
+                return pa.concat_tables(taken)
+            self._rest = following
+
+    def take_up_to(self, last: int) -> pa.Table:
+        """The next rows whose `number` is at most `last`."""
+        return self.take_while(lambda rows: pc.less_equal(rows["number"], last))
+
+    def take_among(self, ids: pa.ChunkedArray) -> pa.Table:
+        """The next rows whose `formula_id` is among `ids`."""
+        return self.take_while(lambda rows: pc.is_in(rows["formula_id"], ids))
 
 
 def part_paths(folder: Path, pattern: str = "part-*.parquet") -> list[Path]:

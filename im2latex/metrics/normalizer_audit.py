@@ -8,6 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import islice
 from typing import Literal
 
@@ -156,10 +157,12 @@ def _rate(part: int, whole: int) -> float:
     return round(part / whole, 6) if whole else 1.0
 
 
-def sample_formulas(formulas: Sequence[str], size: int, seed: int) -> list[str]:
+def sample_formulas(formulas: Iterable[str], size: int, seed: int) -> list[str]:
     """`size` of the formulas, chosen by a seeded hash of each, in their order; all of them for size 0."""
-    if not size or size >= len(formulas):
+    if not size:
         return list(formulas)
-    ranks = [hashlib.sha256(f"{seed}\0{formula}".encode("utf-8", "surrogatepass")).digest() for formula in formulas]
-    chosen = sorted(sorted(range(len(formulas)), key=lambda index: ranks[index])[:size])
-    return [formulas[index] for index in chosen]
+
+    def rank(numbered: tuple[int, str]) -> bytes:
+        return hashlib.sha256(f"{seed}\0{numbered[1]}".encode("utf-8", "surrogatepass")).digest()
+
+    return [formula for _, formula in sorted(nsmallest(size, enumerate(formulas), key=rank))]

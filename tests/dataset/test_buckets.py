@@ -72,6 +72,17 @@ def test_order_does_not_matter(rows: list[tuple[int, int, int]], random: Random)
     assert (choose_shapes(np.array(rows), params()) == choose_shapes(np.array(shuffled), params())).all()
 
 
+@given(sizes, st.integers(1, 5), st.sampled_from(["fitted", "published-sizes", "token-bins", "none"]))
+def test_a_count_is_as_many_samples(rows: list[tuple[int, int, int]], max_buckets: int, name: str) -> None:
+    chosen = params(max_buckets).model_copy(update={"preset": name})
+    counts = np.arange(1, len(rows) + 1)
+    array, every = np.array(rows), np.repeat(np.array(rows), counts, axis=0)
+    shapes = choose_shapes(array, chosen, counts)
+    assert (shapes == choose_shapes(every, chosen)).all()
+    buckets, own = assign(every, shapes, chosen), assign(array, shapes, chosen)
+    assert efficiency(array, shapes, own, counts) == efficiency(every, shapes, buckets)
+
+
 def test_few_sizes_are_the_shapes() -> None:
     array = np.array([[16, 32, 8], [15, 31, 7], [32, 32, 8]])
     assert choose_shapes(array, params(2)).tolist() == [[16, 32, 8], [32, 32, 8]]

@@ -1,8 +1,12 @@
 """Every filter drops what it names, and nothing else."""
 
+from collections import defaultdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2latex.config import check
@@ -35,9 +39,17 @@ def sample(**changes: object) -> dict[str, object]:
     return row | changes
 
 
-def reasons(rows: list[dict[str, object]], **changes: object) -> list[str]:
-    samples = pd.DataFrame([row | {"formula_id": str(number)} for number, row in enumerate(rows)])
-    return list(apply_filters(samples, PARAMS.model_copy(update=changes)))
+def reasons(rows: list[dict[str, object]], pieces: int = 1, **changes: object) -> list[str]:
+    """The reasons of samples that come in so many tables."""
+    base = {"source_id": None, "style": "base"}
+    samples = pd.DataFrame([row | base | {"formula_id": str(number)} for number, row in enumerate(rows)])
+    tables = [
+        samples.iloc[start : start + -(-len(rows) // pieces)] for start in range(0, len(rows), -(-len(rows) // pieces))
+    ]
+    with TemporaryDirectory() as folder:
+        found = list(apply_filters(tables, PARAMS.model_copy(update=changes), Path(folder)))
+    assert [name for part in found for name in part["formula_id"]] == list(samples["formula_id"])
+    return [reason for part in found for reason in part["reason"]]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +100,47 @@ def test_duplicates_in_one_split() -> None:
     rows = [sample(), sample(), sample(latex="other")]
     assert reasons(rows) == ["", "duplicate", ""]
     assert reasons(rows, duplicates="keep") == ["", "", ""]
+
+
+SOME = st.builds(
+    sample,
+    split=st.sampled_from(["train", "val", "test"]),
+    pixel_hash=st.sampled_from("pq"),
+    latex=st.sampled_from(["x", "y", "\u00e4'", "x\0"]),
+    length=st.sampled_from([5, 99]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(SOME, min_size=1, max_size=12),
+    st.sampled_from(["drop_held_out", "drop_training", "keep"]),
+    st.sampled_from(["drop", "keep"]),
+    st.integers(1, 4),
+)
+def test_any_samples_are_compared_as_by_definition(
+    rows: list[dict[str, object]], leakage: str, duplicates: str, pieces: int
+) -> None:
+    order = {"drop_held_out": ["train", "test", "val"], "drop_training": ["test", "val", "train"]}.get(leakage, [])
+    expected = ["too_long" if row["length"] == 99 else "" for row in rows]
+    splits: dict[tuple[str, object], set[object]] = defaultdict(set)
+    for row, reason in zip(rows, expected, strict=True):
+        for key in ("pixel_hash", "latex") if not reason else ():
+            splits[key, row[key]].add(row["split"])
+    seen: set[tuple[object, ...]] = set()
+    for number, row in enumerate(rows):
+        others = splits["pixel_hash", row["pixel_hash"]] | splits["latex", row["latex"]]
+        identity = (row["split"], row["pixel_hash"], row["latex"])
+        if (
+            not expected[number]
+            and row["split"] in order
+            and any(name in others for name in order[: order.index(str(row["split"]))])
+        ):
+            expected[number] = "leakage"
+        elif not expected[number]:
+            expected[number] = "duplicate" if identity in seen and duplicates == "drop" else ""
+            seen.add(identity)
+    assert reasons(rows, pieces, leakage=leakage, duplicates=duplicates) == expected
 
 
 def test_a_rule_of_the_user() -> None:

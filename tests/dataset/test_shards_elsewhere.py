@@ -67,7 +67,7 @@ def test_pyarrow_dataset(shards: Path) -> None:
 
 
 def test_duckdb(shards: Path) -> None:
-    duckdb: Any = pytest.importorskip("duckdb", reason="needs the extra: pip install -e '.[interop]'")
+    duckdb: Any = pytest.importorskip("duckdb", reason="needs the extra: pip install -e '.[pipeline]'")
     names = ", ".join(f'"{name}"' for name in SAMPLES.names[:-1])
     query = f"select {names}, image.bytes from '{shards}/*.parquet' order by width"
     with duckdb.connect() as connection:

@@ -3,11 +3,18 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from im2latex.io.parquet import read_parts
+from im2latex.dataset.readers.files import FormulaRow
+from im2latex.dataset.splits import precedence
+from im2latex.io.parquet import read_parts, stream_table
+from im2latex.types import BadRow, RawFormula
+from pipeline.normalize import repeated_rows, store_rows
 from tests.pipeline.conftest import run
 
 
@@ -26,6 +33,39 @@ def test_replacements_are_made_and_counted(project: Path, set_params: Callable[[
     Path("replacements.txt").write_text("x -> y\n")
     run("normalize")
     assert "x" not in " ".join(read_parts(Path("data/normalize"), ["latex"])["latex"].to_pylist()).split()
+
+
+ROW = st.builds(
+    RawFormula,
+    formula=st.sampled_from(["x", "y", "", "x "]),
+    place=st.just("f:1"),
+    group=st.sampled_from([None, "paper-1", "paper-2"]),
+    split=st.sampled_from([None, "train", "val", "test"]),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(ROW | st.just(BadRow("f:2", "not_utf8", "no text")), max_size=14), st.integers(1, 6))
+def test_one_row_keeps_a_formula_by_given_split_group_and_order(rows: list[FormulaRow], part_rows: int) -> None:
+    """And no other does, however the rows are cut into parts."""
+    order = ["test", "val", "train", None]
+    best: dict[str, tuple[int, str, int]] = {}
+    claims = {
+        number: (row.formula, (order.index(row.split), precedence(row.group), number))
+        for number, row in enumerate(rows)
+        if isinstance(row, RawFormula)
+    }
+    for formula, claim in claims.values():
+        best[formula] = min(claim, best.get(formula, claim))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        assert store_rows(iter(rows), path, part_rows) == len(claims)
+        assert [part["formula"].to_pylist() for part in stream_table(path) if part.num_rows] == [
+            [row.formula if isinstance(row, RawFormula) else None for row in rows[start : start + part_rows]]
+            for start in range(0, len(rows), part_rows)
+        ]
+        repeated = repeated_rows(path, Path(folder)).take_up_to(len(rows))["number"].to_pylist()
+    assert repeated == [number for number, (formula, claim) in claims.items() if claim != best[formula]]
 
 
 def test_a_lossy_rule_may_be_switched_on_alone(project: Path, set_params: Callable[[dict[str, Any]], None]) -> None:
