@@ -13,6 +13,7 @@ import yaml
 from im2latex.config import merge
 from im2latex.latex.grammar.generator import generate
 from im2latex.models.presets import load_preset
+from im2latex.rendering import renderer, styles
 from pipeline.paths import ROOT
 from tests.fakes import FakeGlyphs, FakeRenderer
 
@@ -77,8 +78,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_params: Callabl
     """The folder, made the current one. Its dataset holds GOOD formulas, one of them twice, and BAD_LINES."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IM2LATEX_WORKERS", "1")
-    for place in ("renderer.TexRenderer", "styles.TexRenderer"):
-        monkeypatch.setattr(f"im2latex.rendering.{place}", lambda params: FakeRenderer())
+    for module in (renderer, styles):  # imported before either is changed: one has the other's name
+        monkeypatch.setattr(module, "TexRenderer", lambda params: FakeRenderer())
     monkeypatch.setattr("im2latex.rendering.glyph_boxes.reader.TexGlyphReader", lambda params: FakeGlyphs())
     monkeypatch.setattr("im2latex.rendering.doctor.tool_versions", lambda params: {"pdftex": "none"})
     set_params({})

@@ -1,6 +1,7 @@
 """Tables of the data stages: normalizer, extraction, renderer, buckets and vocabulary."""
 
 from docs.generate.numbers.tables import (
+    RESULTS,
     format_count,
     format_duration,
     format_percent,
@@ -137,6 +138,24 @@ def data_append() -> str:
         "new parts",
     ]
     return markdown_table(header, rows)
+
+
+@register
+def scale_queries() -> str:
+    """Cost of the queries over the whole dataset."""
+    rows = [
+        [
+            name.replace("_", " "),
+            format_count(found["rows"]),
+            f"{cost['cpu_seconds']:.0f}",
+            format_count(cost["main_process_mb"]),
+            format_count(cost["spilled_mb"]),
+        ]
+        for path in sorted(RESULTS.glob("scale-queries-*.json"))
+        for found in [load_result(path.stem)]
+        for name, cost in found["queries"].items()
+    ]
+    return markdown_table(["query", "rows", "CPU seconds", "memory, MB", "on disk, MB"], rows)
 
 
 @register
