@@ -5,11 +5,12 @@ respell    whether respelled formulas normalize to one string, compared with the
 pairs      whether lines of two files that render the same image normalize to one string
 stress     outcomes and slowest case of renderers' test suites
 fuzz       exceptions and unstable results for random and mutated input
-speed      formulas per second
+speed      formulas per second, compared with an external normalizer
 """
 
 import json
 import re
+import resource
 import subprocess
 import time
 from collections import Counter
@@ -187,8 +188,8 @@ def fuzz(
 
 
 @app.command()
-def speed(dataset: Dataset, count: Count = 0) -> None:
-    """Formulas per second on all cores, without loading and the start of processes."""
+def speed(dataset: Dataset, count: Count = 0, external: External = None) -> None:
+    """Formulas per second on all cores, without loading and the start of processes; and per second of CPU time."""
     formulas = load(dataset, count)
     chunks = [formulas[start : start + 2000] for start in range(0, len(formulas), 2000)]
     with joblib.Parallel(n_jobs=-1) as pool:
@@ -196,7 +197,20 @@ def speed(dataset: Dataset, count: Count = 0) -> None:
         started = time.perf_counter()
         pool(joblib.delayed(_normalize_all)(chunk) for chunk in chunks)
         seconds = time.perf_counter() - started
-    save("normalizer-speed", {"formulas": len(formulas), "formulas_per_second": round(len(formulas) / seconds)})
+    started = time.process_time()
+    _normalize_all(formulas)
+    result: dict[str, object] = {
+        "formulas": len(formulas),
+        "formulas_per_second": round(len(formulas) / seconds),
+        "formulas_per_cpu_second": round(len(formulas) / (time.process_time() - started)),
+    }
+    if external:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        _run_external(external, formulas)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        result["external_formulas_per_cpu_second"] = round(len(formulas) / used)
+    save("normalizer-speed", result)
 
 
 def _normalize_all(formulas: list[str]) -> int:
@@ -238,16 +252,21 @@ def _combine(seeds: list[str], words: list[str], random: Random) -> str:
     return _mutate(formula, words, random) if random.random() < 0.3 else formula
 
 
+def _run_external(command: str, formulas: list[str]) -> list[str]:
+    """The lines of another normalizer for formulas without comments and newlines."""
+    plain = (re.sub(r"(?<!\\)%[^\n]*\n", " ", formula) for formula in formulas)
+    text = "".join(" ".join(formula.split()) + "\n" for formula in plain)
+    done = subprocess.run(command, shell=True, input=text, capture_output=True, text=True, check=True)
+    return done.stdout.split("\n")
+
+
 def _inputs(path: Path) -> list[str]:
     return [json.loads(line)["input"] for line in lines(path) if line]
 
 
 def _external_rate(command: str, pairs: list[tuple[str, str]]) -> float:
-    """Share of the pairs that another normalizer maps to one string; comments and newlines are removed first."""
-    formulas = (re.sub(r"(?<!\\)%[^\n]*\n", " ", formula) for pair in pairs for formula in pair)
-    text = "".join(" ".join(formula.split()) + "\n" for formula in formulas)
-    stdout = subprocess.run(command, shell=True, input=text, capture_output=True, text=True, check=True).stdout
-    results = stdout.split("\n")
+    """Share of the pairs that another normalizer maps to one string."""
+    results = _run_external(command, [formula for pair in pairs for formula in pair])
     equal = sum(a.split() == b.split() != [] for a, b in zip(results[0::2], results[1::2], strict=False))
     return _rate(equal, len(pairs))
 

@@ -98,6 +98,7 @@ class Normalizer:
             if (rule.faithful or params.profile == "compact" or rule.name in params.enable_rules)
             and rule.name not in params.disable_rules
         )
+        self._triggers = frozenset[str]().union(*(rule.triggers for rule in self._rules))
         self._commands = COMMANDS | params.commands
         self._replacements = (
             load_replacements(params.replacements, self._canonical_name) if params.replacements else NONE
@@ -156,6 +157,7 @@ class Normalizer:
 
     def _triggered(self, seen: frozenset[str]) -> Iterator[Rule]:
         """The rules that run on a formula with these lexemes."""
+        seen &= self._triggers
         return (rule for rule in self._rules if not rule.triggers or not rule.triggers.isdisjoint(seen))
 
     def _canonical_name(self, token: str) -> str | None:
@@ -228,13 +230,13 @@ def _load_macros(path: str) -> MacroExpander:
 
 def _apply_rule(rule: Rule, row: Row) -> None:
     if rule.recursive:
-        rewrite(row, rule.apply, skip_commands=rule.skip_commands)
+        rewrite(row, rule.apply, skip_commands=rule.skip_commands, nodes=rule.nodes)
     else:
         row[:] = rule.apply(row, MathStyle.DISPLAY)
 
 
 def _to_line(tokens: list[str]) -> str:
-    if set(tokens) <= {"{", "}"}:
+    if all(token in ("{", "}") for token in tokens):
         raise LatexError("empty", "nothing is left to print")
     normalized = join(tokens)
     check_depth(normalized)  # the rules add braces, and the result must be accepted when normalized again

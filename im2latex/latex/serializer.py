@@ -67,17 +67,20 @@ def write(row: Row) -> list[str]:
 
 def _write_row(row: Row, out: list[str]) -> None:
     for node in row:
-        _write_node(node, out)
+        if type(node) is Token and node.text not in _READ_BY_BREAK:  # the common case
+            if node.text:
+                out.append(node.text)
+        else:
+            _write_node(node, out)
 
 
 def _write_node(node: Node, out: list[str]) -> None:
-    if type(node) is Token:  # the common case
-        if node.text in _READ_BY_BREAK and out and out[-1].startswith("\\\\"):
-            out.append(_behind_break(node.text, out))
-        elif node.text:
-            out.append(node.text)
-        return
     match node:
+        case Token():
+            if node.text in _READ_BY_BREAK and out and out[-1].startswith("\\\\"):
+                out.append(_behind_break(node.text, out))
+            elif node.text:
+                out.append(node.text)
         case Group():
             _write_braced(node.body, out)
         case Command():

@@ -7,18 +7,28 @@ be a command with arguments of its own. An optional argument ends at the first b
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-
-from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexNode
+from functools import cache
 
 from im2latex.errors import LatexError
 from im2latex.latex.allowed_commands import text_symbols
 from im2latex.latex.parser.cursor import COMMENT, Cursor, Item, column_letter, items, read_keyword
 from im2latex.latex.parser.quantities import LENGTH, QUANTITIES, REGISTERS
-from im2latex.latex.parser.signatures import NO_NUCLEUS, PLAIN_CODES, SUBARRAYS, TEXT_ONLY
+from im2latex.latex.parser.signatures import (
+    COMMANDS,
+    INFIX,
+    MAX_DEPTH,
+    NO_NUCLEUS,
+    PLAIN_CODES,
+    PLAIN_TABLES,
+    SUBARRAYS,
+    TEXT_ONLY,
+    UNDELIMITED_BY,
+)
 from im2latex.latex.parser.symbols import known_symbols
 from im2latex.latex.parser.table_parser import paragraph_columns, parse_columns
 from im2latex.latex.parser.text_parser import TextParser
 from im2latex.latex.parser.tree import Command, Environment, Node, Row, Token
+from im2latex.latex.parser.walker import Block, BraceBlock, EnvironmentBlock, Piece
 from im2latex.latex.tokens import squeeze
 
 _NO_LENGTH = re.compile(r"[{}^_&$#]|\\[^A-Za-z]")
@@ -27,6 +37,7 @@ _VERTICAL = re.compile(
 )
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _NO_FIELD = frozenset([*"^_'&", "\\right"])
+_NO_SYMBOLS = INFIX | COMMANDS.keys() | PLAIN_TABLES.keys() | UNDELIMITED_BY.keys() | {"\\left", "\\right", "\\\\"}
 _PRINTS_NOTHING = frozenset(["r", "*r"])
 r"""Kinds of commands such as `\label`; an argument without braces would be the command's name alone."""
 
@@ -55,19 +66,29 @@ class ArgumentParser(Cursor):
         """Parse all items and append the nodes to `before`."""
 
     @abstractmethod
-    def environment(self, node: LatexEnvironmentNode) -> Environment:
+    def environment(self, block: EnvironmentBlock) -> Environment:
         """Parse an environment."""
 
     @abstractmethod
     def _node(self) -> Node:
         """Parse the next node."""
 
-    def mathematics(self, nodes: list[LatexNode]) -> Row:
-        """Parse nodes of the walker as mathematics."""
-        return self.subparser(items(nodes)).row()
+    def symbols(self) -> frozenset[str]:
+        """Return the items that are one symbol wherever they are in mathematics, unless a user defines the command."""
+        return _symbols() if self._depth <= MAX_DEPTH else frozenset()
+
+    def mathematics(self, pieces: list[Piece]) -> Row:
+        """Parse pieces of the source as mathematics."""
+        return self.subparser(items(pieces)).row()
 
     def argument(self, kind: str, name: str) -> Row | None:
         """Parse one argument; returns None for an optional one that is absent."""
+        if kind in "mfhu":
+            if self.at_end:
+                self.fail("missing_argument", name)
+            if name in PLAIN_CODES:
+                return self._plain_field()
+            return self._field(name if name in SUBARRAYS else None, hanging=kind == "h")
         if kind == "o":
             inside = self.bracketed()
             return None if inside is None else self.subparser(inside).row()
@@ -81,52 +102,48 @@ class ArgumentParser(Cursor):
             self.fail("missing_argument", name)
         if kind == "d":
             return [Token(self.delimiter())]
-        if kind in "mfhu":
-            if name in PLAIN_CODES:
-                return self._plain_field()
-            return self._field(name if name in SUBARRAYS else None, hanging=kind == "h")
         return self._unread(kind, name)
 
     def _unread(self, kind: str, name: str) -> Row:
         """Parse an argument that is not mathematics: text, a raw word, or a column specification."""
         item = self.items[self.index]
         self.index += 1
-        word, node, position = item
+        word, block, position = item
         if kind == "x":
-            return self._boxes(node, name, position)
+            return self._boxes(block, name, position)
         if kind in "tv":
-            if isinstance(node, LatexGroupNode):
-                return TextParser(node.nodelist, self).row()
+            if isinstance(block, BraceBlock):
+                return TextParser(block.pieces, self).row()
             if name == "\\hbox":
                 self.fail("forbidden_command", f"{name} {word}", position)
             text = TextParser([], self)
             text.items = [item]
             return text.row()
         if kind == "c":
-            inside = items(node.nodelist) if isinstance(node, LatexGroupNode) else [item]
+            inside = items(block.pieces) if isinstance(block, BraceBlock) else [item]
             found = parse_columns(Cursor(self.source, inside), lambda part: self.subparser(part).row(), self._word)
             if name == "\\multicolumn" and paragraph_columns(found):
                 self.fail("text_column", "a cell of p{...}, m{...} and b{...} is text", position)
             return found
         if kind == "w":
-            given = self.source[node.pos + 1 : node.pos + node.len - 1] if isinstance(node, LatexGroupNode) else word
+            given = self.source[block.start + 1 : block.stop] if isinstance(block, BraceBlock) else word
             return [Token(column_letter(self, name, given))]
         return self.raw(item, kind, name)
 
-    def _boxes(self, node: LatexNode | None, name: str, position: int) -> Row:
+    def _boxes(self, block: Block | None, name: str, position: int) -> Row:
         r"""Parse a vertical list that contains only `\hbox`; other content would start a paragraph of page width."""
-        if not isinstance(node, LatexGroupNode):
+        if not isinstance(block, BraceBlock):
             self.fail("forbidden_command", f"{name} without a group", position)
-        boxes = [part for part in TextParser(node.nodelist, self).row() if part != Token(" ")]
+        boxes = [part for part in TextParser(block.pieces, self).row() if part != Token(" ")]
         if not all(isinstance(box, Command) and box.name == "\\hbox" for box in boxes):
             self.fail("forbidden_command", rf"{name} of more than \hbox", position)
         return boxes
 
     def raw(self, item: Item, kind: str, name: str) -> Row:
         """Parse a length, or a raw word such as a color."""
-        word, node, position = item
-        if not isinstance(node, LatexGroupNode):
-            if node is not None:
+        word, block, position = item
+        if not isinstance(block, BraceBlock):
+            if block is not None:
                 self.fail("missing_argument", name, position)
             if kind == "q":
                 self.fail("forbidden_command", f"{name} without a group", position)
@@ -144,9 +161,9 @@ class ArgumentParser(Cursor):
 
     def _word(self, item: Item) -> str:
         """Return an argument as written, without its spaces."""
-        word, node, position = item
-        if node is not None:
-            inside = COMMENT.sub("", self.source[node.pos + 1 : node.pos + node.len - 1])
+        word, block, position = item
+        if block is not None:
+            inside = COMMENT.sub("", self.source[block.start + 1 : block.stop])
             word = squeeze(_ESCAPED.sub(lambda escaped: "~" if escaped[0][1].isspace() else escaped[0], inside))
         if not word.isascii():
             self.fail("non_ascii", word, position)
@@ -172,7 +189,7 @@ class ArgumentParser(Cursor):
         inside = self.group()
         if inside is not None:
             row = self.subparser(inside, table).row([Token("")] if hanging else None)
-            return row[1:] if row and row[0] == Token("") else row
+            return row[1:] if hanging and row[0] == Token("") else row
         item, _, position = self.items[self.index]
         ends = item in _NO_FIELD and not (item == "'" and self._plain_codes)
         if ends or self.commands.get(item) in _PRINTS_NOTHING:
@@ -186,6 +203,12 @@ class ArgumentParser(Cursor):
         r"""Skip `\relax` where TeX scans a math field: the next non-blank, non-relax token (tex.web, 404)."""
         while self.peek() == "\\relax":
             self.index += 1
+
+
+@cache
+def _symbols() -> frozenset[str]:
+    characters = frozenset(map(chr, range(0x21, 0x7F))) - frozenset("\\^_'&#")
+    return characters | (known_symbols() | NO_NUCLEUS) - _NO_SYMBOLS
 
 
 def refusal(name: str, position: int) -> LatexError:

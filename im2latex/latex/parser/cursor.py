@@ -1,38 +1,28 @@
 """Cursor over the items of a source: lookahead, consumption, optional arguments, and errors with positions.
 
-An item is one character, one control sequence, or a larger node of pylatexenc's walker (a group, an environment,
-mathematics between dollars). Spaces and comments are not items.
+An item is one character, one control sequence, or a block of the walker (a group, an environment, mathematics between
+dollars). Spaces and comments are not items.
 
 Macros compare some options in brackets letter by letter, so that a space counts, and some accept a bracket only
 directly after the command. Sources: latex.ltx, amsmath.sty and mathtools.sty, as cited below.
 """
 
 import re
-from functools import cache
 from typing import NoReturn
-
-from pylatexenc.latexwalker import (
-    LatexCharsNode,
-    LatexCommentNode,
-    LatexGroupNode,
-    LatexMacroNode,
-    LatexNode,
-    LatexWalker,
-)
-from pylatexenc.macrospec import LatexContextDb
 
 from im2latex.errors import LatexError
 from im2latex.latex.parser.quantities import LENGTH, QUANTITIES, REGISTERS, canonical_quantity
 from im2latex.latex.parser.signatures import BRACKET_AFTER_SPACE, CONTROL_SPACE, DELIMITERS, STYLE_SWITCHES
+from im2latex.latex.parser.walker import Block, BraceBlock, Piece
 from im2latex.latex.tokens import split, squeeze
 
-Item = tuple[str, LatexNode | None, int]
-"""Character or control sequence ("" for a larger node), the larger node, and its position."""
+Item = tuple[str, Block | None, int]
+"""Character or control sequence ("" for a block), the block, and its position."""
 
 COMMENT = re.compile(r"(?<!\\)%[^\n]*(?:\n[ \t]*|\Z)")
 _LONGEST_QUANTITY = 200
-_READ_AS = {"sb": "_", "sp": "^"}
-"""Plain TeX's control sequences for the script characters."""
+_READ_AS = {"\\sb": "_", "\\sp": "^"} | {"\\" + space: CONTROL_SPACE for space in " \t\n\r\xa0"}
+"""Plain TeX's control sequences for the script characters, and the control spaces."""
 
 _POSITIONS = re.compile(r"[tbc]")
 _COLUMNS = re.compile(r"[lcr|]+")
@@ -46,31 +36,17 @@ _KEYWORD = re.compile(r"[A-Za-z]*")
 _BEGIN = re.compile(r"\\begin\s*\{[^{}]*\}")
 
 
-@cache
-def _plain_context() -> LatexContextDb:
-    """Create a context without macros, since the parser reads all arguments itself."""
-    return LatexContextDb()
-
-
-def walk(source: str, start: int = 0) -> list[LatexNode]:
-    """Return the nodes of the source from `start` on; raises `LatexWalkerParseError`."""
-    walker = LatexWalker(source, latex_context=_plain_context(), tolerant_parsing=False)
-    nodes: list[LatexNode] = walker.get_latex_nodes(pos=start)[0]
-    return nodes
-
-
-def items(nodes: list[LatexNode]) -> list[Item]:
-    """Convert nodes to items: characters, control sequences and larger nodes, in order."""
+def items(pieces: list[Piece]) -> list[Item]:
+    """Convert pieces to items of mathematics: characters without spaces, control sequences and blocks, in order."""
     found: list[Item] = []
-    for node in nodes:
-        if isinstance(node, LatexCharsNode):
-            position = node.pos
-            found += [(c, None, position + i) for i, c in enumerate(node.chars) if not c.isspace() or c == "\u00a0"]
-        elif isinstance(node, LatexMacroNode):
-            name = node.macroname
-            found.append((_READ_AS.get(name) or (CONTROL_SPACE if name.isspace() else "\\" + name), None, node.pos))
-        elif not isinstance(node, LatexCommentNode):
-            found.append(("", node, node.pos))
+    for piece in pieces:
+        text, _, start = piece
+        if text in _READ_AS:
+            found.append((_READ_AS[text], None, start))
+        elif not text or text[0] == "\\":
+            found.append(piece)
+        else:
+            found += [(c, None, at) for at, c in enumerate(text, start) if not c.isspace() or c == "\u00a0"]
     return found
 
 
@@ -99,8 +75,8 @@ class Cursor:
     @property
     def end(self) -> int:
         """End position of the last consumed item in the source."""
-        item, node, position = self.items[self.index - 1]
-        return position + (node.len if node is not None else len(item))
+        item, block, position = self.items[self.index - 1]
+        return position + len(item) if block is None else block.end
 
     def is_adjacent(self, end: int) -> bool:
         """Whether the next item is at `end` in the source, with only comments in between."""
@@ -119,16 +95,16 @@ class Cursor:
         if inside is None:
             return None
         word = COMMENT.sub("", self.source[start : self.end - 1])
-        alone = len(inside) == 1 and isinstance(inside[0][1], LatexGroupNode)
+        alone = len(inside) == 1 and isinstance(inside[0][1], BraceBlock)
         return word[1:-1] if alone and word[:1] + word[-1:] == "{}" else word
 
     def group(self) -> list[Item] | None:
         """Consume a brace group and return its items; None where there is none."""
-        node = None if self.at_end else self.items[self.index][1]
-        if not isinstance(node, LatexGroupNode):
+        block = None if self.at_end else self.items[self.index][1]
+        if not isinstance(block, BraceBlock):
             return None
         self.index += 1
-        return items(node.nodelist)
+        return items(block.pieces)
 
     def bracketed(self) -> list[Item] | None:
         """Consume brackets, up to the first closing one outside braces, and return their items, or None."""
@@ -160,8 +136,8 @@ class Cursor:
         ends: list[int] = []
         behind = self.items[self.index][2] if not self.at_end else 0
         for index in range(self.index, min(self.index + _LONGEST_QUANTITY, len(self.items))):
-            item, node, position = self.items[index]
-            if node is not None or not (len(item) == 1 or item in REGISTERS or (len(item) == 2 and text[-1:] == "`")):
+            item, block, position = self.items[index]
+            if block is not None or not (len(item) == 1 or item in REGISTERS or (len(item) == 2 and text[-1:] == "`")):
                 break
             if position > behind and not text.endswith(" ") and _holds_space(self.source[behind:position]):
                 text += " "
@@ -175,11 +151,11 @@ class Cursor:
         r"""Consume one delimiter, which may be in braces after `\big`."""
         if self.at_end:
             self.fail("missing_argument", "a delimiter is missing")
-        item, node, position = self.items[self.index]
+        item, block, position = self.items[self.index]
         inside = self.group()
         if inside is not None:
             item = inside[0][0] if len(inside) == 1 else ""
-        elif node is None:
+        elif block is None:
             self.index += 1
         if item not in DELIMITERS:
             self.fail("bad_delimiter", f"{item or 'this'} is not a delimiter", position)

@@ -1,13 +1,11 @@
 """Parser of formulas: LaTeX source to a tree, or an error with a reason.
 
-pylatexenc's walker finds control sequences, brace groups, environments, comments and mathematics in the source;
-`RowParser` reads arguments, scripts, fences and tables from its nodes. A command unknown to LaTeX is an error.
+The walker finds control sequences, brace groups, environments, comments and mathematics in the source; `RowParser`
+reads arguments, scripts, fences and tables from its pieces. A command unknown to LaTeX is an error.
 """
 
 import re
 from collections.abc import Mapping
-
-from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexMathNode, LatexNode, LatexWalkerParseError
 
 from im2latex.errors import LatexError
 from im2latex.latex import allowed_commands
@@ -18,7 +16,6 @@ from im2latex.latex.parser.cursor import (
     allows_space_before_gap,
     items,
     read_row_break,
-    walk,
 )
 from im2latex.latex.parser.quantities import character_of_code
 from im2latex.latex.parser.signatures import (
@@ -49,6 +46,7 @@ from im2latex.latex.parser.tree import (
     sets_colour,
     too_deep_error,
 )
+from im2latex.latex.parser.walker import Block, BraceBlock, EnvironmentBlock, MathBlock, walk
 
 _END_COMMAND = re.compile(r"\\end((?:[pbBvV]|small)?matrix|cases|aligned|gathered|split|array)(?![A-Za-z])")
 _SHIFT = re.compile(r"\\.|%[^\n]*|[{}$]", re.DOTALL)
@@ -68,10 +66,7 @@ def parse(source: str, commands: Mapping[str, str] = COMMANDS) -> Row:
         source += " "  # a backslash at the end of a line is TeX's control space
     source = _with_environments(_without_empty_formulas(source))
     check_depth(source)
-    try:
-        return RowParser(source, _without_shifts(items(walk(source))), commands).row()
-    except LatexWalkerParseError as error:
-        raise _translated(error) from None
+    return RowParser(source, _without_shifts(items(walk(source))), commands).row()
 
 
 def parses(source: str) -> bool:
@@ -117,8 +112,8 @@ def _with_environments(source: str) -> str:
 
 def _without_shifts(inside: list[Item]) -> list[Item]:
     r"""Remove one `$`, `$$`, `\(` or `\[` around the whole formula."""
-    while len(inside) == 1 and isinstance(inside[0][1], LatexMathNode):
-        inside = items(inside[0][1].nodelist)
+    while len(inside) == 1 and isinstance(inside[0][1], MathBlock):
+        inside = items(inside[0][1].pieces)
     return inside
 
 
@@ -129,19 +124,6 @@ def _check_characters(source: str) -> None:
         if foreign[0] not in unicode_commands():
             reason = "non_ascii" if ord(foreign[0]) > 0x9F else "control_character"
             raise LatexError(reason, f"U+{ord(foreign[0]):04X}", foreign.start())
-
-
-def _translated(error: LatexWalkerParseError) -> LatexError:
-    """Convert an error of the walker."""
-    message = str(error.msg)
-    lowered = message.lower()
-    if "environment" in lowered or "expecting \\end" in lowered:
-        reason = "unbalanced_environment"
-    elif "math mode" in lowered or "mathmode" in lowered:
-        reason = "math_shift"
-    else:
-        reason = "unbalanced_group"
-    return LatexError(reason, " ".join(message.split()), error.pos)
 
 
 class RowParser(ArgumentParser):
@@ -163,7 +145,13 @@ class RowParser(ArgumentParser):
 
     def _until_right(self, row: Row) -> tuple[Row, str | None]:
         infix = ""
-        while (item := self.peek()) is not None:
+        symbols = self.symbols()
+        while self.index < len(self.items):
+            item = self.items[self.index][0]
+            if item in symbols and item not in self.commands:
+                self.index += 1
+                row.append(Token(item))
+                continue
             if item in INFIX:
                 if infix:
                     self.fail("double_infix", f"{item} in one group with {infix}")
@@ -183,12 +171,12 @@ class RowParser(ArgumentParser):
 
     def _node(self) -> Node:
         """Parse one node: a symbol, a group, an environment, or a command with its arguments."""
-        item, node, position = self.items[self.index]
+        item, block, position = self.items[self.index]
         if self._depth > MAX_DEPTH:
             raise too_deep_error(position)
         self.index += 1
-        if node is not None:
-            return self._nested(node)
+        if block is not None:
+            return self._nested(block)
         if item[0] == "\\":
             return self._command(item, position)
         if item == "&":
@@ -201,12 +189,12 @@ class RowParser(ArgumentParser):
             self.fail("non_ascii", f"U+{ord(item):04X}", position)
         return Token(item)
 
-    def _nested(self, node: LatexNode) -> Node:
-        if isinstance(node, LatexEnvironmentNode):
-            return self.environment(node)
-        if not isinstance(node, LatexGroupNode):
-            self.fail("math_shift", "$ inside a formula", node.pos)
-        body = self.mathematics(node.nodelist)
+    def _nested(self, block: Block) -> Node:
+        if isinstance(block, EnvironmentBlock):
+            return self.environment(block)
+        if not isinstance(block, BraceBlock):
+            self.fail("math_shift", "$ inside a formula", block.start)
+        body = self.mathematics(block.pieces)
         if self._plain_codes and body == [Token(".")]:  # punctuation there, but ordinary in braces
             return Command("\\mathord", [Argument("m", body)])
         return Group(body)
@@ -239,7 +227,7 @@ class RowParser(ArgumentParser):
                 self._skip_relax()
             if kind in "by" and arguments and not self.spaced and not self.is_adjacent(self.end):
                 continue
-            braced = not self.at_end and isinstance(self.items[self.index][1], LatexGroupNode)
+            braced = kind == "f" and not self.at_end and isinstance(self.items[self.index][1], BraceBlock)
             body = self.argument(kind, name)
             if body is not None:
                 written = _WRITTEN_AS.get(kind, kind)
@@ -293,8 +281,8 @@ class RowParser(ArgumentParser):
         stacked = Command("\\overset", [Argument("m", first), Argument("m", second)])
         return Command("\\mathrel", [Argument("m", [stacked])])
 
-    def environment(self, node: LatexEnvironmentNode) -> Environment:
-        return read_environment(self, node)
+    def environment(self, block: EnvironmentBlock) -> Environment:
+        return read_environment(self, block)
 
 
 def _is_bare(body: Row) -> bool:

@@ -181,9 +181,10 @@ class MathStyle(IntEnum):
     @property
     def in_fraction(self) -> "MathStyle":
         """Style of a numerator or denominator."""
-        return MathStyle(min(self + 1, MathStyle.SCRIPT))
+        return _IN_FRACTION[self]
 
 
+_IN_FRACTION = (MathStyle.TEXT, MathStyle.SCRIPT, MathStyle.SCRIPT)
 _D, _T, _S = MathStyle.DISPLAY, MathStyle.TEXT, MathStyle.SCRIPT
 STYLE_SWITCHES = {"\\displaystyle": _D, "\\textstyle": _T, "\\scriptstyle": _S, "\\scriptscriptstyle": _S}
 SPACES = frozenset(

@@ -9,8 +9,6 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pylatexenc.latexwalker import LatexEnvironmentNode
-
 from im2latex.errors import LatexError
 from im2latex.latex.parser.cursor import (
     Cursor,
@@ -19,11 +17,11 @@ from im2latex.latex.parser.cursor import (
     items,
     read_placement,
     read_row_break,
-    walk,
 )
 from im2latex.latex.parser.signatures import BORDERED, ENVIRONMENTS, TEXT_COLUMNS
 from im2latex.latex.parser.text_parser import TextParser
 from im2latex.latex.parser.tree import Argument, Command, Environment, Node, Row, Token
+from im2latex.latex.parser.walker import EnvironmentBlock, walk
 
 if TYPE_CHECKING:
     from im2latex.latex.parser.parse import RowParser
@@ -37,21 +35,21 @@ INSERTIONS = frozenset("@!><")
 _MAX_COLUMNS = 500
 
 
-def read_environment(outer: "RowParser", node: LatexEnvironmentNode) -> Environment:
+def read_environment(outer: "RowParser", block: EnvironmentBlock) -> Environment:
     """Parse placement, arguments and cells; raises `LatexError` for an environment without a signature."""
-    name: str = node.environmentname
+    name = block.name
     if name not in ENVIRONMENTS:
-        outer.fail("not_allowed", f"\\begin{{{name}}}", node.pos)
-    inside = outer.subparser(items(node.nodelist), name)
+        outer.fail("not_allowed", f"\\begin{{{name}}}", block.start)
+    inside = outer.subparser(items(block.pieces), name)
     option = ""
     arguments: list[Argument] = []
     for kind in ENVIRONMENTS[name]:
         if kind == "p":
-            option = read_placement(inside, name, node.pos, outer.spaced)
+            option = read_placement(inside, name, block.start, outer.spaced)
         else:
             arguments.append(Argument(kind, inside.argument(kind, name) or []))
     texts = frozenset(number for one in arguments if one.kind == "c" for number in paragraph_columns(one.body))
-    rows, breaks = _rows(inside, node.pos + node.len - len(f"\\end{{{name}}}"), texts)
+    rows, breaks = _rows(inside, block.stop, texts)
     return Environment(TEXT_COLUMNS.get(name, name), option, arguments, rows, breaks)
 
 
@@ -112,7 +110,7 @@ def _cell(parser: "RowParser", start: int, end: int, column: int, stop: int) -> 
     if not column:
         style: Row = [Token("\\textstyle")] if parser.table == "cases*" else []
         return style + parser.subparser(inside, deeper=0).row()
-    text = TextParser(walk(parser.source[:stop], inside[0][2]), parser).row()
+    text = TextParser(walk(parser.source, inside[0][2], stop), parser).row()
     return [Command("\\mbox", [Argument("t", text)])]
 
 

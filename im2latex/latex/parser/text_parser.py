@@ -6,21 +6,12 @@ formula, and the arguments of commands are text.
 
 from typing import TYPE_CHECKING
 
-from pylatexenc.latexwalker import (
-    LatexCharsNode,
-    LatexCommentNode,
-    LatexEnvironmentNode,
-    LatexGroupNode,
-    LatexMacroNode,
-    LatexMathNode,
-    LatexNode,
-)
-
 from im2latex.latex.parser.cursor import Cursor, Item, read_keyword
 from im2latex.latex.parser.quantities import QUANTITIES, character_of_code
 from im2latex.latex.parser.signatures import DELIMITERS, MATH_IN_TEXT
 from im2latex.latex.parser.symbols import COMPOSED_WITH_I, DOTLESS, TEXT_ACCENTS, unicode_commands
 from im2latex.latex.parser.tree import Argument, Command, Group, Inline, Node, Row, Token
+from im2latex.latex.parser.walker import BraceBlock, EnvironmentBlock, MathBlock, Piece
 
 if TYPE_CHECKING:
     from im2latex.latex.parser.argument_parser import ArgumentParser
@@ -30,13 +21,18 @@ _SENTENCE_GOES_ON = Token("\\@")
 """Also represents an empty formula: it prints nothing, separates its neighbors, and sets the space factor."""
 
 
-def text_items(nodes: list[LatexNode]) -> list[Item]:
+def text_items(pieces: list[Piece]) -> list[Item]:
     """Like `cursor.items`, with every run of spaces as one item and letters outside ASCII as their commands."""
     found: list[Item] = []
     before = ""
-    for node in nodes:
-        if isinstance(node, LatexCharsNode):
-            for position, character in enumerate(node.chars, node.pos):
+    for piece in pieces:
+        text, block, start = piece
+        if block is not None:
+            found.append(piece)
+        elif text[0] == "\\":
+            found.append(("~" if text[1:].isspace() else text, None, start))
+        else:
+            for position, character in enumerate(text, start):
                 if not character.isspace() or character == "\u00a0":
                     parts = unicode_commands().get(character, (character,))
                     if parts[0] == "-" and found and found[-1][0] == "-" and not (before + character).isascii():
@@ -45,18 +41,14 @@ def text_items(nodes: list[LatexNode]) -> list[Item]:
                     before = character
                 elif not found or found[-1][0] != " ":
                     found.append((" ", None, position))
-        elif isinstance(node, LatexMacroNode):
-            found.append(("~" if node.macroname.isspace() else "\\" + node.macroname, None, node.pos))
-        elif not isinstance(node, LatexCommentNode):
-            found.append(("", node, node.pos))
     return found
 
 
 class TextParser(Cursor):
-    """Parses the nodes of one text to a row; `outer` parses the mathematics inside it."""
+    """Parses the pieces of one text to a row; `outer` parses the mathematics inside it."""
 
-    def __init__(self, nodes: list[LatexNode], outer: "ArgumentParser") -> None:
-        super().__init__(outer.source, text_items(nodes))
+    def __init__(self, pieces: list[Piece], outer: "ArgumentParser") -> None:
+        super().__init__(outer.source, text_items(pieces))
         self.outer = outer
 
     def row(self) -> Row:
@@ -72,16 +64,16 @@ class TextParser(Cursor):
         return _without_idle_ends(row)
 
     def _node(self) -> Node:
-        item, node, position = self.items[self.index]
+        item, block, position = self.items[self.index]
         self.index += 1
-        if isinstance(node, LatexGroupNode):
-            return Group(TextParser(node.nodelist, self.outer).row())
-        if isinstance(node, LatexEnvironmentNode):
-            return self.outer.environment(node)
-        if isinstance(node, LatexMathNode):
-            if node.delimiters[0] == "\\[":
+        if isinstance(block, BraceBlock):
+            return Group(TextParser(block.pieces, self.outer).row())
+        if isinstance(block, EnvironmentBlock):
+            return self.outer.environment(block)
+        if isinstance(block, MathBlock):
+            if block.closer == "\\]":
                 self.fail("math_shift", "a display inside a text", position)
-            body = self.outer.mathematics(node.nodelist)
+            body = self.outer.mathematics(block.pieces)
             return Inline(body) if body else Token(_SENTENCE_GOES_ON.text)
         if item == "#":
             self.fail("parameter_character", "# is a parameter of a definition", position)
@@ -106,8 +98,8 @@ class TextParser(Cursor):
         return Token(name)
 
     def _is_empty_group(self) -> bool:
-        node = self.items[self.index][1]
-        return isinstance(node, LatexGroupNode) and not node.nodelist
+        block = self.items[self.index][1]
+        return isinstance(block, BraceBlock) and not block.pieces
 
     def _arguments(self, name: str, kinds: str, position: int) -> Node:
         arguments: list[Argument] = []
@@ -154,12 +146,12 @@ class TextParser(Cursor):
         self._skip_spaces()
         if self.at_end:
             self.fail("missing_argument", name)
-        item, node, position = self.items[self.index]
-        if name == "\\hbox" and node is None:
+        item, block, position = self.items[self.index]
+        if name == "\\hbox" and block is None:
             self.fail("forbidden_command", f"{name} {item}", position)
-        if isinstance(node, LatexGroupNode):
+        if isinstance(block, BraceBlock):
             self.index += 1
-            return TextParser(node.nodelist, self.outer).row()
+            return TextParser(block.pieces, self.outer).row()
         return [self._node()]
 
     def _mathematics(self, name: str) -> Row:
@@ -167,10 +159,10 @@ class TextParser(Cursor):
             self.fail("missing_argument", name)
         item = self.items[self.index]
         self.index += 1
-        node = item[1]
+        block = item[1]
         return (
-            self.outer.mathematics(node.nodelist)
-            if isinstance(node, LatexGroupNode)
+            self.outer.mathematics(block.pieces)
+            if isinstance(block, BraceBlock)
             else self.outer.subparser([item]).row()
         )
 

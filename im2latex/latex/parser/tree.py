@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
+from itertools import chain
 from typing import ParamSpec, TypeVar
 
 from im2latex.errors import LatexError
@@ -104,36 +105,49 @@ MATHEMATICS = frozenset("mofu")
 """Kinds of argument that are rows of mathematics."""
 FINAL = "x"
 """Kind of an argument in braces that no rule rewrites."""
+_STYLED = MATHEMATICS | {FINAL}
+_DISPLAY, _TEXT, _SCRIPT = MathStyle  # attributes of an enumeration are slow
 Rewrite = Callable[[Row, MathStyle], Row]
 
 
 def rewrite(
-    row: Row, rule: Rewrite, style: MathStyle = MathStyle.DISPLAY, skip_commands: frozenset[str] = frozenset()
+    row: Row,
+    rule: Rewrite,
+    style: MathStyle = MathStyle.DISPLAY,
+    skip_commands: frozenset[str] = frozenset(),
+    nodes: frozenset[type[Node]] = frozenset(),
 ) -> None:
     """Apply `rule` in place to every row, the innermost first, except inside the commands in `skip_commands`.
 
-    A table's last row that the rule empties gets `{}`: TeX creates no row from nothing after the last row break.
+    If `nodes` is not empty, the rule gets only the rows with a node of these types, or with scripts on one. A table's
+    last row that the rule empties gets `{}`: TeX creates no row from nothing after the last row break.
     """
-    for node, here in with_styles(row, style):
-        if type(node) is not Token:
-            last = _last_row(node)
-            for inner, inner_style in child_rows(node, here, skip_commands):
-                rewrite(inner, rule, inner_style, skip_commands)
-            if last is not None and _ends_in_break(last):
-                last.append(Group([]))
-    changed = rule(row, style)
-    if changed is not row:
+    here = style
+    is_wanted = not nodes
+    for node in row:
+        if type(node) is Token:
+            if node.text in STYLE_SWITCHES:
+                here = STYLE_SWITCHES[node.text]
+            continue
+        head = node.nucleus if type(node) is Scripts else node
+        is_wanted = is_wanted or type(head) in nodes or type(node) in nodes
+        last = _last_row(head)
+        for inner, inner_style in child_rows(node, here, skip_commands):
+            rewrite(inner, rule, inner_style, skip_commands, nodes)
+        if last is not None and _ends_in_break(last):
+            last.append(Group([]))
+    if is_wanted and (changed := rule(row, style)) is not row:
         row[:] = changed
 
 
-def _last_row(node: Node) -> Row | None:
+def _last_row(head: Node) -> Row | None:
     """Return the last row of a table, or all rows of a command, if a rule might leave nothing after the last break."""
-    head = node.nucleus if isinstance(node, Scripts) else node
-    row: Row = []
-    if isinstance(head, Environment) and len(head.rows[-1]) == 1:
+    if type(head) is Environment and len(head.rows[-1]) == 1:
         row = head.rows[-1][0]
-    elif isinstance(head, Command) and head.name in SUBARRAYS:
+    elif type(head) is Command and head.name in SUBARRAYS:
         row = head.arguments[-1].body
+    else:
+        return None
     return None if _ends_in_break(row) else row
 
 
@@ -159,59 +173,61 @@ def with_styles(row: Row, style: MathStyle) -> Iterator[tuple[Node, MathStyle]]:
 
 def child_rows(
     node: Node, style: MathStyle, skip_commands: frozenset[str] = frozenset()
-) -> Iterator[tuple[Row, MathStyle]]:
-    """Yield the rows directly inside a node, with the style of each; none in a command in `skip_commands`."""
+) -> list[tuple[Row, MathStyle]]:
+    """Return the rows directly inside a node, with the style of each; none in a command in `skip_commands`."""
     match node:
-        case Token():
-            return
-        case Group() | Fence():
-            yield node.body, style
-        case Inline():
-            yield node.body, MathStyle.TEXT
         case Scripts():
-            yield from child_rows(node.nucleus, style, skip_commands)
+            rows = [] if type(node.nucleus) is Token else child_rows(node.nucleus, style, skip_commands)
             if node.sub is not None:
-                yield node.sub, MathStyle.SCRIPT
+                rows.append((node.sub, _SCRIPT))
             if node.sup is not None:
-                yield node.sup, MathStyle.SCRIPT
-        case Command() if node.name not in skip_commands:
-            yield from _rows_of_arguments(node, style)
+                rows.append((node.sup, _SCRIPT))
+            return rows
+        case Command():
+            return [] if node.name in skip_commands else _rows_of_arguments(node, style)
+        case Group() | Fence():
+            return [(node.body, style)]
+        case Inline():
+            return [(node.body, _TEXT)]
         case Environment():
-            for argument in node.arguments:
-                if argument.kind == "c":
-                    yield from _rows_of_columns(argument.body)
-            cell_style = CELL_STYLES.get(node.name, MathStyle.DISPLAY)
-            for row in node.rows:
-                for cell in row:
-                    yield cell, cell_style
+            return _rows_of_environment(node)
+    return []
 
 
-def _rows_of_arguments(command: Command, style: MathStyle) -> Iterator[tuple[Row, MathStyle]]:
-    bodies = [argument for argument in command.arguments if argument.kind in MATHEMATICS or argument.kind == FINAL]
-    for place, argument in enumerate(bodies, -len(bodies)):
-        if argument.kind != FINAL:
-            yield argument.body, _argument_style(command, place, style)
-    for argument in command.arguments:
-        if argument.kind in "tv":
-            is_displayed = style == MathStyle.DISPLAY and command.name in DISPLAYED_TEXTS
-            sets_style = command.name in DISPLAYED_TEXTS
-            yield from _rows_of_text(argument.body, MathStyle.DISPLAY if is_displayed else MathStyle.TEXT, sets_style)
-        elif argument.kind == "c":
-            yield from _rows_of_columns(argument.body)
+def _rows_of_arguments(command: Command, style: MathStyle) -> list[tuple[Row, MathStyle]]:
+    styled = [argument for argument in command.arguments if argument.kind in _STYLED]
+    styles = _argument_styles(command, len(styled), style)
+    rows = [(argument.body, inner) for argument, inner in zip(styled, styles, strict=True) if argument.kind != FINAL]
+    if len(styled) < len(command.arguments):
+        sets_style = command.name in DISPLAYED_TEXTS
+        text_style = _DISPLAY if sets_style and style == _DISPLAY else _TEXT
+        for argument in command.arguments:
+            if argument.kind in "tv":
+                rows += _rows_of_text(argument.body, text_style, sets_style)
+            elif argument.kind == "c":
+                rows += _rows_of_columns(argument.body)
+    return rows
 
 
-def _argument_style(command: Command, place: int, style: MathStyle) -> MathStyle:
-    """Return the style of an argument, counted from the last one, which is -1."""
+def _rows_of_environment(table: Environment) -> list[tuple[Row, MathStyle]]:
+    columns = [_rows_of_columns(argument.body) for argument in table.arguments if argument.kind == "c"]
+    style = CELL_STYLES.get(table.name, _DISPLAY)
+    return [*chain.from_iterable(columns), *((cell, style) for row in table.rows for cell in row)]
+
+
+def _argument_styles(command: Command, count: int, style: MathStyle) -> list[MathStyle]:
+    """Return the styles of the last `count` arguments that are mathematics."""
     name = command.name
     if name in SMALLER_ARGUMENTS:
         chosen = _text_of(command.arguments[3]) if name == "\\genfrac" else ""
-        return GENFRAC_STYLES.get(chosen, style.in_fraction)
+        return [GENFRAC_STYLES.get(chosen, style.in_fraction)] * count
     known = ARGUMENT_STYLES.get(name)
     if known is not None:
-        found = known[place]
-        return style if found is None else found
-    option = command.arguments[0]
-    return STYLE_SWITCHES.get(_text_of(option), style) if option.kind == "y" else style
+        found = [known[place] for place in range(-count, 0)]
+        return [style if one is None else one for one in found]
+    if count and command.arguments[0].kind == "y":
+        style = STYLE_SWITCHES.get(_text_of(command.arguments[0]), style)
+    return [style] * count
 
 
 def _text_of(argument: Argument) -> str:
@@ -220,28 +236,31 @@ def _text_of(argument: Argument) -> str:
     return word.text if isinstance(word, Token) else ""
 
 
-def _rows_of_text(text: Row, style: MathStyle, sets_style: bool) -> Iterator[tuple[Row, MathStyle]]:
-    r"""Yield the rows of mathematics between dollar signs in a text, in the given style.
+def _rows_of_text(text: Row, style: MathStyle, sets_style: bool) -> list[tuple[Row, MathStyle]]:
+    r"""Return the rows of mathematics between dollar signs in a text, in the given style.
 
     Where the text sets the style by `\everymath`, the numerator of an infix fraction contains the switch, and no rule
     may change it.
     """
+    rows: list[tuple[Row, MathStyle]] = []
     for node in text:
+        if type(node) is Token:
+            continue
         if isinstance(node, Group):
-            yield from _rows_of_text(node.body, style, sets_style)
+            rows += _rows_of_text(node.body, style, sets_style)
         elif isinstance(node, Inline):
             if not (sets_style and any(getattr(n, "text", getattr(n, "name", "")) in INFIX for n in node.body)):
-                yield node.body, style
+                rows.append((node.body, style))
         elif isinstance(node, Command) and sets_style and node.arguments and node.arguments[-1].kind == "t":
-            yield from _rows_of_text(node.arguments[-1].body, style, sets_style)
-        elif not isinstance(node, Token):
-            yield from child_rows(node, MathStyle.TEXT)
+            rows += _rows_of_text(node.arguments[-1].body, style, sets_style)
+        else:
+            rows += child_rows(node, _TEXT)
+    return rows
 
 
-def _rows_of_columns(columns: Row) -> Iterator[tuple[Row, MathStyle]]:
-    """Yield the mathematics in `@{...}` and similar columns, in text style."""
-    for column in columns:
-        yield from child_rows(column, MathStyle.TEXT)
+def _rows_of_columns(columns: Row) -> list[tuple[Row, MathStyle]]:
+    """Return the mathematics in `@{...}` and similar columns, in text style."""
+    return [row for column in columns for row in child_rows(column, _TEXT)]
 
 
 def nuclei(row: Row) -> Iterator[Node]:

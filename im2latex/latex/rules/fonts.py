@@ -77,6 +77,8 @@ def font_switch(row: Row, _: MathStyle) -> Row:
     >>> {\bf x + y} = {\cal L} + {a \rm b .}
     \mathbf { x + y } = \mathcal { L } + { a \mathrm { b } . }
     """
+    if not any(map(_switches, row)):
+        return row
     nexts = [*row[1:], None]
     row = [node for node, after in zip(row, nexts, strict=False) if not (_switches(node) and _ends_scope(after))]
     marks = [index for index, node in enumerate(row) if _switches(node)]
@@ -204,8 +206,7 @@ def text_letters(row: Row, style: MathStyle) -> Row:
     changed: Row = []
     for index, (node, here) in enumerate(with_styles(row, style)):
         words = _words(node, here)
-        neighbours = row[max(index - 1, 0) : index] + row[index + 1 : index + 2]
-        if words and not (words == [words[0][:1]] and any(map(_kerns, neighbours))) and not _is_lifted(changed):
+        if words and not (words == [words[0][:1]] and _kerns_beside(row, index)) and not _is_lifted(changed):
             assert isinstance(node, Command)
             spelled = _spelled(node.name, words)
             changed += spelled[0].body if len(row) == 1 and isinstance(spelled[0], Group) else spelled
@@ -217,8 +218,13 @@ def text_letters(row: Row, style: MathStyle) -> Row:
     return changed
 
 
+def _kerns_beside(row: Row, index: int) -> bool:
+    """Whether mathematics might kern or join a single letter at the index with a neighbor."""
+    return any(map(_kerns, row[max(index - 1, 0) : index] + row[index + 1 : index + 2]))
+
+
 def _kerns(neighbour: Node) -> bool:
-    """Whether mathematics might kern or join a single letter with this neighbor, as with letters of one font."""
+    """Whether a letter might be kerned with this neighbor, as with letters of one font."""
     head = neighbour.nucleus if isinstance(neighbour, Scripts) else neighbour
     if isinstance(head, Token):
         return head.text in font_dependent() and not (len(head.text) == 1 and head.text.isalpha())

@@ -45,8 +45,8 @@ def synonym(row: Row, _: MathStyle) -> Row:
     a \le b \to \{ c | d \}
     """
     for node in nuclei(row):
-        if isinstance(node, Token):
-            node.text = SYNONYMS.get(node.text, node.text)
+        if isinstance(node, Token) and node.text in SYNONYMS:
+            node.text = SYNONYMS[node.text]
     return row
 
 

@@ -24,8 +24,8 @@ def space_name(row: Row, _: MathStyle) -> Row:
     a \, c \: d e
     """
     for node in row:
-        if isinstance(node, Token):
-            node.text = NAMES.get(node.text, node.text)
+        if isinstance(node, Token) and node.text in NAMES:
+            node.text = NAMES[node.text]
     return [node for node in row if not (isinstance(node, Token) and node.text == "\\space")]
 
 

@@ -159,6 +159,8 @@ def redundant_braces(row: Row, _: MathStyle) -> Row:
     x ^ { 2 } { = } \frac { a } { b }
     """
     for index, node in enumerate(row):
+        if isinstance(node, Token):
+            continue
         if isinstance(node, Scripts):
             node.nucleus = _bare(node.nucleus)
         else:
@@ -217,8 +219,6 @@ def _bare(node: Node) -> Node:
 def _tidy_inside(node: Node) -> None:
     """Remove braces around a whole row of the node, which rules on that row do not see."""
     match node:
-        case Group():
-            _undouble(node.body)
         case Scripts():
             _undouble(node.sub)
             _undouble(node.sup)
@@ -229,6 +229,8 @@ def _tidy_inside(node: Node) -> None:
             for argument in node.arguments:
                 if argument.kind in "mo" and _may_undouble(node.name, argument.body):
                     _undouble(argument.body)
+        case Group():
+            _undouble(node.body)
         case Fence():
             node.body[:] = _bare_alone(node.body)
         case Environment():
