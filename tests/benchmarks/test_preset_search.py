@@ -29,6 +29,7 @@ def test_a_candidate_sets_optimizer_rates_and_batch_norm() -> None:
     aided = Run("wygiwys-small", "muon+norm+ctc@0.004", 10).params()
     assert aided.ctc_weight > 0
     assert aided.model.ctc_head
+    assert aided.model.encoder.name == "row-lstm"
     assert all(layer.norm for layer in aided.model.encoder.layers)
     assert Run("resnet-transformer-small", "preset", 10).params().budget.samples == 10
     with pytest.raises(UsageError):
