@@ -55,7 +55,7 @@ def work(run: StageRun[BucketParams]) -> None:
 def _sizes(scratch: Path) -> tuple[Ints, Ints]:
     """The different sizes (N, 3) of all samples, and how many have each (N,); raises `InputError` where none has."""
     for _ in stream_table(_KEPT, _SIZE):
-        """Verify the checksums, which DuckDB does not."""
+        pass  # reading verifies the checksums, which DuckDB does not
     found = [table.to_pandas().to_numpy(dtype=np.int64) for table in stream_query(SIZES, scratch, kept=_KEPT)]
     if not found:
         raise InputError("the filters left no sample; widen the limits in params.yaml: filter")
