@@ -100,6 +100,8 @@ OPTIONS = {option for command in COMMANDS.values() for part in command.params fo
 OPTIONS |= {option for command in COMMANDS.values() for part in command.params for option in part.secondary_opts}
 FOREIGN = {
     "--local-addr",
+    "--nnodes",
+    "--node-rank",
     "--set-resources",
     "--slurm-no-account",
     "--strict",
