@@ -120,9 +120,8 @@ def resize_ink(ink: Ink, factor: float, spec: InputImageSpec) -> tuple[Pixels, f
     if factor > MAX_SHRINK * most:
         raise ImageError(
             "too_large",
-            f"at the size of type that the model reads the formula has {round(factor * width)} x "
-            f"{round(factor * height)} pixels, and the model reads {spec.width} x {spec.height}; "
-            "give the formula in parts",
+            f"too much for one formula: {round(factor * width)} x {round(factor * height)} pixels at the font size of "
+            f"the model, which takes at most {spec.width} x {spec.height}; crop it to one formula, or to a part of it",
         )
     factor = min(factor, most)
     if factor != 1:

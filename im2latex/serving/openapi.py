@@ -16,7 +16,7 @@ IMAGE_BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "properties": {"file": {"type": "string", "format": "binary", "description": "the image"}},
                 }
             },
             "image/*": {"schema": {"type": "string", "format": "binary"}},

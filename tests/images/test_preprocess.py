@@ -117,6 +117,6 @@ def test_what_is_a_little_too_large_is_drawn_smaller() -> None:
 
 
 def test_what_is_much_too_large_is_refused() -> None:
-    with pytest.raises(ImageError, match="in parts") as refused:
+    with pytest.raises(ImageError, match="crop it to one formula") as refused:
         preprocess(typed(em=40), InputImageSpec(em=16.6, padding=4, height=160, width=60))
     assert refused.value.reason == "too_large"

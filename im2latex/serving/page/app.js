@@ -366,6 +366,7 @@ async function showExamples() {
     button.className = "example";
     image.src = URL.createObjectURL(blob);
     image.alt = name;
+    await image.decode(); // an empty button has no meaning
     button.append(image);
     button.addEventListener("click", () => load(blob));
     at("examples").append(button);

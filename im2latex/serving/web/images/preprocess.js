@@ -46,7 +46,7 @@ function resizeInk(ink, factor, spec) {
   const { padding } = spec;
   const most = Math.min((spec.height - 2 * padding) / ink.height, (spec.width - 2 * padding) / ink.width);
   if (factor > MAX_SHRINK * most) {
-    throw new ImageError("too_large", "The formula is too large for the model; give it in parts.");
+    throw new ImageError("too_large", "Too much for one formula; crop it to one formula, or to a part of it.");
   }
   factor = Math.min(factor, most);
   if (factor !== 1) {
