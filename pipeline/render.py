@@ -131,7 +131,9 @@ def _account(run: StageRun[RenderStageParams], style: str, formulas: pa.Table, d
     return pa.table(columns, schema=IMAGES).filter(kept)
 
 
-STAGE = Stage("render", RenderStageParams, work, ("pyarrow", "pillow", "numpy", "pypdfium2"), unit="formulas")
+STAGE = Stage(
+    "render", RenderStageParams, work, ("pyarrow", "pillow", "deflate", "numpy", "pypdfium2"), unit="formulas"
+)
 
 if __name__ == "__main__":
     STAGE.main()

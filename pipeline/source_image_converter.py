@@ -48,7 +48,7 @@ class SourceImageConverter:
 
     def cache_key(self) -> dict[str, object]:
         """Everything except files and code that decides the images; the strings of a part contain the files' hashes."""
-        return {"image": self.image.model_dump(mode="json"), "tools": version("pillow")}
+        return {"image": self.image.model_dump(mode="json"), "tools": [version("pillow"), version("deflate")]}
 
     def named(self, paths: Sequence[str]) -> list[str]:
         """The strings of a part for the images at these paths; reads them all: a changed file makes another part."""

@@ -1,7 +1,7 @@
 """Pool of worker processes: its size, and the map of a function over items on all cores."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from im2latex.errors import UsageError
@@ -24,11 +24,20 @@ def worker_count() -> int:
     return int(value)
 
 
-def map_chunks(function: Callable[[Sequence[T]], list[R]], items: Sequence[T], chunk_size: int) -> list[R]:
-    """The results of `function` on chunks of the items, one result for each item, in order, on all cores."""
+def map_chunks(
+    function: Callable[[Sequence[T]], list[R]], items: Sequence[T], chunk_sizes: tuple[int, int]
+) -> Iterator[R]:
+    """The results of `function` on chunks of the items, one result for each item, in order, on all cores.
+
+    `chunk_sizes` are the least and the most items of a chunk; the least has precedence over the use of all cores.
+    """
     import joblib
 
-    chunks = [items[start : start + chunk_size] for start in range(0, len(items), chunk_size)]
-    workers = min(worker_count(), len(chunks)) or 1
-    parts = joblib.Parallel(n_jobs=workers)(delayed(function)(chunk) for chunk in chunks)
-    return [result for part in parts for result in part]
+    least, most = chunk_sizes
+    workers = worker_count()
+    rounds = -(-len(items) // (most * workers)) or 1
+    size = max(least, -(-len(items) // (rounds * workers)))
+    chunks = [items[start : start + size] for start in range(0, len(items), size)]
+    pool = joblib.Parallel(n_jobs=min(workers, len(chunks)) or 1, return_as="generator")
+    for part in pool(delayed(function)(chunk) for chunk in chunks):
+        yield from part

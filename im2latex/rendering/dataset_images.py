@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from im2latex.images.arrays import ImageParams, Pixels, encode_png, to_dataset_image
+from im2latex.images.arrays import ImageParams, Pixels, encode_png, pad_and_downsample
 from im2latex.rendering.doctor import tool_versions
 from im2latex.rendering.renderer import Renderer, Rendering, RenderParams
 from im2latex.rendering.styles import RendererParams, create_renderer
@@ -29,7 +29,9 @@ DATASET_IMAGES = pa.schema(
 def render_dataset_images(renderer: Renderer, formulas: Sequence[str], image: ImageParams) -> list[Rendering]:
     """Render formulas, in order, to images as the dataset stores them."""
     return [
-        rendering if rendering.pixels is None else replace(rendering, pixels=to_dataset_image(rendering.pixels, image))
+        rendering
+        if rendering.pixels is None
+        else replace(rendering, pixels=pad_and_downsample(rendering.pixels, image))
         for rendering in renderer.render(formulas)
     ]
 

@@ -22,7 +22,7 @@ from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.sandbox import process, sandbox, scratch
 from im2latex.sandbox.system_packages import install_command, tex_packages
 
-WHEELS = ("numpy", "pillow", "pyarrow", "pypdfium2", "pylatexenc", "tokenizers")
+WHEELS = ("deflate", "numpy", "pillow", "pyarrow", "pypdfium2", "pylatexenc", "tokenizers")
 """Python packages that decide bytes; pypdfium2 also inspects the pages that other rasterizers draw."""
 _FONTS = ("cmr12.pfb", "cmmi12.pfb", "cmsy10.pfb", "cmex10.pfb", "msam10.pfb", "msbm10.pfb", "eufm10.pfb", "rsfs10.pfb")
 _CORE = ("latex.ltx", "amsopn.sty", "amsfonts.sty")

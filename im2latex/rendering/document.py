@@ -177,9 +177,12 @@ _SHIP: dict[TexOutput, str] = {
 
 # The group around a formula. \stopformula has its meaning in this group only, and elsewhere ends the run. No brace
 # closes a group of \begingroup, and a formula has no \endgroup (The TeXbook, chapter 23, and tex.web, 1064).
+# A formula that changes the encoding of its fonts says so: such fonts may have no outlines, which pdfTeX finds only
+# when it closes the PDF, without a word about the formula.
 _GROUP = (
     r"\catcode`\@=11 \let\im@stop\stopformula\let\stopformula\im@lost"
-    r"\def\openformula{\begingroup\advance\im@level 1 \let\stopformula\im@stop}\catcode`\@=12 "
+    r"\def\openformula{\begingroup\advance\im@level 1 \let\stopformula\im@stop}"
+    r"\let\im@update\@@enc@update\def\@@enc@update{\im@update\im@say{encoding}}\catcode`\@=12 "
 )
 
 # Names that the body of a batch needs are letters only, and `sanitize` refuses them in formulas; the others have an @,

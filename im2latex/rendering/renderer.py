@@ -7,11 +7,11 @@ which is cheap to create and to pickle (`ParallelRenderer`).
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from PIL import Image
 from pydantic import Field
@@ -30,6 +30,7 @@ from im2latex.rendering.typesetter import Typesetter, cpu_seconds
 from im2latex.sandbox import process
 from im2latex.sandbox.resource_limits import ProcessLimits
 
+T = TypeVar("T")
 _PIXELS_PER_MB = 1 << 20
 _FAULT_DETAILS = {
     "clipped": "ink lies over {margin} px outside the box",
@@ -40,8 +41,8 @@ _FAULT_DETAILS = {
 
 RENDER_BATCH_SIZE = 1000
 """Formulas that callers pass to a renderer in one call; bounds the memory that their images take."""
-CHUNK_SIZE = 250
-"""Formulas in one task of a worker process; has no influence on the images."""
+CHUNK_SIZES = (250, 1000)
+"""Least and most formulas in one task of a worker process; have no influence on the images."""
 
 
 class RenderParams(document.PageParams, ProcessLimits):
@@ -50,7 +51,7 @@ class RenderParams(document.PageParams, ProcessLimits):
     template: document.TemplateParams = Field(default=document.TemplateParams(), description="the TeX document")
     rasterizer: RasterizerName = Field(default="ghostscript", description="the program that draws the pages")
     batch_size: int = Field(
-        default=250, ge=1, le=2000, description="formulas in one TeX run; has no influence on the images"
+        default=1000, ge=1, le=2000, description="formulas in one TeX run; has no influence on the images"
     )
     commands: tuple[str, ...] = Field(
         default=(), description="commands that formulas may use beside those of LaTeX, the packages and extra_preamble"
@@ -112,7 +113,27 @@ class ParallelRenderer(Renderer):
         return self._renderer.identity
 
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
-        return map_chunks(self._renderer.render, formulas, CHUNK_SIZE)
+        return list(map_chunks(self._renderer.render, formulas, CHUNK_SIZES))
+
+    def render_each(self, function: Callable[[Rendering], T], formulas: Sequence[str]) -> Iterator[T]:
+        """Render each formula, and apply a function to its rendering in the worker process; in order."""
+        return map_chunks(partial(_render_each, self._renderer, function), formulas, CHUNK_SIZES)
+
+
+def render_each(renderer: Renderer, function: Callable[[Rendering], T], formulas: Sequence[str]) -> Iterator[T]:
+    """Apply a function to the rendering of each formula, in order, where possible in worker processes.
+
+    No more renderings are in memory at once than those of a batch.
+    """
+    if isinstance(renderer, ParallelRenderer):
+        yield from renderer.render_each(function, formulas)
+        return
+    for start in range(0, len(formulas), RENDER_BATCH_SIZE):
+        yield from _render_each(renderer, function, formulas[start : start + RENDER_BATCH_SIZE])
+
+
+def _render_each(renderer: Renderer, function: Callable[[Rendering], T], formulas: Sequence[str]) -> list[T]:
+    return [function(rendering) for rendering in renderer.render(formulas)]
 
 
 class TexRenderer:

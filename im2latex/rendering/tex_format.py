@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from im2latex.errors import ToolError
+from im2latex.io.hashing import sha256_of
 from im2latex.io.user_cache import user_cache_folder
 from im2latex.sandbox import process
 from im2latex.sandbox.system_packages import find_program
@@ -54,6 +55,7 @@ class TexFormat:
     @property
     def intact(self) -> bool:
         """Whether the file is still the one that was built."""
+        _digest.cache_clear()
         return _read(self.path.parent) == self
 
 
@@ -92,11 +94,18 @@ def _read(folder: Path) -> TexFormat | None:
     try:
         metadata = json.loads((folder / "made_of.json").read_text(encoding="utf-8"))
         current = all(_stamp(Path(name)) == stamp for name, stamp in metadata["sources"].items())
-        if current and metadata["format"] == hashlib.sha256(path.read_bytes()).hexdigest():
+        status = path.stat()
+        if current and metadata["format"] == _digest(path, status.st_ino, status.st_size, status.st_mtime_ns):
             return TexFormat(path, str(metadata["fingerprint"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
+
+
+@cache
+def _digest(path: Path, *_stamp: int) -> str:
+    """The SHA-256 of a file with that stamp; a format is 18 MB, and each part of a dataset loads it."""
+    return sha256_of(path)
 
 
 def _build(preamble: str, folder: Path) -> TexFormat:

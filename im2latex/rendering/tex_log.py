@@ -66,6 +66,7 @@ class TexLog:
 
     `finished`: normally. `left_open`: at a formula that left a group or a box open. `last`: the formula that TeX was
     processing, None where that is not known. `pages`: how many pages TeX reports, those of failed formulas included.
+    `encodings`: the formulas that change the encoding of their fonts.
     """
 
     results: dict[int, PageResult]
@@ -73,6 +74,7 @@ class TexLog:
     last: int | None
     left_open: bool = False
     pages: int = 0
+    encodings: frozenset[int] = frozenset()
 
 
 def pages_written(text: str) -> int:
@@ -99,7 +101,7 @@ def parse_log(text: str, mark: str) -> TexLog:
     results: dict[int, PageResult] = {}
     pages = 0
     last: int | None = None
-    keywords = set()
+    keywords, encodings = set(), set()
     for chunk in text.split(f"\n{mark} ")[1:]:
         message, _, rest = chunk.partition("\n")
         keyword, *values = message.split()
@@ -108,11 +110,13 @@ def parse_log(text: str, mark: str) -> TexLog:
             last = int(values[0])
         elif keyword == "page":
             pages += 1
+        elif keyword == "encoding" and last is not None:
+            encodings.add(last)
         # Everything after `start` is about the formula; an error between `page` and the next `start` counts too.
         result = first_error(rest) or _page_or_size(keyword, values, pages)
         if result is not None and last is not None:
             results.setdefault(last, result)
-    return TexLog(results, "finish" in keywords, last, "lost" in keywords, pages)
+    return TexLog(results, "finish" in keywords, last, "lost" in keywords, pages, frozenset(encodings))
 
 
 def _page_or_size(keyword: str, values: list[str], page: int) -> PageResult | None:

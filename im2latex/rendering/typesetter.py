@@ -2,15 +2,15 @@ r"""Batches of formulas to PDF pages, so that the result of a formula does not d
 
 A batch is one TeX run. Where a run does not end normally (a loop, exhausted memory, an open group, a fatal error),
 nothing of it is used: the formula at which it stopped is typeset again alone, and those before and those after it in a
-run each; where that formula is not known, the batch is halved. So every result comes from a run that ended normally,
-or from a run of that formula alone.
+run each; where that formula is not known, those that change the encoding of their fonts are set apart, or the batch is
+halved. So every result comes from a run that ended normally, or from a run of that formula alone.
 """
 
 import math
 import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from im2latex.errors import ToolError
@@ -60,7 +60,7 @@ class Typesetter:
             if len(numbers) == 1:
                 yield TypesetBatch({numbers[0]: _failure(done, log)})
             else:
-                queue.extendleft(reversed(_retries(numbers, log.last)))
+                queue.extendleft(reversed(_retries(numbers, log)))
 
 
 def cpu_seconds(timeout_seconds: float, formulas: int) -> float:
@@ -80,16 +80,21 @@ def _parse(done: CompletedProcess, mark: str) -> TexLog:
         raise ToolError(f"TeX failed before or beside the formulas: {failure}; see `im2latex doctor`")
     log = parse_log(text, mark)
     if log.finished and pages_written(text) != log.pages:
-        return TexLog(log.results, finished=False, last=None)
+        return replace(log, finished=False, last=None)
     return log
 
 
-def _retries(numbers: list[int], last: int | None) -> list[list[int]]:
-    """The runs that replace one that ended in its formula number `last`."""
-    if last is None:
+def _retries(numbers: list[int], log: TexLog) -> list[list[int]]:
+    """The runs that replace one that did not end normally."""
+    if log.last is not None:
+        parts = [numbers[: log.last], [numbers[log.last]], numbers[log.last + 1 :]]
+    elif 0 < len(log.encodings) < len(numbers):
+        suspects = [numbers[place] for place in sorted(log.encodings)]
+        parts = [[number for number in numbers if number not in suspects], suspects]
+    else:
         half = len(numbers) // 2
-        return [numbers[:half], numbers[half:]]
-    return [part for part in (numbers[:last], [numbers[last]], numbers[last + 1 :]) if part]
+        parts = [numbers[:half], numbers[half:]]
+    return [part for part in parts if part]
 
 
 def _failure(done: CompletedProcess, log: TexLog) -> PageResult:

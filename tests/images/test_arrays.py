@@ -42,8 +42,11 @@ def test_crop_takes_all_ink_or_the_dark_part() -> None:
 
 
 def test_downsample_is_the_rounded_mean_and_fills_with_paper() -> None:
-    assert arrays.downsample(np.array([[0, 255], [255, 255], [0, 0]], np.uint8), 2).tolist() == [[191], [128]]
-    assert arrays.downsample(image(), 1).tolist() == image().tolist()
+    pixels = np.array([[0, 255], [255, 255], [0, 0]], np.uint8)
+    halved = arrays.pad_and_downsample(pixels, arrays.ImageParams(padding_px=0, downsample=2))
+    assert halved.tolist() == [[191], [128]]
+    same = arrays.pad_and_downsample(image(), arrays.ImageParams(padding_px=0, downsample=1))
+    assert same.tolist() == image().tolist()
 
 
 def test_to_dataset_image_crops_pads_and_shrinks() -> None:

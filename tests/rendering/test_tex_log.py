@@ -36,6 +36,14 @@ def test_a_run_that_was_lost_names_its_last_formula() -> None:
     assert (record.left_open, record.last, record.finished) == (True, 1, False)
 
 
+def test_formulas_in_another_encoding_are_listed() -> None:
+    record = parse_log(
+        said("start 0", "page 1 1", "start 1", "encoding", "encoding", "page 2 2", "start 2", "finish"), MARK
+    )
+    assert record.encodings == {1}
+    assert {number: result.page for number, result in record.results.items()} == {0: 1, 1: 2}
+
+
 def test_text_of_a_formula_is_no_marker() -> None:
     record = parse_log(said("start 0\n! Missing $ inserted.\nl.3 @9999 start 5", "page 1 1", "finish"), MARK)
     assert set(record.results) == {0}

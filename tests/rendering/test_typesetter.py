@@ -81,6 +81,17 @@ def test_a_run_that_fails_after_its_last_formula_is_halved() -> None:
 
 
 @pytest.mark.needs_tex
+def test_a_formula_in_another_encoding_without_outlines_is_found_at_once() -> None:
+    bitmap = r"\def\bitmap{\mbox{\pdfmapline{-cmtt12}\fontencoding{OML}\selectfont"
+    template = document.TemplateParams(extra_preamble=rf"{bitmap}\fontencoding{{OT1}}\ttfamily\selectfont x}}}}")
+    preamble = tex_format.load(document.preamble(template, document.PageParams()))
+    formulas = [r"\bitmap" if number == 20 else f"x_{{{number}}}" for number in range(64)]
+    runs = list(Typesetter(template, TexLauncher(preamble, ProcessLimits()), 3).typeset(formulas, MARGIN))
+    assert [len(run.results) for run in runs] == [63, 1]
+    assert runs[1].results[20].reason == "missing_font"
+
+
+@pytest.mark.needs_tex
 def test_a_font_file_that_is_missing_is_no_verdict() -> None:
     with pytest.raises(ToolError, match=r"nosuchfont\.pfb.*im2latex doctor"):
         verdicts_of(r"\def\broken{\pdfmapline{=cmtt12 CMTT12 <nosuchfont.pfb}\mathtt{x}}", ["x", r"\broken"])

@@ -25,7 +25,7 @@ from im2latex.rendering import document, sanitize, tex_format, tex_process
 from im2latex.rendering.glyph_boxes import dvi
 from im2latex.rendering.glyph_boxes.dvi import RULE, FontMetrics, Mark
 from im2latex.rendering.rasterizers.pdfium_worker import MAX_OBJECTS
-from im2latex.rendering.renderer import CHUNK_SIZE, RenderParams
+from im2latex.rendering.renderer import CHUNK_SIZES, RenderParams
 from im2latex.rendering.typesetter import TypesetBatch, Typesetter
 from im2latex.sandbox.process import CompletedProcess
 
@@ -117,7 +117,7 @@ class ParallelGlyphReader(GlyphReader):
         self._reader = reader
 
     def read(self, formulas: Sequence[str]) -> list[GlyphResult]:
-        return map_chunks(self._reader.read, formulas, CHUNK_SIZE)
+        return list(map_chunks(self._reader.read, formulas, CHUNK_SIZES))
 
 
 class _DviRunner(tex_process.TexRunner):

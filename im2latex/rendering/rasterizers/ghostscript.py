@@ -8,6 +8,10 @@ from im2latex.rendering.rasterizers.pgm_rasterizer import PgmRasterizer
 from im2latex.sandbox import process
 from im2latex.sandbox.sandbox import FileAccess
 
+_HALFTONE = "/Default currenthalftone /Halftone defineresource pop"
+"""PostScript that defines the resource for which `gs` otherwise searches all its folders before each page of another
+size. It is the halftone in use already, and a gray device has no use for it."""
+
 
 class Ghostscript(PgmRasterizer):
     """Draws all pages in one run of `gs`, with its raw gray device: its PNG device gives grays that differ by one."""
@@ -21,7 +25,8 @@ class Ghostscript(PgmRasterizer):
 
     def pages(self, path: Path, dpi: int, numbers: Sequence[int]) -> Iterator[Pixels]:
         pages = f"-sPageList={page_ranges(numbers)}"
-        command = ["gs", "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", *self.flags, f"-r{dpi}", pages, "-o", "-", path.name]
+        command = ["gs", "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", *self.flags, f"-r{dpi}", pages, "-o", "-"]
+        command += ["-c", _HALFTONE, "-f", path.name]
         yield from self.draw_pgm(command, path, len(numbers), FileAccess(), {})
 
 

@@ -6,9 +6,11 @@ after it ended or took too long, and ends with the thread.
 """
 
 import json
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from importlib import metadata
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -120,9 +122,10 @@ class PdfiumClient:
                 if answer["error"] is not None:
                     raise WorkerError(f"pdfium cannot read {pdf}: {answer['error']}")
                 shapes = [] if dpi is None else [_page_shape(page) for page in answer["pages"]]
+                pixels = np.frombuffer(worker.receive(sum(map(math.prod, shapes)), deadline), np.uint8)
+                ends = list(accumulate(map(math.prod, shapes), initial=0))
                 pages = [
-                    np.frombuffer(worker.receive(height * width, deadline), np.uint8).reshape(height, width)
-                    for height, width in shapes
+                    pixels[start:end].reshape(shape) for (start, end), shape in zip(pairwise(ends), shapes, strict=True)
                 ]
             except cancellation.CallCancelledError:
                 self._stop()

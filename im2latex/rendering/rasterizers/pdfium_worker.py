@@ -14,6 +14,8 @@ import json
 import os
 import struct
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pypdfium2
@@ -28,85 +30,128 @@ HEADER = struct.Struct(">I")
 _POINTS_PER_INCH = 72  # of PDF
 
 
+_Box = tuple[float, float, float, float]
+"""Left, bottom, right, top in points."""
+
+
 def main(source: int, target: int) -> None:
     """Answer requests until the caller closes its end."""
-    content = b""
+    document: _Document | None = None
     with os.fdopen(source, "rb") as requests, os.fdopen(target, "wb") as answers:
         while length := requests.read(HEADER.size):
             request = json.loads(requests.read(*HEADER.unpack(length)))
-            content = requests.read(request["pdf"]) or content
-            answer, pixels = _process_request(content, request["pages"], request["dpi"])
+            content = requests.read(request["pdf"])
+            try:
+                if content or document is None:
+                    if document is not None:
+                        document.close()
+                    document = _Document(content)
+                answer, pixels = _process_request(document, request["pages"], request["dpi"])
+            except pypdfium2.PdfiumError as error:
+                answer, pixels = {"pages": [], "error": str(error)}, []
             header = json.dumps(answer).encode()
-            answers.write(HEADER.pack(len(header)) + header)
-            for page in pixels:
-                answers.write(page.data)
+            answers.write(b"".join([HEADER.pack(len(header)), header, *(page.data for page in pixels)]))
             answers.flush()
 
 
 def _process_request(
-    content: bytes, numbers: list[int], dpi: int | None
+    document: "_Document", numbers: Sequence[int], dpi: int | None
 ) -> tuple[dict[str, object], list[NDArray[np.uint8]]]:
-    """Answer one request; the document is opened again for each, since drawing changes it."""
-    try:
-        document = pypdfium2.PdfDocument(content)
-        pixels = [] if dpi is None else [_draw(document[number - 1], dpi) for number in numbers]
-        pages: list[object] = [list(page.shape) for page in pixels]
-        if dpi is None:
-            pages = [_page_fault(document, number) for number in numbers]
-        document.close()
-    except pypdfium2.PdfiumError as error:
-        return {"pages": [], "error": str(error)}, []
-    return {"pages": pages, "error": None}, pixels
+    if dpi is None:
+        return {"pages": [document.page_fault(number) for number in numbers], "error": None}, []
+    pixels = [document.draw(number, dpi) for number in numbers]
+    return {"pages": [page.shape for page in pixels], "error": None}, pixels
 
 
-def _page_fault(document: pypdfium2.PdfDocument, number: int) -> str | None:
-    r"""Reason to reject a page: ink outside the page, or more ink than a formula can have.
+class _Document:
+    """An open document. A page stays loaded from its inspection until it is drawn: to load it takes the longest."""
 
-    The box of a formula with an overlap (`\rlap`, `\smash`, a negative space) does not say how far its ink goes, and a
-    drawn page shows ink cut off at its edge only where the edge happens to meet some.
-    """
-    page = pdfium.FPDF_LoadPage(document, number - 1)
-    edges = [ctypes.c_float() for _ in range(4)]
-    try:
-        pdfium.FPDFPage_GetCropBox(page, *edges)
-        left, bottom, right, top = (edge.value for edge in edges)
+    def __init__(self, content: bytes) -> None:
+        self._document = pypdfium2.PdfDocument(content)
+        self._loaded: dict[int, Any] = {}
+
+    def page_fault(self, number: int) -> str | None:
+        r"""Reason to reject a page: ink outside the page, or more ink than a formula can have.
+
+        The box of a formula with an overlap (`\rlap`, `\smash`, a negative space) does not say how far its ink goes,
+        and a drawn page shows ink cut off at its edge only where the edge happens to meet some.
+        """
+        page = self._load(number)
         count = pdfium.FPDFPage_CountObjects(page)
         if count > MAX_OBJECTS:
             return "too_complex"
-        clipped = False
-        covered = 0.0
-        for index in range(count):
-            pdfium.FPDFPageObj_GetBounds(pdfium.FPDFPage_GetObject(page, index), *edges)
-            west, south, east, north = (edge.value for edge in edges)
-            clipped = clipped or west < left or south < bottom or east > right or north > top
-            covered += (east - west) * (north - south)
+        left, bottom, right, top = _box(page, pdfium.FPDFPage_GetCropBox)
+        west, south, east, north = _object_bounds(page, count)
+        covered = float(((east - west) * (north - south)).sum())
         if covered > MAX_COVERAGE * (right - left) * (top - bottom):
             return "too_complex"
-        return "clipped" if clipped else None
-    finally:
-        pdfium.FPDF_ClosePage(page)
+        clipped = (west < left) | (south < bottom) | (east > right) | (north > top)
+        return "clipped" if clipped.any() else None
+
+    def draw(self, number: int, dpi: int) -> NDArray[np.uint8]:
+        """Draw the crop box of a page, as a window on the whole sheet; uint8 (H, W), 255 paper and 0 ink.
+
+        All pages share the sheet, so all are drawn at exactly one scale. Were each drawn at a scale computed from its
+        own size, scales would differ in the last bit, and the library's cache of glyphs would carry the one of the page
+        drawn first over to the others. `pypdfium2` besides rounds sizes up, and stretches the page.
+        """
+        page = self._load(number)
+        scale = dpi / _POINTS_PER_INCH
+        crop_box = _box(page, pdfium.FPDFPage_GetCropBox)
+        sheet = _box(page, pdfium.FPDFPage_GetMediaBox)
+        left, bottom, right, top = (round(edge * scale) for edge in crop_box)
+        width, height = (round(edge * scale) for edge in sheet[2:])
+        pixels = np.full((top - bottom, right - left), 255, np.uint8)
+        bitmap = pdfium.FPDFBitmap_CreateEx(
+            right - left, top - bottom, pdfium.FPDFBitmap_Gray, pixels.ctypes.data, right - left
+        )
+        pdfium.FPDFPage_SetCropBox(page, *sheet)
+        pdfium.FPDF_RenderPageBitmap(bitmap, page, -left, top - height, width, height, 0, pdfium.FPDF_GRAYSCALE)
+        pdfium.FPDFPage_SetCropBox(page, *crop_box)
+        pdfium.FPDFBitmap_Destroy(bitmap)
+        pdfium.FPDF_ClosePage(self._loaded.pop(number))
+        return pixels
+
+    def close(self) -> None:
+        """Close the document and the pages that are still loaded."""
+        while self._loaded:
+            pdfium.FPDF_ClosePage(self._loaded.popitem()[1])
+        self._document.close()
+
+    def _load(self, number: int) -> Any:
+        if number not in self._loaded:
+            page = pdfium.FPDF_LoadPage(self._document, number - 1)
+            if not page:
+                raise pypdfium2.PdfiumError(f"page {number} cannot be loaded")
+            self._loaded[number] = page
+        return self._loaded[number]
 
 
-def _draw(page: pypdfium2.PdfPage, dpi: int) -> NDArray[np.uint8]:
-    """Draw the crop box of a page, as a window on the whole sheet; uint8 (H, W), 255 paper and 0 ink.
+def _box(page: Any, get_box: Callable[..., int]) -> _Box:
+    """A box of a page; zeros where it has none."""
+    left, bottom, right, top = edges = [ctypes.c_float() for _ in range(4)]
+    get_box(page, *edges)
+    return left.value, bottom.value, right.value, top.value
 
-    All pages share the sheet, so all are drawn at exactly one scale. Were each drawn at a scale computed from its own
-    size, scales would differ in the last bit, and the library's cache of glyphs would carry the one of the page drawn
-    first over to the others. Its own function besides rounds sizes up, and stretches the page.
-    """
-    scale = dpi / _POINTS_PER_INCH
-    left, bottom, right, top = (round(edge * scale) for edge in page.get_cropbox())
-    sheet = page.get_mediabox()
-    page.set_cropbox(*sheet)
-    width, height = (round(edge * scale) for edge in sheet[2:])
-    pixels = np.full((top - bottom, right - left), 255, np.uint8)
-    bitmap = pdfium.FPDFBitmap_CreateEx(
-        right - left, top - bottom, pdfium.FPDFBitmap_Gray, pixels.ctypes.data, right - left
-    )
-    pdfium.FPDF_RenderPageBitmap(bitmap, page, -left, top - height, width, height, 0, pdfium.FPDF_GRAYSCALE)
-    pdfium.FPDFBitmap_Destroy(bitmap)
-    page.close()
-    return pixels
+
+def _untyped(function: Any, result: Any, *arguments: Any) -> Callable[..., int]:
+    """A C function whose pointers are whole numbers: for typed ones, ctypes takes most of the time of a call."""
+    return ctypes.PYFUNCTYPE(result, *arguments)(ctypes.cast(function, ctypes.c_void_p).value)
+
+
+_get_object = _untyped(pdfium.FPDFPage_GetObject, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
+_get_bounds = _untyped(pdfium.FPDFPageObj_GetBounds, ctypes.c_int, *[ctypes.c_void_p] * 5)
+
+
+def _object_bounds(page: Any, count: int) -> NDArray[np.float64]:
+    """Left, bottom, right and top of the first `count` objects (4, N), in points; zeros for one without bounds."""
+    bounds = np.zeros((count, 4), np.float32)
+    handle, place, size = ctypes.cast(page, ctypes.c_void_p).value, bounds.ctypes.data, bounds.itemsize
+    for index in range(count):
+        found = _get_object(handle, index)
+        _get_bounds(found, place, place + size, place + 2 * size, place + 3 * size)
+        place += 4 * size
+    return bounds.T.astype(np.float64)
 
 
 if __name__ == "__main__":
