@@ -9,10 +9,9 @@ ink is a value of at most 128, and the image of lower height is filled up with p
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, repeat
 
 import numpy as np
-from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from im2latex.images import arrays
@@ -20,6 +19,8 @@ from im2latex.images.arrays import Pixels
 
 _INK_BELOW = 128
 _PUBLISHED_INK_BELOW = 129
+_WORD_BITS = 64
+_ROWS_AT_ONCE = 256  # bounds the memory for wide images
 _TOLERANCE = 5  # columns may differ in fewer pixels than this, and a difference may span fewer columns
 KEEP, REPLACE, INSERT, DELETE = range(4)
 
@@ -35,8 +36,13 @@ class ColumnComparison:
 
     def __init__(self, reference: Pixels, other: Pixels) -> None:
         height = max(reference.shape[0], other.shape[0], 1)
-        self._reference, self._other = _columns(reference, height), _columns(other, height)
-        self._blank = bytes(-(-height // 8))
+        words = -(-height // _WORD_BITS)
+        columns = _columns(reference, words) + _columns(other, words)
+        numbers: dict[bytes, int] = {}
+        both = [numbers.setdefault(column, len(numbers)) for column in columns]
+        self._reference, self._other = both[: reference.shape[1]], both[reference.shape[1] :]
+        self._blank = numbers.get(bytes(words * _WORD_BITS // 8))
+        self._distinct = np.frombuffer(b"".join(numbers), np.uint64).reshape(len(numbers), words)
 
     @cached_property
     def edits(self) -> int:
@@ -51,7 +57,7 @@ class ColumnComparison:
         match where every difference of the two sequences spans fewer than five columns *of the reference*: so any
         amount of ink that the other image has on top is forgiven, which is a fault, and kept.
         """
-        return self.edits == 0 or _match(self._reference, self._other)
+        return self.edits == 0 or _match(self._reference, self._other, self._kinds(None))
 
     @cached_property
     def match_nospace(self) -> bool:
@@ -63,42 +69,50 @@ class ColumnComparison:
         )
         if not reference or not other:
             return len(reference) == len(other)
-        return _match(reference, other)
+        return _match(reference, other, self._kinds(self._blank))
+
+    def _kinds(self, left_out: int | None) -> list[int]:
+        """For each distinct column the first one from which it hardly differs, or itself, without regard to one."""
+        kinds = list(range(len(self._distinct)))
+        if left_out is not None:
+            kinds[left_out] = -1
+        # A column that is of no earlier kind starts one, with all later columns near it that are of none.
+        for first, second in self._near:
+            if kinds[first] == first and kinds[second] == second:
+                kinds[second] = first
+        return kinds
+
+    @cached_property
+    def _near(self) -> list[tuple[int, int]]:
+        """The pairs of distinct columns that differ in fewer than five pixels, in order."""
+        pairs: list[tuple[int, int]] = []
+        for start in range(0, len(self._distinct), _ROWS_AT_ONCE):
+            later = self._distinct[start:]
+            rows = later[:_ROWS_AT_ONCE]
+            differing = np.zeros((len(rows), len(later)), np.uint16)
+            for word in range(later.shape[1]):
+                differing += np.bitwise_count(rows[:, None, word] ^ later[None, :, word])
+            first, second = np.nonzero(np.triu(differing < _TOLERANCE, 1))
+            pairs += zip((first + start).tolist(), (second + start).tolist(), strict=True)
+        return pairs
 
 
-def _columns(image: Pixels, height: int) -> list[bytes]:
-    """The columns as bits, ink set, filled up with paper at the bottom to `height`."""
-    ink = np.zeros((image.shape[1], height), bool)
-    ink[:, : image.shape[0]] = (image < _PUBLISHED_INK_BELOW).T
-    bits = np.packbits(ink, axis=1)
-    data, size = bits.tobytes(), bits.shape[1]
+def _columns(image: Pixels, words: int) -> list[bytes]:
+    """The columns as bits, ink set, filled up with paper at the bottom to so many words."""
+    bits = np.packbits(image < _PUBLISHED_INK_BELOW, axis=0).T
+    size = words * _WORD_BITS // 8
+    columns = np.zeros((len(bits), size), np.uint8)
+    columns[:, : bits.shape[1]] = bits
+    data = columns.tobytes()
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
-def _match(reference: list[bytes], other: list[bytes]) -> bool:
-    kinds = _kinds([*reference, *other])
-    first, second = kinds[: len(reference)], kinds[len(reference) :]
+def _match(reference: Sequence[int], other: Sequence[int], kinds: Sequence[int]) -> bool:
+    first, second = ([kinds[column] for column in side] for side in (reference, other))
     # So few differences in total make no block that is longer.
     if Levenshtein.distance(first, second, score_cutoff=_TOLERANCE - 1) < _TOLERANCE:
         return True
     return all(span < _TOLERANCE for span in reference_spans(first, second))
-
-
-def _kinds(columns: list[bytes]) -> list[int]:
-    """A number for each column: that of the first kind from which it hardly differs, or of a new kind."""
-    distinct = list(dict.fromkeys(columns))
-    bits = np.frombuffer(b"".join(distinct), np.uint8).reshape(len(distinct), -1)
-    kinds = np.empty(len(distinct), np.int64)
-    left = np.arange(len(distinct))
-    kind = 0
-    # The first column that is of no kind starts one, with all columns near it that are of no earlier kind.
-    while len(left):
-        near = np.bitwise_count(bits[left] ^ bits[left[0]]).sum(axis=1) < _TOLERANCE
-        kinds[left[near]] = kind
-        left = left[~near]
-        kind += 1
-    number = dict(zip(distinct, kinds.tolist(), strict=True))
-    return [number[column] for column in columns]
 
 
 def reference_spans(reference: Sequence[int], other: Sequence[int]) -> list[int]:
@@ -109,56 +123,71 @@ def reference_spans(reference: Sequence[int], other: Sequence[int]) -> list[int]
     otherwise, so its choice is restated here: common ends are removed; from the end backwards, continue in the
     direction of a running insertion or deletion, else keep, else replace, else insert, else delete.
     """
-    first, second = _strip_common_ends(np.asarray(reference, np.int32), np.asarray(other, np.int32))
+    first, second = _strip_common_ends(reference, other)
     runs = ((step, sum(1 for _ in run)) for step, run in groupby(_steps_back(first, second)))
     return [0 if step == INSERT else length for step, length in runs if step != KEEP]
 
 
-def _strip_common_ends(first: NDArray[np.int32], second: NDArray[np.int32]) -> tuple[NDArray[np.int32], ...]:
-    shorter = min(len(first), len(second))
-    same = first[:shorter] == second[:shorter]
-    start = shorter if same.all() else int(same.argmin())
+def _strip_common_ends(first: Sequence[int], second: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+    start = _common_length(first, second)
     first, second = first[start:], second[start:]
-    shorter -= start
-    same = first[::-1][:shorter] == second[::-1][:shorter]
-    end = shorter if same.all() else int(same.argmin())
+    end = _common_length(first[::-1], second[::-1])
     return first[: len(first) - end], second[: len(second) - end]
 
 
-def _steps_back(first: NDArray[np.int32], second: NDArray[np.int32]) -> Iterator[int]:
+def _common_length(first: Sequence[int], second: Sequence[int]) -> int:
+    """The number of equal items at the start."""
+    return next(
+        (place for place, (one, other) in enumerate(zip(first, second, strict=False)) if one != other),
+        min(len(first), len(second)),
+    )
+
+
+def _steps_back(first: Sequence[int], second: Sequence[int]) -> Iterator[int]:
     """The edit steps from the end of both sequences to their start."""
-    costs = _costs(first, second)
-    reference, other = first.tolist(), second.tolist()
-    i, j, last = len(reference), len(other), KEEP
-    while i or j:
-        # A cost is stored less its column: the left neighbour is one cheaper where it is equal here.
-        here = costs[i][j]
-        inserted = j > 0 and here == costs[i][j - 1]
-        deleted = i > 0 and here == costs[i - 1][j] + 1
-        diagonal = costs[i - 1][j - 1] - 1 if i and j else None
-        if last == INSERT and inserted:
+    columns = _differences(first, second)
+    i, j, last = len(first), len(second), KEEP
+    while i and j:
+        as_diagonal, above_left, above_upper = columns[j - 1]
+        row = i - 1
+        if last == INSERT and above_left >> row & 1:
             step = INSERT
-        elif last == DELETE and deleted:
+        elif last == DELETE and above_upper >> row & 1:
             step = DELETE
-        elif diagonal == here and reference[i - 1] == other[j - 1]:
-            step = KEEP
-        elif diagonal is not None and diagonal + 1 == here:
+        elif not as_diagonal >> row & 1:
             step = REPLACE
+        elif first[row] == second[j - 1]:
+            step = KEEP
         else:
-            step = INSERT if inserted else DELETE
+            step = INSERT if above_left >> row & 1 else DELETE
         i -= step != INSERT
         j -= step != DELETE
         last = step
         yield step
+    yield from repeat(DELETE, i)
+    yield from repeat(INSERT, j)
 
 
-def _costs(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The table of Wagner and Fischer 1974, of shape (len(first) + 1, len(second) + 1), each cost less its column."""
-    costs = np.zeros((len(first) + 1, len(second) + 1), np.int32)
-    costs[:, 0] = np.arange(len(first) + 1)
-    step = (first[:, None] != second[None, :]).astype(np.int32) - 1
-    for row in range(1, len(costs)):
-        above = costs[row - 1]
-        np.minimum(above[:-1] + step[row - 1], above[1:] + 1, out=costs[row, 1:])
-        np.minimum.accumulate(costs[row], out=costs[row])
-    return costs
+def _differences(first: Sequence[int], second: Sequence[int]) -> list[tuple[int, int, int]]:
+    """The table of Wagner and Fischer 1974 by the differences of its cells: for each of `second`, three sets of bits.
+
+    Bit i says, of the cell of `first[i]`, whether it equals its upper left neighbour, whether it is one more than the
+    left one, and whether it is one more than the upper one. The recurrence is that of Hyyrö, "Explaining and Extending
+    the Bit-parallel Approximate String Matching Algorithm of Myers" (2001), with D0, HP and VP as named there.
+    """
+    every = (1 << len(first)) - 1
+    places: dict[int, int] = {}
+    for index, kind in enumerate(first):
+        places[kind] = places.get(kind, 0) | 1 << index
+    above_plus, above_minus = every, 0
+    columns = []
+    for kind in second:
+        matching = places.get(kind, 0) | above_minus
+        diagonal = (((matching & above_plus) + above_plus) ^ above_plus | matching) & every
+        left_plus = above_minus | every & ~(above_plus | diagonal)
+        left_minus = above_plus & diagonal
+        shifted = (left_plus << 1 | 1) & every
+        above_plus = (left_minus << 1 | ~(diagonal | shifted)) & every
+        above_minus = shifted & diagonal
+        columns.append((diagonal, left_plus, above_plus))
+    return columns

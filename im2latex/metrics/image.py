@@ -4,27 +4,26 @@ Neither side is ever the image that the model read. A prediction that is missing
 count, as is any prediction whose reference does not render; the reasons are kept.
 """
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-import joblib
+import deflate
 import numpy as np
 from tqdm import tqdm
 
 from im2latex.images.arrays import Pixels
 from im2latex.images.compare import ColumnComparison, same_ink
 from im2latex.metrics.bootstrap import Column, Columns, ratio
-from im2latex.parallel.parent_death_signal import delayed
-from im2latex.parallel.process_pool import worker_count
-from im2latex.rendering.renderer import RENDER_BATCH_SIZE, Renderer, Rendering
+from im2latex.parallel.process_pool import map_chunks
+from im2latex.rendering.renderer import Renderer, Rendering, render_each
 
 MISSING = "missing"
 """The reason of an empty string: there is nothing to typeset."""
 
-CHUNK = 250
-"""Pairs sent to a worker process at a time."""
+CHUNK_SIZES = (250, 500)
+"""Least and most pairs sent to a worker process at a time."""
 
 ImageCounts = Callable[[Pixels | None, Pixels | None], Mapping[str, float]]
 """Counts of one pair of renderings, (reference, hypothesis); None where a side does not render."""
@@ -71,12 +70,12 @@ class _PackedImage:
         if rendering.pixels is None:
             return cls(b"", 0, 0, rendering.reason or "unnamed")
         height, width = rendering.pixels.shape
-        return cls(zlib.compress(rendering.pixels.tobytes(), 1), height, width, None)
+        return cls(bytes(deflate.zlib_compress(rendering.pixels.tobytes(), 1)), height, width, None)
 
     def pixels(self) -> Pixels | None:
         if self.reason is not None:
             return None
-        flat = np.frombuffer(zlib.decompress(self.packed), np.uint8)
+        flat = np.frombuffer(deflate.zlib_decompress(self.packed, self.height * self.width), np.uint8)
         return flat.reshape(self.height, self.width)
 
 
@@ -94,32 +93,22 @@ def compare_renderings(
     images = _typeset([*references, *hypotheses], renderer, progress)
     pairs = list(zip(references, hypotheses, strict=True))
     distinct = [(images[reference], images[hypothesis]) for reference, hypothesis in dict.fromkeys(pairs)]
-    chunks = [distinct[start : start + CHUNK] for start in range(0, len(distinct), CHUNK)]
-    pool = joblib.Parallel(n_jobs=min(worker_count(), len(chunks)) or 1, return_as="generator")
-    compared: list[ImageComparison] = []
-    with tqdm(total=len(distinct), desc="compare", disable=None if progress else True) as bar:
-        for part in pool(delayed(_compare_all)(chunk, functions) for chunk in chunks):
-            compared += part
-            bar.update(len(part))
-    found = dict(zip(dict.fromkeys(pairs), compared, strict=True))
+    compared = map_chunks(partial(_compare_all, functions), distinct, CHUNK_SIZES)
+    bar = tqdm(compared, "compare", total=len(distinct), disable=None if progress else True)
+    found = dict(zip(dict.fromkeys(pairs), bar, strict=True))
     return [found[pair] for pair in pairs]
 
 
 def _typeset(formulas: Sequence[str], renderer: Renderer, progress: bool) -> dict[str, _PackedImage]:
     distinct = [formula for formula in dict.fromkeys(formulas) if formula.strip()]
+    drawn = render_each(renderer, _PackedImage.of, distinct)
+    bar = tqdm(drawn, "typeset", total=len(distinct), disable=None if progress else True)
     images = {formula: _PackedImage(b"", 0, 0, MISSING) for formula in formulas if not formula.strip()}
-    with tqdm(total=len(distinct), desc="typeset", disable=None if progress else True) as bar:
-        for start in range(0, len(distinct), RENDER_BATCH_SIZE):
-            batch = distinct[start : start + RENDER_BATCH_SIZE]
-            images |= {
-                formula: _PackedImage.of(one) for formula, one in zip(batch, renderer.render(batch), strict=True)
-            }
-            bar.update(len(batch))
-    return images
+    return images | dict(zip(distinct, bar, strict=True))
 
 
 def _compare_all(
-    pairs: Sequence[tuple[_PackedImage, _PackedImage]], functions: Sequence[ImageCounts]
+    functions: Sequence[ImageCounts], pairs: Sequence[tuple[_PackedImage, _PackedImage]]
 ) -> list[ImageComparison]:
     return [_compare(*pair, functions) for pair in pairs]
 
