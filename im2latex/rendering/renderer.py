@@ -304,21 +304,23 @@ class TexRenderer:
             yield group
 
     def _rasterize(self, path: Path, group: Sequence[tuple[int, PageResult]]) -> Iterator[tuple[int, Rendering]]:
-        """Draw a group of pages; after a failure draw its halves, down to the page that cannot be drawn."""
+        """Draw a group of pages; after a failure draw the rest in halves, down to the page that cannot be drawn."""
         numbers = [result.page for _, result in group if result.page is not None]
+        drawn = 0
         try:
-            pages = list(self._rasterizer.pages(path, self.params.dpi, numbers))
+            for pixels in self._rasterizer.pages(path, self.params.dpi, numbers):
+                position, result = group[drawn]
+                yield position, self._cropped(pixels, result)
+                drawn += 1
         except RasterizerError as error:
-            if len(group) == 1:
+            rest = group[drawn:]
+            if len(rest) == 1:
                 self.self_test()
-                yield group[0][0], Rendering(None, "not_drawn", str(error))
+                yield rest[0][0], Rendering(None, "not_drawn", str(error))
                 return
-            half = len(group) // 2
-            yield from self._rasterize(path, group[:half])
-            yield from self._rasterize(path, group[half:])
-            return
-        for (position, result), pixels in zip(group, pages, strict=True):
-            yield position, self._cropped(pixels, result)
+            half = len(rest) // 2
+            yield from self._rasterize(path, rest[:half])
+            yield from self._rasterize(path, rest[half:])
 
     def _cropped(self, page: Pixels, result: PageResult) -> Rendering:
         """The image of a page, cropped to its ink, or the reason why there is none."""

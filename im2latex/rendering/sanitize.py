@@ -38,13 +38,13 @@ def check_formula(formula: str, further: Collection[str] = frozenset()) -> None:
     allowed_commands.check(formula, further)
     groups: list[str] = []  # "{", or the name of the environment, from the outside in
     for found in _TOKEN.finditer(formula):
-        at = found.start()
-        if (word := found["word"]) in ("begin", "end"):
-            _check_environment(word, formula, found.end(), groups, at)
-        elif (symbol := found["symbol"]) and symbol in "()[]" and not groups:
-            raise LatexError("stray_math_shift", rf"\{symbol} outside braces", at)
-        elif mark := found["mark"]:
-            _check_mark(mark, groups, at)
+        kind = found.lastgroup
+        if kind == "mark":
+            _check_mark(found[0], groups, found.start())
+        elif kind == "word" and found[0] in ("\\begin", "\\end"):
+            _check_environment(found[0][1:], formula, found.end(), groups, found.start())
+        elif kind == "symbol" and found[0][1] in "()[]" and not groups:
+            raise LatexError("stray_math_shift", f"{found[0]} outside braces", found.start())
     if groups:
         raise LatexError("unbalanced", f"{_group_name(groups[-1])} is never closed", len(formula))
 

@@ -136,7 +136,7 @@ def _box(page: Any, get_box: Callable[..., int]) -> _Box:
 
 def _untyped(function: Any, result: Any, *arguments: Any) -> Callable[..., int]:
     """A C function whose pointers are whole numbers: for typed ones, ctypes takes most of the time of a call."""
-    return ctypes.PYFUNCTYPE(result, *arguments)(ctypes.cast(function, ctypes.c_void_p).value)
+    return ctypes.PYFUNCTYPE(result, *arguments)(ctypes.cast(function, ctypes.c_void_p).value or 0)
 
 
 _get_object = _untyped(pdfium.FPDFPage_GetObject, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
