@@ -144,7 +144,7 @@ def _error(source: str, start: int) -> LatexError:
     except LatexWalkerParseError as error:
         message = " ".join(str(error.msg).split())
         return LatexError(_reason(message.lower()), message, error.pos)
-    raise AssertionError(source)
+    return LatexError("unbalanced_group", "braces, environments or dollar signs do not match", start)
 
 
 def _reason(message: str) -> str:
