@@ -78,7 +78,7 @@ def test_shapes_and_attention(name: str) -> None:
     logits, ctc_logits, attention = network(random_images(), TOKENS, need_weights=True)
     rows, columns = network.encoder.geometry(40, 90)[:2]
     assert logits.shape == (3, 5, 12)
-    assert (ctc_logits is None) == (not name.startswith("fast"))
+    assert (ctc_logits is None) == (not load_preset(name)["model"]["ctc_head"])
     assert attention is not None
     assert attention.shape == (3, 5, rows * columns) == (3, 5, network.encode(random_images()).shape[1])
     torch.testing.assert_close(attention.sum(dim=2), torch.ones(3, 5))
