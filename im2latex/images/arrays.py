@@ -22,7 +22,10 @@ Pixels = NDArray[np.uint8]
 PAPER = 255
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER = struct.Struct(">IIBBBBB")
-_GRAYSCALE_8 = (8, 0, 0, 0, 0)  # bits, color type, compression, filters, interlace
+_BITS = 8
+_COLOR_TYPES = {1: 0, 3: 2, 4: 6}
+"""Color type by the number of channels: gray, RGB, RGBA."""
+_ONLY_METHODS = (0, 0, 0)  # compression, filters, interlace
 _NO_FILTER = 0
 # Higher levels cost more time than they save in size. Fixed, since it decides the bytes.
 _PNG_LEVEL = 1
@@ -57,17 +60,19 @@ def quantile(values: NDArray[Any], share: float) -> float:
     return low + (high - low) * weight if weight < 0.5 else high - (high - low) * (1 - weight)  # type: ignore[no-any-return]
 
 
-def encode_png(pixels: Pixels) -> bytes:
-    """Encode a grayscale PNG without metadata; equal pixels give equal bytes with one version of `deflate`.
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Encode gray values (H, W), or colors (H, W, 3 or 4), as PNG without metadata.
+
+    Equal pixels give equal bytes with one version of `deflate`.
 
     No row is filtered (PNG specification, 9): on drawn formulas the filters make files larger. The bytes of
     libdeflate, which `deflate` binds, do not depend on the processor; those of zlib-ng, in Pillow, may.
     """
-    height, width = pixels.shape
-    rows = np.empty((height, 1 + width), np.uint8)
+    height, width, channels = (*pixels.shape, 1)[:3]
+    rows = np.empty((height, 1 + width * channels), np.uint8)
     rows[:, 0] = _NO_FILTER
-    rows[:, 1:] = pixels
-    header = _PNG_HEADER.pack(width, height, *_GRAYSCALE_8)
+    rows[:, 1:] = pixels.reshape(height, -1)
+    header = _PNG_HEADER.pack(width, height, _BITS, _COLOR_TYPES[channels], *_ONLY_METHODS)
     data = deflate.zlib_compress(rows.tobytes(), _PNG_LEVEL)
     return _PNG_SIGNATURE + _png_chunk(b"IHDR", header) + _png_chunk(b"IDAT", data) + _png_chunk(b"IEND", b"")
 

@@ -1,5 +1,8 @@
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from im2latex.images import arrays
 from im2latex.images.decode import decode_png
@@ -15,6 +18,13 @@ def test_png_keeps_pixels_and_repeats_its_bytes() -> None:
     data = arrays.encode_png(image())
     assert data == arrays.encode_png(image())
     assert np.array_equal(decode_png(data), image())
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_png_keeps_colors(channels: int) -> None:
+    colors = np.random.default_rng(channels).integers(0, 256, (5, 7, channels), np.uint8)
+    with Image.open(io.BytesIO(arrays.encode_png(colors))) as found:
+        assert np.array_equal(np.asarray(found), colors)
 
 
 @pytest.mark.parametrize("channels", [3, 4])

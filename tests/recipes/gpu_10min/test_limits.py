@@ -51,8 +51,8 @@ PREINSTALLED = frozenset(
     )
 ) | {"typer", "yaml"}
 """Distributions that the other machine has; fonttools is required by matplotlib."""
-UNUSED = {"_typeshed", "latex2mathml", "onnx", "onnxruntime"}
-"""Imported for type checkers only, or where a user asks for MathML or for ONNX Runtime."""
+UNUSED = {"_typeshed", "duckdb", "latex2mathml", "onnx", "onnxruntime"}
+"""Imported for type checkers only, where a data stage queries all samples, or where a user asks for MathML or ONNX."""
 
 
 def test_imports_of_the_gpu_recipe_are_packed_or_preinstalled() -> None:
