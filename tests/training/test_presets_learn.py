@@ -36,9 +36,10 @@ def test_predictions_depend_on_the_image(name: str, shards: Path, vocabulary: Vo
     trainer = Trainer(check(values, TrainParams, name), shards, vocabulary, "data", tmp_path, settings=CPU)
     network = trainer.fit().network
     gradients = {key: weight.grad for key, weight in trainer.engine.network.named_parameters()}
-    encoder, all_parts = (
+    # Without the CTC head, whose own gradient exceeds all others where most places of the memory are blank paper.
+    encoder, decoder = (
         sum(float(grad.square().sum()) for key, grad in gradients.items() if grad is not None and part in key)
-        for part in ("encoder.", "")
+        for part in ("encoder.", "decoder.")
     )
-    assert encoder > 5e-4 * all_parts
+    assert encoder > 5e-4 * (encoder + decoder), "next to none of the gradient reaches the encoder"
     assert image_dependence(network, val_batches(shards))["image_dependence"] > 0.005
