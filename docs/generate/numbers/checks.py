@@ -48,6 +48,18 @@ def _fuzz_inputs(fuzz: Any) -> int:
 
 
 @register
+def quick() -> str:
+    """CPU time of each part, by processor."""
+    processors = load_result("quick")["processors"]
+    parts = dict.fromkeys(part for figures in processors.values() for part in figures)
+    rows = [
+        [part, *(f"{figures[part]:,.1f}" if part in figures else "" for figures in processors.values())]
+        for part in parts
+    ]
+    return markdown_table(["part", *processors], rows)
+
+
+@register
 def result_files() -> str:
     """Every committed result file."""
     files = [*RESULTS.glob("*.json"), *(ROOT / "recipes").glob("*/results.json")]
