@@ -80,7 +80,8 @@ def overrides(preset: str, candidate: str) -> dict[str, Any]:
 
     Muon's rate is that of hidden matrices, and AdamW has half of it for the other weights, as in all presets.
     `adamw+norm@0.001` also has batch norm after each convolution, `muon+ctc@0.004` the encoder's CTC loss, and
-    `muon+norm+ctc@0.004` both. Raises `UsageError` for any other form.
+    `muon+norm+ctc@0.004` both; what a candidate does not name stays as in the preset. Raises
+    `UsageError` for any other form.
     """
     if candidate == AS_IT_IS:
         return {}

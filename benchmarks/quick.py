@@ -45,7 +45,7 @@ from pipeline.project_renderer import RenderStageParams
 FORMULAS = Path("data/raw/sample/formulas.txt")
 RESULT = "quick"
 TOLERANCE = 0.15
-"""Share of more CPU time from which on a part is marked; two runs on one machine differ by up to a tenth."""
+"""Share of more CPU time from which on a part is marked."""
 REPEATS = 3
 
 Figures = dict[str, float]

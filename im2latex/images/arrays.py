@@ -63,10 +63,8 @@ def quantile(values: NDArray[Any], share: float) -> float:
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     """Encode gray values (H, W), or colors (H, W, 3 or 4), as PNG without metadata.
 
-    Equal pixels give equal bytes with one version of `deflate`.
-
-    No row is filtered (PNG specification, 9): on drawn formulas the filters make files larger. The bytes of
-    libdeflate, which `deflate` binds, do not depend on the processor; those of zlib-ng, in Pillow, may.
+    Equal pixels give equal bytes with one version of `deflate`, which binds libdeflate. No row is filtered (PNG
+    specification, 9): on rendered formulas the filters make files larger.
     """
     height, width, channels = (*pixels.shape, 1)[:3]
     rows = np.empty((height, 1 + width * channels), np.uint8)

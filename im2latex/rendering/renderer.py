@@ -308,8 +308,8 @@ class TexRenderer:
         numbers = [result.page for _, result in group if result.page is not None]
         drawn = 0
         try:
-            for pixels in self._rasterizer.pages(path, self.params.dpi, numbers):
-                position, result = group[drawn]
+            pages = self._rasterizer.pages(path, self.params.dpi, numbers)
+            for (position, result), pixels in zip(group, pages, strict=True):
                 yield position, self._cropped(pixels, result)
                 drawn += 1
         except RasterizerError as error:
