@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import groupby, repeat
 
 import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from im2latex.images import arrays
@@ -20,29 +21,32 @@ from im2latex.images.arrays import Pixels
 _INK_BELOW = 128
 _PUBLISHED_INK_BELOW = 129
 _WORD_BITS = 64
-_ROWS_AT_ONCE = 256  # bounds the memory for wide images
+_ROWS_AT_ONCE = 64  # so few that what is computed of them stays in the cache of the processor
 _TOLERANCE = 5  # columns may differ in fewer pixels than this, and a difference may span fewer columns
 KEEP, REPLACE, INSERT, DELETE = range(4)
 
 
 def same_ink(a: Pixels, b: Pixels) -> bool:
     """Whether the ink (value < 128), cropped, has the same shape and the same pixels."""
-    first, second = (arrays.crop(image, _INK_BELOW) < _INK_BELOW for image in (a, b))
-    return np.array_equal(first, second)
+    first, second = (arrays.crop(image, _INK_BELOW) for image in (a, b))
+    return first.shape == second.shape and np.array_equal(first < _INK_BELOW, second < _INK_BELOW)
 
 
 class ColumnComparison:
     """The published comparison of a reference image with another, column by column."""
 
     def __init__(self, reference: Pixels, other: Pixels) -> None:
-        height = max(reference.shape[0], other.shape[0], 1)
-        words = -(-height // _WORD_BITS)
-        columns = _columns(reference, words) + _columns(other, words)
-        numbers: dict[bytes, int] = {}
-        both = [numbers.setdefault(column, len(numbers)) for column in columns]
-        self._reference, self._other = both[: reference.shape[1]], both[reference.shape[1] :]
-        self._blank = numbers.get(bytes(words * _WORD_BITS // 8))
-        self._distinct = np.frombuffer(b"".join(numbers), np.uint64).reshape(len(numbers), words)
+        words = -(-max(reference.shape[0], other.shape[0], 1) // _WORD_BITS)
+        first, second = _columns(reference, words), _columns(other, words)
+        start = _common_start(first, second)
+        end = _common_start(first[:, start:][:, ::-1], second[:, start:][:, ::-1])
+        stop, other_stop = first.shape[1] - end, second.shape[1] - end
+        # What the images have in common at both ends has no influence on the edits and the blocks between. The other
+        # image has no kind of column there that the reference lacks.
+        self._distinct, numbers = _numbered(np.concatenate([first, second[:, start:other_stop]], axis=1))
+        self._reference = numbers[start:stop]
+        self._other = numbers[first.shape[1] :]
+        self._ends = {*numbers[:start], *numbers[stop : first.shape[1]]}
 
     @cached_property
     def edits(self) -> int:
@@ -64,47 +68,69 @@ class ColumnComparison:
         """The published match "without spaces": as `match`, after all blank columns are dropped."""
         if self.edits == 0:
             return True
-        reference, other = (
-            [column for column in side if column != self._blank] for side in (self._reference, self._other)
-        )
-        if not reference or not other:
+        blank = next(iter(np.flatnonzero(~self._distinct.any(axis=0)).tolist()), None)
+        reference, other = ([column for column in side if column != blank] for side in (self._reference, self._other))
+        if self._ends <= {blank} and not (reference and other):
             return len(reference) == len(other)
-        return _match(reference, other, self._kinds(self._blank))
+        return _match(reference, other, self._kinds(blank))
 
     def _kinds(self, left_out: int | None) -> list[int]:
         """For each distinct column the first one from which it hardly differs, or itself, without regard to one."""
-        kinds = list(range(len(self._distinct)))
-        if left_out is not None:
-            kinds[left_out] = -1
-        # A column that is of no earlier kind starts one, with all later columns near it that are of none.
-        for first, second in self._near:
-            if kinds[first] == first and kinds[second] == second:
-                kinds[second] = first
+        kinds: list[int] = []
+        starting = 0
+        for number, near in enumerate(self._near):
+            # A column that is of no earlier kind starts one, which all later columns near it are of.
+            of = near & starting
+            kinds.append((of & -of).bit_length() - 1 if of else number)
+            if not of and number != left_out:
+                starting |= 1 << number
         return kinds
 
     @cached_property
-    def _near(self) -> list[tuple[int, int]]:
-        """The pairs of distinct columns that differ in fewer than five pixels, in order."""
-        pairs: list[tuple[int, int]] = []
-        for start in range(0, len(self._distinct), _ROWS_AT_ONCE):
-            later = self._distinct[start:]
-            rows = later[:_ROWS_AT_ONCE]
-            differing = np.zeros((len(rows), len(later)), np.uint16)
-            for word in range(later.shape[1]):
-                differing += np.bitwise_count(rows[:, None, word] ^ later[None, :, word])
-            first, second = np.nonzero(np.triu(differing < _TOLERANCE, 1))
-            pairs += zip((first + start).tolist(), (second + start).tolist(), strict=True)
-        return pairs
+    def _near(self) -> list[int]:
+        """For each distinct column those that differ from it in fewer than five pixels, as bits; not all later ones."""
+        found: list[int] = []
+        for start in range(0, self._distinct.shape[1], _ROWS_AT_ONCE):
+            rows, columns = self._distinct[:, start : start + _ROWS_AT_ONCE], self._distinct[:, : start + _ROWS_AT_ONCE]
+            differing = np.zeros((rows.shape[1], columns.shape[1]), np.uint16)
+            for row, column in zip(rows, columns, strict=True):
+                differing += np.bitwise_count(row[:, None] ^ column)
+            bits = np.packbits(differing < _TOLERANCE, axis=1, bitorder="little")
+            found += [int.from_bytes(row, "little") for row in _as_bytes(bits)]
+        return found
 
 
-def _columns(image: Pixels, words: int) -> list[bytes]:
-    """The columns as bits, ink set, filled up with paper at the bottom to so many words."""
-    bits = np.packbits(image < _PUBLISHED_INK_BELOW, axis=0).T
-    size = words * _WORD_BITS // 8
-    columns = np.zeros((len(bits), size), np.uint8)
-    columns[:, : bits.shape[1]] = bits
-    data = columns.tobytes()
-    return [data[start : start + size] for start in range(0, len(data), size)]
+def _columns(image: Pixels, words: int) -> NDArray[np.uint64]:
+    """The columns (words, W) as bits, ink set, filled up with paper at the bottom to so many words."""
+    height, width = image.shape
+    ink = np.zeros((width, words * _WORD_BITS), bool)
+    ink[:, :height] = (image < _PUBLISHED_INK_BELOW).T
+    return np.ascontiguousarray(np.packbits(ink).view(np.uint64).reshape(width, words).T)
+
+
+def _common_start(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> int:
+    """The number of equal columns at the start."""
+    width = min(first.shape[1], second.shape[1])
+    equal: bytes = (first[:, :width] == second[:, :width]).all(axis=0).tobytes()
+    differs = equal.find(False)
+    return width if differs < 0 else differs
+
+
+def _numbered(columns: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], list[int]]:
+    """The distinct columns (words, N) in order of their first place, and for each column its number among them."""
+    order = np.lexsort(columns)  # stable, so that the first of equal columns comes first
+    ordered = columns[:, order]
+    is_new = np.ones(len(order), bool)
+    is_new[1:] = (ordered[:, 1:] != ordered[:, :-1]).any(axis=0)
+    firsts = np.empty_like(order)
+    firsts[order] = order[is_new][np.cumsum(is_new) - 1]
+    places = np.flatnonzero(firsts == np.arange(len(order)))
+    return columns[:, places], np.searchsorted(places, firsts).tolist()
+
+
+def _as_bytes(rows: NDArray[np.uint8]) -> list[bytes]:
+    """The bytes of each row."""
+    return rows.view(f"V{rows.shape[1]}").ravel().tolist()
 
 
 def _match(reference: Sequence[int], other: Sequence[int], kinds: Sequence[int]) -> bool:
@@ -115,7 +141,7 @@ def _match(reference: Sequence[int], other: Sequence[int], kinds: Sequence[int])
     return all(span < _TOLERANCE for span in reference_spans(first, second))
 
 
-def reference_spans(reference: Sequence[int], other: Sequence[int]) -> list[int]:
+def reference_spans(reference: Sequence[int], other: Sequence[int]) -> Iterator[int]:
     """The length in the reference of each block in which the sequences differ, from the end; 0 for an insertion.
 
     The blocks are those of python-Levenshtein 0.12. There are many shortest edits, and which of them is taken decides
@@ -124,8 +150,10 @@ def reference_spans(reference: Sequence[int], other: Sequence[int]) -> list[int]
     direction of a running insertion or deletion, else keep, else replace, else insert, else delete.
     """
     first, second = _strip_common_ends(reference, other)
-    runs = ((step, sum(1 for _ in run)) for step, run in groupby(_steps_back(first, second)))
-    return [0 if step == INSERT else length for step, length in runs if step != KEEP]
+    for step, run in groupby(_steps_back(first, second)):
+        if step != KEEP:
+            length = sum(1 for _ in run)
+            yield 0 if step == INSERT else length
 
 
 def _strip_common_ends(first: Sequence[int], second: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:

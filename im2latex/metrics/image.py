@@ -4,9 +4,11 @@ Neither side is ever the image that the model read. A prediction that is missing
 count, as is any prediction whose reference does not render; the reasons are kept.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import deflate
@@ -16,8 +18,8 @@ from tqdm import tqdm
 from im2latex.images.arrays import Pixels
 from im2latex.images.compare import ColumnComparison, same_ink
 from im2latex.metrics.bootstrap import Column, Columns, ratio
-from im2latex.parallel.process_pool import map_chunks
-from im2latex.rendering.renderer import Renderer, Rendering, render_each
+from im2latex.parallel.process_pool import split
+from im2latex.rendering.renderer import Renderer, Rendering, map_with_renderer
 
 MISSING = "missing"
 """The reason of an empty string: there is nothing to typeset."""
@@ -58,7 +60,7 @@ class ImageComparison(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _PackedImage:
-    """A rendering, compressed so that those of a whole test set fit in memory."""
+    """A rendering, compressed so that worker processes may have it at little cost."""
 
     packed: bytes
     height: int
@@ -68,15 +70,22 @@ class _PackedImage:
     @classmethod
     def of(cls, rendering: Rendering) -> "_PackedImage":
         if rendering.pixels is None:
-            return cls(b"", 0, 0, rendering.reason or "unnamed")
+            return cls(b"", 0, 0, rendering.reason)
         height, width = rendering.pixels.shape
         return cls(bytes(deflate.zlib_compress(rendering.pixels.tobytes(), 1)), height, width, None)
 
-    def pixels(self) -> Pixels | None:
-        if self.reason is not None:
-            return None
+    def rendering(self) -> Rendering:
+        if not self.packed:
+            return Rendering(None, self.reason)
         flat = np.frombuffer(deflate.zlib_decompress(self.packed, self.height * self.width), np.uint8)
-        return flat.reshape(self.height, self.width)
+        return Rendering(flat.reshape(self.height, self.width))
+
+
+class _Task(NamedTuple):
+    """Pairs for a worker process, and the images of their strings that other tasks need too."""
+
+    pairs: Sequence[tuple[str, str]]
+    shared: Mapping[str, _PackedImage]
 
 
 def compare_renderings(
@@ -86,35 +95,56 @@ def compare_renderings(
     functions: Sequence[ImageCounts] = (image_counts,),
     progress: bool = False,
 ) -> list[ImageComparison]:
-    """Compare each pair by every function, on all cores.
+    """Compare each pair by every function, with a `ParallelRenderer` on all cores.
 
-    Each distinct string is typeset once, and each distinct pair compared once.
+    Each distinct string is typeset once, and each distinct pair compared once. The process that typesets a string also
+    compares it, so that few images pass from one process to another.
     """
-    images = _typeset([*references, *hypotheses], renderer, progress)
     pairs = list(zip(references, hypotheses, strict=True))
-    distinct = [(images[reference], images[hypothesis]) for reference, hypothesis in dict.fromkeys(pairs)]
-    compared = map_chunks(partial(_compare_all, functions), distinct, CHUNK_SIZES)
-    bar = tqdm(compared, "compare", total=len(distinct), disable=None if progress else True)
-    found = dict(zip(dict.fromkeys(pairs), bar, strict=True))
+    # All pairs of a reference follow each other, so that most strings are needed in one task only.
+    places = {reference: place for place, reference in enumerate(dict.fromkeys(references))}
+    distinct = sorted(dict.fromkeys(pairs), key=lambda pair: places[pair[0]])
+    tasks = _with_shared_images(split(distinct, CHUNK_SIZES), renderer)
+    compared = chain.from_iterable(map_with_renderer(renderer, partial(_compare_all, functions), tasks))
+    bar = tqdm(compared, "compare images", total=len(distinct), disable=None if progress else True)
+    found = dict(zip(distinct, bar, strict=True))
     return [found[pair] for pair in pairs]
 
 
-def _typeset(formulas: Sequence[str], renderer: Renderer, progress: bool) -> dict[str, _PackedImage]:
-    distinct = [formula for formula in dict.fromkeys(formulas) if formula.strip()]
-    drawn = render_each(renderer, _PackedImage.of, distinct)
-    bar = tqdm(drawn, "typeset", total=len(distinct), disable=None if progress else True)
-    images = {formula: _PackedImage(b"", 0, 0, MISSING) for formula in formulas if not formula.strip()}
-    return images | dict(zip(distinct, bar, strict=True))
+def _with_shared_images(chunks: Sequence[Sequence[tuple[str, str]]], renderer: Renderer) -> list[_Task]:
+    strings = [_strings(chunk) for chunk in chunks]
+    times = Counter(chain.from_iterable(strings))
+    several = [text for text, count in times.items() if count > 1]
+    packed = chain.from_iterable(map_with_renderer(renderer, _typeset_packed, split(several, CHUNK_SIZES)))
+    images = dict(zip(several, packed, strict=True))
+    return [
+        _Task(chunk, {text: images[text] for text in needed if text in images})
+        for chunk, needed in zip(chunks, strings, strict=True)
+    ]
 
 
-def _compare_all(
-    functions: Sequence[ImageCounts], pairs: Sequence[tuple[_PackedImage, _PackedImage]]
-) -> list[ImageComparison]:
-    return [_compare(*pair, functions) for pair in pairs]
+def _strings(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """The distinct strings that can be typeset."""
+    return [text for text in dict.fromkeys(chain.from_iterable(pairs)) if text.strip()]
 
 
-def _compare(reference: _PackedImage, hypothesis: _PackedImage, functions: Sequence[ImageCounts]) -> ImageComparison:
-    first, second = reference.pixels(), hypothesis.pixels()
+def _typeset_packed(renderer: Renderer, formulas: Sequence[str]) -> list[_PackedImage]:
+    return [_PackedImage.of(rendering) for rendering in renderer.render(formulas)]
+
+
+def _compare_all(functions: Sequence[ImageCounts], renderer: Renderer, task: _Task) -> list[ImageComparison]:
+    own = [text for text in _strings(task.pairs) if text not in task.shared]
+    drawn = dict(zip(own, renderer.render(own), strict=True))
+    drawn |= {text: image.rendering() for text, image in task.shared.items()}
+    missing = Rendering(None, MISSING)
+    return [
+        _compare(drawn.get(reference, missing), drawn.get(hypothesis, missing), functions)
+        for reference, hypothesis in task.pairs
+    ]
+
+
+def _compare(reference: Rendering, hypothesis: Rendering, functions: Sequence[ImageCounts]) -> ImageComparison:
+    first, second = reference.pixels, hypothesis.pixels
     counts = {name: count for function in functions for name, count in function(first, second).items()}
     return ImageComparison(counts, hypothesis.reason, reference.reason)
 

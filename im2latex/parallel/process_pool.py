@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import TypeVar
 
 from im2latex.errors import UsageError
@@ -24,20 +25,29 @@ def worker_count() -> int:
     return int(value)
 
 
-def map_chunks(
-    function: Callable[[Sequence[T]], list[R]], items: Sequence[T], chunk_sizes: tuple[int, int]
-) -> Iterator[R]:
-    """The results of `function` on chunks of the items, one result for each item, in order, on all cores.
+def split(items: Sequence[T], chunk_sizes: tuple[int, int]) -> list[Sequence[T]]:
+    """Chunks of the items for all cores, in order.
 
     `chunk_sizes` are the least and the most items of a chunk; the least has precedence over the use of all cores.
     """
-    import joblib
-
     least, most = chunk_sizes
     workers = worker_count()
     rounds = -(-len(items) // (most * workers)) or 1
     size = max(least, -(-len(items) // (rounds * workers)))
-    chunks = [items[start : start + size] for start in range(0, len(items), size)]
-    pool = joblib.Parallel(n_jobs=min(workers, len(chunks)) or 1, return_as="generator")
-    for part in pool(delayed(function)(chunk) for chunk in chunks):
-        yield from part
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def map_parallel(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+    """The result of `function` for each item, in order, on all cores; each item is a task of its own."""
+    import joblib
+
+    pool = joblib.Parallel(n_jobs=min(worker_count(), len(items)) or 1, return_as="generator")
+    results: Iterator[R] = pool(delayed(function)(item) for item in items)
+    return results
+
+
+def map_chunks(
+    function: Callable[[Sequence[T]], list[R]], items: Sequence[T], chunk_sizes: tuple[int, int]
+) -> Iterator[R]:
+    """The results of `function` on chunks of the items as by `split`, one result for each item, in order."""
+    return chain.from_iterable(map_parallel(function, split(items, chunk_sizes)))

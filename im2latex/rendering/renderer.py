@@ -19,7 +19,7 @@ from pydantic import Field
 from im2latex.errors import LatexError, ToolError
 from im2latex.images import arrays
 from im2latex.images.arrays import Pixels
-from im2latex.parallel.process_pool import map_chunks
+from im2latex.parallel.process_pool import map_chunks, map_parallel
 from im2latex.rendering import document, sanitize, tex_format, tex_process
 from im2latex.rendering.fonts import RECOMMENDED
 from im2latex.rendering.rasterizers.base import Rasterizer, RasterizerError
@@ -31,6 +31,7 @@ from im2latex.sandbox import process
 from im2latex.sandbox.resource_limits import ProcessLimits
 
 T = TypeVar("T")
+R = TypeVar("R")
 _PIXELS_PER_MB = 1 << 20
 _FAULT_DETAILS = {
     "clipped": "ink lies over {margin} px outside the box",
@@ -115,25 +116,19 @@ class ParallelRenderer(Renderer):
     def render(self, formulas: Sequence[str]) -> list[Rendering]:
         return list(map_chunks(self._renderer.render, formulas, CHUNK_SIZES))
 
-    def render_each(self, function: Callable[[Rendering], T], formulas: Sequence[str]) -> Iterator[T]:
-        """Render each formula, and apply a function to its rendering in the worker process; in order."""
-        return map_chunks(partial(_render_each, self._renderer, function), formulas, CHUNK_SIZES)
+    def map(self, function: Callable[[Renderer, T], R], items: Sequence[T]) -> Iterator[R]:
+        """The result of a function of a renderer and an item, for each item, in order; computed in the workers."""
+        return map_parallel(partial(function, self._renderer), items)
 
 
-def render_each(renderer: Renderer, function: Callable[[Rendering], T], formulas: Sequence[str]) -> Iterator[T]:
-    """Apply a function to the rendering of each formula, in order, where possible in worker processes.
+def map_with_renderer(renderer: Renderer, function: Callable[[Renderer, T], R], items: Sequence[T]) -> Iterator[R]:
+    """The result of a function of a renderer and an item, for each item, in order.
 
-    No more renderings are in memory at once than those of a batch.
+    With a `ParallelRenderer` worker processes compute it, so that renderings which only the function needs stay there.
     """
     if isinstance(renderer, ParallelRenderer):
-        yield from renderer.render_each(function, formulas)
-        return
-    for start in range(0, len(formulas), RENDER_BATCH_SIZE):
-        yield from _render_each(renderer, function, formulas[start : start + RENDER_BATCH_SIZE])
-
-
-def _render_each(renderer: Renderer, function: Callable[[Rendering], T], formulas: Sequence[str]) -> list[T]:
-    return [function(rendering) for rendering in renderer.render(formulas)]
+        return renderer.map(function, items)
+    return (function(renderer, item) for item in items)
 
 
 class TexRenderer:

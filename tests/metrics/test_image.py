@@ -3,8 +3,9 @@ import pytest
 
 from im2latex.images.arrays import Pixels
 from im2latex.metrics.bootstrap import sum_columns
-from im2latex.metrics.image import ImageComparison, compare_renderings, image_edit_similarity
-from im2latex.rendering.renderer import RENDER_BATCH_SIZE, TexRenderer
+from im2latex.metrics.image import CHUNK_SIZES, ImageComparison, compare_renderings, image_edit_similarity
+from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
+from tests.fakes import FakeRenderer
 from tests.metrics.drawings import DrawnRenderer, drawing
 
 random = np.random.default_rng(5)
@@ -81,12 +82,22 @@ def test_a_reference_without_image_is_named_and_counts_as_wrong(hypothesis: str,
     assert result.counts["compiles"] is (hypothesis == "gold")
 
 
-def test_each_distinct_string_is_typeset_once_in_batches() -> None:
-    formulas = [str(number) for number in range(RENDER_BATCH_SIZE + 1)]
-    renderer = DrawnRenderer(dict.fromkeys(formulas, GOLD))
-    results = compare_renderings([*formulas, "0"], [*formulas[1:], "0", ""], renderer)
-    assert renderer.asked == formulas
-    assert [result.counts["image_exact"] for result in results] == [True] * len(formulas) + [False]
+def test_each_distinct_string_is_typeset_once_whichever_pairs_need_it() -> None:
+    formulas = [str(number) for number in range(2 * CHUNK_SIZES[1] + 1)]
+    images: dict[str, Pixels | str] = dict.fromkeys(formulas, GOLD)
+    renderer = DrawnRenderer(images | {"more": MORE, "bad": "undefined_macro"})
+    pairs = [(formula, hypothesis) for hypothesis in ("more", "0", "bad", "") for formula in formulas]
+    results = compare_renderings([reference for reference, _ in pairs], [other for _, other in pairs], renderer)
+    assert sorted(renderer.asked) == sorted([*formulas, "more", "bad"])
+    assert results == [compared("gold", "gold" if hypothesis == "0" else hypothesis) for _, hypothesis in pairs]
+
+
+def test_on_all_cores_or_not_the_same_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IM2LATEX_WORKERS", "2")
+    references = ["x" * (number % 40) + r"\broken" * (number % 7 == 0) for number in range(CHUNK_SIZES[0] + 50)]
+    hypotheses = [text[number % 3 :] for number, text in enumerate(references)]
+    parallel = compare_renderings(references, hypotheses, ParallelRenderer(FakeRenderer()))
+    assert parallel == compare_renderings(references, hypotheses, FakeRenderer())
 
 
 def test_image_edit_is_a_sum_over_a_sum() -> None:
