@@ -35,7 +35,7 @@ from im2latex.latex.tokens import join
 from im2latex.rendering.renderer import ParallelRenderer, RenderParams, TexRenderer
 from im2latex.training.checkpoint import Checkpoint, load_checkpoint
 from im2latex.training.collate import collate
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.sampler import bucket_batches
 from im2latex.types import Split
 from pipeline.project_renderer import RenderStageParams
@@ -57,7 +57,7 @@ METHODS = {
 def compare_searches(checkpoint: Path, shards: Path, name: Split = "test") -> None:
     """Predict a split with every method, in two batch sizes."""
     torch.set_num_threads(1)
-    loaded, samples = load_checkpoint(checkpoint), InMemoryDataset(shards, name)
+    loaded, samples = load_checkpoint(checkpoint), MemoryMappedDataset(shards, name)
     _search(loaded, samples, SearchParams(beam=1), None, 64, _sample(len(samples)))  # warm-up
     renderer, normalizer = ParallelRenderer(TexRenderer()), Normalizer(NormalizerParams())
     started = time.process_time()
@@ -107,11 +107,11 @@ def rerank(checkpoint: Path, formulas: Path, count: int = 10_000, beam: int = 5,
         labels = [Label(formula, formula) for formula in chosen]
         write_rendered_shards(labels, loaded.vocabulary, folder, "test", render, load_section("bucket", BucketParams))
         write_table(predict_split(checkpoint, folder, "test", PredictParams(beam=beam)).hypotheses, cached)
-    samples = InMemoryDataset(folder, "test")
+    samples = MemoryMappedDataset(folder, "test")
     candidates: dict[str, list[str]] = {}
     for row in read_table(cached, ["formula_id", "hypothesis"]).to_pylist():
         candidates.setdefault(row["formula_id"], []).append(row["hypothesis"])
-    images = [samples.image(index).numpy() for index in range(len(samples))]
+    images = [samples.array(index) for index in range(len(samples))]
     texts = [candidates[name] for name in samples.ids]
     reranker = RenderReranker(ParallelRenderer(TexRenderer(render.renderer)), render.image)
     reranker.compare(images[:1], texts[:1])  # warm-up: preamble and processes
@@ -160,7 +160,7 @@ def _encodable(formulas: list[str], loaded: Checkpoint) -> Iterator[str]:
 
 def _search(
     loaded: Checkpoint,
-    samples: InMemoryDataset,
+    samples: MemoryMappedDataset,
     params: SearchParams,
     grammar: GrammarConstraint | None,
     max_images: int,

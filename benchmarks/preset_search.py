@@ -31,7 +31,7 @@ from im2latex.training.callbacks import Callback, MetricsRow
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.collate import Batch, collate
 from im2latex.training.config import TrainerParams, TrainParams
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.losses import sequence_loss
 from im2latex.training.sampler import BatchParams, bucket_batches
 from im2latex.training.trainer import Trainer
@@ -190,7 +190,7 @@ def val_scores(checkpoint: Path, shards: Path) -> dict[str, float]:
 
 def val_batches(shards: Path) -> Iterator[Batch]:
     """The first batches of split val."""
-    samples = InMemoryDataset(shards, "val")
+    samples = MemoryMappedDataset(shards, "val")
     for indices in bucket_batches(samples, BatchParams())[:MAX_BATCHES]:
         yield collate(samples, indices)
 

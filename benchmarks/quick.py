@@ -21,11 +21,12 @@ import torch
 import typer
 
 from benchmarks.harness import RESULTS, cpu_seconds, load, save
-from benchmarks.training import train_shards
+from benchmarks.training import load_anew, train_shards
 from im2latex.config import check, load_section, load_yaml
 from im2latex.dataset.buckets import BucketParams, assign, choose_shapes
 from im2latex.errors import LatexError
 from im2latex.images.arrays import encode_png
+from im2latex.images.decode import decode_png
 from im2latex.inference.effort import Effort
 from im2latex.inference.predictor import Predictor
 from im2latex.inference.predictor import load as load_predictor
@@ -38,7 +39,6 @@ from im2latex.metrics.text import text_columns
 from im2latex.rendering.dataset_images import DatasetRenderer
 from im2latex.rendering.renderer import RenderParams, TexRenderer
 from im2latex.training.config import TrainerParams, TrainParams
-from im2latex.training.dataset import InMemoryDataset, decode_png
 from im2latex.training.trainer import Trainer
 from pipeline.project_renderer import RenderStageParams
 
@@ -165,7 +165,7 @@ def _training() -> Iterator[tuple[str, float]]:
         load_yaml(Path("params.yaml"))["train"] | {"budget": {"samples": samples}}, TrainParams, "params.yaml"
     )
     with train_shards(FORMULAS, 1000) as (shards, vocabulary), tempfile.TemporaryDirectory() as folder:
-        yield "load a sample, us", 1e6 * least(lambda: InMemoryDataset(shards, "train"), 1000)
+        yield "load a sample, us", 1e6 * least(lambda: load_anew(shards), 1000)
         (shards / "val").symlink_to(shards / "train")
         trainer = Trainer(params, shards, vocabulary, "quick", Path(folder), settings=TrainerParams(accelerator="cpu"))
         yield f"train {params.preset} on a sample, ms", 1e3 * least(trainer.fit, samples, repeats=1)

@@ -17,7 +17,7 @@ from im2latex.engines.torch_engine import TorchEngine
 from im2latex.models.model import Network
 from im2latex.training.collate import collate
 from im2latex.training.config import TrainParams
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.devices import Precision, choose_precision
 from im2latex.training.engine import TrainingEngine
 from im2latex.training.sampler import BatchParams, bucket_batches
@@ -77,7 +77,7 @@ class Device:
 def measure(
     params: TrainParams,
     precision: Precision,
-    samples: InMemoryDataset,
+    samples: MemoryMappedDataset,
     vocabulary: Vocabulary,
     device: Device,
     batch_sizes: list[int],
@@ -116,7 +116,7 @@ def measure(
     }
 
 
-def _flops_per_sample(engine: TrainingEngine, samples: InMemoryDataset, params: TrainParams) -> float:
+def _flops_per_sample(engine: TrainingEngine, samples: MemoryMappedDataset, params: TrainParams) -> float:
     """Operations of matrix products and convolutions in forward and backward pass, without optimizer and average."""
     batches = bucket_batches(samples, params.batches, [params.seed, 0])[:COUNTED_BATCHES]
     with FlopCounterMode(display=False) as counter:
@@ -130,7 +130,7 @@ def _flops_per_sample(engine: TrainingEngine, samples: InMemoryDataset, params: 
     return float(counter.get_total_flops()) / sum(map(len, batches))
 
 
-def _inference(network: Network, samples: InMemoryDataset, device: Device, size: int, seconds: float) -> float:
+def _inference(network: Network, samples: MemoryMappedDataset, device: Device, size: int, seconds: float) -> float:
     """Images per second of greedy search over batches of one size, with as many steps as the longest label has tokens.
 
     A network in training may never predict the end token, and would be timed on unrealistic lengths.
@@ -147,7 +147,7 @@ def _inference(network: Network, samples: InMemoryDataset, device: Device, size:
         batch = collated[position % len(collated)]
         position += 1
         greedy(TorchEngine(network), batch.images[:, 0].numpy(), batch.tokens.shape[1] - 1)
-        return len(batch.ids)
+        return len(batch.images)
 
     predict()
     return device.rate(predict, seconds)

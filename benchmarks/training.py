@@ -1,41 +1,54 @@
 """Cost of training: python -m benchmarks.training COMMAND --help
 
 loader      decoded images and collated samples per second, for each placement of the images
+memory      memory of a process that reads a split larger than that, which repeats the training split of the project
 throughput  training and inference samples per second, memory, and share of the peak matrix-product rate
 
 Model, batches and augmentation are those of params.yaml.
 """
 
+import os
+import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, cast, get_args
+from unittest.mock import patch
 
 import numpy as np
+import pyarrow as pa
 import torch
 import typer
 
-from benchmarks.harness import load, save
+from benchmarks.harness import cpu_seconds, load, save
 from benchmarks.throughput import Device, measure
 from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
-from im2latex.dataset.shards import read_shards
+from im2latex.dataset.shards import ShardWriter, read_shards
 from im2latex.dataset.vocabulary import Vocabulary, VocabularyParams
 from im2latex.errors import LatexError
+from im2latex.images.decode import decode_png
+from im2latex.io.project_cache import cache_root
 from im2latex.latex.normalizer import Normalizer, NormalizerParams
+from im2latex.schemas import SAMPLES
 from im2latex.training.collate import collate
 from im2latex.training.config import TrainParams
 from im2latex.training.dataloader import BatchLoader, Placement
-from im2latex.training.dataset import InMemoryDataset, decode_png
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.devices import Precision, describe_devices
-from im2latex.training.sampler import BucketBatchSampler, bucket_batches
+from im2latex.training.sampler import BatchParams, BucketBatchSampler, bucket_batches
+from pipeline.paths import DATA
 from pipeline.project_renderer import RenderStageParams
 from pipeline.rendered_shards import Label, write_rendered_shards
 
 MAX_TOKENS = 150
+_MEMORY_SECONDS = 0.01
 _SEGMENT_MB = 8
 """Memory of the placement `segments`, small enough that an epoch needs several segments."""
 
@@ -53,8 +66,9 @@ def loader(file: File, count: int = 4000, device: str = "cpu", name: str = "load
             row["bytes"] for table in read_shards(folder, "train", ["image"]) for row in table["image"].to_pylist()
         ]
         rates = {"decode": len(encoded) / _seconds(lambda: [decode_png(png) for png in encoded])}
-        rates["load_a_split"] = len(encoded) / _seconds(lambda: InMemoryDataset(folder, "train"))
-        samples = InMemoryDataset(folder, "train")
+        rates["load_a_split"] = len(encoded) / _seconds(lambda: load_anew(folder))
+        samples = MemoryMappedDataset(folder, "train")
+        rates["load_it_again"] = len(encoded) / _seconds(lambda: MemoryMappedDataset(folder, "train"))
     batches = bucket_batches(samples, params.batches, [params.seed, 0])
     generator = torch.Generator().manual_seed(0)
     rates["collate"] = len(samples) / _seconds(lambda: [collate(samples, batch, generator) for batch in batches])
@@ -80,6 +94,92 @@ def loader(file: File, count: int = 4000, device: str = "cpu", name: str = "load
             "decode_and_one_epoch_per_second": round(1 / seconds_per_sample),
         },
     )
+
+
+def load_anew(folder: Path) -> None:
+    """Load the split train of `train_shards` as at the first time: decode it."""
+    shutil.rmtree(cache_root() / "decoded", ignore_errors=True)
+    MemoryMappedDataset(folder, "train")
+
+
+@app.command()
+def memory(
+    folder: Annotated[Path, typer.Argument(help="a folder with free space: 8 GB for a million samples of the sample")],
+    counts: Annotated[str, typer.Option(help="numbers of samples")] = "250000,1000000",
+    shards: Path = DATA / "bucket",
+) -> None:
+    """Anonymous memory, which is all that is not a page of a file: while a split is decoded, and in an epoch."""
+    rows = []
+    for count in map(int, counts.split(",")):
+        place = folder / str(count)
+        _repeat_split(shards, place, count)
+        with patch.dict(os.environ, IM2LATEX_CACHE=str(place / "cache")):
+            rows.append(_in_new_process(_measure_memory, place, load_section("train", TrainParams).batches))
+        shutil.rmtree(place)
+        print(rows[-1], flush=True)
+    save("training-memory", {"splits": rows})
+
+
+def _repeat_split(shards: Path, folder: Path, count: int) -> None:
+    """Shards of `count` samples: those of the split train, again and again, each time under other ids."""
+    folder.mkdir(parents=True)
+    shutil.copy(shards / "buckets.json", folder)
+    split = pa.concat_tables(read_shards(shards, "train")).combine_chunks()
+    writer = ShardWriter(folder, "train", load_section("bucket", BucketParams).shard_rows)
+    for first in range(0, count, split.num_rows):
+        part = split.slice(0, count - first)
+        ids = pa.array([f"{first + number:032x}" for number in range(part.num_rows)])
+        writer.add(part.set_column(0, "formula_id", ids).cast(SAMPLES))
+    writer.close()
+
+
+def _measure_memory(folder: Path, limits: BatchParams) -> dict[str, float]:
+    """Load the split twice, and read an epoch of its batches."""
+    torch.set_num_threads(1)
+    result: dict[str, float] = {"before_mb": _anonymous_mb()}
+    with _peak_memory() as peak:
+        started = cpu_seconds()
+        samples = MemoryMappedDataset(folder, "train")
+        result |= {"decode_cpu_seconds": round(cpu_seconds() - started, 1)}
+    result |= {"decoding_peak_mb": peak[0], "samples": len(samples), "pixels_mb": round(samples.pixels.nbytes / 2**20)}
+    del samples
+    started = cpu_seconds()
+    samples = MemoryMappedDataset(folder, "train")
+    result |= {"loaded_again_cpu_seconds": round(cpu_seconds() - started, 1), "loaded_mb": _anonymous_mb()}
+    with _peak_memory() as peak:
+        started = cpu_seconds()
+        batches = BatchLoader(samples, BucketBatchSampler(samples, limits, 0), torch.device("cpu"), 0)
+        _epoch(batches, len(bucket_batches(samples, limits)), "cpu")
+        result["epoch_samples_per_second"] = round(len(samples) / (cpu_seconds() - started))
+    return result | {"epoch_peak_mb": peak[0]}
+
+
+def _in_new_process(function: Callable[..., dict[str, float]], *arguments: object) -> dict[str, float]:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def _anonymous_mb() -> int:
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) >> 10
+
+
+@contextmanager
+def _peak_memory() -> Iterator[list[int]]:
+    """The greatest anonymous memory so far, in MiB, measured by a thread."""
+    peak, ended = [0], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_MEMORY_SECONDS):
+            peak[0] = max(peak[0], _anonymous_mb())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _epoch(batch_loader: BatchLoader, batches: int, device: str) -> None:
@@ -113,7 +213,7 @@ def throughput(
     with train_shards(file, count) as (folder, vocabulary):
         result: dict[str, object] = {
             precision: measure(
-                params, _precision(precision), InMemoryDataset(folder, "train"), vocabulary, target, sizes, seconds
+                params, _precision(precision), MemoryMappedDataset(folder, "train"), vocabulary, target, sizes, seconds
             )
             for precision in precisions.split(",")
         }
@@ -131,7 +231,7 @@ def train_shards(file: Path, count: int) -> Iterator[tuple[Path, Vocabulary]]:
     )
     render = load_section("render", RenderStageParams)
     fast = render.renderer.model_copy(update={"rasterizer": "pdfium"})
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, IM2LATEX_CACHE=f"{folder}/cache"):
         labels = [Label(formula, formula) for formula in formulas]
         changed = render.model_copy(update={"renderer": fast})
         write_rendered_shards(labels, vocabulary, Path(folder), "train", changed, load_section("bucket", BucketParams))

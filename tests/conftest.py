@@ -10,6 +10,8 @@ settings.load_profile("no_deadline")
 
 _TRAINING = ("Run", "Trainer", "train", "train_cpu")
 """What a test module imports in order to train a model."""
+_DECODES = "MemoryMappedDataset"
+"""What a test module imports in order to decode a split into the cache."""
 _STAGES = "project"
 """The fixture of tests that run stages of the pipeline, the training among them."""
 
@@ -23,3 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         module = getattr(item, "module", None)
         if _STAGES in getattr(item, "fixturenames", ()) or any(hasattr(module, name) for name in _TRAINING):
             item.add_marker("trains")
+
+
+@pytest.fixture(autouse=True)
+def decoded_elsewhere(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The cache of a test that decodes toy splits: else it would replace what a checkout has decoded."""
+    decodes = "shards" in request.fixturenames or hasattr(request.module, _DECODES)
+    if decodes and _STAGES not in request.fixturenames:
+        monkeypatch.setenv("IM2LATEX_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -63,12 +63,17 @@ def missing_split_remedy(split: str) -> str:
     )
 
 
-def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """Yield the shards of a split as tables; raises `ArtifactError` where the split is missing."""
+def shard_paths(folder: Path, split: str) -> list[Path]:
+    """The shards of a split in order; raises `ArtifactError` where the split is missing."""
     if not (folder / split).is_dir():
         present = ", ".join(sorted(path.name for path in folder.glob("*/") if path.is_dir())) or "none"
         raise ArtifactError(f"{folder}: has no split '{split}'; present: {present}; {missing_split_remedy(split)}")
-    for path in part_paths(folder / split, SHARDS):
+    return part_paths(folder / split, SHARDS)
+
+
+def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """Yield the shards of a split as tables; raises `ArtifactError` where the split is missing."""
+    for path in shard_paths(folder, split):
         yield read_table(path, columns)
 
 

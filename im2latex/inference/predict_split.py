@@ -33,7 +33,7 @@ from im2latex.rendering.renderer import Renderer
 from im2latex.schemas import HYPOTHESES, PREDICTIONS
 from im2latex.training.checkpoint import load_checkpoint
 from im2latex.training.collate import collate
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.sampler import BatchParams, bucket_batches, padded_shape
 from im2latex.types import Split
 
@@ -121,7 +121,7 @@ def predict_samples(
     loaded = load_checkpoint(checkpoint)
     engine = TorchEngine(loaded.network.to(choose_device(params.device)))
     constraint = GrammarConstraint(loaded.vocabulary) if params.grammar else None
-    samples = InMemoryDataset(shards, split)
+    samples = MemoryMappedDataset(shards, split)
     for indices in bucket_batches(samples, params.batches):
         shape = padded_shape(samples, indices, params.batches)
         images = collate(samples, indices, shape=shape).images[:, 0].numpy()

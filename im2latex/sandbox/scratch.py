@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from im2latex.io.folder_lock import lock_folder
+
 _MEMORY_FOLDER = Path("/dev/shm")
 _MIN_FREE_MB = 512  # of which two runs at once use a part; containers often have 64
 _PREFIX = "im2latex-run-"
@@ -47,7 +49,7 @@ def create(parent: Path | None) -> Path:
     """Create an empty folder in `parent`, or in the system's temporary folder; raises `OSError`."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        lock = _lock(folder, fcntl.LOCK_EX)
+        lock = lock_folder(folder, fcntl.LOCK_EX)
         if folder.exists():  # else another process removed it as stale before it was locked
             if lock is not None:
                 _OWN[folder] = lock
@@ -71,21 +73,7 @@ def remove_own() -> None:
 def remove_stale(parent: Path) -> None:
     """Remove the folders in `parent` whose process has ended."""
     for folder in parent.glob(f"{_PREFIX}*"):
-        lock = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock = lock_folder(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
-
-
-def _lock(folder: Path, how: int) -> int | None:
-    """A descriptor that holds the lock until it is closed or the process ends; None where the lock is taken."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, how)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor

@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 
 from im2latex.training.collate import Batch, collate
 from im2latex.training.dataloader import BatchSource, to_device
-from im2latex.training.dataset import InMemoryDataset, largest_sample
+from im2latex.training.dataset import MemoryMappedDataset, largest_sample
 from im2latex.training.devices import AcceleratorMemory, accelerator_memory, over_processes
 from im2latex.training.engine import TrainingEngine
 from im2latex.training.sampler import AutoBatchParams, BatchParams
@@ -24,13 +24,13 @@ MEMORY_SHARE = 0.8
 MULTIPLE = 8
 """Larger sizes are multiples of this, so that a little more or less free memory gives the same."""
 
-BuildEngine = Callable[[InMemoryDataset, BatchSource], TrainingEngine]
+BuildEngine = Callable[[MemoryMappedDataset, BatchSource], TrainingEngine]
 
 
 class _RepeatedSample(BatchSource):
     """Batches of `size` times the sample of a dataset of one."""
 
-    def __init__(self, dataset: InMemoryDataset, device: torch.device, tokens_step: int) -> None:
+    def __init__(self, dataset: MemoryMappedDataset, device: torch.device, tokens_step: int) -> None:
         self._dataset, self._device, self._tokens_step = dataset, device, tokens_step
         self.size = 1
 
@@ -39,14 +39,14 @@ class _RepeatedSample(BatchSource):
 
     def batch(self, position: int, generator: torch.Generator | None) -> Batch:
         batch = collate(self._dataset, self.indices(position), generator, self._tokens_step)
-        return Batch(to_device(batch.images, self._device), to_device(batch.tokens, self._device), batch.ids)
+        return Batch(to_device(batch.images, self._device), to_device(batch.tokens, self._device), batch.indices)
 
 
 def resolve_batches(
     params: AutoBatchParams,
     known: Mapping[str, Any],
     fabric: Fabric,
-    dataset: InMemoryDataset,
+    dataset: MemoryMappedDataset,
     image_bytes: int,
     build_engine: BuildEngine,
 ) -> tuple[BatchParams, str]:
@@ -77,7 +77,7 @@ def _measure(
     params: AutoBatchParams,
     memory: AcceleratorMemory,
     fabric: Fabric,
-    dataset: InMemoryDataset,
+    dataset: MemoryMappedDataset,
     image_bytes: int,
     build_engine: BuildEngine,
 ) -> tuple[dict[str, Any], str]:

@@ -8,21 +8,21 @@ from torch import Tensor
 
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.images.arrays import PAPER
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.types import Shape
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images uint8 (B, 1, H, W), 255 paper; token ids (B, T) with begin mark, end mark and padding; B formula ids."""
+    """Images uint8 (B, 1, H, W), 255 paper; token ids (B, T) with begin mark, end mark and padding; B indices."""
 
     images: Tensor
     tokens: Tensor
-    ids: list[str]
+    indices: list[int]
 
 
 def collate(
-    dataset: InMemoryDataset,
+    dataset: MemoryMappedDataset,
     indices: list[int],
     generator: torch.Generator | None = None,
     tokens_step: int = 1,
@@ -36,32 +36,33 @@ def collate(
     images = np.full((len(indices), 1, shape.height, shape.width), PAPER, dtype=np.uint8)
     offsets = image_offsets(dataset, indices, generator, shape).tolist()
     for padded, index, (top, left) in zip(images, indices, offsets, strict=True):
-        height, width = dataset.sizes[index]
-        padded[0, top : top + height, left : left + width] = dataset.array(index)
+        image = dataset.array(index)
+        padded[0, top : top + image.shape[0], left : left + image.shape[1]] = image
     tokens = pad_tokens(dataset, indices, tokens_step)
-    return Batch(torch.from_numpy(images), tokens, [dataset.ids[index] for index in indices])
+    return Batch(torch.from_numpy(images), tokens, indices)
 
 
 def image_offsets(
-    dataset: InMemoryDataset, indices: list[int], generator: torch.Generator | None, shape: Shape | None = None
+    dataset: MemoryMappedDataset, indices: list[int], generator: torch.Generator | None, shape: Shape | None = None
 ) -> Tensor:
     """Row and column of the top left corner of each image in its padded image: int64 (B, 2).
 
     Drawn uniformly from all offsets at which the whole image fits; without `generator` the image is centred.
     """
     shape = shape or dataset.shapes[dataset.bucket[indices[0]]]
-    free = torch.tensor([shape.height, shape.width]) - torch.tensor([dataset.sizes[index] for index in indices])
+    sizes = torch.from_numpy(dataset.sizes[indices].astype(np.int64))
+    free = torch.tensor([shape.height, shape.width]) - sizes
     if generator is None:
         return free // 2
     return (torch.rand(free.shape, generator=generator) * (free + 1)).long()
 
 
-def pad_tokens(dataset: InMemoryDataset, indices: list[int], step: int = 1) -> Tensor:
+def pad_tokens(dataset: MemoryMappedDataset, indices: list[int], step: int = 1) -> Tensor:
     """The labels (B, T) between begin and end mark, padded to the longest, rounded up to a multiple of `step`."""
-    length = -(-(max(len(dataset.tokens[index]) for index in indices) + 2) // step) * step
+    length = -(-(int(dataset.lengths[indices].max()) + 2) // step) * step
     tokens = np.full((len(indices), length), Vocabulary.pad, dtype=np.int64)
     for row, index in zip(tokens, indices, strict=True):
-        label = dataset.tokens[index]
+        label = dataset.label(index)
         row[0] = Vocabulary.bos
         row[1 : len(label) + 1] = label
         row[len(label) + 1] = Vocabulary.eos

@@ -7,20 +7,24 @@ memory holds the images of the next batches, and a thread fills the other half w
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from im2latex.images.arrays import PAPER
 from im2latex.training.collate import Batch, collate, image_offsets, pad_tokens
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.sampler import BucketBatchSampler
 from im2latex.types import Shape
+
+_PIECE_BYTES, _PIECE_IMAGES = 1 << 24, 2000
+"""Most pixels, and most images, of a copy to the device."""
 
 
 class BatchSource(Protocol):
@@ -36,26 +40,45 @@ class BatchSource(Protocol):
 class DeviceImageStore:
     """Images of a dataset, or of its samples `indices` in any order, in the memory of a device."""
 
-    def __init__(self, dataset: InMemoryDataset, device: torch.device, indices: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, dataset: MemoryMappedDataset, device: torch.device, indices: Sequence[int] | None = None
+    ) -> None:
         self._device = device
-        self._rows: dict[int, int] | None = None
-        pixels, starts, sizes = dataset.pixels, dataset.starts, np.array(dataset.sizes).reshape(-1, 2)
+        self._rows: NDArray[np.int64] | None = None
+        starts, sizes, count = dataset.starts, dataset.sizes, len(dataset.pixels)
         if indices is not None:
-            self._rows = {index: row for row, index in enumerate(indices)}
-            pixels = np.concatenate([dataset.array(index).ravel() for index in indices])
-            sizes = sizes[list(indices)]
-            starts = np.cumsum([0, *sizes.prod(axis=1)])[:-1]
+            self._rows = np.sort(np.array(indices))  # the order of the file, which is read fastest
+            sizes = sizes[self._rows].astype(np.int64)
+            ends = np.cumsum(sizes.prod(axis=1))
+            starts, count = ends - sizes.prod(axis=1), int(ends[-1])
         # The last pixel is paper; every pixel outside an image reads it.
-        self._pixels = torch.empty(len(pixels) + 1, dtype=torch.uint8, device=device)
-        self._pixels[:-1].copy_(torch.from_numpy(pixels))
+        self._pixels = torch.empty(count + 1, dtype=torch.uint8, device=device)
         self._pixels[-1] = PAPER
-        self._layout = torch.from_numpy(np.column_stack([starts, sizes])).to(device)
+        self._copy(_pieces(dataset, self._rows))
+        self._layout = torch.from_numpy(np.column_stack([starts, sizes]).astype(np.int64)).to(device)
+
+    def _copy(self, pieces: Iterable[NDArray[np.uint8]]) -> None:
+        """Copy consecutive pixels to the device, a few MiB at a time."""
+        end = 0
+        for piece in pieces:
+            self._pixels[end : end + len(piece)].copy_(torch.from_numpy(piece))
+            end += len(piece)
 
     def gather(self, indices: list[int], offsets: Tensor, shape: Shape) -> Tensor:
         """Padded images (B, 1, H, W), each with its top left corner at the row and column of `offsets` (B, 2)."""
-        rows = indices if self._rows is None else [self._rows[index] for index in indices]
-        layout = self._layout[to_device(torch.tensor(rows), self._device)]
+        rows = np.array(indices) if self._rows is None else np.searchsorted(self._rows, indices)
+        layout = self._layout[to_device(torch.from_numpy(rows), self._device)]
         return gather_images(self._pixels, layout, to_device(offsets, self._device), shape, len(self._pixels) - 1)
+
+
+def _pieces(dataset: MemoryMappedDataset, rows: NDArray[np.int64] | None) -> Iterator[NDArray[np.uint8]]:
+    """The pixels of all images, or of those of `rows`, as consecutive arrays in memory."""
+    if rows is None:
+        for start in range(0, len(dataset.pixels), _PIECE_BYTES):
+            yield dataset.pixels[start : start + _PIECE_BYTES].copy()
+        return
+    for start in range(0, len(rows), _PIECE_IMAGES):
+        yield np.concatenate([dataset.array(index).ravel() for index in rows[start : start + _PIECE_IMAGES]])
 
 
 def gather_images(pixels: Tensor, layout: Tensor, offsets: Tensor, shape: Shape, paper: int) -> Tensor:
@@ -93,7 +116,7 @@ class BatchLoader:
 
     def __init__(
         self,
-        dataset: InMemoryDataset,
+        dataset: MemoryMappedDataset,
         sampler: BucketBatchSampler,
         device: torch.device,
         memory_mb: int,
@@ -124,7 +147,7 @@ class BatchLoader:
         store = self._store or self._segment_with(position).images
         images = store.gather(indices, image_offsets(self._dataset, indices, generator, shape), shape)
         tokens = to_device(pad_tokens(self._dataset, indices, self._tokens_step), self._device)
-        return Batch(images, tokens, [self._dataset.ids[index] for index in indices])
+        return Batch(images, tokens, indices)
 
     def _segment_with(self, position: int) -> _Segment:
         """The segment that holds this batch; the thread loads the segment after it."""
@@ -142,7 +165,7 @@ class BatchLoader:
         size, position = 0, first
         while True:
             batch = self._prefetch_sampler[position]
-            size += sum(height * width for height, width in (self._dataset.sizes[index] for index in batch))
+            size += int(self._dataset.sizes[batch].astype(np.int64).prod(axis=1).sum())
             if chosen and size > self._segment_bytes:
                 return _Segment(range(first, position), DeviceImageStore(self._dataset, self._device, chosen))
             chosen += batch

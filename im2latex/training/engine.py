@@ -30,7 +30,7 @@ from im2latex.training.checkpoint import Checkpoint
 from im2latex.training.collate import Batch
 from im2latex.training.config import TrainerParams, TrainParams, ema_decay
 from im2latex.training.dataloader import BatchLoader, BatchSource
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.devices import convert_sync_batch_norm
 from im2latex.training.finetune import Pretrained, load_optimizer_state, load_pretrained
 from im2latex.training.losses import attention_penalty, ctc_loss, sequence_loss
@@ -56,7 +56,7 @@ class TrainingEngine:
         self,
         fabric: Fabric,
         params: TrainParams,
-        dataset: InMemoryDataset,
+        dataset: MemoryMappedDataset,
         vocabulary: Vocabulary,
         dataset_hash: str,
         folder: Path,
@@ -162,7 +162,7 @@ class TrainingEngine:
         by_token = sequence_loss(output.logits, tokens, self.params.label_smoothing)
         by_sample = torch.zeros_like(by_token)
         if with_ctc:
-            lengths = torch.tensor([len(self.dataset.tokens[index]) for index in indices][rows])
+            lengths = torch.from_numpy(self.dataset.lengths[indices][rows].astype(np.int64))
             by_sample = self.params.ctc_weight * ctc_loss(output.ctc_logits, tokens, lengths)
         if penalty is not None:
             by_sample = by_sample + penalty.weight * attention_penalty(output.attention, tokens, penalty.target)
@@ -176,7 +176,7 @@ class TrainingEngine:
 
     def _size(self, indices: list[int]) -> tuple[int, int]:
         """Tokens to be predicted, end marks included, and samples."""
-        return sum(len(self.dataset.tokens[index]) + 1 for index in indices), len(indices)
+        return int(self.dataset.lengths[indices].sum()) + len(indices), len(indices)
 
     def _augmented_batch(self, position: int, seed: int) -> Batch:
         """A whole batch as the network sees it, on this process's device."""
@@ -205,13 +205,14 @@ class TrainingEngine:
         position += bad[0]
         indices = self.batches.indices(position)
         batch = self._augmented_batch(position, batch_seed(self.params.seed, position, 0))
+        ids = [self.dataset.ids[index] for index in indices]
         path = self.folder / "bad_batch.pt"
         if self.fabric.is_global_zero:
-            content = {"ids": batch.ids, "images": batch.images.cpu(), "tokens": batch.tokens.cpu()}
+            content = {"ids": ids, "images": batch.images.cpu(), "tokens": batch.tokens.cpu()}
             atomic_write(path, lambda draft: torch.save(content, draft))
         raise DivergedRunError(
             f"{bad[1]} at step {position // self.params.gradient_accumulation}, on a batch of {len(indices)} with "
-            f"{', '.join(batch.ids[:4])}, saved in {path}; reduce learning_rate, or inspect these samples"
+            f"{', '.join(ids[:4])}, saved in {path}; reduce learning_rate, or inspect these samples"
         )
 
     def evaluate(self, validation: Validation) -> dict[str, float]:

@@ -5,13 +5,15 @@ from the seed. Every epoch cuts all samples into batches anew, each sample exact
 """
 
 from bisect import bisect_right
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, overload
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from im2latex.config import Params
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.types import Shape
 
 STEPS = (4, 8)
@@ -59,14 +61,43 @@ class AutoBatchParams(BatchParams):
         return [name for name in type(self).model_fields if getattr(self, name) == "auto"]
 
 
+Indices = NDArray[np.int64]
+
+
+class Batches(Sequence[list[int]]):
+    """Batches of sample indices: parts of an `order` (N,) of samples, from `starts` (B,) to `ends` (B,)."""
+
+    def __init__(self, order: Indices, starts: Indices, ends: Indices) -> None:
+        self._order, self._starts, self._ends = order, starts, ends
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, place: int) -> list[int]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[list[int]]: ...
+
+    def __getitem__(self, place: int | slice) -> list[int] | list[list[int]]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        batch: list[int] = self._order[self._starts[place] : self._ends[place]].tolist()
+        return batch
+
+    def permuted(self, permutation: Indices) -> "Batches":
+        """The same batches in another order."""
+        return Batches(self._order, self._starts[permutation], self._ends[permutation])
+
+
 class BucketBatchSampler:
     """An endless sequence of batches of sample indices, epoch after epoch; each epoch has every sample exactly once."""
 
-    def __init__(self, dataset: InMemoryDataset, params: BatchParams, seed: int) -> None:
+    def __init__(self, dataset: MemoryMappedDataset, params: BatchParams, seed: int) -> None:
         self._dataset, self._params, self._seed = dataset, params, seed
         self._length = len(bucket_batches(dataset, params))
         self._starts: tuple[int, ...] = (0,)  # of the epochs so far, whose lengths differ with uniform sampling
-        self._epoch, self._batches = -1, list[list[int]]()
+        self._epoch, self._batches = -1, Batches(*[np.zeros(0, np.int64)] * 3)
 
     def __getitem__(self, position: int) -> list[int]:
         """The indices of the batch at a position of the sequence; only the current epoch is in memory."""
@@ -92,8 +123,8 @@ class BucketBatchSampler:
 
 
 def bucket_batches(
-    dataset: InMemoryDataset, params: BatchParams, seed: list[int] | None = None, indices: list[int] | None = None
-) -> list[list[int]]:
+    dataset: MemoryMappedDataset, params: BatchParams, seed: list[int] | None = None, indices: list[int] | None = None
+) -> Batches:
     """Cut all samples, or those of `indices`, into batches, each sample exactly once; a batch has one bucket.
 
     With uniform sampling a batch has samples that follow each other in the order, whatever their buckets.
@@ -102,51 +133,59 @@ def bucket_batches(
     order of the dataset is kept.
     """
     generator = np.random.default_rng(seed)
-    every = np.arange(len(dataset)) if indices is None else np.array(indices, dtype=np.int64)
-    order = every if seed is None else generator.permutation(every)
+    order = np.arange(len(dataset)) if indices is None else np.array(indices, dtype=np.int64)
+    if seed is not None:
+        generator.shuffle(order)
     if params.sampling == "uniform":
-        return _cut(order.tolist(), dataset, params)
-    buckets: dict[int, list[int]] = {}
-    for index in order.tolist():
-        buckets.setdefault(dataset.bucket[index], []).append(index)
-    batches: list[list[int]] = []
-    for bucket in sorted(buckets):
-        size = batch_size(dataset.shapes[bucket], params)
+        return _cut(order, dataset, params)
+    buckets = dataset.bucket[order]
+    order, counts = order[np.argsort(buckets, kind="stable")], np.bincount(buckets, minlength=len(dataset.shapes))
+    starts, ends = [], []
+    for last, count, shape in zip(np.cumsum(counts).tolist(), counts.tolist(), dataset.shapes, strict=True):
+        size = batch_size(shape, params)
         if seed is not None:
-            buckets[bucket] = _sort_windows(buckets[bucket], dataset, size * SORT_WINDOW)
-        batches += [buckets[bucket][start : start + size] for start in range(0, len(buckets[bucket]), size)]
-    return batches if seed is None else [batches[index] for index in generator.permutation(len(batches))]
+            _sort_windows(order[last - count : last], dataset, size * SORT_WINDOW)
+        starts.append(np.arange(last - count, last, size))
+        ends.append(np.minimum(starts[-1] + size, last))
+    batches = Batches(order, np.concatenate(starts), np.concatenate(ends))
+    return batches if seed is None else batches.permuted(generator.permutation(len(batches)))
 
 
-def _cut(order: list[int], dataset: InMemoryDataset, params: BatchParams) -> list[list[int]]:
+def _cut(order: Indices, dataset: MemoryMappedDataset, params: BatchParams) -> Batches:
     """Batches of samples in this order, each as large as the limits allow."""
-    batches: list[list[int]] = []
-    for index in order:
-        more = [*batches[-1], index] if batches else []
-        if more and len(more) <= batch_size(padded_shape(dataset, more, params), params):
-            batches[-1] = more
-        else:
-            batches.append([index])
-    return batches
+    ends = [0]
+    while ends[-1] < len(order):
+        following = order[ends[-1] : ends[-1] + params.max_images]
+        heights, widths, lengths = _padded(dataset, following)
+        most = np.minimum(params.max_pixels // (heights * widths), params.max_tokens // (lengths + 2))
+        fits = np.arange(2, len(following) + 1) <= most[1:]
+        ends.append(ends[-1] + (len(following) if fits.all() else 1 + int(fits.argmin())))
+    return Batches(order, np.array(ends[:-1]), np.array(ends[1:]))
 
 
-def padded_shape(dataset: InMemoryDataset, indices: list[int], params: BatchParams) -> Shape:
+def padded_shape(dataset: MemoryMappedDataset, indices: list[int], params: BatchParams) -> Shape:
     """The shape that a batch is padded to: of its bucket or, with uniform sampling, around its images.
 
     That has sides of multiples of `STEPS`, so that fewer shapes occur, and is no larger than the largest bucket.
     """
     if params.sampling == "buckets":
-        return dataset.shapes[dataset.bucket[indices[0]]]
+        shape: Shape = dataset.shapes[dataset.bucket[indices[0]]]
+        return shape
+    return Shape(*(int(values[-1]) for values in _padded(dataset, indices)))
+
+
+def _padded(dataset: MemoryMappedDataset, indices: Sequence[int] | Indices) -> tuple[Indices, Indices, Indices]:
+    """Height, width and tokens (B,) around the first samples of `indices` (B,), the first one, the first two, ..."""
     largest = (max(shape.height for shape in dataset.shapes), max(shape.width for shape in dataset.shapes))
-    sides = (max(dataset.sizes[index][side] for index in indices) for side in (0, 1))
-    height, width = (min(-(-side // step) * step, most) for side, step, most in zip(sides, STEPS, largest, strict=True))
-    return Shape(height, width, max(len(dataset.tokens[index]) for index in indices))
+    sizes = np.maximum.accumulate(dataset.sizes[indices].astype(np.int64), axis=0)
+    heights, widths = np.minimum(-(-sizes // STEPS) * STEPS, largest).T
+    return heights, widths, np.maximum.accumulate(dataset.lengths[indices].astype(np.int64))
 
 
-def _sort_windows(indices: list[int], dataset: InMemoryDataset, window: int) -> list[int]:
-    """Each window of the order sorted by label length, so that batches cut from it pad few tokens."""
-    windows = (indices[start : start + window] for start in range(0, len(indices), window))
-    return [index for part in windows for index in sorted(part, key=lambda index: len(dataset.tokens[index]))]
+def _sort_windows(order: Indices, dataset: MemoryMappedDataset, window: int) -> None:
+    """Sort each window of the order by label length, so that batches cut from it pad few tokens."""
+    windows = np.arange(len(order)) // window
+    order[:] = order[np.lexsort((dataset.lengths[order], windows))]
 
 
 def batch_size(shape: Shape, params: BatchParams) -> int:

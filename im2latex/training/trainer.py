@@ -28,7 +28,7 @@ from im2latex.training.callbacks import Callback, MetricsRow, ProgressMeter, for
 from im2latex.training.checkpoint import Checkpoint, read_recipe, save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams, clock_warning, sample_limit
 from im2latex.training.dataloader import BatchSource
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.devices import choose_precision, launch, memory_used, over_processes
 from im2latex.training.early_stopping import monitored_value
 from im2latex.training.engine import TrainingEngine
@@ -169,7 +169,7 @@ class Trainer:
             self.callback = Callback()
         if fabric.world_size > 1:  # on the CPU, so that no step waits for an accelerator
             self._control = dist.new_group(backend="gloo")
-        dataset = InMemoryDataset(self.shards, "train")
+        dataset = MemoryMappedDataset(self.shards, "train")
         image_bytes = min(dataset.pixels.nbytes, settings.device_memory_mb * 2**20)
         build_engine = partial(self._build_engine, fabric, params)
         limits, found = resolve_batches(
@@ -179,7 +179,7 @@ class Trainer:
             self.callback.on_message(found)
         self.engine = self._build_engine(fabric, params.model_copy(update={"batches": limits}), dataset)
         self._validation = Validation(
-            InMemoryDataset(self.shards, "val"),
+            MemoryMappedDataset(self.shards, "val"),
             params.validation_samples,
             limits,
             self.vocabulary,
@@ -187,7 +187,7 @@ class Trainer:
         )
 
     def _build_engine(
-        self, fabric: Fabric, params: TrainParams, dataset: InMemoryDataset, batches: BatchSource | None = None
+        self, fabric: Fabric, params: TrainParams, dataset: MemoryMappedDataset, batches: BatchSource | None = None
     ) -> TrainingEngine:
         return TrainingEngine(
             fabric,

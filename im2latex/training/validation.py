@@ -18,7 +18,7 @@ from im2latex.metrics.bootstrap import sum_columns
 from im2latex.metrics.text import bleu, text_columns
 from im2latex.models.model import Network
 from im2latex.training.collate import Batch, collate
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.losses import sequence_loss
 from im2latex.training.sampler import BatchParams, bucket_batches, padded_shape
 
@@ -44,7 +44,7 @@ class Validation:
 
     def __init__(
         self,
-        dataset: InMemoryDataset,
+        dataset: MemoryMappedDataset,
         count: int,
         params: BatchParams,
         vocabulary: Vocabulary | None = None,
@@ -52,6 +52,7 @@ class Validation:
     ) -> None:
         selected = _evenly_spaced(len(dataset), count)
         self.predictions: dict[str, ValidationExample] = {}
+        self._indices = {dataset.ids[index]: index for index in selected}
         self._example_ids = [dataset.ids[selected[place]] for place in _evenly_spaced(len(selected), example_count)]
         self._dataset, self._vocabulary, self._params = dataset, vocabulary, params
         self._batches = bucket_batches(dataset, params, indices=selected)
@@ -64,7 +65,7 @@ class Validation:
 
     def image(self, formula_id: str) -> NDArray[np.uint8]:
         """The image (h, w) of a sample."""
-        return self._dataset.array(self._dataset.ids.index(formula_id))
+        return self._dataset.array(self._indices[formula_id])
 
     def text(self, tokens: Sequence[int]) -> str:
         """Token ids as a formula."""
@@ -84,7 +85,8 @@ class Validation:
             if self._vocabulary is None:
                 continue
             hypotheses = greedy(TorchEngine(network), batch.images[:, 0].numpy(), self._max_tokens)
-            for name, reference, found in zip(batch.ids, batch.tokens.tolist(), hypotheses, strict=True):
+            names = [self._dataset.ids[index] for index in batch.indices]
+            for name, reference, found in zip(names, batch.tokens.tolist(), hypotheses, strict=True):
                 wanted = [token for token in reference if token not in (Vocabulary.pad, Vocabulary.bos, Vocabulary.eos)]
                 edits += Levenshtein.distance(wanted, found.tokens)
                 length += len(wanted)

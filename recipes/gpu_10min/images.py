@@ -3,6 +3,7 @@
 reads  WORK/pixels.u8, WORK/rows.i64 (recipes.gpu_10min.render), packed labels
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from im2latex.dataset.buckets import BucketParams, assign
 from im2latex.training.collate import Batch, image_offsets, pad_tokens
 from im2latex.training.dataloader import gather_images, to_device
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.sampler import BatchParams, batch_size
 from im2latex.types import Shape
 from recipes.gpu_10min.labels import Labels
@@ -28,7 +29,7 @@ SORT_WINDOW = 4
 Ints = NDArray[np.int64]
 
 
-class StreamingDataset(InMemoryDataset):
+class StreamingDataset(MemoryMappedDataset):
     """All labels, with size, bucket and pixels on the device for those whose image is rendered.
 
     `ids` are the indices of the labels. `bucket` is -1 where no image is rendered or it fits no shape. The image of a
@@ -37,12 +38,11 @@ class StreamingDataset(InMemoryDataset):
 
     def __init__(self, labels: Labels, shapes: Ints, bucket: BucketParams, work: Path, device: torch.device) -> None:
         self.shapes = [Shape(*map(int, shape)) for shape in shapes]
-        self.tokens, self.labels = labels, labels
+        self.labels, self.lengths = labels, labels.lengths
         self.ids = [str(number) for number in range(len(labels))]
-        self.latex = []
-        self.sizes = [(0, 0)] * len(labels)
+        self.sizes = np.zeros((len(labels), 2), dtype=np.int64)
         self.starts = np.zeros(len(labels), dtype=np.int64)
-        self.bucket = [-1] * len(labels)
+        self.bucket = np.full(len(labels), -1)
         self.num_rows = self.num_images = self.num_rejected = 0
         self._shapes, self._params, self._work, self.device = shapes, bucket, work, device
         self._layout = torch.zeros((len(labels), 3), dtype=torch.int64, device=device)
@@ -72,10 +72,7 @@ class StreamingDataset(InMemoryDataset):
         self._layout[torch.from_numpy(indices).to(self.device)] = torch.from_numpy(
             np.column_stack([offsets, rows[:, 2:]])
         ).to(self.device)
-        for index, start, (height, width), chosen in zip(
-            indices.tolist(), rows[:, 1].tolist(), rows[:, 2:].tolist(), buckets.tolist(), strict=True
-        ):
-            self.sizes[index], self.bucket[index], self.starts[index] = (height, width), chosen, start
+        self.sizes[indices], self.bucket[indices], self.starts[indices] = rows[:, 2:], buckets, rows[:, 1]
         self.num_images += len(rows)
         return indices
 
@@ -99,6 +96,10 @@ class StreamingDataset(InMemoryDataset):
         mapped = np.memmap(self._work / PIXELS, dtype=np.uint8, mode="r")
         return np.array(mapped[start : start + height * width]).reshape(height, width)
 
+    def label(self, index: int) -> Sequence[int]:
+        """The token ids of a label, without marks."""
+        return self.labels[index]
+
     def gather(self, indices: list[int], at: Tensor, shape: Shape) -> Tensor:
         """The padded images (B, 1, H, W) of a batch; `at` (B, 2) is row and column of the top left corner of each."""
         layout = self._layout[to_device(torch.tensor(indices), self.device)]
@@ -110,7 +111,7 @@ def pixel_capacity(device: torch.device) -> int:
     return int(0.45 * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else 1 << 32
 
 
-class ValidationDataset(InMemoryDataset):
+class ValidationDataset(MemoryMappedDataset):
     """The held-out labels that have an image."""
 
     def __init__(self, samples: StreamingDataset) -> None:
@@ -119,10 +120,15 @@ class ValidationDataset(InMemoryDataset):
         self._samples, self._indices = samples, indices
         self.shapes = samples.shapes
         self.ids = [samples.ids[index] for index in indices]
-        self.latex = []
-        self.tokens = [samples.tokens[index] for index in indices]
-        self.bucket = [samples.bucket[index] for index in indices]
-        self.sizes = [samples.sizes[index] for index in indices]
+        self.lengths, self.bucket, self.sizes = (
+            samples.lengths[indices],
+            samples.bucket[indices],
+            samples.sizes[indices],
+        )
+
+    def label(self, index: int) -> Sequence[int]:
+        """The token ids of a label, without marks."""
+        return self._samples.label(self._indices[index])
 
     def array(self, index: int) -> NDArray[np.uint8]:
         """The image (h, w)."""
@@ -150,7 +156,7 @@ class StreamingBatchLoader:
 
     def _buckets(self) -> Ints:
         """Bucket of each training sample, -1 for all others."""
-        return np.where(self._samples.labels.held_out, -1, np.array(self._samples.bucket, dtype=np.int64))
+        return np.where(self._samples.labels.held_out, -1, self._samples.bucket)
 
     def indices(self, position: int) -> list[int]:
         """Sample indices of a batch; of earlier batches only the latest `BATCH_HISTORY` are kept."""
@@ -168,7 +174,7 @@ class StreamingBatchLoader:
         shape = self._samples.shapes[self._samples.bucket[indices[0]]]
         images = self._samples.gather(indices, image_offsets(self._samples, indices, generator), shape)
         tokens = to_device(pad_tokens(self._samples, indices, self._params.tokens_step), self._samples.device)
-        return Batch(images, tokens, [self._samples.ids[index] for index in indices])
+        return Batch(images, tokens, indices)
 
     def _sample_epoch(self) -> list[list[int]]:
         """Batches of one epoch, in random order."""

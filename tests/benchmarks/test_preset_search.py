@@ -53,7 +53,7 @@ def test_image_dependence_is_zero_where_the_image_is_ignored() -> None:
     network = Network(check(SMALL_MODEL, ModelParams, "model"), 10)
     torch.manual_seed(1)
     images = torch.randint(0, 256, (2, 1, 16, 32), dtype=torch.uint8)
-    batch = Batch(images, torch.tensor([[Vocabulary.bos, 5, 6, Vocabulary.eos]] * 2), ["a", "b"])
+    batch = Batch(images, torch.tensor([[Vocabulary.bos, 5, 6, Vocabulary.eos]] * 2), [0, 1])
     assert image_dependence(network, [batch])["image_dependence"] > 0
     for layer in network.decoder.modules():
         if isinstance(layer, DecoderLayer):

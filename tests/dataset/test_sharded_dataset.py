@@ -7,7 +7,7 @@ from im2latex.dataset.sharded_dataset import Sample, open_dataset, write_dataset
 from im2latex.dataset.shards import ShardWriter, read_shards
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import ArtifactError, InputError
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from tests.toy_fixtures import shards, vocabulary  # noqa: F401  fixtures
 
 
@@ -40,7 +40,7 @@ def test_samples_in_memory_become_shards_that_training_reads(tmp_path: Path) -> 
     write_dataset({"train": train, "val": [Sample("3", "a a a", images[2])]}, letters, tmp_path)
     assert list(open_dataset(tmp_path)) == train
     np.testing.assert_array_equal(open_dataset(tmp_path)[1].image, train[1].image)
-    samples = InMemoryDataset(tmp_path, "val")
-    assert (samples.ids, samples.tokens) == (["3"], [[4, 4, 4]])
+    samples = MemoryMappedDataset(tmp_path, "val")
+    assert (list(samples.ids), list(samples.label(0))) == (["3"], [4, 4, 4])
     with pytest.raises(InputError):
         write_dataset({"train": []}, letters, tmp_path)

@@ -20,7 +20,7 @@ from im2latex.models.model import ModelParams, Network
 from im2latex.rendering.renderer import Rendering
 from im2latex.schemas import HYPOTHESES, PREDICTIONS
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.sampler import BatchParams
 from im2latex.types import Shape
 from tests.fakes import FakeRenderer
@@ -65,10 +65,10 @@ def test_without_reranking_the_first_hypothesis_is_the_prediction(trained: Path,
 
 def test_the_hypothesis_that_matches_the_image_is_selected(trained: Path, shards: Path) -> None:  # noqa: F811
     plain = predict_split(trained, shards, "val", check(BEAM, PredictParams, "test"))
-    samples = InMemoryDataset(shards, "val")
+    samples = MemoryMappedDataset(shards, "val")
     wanted = {row["formula_id"]: row for row in plain.hypotheses.to_pylist() if row["rank"] == 1}
     one = samples.ids[4]
-    image = crop(samples.image(4).numpy())
+    image = crop(samples.array(4))
     reranker = RenderReranker(Oracle({wanted[one]["hypothesis"]: image}), AS_DRAWN)
     found = predict_split(trained, shards, "val", check(BEAM | {"rerank": "render"}, PredictParams, "test"), reranker)
     rows = [row for row in found.predictions.to_pylist() if row["formula_id"] == one]
@@ -97,7 +97,7 @@ def test_a_checkpoint_reads_shards_of_another_vocabulary(
         tmp_path / "other", shards, "val", out, params, RenderReranker(FakeRenderer(), AS_DRAWN), FakeRenderer()
     )
     table = read_table(out)
-    assert sorted(set(table["reference"].to_pylist())) == sorted(set(InMemoryDataset(shards, "val").latex))
+    assert sorted(set(table["reference"].to_pylist())) == sorted(set(MemoryMappedDataset(shards, "val").latex))
     assert scores["n"] == 10 == scores[SEARCH_ALONE]["n"]
     assert {"bleu", "image_exact", "compiles"} <= scores.keys() & scores[SEARCH_ALONE].keys()
     json.dumps(scores)
@@ -131,7 +131,7 @@ def untrained(network: Network, model: ModelParams, vocabulary: Vocabulary, tmp_
 def test_one_prediction_per_sample_whatever_the_batches(untrained: Path, shards: Path, width: int) -> None:  # noqa: F811
     params = PredictParams(batches=BATCHES, beam=width, device="cpu")
     found = list(predict_samples(untrained, shards, "val", params))
-    samples = InMemoryDataset(shards, "val")
+    samples = MemoryMappedDataset(shards, "val")
     assert sorted(one.formula_id for one in found) == sorted(samples.ids)
     assert {one.reference for one in found} == set(samples.latex)
     alone = params.model_copy(update={"batches": BATCHES.model_copy(update={"max_images": 1})})

@@ -14,7 +14,7 @@ from im2latex.latex.automaton.transitions import accepts
 from im2latex.models.model import Network
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
 from im2latex.training.config import TrainParams
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from tests.pipeline.conftest import run
 
 
@@ -23,7 +23,7 @@ def write_checkpoint(folder: Path) -> None:
     torch.manual_seed(0)
     model = load_section("train", TrainParams).model
     vocabulary = Vocabulary.load(Path("data/tokenize/vocabulary.json"))
-    shapes = InMemoryDataset(Path("data/bucket"), "test").shapes
+    shapes = MemoryMappedDataset(Path("data/bucket"), "test").shapes
     network = Network(model, len(vocabulary)).eval()
     save_checkpoint(Checkpoint(network, model, vocabulary, shapes, "", {}, {}), folder)
 

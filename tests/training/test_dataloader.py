@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from im2latex.training.dataloader import BatchLoader, DeviceImageStore, Placement
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.sampler import BatchParams, BucketBatchSampler, bucket_batches
 
 PARAMS = BatchParams(max_images=4, max_pixels=5000, max_tokens=1000)
 HERE = torch.device("cpu")
 
 
-def build(samples: InMemoryDataset, placement: Placement | None, params: BatchParams = PARAMS) -> BatchLoader:
+def build(samples: MemoryMappedDataset, placement: Placement | None, params: BatchParams = PARAMS) -> BatchLoader:
     return BatchLoader(samples, BucketBatchSampler(samples, params, seed=1), HERE, 1, placement)
 
 
@@ -25,7 +25,7 @@ def place_of(seed: int) -> torch.Generator:
 def test_placements_give_equal_tensors(
     shards: Path, placement: Placement, sampling: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    samples, params = InMemoryDataset(shards, "train"), PARAMS.model_copy(update={"sampling": sampling})
+    samples, params = MemoryMappedDataset(shards, "train"), PARAMS.model_copy(update={"sampling": sampling})
     plain, feed = build(samples, "host", params), build(samples, placement, params)
     monkeypatch.setattr(feed, "_segment_bytes", 4000)  # a few batches per segment
     places = range(1, 3 * len(bucket_batches(samples, PARAMS)))
@@ -34,17 +34,17 @@ def test_placements_give_equal_tensors(
         assert torch.equal(found.images, expected.images)
         assert found.images.dtype == torch.uint8
         assert torch.equal(found.tokens, expected.tokens)
-        assert found.ids == expected.ids
+        assert found.indices == expected.indices
     expected, found = plain.batch(1, None), feed.batch(1, None)
     assert torch.equal(found.images, expected.images)
 
 
 def test_a_segment_fits_its_memory(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    samples = InMemoryDataset(shards, "train")
+    samples = MemoryMappedDataset(shards, "train")
     loaded: list[int] = []
 
     class Counted(DeviceImageStore):
-        def __init__(self, samples: InMemoryDataset, device: torch.device, chosen: list[int]) -> None:
+        def __init__(self, samples: MemoryMappedDataset, device: torch.device, chosen: list[int]) -> None:
             super().__init__(samples, device, chosen)
             loaded.append(sum(samples.sizes[index][0] * samples.sizes[index][1] for index in chosen))
 
@@ -60,7 +60,7 @@ def test_a_segment_fits_its_memory(shards: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_way_follows_from_device_and_memory(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
+    samples = MemoryMappedDataset(shards, "train")
     assert build(samples, None).placement == "host"
     meta = torch.device("meta")
     epochs = BucketBatchSampler(samples, PARAMS, seed=1)

@@ -8,7 +8,7 @@ from torch import nn
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.training.collate import Batch, collate
 from im2latex.training.config import TrainParams
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.engine import DivergedRunError, TrainingEngine
 from im2latex.training.trainer import Trainer
 from im2latex.training.validation import Validation
@@ -24,7 +24,7 @@ def make(values: dict[str, Values], shards: Path, vocabulary: Vocabulary, folder
     values["augmentation"] = {"contrast": 0.0, "brightness": 0.0, "noise": 0.0}
     params = TrainParams.model_validate({**values, "clip_norm": 1e9})
     engine = TrainingEngine(
-        Fabric(accelerator="cpu"), params, InMemoryDataset(shards, "train"), vocabulary, "data", folder
+        Fabric(accelerator="cpu"), params, MemoryMappedDataset(shards, "train"), vocabulary, "data", folder
     )
     engine.state.total = 1000
     for module in engine.network.modules():
@@ -39,7 +39,7 @@ def trainer_of(engine: TrainingEngine, shards: Path) -> Trainer:
     return trainer
 
 
-def centred(samples: InMemoryDataset, indices: list[int], *_: object) -> Batch:
+def centred(samples: MemoryMappedDataset, indices: list[int], *_: object) -> Batch:
     return collate(samples, indices)
 
 
@@ -58,7 +58,7 @@ def test_accumulated_batches_are_one_large_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("im2latex.training.dataloader.collate", centred)
-    short = [index for index, bucket in enumerate(InMemoryDataset(shards, "train").bucket) if bucket == 0][:5]
+    short = [index for index, bucket in enumerate(MemoryMappedDataset(shards, "train").bucket) if bucket == 0][:5]
     gradients = []
     for batches in (FixedBatches([short]), FixedBatches([short[:2], short[2:]])):
         monkeypatch.setattr("im2latex.training.engine.BucketBatchSampler", lambda *_, batches=batches: batches)

@@ -10,7 +10,7 @@ from im2latex.errors import ParamsError
 from im2latex.models.model import ModelParams, Network
 from im2latex.training.checkpoint import Ancestor, Checkpoint, save_checkpoint
 from im2latex.training.config import TrainParams
-from im2latex.training.dataset import InMemoryDataset
+from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.engine import TrainingEngine
 from im2latex.training.finetune import load_pretrained, open_pretrained, token_dimensions
 from im2latex.training.optim import OPTIMIZER_STATE
@@ -149,7 +149,7 @@ def test_three_more_epochs_and_the_history(
 def test_the_state_of_the_optimizers_is_loaded_with_the_weights(
     recipe: TrainParams, shards: Path, vocabulary: Vocabulary, tmp_path: Path
 ) -> None:
-    dataset = InMemoryDataset(shards, "train")
+    dataset = MemoryMappedDataset(shards, "train")
     first = TrainingEngine(Fabric(accelerator="cpu"), recipe, dataset, vocabulary, "data", tmp_path)
     first.state.total = 1000
     for _ in range(3):

@@ -4,14 +4,14 @@ from pathlib import Path
 import numpy as np
 
 from im2latex.training.collate import collate
-from im2latex.training.dataset import InMemoryDataset
-from im2latex.training.sampler import BatchParams, BucketBatchSampler, bucket_batches, padded_shape
+from im2latex.training.dataset import MemoryMappedDataset
+from im2latex.training.sampler import Batches, BatchParams, BucketBatchSampler, bucket_batches, padded_shape
 
 PARAMS = BatchParams(max_images=4, max_pixels=5000, max_tokens=1000)
 
 
 def test_an_epoch_holds_every_sample_once(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
+    samples = MemoryMappedDataset(shards, "train")
     epochs = BucketBatchSampler(samples, PARAMS, seed=1)
     length = len(bucket_batches(samples, PARAMS))
     for epoch in range(3):
@@ -20,7 +20,7 @@ def test_an_epoch_holds_every_sample_once(shards: Path) -> None:
 
 
 def test_epochs_differ_and_repeat_from_the_seed(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
+    samples = MemoryMappedDataset(shards, "train")
     length = len(bucket_batches(samples, PARAMS))
     first, again, other = (BucketBatchSampler(samples, PARAMS, seed) for seed in (1, 1, 2))
     order = [first[place] for place in range(2 * length)]
@@ -31,7 +31,7 @@ def test_epochs_differ_and_repeat_from_the_seed(shards: Path) -> None:
 
 
 def test_batches_keep_to_the_budgets(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
+    samples = MemoryMappedDataset(shards, "train")
     for batch in bucket_batches(samples, PARAMS, [1]):
         shape = samples.shapes[samples.bucket[batch[0]]]
         assert len({samples.bucket[index] for index in batch}) == 1
@@ -42,10 +42,10 @@ def test_batches_keep_to_the_budgets(shards: Path) -> None:
 
 
 def test_shuffled_batches_bring_labels_of_like_length_together(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
+    samples = MemoryMappedDataset(shards, "train")
 
-    def padded(batches: list[list[int]]) -> int:
-        return sum(len(batch) * max(len(samples.tokens[index]) for index in batch) for batch in batches)
+    def padded(batches: Batches) -> int:
+        return sum(len(batch) * samples.lengths[batch].max() for batch in batches)
 
     assert np.mean([padded(bucket_batches(samples, PARAMS, [seed])) for seed in range(20)]) < 0.95 * padded(
         bucket_batches(samples, PARAMS)
@@ -53,7 +53,7 @@ def test_shuffled_batches_bring_labels_of_like_length_together(shards: Path) -> 
 
 
 def test_a_choice_of_samples_is_cut_likewise(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
+    samples = MemoryMappedDataset(shards, "train")
     batches = bucket_batches(samples, PARAMS, indices=[1, 4, 5, 17])
     assert sorted(index for batch in batches for index in batch) == [1, 4, 5, 17]
 
@@ -62,7 +62,7 @@ UNIFORM = PARAMS.model_copy(update={"sampling": "uniform"})
 
 
 def test_uniform_epochs_hold_every_sample_once_in_any_order_of_access(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
+    samples = MemoryMappedDataset(shards, "train")
     tight = UNIFORM.model_copy(update={"max_images": 20, "max_pixels": 1600})
     lengths = [len(bucket_batches(samples, tight, [1, epoch])) for epoch in range(6)]
     assert len(set(lengths)) > 1, "the number of batches differs"
@@ -77,7 +77,7 @@ def test_uniform_epochs_hold_every_sample_once_in_any_order_of_access(shards: Pa
 
 
 def test_uniform_batches_mix_buckets_within_the_limits_and_pad_to_their_largest_image(shards: Path) -> None:
-    samples = InMemoryDataset(shards, "train")
+    samples = MemoryMappedDataset(shards, "train")
     batches = bucket_batches(samples, UNIFORM, [1])
     assert any(len({samples.bucket[index] for index in batch}) > 1 for batch in batches)
     for batch in batches:

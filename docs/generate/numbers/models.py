@@ -252,6 +252,40 @@ def reranking() -> str:
 
 
 @register
+def loader_speed() -> str:
+    """Samples per second of each part of the data loader."""
+    rates = load_result("training-loader")["per_second"]
+    parts = {
+        "decode": "decode a PNG",
+        "load_a_split": "load a split for the first time",
+        "load_it_again": "load it again",
+        "collate": "collate",
+        "epoch_host": "an epoch, `host`",
+        "epoch_device": "an epoch, `device`",
+        "epoch_segments": "an epoch, `segments`",
+    }
+    return markdown_table(["part", "samples/s"], [[text, format_count(rates[name])] for name, text in parts.items()])
+
+
+@register
+def loader_memory() -> str:
+    """Memory of a process that reads splits of several sizes."""
+    names = ("pixels_mb", "before_mb", "decoding_peak_mb", "epoch_peak_mb", "epoch_samples_per_second")
+    header = [
+        "samples",
+        "pixels, MiB",
+        "memory before, MiB",
+        "most while decoding, MiB",
+        "most in an epoch, MiB",
+        "samples/s in an epoch",
+    ]
+    rows = [
+        [format_count(row[name]) for name in ("samples", *names)] for row in load_result("training-memory")["splits"]
+    ]
+    return markdown_table(header, rows, words=0)
+
+
+@register
 def training_speed() -> str:
     """Training and inference speed of the preset fast-tiny on two cores."""
     found = load_result("training-throughput-cpu")
