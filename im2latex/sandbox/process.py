@@ -10,6 +10,7 @@ fail a good run. The programs here get by without children, and a child they sta
 """
 
 import contextlib
+import mmap
 import os
 import select
 import shutil
@@ -42,7 +43,7 @@ class CompletedProcess:
     """Result of a program; `returncode` is negative for the signal that killed it.
 
     `timed_out`: it was stopped at a limit. `stalled`: that was the limit of wall-clock time, so that it got less of the
-    CPU than it may use.
+    CPU than it may use. `mapped`: the standard output instead of `stdout`, where that was asked for and is not empty.
     """
 
     returncode: int
@@ -50,6 +51,7 @@ class CompletedProcess:
     stderr: bytes
     timed_out: bool
     stalled: bool = False
+    mapped: mmap.mmap | None = None
 
     @property
     def ok(self) -> bool:
@@ -116,7 +118,11 @@ class ChildProcess:
 
     @property
     def killed(self) -> bool:
-        """Whether a signal from outside has killed it; does not reap it."""
+        """Whether a signal from outside has killed it; does not reap it.
+
+        One whose pipes have just been closed is given a moment, since the system closes them before it reports the end.
+        """
+        _wait(self._process, _POLL_SECONDS)
         ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         return ended is not None and ended.si_code == os.CLD_KILLED and ended.si_status in _EXTERNAL_SIGNALS
 
@@ -127,9 +133,10 @@ class ChildProcess:
             with contextlib.suppress(BrokenPipeError), pipe:
                 pipe.write(stdin)
 
-    def wait(self, timeout_seconds: float) -> CompletedProcess:
+    def wait(self, timeout_seconds: float, map_output: bool = False) -> CompletedProcess:
         """Wait for its end; kill it and its whole group at the time limit, and where the call is cancelled.
 
+        With `map_output` its standard output is mapped into memory instead of read, which saves a copy of a large one.
         Raises `ToolError` where the disk is full afterwards, since the output may be incomplete, and where a signal
         from outside killed it: the input is not the cause of either.
         """
@@ -148,7 +155,11 @@ class ChildProcess:
                 raise ToolError(f"{self._folder.parent}: {FULL_DISK}")
             if not timed_out and -code in _EXTERNAL_SIGNALS:
                 raise ToolError(killed_message(self._name, -code))
-            return CompletedProcess(code, self._out.read(), self._err.read(), timed_out, stalled)
+            mapped = None
+            if map_output and os.fstat(self._out.fileno()).st_size:
+                mapped = mmap.mmap(self._out.fileno(), 0, access=mmap.ACCESS_READ)
+            output = b"" if map_output else self._out.read()
+            return CompletedProcess(code, output, self._err.read(), timed_out, stalled, mapped)
 
     def kill(self) -> int:
         """Kill it without reading its output; returns its status, negative for the signal."""
@@ -178,17 +189,18 @@ def run_process(
     file_mb: int,
     access: FileAccess | None,
     env: Mapping[str, str] | None = None,
+    map_output: bool = False,
 ) -> CompletedProcess:
     """Run `command` to its end, or kill it and its whole group at the time limit.
 
     `timeout_seconds` is wall-clock time; `cpu_seconds` (default: as much) is CPU time, after which
-    `timed_out` is set too. The other arguments are those of `ChildProcess`.
+    `timed_out` is set too. The other arguments are those of `ChildProcess` and its `wait`.
     """
     cpu = cpu_seconds if cpu_seconds is not None else max(1, round(timeout_seconds + 0.5))
     child = ChildProcess(
         command, cwd=cwd, cpu_seconds=cpu, memory_mb=memory_mb, file_mb=file_mb, access=access, env=env
     )
-    return child.wait(timeout_seconds)
+    return child.wait(timeout_seconds, map_output)
 
 
 def killed_message(program: str, number: int = signal.SIGKILL) -> str:

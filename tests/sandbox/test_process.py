@@ -44,6 +44,16 @@ def test_output_input_and_folder_pass_through(python: Start, tmp_path: Path) -> 
     assert not done.timed_out
 
 
+@pytest.mark.parametrize("size", [0, 1, 100_000])
+def test_mapped_output_is_what_was_written(tmp_path: Path, size: int) -> None:
+    code = f"import sys; sys.stdout.write('x' * {size}); sys.stderr.write('e')"
+    done = ChildProcess(
+        [sys.executable, "-c", code], cwd=tmp_path, cpu_seconds=20, memory_mb=512, file_mb=10, access=None
+    ).wait(20, map_output=True)
+    assert (done.stdout, done.stderr) == (b"", b"e")
+    assert (b"" if done.mapped is None else done.mapped[:]) == b"x" * size
+
+
 def test_a_child_waits_for_its_input_and_can_be_ended_unheard(tmp_path: Path) -> None:
     def start() -> ChildProcess:
         code = "import sys; print(sys.stdin.readline() * 2)"

@@ -81,7 +81,7 @@ class Rasterizer(ABC):
 def run_program(
     command: list[str], path: Path, count: int, limits: ProcessLimits, access: FileAccess, env: Mapping[str, str]
 ) -> CompletedProcess:
-    """Run a program on `count` pages in the folder of their file.
+    """Run a program on `count` pages in the folder of their file; its output is mapped into memory.
 
     Raises `RasterizerError` where it fails or uses up its CPU time, `ToolError` where the machine is too busy.
     """
@@ -95,6 +95,7 @@ def run_program(
         file_mb=limits.file_mb,
         access=access,
         env=env,
+        map_output=True,
     )
     if done.stalled:
         raise ToolError(stalled_message(command[0]))

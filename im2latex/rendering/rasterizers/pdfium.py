@@ -150,8 +150,10 @@ class PdfiumClient:
 
     def _discard_worker(self) -> None:
         """End a worker that failed; raises `ToolError` where a signal from outside killed it: no page is the cause."""
-        killed = self._worker is not None and self._worker.killed
-        self._stop()
+        try:
+            killed = self._worker is not None and self._worker.killed
+        finally:
+            self._stop()
         if killed:
             raise ToolError(process.killed_message("pdfium"))
 

@@ -14,7 +14,9 @@ import json
 import os
 import struct
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,8 @@ MAX_OBJECTS = 20_000
 """Most objects (runs of text, rules) on a page; the 6,510 largest and oddest formulas measured have at most 343."""
 MAX_COVERAGE = 100
 """Largest sum of the objects' areas over the area of the page; the same formulas have at most 2.7."""
+_PAGES_AT_ONCE = 32
+"""So few that the bounds of all their objects take little memory."""
 HEADER = struct.Struct(">I")
 _POINTS_PER_INCH = 72  # of PDF
 
@@ -50,7 +54,7 @@ def main(source: int, target: int) -> None:
             except pypdfium2.PdfiumError as error:
                 answer, pixels = {"pages": [], "error": str(error)}, []
             header = json.dumps(answer).encode()
-            answers.write(b"".join([HEADER.pack(len(header)), header, *(page.data for page in pixels)]))
+            answers.writelines([HEADER.pack(len(header)), header, *(page.data for page in pixels)])
             answers.flush()
 
 
@@ -58,7 +62,8 @@ def _process_request(
     document: "_Document", numbers: Sequence[int], dpi: int | None
 ) -> tuple[dict[str, object], list[NDArray[np.uint8]]]:
     if dpi is None:
-        return {"pages": [document.page_fault(number) for number in numbers], "error": None}, []
+        groups = (numbers[start : start + _PAGES_AT_ONCE] for start in range(0, len(numbers), _PAGES_AT_ONCE))
+        return {"pages": [fault for group in groups for fault in document.page_faults(group)], "error": None}, []
     pixels = [document.draw(number, dpi) for number in numbers]
     return {"pages": [page.shape for page in pixels], "error": None}, pixels
 
@@ -70,23 +75,28 @@ class _Document:
         self._document = pypdfium2.PdfDocument(content)
         self._loaded: dict[int, Any] = {}
 
-    def page_fault(self, number: int) -> str | None:
-        r"""Reason to reject a page: ink outside the page, or more ink than a formula can have.
+    def page_faults(self, numbers: Sequence[int]) -> list[str | None]:
+        r"""Reasons to reject pages, None where there is none: ink outside the page, or more than a formula can have.
 
         The box of a formula with an overlap (`\rlap`, `\smash`, a negative space) does not say how far its ink goes,
         and a drawn page shows ink cut off at its edge only where the edge happens to meet some.
         """
-        page = self._load(number)
-        count = pdfium.FPDFPage_CountObjects(page)
-        if count > MAX_OBJECTS:
-            return "too_complex"
-        left, bottom, right, top = _box(page, pdfium.FPDFPage_GetCropBox)
-        west, south, east, north = _object_bounds(page, count)
-        covered = float(((east - west) * (north - south)).sum())
-        if covered > MAX_COVERAGE * (right - left) * (top - bottom):
-            return "too_complex"
-        clipped = (west < left) | (south < bottom) | (east > right) | (north > top)
-        return "clipped" if clipped.any() else None
+        pages = [ctypes.cast(self._load(number), ctypes.c_void_p).value or 0 for number in numbers]
+        counts = np.array([_count_objects(page) for page in pages])
+        is_complex = counts > MAX_OBJECTS
+        counts[is_complex] = 0
+        left, bottom, right, top = _edges(_get_crop_box, pages)
+        owners = np.repeat(np.arange(len(pages)), counts)
+        objects = [map(_get_object, repeat(page), range(count)) for page, count in zip(pages, counts, strict=True)]
+        west, south, east, north = _edges(_get_bounds, [*chain.from_iterable(objects)])
+        covered = np.bincount(owners, (east - west) * (north - south), len(pages))
+        is_complex |= covered > MAX_COVERAGE * (right - left) * (top - bottom)
+        is_outside = (west < left[owners]) | (south < bottom[owners]) | (east > right[owners]) | (north > top[owners])
+        is_clipped = np.bincount(owners, is_outside, len(pages)) > 0
+        return [
+            "too_complex" if is_complex[place] else "clipped" if is_clipped[place] else None
+            for place in range(len(pages))
+        ]
 
     def draw(self, number: int, dpi: int) -> NDArray[np.uint8]:
         """Draw the crop box of a page, as a window on the whole sheet; uint8 (H, W), 255 paper and 0 ink.
@@ -139,19 +149,19 @@ def _untyped(function: Any, result: Any, *arguments: Any) -> Callable[..., int]:
     return ctypes.PYFUNCTYPE(result, *arguments)(ctypes.cast(function, ctypes.c_void_p).value or 0)
 
 
+_count_objects = _untyped(pdfium.FPDFPage_CountObjects, ctypes.c_int, ctypes.c_void_p)
 _get_object = _untyped(pdfium.FPDFPage_GetObject, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
 _get_bounds = _untyped(pdfium.FPDFPageObj_GetBounds, ctypes.c_int, *[ctypes.c_void_p] * 5)
+_get_crop_box = _untyped(pdfium.FPDFPage_GetCropBox, ctypes.c_int, *[ctypes.c_void_p] * 5)
 
 
-def _object_bounds(page: Any, count: int) -> NDArray[np.float64]:
-    """Left, bottom, right and top of the first `count` objects (4, N), in points; zeros for one without bounds."""
-    bounds = np.zeros((count, 4), np.float32)
-    handle, place, size = ctypes.cast(page, ctypes.c_void_p).value, bounds.ctypes.data, bounds.itemsize
-    for index in range(count):
-        found = _get_object(handle, index)
-        _get_bounds(found, place, place + size, place + 2 * size, place + 3 * size)
-        place += 4 * size
-    return bounds.T.astype(np.float64)
+def _edges(get_box: Callable[..., int], owners: Sequence[int]) -> NDArray[np.float64]:
+    """Left, bottom, right and top (4, N) of boxes of N pages or objects, in points; zeros where one has no box."""
+    edges = np.zeros((4, len(owners)), np.float32)
+    starts = [row.ctypes.data for row in edges]
+    places = (range(start, start + edges.strides[0], edges.itemsize) for start in starts)
+    deque(map(get_box, owners, *places), maxlen=0)
+    return edges.astype(np.float64)
 
 
 if __name__ == "__main__":

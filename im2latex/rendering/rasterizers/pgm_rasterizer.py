@@ -5,6 +5,7 @@ The programs write gray images in the binary PGM format to their standard output
 (netpbm.sourceforge.net/doc/pgm.html).
 """
 
+import mmap
 import os
 import re
 import sys
@@ -32,7 +33,7 @@ class PgmRasterizer(PdfRasterizer):
         """Run a program in the folder of the PDF, and read `count` PGM images from its standard output."""
         done = run_program(command, path, count, self.limits, access, env)
         try:
-            images = list(decode_pgm(done.stdout))
+            images = list(decode_pgm(done.mapped or b""))
         except ValueError as error:
             raise RasterizerError(f"{command[0]}: {error}") from None
         if len(images) != count:
@@ -47,7 +48,7 @@ class PgmRasterizer(PdfRasterizer):
         yield from self.draw_pgm(command, path, len(numbers), python_access(), env)
 
 
-def decode_pgm(data: bytes) -> Iterator[Pixels]:
+def decode_pgm(data: bytes | mmap.mmap) -> Iterator[Pixels]:
     """Yield each PGM image as (H, W), read-only; raises `ValueError` for other formats and for incomplete data."""
     at = 0
     while at < len(data):
