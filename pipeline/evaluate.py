@@ -9,11 +9,13 @@ writes  data/evaluate/scores.parquet          schemas.SCORES
 """
 
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from im2latex.dataset.shards import read_shards
+from im2latex.dataset.queries import stream_query
+from im2latex.dataset.shards import SHARDS, read_shards, shard_paths
 from im2latex.io.parquet import read_table, write_table
 from im2latex.metrics.baselines import most_frequent, with_baselines
 from im2latex.metrics.breakdown import write_plots
@@ -30,10 +32,9 @@ METRICS, EVALUATION, PLOTS = REPORTS / "metrics.json", REPORTS / "evaluation.jso
 def work(run: StageRun[EvaluateParams]) -> None:
     """Score every prediction by its text, its image and its glyph boxes."""
     predictions = read_table(DATA / "predict" / "predictions.parquet")
-    labels = (
-        label for shard in read_shards(DATA / "bucket", "train", ["latex"]) for label in shard["latex"].to_pylist()
-    )
-    rows = with_baselines(predictions, most_frequent(labels))
+    with run.scratch() as scratch:
+        frequent = most_frequent_label(DATA / "bucket", scratch)
+    rows = with_baselines(predictions, frequent)
     renderer = project_renderer()
     scores = score_predictions(rows, renderer, project_glyphs(), progress=True)
     run.ledger.add_seen(rows.num_rows)
@@ -46,6 +47,14 @@ def work(run: StageRun[EvaluateParams]) -> None:
     run.outputs += [METRICS, EVALUATION, PLOTS]
     log_test_scores(DATA / "train", split_metrics(summary)[0])
     run.facts["renderer"] = renderer.identity
+
+
+def most_frequent_label(shards: Path, scratch: Path) -> str:
+    """What `metrics.baselines.most_frequent` returns for the training split, which may be larger than memory."""
+    folder = shard_paths(shards, "train")[0].parent
+    query = "SELECT latex FROM samples GROUP BY latex ORDER BY count(*) DESC, latex LIMIT 1"
+    found = [row for table in stream_query(query, scratch, samples=folder / SHARDS) for row in table.to_pylist()]
+    return most_frequent(row["latex"] for row in found)
 
 
 def groups_of(predictions: pa.Table) -> dict[str, str]:

@@ -15,6 +15,7 @@ PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, MemoryError)
 
 ROW_GROUP = 1000
 """Rows of a Parquet row group: a reader of images holds about 2 MB at a time."""
+_ROWS_AT_ONCE = 100_000
 
 
 class TableWriter:
@@ -75,7 +76,8 @@ def _compression(schema: pa.Schema) -> dict[str, str]:
 def write_table(table: pa.Table, path: Path) -> None:
     """Write Parquet with settings that fix every byte for one pyarrow version."""
     with TableWriter(path, table.schema) as writer:
-        writer.add(table)
+        for start in range(0, max(1, table.num_rows), _ROWS_AT_ONCE):  # the writer copies what it is given
+            writer.add(table.slice(start, _ROWS_AT_ONCE))
 
 
 def write_by_suffix(table: pa.Table, path: Path) -> None:

@@ -6,7 +6,7 @@ the reference in which one letter, digit or other token is replaced: what the sm
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +28,7 @@ MOST_FREQUENT = "most_frequent"
 ONE_CHANGED = "one_changed"
 BASELINES = (EMPTY, MOST_FREQUENT, ONE_CHANGED)
 
+_ROWS_AT_ONCE = 10_000
 _LETTERS = "abdefghijkmnoqstuvwxyz"  # no c, l, r and p, which may be columns of a table
 _DIGITS = "0123456789"
 
@@ -68,14 +69,20 @@ def with_baselines(predictions: pa.Table, frequent: str, tokens: Mapping[str, st
     `tokens` maps each reference to its tokens, joined by spaces, where references are not that already.
     """
     images = predictions.filter(pc.equal(predictions["input"], IMAGE))
-    rows = images.num_rows
-    tables = [predictions]
-    references = [reference or "" for reference in images["reference"].to_pylist()]
-    changed = [one_changed(tokens[reference] if tokens else reference) for reference in references]
-    guesses = {EMPTY: [""] * rows, MOST_FREQUENT: [frequent] * rows, ONE_CHANGED: changed}
-    for name, hypotheses in guesses.items():
-        columns = {column: images[column] for column in ("formula_id", "split", "reference")}
-        columns |= {"input": pa.array([name] * rows, pa.string()), "hypothesis": pa.array(hypotheses, pa.string())}
-        columns |= {"log_probability": pa.nulls(rows, pa.float32())}
-        tables.append(pa.table([columns[column] for column in PREDICTIONS.names], schema=PREDICTIONS))
-    return pa.concat_tables(tables)
+    guesses: dict[str, Callable[[str], str]] = {
+        EMPTY: lambda _: "",
+        MOST_FREQUENT: lambda _: frequent,
+        ONE_CHANGED: lambda reference: one_changed(tokens[reference] if tokens else reference),
+    }
+    batches = images.to_batches(max_chunksize=_ROWS_AT_ONCE)
+    guessed = [_guess(batch, name, guess) for name, guess in guesses.items() for batch in batches]
+    return pa.concat_tables([predictions, *guessed])
+
+
+def _guess(images: pa.RecordBatch, name: str, guess: Callable[[str], str]) -> pa.Table:
+    """The rows of a baseline for rows of PREDICTIONS."""
+    hypotheses = [guess(reference or "") for reference in images["reference"].to_pylist()]
+    columns = {column: images[column] for column in ("formula_id", "split", "reference")}
+    columns |= {"input": pa.repeat(name, len(images)), "hypothesis": pa.array(hypotheses, pa.string())}
+    columns |= {"log_probability": pa.nulls(len(images), pa.float32())}
+    return pa.table([columns[column] for column in PREDICTIONS.names], schema=PREDICTIONS)

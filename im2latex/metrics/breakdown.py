@@ -196,25 +196,28 @@ def error_classes(reference: str, hypothesis: str) -> frozenset[str]:
     return frozenset(filter(differ, ERROR_CLASSES)) or frozenset(("structure",))
 
 
-def class_costs(pairs: Sequence[tuple[str, str]], same_image: Sequence[bool]) -> dict[str, dict[str, float]]:
+def class_costs(pairs: Iterable[tuple[str, str]], same_image: Iterable[bool]) -> dict[str, dict[str, float]]:
     """Per class of error: predictions `n` that have it, `alone` those with no other, and its `cost`.
 
     The cost is the share of all predictions whose image is wrong by this class alone: `image_exact` would be so much
     higher without it. Empty predictions are left out.
     """
-    found = [error_classes(*pair) if pair[1].split() else frozenset() for pair in pairs]
-    wrong = [(classes, not same) for classes, same in zip(found, same_image, strict=True)]
+    counts: Counter[tuple[frozenset[str], bool]] = Counter()
+    for pair, same in zip(pairs, same_image, strict=True):
+        counts[error_classes(*pair) if pair[1].split() else frozenset(), not same] += 1
+
+    alone = {name: [counts[frozenset((name,)), wrong] for wrong in (False, True)] for name in ERROR_CLASSES}
     return {
         name: {
-            "n": sum(name in classes for classes, _ in wrong),
-            "alone": sum(classes == {name} for classes, _ in wrong),
-            "cost": round(sum(classes == {name} and is_wrong for classes, is_wrong in wrong) / max(1, len(pairs)), 6),
+            "n": sum(number for (classes, _), number in counts.items() if name in classes),
+            "alone": sum(alone[name]),
+            "cost": round(alone[name][True] / max(1, counts.total()), 6),
         }
         for name in ERROR_CLASSES
     }
 
 
-def confusions(pairs: Sequence[tuple[str, str]], top_k: int) -> dict[str, Any]:
+def confusions(pairs: Iterable[tuple[str, str]], top_k: int) -> dict[str, Any]:
     """Token edits of (reference, prediction) pairs by kind, and the `top_k` most frequent of each with their number.
 
     Empty predictions are left out: they would only count how often each token occurs.

@@ -1,9 +1,13 @@
-"""Score predictions: PREDICTIONS in, SCORES out, one row a prediction; and the columns that metrics aggregate."""
+"""Score predictions: PREDICTIONS in, SCORES out, one row a prediction; and the columns that metrics aggregate.
 
-from collections.abc import Mapping, Sequence
+Tables stay in Arrow's memory: Python strings, images and symbols exist for the rows of some references at a time.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from im2latex.metrics.bootstrap import Aggregate, Column
 from im2latex.metrics.cdm import compare_glyphs
@@ -14,6 +18,12 @@ from im2latex.rendering.glyph_boxes.reader import GlyphReader
 from im2latex.rendering.renderer import Renderer
 from im2latex.schemas import SCORES
 from im2latex.types import Tokenizer
+
+REFERENCES_AT_ONCE = 5000
+"""Distinct references whose rows are scored together; so each is typeset once."""
+_ROWS_AT_ONCE = 10_000
+
+Rows = NDArray[np.int64]
 
 
 def score_predictions(
@@ -29,7 +39,41 @@ def score_predictions(
     tokens, joined by spaces, where the formulas are not in that form already: the strings are compared and returned as
     these tokens, while the images are those of the formulas as given.
     """
-    references, hypotheses = _strings(predictions, "reference"), _strings(predictions, "hypothesis")
+    blocks = [(np.zeros(0, np.int64), SCORES.empty_table())]
+    for rows in _blocks(predictions):
+        chosen = pa.concat_tables(predictions.slice(run[0], len(run)) for run in _runs(rows))
+        blocks.append((rows, _score(chosen, renderer, glyph_reader, progress, tokens)))
+    places = np.empty(predictions.num_rows, np.int64)
+    places[np.concatenate([rows for rows, _ in blocks])] = np.arange(predictions.num_rows)
+    scored = pa.concat_tables(table for _, table in blocks)
+    return pa.concat_tables([scored.slice(0, 0), *(scored.slice(run[0], len(run)) for run in _runs(places))])
+
+
+def _blocks(predictions: pa.Table) -> Iterator[Rows]:
+    """Row numbers of a few thousand references at a time, all rows of each, in order."""
+    # Equal hashes of different references would only bring their rows together.
+    hashes = np.fromiter((hash(reference) for reference, _ in string_pairs(predictions)), np.int64)
+    _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+    block_of = (np.argsort(np.argsort(first)) // REFERENCES_AT_ONCE)[inverse]
+    order = np.argsort(block_of, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(block_of[order])) + 1) if len(order) else ()
+
+
+def _runs(rows: Rows) -> list[Rows]:
+    """The row numbers cut into runs of consecutive numbers."""
+    return np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1) if len(rows) else []
+
+
+def _score(
+    predictions: pa.Table,
+    renderer: Renderer | None,
+    glyph_reader: GlyphReader | None,
+    progress: bool,
+    tokens: Mapping[str, str] | None,
+) -> pa.Table:
+    """`score_predictions` of all rows at once."""
+    pairs = list(string_pairs(predictions))
+    references, hypotheses = ([pair[side] for pair in pairs] for side in (0, 1))
     token_sides = [[tokens[text] for text in side] if tokens else side for side in (references, hypotheses)]
     counts = [token_counts(*pair) for pair in zip(*token_sides, strict=True)]
     columns = {name: predictions[name].to_pylist() for name in ("formula_id", "split", "input")}
@@ -51,8 +95,11 @@ def score_predictions(
     return pa.table(arrays, schema=SCORES)
 
 
-def _strings(table: pa.Table, name: str) -> list[str]:
-    return [text or "" for text in table[name].to_pylist()]
+def string_pairs(table: pa.Table) -> Iterator[tuple[str, str]]:
+    """Reference and hypothesis of each row, the empty string for null."""
+    for batch in table.select(["reference", "hypothesis"]).to_batches(max_chunksize=_ROWS_AT_ONCE):
+        sides = ([text or "" for text in column.to_pylist()] for column in batch.columns)
+        yield from zip(*sides, strict=True)
 
 
 def _columns(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
@@ -67,11 +114,13 @@ def metric_columns(
     A metric of images or glyph boxes is left out where the table, as of an older run, lacks one of its counts for some
     row. `tokenizer` names how the strings of the table, which are tokens already, were split.
     """
-    pairs = list(zip(scores["reference"].to_pylist(), scores["hypothesis"].to_pylist(), strict=True))
     columns: dict[str, Column] = {}
     for function in sample_functions("text"):
-        rows = [function(*pair) for pair in pairs]
-        columns |= {name: np.array([row[name] for row in rows], np.float64) for name in function("", "")}
+        counted = {name: np.empty(scores.num_rows) for name in function("", "")}
+        for row, pair in enumerate(string_pairs(scores)):
+            for name, count in function(*pair).items():
+                counted[name][row] = count
+        columns |= counted
     aggregates: dict[str, Aggregate] = {}
     for name, metric in METRICS.items():
         if metric.needs != "text":

@@ -21,8 +21,10 @@ normalized, so that `whitespace` separates their tokens and the text metrics hav
 Values are fractions in 0..1, rounded so that the last bits of a CPU do not show.
 """
 
+import itertools
+import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -45,10 +47,11 @@ from im2latex.metrics.breakdown import (
     length_classes,
 )
 from im2latex.metrics.registry import METRICS
-from im2latex.metrics.score_predictions import metric_columns
+from im2latex.metrics.score_predictions import metric_columns, string_pairs
 from im2latex.types import Tokenizer
 
 DECIMALS = 6
+_ROWS_AT_ONCE = 10_000
 
 RowMask = NDArray[np.bool_]
 
@@ -122,18 +125,13 @@ class _ScoredRows:
     def __init__(
         self, scores: pa.Table, params: EvaluateParams, groups: Mapping[str, str], tokenizer: Tokenizer
     ) -> None:
-        self._references: list[str] = scores["reference"].to_pylist()
-        self._hypotheses: list[str] = scores["hypothesis"].to_pylist()
+        self._scores = scores
         self._params = params
         self._tokenizer = tokenizer
         self._columns, self._aggregates = metric_columns(scores, tokenizer)
-        self._groups = np.array([groups.get(name) or "" for name in scores["formula_id"].to_pylist()], dtype=object)
-        self._inputs = np.array(scores["input"].to_pylist(), dtype=object)
-        self._splits = np.array(scores["split"].to_pylist(), dtype=object)
-        self._failures = {
-            "failures": scores["failure"].to_pylist(),
-            "reference_failures": scores["reference_failure"].to_pylist(),
-        }
+        self._groups = _objects(groups.get(name) or "" for name in _values(scores, "formula_id"))
+        self._inputs = _objects(map(sys.intern, _values(scores, "input")))
+        self._splits = _objects(map(sys.intern, _values(scores, "split")))
 
     @property
     def splits(self) -> list[str]:
@@ -156,7 +154,7 @@ class _ScoredRows:
 
     def summary(self, mask: RowMask) -> dict[str, Any]:
         """The block of some rows with their failures and errors, and the blocks of subsets of these rows."""
-        failures = {name: _counts(reasons, mask) for name, reasons in self._failures.items()}
+        failures = {f"{name}s": self._reasons(name, mask) for name in ("failure", "reference_failure")}
         lengths = length_classes(self._columns["ref_tokens"], self._params.length_edges)
         subsets = {"by_length": lengths, "by_feature": self._features(mask), "by_group": self._largest_groups(mask)}
         blocks = {
@@ -169,20 +167,33 @@ class _ScoredRows:
 
     def _errors(self, mask: RowMask) -> dict[str, Any]:
         """The number of predictions of each kind, the cost of each class of error, and the confused tokens."""
-        rows = [int(row) for row in np.flatnonzero(mask)]
-        pairs = [(self._references[row], self._hypotheses[row]) for row in rows]
-        same = self._columns.get("image_exact", np.zeros(len(mask)))
-        renders = self._columns.get("compiles", np.ones(len(mask)))
+        same = self._columns.get("image_exact", np.zeros(len(mask)))[mask] == 1
+        broken = self._columns.get("compiles", np.ones(len(mask)))[mask] == 0
         kinds = Counter(
-            error_kind(*pair, same[row] == 1, renders[row] == 0) for pair, row in zip(pairs, rows, strict=True)
+            error_kind(*pair, bool(is_same), bool(is_broken))
+            for pair, is_same, is_broken in zip(self._pairs(mask), same, broken, strict=True)
         )
         counts = {name: kinds[name] for name in ERROR_KINDS if kinds[name]}
-        costs = class_costs(pairs, [same[row] == 1 for row in rows])
-        return {"kinds": counts, "classes": costs} | confusions(pairs, self._params.top_k)
+        return {"kinds": counts, "classes": class_costs(self._pairs(mask), same)} | confusions(
+            self._pairs(mask), self._params.top_k
+        )
+
+    def _pairs(self, mask: RowMask) -> Iterator[tuple[str, str]]:
+        return itertools.compress(string_pairs(self._scores), mask)
+
+    def _reasons(self, name: str, mask: RowMask) -> dict[str, int]:
+        """The number of rows with each reason, the most frequent first."""
+        counts = Counter(
+            reason for reason in itertools.compress(_values(self._scores, name), mask) if reason is not None
+        )
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def _features(self, mask: RowMask) -> dict[str, RowMask]:
-        found = [features(text) if chosen else () for text, chosen in zip(self._references, mask, strict=True)]
-        return {name: np.array([name in row for row in found], bool) for name in FEATURES}
+        found = {name: np.zeros(len(mask), bool) for name in FEATURES}
+        for row, (reference, _) in zip(np.flatnonzero(mask), self._pairs(mask), strict=True):
+            for name in features(reference):
+                found[name][row] = True
+        return found
 
     def _largest_groups(self, mask: RowMask) -> dict[str, RowMask]:
         """The largest groups; those of equal size in order of name."""
@@ -191,7 +202,11 @@ class _ScoredRows:
         return {name: np.asarray(self._groups == name, bool) for name, _ in largest}
 
 
-def _counts(reasons: list[str | None], mask: RowMask) -> dict[str, int]:
-    """The number of rows with each reason, the most frequent first."""
-    counts = Counter(reason for reason, chosen in zip(reasons, mask, strict=True) if chosen and reason is not None)
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+def _values(table: pa.Table, name: str) -> Iterator[Any]:
+    """The values of a column, one after the other."""
+    batches = table.select([name]).to_batches(max_chunksize=_ROWS_AT_ONCE)
+    return itertools.chain.from_iterable(batch.column(0).to_pylist() for batch in batches)
+
+
+def _objects(values: Iterable[str]) -> NDArray[np.object_]:
+    return np.fromiter(values, object)
