@@ -46,7 +46,7 @@ class ColumnComparison:
         self._distinct, numbers = _numbered(np.concatenate([first, second[:, start:other_stop]], axis=1))
         self._reference = numbers[start:stop]
         self._other = numbers[first.shape[1] :]
-        self._ends = {*numbers[:start], *numbers[stop : first.shape[1]]}
+        self._ends = numbers[:start] + numbers[stop : first.shape[1]]
 
     @cached_property
     def edits(self) -> int:
@@ -70,7 +70,7 @@ class ColumnComparison:
             return True
         blank = next(iter(np.flatnonzero(~self._distinct.any(axis=0)).tolist()), None)
         reference, other = ([column for column in side if column != blank] for side in (self._reference, self._other))
-        if self._ends <= {blank} and not (reference and other):
+        if not (reference and other) and {*self._ends} <= {blank}:
             return len(reference) == len(other)
         return _match(reference, other, self._kinds(blank))
 
@@ -90,9 +90,10 @@ class ColumnComparison:
     def _near(self) -> list[int]:
         """For each distinct column those that differ from it in fewer than five pixels, as bits; not all later ones."""
         found: list[int] = []
+        counts = np.min_scalar_type(len(self._distinct) * _WORD_BITS)
         for start in range(0, self._distinct.shape[1], _ROWS_AT_ONCE):
             rows, columns = self._distinct[:, start : start + _ROWS_AT_ONCE], self._distinct[:, : start + _ROWS_AT_ONCE]
-            differing = np.zeros((rows.shape[1], columns.shape[1]), np.uint16)
+            differing = np.zeros((rows.shape[1], columns.shape[1]), counts)
             for row, column in zip(rows, columns, strict=True):
                 differing += np.bitwise_count(row[:, None] ^ column)
             bits = np.packbits(differing < _TOLERANCE, axis=1, bitorder="little")
@@ -203,7 +204,7 @@ def _differences(first: Sequence[int], second: Sequence[int]) -> list[tuple[int,
     left one, and whether it is one more than the upper one. The recurrence is that of Hyyrö, "Explaining and Extending
     the Bit-parallel Approximate String Matching Algorithm of Myers" (2001), with D0, HP and VP as named there.
     """
-    every = (1 << len(first)) - 1
+    every = (1 << len(first)) - 1  # the sum carries into one more bit, without a meaning
     places: dict[int, int] = {}
     for index, kind in enumerate(first):
         places[kind] = places.get(kind, 0) | 1 << index
@@ -211,11 +212,10 @@ def _differences(first: Sequence[int], second: Sequence[int]) -> list[tuple[int,
     columns = []
     for kind in second:
         matching = places.get(kind, 0) | above_minus
-        diagonal = (((matching & above_plus) + above_plus) ^ above_plus | matching) & every
-        left_plus = above_minus | every & ~(above_plus | diagonal)
-        left_minus = above_plus & diagonal
+        diagonal = ((matching & above_plus) + above_plus) ^ above_plus | matching
+        left_plus = above_minus | every ^ (above_plus | diagonal)
         shifted = (left_plus << 1 | 1) & every
-        above_plus = (left_minus << 1 | ~(diagonal | shifted)) & every
+        above_plus = ((above_plus & diagonal) << 1 | every ^ (diagonal | shifted)) & every
         above_minus = shifted & diagonal
         columns.append((diagonal, left_plus, above_plus))
     return columns
