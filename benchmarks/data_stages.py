@@ -4,6 +4,7 @@ chain       seconds of each stage, milliseconds per formula, peak memory
 append      cost of a thousand more formulas, and the parts that are recomputed
 kill        SIGKILL at random moments; compares the bytes with an undisturbed run
 executors   compares the bytes of one worker, two workers and Snakemake
+jobs        cost of Snakemake with 1, 4 and 16 jobs at once, and the bytes that they read and write
 
 Each command works in a temporary project with the params.yaml of this repository.
 """
@@ -13,6 +14,7 @@ import hashlib
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -32,6 +34,7 @@ from benchmarks.harness import save
 from pipeline.paths import ROOT
 
 STAGES = ("normalize", "render", "tokenize", "filter", "bucket")
+JOBS = (1, 4, 16)
 _SAMPLE_SECONDS = 0.2
 
 File = Annotated[Path, typer.Argument(help="formulas, as .jsonl.gz")]
@@ -118,10 +121,7 @@ def executors(file: File, count: int = 10_000, rasterizer: str = "pdfium") -> No
     for executor in ("1 worker", "2 workers", "snakemake"):
         with _project(file, count, rasterizer) as folder:
             if executor == "snakemake":
-                gather = f"gather={sys.executable} -m pipeline.normalize"
-                snakefile = str(ROOT / "workflow" / "Snakefile")
-                command = [sys.executable, "-m", "snakemake", "-s", snakefile, "--cores", "2", "--config", gather]
-                subprocess.run(command, cwd=folder, env=_environment(folder), check=True, capture_output=True)
+                _snakemake(folder, 2)
             for stage in STAGES:
                 _timed(folder, stage, "1" if executor == "1 worker" else "2")
             found[executor] = _artifacts(folder)
@@ -129,6 +129,58 @@ def executors(file: File, count: int = 10_000, rasterizer: str = "pdfium") -> No
     differing = {executor: _differing(first, artifacts) for executor, artifacts in found.items()}
     save("data-stages-executors", {"formulas": count, "artifacts": len(first), "differing": differing})
     raise typer.Exit(any(differing.values()))
+
+
+@app.command()
+def jobs(file: File, count: int = 20_000, rasterizer: str = "pdfium") -> None:
+    """Run the parts of normalize and render as 1, 4 and 16 jobs at once on this machine, each job a process.
+
+    Exit 1 where a result differs.
+    """
+    rows: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, str]] = {}
+    for at_once in JOBS:
+        with _project(file, count, rasterizer) as folder:
+            started, before = time.monotonic(), _children_cpu_seconds()
+            _snakemake(folder, at_once)
+            seconds, cpu_seconds = time.monotonic() - started, _children_cpu_seconds() - before
+            parts = _parts(folder)
+            found[str(at_once)] = {name: _sha256(path) for name, path in parts.items()}
+            _timed(folder, "normalize")
+            rows[str(at_once)] = {
+                "seconds": seconds,
+                "cpu_seconds": cpu_seconds,
+                "parts": len(parts),
+                "input_mb": _input_bytes(folder) / (1 << 20),
+                "result_mb": sum(path.stat().st_size for path in parts.values()) / (1 << 20),
+            }
+    first = found[str(JOBS[0])]
+    differing = {at_once: _differing(first, results) for at_once, results in found.items()}
+    save("data-stages-jobs", {"formulas": count, "jobs_at_once": rows, "differing": differing})
+    raise typer.Exit(any(differing.values()))
+
+
+def _snakemake(folder: Path, at_once: int) -> None:
+    """Compute all parts, `at_once` jobs at a time."""
+    snakefile = str(ROOT / "workflow" / "Snakefile")
+    command = [sys.executable, "-m", "snakemake", "-s", snakefile, "--cores", str(at_once)]
+    subprocess.run(command, cwd=folder, env=_environment(folder), check=True, capture_output=True)
+
+
+def _children_cpu_seconds() -> float:
+    """CPU seconds of all processes that this one has waited for, and of theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _input_bytes(folder: Path) -> int:
+    """Size of the inputs of all parts; `index` writes those without a result, which in an empty cache are all."""
+    with tempfile.TemporaryDirectory() as cache:
+        for stage in ("normalize", "render"):
+            command = [sys.executable, "-m", "pipeline.run_part", "index", stage]
+            environment = _environment(folder) | {"IM2LATEX_CACHE": cache}
+            subprocess.run(command, cwd=folder, env=environment, check=True)
+        return sum(path.stat().st_size for path in Path(cache).glob("parts/*/*.json"))
 
 
 @contextmanager
@@ -192,7 +244,11 @@ def _parts(folder: Path) -> dict[str, Path]:
 def _artifacts(folder: Path) -> dict[str, str]:
     """SHA-256 of every file of the data stages."""
     places = [path for stage in STAGES for path in (folder / "data" / stage).rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in places}
+    return {str(path.relative_to(folder)): _sha256(path) for path in places}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _differing(first: dict[str, str], second: dict[str, str]) -> list[str]:

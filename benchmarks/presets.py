@@ -50,6 +50,8 @@ MAX_CANDIDATES = 2000
 MIN_TOKENS, MAX_TOKENS = 5, 16
 MAX_BUCKETS = 5
 OVERFIT, SCORES = "presets-overfit", "presets-scores"
+SAMPLE = "sample"
+"""The dataset of this repository; the results of another one have its name."""
 SCORES_SHOWN = tuple(name for name in PRIMARY_METRICS if METRICS[name].needs != "glyph_boxes")
 SEARCH = RESULTS / "presets-search.jsonl"
 SHARDS = Path("data/bucket")
@@ -126,13 +128,14 @@ def search(
 def scores(samples: int = 10_000, preset: Only = None) -> None:
     """Train on `samples` samples of data/bucket, score its split test, and measure the dependence on the image.
 
-    A training that was stopped goes on at the next call; its seconds are then those since that call.
+    `python -m benchmarks.preset_corpus` makes a folder with data/bucket from other formulas. A training that was
+    stopped goes on at the next call; its seconds are then those since that call.
     """
+    dataset = load_yaml(Path("params.yaml"))["dataset"]
+    result = SCORES if dataset == SAMPLE else f"{SCORES}-{dataset}"
     for name in preset or ["fast-tiny", *_small()]:
         found = _scores(name, samples)
-        save(
-            SCORES, {"dataset": load_yaml(Path("params.yaml"))["dataset"], "presets": _earlier(SCORES) | {name: found}}
-        )
+        save(result, {"dataset": dataset, "presets": _earlier(result) | {name: found}})
 
 
 def _scores(name: str, samples: int) -> dict[str, object]:

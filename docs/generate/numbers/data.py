@@ -141,6 +141,26 @@ def data_append() -> str:
 
 
 @register
+def data_jobs() -> str:
+    """Cost of the parts of normalize and render as jobs of Snakemake on one machine."""
+    found = load_result("data-stages-jobs")
+    rows = [
+        [
+            at_once,
+            format_count(cost["parts"]),
+            format_duration(cost["seconds"]),
+            format_duration(cost["cpu_seconds"]),
+            f"{cost['input_mb']:.1f}",
+            f"{cost['result_mb']:.1f}",
+        ]
+        for at_once, cost in found["jobs_at_once"].items()
+    ]
+    count, cores = format_count(found["formulas"]), found["on"]["cores"]
+    header = [f"jobs at once, {count} formulas, {cores} cores", "parts", "time", "CPU time"]
+    return markdown_table([*header, "inputs, MB", "results, MB"], rows, words=0)
+
+
+@register
 def scale_queries() -> str:
     """Cost of the queries over the whole dataset."""
     rows = [

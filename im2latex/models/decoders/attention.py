@@ -33,6 +33,7 @@ class MlpAttentionParams(Params):
     hidden: tuple[int, ...] = Field(
         min_length=1, description="widths of the layers before the last, which has one output per grid position"
     )
+    equalized: bool = Field(default=False, description="equalized learning rate of the layer over all positions")
 
 
 AttentionParams = Annotated[
@@ -51,6 +52,28 @@ class Attention(nn.Module, ABC):
     @abstractmethod
     def forward(self, hidden: Tensor, keys: Tensor) -> Tensor:
         """Attention weights (B, P), with sum 1, of the hidden state (B, N)."""
+
+
+class FlattenedLinear(nn.Linear):
+    """Linear layer over the features of all positions (B, P, D), flattened.
+
+    `equalized` divides the features by the square root of their number, and starts with weights that are larger by the
+    same factor (Karras et al. 2018, arXiv 1710.10196, section 4.1). The layer is the same at first, but a step of the
+    optimizer changes its output less. Without it, one step of Muon or AdamW over thousands of features saturates the
+    tanh after the layer.
+    """
+
+    def __init__(self, positions: int, width: int, outputs: int, equalized: bool) -> None:
+        self.factor = (positions * width) ** -0.5 if equalized else 1.0
+        super().__init__(positions * width, outputs)
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        with torch.no_grad():
+            self.weight /= self.factor
+
+    def forward(self, memory: Tensor) -> Tensor:
+        return super().forward(memory.flatten(1) * self.factor)
 
 
 class GeneralAttention(Attention):
@@ -92,7 +115,7 @@ class MlpAttention(Attention):
     def __init__(self, params: MlpAttentionParams, hidden: int, width: int, positions: int) -> None:
         super().__init__()
         first, *more = params.hidden
-        self.memory_projection = nn.Linear(positions * width, first)
+        self.memory_projection = FlattenedLinear(positions, width, first, params.equalized)
         self.hidden_projection = nn.Linear(hidden, first, bias=False)
         layers: list[nn.Module] = [nn.Tanh()]
         for inputs, outputs in zip(params.hidden, more, strict=False):
@@ -100,7 +123,7 @@ class MlpAttention(Attention):
         self.layers = nn.Sequential(*layers, nn.Linear(params.hidden[-1], positions))
 
     def keys(self, memory: Tensor) -> Tensor:
-        keys: Tensor = self.memory_projection(memory.flatten(1))
+        keys: Tensor = self.memory_projection(memory)
         return keys
 
     def forward(self, hidden: Tensor, keys: Tensor) -> Tensor:

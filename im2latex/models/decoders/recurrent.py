@@ -5,6 +5,7 @@ of all embeddings) or after it (the logits of all positions). N is the width of 
 """
 
 from abc import abstractmethod
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import torch
@@ -12,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from im2latex.config import Params
-from im2latex.models.decoders.attention import AttentionParams, build_attention
+from im2latex.models.decoders.attention import AttentionParams, FlattenedLinear, build_attention
 from im2latex.models.decoders.base import Decoder, DecoderBaseParams, State
 from im2latex.models.encoders.base import EncoderBaseParams
 
@@ -24,6 +25,7 @@ class InitialStateParams(Params):
         description="zeros; or a tanh layer over the mean of all positions, or over the features of all positions"
     )
     hidden: int = Field(ge=0, description="width of a tanh layer before that one; 0 for none")
+    equalized: bool = Field(default=False, description="equalized learning rate of the layer over all positions")
 
 
 class RecurrentDecoderParams(DecoderBaseParams):
@@ -88,20 +90,22 @@ class InitialState(nn.Module):
     def __init__(self, params: InitialStateParams, sizes: list[int], width: int, positions: int | None) -> None:
         super().__init__()
         self.source, self.sizes = params.source, sizes
+        widths = [params.hidden, sum(sizes)] if params.hidden else [sum(sizes)]
         if params.source == "all":
             assert positions is not None, "checked by RecurrentDecoderParams.conflict"
-            width *= positions
-        layers: list[nn.Module] = []
-        if params.hidden:
-            layers += [nn.Linear(width, params.hidden), nn.Tanh()]
-        layers += [nn.Linear(params.hidden or width, sum(sizes)), nn.Tanh()]
+            first: nn.Module = FlattenedLinear(positions, width, widths[0], params.equalized)
+        else:
+            first = nn.Linear(width, widths[0])
+        layers = [first, nn.Tanh()]
+        for inputs, outputs in pairwise(widths):
+            layers += [nn.Linear(inputs, outputs), nn.Tanh()]
         self.layers = nn.Sequential(*layers) if params.source != "zeros" else None
 
     def forward(self, memory: Tensor) -> list[Tensor]:
         """Compute one state (B, size) for each size from the memory (B, P, D)."""
         if self.layers is None:
             return [memory.new_zeros(len(memory), size) for size in self.sizes]
-        features = memory.mean(dim=1) if self.source == "mean" else memory.flatten(1)
+        features = memory.mean(dim=1) if self.source == "mean" else memory
         return list(torch.split(self.layers(features), self.sizes, dim=1))
 
 

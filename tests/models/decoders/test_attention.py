@@ -5,6 +5,7 @@ from im2latex.models.decoders.attention import (
     AdditiveAttentionParams,
     Attention,
     AttentionParams,
+    FlattenedLinear,
     GeneralAttentionParams,
     MlpAttentionParams,
     build_attention,
@@ -45,3 +46,19 @@ def test_the_mlp_attention_depends_on_the_position() -> None:
     attention = built(KINDS[2])
     weights, turned = (attention(STATE, attention.keys(memory)) for memory in (MEMORY, MEMORY.flip(1)))
     assert not torch.allclose(turned, weights.flip(1))
+
+
+def test_an_equalized_layer_starts_the_same_and_changes_less() -> None:
+    """Adam moves each weight by its rate at first; so the output moves by the factor of the features."""
+    moved = {}
+    for equalized in (False, True):
+        torch.manual_seed(0)
+        layer = FlattenedLinear(positions=6, width=4, outputs=5, equalized=equalized)
+        before = layer(MEMORY)
+        optimizer = torch.optim.Adam(layer.parameters(), lr=1e-3)
+        before.sum().backward()
+        layer.bias.grad = None
+        optimizer.step()
+        moved[equalized] = before, layer(MEMORY) - before
+    torch.testing.assert_close(moved[True][0], moved[False][0])
+    torch.testing.assert_close(moved[True][1], moved[False][1] / 24**0.5, rtol=1e-3, atol=1e-6)
