@@ -12,6 +12,7 @@ from im2latex.config import check, check_keys, merge
 from im2latex.errors import ParamsError
 from im2latex.inference.predict_split import PredictParams
 from im2latex.models.encoders.conv import ConvEncoder
+from im2latex.models.encoders.conv_stack import ConvStackEncoder
 from im2latex.models.encoders.row_lstm import RowLstmEncoder
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset, preset_names, with_preset
@@ -145,6 +146,8 @@ def test_cells_are_in_the_middle_of_their_pixels(name: str, axis: int) -> None:
     encoder = network_of(name).double().encoder.eval()
     if isinstance(encoder, ConvEncoder):
         encoder.layers = torch.nn.ModuleList()  # they, and the LSTM below, mix all cells
+    if isinstance(encoder, ConvStackEncoder) and encoder.params.image_size:
+        encoder.params = encoder.params.model_copy(update={"image_size": (256, 256)})
     geometry = encoder.geometry(*((24, 256) if axis else (256, 24)))
     offset, stride = (geometry.vertical, geometry.horizontal)[axis]
     cell = round(128 / stride)
