@@ -134,6 +134,7 @@ bench-data: $(READY) ## the data stages at scale, on BENCH_FORMULAS=file.jsonl.g
 	python -m benchmarks.data_stages append $(BENCH_FORMULAS)
 	python -m benchmarks.data_stages kill $(BENCH_FORMULAS)
 	python -m benchmarks.data_stages executors $(BENCH_FORMULAS)
+	python -m benchmarks.data_stages jobs $(BENCH_FORMULAS)
 
 bench-render: $(READY) ## speed of the renderer and of one TeX run per formula, on BENCH_FORMULAS=file
 	python -m benchmarks.rendering speed $(BENCH_FORMULAS)
