@@ -155,7 +155,8 @@ def model_families_short() -> str:
 def ablation() -> str:
     """Mean `edit` of each condition of the ablation over its seeds, with its range, and the difference from `full`."""
     runs: dict[str, list[dict[str, float]]] = {}
-    for run in load_result("ablation")["runs"]:
+    result = load_result("ablation")
+    for run in result["runs"]:
         runs.setdefault(run["condition"], []).append(run)
     columns = ("labels_edit", "images_edit")
     rows = [
@@ -167,7 +168,9 @@ def ablation() -> str:
         ]
         for name, several in runs.items()
     ]
-    return markdown_table(["condition", "seeds", "`edit`, labels", "change", "`edit`, images", "change"], rows)
+    header = [f"{format_count(result['samples'])} samples", "seeds"]
+    header += [f"`edit`, {result['n_labels']} labels", "change", f"`edit`, {result['n_images']} images", "change"]
+    return markdown_table(header, rows)
 
 
 def _mean(runs: list[dict[str, float]], column: str) -> float:
