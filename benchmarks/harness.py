@@ -1,8 +1,12 @@
-"""Inputs, CPU time and JSON results of the benchmarks."""
+"""Inputs, CPU time, memory and JSON results of the benchmarks."""
 
 import json
 import platform
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 import joblib
@@ -16,6 +20,7 @@ from im2latex.rendering.renderer import ParallelRenderer, TexRenderer
 from im2latex.types import RawFormula
 
 RESULTS = Path(__file__).with_name("results")
+_MEMORY_SECONDS = 0.01
 
 
 def load(path: Path, count: int = 0) -> list[str]:
@@ -57,3 +62,33 @@ def equal_pixels(references: Sequence[str], hypotheses: Sequence[str]) -> NDArra
 
 def _equal(one: Pixels | None, other: Pixels | None) -> bool:
     return one is not None and other is not None and np.array_equal(one, other)
+
+
+def in_new_process(function: Callable[..., dict[str, float]], *arguments: object) -> dict[str, float]:
+    """The result of a function in a process of its own, whose memory is all its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def anonymous_mb() -> int:
+    """Anonymous memory of this process, in MiB: all that is not a page of a file."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) >> 10
+
+
+@contextmanager
+def peak_memory() -> Iterator[list[int]]:
+    """The greatest anonymous memory so far, in MiB, measured by a thread."""
+    peak, ended = [0], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_MEMORY_SECONDS):
+            peak[0] = max(peak[0], anonymous_mb())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        thread.join()

@@ -10,13 +10,10 @@ Model, batches and augmentation are those of params.yaml.
 import os
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, cast, get_args
 from unittest.mock import patch
@@ -26,7 +23,7 @@ import pyarrow as pa
 import torch
 import typer
 
-from benchmarks.harness import cpu_seconds, load, save
+from benchmarks.harness import anonymous_mb, cpu_seconds, in_new_process, load, peak_memory, save
 from benchmarks.throughput import Device, measure
 from im2latex.config import load_section
 from im2latex.dataset.buckets import BucketParams
@@ -48,7 +45,6 @@ from pipeline.project_renderer import RenderStageParams
 from pipeline.rendered_shards import Label, write_rendered_shards
 
 MAX_TOKENS = 150
-_MEMORY_SECONDS = 0.01
 _SEGMENT_MB = 8
 """Memory of the placement `segments`, small enough that an epoch needs several segments."""
 
@@ -114,7 +110,7 @@ def memory(
         place = folder / str(count)
         _repeat_split(shards, place, count)
         with patch.dict(os.environ, IM2LATEX_CACHE=str(place / "cache")):
-            rows.append(_in_new_process(_measure_memory, place, load_section("train", TrainParams).batches))
+            rows.append(in_new_process(_measure_memory, place, load_section("train", TrainParams).batches))
         shutil.rmtree(place)
         print(rows[-1], flush=True)
     save("training-memory", {"splits": rows})
@@ -136,8 +132,8 @@ def _repeat_split(shards: Path, folder: Path, count: int) -> None:
 def _measure_memory(folder: Path, limits: BatchParams) -> dict[str, float]:
     """Load the split twice, and read an epoch of its batches."""
     torch.set_num_threads(1)
-    result: dict[str, float] = {"before_mb": _anonymous_mb()}
-    with _peak_memory() as peak:
+    result: dict[str, float] = {"before_mb": anonymous_mb()}
+    with peak_memory() as peak:
         started = cpu_seconds()
         samples = MemoryMappedDataset(folder, "train")
         result |= {"decode_cpu_seconds": round(cpu_seconds() - started, 1)}
@@ -145,41 +141,13 @@ def _measure_memory(folder: Path, limits: BatchParams) -> dict[str, float]:
     del samples
     started = cpu_seconds()
     samples = MemoryMappedDataset(folder, "train")
-    result |= {"loaded_again_cpu_seconds": round(cpu_seconds() - started, 1), "loaded_mb": _anonymous_mb()}
-    with _peak_memory() as peak:
+    result |= {"loaded_again_cpu_seconds": round(cpu_seconds() - started, 1), "loaded_mb": anonymous_mb()}
+    with peak_memory() as peak:
         started = cpu_seconds()
         batches = BatchLoader(samples, BucketBatchSampler(samples, limits, 0), torch.device("cpu"), 0)
         _epoch(batches, len(bucket_batches(samples, limits)), "cpu")
         result["epoch_samples_per_second"] = round(len(samples) / (cpu_seconds() - started))
     return result | {"epoch_peak_mb": peak[0]}
-
-
-def _in_new_process(function: Callable[..., dict[str, float]], *arguments: object) -> dict[str, float]:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
-
-
-def _anonymous_mb() -> int:
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
-    return int(line.split()[1]) >> 10
-
-
-@contextmanager
-def _peak_memory() -> Iterator[list[int]]:
-    """The greatest anonymous memory so far, in MiB, measured by a thread."""
-    peak, ended = [0], threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(_MEMORY_SECONDS):
-            peak[0] = max(peak[0], _anonymous_mb())
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _epoch(batch_loader: BatchLoader, batches: int, device: str) -> None:

@@ -1,7 +1,8 @@
 """Parquet tables: written with settings that fix every byte, read with checksums verified."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, overload
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -147,6 +148,32 @@ class RowCursor:
     def take_among(self, ids: pa.ChunkedArray) -> pa.Table:
         """The next rows whose `formula_id` is among `ids`."""
         return self.take_while(lambda rows: pc.is_in(rows["formula_id"], ids))
+
+
+class TableRows(Sequence[dict[str, Any]]):
+    """The rows of a table as dicts, which exist while they are used."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for batch in self._table.to_batches(max_chunksize=ROW_GROUP):
+            yield from batch.to_pylist()
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
+
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(len(self))[index]]
+        row: dict[str, Any] = self._table.slice(range(len(self))[index], 1).to_pylist()[0]
+        return row
 
 
 def part_paths(folder: Path, pattern: str = "part-*.parquet") -> list[Path]:

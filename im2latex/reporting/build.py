@@ -35,7 +35,7 @@ from pydantic import Field
 from im2latex.dataset.shards import read_dataset, read_images, read_shards
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.io.json_files import read_json, read_json_lines
-from im2latex.io.parquet import read_table
+from im2latex.io.parquet import TableRows, read_table
 from im2latex.metrics.baselines import IMAGE
 from im2latex.rendering.renderer import Renderer
 from im2latex.reporting import gallery
@@ -83,6 +83,8 @@ BARS = 24
 RARE_BELOW = (5, 10, 20, 50, 100)
 """Counts in the training split below which an entry may be called rare."""
 
+_ROW_COLUMNS = ["formula_id", "split", "input", "reference", "hypothesis"]
+_ROW_COLUMNS += ["edits", "exact", "image_exact", "failure", "reference_failure"]
 _RAREST = 12
 """Rarest entries that are shown."""
 
@@ -146,10 +148,13 @@ def read_ledgers(folder: Path, stages: Sequence[str]) -> tuple[StageLedger, ...]
 
 def _histograms(shards: Path) -> tuple[Histogram, ...]:
     columns = ["width", "height", "tokens"]
-    table = pa.concat_tables(part for split in _present(shards) for part in read_shards(shards, split, columns))
-    lengths = pc.list_value_length(table["tokens"])
+    table = pa.concat_tables(
+        part.set_column(2, "length", pc.list_value_length(part["tokens"]))
+        for split in _present(shards)
+        for part in read_shards(shards, split, columns)
+    )
     return (
-        histogram("Label length", "tokens", lengths.to_numpy()),
+        histogram("Label length", "tokens", table["length"].to_numpy()),
         histogram("Image width", "px", table["width"].to_numpy()),
         histogram("Image height", "px", table["height"].to_numpy()),
     )
@@ -211,10 +216,8 @@ def _validation_predictions(path: Path) -> tuple[ValidationPredictions, ...]:
     )
 
 
-def _rows_of_split(data: Path, split: str) -> list[dict[str, Any]]:
-    table = read_table(data / "evaluate" / "scores.parquet")
-    rows: list[dict[str, Any]] = _of_split(table, split).to_pylist()
-    return rows
+def _rows_of_split(data: Path, split: str) -> TableRows:
+    return TableRows(_of_split(read_table(data / "evaluate" / "scores.parquet", _ROW_COLUMNS), split))
 
 
 def _of_split(table: pa.Table, split: str) -> pa.Table:
@@ -242,12 +245,14 @@ def read_training_samples(shards: Path, params: ReportParams) -> tuple[TrainingS
     """Samples of the training split, drawn by chance."""
     if "train" not in _present(shards):
         return ()
+    names = pc.unique(pa.concat_tables(read_shards(shards, "train", ["formula_id"]))["formula_id"])
+    places = random.Random(params.seed).sample(range(len(names)), min(_TRAINING_SAMPLES, len(names)))
+    drawn = names.take(pc.array_sort_indices(names).take(places)).to_pylist()
     labels = {
         row["formula_id"]: row["latex"]
         for shard in read_shards(shards, "train", ["formula_id", "latex"])
-        for row in shard.to_pylist()
+        for row in shard.filter(pc.is_in(shard["formula_id"], pa.array(drawn, pa.string()))).to_pylist()
     }
-    drawn = random.Random(params.seed).sample(sorted(labels), min(_TRAINING_SAMPLES, len(labels)))
     images = read_images(shards, "train", drawn)
     found = [(name, stored_image(images[name], params.input_density)) for name in drawn if name in images]
     return tuple(TrainingSample(name, labels[name], image) for name, image in found if image)

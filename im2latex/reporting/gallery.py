@@ -3,6 +3,7 @@
 The selection depends only on the scored rows and a seed.
 """
 
+import heapq
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -32,21 +33,23 @@ class GalleryParams(Params):
 
 def choose_examples(rows: Sequence[ScoredRow], params: GalleryParams) -> dict[str, tuple[str, list[ScoredRow]]]:
     """Select groups of rows by title, each with its rule in words; no sample is in two groups."""
-    left = sorted(rows, key=lambda row: row["formula_id"])
-    middle = sorted(map(error_share, left))[len(left) // 2] if left else 0.0
+    facts = [(row["formula_id"], error_share(row), _length(row), is_correct(row)) for row in rows]
+    names, shares, lengths, right = zip(*facts, strict=True) if facts else [()] * 4
+    left = sorted(range(len(rows)), key=names.__getitem__)
+    middle = sorted(shares)[len(left) // 2] if left else 0.0
 
-    def select(order: Callable[[ScoredRow], Any]) -> list[ScoredRow]:
+    def select(order: Callable[[int], Any]) -> list[ScoredRow]:
         nonlocal left
-        ordered = sorted(left, key=order)
-        left = sorted(ordered[params.examples :], key=lambda row: row["formula_id"])
-        return ordered[: params.examples]
+        first = heapq.nsmallest(params.examples, left, key=order)
+        left = [place for place in left if place not in first]
+        return [rows[place] for place in first]
 
     # Drawn first, from all rows: a sample of the remaining rows would be biased.
     drawn = random.Random(params.seed)
     chosen = select(lambda _: drawn.random())
-    typical = select(lambda row: (abs(error_share(row) - middle), -_length(row)))
-    best = select(lambda row: (not is_correct(row), error_share(row), -_length(row)))
-    worst = select(lambda row: (is_correct(row), -error_share(row), _length(row)))
+    typical = select(lambda place: (abs(shares[place] - middle), -lengths[place]))
+    best = select(lambda place: (not right[place], shares[place], -lengths[place]))
+    worst = select(lambda place: (right[place], -shares[place], lengths[place]))
     # Titles that are also true of a weak model, whose best predictions have errors, and of a perfect one.
     correct = sum(map(is_correct, best))
     fewest = ("Fewest errors", f"The smallest shares of wrong tokens; {correct or 'none'} of these are correct.")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from im2latex.errors import ArtifactError
-from im2latex.io.parquet import RowCursor, TableWriter, read_table, stream_table, write_table
+from im2latex.io.parquet import RowCursor, TableRows, TableWriter, read_table, stream_table, write_table
 from im2latex.schemas import LABELS, SAMPLES, image_schema
 
 IDS = pa.schema([("formula_id", pa.string())])
@@ -71,3 +71,21 @@ def test_a_cursor_takes_the_rows_of_each_group_once(pieces: list[int], groups: l
         wanted = pa.chunked_array([[*group, "absent"]], pa.string())
         assert cursor.take_among(wanted)["formula_id"].to_pylist() == group
     assert cursor.take_while(lambda table: pc.is_valid(table["formula_id"])).num_rows == 0
+
+
+def test_rows_of_a_table_are_made_one_by_one() -> None:
+    table = pa.concat_tables([rows(1500), rows(7)])
+    whole, found = table.to_pylist(), TableRows(table)
+    assert len(found) == 1507
+    assert list(found) == whole
+    assert (found[0], found[1503], found[-1]) == (whole[0], whole[1503], whole[-1])
+    assert found[1498:1502] == whole[1498:1502]
+    with pytest.raises(IndexError):
+        found[1507]
+
+
+def test_a_large_table_has_the_same_bytes_however_it_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_table(rows(4500), tmp_path / "whole.parquet")
+    monkeypatch.setattr("im2latex.io.parquet._ROWS_AT_ONCE", 700)
+    write_table(rows(4500), tmp_path / "cut.parquet")
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "cut.parquet").read_bytes()

@@ -1,4 +1,4 @@
-"""Tables of the metrics: trivial predictions, damaged formulas, time."""
+"""Tables of the metrics: trivial predictions, damaged formulas, time and memory."""
 
 from docs.generate.numbers.tables import format_count, format_share, load_result, markdown_table, register
 
@@ -12,6 +12,21 @@ def scoring_speed() -> str:
 
 
 _SCORE_KINDS = ("text", "images", "symbols")
+
+
+@register
+def scoring_memory() -> str:
+    """Memory that scoring and summarizing predictions needs beside the program."""
+    names = {
+        "predictions": "predictions",
+        "rows": "rows, baselines included",
+        "table_mb": "table of scores, MiB",
+        "before_mb": "memory before, MiB",
+        "score_peak_mb": "most while scoring, MiB",
+        "summary_peak_mb": "most while summarizing, MiB",
+    }
+    runs = load_result("evaluation-memory")["runs"]
+    return markdown_table(names.values(), [[format_count(run[name]) for name in names] for run in runs], words=0)
 
 
 @register
