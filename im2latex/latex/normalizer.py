@@ -21,7 +21,7 @@ from im2latex.latex.papers.verbatim import remove_comments
 from im2latex.latex.parser.lexer import lex
 from im2latex.latex.parser.parse import parse
 from im2latex.latex.parser.signatures import COMMANDS, KINDS
-from im2latex.latex.parser.tree import MathStyle, Row, check_depth, limit_recursion, rewrite
+from im2latex.latex.parser.tree import MathStyle, Row, check_depth, holds_group, limit_recursion, rewrite
 from im2latex.latex.rules.custom import NONE, load_replacements, load_rules
 from im2latex.latex.rules.registry import RULES, Rule
 from im2latex.latex.serializer import write
@@ -229,6 +229,8 @@ def _load_macros(path: str) -> MacroExpander:
 
 
 def _apply_rule(rule: Rule, row: Row) -> None:
+    if rule.needs_group and not holds_group(row):
+        return
     if rule.recursive:
         rewrite(row, rule.apply, skip_commands=rule.skip_commands, nodes=rule.nodes)
     else:

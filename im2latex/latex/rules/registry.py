@@ -41,6 +41,8 @@ class Rule:
     """False for a rule that changes the image; it runs in the profile `compact`, or if `enable_rules` names it."""
     nodes: frozenset[type[Node]] = frozenset()
     """Types of node that the rule looks for, alone or as a nucleus: it gets only rows with one. Empty for all rows."""
+    needs_group: bool = False
+    """Whether the rule changes nothing in a formula without a group in braces, so that it need not run there."""
 
     @property
     def name(self) -> str:
@@ -84,7 +86,7 @@ RULES = (
     Rule(fonts.fontless, _FONTS, nodes=_COMMANDS),
     Rule(names.not_equal, _words(r"\not")),
     Rule(environments.cell_braces, _TABLES, nodes=_ENVIRONMENTS),
-    Rule(structure.redundant_braces, _FONTS | {"{"}, nodes=_BRACED),
+    Rule(structure.redundant_braces, _FONTS | {"{"}, nodes=_BRACED, needs_group=True),
     Rule(structure.accent_braces, ACCENTS, skip_commands=ACCENTS, nodes=_COMMANDS),
     Rule(fonts.boxed_letter, _TEXTS, nodes=_COMMANDS),
     # the starred cases contain text without a command

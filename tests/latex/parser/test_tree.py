@@ -1,5 +1,7 @@
+import pytest
+
 from im2latex.latex.parser.parse import parse
-from im2latex.latex.parser.tree import MathStyle, Row, Token, copy_row, nuclei, rewrite
+from im2latex.latex.parser.tree import MathStyle, Row, Token, copy_row, holds_group, nuclei, rewrite
 from im2latex.latex.serializer import write
 
 
@@ -58,3 +60,23 @@ def test_a_copy_shares_no_node() -> None:
         assert write(copy) == before
         rewrite(copy, lambda inner, style: [])
         assert write(row) == before
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "#",
+        "x ^ {y _ {a #}}",
+        "{#} ^ 2",
+        r"\frac{a}{b #}",
+        r"\sqrt[#]{x}",
+        r"\left( a # \right)",
+        r"\begin{matrix} a & b \\ c & d # \end{matrix}",
+        r"\begin{array}{c@{a #}c} a & b \end{array}",
+        r"\text{a $b #$}",
+        r"\text{a #}",
+    ],
+)
+def test_a_group_is_found_wherever_it_is(around: str) -> None:
+    assert holds_group(parse(around.replace("#", "{ab}")))
+    assert holds_group(parse(around.replace("#", "z"))) == around.startswith("{")

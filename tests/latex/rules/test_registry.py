@@ -8,7 +8,7 @@ from im2latex.latex.grammar.generator import random_formula
 from im2latex.latex.grammar.respell import respell
 from im2latex.latex.normalizer import NormalizerParams, normalize
 from im2latex.latex.parser.parse import parse
-from im2latex.latex.parser.tree import copy_row, rewrite
+from im2latex.latex.parser.tree import copy_row, holds_group, rewrite
 from im2latex.latex.rules.registry import RULES, Rule
 
 
@@ -30,6 +30,17 @@ def test_the_example_of_each_rule_holds_and_needs_the_rule(rule: Rule) -> None:
 
 def test_names_are_unique() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=100, deadline=None)
+def test_a_rule_that_needs_a_group_changes_no_formula_without_one(seed: int) -> None:
+    row = parse(respell(normalize(random_formula(Random(seed))), seed))
+    for rule in RULES:
+        if rule.needs_group and not holds_group(row):
+            changed = copy_row(row)
+            rewrite(changed, rule.apply, skip_commands=rule.skip_commands)
+            assert changed == row, rule.name
 
 
 @given(seed=st.integers(0, 2**32))
