@@ -83,6 +83,10 @@ def test_a_column_joins_the_first_kind_that_is_near() -> None:
     assert not compare.ColumnComparison(bars(10, *[14] * 6), bars(10, *[18] * 6)).match
 
 
+def test_columns_that_differ_in_256_pixels_are_not_near() -> None:
+    assert not compare.ColumnComparison(bars(*[256] * 6, rows=300), bars(*[0] * 6, rows=300)).match
+
+
 def test_match_without_spaces_drops_blank_columns() -> None:
     spaced = bars(20, *[0] * 9, 10)
     assert not compare.ColumnComparison(spaced, bars(20, 10)).match
