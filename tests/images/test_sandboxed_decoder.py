@@ -220,11 +220,10 @@ def test_only_grey_png_of_the_project_is_decoded_elsewhere() -> None:
 
 
 def test_images_are_opened_in_one_module() -> None:
-    """And the PNG files of a dataset where they are trained on, which must not depend on how others are decoded."""
     root = Path(decode.__file__).parents[2]
     sources = [path for folder in ("im2latex", "pipeline", "examples") for path in (root / folder).rglob("*.py")]
     opening = {path.relative_to(root).as_posix() for path in sources if _opens_images(path)}
-    assert opening == {"im2latex/images/decode.py", "im2latex/training/dataset.py"}
+    assert opening == {"im2latex/images/decode.py"}
 
 
 def _opens_images(path: Path) -> bool:

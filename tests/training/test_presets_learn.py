@@ -17,7 +17,7 @@ from im2latex.training.config import TrainParams
 from im2latex.training.trainer import Trainer
 from tests.training.helpers import CPU
 
-SAMPLES = 240
+SAMPLES = 480
 LEARNING = ["fast-tiny", *(name for name in preset_names() if name.endswith("-small"))]
 
 
