@@ -20,11 +20,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import psutil
 import typer
@@ -34,6 +34,7 @@ from benchmarks.harness import save
 from pipeline.paths import ROOT
 
 STAGES = ("normalize", "render", "tokenize", "filter", "bucket")
+DATASET = "bench"
 JOBS = (1, 4, 16)
 _SAMPLE_SECONDS = 0.2
 
@@ -69,7 +70,7 @@ def append(file: File, count: int = 100_000, more: int = 1000, rasterizer: str =
     with _project(file, count, rasterizer) as folder:
         before = {stage: _timed(folder, stage)["seconds"] for stage in STAGES}
         parts = _parts(folder)
-        _write_dataset(file, count + more, folder)
+        _write_first(file, count + more, folder)
         after = {stage: _timed(folder, stage)["seconds"] for stage in STAGES}
         new = [name.split("/")[0] for name in _parts(folder).keys() - parts.keys()]
         save(
@@ -189,21 +190,31 @@ def _project(file: Path, count: int, rasterizer: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-        params["dataset"] = "bench"
+        params["dataset"] = DATASET
         params["render"]["renderer"]["rasterizer"] = rasterizer
         params["tokenize"]["vocabulary"]["min_frequency"] = 5
-        (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-        for path in ("custom", "tools.lock"):
-            (folder / path).symlink_to(ROOT / path)
-        _write_dataset(file, count, folder)
+        write_project_files(folder, params)
+        _write_first(file, count, folder)
         yield folder
 
 
-def _write_dataset(file: Path, count: int, folder: Path) -> None:
-    dataset = folder / "data" / "raw" / "bench"
+def write_project_files(folder: Path, params: Mapping[str, Any]) -> None:
+    """Write params.yaml, and link what else a project of its own needs from this repository."""
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    for path in ("custom", "tools.lock"):
+        (folder / path).symlink_to(ROOT / path)
+
+
+def write_dataset(lines: Iterable[str], folder: Path, name: str) -> None:
+    """Write lines of JSON as a dataset of the project in `folder`."""
+    dataset = folder / "data" / "raw" / name
     dataset.mkdir(parents=True, exist_ok=True)
+    (dataset / "formulas.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+def _write_first(file: Path, count: int, folder: Path) -> None:
     with gzip.open(file, "rt", encoding="utf-8") as lines:
-        (dataset / "formulas.jsonl").write_text("".join(islice(lines, count)), encoding="utf-8")
+        write_dataset(islice(lines, count), folder, DATASET)
 
 
 def _environment(folder: Path, workers: str = "2") -> dict[str, str]:

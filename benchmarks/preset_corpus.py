@@ -17,18 +17,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
+from benchmarks.data_stages import STAGES, write_dataset, write_project_files
 from im2latex.config import load_yaml, merge
 from pipeline.paths import ROOT
 
-STAGES = ("normalize", "render", "tokenize", "filter", "bucket")
 DATASET = "short"
 CHARACTERS = range(20, 111)
-"""Lengths of the source. A shorter formula is often one symbol with scripts, which every model reads."""
+"""Lengths of the source; many of the shorter formulas are one symbol with scripts."""
 OVERRIDES: dict[str, Any] = {
     "dataset": DATASET,
-    # papers are not split; so many of them give about a thousand test samples
+    # of papers, which are not split
     "normalize": {"split": {"val": 0.01, "test": 0.01}},
     "render": {"renderer": {"rasterizer": "pdfium"}},
     "tokenize": {"vocabulary": {"min_frequency": 5}},
@@ -49,13 +48,9 @@ def main(
     count: Annotated[int, typer.Option(help="formulas before normalization and filters")] = 130_000,
 ) -> None:
     """Write the project and run its data stages."""
-    dataset = folder / "data" / "raw" / DATASET
-    dataset.mkdir(parents=True)
-    (dataset / "formulas.jsonl").write_text("".join(short_formulas(file, count)), encoding="utf-8")
-    params = merge(load_yaml(ROOT / "params.yaml"), OVERRIDES)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    for path in ("custom", "tools.lock"):
-        (folder / path).symlink_to(ROOT / path)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_dataset(short_formulas(file, count), folder, DATASET)
+    write_project_files(folder, merge(load_yaml(ROOT / "params.yaml"), OVERRIDES))
     environment = os.environ | {"PYTHONPATH": str(ROOT), "IM2LATEX_CACHE": str(folder / ".cache")}
     for stage in STAGES:
         subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=folder, env=environment, check=True)

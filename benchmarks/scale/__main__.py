@@ -27,6 +27,7 @@ import psutil
 import typer
 import yaml
 
+from benchmarks.data_stages import STAGES
 from benchmarks.harness import save
 from benchmarks.scale.fakes import replace_normalizer, replace_renderer
 from benchmarks.scale.formulas import distinct_sides, recombine, with_repeats
@@ -35,7 +36,6 @@ from im2latex.dataset.readers.files import read_file
 from im2latex.types import RawFormula
 from pipeline.paths import ROOT
 
-STAGES = ("normalize", "render", "tokenize", "filter", "bucket")
 DVC_COMMANDS = (("dvc", "commit", "--force", *STAGES), ("dvc", "status", "bucket"), ("dvc", "repro", "bucket"))
 _SAMPLE_SECONDS = 0.2
 _PAPER_FORMULAS = 40

@@ -59,8 +59,7 @@ class FlattenedLinear(nn.Linear):
 
     `equalized` divides the features by the square root of their number, and starts with weights that are larger by the
     same factor (Karras et al. 2018, arXiv 1710.10196, section 4.1). The layer is the same at first, but a step of the
-    optimizer changes its output less. Without it, one step of Muon or AdamW over thousands of features saturates the
-    tanh after the layer.
+    optimizer changes its output less.
     """
 
     def __init__(self, positions: int, width: int, outputs: int, equalized: bool) -> None:
