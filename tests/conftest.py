@@ -1,6 +1,9 @@
 """Markers of all tests: those that need TeX are skipped where it is missing, those that train are marked `trains`."""
 
+import os
 import shutil
+from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -14,6 +17,8 @@ _DECODES = "MemoryMappedDataset"
 """What a test module imports in order to decode a split into the cache."""
 _STAGES = "project"
 """The fixture of tests that run stages of the pipeline, the training among them."""
+_FOLDERS = ("IM2LATEX_CACHE", "IM2LATEX_STATE")
+"""Variables that name the folders of caches and of training runs."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,6 +30,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         module = getattr(item, "module", None)
         if _STAGES in getattr(item, "fixturenames", ()) or any(hasattr(module, name) for name in _TRAINING):
             item.add_marker("trains")
+
+
+@pytest.fixture(autouse=True)
+def environment_restored() -> Iterator[None]:
+    """The environment of a test: without the caller's folders, and restored after it.
+
+    A test may run code that sets variables, such as a notebook.
+    """
+    with patch.dict(os.environ):
+        for name in _FOLDERS:
+            os.environ.pop(name, None)
+        yield
 
 
 @pytest.fixture(autouse=True)
