@@ -12,13 +12,13 @@ without `rows.i32` was left by a killed process, and its files are written again
 same name of a split are removed when new ones are decoded, unless a process reads them.
 """
 
-import errno
 import fcntl
 import hashlib
 import os
 import shutil
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from im2latex.dataset.shards import shard_paths
-from im2latex.errors import ArtifactError
+from im2latex.errors import ArtifactError, UsageError, is_full
 from im2latex.images.decode import decode_png
 from im2latex.io.atomic_write import atomic_write
 from im2latex.io.folder_lock import lock_folder
@@ -42,7 +42,6 @@ from im2latex.parallel.process_pool import worker_count
 
 PIXELS, TOKENS, ROWS = "pixels.u8", "tokens.i32", "rows.i32"
 _COLUMNS = 4
-_TRIES = 100
 _IMAGES_PER_TASK = 256  # enough that scheduling a task costs nothing beside decoding
 
 Rows = NDArray[np.int32]
@@ -60,26 +59,38 @@ class DecodedSplit:
 def read_decoded(folder: Path, split: str) -> DecodedSplit:
     """The decoded samples of a split of the shards in `folder`, from the cache or decoded into it by threads.
 
-    Raises `ArtifactError` where the split is missing or an image is not of the size in its row, and `OSError` where
-    the disk is full or has no locks. The folder stays locked as long as the returned object is alive.
+    Raises `ArtifactError` where the split is missing or an image is not of the size in its row, `UsageError` where the
+    cache cannot be written or locked, and `OSError` where the disk is full. The folder stays locked as long as the
+    returned object is alive.
     """
     paths = shard_paths(folder, split)
     digest = hashlib.sha256("".join(map(sum_line, paths)).encode()).hexdigest()
     place = cache_root() / "decoded" / f"{split}-{digest[:32]}"
-    for _ in range(_TRIES):
-        place.mkdir(parents=True, exist_ok=True)
-        lock = lock_folder(place, fcntl.LOCK_SH)
-        if lock is None:
-            continue  # another process removed the folder
-        try:
-            _decode_unless_done(paths, place)
-            decoded = _map(place)
-        except BaseException:
-            os.close(lock)
+    lock = _create_and_lock(place)
+    try:
+        _decode_unless_done(paths, place)
+        decoded = _map(place)
+    except BaseException:
+        os.close(lock)
+        raise
+    weakref.finalize(decoded, os.close, lock)
+    return decoded
+
+
+def _create_and_lock(place: Path) -> int:
+    """A descriptor that holds the shared lock of the folder."""
+    lock = None
+    try:
+        while lock is None:  # else another process removed the folder before it was locked
+            place.mkdir(parents=True, exist_ok=True)
+            lock = lock_folder(place, fcntl.LOCK_SH)
+    except OSError as error:
+        if is_full(error):
             raise
-        weakref.finalize(decoded, os.close, lock)
-        return decoded
-    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), str(place))
+        raise UsageError(
+            f"{place}: cannot be created or locked ({error.strerror}); set IM2LATEX_CACHE to a folder that can be"
+        ) from None
+    return lock
 
 
 def _map(place: Path) -> DecodedSplit:
@@ -174,6 +185,9 @@ def _remove_others(place: Path) -> None:
     """Remove the folders of other shards of the same split that no process reads or writes."""
     split = place.name.rpartition("-")[0]
     for other in place.parent.glob(f"{split}-*"):
-        if other != place and (lock := lock_folder(other, fcntl.LOCK_EX | fcntl.LOCK_NB)) is not None:
-            shutil.rmtree(other, ignore_errors=True)
-            os.close(lock)
+        if other == place:
+            continue
+        with suppress(PermissionError):
+            if (lock := lock_folder(other, fcntl.LOCK_EX | fcntl.LOCK_NB)) is not None:
+                shutil.rmtree(other, ignore_errors=True)
+                os.close(lock)

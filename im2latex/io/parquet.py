@@ -150,6 +150,12 @@ class RowCursor:
         return self.take_while(lambda rows: pc.is_in(rows["formula_id"], ids))
 
 
+def column_values(table: pa.Table, name: str) -> Iterator[Any]:
+    """The values of a column, which are Python objects for a thousand rows at a time."""
+    for batch in table.select([name]).to_batches(max_chunksize=ROW_GROUP):
+        yield from batch.column(0).to_pylist()
+
+
 class TableRows(Sequence[dict[str, Any]]):
     """The rows of a table as dicts, which exist while they are used."""
 

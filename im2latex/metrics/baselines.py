@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from im2latex.errors import InputError
+from im2latex.io.parquet import ROW_GROUP
 from im2latex.schemas import PREDICTIONS
 
 IMAGE = "image"
@@ -28,7 +29,6 @@ MOST_FREQUENT = "most_frequent"
 ONE_CHANGED = "one_changed"
 BASELINES = (EMPTY, MOST_FREQUENT, ONE_CHANGED)
 
-_ROWS_AT_ONCE = 10_000
 _LETTERS = "abdefghijkmnoqstuvwxyz"  # no c, l, r and p, which may be columns of a table
 _DIGITS = "0123456789"
 
@@ -74,7 +74,7 @@ def with_baselines(predictions: pa.Table, frequent: str, tokens: Mapping[str, st
         MOST_FREQUENT: lambda _: frequent,
         ONE_CHANGED: lambda reference: one_changed(tokens[reference] if tokens else reference),
     }
-    batches = images.to_batches(max_chunksize=_ROWS_AT_ONCE)
+    batches = images.to_batches(max_chunksize=ROW_GROUP)
     guessed = [_guess(batch, name, guess) for name, guess in guesses.items() for batch in batches]
     return pa.concat_tables([predictions, *guessed])
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from im2latex.io.parquet import column_values
 from im2latex.metrics.bootstrap import Aggregate, Column
 from im2latex.metrics.cdm import compare_glyphs
 from im2latex.metrics.image import compare_renderings
@@ -21,7 +22,6 @@ from im2latex.types import Tokenizer
 
 REFERENCES_AT_ONCE = 5000
 """Distinct references whose rows are scored together; so each is typeset once."""
-_ROWS_AT_ONCE = 10_000
 
 Rows = NDArray[np.int64]
 
@@ -97,9 +97,9 @@ def _score(
 
 def string_pairs(table: pa.Table) -> Iterator[tuple[str, str]]:
     """Reference and hypothesis of each row, the empty string for null."""
-    for batch in table.select(["reference", "hypothesis"]).to_batches(max_chunksize=_ROWS_AT_ONCE):
-        sides = ([text or "" for text in column.to_pylist()] for column in batch.columns)
-        yield from zip(*sides, strict=True)
+    sides = (column_values(table, name) for name in ("reference", "hypothesis"))
+    for reference, hypothesis in zip(*sides, strict=True):
+        yield reference or "", hypothesis or ""
 
 
 def _columns(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:

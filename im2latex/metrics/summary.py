@@ -35,6 +35,7 @@ from pydantic import Field, field_validator
 
 from im2latex.config import Params
 from im2latex.errors import InputError
+from im2latex.io.parquet import column_values
 from im2latex.metrics.baselines import BASELINES, BLANK, IMAGE, SEARCH_ALONE
 from im2latex.metrics.bootstrap import Columns, bootstrap_intervals, sum_columns
 from im2latex.metrics.breakdown import (
@@ -51,7 +52,6 @@ from im2latex.metrics.score_predictions import metric_columns, string_pairs
 from im2latex.types import Tokenizer
 
 DECIMALS = 6
-_ROWS_AT_ONCE = 10_000
 
 RowMask = NDArray[np.bool_]
 
@@ -129,9 +129,9 @@ class _ScoredRows:
         self._params = params
         self._tokenizer = tokenizer
         self._columns, self._aggregates = metric_columns(scores, tokenizer)
-        self._groups = _objects(groups.get(name) or "" for name in _values(scores, "formula_id"))
-        self._inputs = _objects(map(sys.intern, _values(scores, "input")))
-        self._splits = _objects(map(sys.intern, _values(scores, "split")))
+        self._groups = _objects(groups.get(name) or "" for name in column_values(scores, "formula_id"))
+        self._inputs = _objects(map(sys.intern, column_values(scores, "input")))
+        self._splits = _objects(map(sys.intern, column_values(scores, "split")))
 
     @property
     def splits(self) -> list[str]:
@@ -184,7 +184,7 @@ class _ScoredRows:
     def _reasons(self, name: str, mask: RowMask) -> dict[str, int]:
         """The number of rows with each reason, the most frequent first."""
         counts = Counter(
-            reason for reason in itertools.compress(_values(self._scores, name), mask) if reason is not None
+            reason for reason in itertools.compress(column_values(self._scores, name), mask) if reason is not None
         )
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
@@ -200,12 +200,6 @@ class _ScoredRows:
         counts = Counter(self._groups[mask & (self._groups != "")])
         largest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: self._params.top_k]
         return {name: np.asarray(self._groups == name, bool) for name, _ in largest}
-
-
-def _values(table: pa.Table, name: str) -> Iterator[Any]:
-    """The values of a column, one after the other."""
-    batches = table.select([name]).to_batches(max_chunksize=_ROWS_AT_ONCE)
-    return itertools.chain.from_iterable(batch.column(0).to_pylist() for batch in batches)
 
 
 def _objects(values: Iterable[str]) -> NDArray[np.object_]:

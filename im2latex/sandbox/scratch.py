@@ -49,7 +49,7 @@ def create(parent: Path | None) -> Path:
     """Create an empty folder in `parent`, or in the system's temporary folder; raises `OSError`."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        lock = lock_folder(folder, fcntl.LOCK_EX)
+        lock = _lock(folder, fcntl.LOCK_EX)
         if folder.exists():  # else another process removed it as stale before it was locked
             if lock is not None:
                 _OWN[folder] = lock
@@ -73,7 +73,15 @@ def remove_own() -> None:
 def remove_stale(parent: Path) -> None:
     """Remove the folders in `parent` whose process has ended."""
     for folder in parent.glob(f"{_PREFIX}*"):
-        lock = lock_folder(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
+
+
+def _lock(folder: Path, how: int) -> int | None:
+    """`lock_folder`; None also for a folder of another user, and where there are no locks: it is then not removed."""
+    try:
+        return lock_folder(folder, how)
+    except OSError:
+        return None

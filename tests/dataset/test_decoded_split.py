@@ -1,5 +1,6 @@
 """Decoded splits in the cache: written once, whole or not at all, and removed when they are of no more use."""
 
+import errno
 import os
 import signal
 import time
@@ -13,7 +14,7 @@ import pytest
 from im2latex.dataset.decoded_split import PIXELS, DecodedSplit, read_decoded
 from im2latex.dataset.shards import read_shards
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
-from im2latex.errors import ArtifactError, ImageError
+from im2latex.errors import ArtifactError, ImageError, UsageError
 from im2latex.images.decode import decode_png
 from im2latex.io.parquet import write_table
 from tests.toy_fixtures import draw, write_split
@@ -140,3 +141,19 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, cache: Path, monkeypatch: py
     with pytest.raises(OSError, match="No space left"):
         read_decoded(write_shards(tmp_path), "train")
     assert {path.name for path in cache.glob("*/*")} == {"lock"}
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("IM2LATEX_CACHE", str(tmp_path / "file"))
+    with pytest.raises(UsageError, match=r"cannot be created or locked \(Not a directory\); set IM2LATEX_CACHE"):
+        read_decoded(write_shards(tmp_path), "train")
+
+
+def test_a_file_system_without_locks_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("im2latex.io.folder_lock.fcntl.flock", without_locks)
+    with pytest.raises(UsageError, match=r"\(No locks available\)"):
+        read_decoded(write_shards(tmp_path), "train")

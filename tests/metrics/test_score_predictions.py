@@ -78,7 +78,6 @@ def test_rows_are_scored_alike_however_few_references_at_once(
     whole = score_predictions(table, FakeRenderer(), FakeGlyphs())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("im2latex.metrics.score_predictions.REFERENCES_AT_ONCE", at_once)
-        patch.setattr("im2latex.metrics.score_predictions._ROWS_AT_ONCE", 2)
         found = score_predictions(chunked, FakeRenderer(), FakeGlyphs())
     assert found.schema == SCORES
     assert found.to_pylist() == whole.to_pylist()
