@@ -3,8 +3,6 @@
 formulas   distinct formulas, recombined from those of a file
 chain      seconds, CPU seconds, memory, disk and files of each data stage
 stage      one data stage in the current project; what `chain` runs
-queries    seconds, memory and disk of the queries over the whole dataset, on made tables
-query      one of them; what `queries` runs
 """
 
 import importlib
@@ -17,7 +15,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +28,6 @@ from benchmarks.data_stages import STAGES
 from benchmarks.harness import save
 from benchmarks.scale.fakes import replace_normalizer, replace_renderer
 from benchmarks.scale.formulas import distinct_sides, recombine, with_repeats
-from benchmarks.scale.queries import QUERIES, make_table
 from im2latex.dataset.readers.files import read_file
 from im2latex.types import RawFormula
 from pipeline.paths import ROOT
@@ -99,26 +95,6 @@ def chain(
     if dvc:
         result["dvc"] = dict(_dvc_times(folder))
     save(f"scale-{name or ledgers['normalize']['seen']}", result)
-
-
-@app.command()
-def query(name: str, folder: Path) -> None:
-    """Run one query over the table in a folder."""
-    print(QUERIES[name](folder / "table.parquet", folder))
-
-
-@app.command()
-def queries(count: int, folder: Annotated[Path, typer.Argument(help="a folder with free space")]) -> None:
-    """Run all queries, each in a process of its own."""
-    found = {}
-    for name in QUERIES:
-        place = folder / name
-        place.mkdir(parents=True)
-        make_table(name, count, place / "table.parquet")
-        found[name] = _timed([sys.executable, "-m", "benchmarks.scale", "query", name, "."], place)
-        shutil.rmtree(place)
-        print(name, json.dumps(found[name]), flush=True)
-    save(f"scale-queries-{count}", {"rows": count, "duckdb": version("duckdb"), "queries": found})
 
 
 def _make_project(file: Path, folder: Path) -> None:

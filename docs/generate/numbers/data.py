@@ -10,6 +10,9 @@ from docs.generate.numbers.tables import (
     register,
 )
 
+RASTERIZERS = ("ghostscript", "pdfium")
+"""What the data stages were measured with; the longest run with the second alone."""
+
 
 @register
 def normalizer_images() -> str:
@@ -108,15 +111,13 @@ def _latency_label(key: str) -> str:
 def data_stages() -> str:
     """Time and memory from raw formulas to Parquet shards."""
     rows = []
-    for count in (10_000, 100_000, 652_085):
-        both = [load_result(f"data-stages-chain-{rasterizer}-{count}") for rasterizer in ("ghostscript", "pdfium")]
-        rows.append(
-            [
-                format_count(count),
-                *(format_duration(found["seconds"]) for found in both),
-                *(format_count(found["peak_process_mb"]) for found in both),
-            ]
+    for count, rasterizers in ((10_000, RASTERIZERS), (100_000, RASTERIZERS), (652_085, ("pdfium",))):
+        found = {name: load_result(f"data-stages-chain-{name}-{count}") for name in rasterizers}
+        seconds, memory = (
+            [show(found[name][key]) if name in found else "" for name in RASTERIZERS]
+            for key, show in (("seconds", format_duration), ("peak_process_mb", format_count))
         )
+        rows.append([format_count(count), *seconds, *memory])
     return markdown_table(
         ["formulas", "Ghostscript", "pdfium", "largest process, MB", "with pdfium, MB"], rows, words=0
     )
@@ -161,21 +162,28 @@ def data_jobs() -> str:
 
 
 @register
-def scale_queries() -> str:
-    """Cost of the queries over the whole dataset."""
+def scale() -> str:
+    """Cost of each data stage without drawing, and of what DVC does with the outputs, by the number of formulas."""
+    runs = sorted((load_result(path.stem) for path in RESULTS.glob("scale-*.json")), key=lambda run: run["formulas"])
+    costs = [
+        {f"`{name}`": cost for name, cost in run["stages"].items()}
+        | {f"`{name}`": cost for name, cost in run["dvc"].items() if name.endswith("bucket")}
+        for run in runs
+    ]
     rows = [
         [
-            name.replace("_", " "),
-            format_count(found["rows"]),
-            f"{cost['cpu_seconds']:.0f}",
-            format_count(cost["main_process_mb"]),
-            format_count(cost["spilled_mb"]),
+            name,
+            *(
+                cell
+                for cost in costs
+                for cell in (format_duration(cost[name]["cpu_seconds"]), format_count(cost[name]["main_process_mb"]))
+            ),
         ]
-        for path in sorted(RESULTS.glob("scale-queries-*.json"))
-        for found in [load_result(path.stem)]
-        for name, cost in found["queries"].items()
+        for name in costs[0]
     ]
-    return markdown_table(["query", "rows", "CPU seconds", "memory, MB", "on disk, MB"], rows)
+    counts = [format_count(run["formulas"]) for run in runs]
+    header = [f"{count}: {what}" for count in counts for what in ("CPU time", "largest process, MB")]
+    return markdown_table(["stage or command", *header], rows)
 
 
 @register

@@ -128,6 +128,30 @@ def model_families() -> str:
 
 
 @register
+def model_families_short() -> str:
+    """Scores of small presets after 100,000 samples of short arXiv formulas, the best first."""
+    sizes = load_result("presets-table")["presets"]
+    scores = load_result("presets-scores-short")["presets"]
+    rows = [
+        [
+            f"`{name}`",
+            f"{sizes[name]['weights'] / 1e6:.1f} M",
+            format_share(score["bleu"][0]),
+            format_interval(score["bleu"][1:]),
+            format_share(score["image_exact"][0]),
+            format_interval(score["image_exact"][1:]),
+            format_share(score["val_bleu_blank"]),
+            f"{score['image_nats']:.2f}",
+            format_count(score["cpu_seconds"]),
+        ]
+        for name, score in sorted(scores.items(), key=lambda item: -item[1]["bleu"][0])
+    ]
+    header = ["preset", "weights", "`bleu`", "95 % interval", "`image_exact`", "95 % interval"]
+    header += ["`bleu` on blank paper (val)", "nats per token from the image", "CPU seconds"]
+    return markdown_table(header, rows)
+
+
+@register
 def ablation() -> str:
     """Mean `edit` of each condition of the ablation over its seeds, with its range, and the difference from `full`."""
     runs: dict[str, list[dict[str, float]]] = {}
