@@ -43,7 +43,7 @@ repro: $(READY) ## raw formulas to report; a second run does nothing
 # One OpenMP thread per worker: the threads of several processes on few cores block each other.
 test test-fast test-all coverage: export OMP_NUM_THREADS := 1
 
-test: $(READY) lint types ## lint, types, import contracts and tests; under 10 minutes
+test: $(READY) lint types ## lint, types, import contracts and tests; about 12 minutes on two cores
 	pytest -q -n $(WORKERS) -m "not slow"
 
 test-fast: $(READY) lint ## lint, import contracts, and the tests that need neither TeX nor training
