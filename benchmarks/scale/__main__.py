@@ -24,7 +24,7 @@ import psutil
 import typer
 import yaml
 
-from benchmarks.data_stages import STAGES
+from benchmarks.data_stages import DATASET, STAGES
 from benchmarks.harness import save
 from benchmarks.scale.fakes import replace_normalizer, replace_renderer
 from benchmarks.scale.formulas import distinct_sides, recombine, with_repeats
@@ -99,9 +99,10 @@ def chain(
 
 def _make_project(file: Path, folder: Path) -> None:
     """The repository's parameters, code and stages, and the file as dataset."""
-    (folder / "data/raw/bench").mkdir(parents=True)
-    (folder / "data/raw/bench/formulas.jsonl").symlink_to(file.resolve())
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")) | {"dataset": "bench"}
+    dataset = folder / "data" / "raw" / DATASET
+    dataset.mkdir(parents=True)
+    (dataset / "formulas.jsonl").symlink_to(file.resolve())
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")) | {"dataset": DATASET}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     for path in ("im2latex", "pipeline", "custom"):
         shutil.copytree(ROOT / path, folder / path)

@@ -183,8 +183,6 @@ def test_a_damaged_note_of_costs_fails_no_stage(content: str | None) -> None:
 def test_an_experiment_uses_the_cache_of_the_project_it_was_started_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("IM2LATEX_CACHE", raising=False)
-    monkeypatch.delenv("IM2LATEX_STATE", raising=False)
     temporary = tmp_path / ".dvc" / "tmp" / "exps" / "standalone" / "tmpabc"
     temporary.mkdir(parents=True)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))  # DVC sets it for both

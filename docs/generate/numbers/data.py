@@ -182,7 +182,7 @@ def scale() -> str:
         for name in costs[0]
     ]
     counts = [format_count(run["formulas"]) for run in runs]
-    header = [f"{count}: {what}" for count in counts for what in ("CPU time", "largest process, MB")]
+    header = [f"{count}: {what}" for count in counts for what in ("CPU time", "main process, MB")]
     return markdown_table(["stage or command", *header], rows)
 
 
