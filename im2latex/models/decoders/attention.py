@@ -34,7 +34,13 @@ class MlpAttentionParams(Params):
         min_length=1, description="widths of the layers before the last, which has one output per grid position"
     )
     equalized: bool = Field(default=False, description="equalized learning rate of the layer over all positions")
+    mask_padding: bool = Field(
+        default=False, description="no attention to positions of zeros, the padding up to the encoder's image_size"
+    )
 
+
+PADDING_SCORE = -1e4
+"""Added to the score of a masked position. It is finite: a memory of zeros alone still has attention weights."""
 
 AttentionParams = Annotated[
     GeneralAttentionParams | AdditiveAttentionParams | MlpAttentionParams, Field(discriminator="name")
@@ -109,7 +115,10 @@ class AdditiveAttention(Attention):
 
 
 class MlpAttention(Attention):
-    """Attention of `MlpAttentionParams`; keys (B, first hidden width), the memory's part of the first layer."""
+    """Attention of `MlpAttentionParams`.
+
+    Its keys (B, first hidden width + P) are the memory's part of the first layer, then what is added to the scores.
+    """
 
     def __init__(self, params: MlpAttentionParams, hidden: int, width: int, positions: int) -> None:
         super().__init__()
@@ -120,13 +129,16 @@ class MlpAttention(Attention):
         for inputs, outputs in zip(params.hidden, more, strict=False):
             layers += [nn.Linear(inputs, outputs), nn.Tanh()]
         self.layers = nn.Sequential(*layers, nn.Linear(params.hidden[-1], positions))
+        self.padding_score = PADDING_SCORE if params.mask_padding else 0.0
+        self.key_widths = [first, positions]
 
     def keys(self, memory: Tensor) -> Tensor:
-        keys: Tensor = self.memory_projection(memory)
-        return keys
+        offsets = self.padding_score * (memory == 0).all(dim=2).to(memory.dtype)
+        return torch.cat([self.memory_projection(memory), offsets], dim=1)
 
     def forward(self, hidden: Tensor, keys: Tensor) -> Tensor:
-        scores: Tensor = self.layers(keys + self.hidden_projection(hidden))
+        projected, offsets = keys.split(self.key_widths, dim=1)
+        scores: Tensor = self.layers(projected + self.hidden_projection(hidden)) + offsets
         return scores.softmax(dim=1)
 
 

@@ -48,6 +48,19 @@ def test_the_mlp_attention_depends_on_the_position() -> None:
     assert not torch.allclose(turned, weights.flip(1))
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_masked_attention_gives_no_weight_to_padding(masked: bool) -> None:
+    attention = built(MlpAttentionParams(name="mlp", hidden=(9, 5), mask_padding=masked))
+    padded = MEMORY.clone()
+    padded[0, 4:] = 0
+    padded[1] = 0
+    weights = attention(STATE, attention.keys(padded))
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(3))
+    assert bool((weights[0, 4:] == 0).all()) == masked
+    assert bool((weights[0, :4] > 0).all())
+    assert bool((weights[1:] > 0).all())
+
+
 def test_an_equalized_layer_starts_the_same_and_changes_less() -> None:
     """Adam moves each weight by its rate at first; so the output moves by the factor of the features."""
     moved = {}
