@@ -48,10 +48,10 @@ class OneCell(TorchEngine):
 
 
 def test_a_cell_becomes_its_place_in_the_image() -> None:
-    """Pools of 32 pixels divide an image evenly; it is in the upper left of a page of three rows."""
+    """Cells of 32 x 8 pixels divide an image evenly; it is in the upper left of a page of three rows."""
     engine = OneCell(Network(check(load_preset("i2l-nopool-small")["model"], ModelParams, "model"), 12))
     maps = attention_maps(engine, np.zeros((1, 64, 128), np.uint8), np.array([[6, 5, 0, 0]]))
-    assert maps.shape == (1, 4, 2, 4)
+    assert maps.shape == (1, 4, 2, 16)
     assert np.argwhere(maps[0, 0]).tolist() == [[Vocabulary.bos, 0]]
     assert np.argwhere(maps[0, 1]).tolist() == [[0, 2]]
     assert maps[0, 2].sum() == 0, "beyond the image"
