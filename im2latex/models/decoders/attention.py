@@ -137,7 +137,7 @@ class MlpAttention(Attention):
         return torch.cat([self.memory_projection(memory), offsets], dim=1)
 
     def forward(self, hidden: Tensor, keys: Tensor) -> Tensor:
-        projected, offsets = keys.split(self.key_widths, dim=1)
+        projected, offsets = torch.split(keys, self.key_widths, dim=1)
         scores: Tensor = self.layers(projected + self.hidden_projection(hidden)) + offsets
         return scores.softmax(dim=1)
 
