@@ -16,9 +16,11 @@ from im2latex.errors import InputError, ParamsError
 
 
 class Params(BaseModel):
-    """Base of all parameter sections: frozen, and unknown keys are errors."""
+    """Base of all parameter sections: frozen; unknown keys, and numbers that are infinite or NaN, are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), defer_build=True, allow_inf_nan=False
+    )
 
 
 P = TypeVar("P", bound=Params)
@@ -68,11 +70,15 @@ RENAMED_KEYS: dict[str, str] = {
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping; raises `InputError` where there is none."""
+    """Read a YAML mapping; raises `InputError` where there is none, or where it has a key twice."""
     import yaml  # reading an image does not need it
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        if repeated := _repeated_key(node):
+            raise InputError(f"{path}: the key {repeated}; remove one")
+        content = loader.construct_document(node) if node else None
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run from the root of the repository") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -80,6 +86,23 @@ def load_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: must hold a mapping of sections, found {type(content).__name__}")
     return content
+
+
+def _repeated_key(node: Any, parents: str = "") -> str | None:
+    """The first key that a node of YAML has twice, with both lines; None where there is none."""
+    kind, lines = getattr(node, "id", ""), dict[str, int]()
+    for item in node.value if kind in ("mapping", "sequence") else ():
+        name, value = parents, item
+        if kind == "mapping":
+            key, value = item
+            name, line = f"{parents}{key.value}", key.start_mark.line + 1
+            if name in lines:
+                return f"{name} is set twice, in line {lines[name]} and in line {line}"
+            lines[name] = line
+            name += "."
+        if found := _repeated_key(value, name):
+            return found
+    return None
 
 
 def load_section(section: str, kind: type[P], path: Path = Path("params.yaml")) -> P:

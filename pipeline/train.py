@@ -20,6 +20,7 @@ The section `trainer` is no dependency of the stage: another machine, logger or 
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -36,7 +37,7 @@ from scmrepo.exceptions import SCMError
 from im2latex.config import load_section, load_yaml, project_section
 from im2latex.dataset.shards import read_dataset
 from im2latex.dataset.vocabulary import Vocabulary
-from im2latex.errors import UsageError
+from im2latex.errors import Im2LatexError, UsageError
 from im2latex.io.project_cache import state_root
 from im2latex.training.callbacks import Callback, MetricsRow, format_row
 from im2latex.training.checkpoint import save_checkpoint
@@ -150,7 +151,7 @@ def _train(
     pretrained: Pretrained | None,
     as_it_is: bool,
 ) -> int:
-    """Train in the folder `state` and write the outputs; returns the samples seen."""
+    """Train in the folder `state` and write the outputs; returns the samples that the run has seen."""
     settings = project_section(TrainerParams, "trainer")
     callback = StageCallback(state, vocabulary, save=not as_it_is)
     config = run.params.model_dump(mode="json")
@@ -177,12 +178,12 @@ def _train(
         loggers.finalize(finished, seen)
     (run.out / "log.jsonl").write_text(callback.text(), encoding="utf-8")
     (run.out / "samples.jsonl").write_text(callback.examples.text(), encoding="utf-8")
-    counts, size = checkpoint.counts, dataset["samples"]["train"]
+    counts, size = trainer.engine.state.counts, dataset["samples"]["train"]  # of the best weights, there may be fewer
     clock_bound = is_clock_bound(run.params.budget, counts["sample_budget"], size)
     _draw_curves(callback.rows, clock_bound)
     run.outputs.append(CURVES)
     run.facts["dataset"] = dataset["hash"]
-    run.facts["counts"] = counts
+    run.facts["counts"] = checkpoint.counts
     run.facts["started_from"] = [asdict(ancestor) for ancestor in checkpoint.started_from]
     if trainer.earlier_budgets:
         run.facts["earlier_budgets"] = trainer.earlier_budgets
@@ -197,15 +198,18 @@ def _train(
 
 def follow() -> None:
     """Run a process whose rank is not 0: it computes, and leaves files and messages to the first."""
-    params = load_section("train", TrainParams)
-    dataset = read_dataset(SHARDS)["hash"]
-    pretrained = find_pretrained(params)
-    state = state_folder(params, dataset, pretrained)
-    settings = project_section(TrainerParams, "trainer")
-    # All processes stop together; a failure of this one would end the first before it has printed its message.
-    with suppress(InterruptedRunError, DivergedRunError):
+    try:
+        params = load_section("train", TrainParams)
+        dataset = read_dataset(SHARDS)["hash"]
+        pretrained = find_pretrained(params)
+        state = state_folder(params, dataset, pretrained)
+        settings = project_section(TrainerParams, "trainer")
         vocabulary = Vocabulary.load(VOCABULARY)
         Trainer(params, SHARDS, vocabulary, dataset, state, settings=settings, pretrained=pretrained).fit()
+    except (InterruptedRunError, DivergedRunError):
+        pass  # all processes stop together; a failure of this one would end the first before it has printed its message
+    except Im2LatexError as error:
+        sys.exit(f"train, process {os.environ.get('RANK', '?')}: {error}")
 
 
 def _image_settings() -> dict[str, int]:

@@ -18,6 +18,7 @@ import yaml
 
 from im2latex.errors import UsageError
 from im2latex.training.run_folders import OUTPUTS, Print, clear, locked, remove_state
+from im2latex.training.state import STATE
 from pipeline.fingerprint import fingerprint
 from pipeline.paths import REPORTS
 
@@ -30,10 +31,11 @@ TRAINING = "im2latex.training.trainer"
 def prepare(folder: Path, budget: Mapping[str, Any], limit: int, say: Print) -> None:
     """Prepare a locked folder for a training run: remove states that must not be resumed, here and in its siblings.
 
-    A stopped training is resumed. A finished one, of the same code, depends on its budget: with the same budget it
-    trains anew where DVC has recorded it, since a new run was requested, and writes its outputs again where it has not.
-    With another budget, which allows more than its samples (`limit`), the recorded one continues. Any other is the
-    result of another experiment, which must not depend on this one, and is trained anew.
+    A stopped training is resumed; snapshots without a state are of an earlier one. A finished one, of the same code,
+    depends on its budget: with the same budget it trains anew where DVC has recorded it, since a new run was requested,
+    and writes its outputs again where it has not. With another budget, which allows more than its samples (`limit`),
+    the recorded one continues. Any other is the result of another experiment, which must not depend on this one, and is
+    trained anew.
     """
     for draft in [path for path in folder.rglob(".*") if path.is_file()]:  # of a process that was killed while it wrote
         draft.unlink()
@@ -42,6 +44,8 @@ def prepare(folder: Path, budget: Mapping[str, Any], limit: int, say: Print) -> 
         if other.parent != folder and _is_recorded(entry, _finished(other.parent)):
             with suppress(UsageError), locked(other.parent, say, 0):
                 remove_state(other.parent)
+    if not (folder / STATE).is_file():
+        clear(folder)
     finished = _finished(folder)
     if not finished:
         return

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field, model_validator
 
-from im2latex.config import RENAMED_KEYS, Params, check, check_keys, load_section, renamed_key
+from im2latex.config import RENAMED_KEYS, Params, check, check_keys, load_section, load_yaml, renamed_key
 from im2latex.errors import InputError, ParamsError
 
 
@@ -17,6 +17,7 @@ class Inner(Params):
 class Outer(Params):
     name: str
     inner: Inner
+    share: float = 1.0
 
 
 GOOD = {"name": "x", "inner": {"dpi": 200}}
@@ -29,11 +30,12 @@ def test_fills_nested_sections() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({**GOOD, "nmae": 1}, "p.nmae is not a known key; known here are inner, name"),
+        ({**GOOD, "nmae": 1}, "p.nmae is not a known key; known here are inner, name, share"),
         ({"name": "x", "inner": {"dpi": 1, "dip": 2}}, "p.inner.dip is not a known key; known here are dpi"),
         ({"name": "x"}, "p.inner is missing; add it"),
         ({"name": "x", "inner": {"dpi": 0}}, "p.inner.dpi = 0: input should be greater than or equal to 1"),
         ({"name": 3, "inner": {"dpi": 1}}, "p.name = 3: input should be a valid string"),
+        ({**GOOD, "share": float("inf")}, "p.share = inf: input should be a finite number"),
         (None, "p = None: input should be a valid dictionary or instance of Outer"),
     ],
 )
@@ -145,3 +147,15 @@ def test_an_unknown_key_is_refused_whatever_its_value(value: object) -> None:
     else:
         with pytest.raises(ParamsError, match="train.ratte is not a known key"):
             check({"ratte": value}, Defaults, "train")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [("a: 1\na: 2\n", "a"), ("a:\n  b: 1\n  c: {b: 2}\n  b: 3\n", "a.b"), ("a: [{b: 1}, {c: 1, c: 2}]\n", "a.c")],
+)
+def test_a_key_that_is_set_twice_is_refused(text: str, key: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(
+        InputError, match=rf"params.yaml: the key {key} is set twice, in line \d and in line \d; remove one"
+    ):
+        load_yaml(tmp_path / "params.yaml")

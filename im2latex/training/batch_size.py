@@ -6,6 +6,7 @@ measured, so that no step is expected to run out of memory: in one of several pr
 waiting.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -88,6 +89,8 @@ def _measure(
     limit = over_processes(fabric, int(total * MEMORY_SHARE) - image_bytes, "min")
     engine = build_engine(largest, source)
     engine.state.total = 2**62
+    scaler = engine.state.scaler  # that of the run, whose first scale must not depend on this
+    scale = copy.deepcopy(scaler.state_dict()) if scaler else {}
 
     def peak(size: int) -> int:
         source.size, engine.state.step = size, 0  # after more steps the losses, which mean nothing here, are checked
@@ -96,6 +99,8 @@ def _measure(
     peak(1)  # allocates the state of the optimizers
     most = len(dataset) if params.max_images == "auto" else min(len(dataset), params.max_images)
     size, used = find_batch_size(peak, limit, most)
+    if scaler:
+        scaler.load_state_dict(scale)
     shape = largest.shapes[0]
     found = {
         "max_images": size,

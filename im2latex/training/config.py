@@ -1,7 +1,7 @@
 """Parameters of a training run: sections `train` and `trainer` of params.yaml.
 
-`train` decides the weights and is a dependency of the stage. `trainer` says where and how the training runs; none of
-its keys decides the weights, so that another value never trains again.
+`train` decides the weights and is a dependency of the stage. `trainer` says where and how the training runs; no
+stage depends on it, so that another value never trains again.
 """
 
 import math
@@ -157,7 +157,7 @@ class TrainParams(Params):
 
 
 class TrainerParams(Params):
-    """Settings of devices, logging and saving; none of them affects the weights."""
+    """Settings of devices, logging and saving, on which no stage depends."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = Field(
         default="auto", description="where to train, as Lightning Fabric names it"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import ArtifactError
 from im2latex.images.arrays import PAPER
 from im2latex.types import Shape, Split
-
-if TYPE_CHECKING:
-    pass
 
 _CHECKED_ROWS = 1 << 20
 

@@ -7,7 +7,7 @@ import gc
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 import torch.distributed as dist
@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # of the extra `train`; the parameters and the description of
 
 ResolvedPrecision = Literal["32-true", "bf16-mixed", "16-mixed"]
 Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+PRECISIONS: tuple[ResolvedPrecision, ...] = get_args(ResolvedPrecision)
 
 MIN_SPEEDUP = 1.5
 """How much faster products in 16 bits must be for `auto` to choose them: casts and float32 operations cost time too."""
@@ -131,11 +132,13 @@ def _matmul_flops(dtype: torch.dtype, device: str = "cpu") -> float:
 def launch(accelerator: str, devices: int, precision: ResolvedPrecision, unused_weights: bool) -> "Fabric":
     """Start one process per device, each running this program; processes started by torchrun replace `devices`.
 
-    `unused_weights`: some weights may have no gradient. With 16 bits, float32 products on a GPU use TF32.
+    `unused_weights`: some weights may have no gradient. With 16 bits, float32 products on a GPU use TF32. Raises
+    `ParamsError` where the machine lacks the devices, or the processes have chosen different precisions.
     """
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.precision.amp import MixedPrecision
     from lightning_fabric.strategies.ddp import DDPStrategy
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
 
     nodes = 1
     if torch.distributed.is_torchelastic_launched():
@@ -155,15 +158,26 @@ def launch(accelerator: str, devices: int, precision: ResolvedPrecision, unused_
 
         device = "cuda" if _on_gpu(accelerator) else "cpu"
         plugin = LossScaling("16-mixed", device, torch.amp.GradScaler(device))
-    fabric = Fabric(
-        accelerator=accelerator,
-        strategy=strategy,
-        devices=devices,
-        num_nodes=nodes,
-        precision=None if plugin else precision,
-        plugins=plugin,
-    )
+    try:
+        fabric = Fabric(
+            accelerator=accelerator,
+            strategy=strategy,
+            devices=devices,
+            num_nodes=nodes,
+            precision=None if plugin else precision,
+            plugins=plugin,
+        )
+    except (RuntimeError, MisconfigurationException) as error:
+        raise ParamsError(
+            f"trainer.accelerator = {accelerator}, trainer.devices = {devices}: {' '.join(str(error).split())}"
+        ) from None
     fabric.launch()
+    least, most = (over_processes(fabric, PRECISIONS.index(precision), reduction) for reduction in ("min", "max"))
+    if least != most:
+        raise ParamsError(
+            f"train.precision = auto: {PRECISIONS[least]} is best for one process and {PRECISIONS[most]} for another; "
+            "set one of them"
+        )
     return fabric
 
 

@@ -76,7 +76,8 @@ class TrainingEngine:
         network = Network(params.model, len(vocabulary))
         if pretrained:
             load_pretrained(network, params.model, vocabulary, pretrained)
-        average = copy.deepcopy(network).to(fabric.device).eval()
+        network.to(fabric.device)  # before the state of the optimizers, which is loaded to the device of its weights
+        average = copy.deepcopy(network).eval()
         half = params.precision == "bf16-mixed"
         optimizers = build_optimizers(network, params.optimizer, fabric.device, half)
         if pretrained:
@@ -95,9 +96,14 @@ class TrainingEngine:
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is used up, or early stopping ends the run."""
+        """Whether the budget is used up, also before a resume, or early stopping ends the run."""
+        return self.state.finished or self.budget_used >= 1 or self.stopped_early
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether so many validations in a row were no better that early stopping ends the run."""
         patience = self.params.early_stopping_patience
-        return self.budget_used >= 1 or bool(patience and self.state.early_stopping.bad_validations >= patience)
+        return bool(patience and self.state.early_stopping.bad_validations >= patience)
 
     @property
     def learning_rate_factor(self) -> float:
@@ -127,7 +133,10 @@ class TrainingEngine:
         for optimizer in state.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
-            optimizer.step()
+        # The scaler would leave out the optimizer with the overflow alone, and clipping spoils the gradients of all.
+        if not scaler or torch.isfinite(norm):
+            for optimizer in state.optimizers:
+                optimizer.step()
         if scaler:
             scaler.update()
         samples = size[1]

@@ -165,11 +165,14 @@ def token_dimensions(params: ModelParams) -> dict[str, int]:
 
 def _deeper(params: ModelParams, key: str, there: Any, here: Any) -> bool:
     """Whether a setting that differs adds layers after the earlier ones, which can be the identity at first."""
-    if key == "decoder.layers":
-        return getattr(params.decoder, "norm", None) == "pre" and bool(here > there)
-    if key == "encoder.layers":
-        return isinstance(there, int) and bool(here > there)
-    return key == "encoder.blocks" and here[:-1] == there[:-1] and here[-1] > there[-1]
+    match key, there, here:  # of another family, a value may be missing, or of another kind
+        case "decoder.layers", int(), int():
+            return getattr(params.decoder, "norm", None) == "pre" and here > there
+        case "encoder.layers", int(), int():
+            return here > there
+        case "encoder.blocks", [*before, int(last)], [*now, int(deepest)]:
+            return now == before and deepest > last
+    return False
 
 
 def _added_layers(network: Network, weights: Mapping[str, Tensor]) -> tuple[str, ...]:

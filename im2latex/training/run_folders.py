@@ -15,7 +15,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -236,8 +236,9 @@ def _snapshots(run: Path) -> list[SavedCheckpoint]:
     """The complete snapshots of a run, by the samples they saw."""
     found = []
     for path in (run / SNAPSHOTS).glob(f"*/{_METRICS}"):
-        row = json.loads(path.read_text(encoding="utf-8"))
-        found.append(_checkpoint(run, path.parent.name, path.parent, {row["samples"]: row}))
+        with suppress(OSError, ValueError, KeyError, TypeError):  # damaged, or removed meanwhile
+            row = json.loads(path.read_text(encoding="utf-8"))
+            found.append(_checkpoint(run, path.parent.name, path.parent, {row["samples"]: row}))
     return sorted((one for one in found if one is not None), key=lambda one: one.samples)
 
 

@@ -97,9 +97,8 @@ class Requests:
 
     def pop(self) -> Request:
         """Return the greatest pending request, and clear all."""
-        greatest = max(self._pending, default=Request.NOTHING)
-        self._pending.clear()
-        return greatest
+        pending, self._pending = self._pending, set()  # at once: a signal may come between any two statements
+        return max(pending, default=Request.NOTHING)
 
 
 @contextmanager

@@ -52,7 +52,8 @@ class TrainingState:
 
     `validations` counts the multiples of the validation interval that were passed and validated at; `validated` are the
     samples seen at the last validation. `scaler` scales the loss with float16. `best` are the averaged weights of the
-    best validation, on the CPU, with their counts. `budget` are the parameters behind `total`.
+    best validation, on the CPU, with their counts. `budget` are the parameters behind `total`; `finished` says that the
+    run has ended under them.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class TrainingState:
         self.best_counts: dict[str, int] = {}
         self.budget: dict[str, Any] = {}
         self.earlier_budgets: list[EarlierBudget] = []
+        self.finished = False
         self.step = self.seen = self.total = self.validations = self.validated = 0
 
     @property
@@ -92,6 +94,7 @@ class TrainingState:
             "best_counts": self.best_counts,
             "budget": self.budget,
             "earlier_budgets": self.earlier_budgets,
+            "finished": self.finished,
         } | {name: getattr(self, name) for name in COUNTS}
 
     def snapshot(self) -> dict[str, Any]:
@@ -110,6 +113,7 @@ class TrainingState:
         self.early_stopping = EarlyStopping(**snapshot["early_stopping"])
         self.budget, self.earlier_budgets = snapshot["budget"], snapshot["earlier_budgets"]
         self.best, self.best_counts = snapshot["best"], snapshot["best_counts"]
+        self.finished = snapshot.get("finished", False)  # states of the same format that were saved without it
         for name in COUNTS:
             setattr(self, name, snapshot[name])
 

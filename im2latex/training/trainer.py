@@ -101,6 +101,7 @@ class Trainer:
                 if validated:
                     self.save()
                     self._validate()
+                    engine.state.finished = engine.finished
                     self._save_snapshot()
                     self.save()
                     self.callback.on_save()
@@ -165,6 +166,7 @@ class Trainer:
         params = params.model_copy(update={"precision": precision})
         without_ctc = params.ctc_weight == 0 or params.ctc_until < 1
         fabric = launch(settings.accelerator, devices, precision, unused_weights=without_ctc)
+        recipe = fabric.broadcast(recipe)  # the first process may have removed it before another read it
         if not fabric.is_global_zero:
             self.callback = Callback()
         if fabric.world_size > 1:  # on the CPU, so that no step waits for an accelerator
@@ -218,6 +220,9 @@ class Trainer:
                         f"{state.total:,}; set a larger budget, or remove the folder to train anew"
                     )
                 state.earlier_budgets.append({"samples": state.seen, "sample_budget": earlier})
+                state.finished = False
+                if self.engine.stopped_early:
+                    state.early_stopping.bad_validations = 0
                 self.callback.on_message(
                     f"{self.folder}: continues after {state.seen:,} samples with another budget; to train from the "
                     "start, remove it"
@@ -245,7 +250,7 @@ class Trainer:
         engine, budget = self.engine, self.params.budget
         state = engine.state
         limit = sample_limit(budget, len(engine.dataset))
-        if budget.minutes is None:
+        if budget.minutes is None or state.seen >= limit:
             return limit
         before = state.snapshot()
         state.total = limit

@@ -37,6 +37,15 @@ def test_a_line_of_latex_a_image(command: Command, folder: Path) -> None:
     assert second
 
 
+def test_a_folder_and_a_pattern_are_predicted_in_order(command: Command, folder: Path) -> None:
+    both = command("predict", "--checkpoint", "model", "a.png", "b.png")[1]
+    (folder / "images").mkdir()
+    for name in ("b.png", "a.png"):
+        (folder / "images" / name).write_bytes((folder / name).read_bytes())
+    assert command("predict", "--checkpoint", "model", "images")[:2] == (0, both)
+    assert command("predict", "--checkpoint", "model", "images/*.png")[:2] == (0, both)
+
+
 def test_a_bad_file_leaves_a_blank_line_and_a_sentence(command: Command, folder: Path) -> None:
     code, out, err = command("predict", "--checkpoint", "model", "notes.png", "a.png", "blank.png", "none.png")
     assert code == 1
@@ -145,6 +154,11 @@ def test_the_clipboard_and_the_screen(command: Command, folder: Path, monkeypatc
     expected = command("predict", "--checkpoint", "model", "a.png")[1]
     assert command("predict", "--checkpoint", "model", "--clipboard", "--snip")[1] == 2 * expected
     assert command("predict", "--checkpoint", "model", "--watch-clipboard")[1] == 3 * expected
+    copied: list[str] = []
+    monkeypatch.setattr("im2latex.cli.desktop.check_clipboard_writer", lambda: None)
+    monkeypatch.setattr("im2latex.cli.desktop.write_clipboard", copied.append)
+    command("predict", "--checkpoint", "model", "--clipboard", "--copy")
+    assert copied == [expected.rstrip("\n")]
 
 
 def test_attention_of_any_image_is_a_sheet_or_an_animation(command: Command, folder: Path) -> None:

@@ -7,7 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from im2latex.cli import app
 from im2latex.dataset import download as fetching
 from im2latex.dataset.download import CHUNK_BYTES, RemoteDataset, download
 from im2latex.errors import InputError, UsageError
@@ -105,6 +107,12 @@ def test_refuses_a_wrong_checksum(server: Server, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has MD5 .* expected"):
         download("bad", tmp_path, url(server))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_downloads_into_a_folder(server: Server, tmp_path: Path) -> None:
+    found = CliRunner().invoke(app, ["download", "good", "--url", url(server), "--into", str(tmp_path / "raw")])
+    assert (found.exit_code, found.output) == (0, f"{tmp_path / 'raw' / 'a.lst'}\n")
+    assert (tmp_path / "raw" / "a.lst").read_bytes() == BODY
 
 
 def test_names_what_failed(server: Server, tmp_path: Path) -> None:

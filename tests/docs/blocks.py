@@ -3,6 +3,7 @@
 <!-- not run: REASON -->    the block is checked for names, but not run
 <!-- slow -->               run by `make test-all` only
 <!-- tex -->                needs TeX
+<!-- pipeline -->           slow, and runs the stages of a small project
 <!-- params: SECTION -->    a YAML block is a part of that section of params.yaml
 <!-- fixture: NAME -->      the test makes the input files of that name first
 """
@@ -41,6 +42,11 @@ class Block:
     def runs(self) -> bool:
         """Whether it is meant to be run by a test."""
         return self.language in RUN and "not run" not in self.marks
+
+    @property
+    def kind(self) -> str | None:
+        """What decides which test runs it: slow, pipeline, tex, or None."""
+        return next((mark for mark in ("slow", "pipeline", "tex") if mark in self.marks), None)
 
     def commands(self) -> Iterator[str]:
         """The commands of a shell block, each in one line."""

@@ -49,6 +49,14 @@ def _sample() -> None:
 FIXTURES: dict[str, Callable[[], None]] = {"papers": _papers, "score": _score, "table": _table, "sample": _sample}
 """Input files that a block reads, by the name in its comment."""
 
+KINDS: dict[str, tuple[str | None, ...]] = {
+    "test_blocks_run": (None,),
+    "test_blocks_with_tex_run": (None, "tex"),
+    "test_slow_blocks_run": (None, "tex", "slow"),
+    "test_blocks_run_in_a_miniature_project": ("pipeline", "tex"),
+}
+"""The kinds of blocks that each test runs."""
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -84,13 +92,9 @@ def _run(found: list[Block]) -> None:
                 _shell(command)
 
 
-def _selected(mark: str | None) -> list[Path]:
-    """Pages with a block that runs and has the mark, or neither of the marks."""
-    return [page for page in PAGES if any(block.runs and _mark(block) == mark for block in blocks(page))]
-
-
-def _mark(block: Block) -> str | None:
-    return next((mark for mark in ("slow", "pipeline", "tex") if mark in block.marks), None)
+def _selected(kind: str | None) -> list[Path]:
+    """Pages with a block of that kind that runs."""
+    return [page for page in PAGES if any(block.runs and block.kind == kind for block in blocks(page))]
 
 
 def _ids(page: Path) -> str:
@@ -99,19 +103,19 @@ def _ids(page: Path) -> str:
 
 @pytest.mark.parametrize("page", _selected(None), ids=_ids)
 def test_blocks_run(page: Path, folder: Path) -> None:
-    _run([block for block in blocks(page) if block.runs and _mark(block) is None])
+    _run([block for block in blocks(page) if block.runs and block.kind is None])
 
 
 @pytest.mark.needs_tex
 @pytest.mark.parametrize("page", _selected("tex"), ids=_ids)
 def test_blocks_with_tex_run(page: Path, folder: Path) -> None:
-    _run([block for block in blocks(page) if block.runs and _mark(block) not in ("slow", "pipeline")])
+    _run([block for block in blocks(page) if block.runs and block.kind not in ("slow", "pipeline")])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", _selected("slow"), ids=_ids)
 def test_slow_blocks_run(page: Path, folder: Path) -> None:
-    _run([block for block in blocks(page) if block.runs and _mark(block) != "pipeline"])
+    _run([block for block in blocks(page) if block.runs and block.kind != "pipeline"])
 
 
 @pytest.mark.slow
@@ -121,7 +125,7 @@ def test_blocks_run_in_a_miniature_project(page: Path, project: Path) -> None:
     set_value("filter.unknown_tokens=keep")
     interpreter = Interpreter(SMALL)
     for block in blocks(page):
-        needed = _mark(block) in ("pipeline", "tex") or "mkdir" in block.text
+        needed = block.kind in ("pipeline", "tex") or "mkdir" in block.text
         if block.runs and block.language == "bash" and needed:
             if fixture := block.marks.get("fixture"):
                 FIXTURES[fixture]()

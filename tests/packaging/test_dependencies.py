@@ -1,5 +1,6 @@
 """What is declared, what is imported, and what an installation without extras can do."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from im2latex.cli import app
 from im2latex.extras import distribution_of, extra_of, install_hint, normalized
 from im2latex.inference.engine_choice import load_engine
 from im2latex.io.manifest import RELEASED
@@ -100,6 +103,19 @@ def test_doctor_needs_no_extra(tmp_path: Path) -> None:
     assert "wand" in lines["imagemagick"]
     assert {lines[f"extra {extra}"][:8].strip() for extra in ("pipeline", "train", "serve")} == {"none"}
     assert all(f"im2latex[{extra}]" in lines[f"extra {extra}"] for extra in ("pipeline", "train", "serve"))
+
+
+@pytest.mark.needs_tex
+def test_doctor_names_every_tool_that_differs_from_the_lock(tmp_path: Path) -> None:
+    lock = tmp_path / "tools.lock"
+    assert CliRunner().invoke(app, ["doctor", "--lock", str(lock)]).exit_code == 0
+    same = CliRunner().invoke(app, ["doctor", "--against", str(lock)])
+    assert (same.exit_code, same.output) == (0, "")
+    versions = json.loads(lock.read_text())
+    lock.write_text(json.dumps(versions | {"ghostscript": "0.1"}))
+    other = CliRunner().invoke(app, ["doctor", "--against", str(lock)])
+    assert "ghostscript" in other.output
+    assert "0.1" in other.output
 
 
 def test_a_command_that_needs_an_extra_ends_with_one_sentence() -> None:

@@ -68,14 +68,19 @@ def test_one_row_keeps_a_formula_by_given_split_group_and_order(rows: list[Formu
     assert repeated == [number for number, (formula, claim) in claims.items() if claim != best[formula]]
 
 
-def test_a_lossy_rule_may_be_switched_on_alone(project: Path, set_params: Callable[[dict[str, Any]], None]) -> None:
-    run("normalize")
-    before = read_parts(Path("data/normalize"), ["latex"])["latex"].to_pylist()
-    assert any("\\left" in latex for latex in before)
-    set_params({"normalize": {"normalizer": {"enable_rules": ["no_left_right"]}}})
-    run("normalize")
-    after = " ".join(read_parts(Path("data/normalize"), ["latex"])["latex"].to_pylist()).split()
-    assert "\\left" not in after
+@pytest.mark.parametrize(("rule", "command"), [("no_left_right", "\\left"), ("no_length", "\\hspace")])
+def test_a_lossy_rule_may_be_switched_on_alone(
+    project: Path, set_params: Callable[[dict[str, Any]], None], rule: str, command: str
+) -> None:
+    def commands() -> set[str]:
+        run("normalize")
+        return set(" ".join(read_parts(Path("data/normalize"), ["latex"])["latex"].to_pylist()).split())
+
+    with Path("data/raw/tiny/formulas.txt").open("a") as file:
+        file.write("\nx \\hspace{1em} \\left( y \\right)")
+    assert {"\\left", "\\hspace"} <= commands()
+    set_params({"normalize": {"normalizer": {"enable_rules": [rule]}}})
+    assert {"\\left", "\\hspace"} - commands() == {command}
 
 
 @pytest.mark.parametrize("key", ["replacements", "macros", "rules"])

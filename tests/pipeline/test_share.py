@@ -11,13 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
-from im2latex.config import merge
 from im2latex.io.manifest import verify
-from im2latex.latex.grammar.generator import generate
-from pipeline.paths import ROOT
-from tests.pipeline.conftest import TINY
+from tests.pipeline.dvc_project import call, commit, create, dvc
 
 pytestmark = [
     pytest.mark.needs_tex,
@@ -30,44 +26,14 @@ SHARD = Path("data/bucket/train/shard-00000.parquet")
 MANIFESTS = Path("reports/manifest")
 
 
-def call(folder: Path, *command: str) -> str:
-    """Run a program as a stranger to this machine's git settings, with this environment's Python first; its output."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    names = {f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    environment = os.environ | names | {"PATH": path, "GIT_CONFIG_GLOBAL": os.devnull, "DVC_NO_ANALYTICS": "1"}
-    for name in ("PYTHONPATH", "IM2LATEX_CACHE"):  # else the stages would use other code, or results of other runs
-        environment.pop(name, None)
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def dvc(folder: Path, *arguments: str) -> str:
-    return call(folder, sys.executable, "-m", "dvc", *arguments)
-
-
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that was reproduced, committed and pushed."""
     project = tmp_path_factory.mktemp("origin")
-    for folder in ("im2latex", "pipeline", "custom"):
-        shutil.copytree(ROOT / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("tools.lock", ".gitignore", ".dvcignore"):
-        shutil.copy(ROOT / file, project)
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: stages[name] for name in ["code", *STAGES]}}))
-    params = merge(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), TINY)
-    sections = {name: params[name] for name in STAGES} | {"dataset": "sample"}
-    (project / "params.yaml").write_text(yaml.safe_dump(sections))
-    (project / "data" / "raw" / "sample").mkdir(parents=True)
-    (project / "data" / "raw" / "sample" / "formulas.txt").write_text("\n".join(generate(60, 5)))
-
-    call(project, "git", "init", "-q")
-    dvc(project, "init", "-q")
+    create(project, STAGES)
     dvc(project, "remote", "add", "-q", "-d", "shelf", str(tmp_path_factory.mktemp("shelf")))
     dvc(project, "repro", "-q")
-    call(project, "git", "add", "-A")
-    call(project, "git", "commit", "-q", "-m", "Reproduced")
+    commit(project)
     dvc(project, "push", "-q")
     return project
 

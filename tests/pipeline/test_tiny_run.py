@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
-from im2latex.io.manifest import verify
+from im2latex.cli import app
 from im2latex.io.parquet import read_parts, read_table
 from im2latex.types import SPLITS
 from tests.pipeline.conftest import BAD_LINES, GOOD, run
@@ -65,11 +67,17 @@ def test_raw_formulas_to_report(project: Path) -> None:
     assert evaluation["blank"]["n"] == metrics["n"]
     assert 0 <= metrics["cdm_exact"] <= metrics["cdm"] <= 1
     assert evaluation["baselines"]["one_changed"]["n"] == metrics["n"]
+    predicted = read_table(Path("data/predict/predictions.parquet"))
+    assert sum(one == "image" for one in predicted["input"].to_pylist()) == metrics["n"]
     looked = read_table(Path("data/predict/attention.parquet")).to_pylist()
     assert 0 < len(looked) <= 6
     assert {row["formula_id"] for row in looked} <= set(shards[2]["formula_id"].to_pylist())
     assert b"</html>" in Path("reports/report.html").read_bytes()
-    assert verify(Path("reports/manifest"))[1] == []
+    for plot in yaml.safe_load(Path("dvc.yaml").read_text())["plots"]:
+        ((_, drawn),) = plot.items()
+        for path, column in drawn["y"].items():
+            assert {column, drawn["x"]} <= set(Path(path).read_text().splitlines()[0].split("\t")), path
+    assert CliRunner().invoke(app, ["verify"]).exit_code == 0
 
 
 def test_data_stages_give_the_same_bytes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from im2latex.training.checkpoint import Checkpoint, save_checkpoint
 from im2latex.training.config import BudgetParams, TrainParams
 from im2latex.training.engine import TrainingEngine
 from im2latex.training.run_folders import list_runs
-from im2latex.training.validation import ValidationExample
+from im2latex.training.validation import Validation, ValidationExample
 from im2latex.types import Shape
 from pipeline import code, train
 from pipeline.paths import ROOT
@@ -42,7 +42,9 @@ def test_a_stopped_run_is_taken_up(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(*DATA_STAGES)
+    capsys.readouterr()
     run("train")
+    assert f"kill -TERM {os.getpid()}" in capsys.readouterr().out, "says how to stop it"
     whole = Path("data/train/model.safetensors").read_bytes()
     curve, readings = (Path(f"data/train/{name}.jsonl").read_text() for name in ("log", "samples"))
     assert json.loads(Path("data/train/checkpoint.json").read_text())["images"] == {
@@ -173,6 +175,26 @@ def test_a_training_goes_on_from_a_checkpoint(
     assert Path("data/train/samples.jsonl").read_text() == ""
 
 
+def test_a_checkpoint_is_fine_tuned_on_other_data_and_keeps_its_tokens(
+    project: Path, set_params: Callable[[dict[str, Any]], None]
+) -> None:
+    run(*DATA_STAGES, "train")
+    shutil.copytree("data/train", "models/first")
+    before = Vocabulary.load(Path("data/tokenize/vocabulary.json")).tokens
+    Path("data/raw/other").mkdir()
+    formulas = [rf"\hslash + {left} = {right}" for left in "abcdefgh" for right in "uvwxyz"]
+    Path("data/raw/other/formulas.txt").write_text("\n".join(formulas))
+    changes = {"init_from": "models/first", "validation_examples": 0}
+    vocabulary = {"init_from": "models/first/checkpoint.json"}
+    set_params({"dataset": "other", "train": changes, "tokenize": {"vocabulary": vocabulary}})
+    run(*DATA_STAGES, "train")
+    after = Vocabulary.load(Path("data/train/checkpoint.json")).tokens
+    assert after[: len(before)] == before
+    assert "\\hslash" in after[len(before) :]
+    [ancestor] = json.loads(Path("data/train/checkpoint.json").read_text())["started_from"]
+    assert ancestor["weights"] == hashlib.sha256(Path("models/first/model.safetensors").read_bytes()).hexdigest()
+
+
 REFUSED = {
     "data/train": "copy the folder first",
     "models/none": "no folder, no snapshot",
@@ -294,6 +316,30 @@ def test_a_larger_budget_continues_the_recorded_training(
     facts = json.loads(Path("reports/manifest/train.json").read_text())
     assert facts["earlier_budgets"] == [{"samples": first, "sample_budget": 96}]
     assert facts["counts"]["samples"] >= 144
+
+
+def test_the_samples_of_the_run_decide_and_not_those_of_its_best_weights(
+    project: Path, set_params: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([1.0, 2.0])
+    monkeypatch.setattr(Validation, "score", lambda *_: {"val_loss": next(losses)})
+    set_params({"train": {"select_checkpoint": "best"}})
+    run(*DATA_STAGES, "train")
+    facts = json.loads(Path("reports/manifest/train.json").read_text())
+    assert facts["counts"]["samples"] < facts["counts"]["sample_budget"]
+    assert "clock_bound" not in facts
+    [state] = Path(".cache/train").iterdir()
+    assert json.loads((state / "outputs.json").read_text())["samples"] >= facts["counts"]["sample_budget"]
+
+
+def test_a_process_of_another_rank_fails_with_one_sentence(
+    project: Path, set_params: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    set_params({"train": {"clip_nrom": 1}})
+    with pytest.raises(SystemExit) as stopped:
+        train.follow()
+    assert str(stopped.value.code).startswith("train, process 1: params.yaml: train.clip_nrom is not a known key")
 
 
 def test_another_experiment_does_not_continue_the_first(

@@ -101,6 +101,16 @@ def test_the_snapshots_of_another_training_remain() -> None:
     assert [path.name for path in other.iterdir()] == ["snapshots"]
 
 
+def test_a_training_that_starts_anew_has_no_snapshots_of_the_one_before() -> None:
+    folder = finished("own", "1")
+    (folder / "snapshots" / "5").mkdir(parents=True)
+    record("1")
+    prepare(finished("other", "2"), BUDGET, 37, quiet)
+    assert [path.name for path in folder.iterdir()] == ["snapshots"]
+    prepare(folder, BUDGET, 37, quiet)
+    assert list(folder.iterdir()) == []
+
+
 def test_a_finished_training_of_other_code_is_not_reused(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = finished("a", "1")
     messages: list[str] = []

@@ -171,6 +171,14 @@ def test_rasterizers_draw_the_same_formulas(renderer: TexRenderer, rasterizer: s
         assert abs(float(ours.pixels.mean()) - float(theirs.pixels.mean())) < 12
 
 
+def test_twice_the_resolution_is_twice_the_size(renderer: TexRenderer) -> None:
+    finer = TexRenderer(renderer.params.model_copy(update={"dpi": 2 * renderer.params.dpi}))
+    for coarse, fine in zip(renderer.render(GOOD), finer.render(GOOD), strict=True):
+        assert coarse.pixels is not None
+        assert fine.pixels is not None
+        assert np.abs(2 * np.array(coarse.pixels.shape) - fine.pixels.shape).max() <= 4
+
+
 def test_identity_changes_with_what_decides_pixels(renderer: TexRenderer) -> None:
     def identity(**changes: object) -> str:
         return TexRenderer(RenderParams.model_validate(changes)).identity

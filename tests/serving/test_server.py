@@ -57,7 +57,12 @@ def server(port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _started(port: int) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([sys.executable, "-m", "tests.serving.slow_server", str(port)], stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", "tests.serving.slow_server", str(port)]
+    return _answering(subprocess.Popen(command, stderr=subprocess.PIPE), port)
+
+
+def _answering(process: subprocess.Popen[bytes], port: int) -> subprocess.Popen[bytes]:
+    """Wait until the server answers."""
     for _ in range(600):
         time.sleep(0.1)
         try:
@@ -97,6 +102,20 @@ def _wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_the_command_serves_the_page_and_the_released_model(port: int) -> None:
+    command = [sys.executable, "-m", "im2latex", "serve", "--port", str(port)]
+    process = _answering(subprocess.Popen(command, stderr=subprocess.PIPE), port)
+    try:
+        page = httpx2.get(f"http://127.0.0.1:{port}/", timeout=60)
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        image = Path("examples/image.png").read_bytes()
+        predicted = httpx2.post(f"http://127.0.0.1:{port}/predict", content=image, timeout=60).json()
+        assert predicted["latex"].startswith("x_{1,2} = ")
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.needs_tex

@@ -15,6 +15,7 @@ from im2latex.training.callbacks import MetricsRow
 from im2latex.training.config import DEFAULT_SAMPLES, BudgetParams, TrainParams, clock_warning, is_clock_bound
 from im2latex.training.state import InterruptedRunError
 from im2latex.training.trainer import Trainer
+from im2latex.training.validation import Validation
 from tests.training.helpers import CPU, Recorder, assert_same_weights, fit
 
 
@@ -74,6 +75,39 @@ def test_a_deadline_ends_the_run_at_a_rate_of_zero(
     assert 10 <= checkpoint.counts["steps"] <= 40
     assert recorder.rows[-1]["samples"] == checkpoint.counts["samples"]
     assert recorder.rows[-1]["learning_rate"] == 0
+
+
+def test_a_run_that_its_deadline_has_ended_is_not_continued_by_the_same_budget(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count()
+    monkeypatch.setattr("im2latex.training.engine.time.monotonic", lambda: float(next(seconds)))
+    params = TrainParams.model_validate(values | {"budget": {"deadline_seconds": 20}})
+    first, again = (fit(params, shards, vocabulary, tmp_path) for _ in range(2))
+    assert again.counts == first.counts
+    longer = TrainParams.model_validate(values | {"budget": {"deadline_seconds": 30}})
+    assert fit(longer, shards, vocabulary, tmp_path).counts["samples"] > first.counts["samples"]
+
+
+def test_a_larger_budget_continues_what_early_stopping_has_ended(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validation, "score", lambda *_: {"val_loss": 1.0})
+    values |= {"early_stopping_patience": 2, "validate_every_samples": 20}
+    first, second = (TrainParams.model_validate(values | {"budget": {"samples": samples}}) for samples in (400, 800))
+    stopped = fit(first, shards, vocabulary, tmp_path)
+    assert stopped.counts["samples"] == 60
+    assert fit(first, shards, vocabulary, tmp_path).counts == stopped.counts
+    assert fit(second, shards, vocabulary, tmp_path).counts["samples"] == 100, "until the patience has ended again"
+
+
+def test_a_run_beyond_a_budget_of_samples_and_minutes_is_refused(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    fit(TrainParams.model_validate(values | {"budget": {"samples": 60}}), shards, vocabulary, tmp_path)
+    smaller = TrainParams.model_validate(values | {"budget": {"samples": 40, "minutes": 5}})
+    with pytest.raises(UsageError, match="has a run of 60 samples, and train.budget allows 40"):
+        fit(smaller, shards, vocabulary, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -66,3 +66,16 @@ def test_float16_is_refused_on_a_processor() -> None:
 
 def test_this_processor_can_be_asked() -> None:
     assert devices.choose_precision("auto", "cpu") in ("32-true", "bf16-mixed")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_accelerator_is_one_sentence() -> None:
+    with pytest.raises(ParamsError, match="^trainer.accelerator = gpu, trainer.devices = 1: "):
+        devices.launch("gpu", 1, "32-true", unused_weights=False)
+
+
+def test_processes_with_different_precisions_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = {"min": 0, "max": 1}
+    monkeypatch.setattr(devices, "over_processes", lambda fabric, value, reduction: others[reduction])
+    with pytest.raises(ParamsError, match="32-true is best for one process and bf16-mixed for another"):
+        devices.launch("cpu", 1, "32-true", unused_weights=False)

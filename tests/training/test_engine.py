@@ -70,6 +70,17 @@ def test_accumulated_batches_are_one_large_batch(
         torch.testing.assert_close(several, one, atol=1e-6, rtol=1e-4)
 
 
+def test_gradients_are_clipped_to_a_norm(
+    values: dict[str, Values], shards: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    engine = make(values, shards, vocabulary, tmp_path)
+    engine.params = engine.params.model_copy(update={"clip_norm": 0.01})
+    engine.train_step()
+    gradients = [weight.grad for weight in engine.network.parameters() if weight.grad is not None]
+    norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
+    torch.testing.assert_close(norm, torch.tensor(0.01), atol=1e-5, rtol=0)
+
+
 def test_a_loss_far_above_the_median_stops_the_run_and_its_batch_is_saved(
     values: dict[str, Values], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,7 @@
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
@@ -8,11 +11,18 @@ from safetensors.torch import save_file
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.errors import ParamsError
 from im2latex.models.model import ModelParams, Network
+from im2latex.models.presets import load_preset, preset_names
 from im2latex.training.checkpoint import Ancestor, Checkpoint, save_checkpoint
 from im2latex.training.config import TrainParams
 from im2latex.training.dataset import MemoryMappedDataset
 from im2latex.training.engine import TrainingEngine
-from im2latex.training.finetune import load_pretrained, open_pretrained, token_dimensions
+from im2latex.training.finetune import (
+    Pretrained,
+    check_same_model,
+    load_pretrained,
+    open_pretrained,
+    token_dimensions,
+)
 from im2latex.training.optim import OPTIMIZER_STATE
 from im2latex.training.trainer import Trainer
 from im2latex.types import Shape
@@ -169,3 +179,13 @@ def test_the_state_of_the_optimizers_is_loaded_with_the_weights(
     other = Vocabulary([*SPECIALS, *"fabcde"])
     moved = TrainingEngine(Fabric(accelerator="cpu"), recipe, dataset, other, "data", tmp_path, start)
     assert moved.optimizer_state() == {}, "the ids differ"
+
+
+def test_every_other_preset_is_refused_with_one_sentence() -> None:
+    models = {name: ModelParams.model_validate(load_preset(name)["model"]) for name in preset_names()}
+    for name, model in models.items():
+        earlier = SimpleNamespace(model=model, recipe={"preset": name})
+        pretrained = Pretrained(Path("earlier"), "0" * 64, cast(Checkpoint, earlier))
+        for other in (one for one in models.values() if one != model):
+            with suppress(ParamsError):  # or it has more layers
+                check_same_model(other, pretrained)

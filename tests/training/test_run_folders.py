@@ -63,9 +63,9 @@ def test_every_validation_leaves_a_snapshot_that_can_be_named_evaluated_and_remo
     assert all(one.name in listed.output for one in run.checkpoints)
     [found] = json.loads(CliRunner().invoke(app, ["snapshots", "--json"]).output)
     assert [one["name"] for one in found["checkpoints"]] == [one.name for one in run.checkpoints]
-    options = ["--data", str(shards), "--split", "val", "--no-images", "-o", "out.parquet"]
-    evaluated = CliRunner().invoke(app, ["evaluate", last, *options])
-    assert json.loads(evaluated.output)["n"] == 10
+    command = ["evaluate", last, "--data", str(shards), "--split", "val", "--no-images", "-o", "out.csv"]
+    assert json.loads(CliRunner().invoke(app, command).output)["n"] == 10
+    assert len(Path("out.csv").read_text().splitlines()) == 11
 
     assert CliRunner().invoke(app, ["snapshots", "--remove", snapshots[0].name]).exit_code == 0
     assert not snapshots[0].folder.exists()
@@ -126,6 +126,15 @@ def test_a_name_that_two_runs_share_is_refused(
     found = find_checkpoint("toy-2/last")
     assert found
     assert found.folder == root / "toy-2" / "last"
+
+
+def test_a_damaged_snapshot_is_left_out(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, root: Path
+) -> None:
+    train(values, shards, vocabulary, root / "toy-1", "all")
+    *others, last = list_runs()[0].checkpoints
+    (last.folder / "metrics.json").write_text("")
+    assert list_runs()[0].checkpoints == others
 
 
 def test_a_run_that_trains_is_not_removed(root: Path) -> None:

@@ -1,5 +1,6 @@
 """What a training learns, and which of its settings have an effect."""
 
+import copy
 import itertools
 import math
 import os
@@ -97,6 +98,34 @@ def test_float16_trains_with_a_scaled_loss_and_resumes_exactly(
     again = fit(params, shards, vocabulary, tmp_path / "parts", resumed)
     assert resumed.rows == recorder.rows
     assert_same_weights(whole, again)
+
+
+def test_a_gradient_that_is_not_a_number_leaves_out_the_step_of_all_optimizers(
+    values: dict[str, object], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("im2latex.training.trainer.choose_precision", lambda requested, accelerator: requested)
+    values |= {"precision": "16-mixed", "budget": {"samples": 60}, "validate_every_samples": 60}
+    before: list[dict[str, torch.Tensor]] = []
+    train_step = TrainingEngine.train_step
+
+    def undefined(engine: TrainingEngine) -> None:
+        if engine.state.step != 1:
+            train_step(engine)
+            return
+        first = next(engine.network.parameters())
+        hook = first.register_hook(lambda gradient: gradient * torch.nan)
+        earlier = copy.deepcopy(dict(engine.network.named_parameters()))
+        train_step(engine)
+        hook.remove()
+        assert len(engine.state.optimizers) == 2
+        for name, weight in engine.network.named_parameters():
+            assert torch.equal(weight, earlier[name]), name
+        before.append(earlier)
+
+    monkeypatch.setattr(TrainingEngine, "train_step", undefined)
+    trained = fit(TrainParams.model_validate(values), shards, vocabulary, tmp_path)
+    assert len(before) == 1
+    assert all(bool(weight.isfinite().all()) for weight in weights(trained).values())
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(

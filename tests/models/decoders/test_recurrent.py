@@ -59,7 +59,7 @@ def test_skips_lead_what_is_seen_to_the_output() -> None:
     for skips in (False, True):
         values["decoder"]["skips"] = skips
         model = Network(check(values, ModelParams, "model"), 12)
-        width = 32 + 160 + model.encoder.out_features if skips else 160
+        width = 32 + 192 + model.encoder.out_features if skips else 192
         assert model.get_parameter("decoder.hidden.0.weight").shape[1] == width
 
 
