@@ -106,7 +106,7 @@ docker: ## a container image of all this; its default command serves
 
 ifdef PRESET
 small: $(READY)
-	dvc exp run -S train.preset=$(PRESET)
+	dvc exp run $$(python -m recipes.full $(PRESET) --dataset sample)
 else
 small: repro ## the sample dataset; with PRESET=NAME another model on it; minutes on two cores
 endif

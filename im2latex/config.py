@@ -81,7 +81,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
         content = loader.construct_document(node) if node else None
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run from the root of the repository") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: must hold a mapping of sections, found {type(content).__name__}")
@@ -90,15 +90,15 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 def _repeated_key(node: Any, parents: str = "") -> str | None:
     """The first key that a node of YAML has twice, with both lines; None where there is none."""
-    kind, lines = getattr(node, "id", ""), dict[str, int]()
+    kind, lines = getattr(node, "id", ""), dict[tuple[str, str], int]()
     for item in node.value if kind in ("mapping", "sequence") else ():
         name, value = parents, item
         if kind == "mapping":
             key, value = item
-            name, line = f"{parents}{key.value}", key.start_mark.line + 1
-            if name in lines:
-                return f"{name} is set twice, in line {lines[name]} and in line {line}"
-            lines[name] = line
+            name, line, identity = f"{parents}{key.value}", key.start_mark.line + 1, (key.tag, str(key.value))
+            if identity in lines and not key.tag.endswith(":merge"):
+                return f"{name} is set twice, in line {lines[identity]} and in line {line}"
+            lines[identity] = line
             name += "."
         if found := _repeated_key(value, name):
             return found

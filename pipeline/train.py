@@ -20,7 +20,6 @@ The section `trainer` is no dependency of the stage: another machine, logger or 
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -42,7 +41,7 @@ from im2latex.io.project_cache import state_root
 from im2latex.training.callbacks import Callback, MetricsRow, format_row
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams, is_clock_bound, sample_limit
-from im2latex.training.devices import is_first_process
+from im2latex.training.devices import process_rank
 from im2latex.training.engine import DivergedRunError, TrainingEngine
 from im2latex.training.finetune import Pretrained
 from im2latex.training.loggers import MetricsLog
@@ -136,7 +135,8 @@ def work(run: StageRun[TrainParams], as_it_is: bool = False) -> None:
     budget = run.params.budget.model_dump(mode="json")
     with locked(state, say):
         if not as_it_is:
-            prepare(state, budget, sample_limit(run.params.budget, dataset["samples"]["train"]), say)
+            limit = sample_limit(run.params.budget, dataset["samples"]["train"])
+            prepare(state, budget, limit, say, pretrained.folder if pretrained else None)
         shutil.rmtree(run.out, ignore_errors=True)  # outputs of another training, which has ended meanwhile
         samples = _train(run, dataset, vocabulary, state, pretrained, as_it_is)
         if not as_it_is:
@@ -184,6 +184,9 @@ def _train(
     run.outputs.append(CURVES)
     run.facts["dataset"] = dataset["hash"]
     run.facts["counts"] = checkpoint.counts
+    run.facts["samples_seen"] = counts["samples"]
+    if trainer.engine.stopped_early:
+        run.facts["stopped_early"] = True
     run.facts["started_from"] = [asdict(ancestor) for ancestor in checkpoint.started_from]
     if trainer.earlier_budgets:
         run.facts["earlier_budgets"] = trainer.earlier_budgets
@@ -209,7 +212,7 @@ def follow() -> None:
     except (InterruptedRunError, DivergedRunError):
         pass  # all processes stop together; a failure of this one would end the first before it has printed its message
     except Im2LatexError as error:
-        sys.exit(f"train, process {os.environ.get('RANK', '?')}: {error}")
+        sys.exit(f"train, process {process_rank()}: {error}")
 
 
 def _image_settings() -> dict[str, int]:
@@ -269,7 +272,7 @@ STAGE = Stage(
 if __name__ == "__main__":
     if AS_IT_IS in sys.argv[1:]:
         replace(STAGE, work=partial(work, as_it_is=True), check=check_saved).main()
-    elif is_first_process():
+    elif process_rank() == 0:
         STAGE.main()
     else:
         follow()

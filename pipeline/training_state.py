@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from im2latex.errors import UsageError
-from im2latex.training.run_folders import OUTPUTS, Print, clear, locked, remove_state
+from im2latex.training.run_folders import OUTPUTS, SNAPSHOTS, Print, clear, locked, remove_state
 from im2latex.training.state import STATE
 from pipeline.fingerprint import fingerprint
 from pipeline.paths import REPORTS
@@ -28,8 +28,10 @@ TRAINING = "im2latex.training.trainer"
 """Module whose import closure decides the weights."""
 
 
-def prepare(folder: Path, budget: Mapping[str, Any], limit: int, say: Print) -> None:
+def prepare(folder: Path, budget: Mapping[str, Any], limit: int, say: Print, pretrained: Path | None = None) -> None:
     """Prepare a locked folder for a training run: remove states that must not be resumed, here and in its siblings.
+
+    The sibling with the checkpoint `pretrained` stays: an interrupted run reads its initial weights again.
 
     A stopped training is resumed; snapshots without a state are of an earlier one. A finished one, of the same code,
     depends on its budget: with the same budget it trains anew where DVC has recorded it, since a new run was requested,
@@ -41,10 +43,13 @@ def prepare(folder: Path, budget: Mapping[str, Any], limit: int, say: Print) -> 
         draft.unlink()
     entry = _recorded()
     for other in folder.parent.glob(f"*/{OUTPUTS}"):
-        if other.parent != folder and _is_recorded(entry, _finished(other.parent)):
+        used = pretrained is not None and pretrained.is_relative_to(other.parent)
+        if other.parent != folder and not used and _is_recorded(entry, _finished(other.parent)):
             with suppress(UsageError), locked(other.parent, say, 0):
                 remove_state(other.parent)
     if not (folder / STATE).is_file():
+        if (folder / SNAPSHOTS).is_dir():
+            say(f"{folder}: training anew; its snapshots, of an earlier training, are removed")
         clear(folder)
     finished = _finished(folder)
     if not finished:

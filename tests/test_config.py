@@ -159,3 +159,17 @@ def test_a_key_that_is_set_twice_is_refused(text: str, key: str, tmp_path: Path)
         InputError, match=rf"params.yaml: the key {key} is set twice, in line \d and in line \d; remove one"
     ):
         load_yaml(tmp_path / "params.yaml")
+
+
+def test_merged_mappings_may_repeat_keys(tmp_path: Path) -> None:
+    text = "a: &a {x: 1}\nb: &b {x: 2, y: 3}\nc:\n  <<: *a\n  <<: *b\n  y: 4\nd: [*a, *a]\nyes: 1\n'yes': 2\n"
+    (tmp_path / "params.yaml").write_text(text)
+    content = load_yaml(tmp_path / "params.yaml")
+    assert content["c"]["y"] == 4
+    assert content["d"] == [{"x": 1}, {"x": 1}]
+
+
+def test_a_mapping_within_itself_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("a: &a {b: *a}\n")
+    with pytest.raises(InputError, match="cannot be read as YAML"):
+        load_yaml(tmp_path / "params.yaml")

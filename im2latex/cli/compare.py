@@ -89,12 +89,12 @@ def evaluate(
     checkpoint: Annotated[
         Path, typer.Argument(help="folder of a trained model, such as data/train, or a name of `im2latex snapshots`")
     ],
-    data: Annotated[
-        Path, typer.Option("--data", metavar="FOLDER", help="folder of shards, such as data/bucket; any vocabulary")
-    ],
+    data: Annotated[Path, typer.Option("--data", metavar="FOLDER", help="folder of shards; any vocabulary")] = Path(
+        "data/bucket"
+    ),
     out: Annotated[
         Path, typer.Option("-o", "--out", help="predictions, as .parquet or .csv; all hypotheses are written beside it")
-    ],
+    ] = Path("predictions.parquet"),
     split: Annotated[Split, typer.Option("--split", help="split to evaluate")] = "test",
     beam: Annotated[
         int | None,
@@ -113,9 +113,9 @@ def evaluate(
     Predictions are written to a file, scores printed as JSON.
 
     Examples:
-        im2latex evaluate data/train --data data/bucket -o predictions.parquet
+        im2latex evaluate data/train
         im2latex evaluate models/theirs --data data/bucket -o theirs.parquet --split val --beam 5
-        im2latex evaluate 20000 --data data/bucket -o after-20000.parquet
+        im2latex evaluate 20000 -o after-20000.parquet
 
     """
     from im2latex.config import project_section

@@ -46,7 +46,34 @@ class UniformInitParams(Params):
             nn.init.uniform_(weight, -self.range, self.range)
 
 
-InitializationParams = Annotated[GlorotInitParams | UniformInitParams, Field(discriminator="name")]
+class OuterUniformInitParams(Params):
+    """Embeddings and the output layer uniform in [-range, range], its biases zero; the projection to the memory by He.
+
+    As in kingyiusuen/image-to-latex: the 1x1 convolution is He-normal by its fan-out F (He et al. 2015, arXiv
+    1502.01852, section 2.2), its biases have mean and deviation of F^-0.5, the mean below zero. Layers between keep
+    theirs.
+    """
+
+    name: Literal["outer-uniform"]
+    range: float = Field(gt=0, description="largest absolute value")
+
+    def initialize(self, network: nn.Module) -> None:
+        """Draw the weights anew."""
+        for name, module in network.named_modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.uniform_(module.weight, -self.range, self.range)
+            elif name == "decoder.output" and isinstance(module, nn.Linear):
+                nn.init.uniform_(module.weight, -self.range, self.range)
+                nn.init.zeros_(module.bias)
+            elif name == "encoder.project" and isinstance(module, nn.Conv2d) and module.bias is not None:
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                bound = module.out_channels**-0.5
+                nn.init.normal_(module.bias, -bound, bound)
+
+
+InitializationParams = Annotated[
+    GlorotInitParams | UniformInitParams | OuterUniformInitParams, Field(discriminator="name")
+]
 """Parameters of any initialization, discriminated by `name`."""
 
 

@@ -70,7 +70,8 @@ def training_budget(manifest: Mapping[str, Any]) -> str | None:
     counts, budget = manifest.get("counts") or {}, (manifest.get("params") or {}).get("budget") or {}
     if "samples" not in counts:
         return None
-    words = [f"{counts['samples']:,} samples"]
+    seen = manifest.get("samples_seen", counts["samples"])
+    words = [f"{counts['samples']:,} samples" + (f", the best weights of {seen:,}" if seen > counts["samples"] else "")]
     by_deadline = budget.get("deadline_seconds") is not None
     if by_deadline:
         words.append(f"budget by the clock: deadline_seconds = {budget['deadline_seconds']:g}")
@@ -80,6 +81,6 @@ def training_budget(manifest: Mapping[str, Any]) -> str | None:
         words.append(f"continued after {earlier['samples']:,} samples with a budget of {earlier['sample_budget']:,}")
     if manifest.get("accepted_as_it_is"):
         words.append(f"stopped before its budget of {counts['sample_budget']:,}")
-    elif not by_deadline and counts["samples"] < counts.get("sample_budget", 0):
+    elif manifest.get("stopped_early"):
         words.append(f"ended by early stopping before its budget of {counts['sample_budget']:,}")
     return "; ".join(words)

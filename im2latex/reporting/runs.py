@@ -23,7 +23,7 @@ from dvc.scm import SCMError, resolve_rev
 from dvc_data.index import DataIndexError
 from rich.table import Table
 
-from im2latex.errors import ArtifactError, InputError, UsageError
+from im2latex.errors import ArtifactError, Im2LatexError, InputError, UsageError
 from im2latex.io.json_files import parse_json
 from im2latex.metrics.registry import METRICS, RUN_COLUMNS, lower_is_better
 
@@ -67,12 +67,12 @@ def read_folder(folder: Path) -> RunSummary:
 
 
 def read_folders(folders: Sequence[Path], warn: Callable[[str], object]) -> list[RunSummary]:
-    """The runs in folders; one without a run is warned of, or raises `InputError` where none has one."""
-    found, faults = list[RunSummary](), list[InputError]()
+    """The runs in folders; warns of one without a run or damaged, and raises that error where all are such."""
+    found, faults = list[RunSummary](), list[Im2LatexError]()
     for folder in folders:
         try:
             found.append(read_folder(folder))
-        except InputError as error:
+        except (InputError, ArtifactError) as error:
             faults.append(error)
     if not found:
         raise faults[0]

@@ -74,11 +74,11 @@ def accelerator_memory(device: torch.device) -> AcceleratorMemory | None:
     return AcceleratorMemory(device) if device.type == "cuda" else None
 
 
-def is_first_process() -> bool:
-    """Whether this process has rank 0, and writes; the others of a training on several devices only compute."""
+def process_rank() -> int:
+    """Rank of this process of a training; that of rank 0 writes, the others only compute."""
     from lightning_fabric.utilities.rank_zero import rank_zero_only
 
-    return int(getattr(rank_zero_only, "rank", 0)) == 0
+    return int(getattr(rank_zero_only, "rank", 0))
 
 
 def choose_precision(requested: Precision, accelerator: str) -> ResolvedPrecision:
@@ -176,7 +176,7 @@ def launch(accelerator: str, devices: int, precision: ResolvedPrecision, unused_
     if least != most:
         raise ParamsError(
             f"train.precision = auto: {PRECISIONS[least]} is best for one process and {PRECISIONS[most]} for another; "
-            "set one of them"
+            "set one of them, or start again"
         )
     return fabric
 

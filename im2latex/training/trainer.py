@@ -221,7 +221,7 @@ class Trainer:
                     )
                 state.earlier_budgets.append({"samples": state.seen, "sample_budget": earlier})
                 state.finished = False
-                if self.engine.stopped_early:
+                if self.engine.stopped_early and state.total > earlier:
                     state.early_stopping.bad_validations = 0
                 self.callback.on_message(
                     f"{self.folder}: continues after {state.seen:,} samples with another budget; to train from the "

@@ -1,16 +1,19 @@
 """Candidates, resumption and measures of the search for optimizers of the presets."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
+from benchmarks.harness import RESULTS
 from benchmarks.preset_search import Run, append_row, best_candidates, image_dependence, overrides, read_rows
 from im2latex.config import check
 from im2latex.dataset.vocabulary import Vocabulary
 from im2latex.errors import UsageError
 from im2latex.models.decoders.transformer import DecoderLayer
 from im2latex.models.model import ModelParams, Network
+from im2latex.models.presets import preset_names
 from im2latex.training.collate import Batch
 from tests.toy_fixtures import SMALL_MODEL
 
@@ -59,3 +62,14 @@ def test_image_dependence_is_zero_where_the_image_is_ignored() -> None:
         if isinstance(layer, DecoderLayer):
             torch.nn.init.zeros_(layer.cross_attention.output.weight)
     assert image_dependence(network, [batch])["image_dependence"] == 0
+
+
+@pytest.mark.parametrize("results", sorted(RESULTS.glob("presets-scores*.json")), ids=lambda path: path.stem)
+def test_every_measured_preset_predicts_from_the_image(results: Path) -> None:
+    for name, found in json.loads(results.read_text(encoding="utf-8"))["presets"].items():
+        assert found["val_bleu"] >= 10 * found["val_bleu_blank"], name
+
+
+def test_every_small_preset_was_measured() -> None:
+    measured = json.loads((RESULTS / "presets-scores.json").read_text(encoding="utf-8"))["presets"]
+    assert {name for name in preset_names() if name.endswith("-small")} <= measured.keys()

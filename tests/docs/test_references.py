@@ -87,6 +87,18 @@ def _im2latex(rest: list[str]) -> str | None:
     return f"{name} has no option {unknown}" if unknown else None
 
 
+@pages
+def test_commands_in_blocks_have_all_that_they_need(page: Path) -> None:
+    faults = []
+    for block in blocks(page):
+        for command in map(words, block.commands() if block.language == "bash" else ()):
+            name = " ".join(command[:2])
+            required = [part.opts for part in COMMANDS[name].params if part.required] if name in COMMANDS else []
+            options = [opts for opts in required if opts[0].startswith("-")]
+            faults += [f"{block.place}: {opts}" for opts in options if not set(opts) & set(command)]
+    assert faults == []
+
+
 def _setting(setting: str) -> str | None:
     key = setting.lstrip("+").partition("=")[0]
     if key.isupper():

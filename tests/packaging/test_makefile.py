@@ -13,7 +13,7 @@ TARGETS = {
     "train": "dvc repro train",
     "evaluate": "dvc repro evaluate",
     "small": "dvc repro",
-    "small PRESET=wygiwys-small": "dvc exp run -S train.preset=wygiwys-small",
+    "small PRESET=wygiwys-small": "dvc exp run $(python -m recipes.full wygiwys-small --dataset sample)",
     "full": "im2latex download im2latex-100k\ndvc exp run $(python -m recipes.full fast-small)",
     "full PRESET=i2l-strips-paper": "python -m recipes.full i2l-strips-paper",
     "test": 'pytest -q -n 2 -m "not slow"',

@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 import yaml
 from dvc.repo import Repo
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 
 from im2latex.config import load_section
 from im2latex.dataset.vocabulary import SPECIALS, Vocabulary
 from im2latex.io.parquet import read_parts
 from im2latex.io.stage_names import read_stage_names
 from im2latex.models.model import Network
+from im2latex.reporting.provenance import training_budget
 from im2latex.training.callbacks import MetricsRow
 from im2latex.training.checkpoint import Checkpoint, save_checkpoint
 from im2latex.training.config import BudgetParams, TrainParams
@@ -327,7 +329,9 @@ def test_the_samples_of_the_run_decide_and_not_those_of_its_best_weights(
     run(*DATA_STAGES, "train")
     facts = json.loads(Path("reports/manifest/train.json").read_text())
     assert facts["counts"]["samples"] < facts["counts"]["sample_budget"]
-    assert "clock_bound" not in facts
+    assert not {"clock_bound", "stopped_early"} & facts.keys()
+    seen = facts["samples_seen"]
+    assert training_budget(facts) == f"{facts['counts']['samples']:,} samples, the best weights of {seen:,}"
     [state] = Path(".cache/train").iterdir()
     assert json.loads((state / "outputs.json").read_text())["samples"] >= facts["counts"]["sample_budget"]
 
@@ -335,7 +339,7 @@ def test_the_samples_of_the_run_decide_and_not_those_of_its_best_weights(
 def test_a_process_of_another_rank_fails_with_one_sentence(
     project: Path, set_params: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
     set_params({"train": {"clip_nrom": 1}})
     with pytest.raises(SystemExit) as stopped:
         train.follow()

@@ -107,8 +107,19 @@ def test_a_training_that_starts_anew_has_no_snapshots_of_the_one_before() -> Non
     record("1")
     prepare(finished("other", "2"), BUDGET, 37, quiet)
     assert [path.name for path in folder.iterdir()] == ["snapshots"]
-    prepare(folder, BUDGET, 37, quiet)
+    messages: list[str] = []
+    prepare(folder, BUDGET, 37, messages.append)
     assert list(folder.iterdir()) == []
+    assert messages == [f"{folder}: training anew; its snapshots, of an earlier training, are removed"]
+
+
+def test_the_run_with_the_initial_weights_stays() -> None:
+    earlier, own = finished("earlier", "1"), finished("own", "2")
+    record("1")
+    prepare(own, BUDGET, 37, quiet, earlier / "last")
+    assert kept(earlier)
+    prepare(own, BUDGET, 37, quiet)
+    assert not earlier.exists()
 
 
 def test_a_finished_training_of_other_code_is_not_reused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def manifest(samples: int, total: int, **content: Any) -> dict[str, Any]:
             manifest(90, 90, earlier_budgets=[{"samples": 44, "sample_budget": 40}]),
             "90 samples; continued after 44 samples with a budget of 40",
         ),
-        (manifest(800, 9_000), "800 samples; ended by early stopping before its budget of 9,000"),
+        (manifest(800, 9_000, stopped_early=True), "800 samples; ended by early stopping before its budget of 9,000"),
         (
             manifest(800, 9_000, accepted_as_it_is=True),
             "800 samples; stopped before its budget of 9,000",

@@ -18,7 +18,7 @@ from im2latex.errors import Im2LatexError
 from im2latex.training.callbacks import Callback, MetricsRow
 from im2latex.training.checkpoint import save_checkpoint
 from im2latex.training.config import TrainerParams, TrainParams
-from im2latex.training.devices import is_first_process
+from im2latex.training.devices import process_rank
 from im2latex.training.engine import TrainingEngine
 from im2latex.training.trainer import Trainer
 from im2latex.training.validation import ValidationExample
@@ -52,7 +52,7 @@ def run(shards: Path, recipe: Path, state: Path, out: Path, devices: int) -> Non
     settings = TrainerParams(accelerator="cpu", devices=devices)
     vocabulary = Vocabulary([*SPECIALS, *LETTERS])
     checkpoint = Trainer(params, shards, vocabulary, "data", state, settings=settings, callback=Printer()).fit()
-    if is_first_process():
+    if process_rank() == 0:
         save_checkpoint(checkpoint, out)
 
 
@@ -63,4 +63,4 @@ if __name__ == "__main__":
         shards, recipe, state, out = map(Path, sys.argv[1:5])
         run(shards, recipe, state, out, int(sys.argv[5]))
     except Im2LatexError as error:
-        sys.exit(str(error) if is_first_process() else 0)
+        sys.exit(str(error) if process_rank() == 0 else 0)

@@ -75,9 +75,17 @@ def test_kernels_that_need_more_for_large_batches_are_backed_away_from() -> None
     assert (size, used) == (40, 400)
 
 
+@pytest.mark.parametrize("precision", ["32-true", "16-mixed"])
 def test_auto_fills_the_memory_and_trains_as_these_numbers_do(
-    values: dict[str, Any], shards: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    values: dict[str, Any],
+    shards: Path,
+    vocabulary: Vocabulary,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
 ) -> None:
+    monkeypatch.setattr("im2latex.training.trainer.choose_precision", lambda requested, accelerator: requested)
+    values["precision"] = precision
     numbers = {"max_images": 16, "max_pixels": 16 * 32 * 64, "max_tokens": 16 * (8 + 2)}
     assert WEIGHTS + 16 * SAMPLE <= MEMORY * MEMORY_SHARE < WEIGHTS + 24 * SAMPLE
     explicit = fit(TrainParams.model_validate(values | {"batches": numbers}), shards, vocabulary, tmp_path / "numbers")

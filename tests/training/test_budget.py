@@ -98,6 +98,8 @@ def test_a_larger_budget_continues_what_early_stopping_has_ended(
     stopped = fit(first, shards, vocabulary, tmp_path)
     assert stopped.counts["samples"] == 60
     assert fit(first, shards, vocabulary, tmp_path).counts == stopped.counts
+    smaller = TrainParams.model_validate(values | {"budget": {"samples": 200}})
+    assert fit(smaller, shards, vocabulary, tmp_path).counts["samples"] == 60
     assert fit(second, shards, vocabulary, tmp_path).counts["samples"] == 100, "until the patience has ended again"
 
 

@@ -56,6 +56,13 @@ def test_decay_shrinks_what_has_no_gradient() -> None:
     torch.testing.assert_close(kernel.detach(), torch.full((4, 4), 0.95))
 
 
+def test_each_optimizer_has_its_learning_rate(network: Network) -> None:
+    changes = {"hidden_learning_rate": 0.25, "learning_rate": 0.125}
+    hidden, others = build_optimizers(network, PARAMS.model_copy(update=changes), CPU)
+    assert [group["lr"] for group in hidden.param_groups] == [0.25]
+    assert [group["lr"] for group in others.param_groups] == [0.125]
+
+
 def test_published_optimizers_are_those_of_pytorch(network: Network) -> None:
     changes = {"hidden": "adam", "others": "adam", "betas": (0.5, 0.9), "others_weight_decay": 0.2}
     for optimizer, decay in zip(

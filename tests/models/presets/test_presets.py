@@ -17,7 +17,7 @@ from im2latex.models.encoders.row_lstm import RowLstmEncoder
 from im2latex.models.model import ModelParams, Network
 from im2latex.models.presets import load_preset, preset_names, with_preset
 from im2latex.training.config import DEFAULT_SAMPLES, TrainParams
-from recipes.full import options
+from recipes.full import DEFAULTS, options
 from recipes.overrides import check_params, parse_assignment
 
 ALL_PARAMS: dict[str, Any] = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text())
@@ -216,7 +216,7 @@ PUBLISHED = {  # images in a batch, epochs, beam, downsampling of pages of 200 d
     "wygiwys-paper": (20, 15, 5, 2),
     "seq2seq-attention-cnn-paper": (20, 15, 5, 2),
     "seq2seq-attention-vanilla-paper": (20, 15, 5, 2),
-    "seq2seq-positional-paper": (32, 15, 5, 2),
+    "seq2seq-positional-paper": (32, 25, 5, 2),
     "resnet-transformer-paper": (8, 15, 1, 1),
     "resnet-transformer-4-layer-paper": (32, 30, 1, 2),
 }
@@ -238,7 +238,30 @@ def test_the_name_of_a_published_preset_is_the_whole_change(name: str) -> None:
 
 def test_a_preset_without_a_budget_has_one_on_the_whole_dataset() -> None:
     assert "train.budget.epochs=10" in options("fast-small")
-    assert not [text for text in options("wygiwys-paper") if text.startswith("train.budget")]
+    assert {text for text in options("wygiwys-paper") if text.startswith("train.budget")} == {
+        f"train.budget.{name}=null" for name in ("samples", "epochs", "minutes", "deadline_seconds")
+    }
+
+
+def content_after(*calls: list[str]) -> dict[str, Any]:
+    """params.yaml after `dvc exp run` with these options, one call after the other."""
+    content = ALL_PARAMS
+    for text in (one for call in calls for one in call):
+        content = merge(content, parse_assignment(text))
+    return content
+
+
+def test_nothing_remains_of_the_preset_before() -> None:
+    for name in NAMES:
+        alone = content_after(options(name))
+        assert content_after(options("i2l-strips-paper"), options("fast-small"), options(name)) == alone
+        for section in DEFAULTS:
+            assert merge(alone[section], load_preset(name, section)) == alone[section]
+    assert content_after(options("i2l-strips-paper"), options("fast-tiny", "sample")) == ALL_PARAMS
+
+
+def test_the_defaults_of_the_data_stages_are_those_of_params_yaml() -> None:
+    assert content_after(options(PARAMS["preset"], ALL_PARAMS["dataset"])) == ALL_PARAMS
 
 
 def test_an_explicit_budget_replaces_that_of_the_preset() -> None:
@@ -277,3 +300,16 @@ def test_the_initialization_is_the_one_that_is_named(name: str, largest: float |
     assert 0.95 * limit < float(matrix.abs().max()) <= limit
     assert not network.get_parameter("decoder.output.bias").detach().any()
     assert network.get_parameter("encoder.conv_stack.layers.7.weight").detach().eq(1).all()  # a batch norm
+
+
+def test_the_resnet_transformers_begin_as_published() -> None:
+    network = network_of("resnet-transformer-paper", 500)
+    for name in ("decoder.embedding.weight", "decoder.output.weight"):
+        weight = network.get_parameter(name).detach()
+        assert 0.099 < float(weight.abs().max()) <= 0.1
+        assert float(weight.std()) == pytest.approx(0.2 / 12**0.5, rel=0.02)
+    assert not network.get_parameter("decoder.output.bias").detach().any()
+    projection = network.get_parameter("encoder.project.weight").detach()
+    assert float(projection.std()) == pytest.approx((2 / projection.shape[0]) ** 0.5, rel=0.05)
+    bias = network.get_parameter("encoder.project.bias").detach()
+    assert float(bias.mean()) == pytest.approx(-(projection.shape[0] ** -0.5), rel=0.3)
