@@ -68,7 +68,8 @@ def test_raw_formulas_to_report(project: Path) -> None:
     assert 0 <= metrics["cdm_exact"] <= metrics["cdm"] <= 1
     assert evaluation["baselines"]["one_changed"]["n"] == metrics["n"]
     predicted = read_table(Path("data/predict/predictions.parquet"))
-    assert sum(one == "image" for one in predicted["input"].to_pylist()) == metrics["n"]
+    inputs = list(zip(predicted["split"].to_pylist(), predicted["input"].to_pylist(), strict=True))
+    assert inputs.count(("test", "image")) == inputs.count(("test", "blank")) == metrics["n"]
     looked = read_table(Path("data/predict/attention.parquet")).to_pylist()
     assert 0 < len(looked) <= 6
     assert {row["formula_id"] for row in looked} <= set(shards[2]["formula_id"].to_pylist())
