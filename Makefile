@@ -104,17 +104,14 @@ serve: $(READY) ## the REST API and the web page, on http://localhost:8000
 docker: ## a container image of all this; its default command serves
 	docker build -t im2latex .
 
-ifdef PRESET
-small: $(READY)
-	dvc exp run $$(python -m recipes.full $(PRESET) --dataset sample)
-else
-small: repro ## the sample dataset; with PRESET=NAME another model on it; minutes on two cores
-endif
+small: PRESET ?= fast-tiny
+small: $(READY) ## the sample dataset with its data settings, and PRESET=NAME; minutes on two cores
+	options=$$(python -m recipes.full $(PRESET) --dataset sample) && dvc exp run $$options
 
 full: PRESET ?= fast-small
 full: $(READY) ## im2latex-100k, downloaded first, with PRESET=NAME and the data settings it was published with; hours
 	im2latex download im2latex-100k
-	dvc exp run $$(python -m recipes.full $(PRESET))
+	options=$$(python -m recipes.full $(PRESET)) && dvc exp run $$options
 
 accept-stopped: $(READY) ## record the outputs of a stopped training as they are; `make repro` then scores them
 	@python -m pipeline.train --as-it-is

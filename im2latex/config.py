@@ -89,16 +89,16 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 
 def _repeated_key(node: Any, parents: str = "") -> str | None:
-    """The first key that a node of YAML has twice, with both lines; None where there is none."""
-    kind, lines = getattr(node, "id", ""), dict[tuple[str, str], int]()
+    """The first key that a node of YAML has twice, with both lines, as DVC refuses it; None where there is none."""
+    kind, lines = getattr(node, "id", ""), dict[str, int]()
     for item in node.value if kind in ("mapping", "sequence") else ():
         name, value = parents, item
         if kind == "mapping":
             key, value = item
-            name, line, identity = f"{parents}{key.value}", key.start_mark.line + 1, (key.tag, str(key.value))
-            if identity in lines and not key.tag.endswith(":merge"):
-                return f"{name} is set twice, in line {lines[identity]} and in line {line}"
-            lines[identity] = line
+            name, line = f"{parents}{key.value}", key.start_mark.line + 1
+            if name in lines:
+                return f"{name} is set twice, in line {lines[name]} and in line {line}"
+            lines[name] = line
             name += "."
         if found := _repeated_key(value, name):
             return found

@@ -184,8 +184,8 @@ def _train(
     run.outputs.append(CURVES)
     run.facts["dataset"] = dataset["hash"]
     run.facts["counts"] = checkpoint.counts
-    run.facts["samples_seen"] = counts["samples"]
-    if trainer.engine.stopped_early:
+    run.facts["run"] = counts
+    if trainer.engine.stopped_early and trainer.engine.budget_used < 1:
         run.facts["stopped_early"] = True
     run.facts["started_from"] = [asdict(ancestor) for ancestor in checkpoint.started_from]
     if trainer.earlier_budgets:

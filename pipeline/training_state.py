@@ -43,7 +43,7 @@ def prepare(folder: Path, budget: Mapping[str, Any], limit: int, say: Print, pre
         draft.unlink()
     entry = _recorded()
     for other in folder.parent.glob(f"*/{OUTPUTS}"):
-        used = pretrained is not None and pretrained.is_relative_to(other.parent)
+        used = pretrained is not None and pretrained.resolve().is_relative_to(other.parent.resolve())
         if other.parent != folder and not used and _is_recorded(entry, _finished(other.parent)):
             with suppress(UsageError), locked(other.parent, say, 0):
                 remove_state(other.parent)

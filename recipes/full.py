@@ -5,7 +5,7 @@
 
 They name dataset and preset, the resolution, filter, vocabulary and shapes that the preset has of the data stages, and
 a budget in epochs where the preset has none. DVC writes options to params.yaml, where they stay: so each call also sets
-what another preset may have left there.
+what another preset may have left there, to the default; other values of these keys are lost.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from im2latex.config import merge
+from im2latex.errors import ParamsError
 from im2latex.models.presets import load_preset
 from im2latex.training.config import BudgetParams
 
@@ -34,7 +35,7 @@ def options(preset: str, dataset: str = DATASET, epochs: int = EPOCHS) -> list[s
     The sample dataset is made for the default data settings, and has the preset's budget or the default one.
     """
     budget: dict[str, Any] = dict.fromkeys(BudgetParams.model_fields)
-    if dataset != SAMPLE and "budget" not in load_preset(preset):
+    if "budget" not in load_preset(preset) and dataset != SAMPLE:
         budget["epochs"] = epochs
     settings: dict[str, Any] = {"dataset": dataset, "train": {"preset": preset, "budget": budget}}
     for section, defaults in DEFAULTS.items():
@@ -62,7 +63,11 @@ def main(
     epochs: Annotated[int, typer.Option(help="budget of a preset that has none")] = EPOCHS,
 ) -> None:
     """Print the options, each after `-S`, on one line."""
-    typer.echo(" ".join(f"-S {one}" for one in options(preset, dataset, epochs)))
+    try:
+        typer.echo(" ".join(f"-S {one}" for one in options(preset, dataset, epochs)))
+    except ParamsError as error:
+        typer.echo(f"im2latex: {error}", err=True)
+        raise typer.Exit(error.exit_code) from None
 
 
 if __name__ == "__main__":

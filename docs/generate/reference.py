@@ -6,6 +6,7 @@ All but `python_interface`, which mkdocstrings fills when the site is built, are
 import inspect
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -58,7 +59,7 @@ def _default(parameter: Any) -> str:
     default = parameter.default
     if parameter.required:
         return "required"
-    shown = isinstance(default, int | float | str) and not isinstance(default, bool) and default != ""
+    shown = isinstance(default, int | float | str | Path) and not isinstance(default, bool) and default != ""
     return f"`{default}`" if shown else ""
 
 

@@ -93,7 +93,12 @@ def evaluate(
         "data/bucket"
     ),
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="predictions, as .parquet or .csv; all hypotheses are written beside it")
+        Path,
+        typer.Option(
+            "-o",
+            "--out",
+            help="predictions, as .parquet or .csv; replaced if there; all hypotheses go beside it",
+        ),
     ] = Path("predictions.parquet"),
     split: Annotated[Split, typer.Option("--split", help="split to evaluate")] = "test",
     beam: Annotated[

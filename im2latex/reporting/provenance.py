@@ -3,6 +3,7 @@
 reads   <data>/bucket/dataset.json, <reports>/manifest/*.json, params.yaml, dvc.yaml for the order of the stages
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,17 +71,21 @@ def training_budget(manifest: Mapping[str, Any]) -> str | None:
     counts, budget = manifest.get("counts") or {}, (manifest.get("params") or {}).get("budget") or {}
     if "samples" not in counts:
         return None
-    seen = manifest.get("samples_seen", counts["samples"])
-    words = [f"{counts['samples']:,} samples" + (f", the best weights of {seen:,}" if seen > counts["samples"] else "")]
+    run = manifest.get("run", counts)
+    words = [f"{run['samples']:,} samples"]
+    if counts["samples"] < run["samples"]:
+        words.append(f"best weights after {counts['samples']:,}")
     by_deadline = budget.get("deadline_seconds") is not None
     if by_deadline:
         words.append(f"budget by the clock: deadline_seconds = {budget['deadline_seconds']:g}")
-    elif budget.get("minutes") is not None and counts["sample_budget"] != budget.get("samples"):
-        words.append(f"budget by the clock: minutes = {budget['minutes']:g} became {counts['sample_budget']:,} samples")
+    elif budget.get("minutes") is not None and run["sample_budget"] != budget.get("samples"):
+        words.append(f"budget by the clock: minutes = {budget['minutes']:g} became {run['sample_budget']:,} samples")
     for earlier in manifest.get("earlier_budgets", ()):
         words.append(f"continued after {earlier['samples']:,} samples with a budget of {earlier['sample_budget']:,}")
+    total = run.get("sample_budget", sys.maxsize)
+    before = f" before its budget of {total:,}" if total < sys.maxsize else ""
     if manifest.get("accepted_as_it_is"):
-        words.append(f"stopped before its budget of {counts['sample_budget']:,}")
+        words.append(f"stopped{before}")
     elif manifest.get("stopped_early"):
-        words.append(f"ended by early stopping before its budget of {counts['sample_budget']:,}")
+        words.append(f"ended by early stopping{before}")
     return "; ".join(words)

@@ -67,7 +67,7 @@ def test_image_dependence_is_zero_where_the_image_is_ignored() -> None:
 @pytest.mark.parametrize("results", sorted(RESULTS.glob("presets-scores*.json")), ids=lambda path: path.stem)
 def test_every_measured_preset_predicts_from_the_image(results: Path) -> None:
     for name, found in json.loads(results.read_text(encoding="utf-8"))["presets"].items():
-        assert found["val_bleu"] >= 10 * found["val_bleu_blank"], name
+        assert found["val_bleu"] >= max(0.1, 10 * found["val_bleu_blank"]), name
 
 
 def test_every_small_preset_was_measured() -> None:

@@ -267,12 +267,15 @@ def test_runs_side_by_side(command: Command, tmp_path: Path) -> None:
     assert (code, error.count("\n")) == (1, 1)
     (tmp_path / "unscored").mkdir()
     (tmp_path / "unscored" / "checkpoint.json").write_text('{"counts": {"samples": 9}}')
-    code, out, error = command("runs", *(str(tmp_path / name) for name in ("a", "unscored", "none")), "--json")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "metrics.json").write_text("{")
+    names = ("a", "unscored", "none", "damaged")
+    code, out, error = command("runs", *(str(tmp_path / name) for name in names), "--json")
     assert code == 0
     assert [(run["samples"], run["scores"]) for run in json.loads(out)] == [(None, {"bleu": 0.1}), (9, {})]
-    assert error.splitlines() == [
-        f"im2latex: {tmp_path / 'none'}: has no run: neither metrics.json nor checkpoint.json"
-    ]
+    none, damaged = error.splitlines()
+    assert none == f"im2latex: {tmp_path / 'none'}: has no run: neither metrics.json nor checkpoint.json"
+    assert "metrics.json" in damaged
 
 
 def test_a_checkpoint_is_fetched_by_its_run(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

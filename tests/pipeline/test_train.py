@@ -330,10 +330,21 @@ def test_the_samples_of_the_run_decide_and_not_those_of_its_best_weights(
     facts = json.loads(Path("reports/manifest/train.json").read_text())
     assert facts["counts"]["samples"] < facts["counts"]["sample_budget"]
     assert not {"clock_bound", "stopped_early"} & facts.keys()
-    seen = facts["samples_seen"]
-    assert training_budget(facts) == f"{facts['counts']['samples']:,} samples, the best weights of {seen:,}"
+    seen = facts["run"]["samples"]
+    assert training_budget(facts) == f"{seen} samples; best weights after {facts['counts']['samples']}"
     [state] = Path(".cache/train").iterdir()
     assert json.loads((state / "outputs.json").read_text())["samples"] >= facts["counts"]["sample_budget"]
+
+
+def test_the_report_names_early_stopping(
+    project: Path, set_params: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validation, "score", lambda *_: {"val_loss": 1.0})
+    set_params({"train": {"early_stopping_patience": 1, "budget": {"samples": 960}}})
+    run(*DATA_STAGES, "train")
+    facts = json.loads(Path("reports/manifest/train.json").read_text())
+    samples = facts["counts"]["samples"]
+    assert training_budget(facts) == f"{samples} samples; ended by early stopping before its budget of 960"
 
 
 def test_a_process_of_another_rank_fails_with_one_sentence(

@@ -116,8 +116,9 @@ def test_a_training_that_starts_anew_has_no_snapshots_of_the_one_before() -> Non
 def test_the_run_with_the_initial_weights_stays() -> None:
     earlier, own = finished("earlier", "1"), finished("own", "2")
     record("1")
-    prepare(own, BUDGET, 37, quiet, earlier / "last")
-    assert kept(earlier)
+    for name in (earlier / "last", (earlier / "last").absolute()):
+        prepare(own, BUDGET, 37, quiet, name)
+        assert kept(earlier)
     prepare(own, BUDGET, 37, quiet)
     assert not earlier.exists()
 

@@ -1,3 +1,4 @@
+import sys
 from typing import Any
 
 import pytest
@@ -28,6 +29,10 @@ def manifest(samples: int, total: int, **content: Any) -> dict[str, Any]:
         (
             manifest(90, 90, earlier_budgets=[{"samples": 44, "sample_budget": 40}]),
             "90 samples; continued after 44 samples with a budget of 40",
+        ),
+        (
+            manifest(800, sys.maxsize, stopped_early=True, budget={"deadline_seconds": 60}),
+            "800 samples; budget by the clock: deadline_seconds = 60; ended by early stopping",
         ),
         (manifest(800, 9_000, stopped_early=True), "800 samples; ended by early stopping before its budget of 9,000"),
         (

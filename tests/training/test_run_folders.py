@@ -66,6 +66,10 @@ def test_every_validation_leaves_a_snapshot_that_can_be_named_evaluated_and_remo
     command = ["evaluate", last, "--data", str(shards), "--split", "val", "--no-images", "-o", "out.csv"]
     assert json.loads(CliRunner().invoke(app, command).output)["n"] == 10
     assert len(Path("out.csv").read_text().splitlines()) == 11
+    Path("data").mkdir()
+    Path("data/bucket").symlink_to(shards)
+    assert CliRunner().invoke(app, ["evaluate", last, "--split", "val", "--no-images"]).exit_code == 0
+    assert Path("predictions.parquet").is_file()
 
     assert CliRunner().invoke(app, ["snapshots", "--remove", snapshots[0].name]).exit_code == 0
     assert not snapshots[0].folder.exists()
