@@ -54,3 +54,19 @@ def test_metrics_are_shown_and_compared(project: Path) -> None:
     found = json.loads(dvc(project, "metrics", "diff", "--json"))
     assert found[METRICS]["bleu"] == {"old": 0.5, "new": 0.75, "diff": 0.25}
     call(project, "git", "checkout", "-q", METRICS)
+
+
+def test_a_clone_pulls_every_artifact_and_a_docstring_runs_no_stage(project: Path, tmp_path: Path) -> None:
+    dvc(project, "remote", "add", "-q", "-d", "shelf", str(tmp_path / "shelf"))
+    dvc(project, "push", "-q")
+    commit(project)
+    clone = tmp_path / "clone"
+    call(tmp_path, "git", "clone", "-q", str(project), str(clone))
+    dvc(clone, "pull", "-q")
+    assert dvc(clone, "status") == "Data and pipelines are up to date.\n"
+    assert "Stage 'normalize' didn't change, skipping" in dvc(clone, "repro")
+    reader = clone / "im2latex" / "dataset" / "readers" / "files.py"
+    reader.write_text(reader.read_text().replace('"""', '"""Reworded. ', 1))
+    output = dvc(clone, "repro")
+    assert "Running stage 'code'" in output
+    assert "Stage 'normalize' didn't change, skipping" in output
