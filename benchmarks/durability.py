@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -291,20 +292,25 @@ def _recorded(lock: Path) -> dict[str, str]:
     return {out["path"]: out["md5"] for out in outputs}
 
 
-def prepare(project: Path) -> bytes:
-    """Create a project with recorded data stages; returns its dvc.lock."""
+def write_project(project: Path, stages: Sequence[str], changes: dict[str, Any], formulas: int) -> None:
+    """Write code, changed parameters, these stages and the code stage, and a small dataset."""
     for name in ("im2latex", "pipeline", "custom"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("tools.lock", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, project)
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: stages[name] for name in ["code", *STAGES]}}))
-    params = merge(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), CHANGES)
-    sections = {name: params[name] for name in ["dataset", "trainer", *STAGES]}
-    (project / "params.yaml").write_text(yaml.safe_dump(sections))
-    dataset = project / "data" / "raw" / "sample"
+    known = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: known[name] for name in ["code", *stages]}}))
+    params = merge(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), changes)
+    sections = ["dataset", *stages, *(["trainer"] if "train" in stages else [])]
+    (project / "params.yaml").write_text(yaml.safe_dump({name: params[name] for name in sections}))
+    dataset = project / "data" / "raw" / params["dataset"]
     dataset.mkdir(parents=True)
-    (dataset / "formulas.txt").write_text("\n".join(generate(FORMULAS, 5)))
+    (dataset / "formulas.txt").write_text("\n".join(generate(formulas, 5)))
+
+
+def prepare(project: Path) -> bytes:
+    """Create a project with recorded data stages; returns its dvc.lock."""
+    write_project(project, STAGES, CHANGES, FORMULAS)
     for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "repro", "bucket"]):
         program = [sys.executable, "-m", "dvc"] if command[0] == "dvc" else ["git"]
         subprocess.run([*program, *command[1:]], cwd=project, check=True)

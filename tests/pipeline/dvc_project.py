@@ -1,19 +1,13 @@
 """A project in a folder of its own with the code of this repository, real git and real DVC."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from im2latex.config import merge
-from im2latex.latex.grammar.generator import generate
-from pipeline.paths import ROOT
-from tests.pipeline.conftest import TINY
+from benchmarks.durability import write_project
+from tests.pipeline.conftest import GOOD, TINY
 
 
 def call(folder: Path, *command: str) -> str:
@@ -33,19 +27,9 @@ def dvc(folder: Path, *arguments: str) -> str:
     return call(folder, sys.executable, "-m", "dvc", *arguments)
 
 
-def create(project: Path, stages: Sequence[str], changes: dict[str, Any] | None = None) -> None:
-    """Write code, parameters, these stages and a small dataset, and initialize git and DVC."""
-    for folder in ("im2latex", "pipeline", "custom"):
-        shutil.copytree(ROOT / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("tools.lock", ".gitignore", ".dvcignore"):
-        shutil.copy(ROOT / file, project)
-    known = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: known[name] for name in ["code", *stages]}}))
-    params = merge(merge(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), TINY), changes or {})
-    sections = {name: params[name] for name in stages} | {"dataset": "sample"}
-    (project / "params.yaml").write_text(yaml.safe_dump(sections))
-    (project / "data" / "raw" / "sample").mkdir(parents=True)
-    (project / "data" / "raw" / "sample" / "formulas.txt").write_text("\n".join(generate(60, 5)))
+def create(project: Path, stages: Sequence[str]) -> None:
+    """Write code, parameters, these stages and the dataset `sample`, and initialize git and DVC."""
+    write_project(project, stages, TINY | {"dataset": "sample"}, GOOD)
     call(project, "git", "init", "-q")
     dvc(project, "init", "-q")
 
